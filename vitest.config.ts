@@ -1,0 +1,15 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
+
+/** Tests import the package by its public names; these names stand for the source, so that no build is needed. */
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^hereabouts$/, replacement: source('shared') },
+      { find: /^hereabouts\/(server|client|react|testing)$/, replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts' },
+    ],
+  },
+  test: { include: ['test/**/*.test.{ts,tsx}'] },
+})

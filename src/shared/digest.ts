@@ -1,0 +1,36 @@
+/*
+ * cyrb53 by bryc, seed 0 (https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js, public domain): its
+ * two 32-bit lanes. Not against adversaries: it shows a client that lost something that it did.
+ */
+function cyrb53(text: string): readonly [h1: number, h2: number] {
+  let h1 = 0xdeadbeef
+  let h2 = 0x41c6ce57
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    h1 = Math.imul(h1 ^ code, 2654435761)
+    h2 = Math.imul(h2 ^ code, 1597334677)
+  }
+  h1 = Math.imul(h1 ^ (h1 >>> 16), 2246822507) ^ Math.imul(h2 ^ (h2 >>> 13), 3266489909)
+  h2 = Math.imul(h2 ^ (h2 >>> 16), 2246822507) ^ Math.imul(h1 ^ (h1 >>> 13), 3266489909)
+  return [h1, h2]
+}
+
+const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, '0')
+
+/** The fingerprint of a room: which connections it has and when each last changed, in any order. */
+export class Digest {
+  #h1 = 0
+  #h2 = 0
+
+  /** Counts a connection in, or, the second time, out. */
+  toggle(connection: { connectionId: string; at: number }): void {
+    const [h1, h2] = cyrb53(`${connection.connectionId}:${connection.at}`)
+    this.#h1 ^= h1
+    this.#h2 ^= h2
+  }
+
+  /** 16 hex digits, h2 first. */
+  toString(): string {
+    return hex(this.#h2) + hex(this.#h1)
+  }
+}

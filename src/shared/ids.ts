@@ -1,0 +1,37 @@
+import * as z from 'zod'
+
+/*
+ * Public names are text that people choose: any script, emoji too, but nothing that cannot be seen. In `u` mode a
+ * quantifier counts code points, and \p{Cs} matches surrogates that stand alone (ECMA-262 §22.2).
+ */
+const visibleName = /^[^\p{Cc}\p{Cf}\p{Cs}]{1,128}$/u
+const nameRule = 'must be 1 to 128 visible characters, in Unicode normal form C'
+
+/** Whether a text may name a room or a member. */
+export const isName = (text: string): boolean => visibleName.test(text) && text.normalize('NFC') === text
+
+const name = (what: string) => z.string().refine(isName, `${what} ${nameRule}`)
+
+/** A place people share: a sheet, a document, a board. */
+export const roomId = name('a room id')
+/** A person or an agent. */
+export const memberId = name('a member id')
+
+/** 128 random bits as exactly 22 base64url characters. A connectionKey or a memberKey: made by the client, kept by it. */
+export const secretKey = z
+  .string()
+  .regex(/^[\w-]{22}$/, 'a key must be 16 random bytes as 22 base64url characters without padding')
+
+/** A point in a room's time. On the wire `epoch.version`: 11 base64url characters, a dot, microseconds. */
+export type RoomTime = { epoch: string; version: number }
+
+const wireForm = /^([\w-]{11})\.(0|[1-9]\d{0,15})$/
+
+/** Reads an SSE id; `null` for anything that is not one of ours, which is never an error. */
+export function parseId(id: string): RoomTime | null {
+  const [, epoch, digits] = wireForm.exec(id) ?? []
+  const version = Number(digits)
+  return epoch && Number.isSafeInteger(version) ? { epoch, version } : null
+}
+
+export const formatId = ({ epoch, version }: RoomTime): string => `${epoch}.${version}`

@@ -1,0 +1,92 @@
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+// Kept in node_modules: a new install, with other versions of what we build with, is a reason to build again.
+const cache = join(root, 'node_modules/.cache/hereabouts')
+
+const targets = {
+  package: {
+    from: ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'],
+    to: 'dist',
+    run: (out) =>
+      node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', out),
+  },
+  demo: {
+    from: ['examples/spreadsheet', 'dist', 'package.json'],
+    to: 'examples/spreadsheet/dist',
+    run: (out) =>
+      node(
+        'node_modules/vite/bin/vite.js',
+        'build',
+        'examples/spreadsheet',
+        '--outDir',
+        out,
+        '--emptyOutDir',
+        '--logLevel',
+        'warn',
+      ),
+  },
+}
+
+/** Builds `package` or `demo`. Throws, with what the compiler said, when it does not compile. */
+export function build(name) {
+  const { to, run } = targets[name]
+  const made = madeFrom(name)
+  const out = join(cache, name)
+  mkdirSync(cache, { recursive: true })
+  rmSync(out, { recursive: true, force: true })
+  run(out)
+  // Moved into place when it is whole: a build that fails leaves the last good one.
+  rmSync(join(root, to), { recursive: true, force: true })
+  renameSync(out, join(root, to))
+  writeFileSync(stamp(name), made)
+}
+
+/** True when nothing is built yet, or a file it is made from was added, changed or deleted since. */
+export function isStale(name) {
+  if (!existsSync(join(root, targets[name].to)) || !existsSync(stamp(name))) return true
+  return readFileSync(stamp(name), 'utf8') !== madeFrom(name)
+}
+
+const stamp = (name) => join(cache, `${name}.stamp`)
+
+function madeFrom(name) {
+  const hash = createHash('sha256')
+  for (const path of targets[name].from) {
+    for (const file of filesIn(join(root, path))) {
+      const { mtimeMs, size } = statSync(file)
+      hash.update(`${file} ${mtimeMs} ${size}\n`)
+    }
+  }
+  return hash.digest('hex')
+}
+
+function filesIn(path) {
+  if (!statSync(path).isDirectory()) return [path]
+  return readdirSync(path)
+    .filter((name) => !['dist', 'node_modules'].includes(name) && !/\.timestamp-/.test(name))
+    .toSorted()
+    .flatMap((name) => filesIn(join(path, name)))
+}
+
+function node(...args) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${args.join(' ')}\n${stdout}${stderr}`.trim())
+}
+
+// As a command: builds what it is told to, by default the package; with --if-stale only what needs it.
+if (basename(process.argv[1] ?? '') === 'build.mjs') {
+  const args = process.argv.slice(2)
+  const names = args.filter((arg) => !arg.startsWith('--'))
+  try {
+    for (const name of names.length > 0 ? names : ['package'])
+      if (!args.includes('--if-stale') || isStale(name)) build(name)
+  } catch (error) {
+    console.error(error.message)
+    process.exitCode = 1
+  }
+}

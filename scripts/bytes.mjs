@@ -1,0 +1,85 @@
+// npm run bytes: what the client costs a page. The limits are part of what we promise.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build, parseSync } from 'vite'
+
+const clientLimit = 16_896
+const reactLimit = 2_048
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const dist = join(root, 'dist')
+const client = `export { createLocationClient } from ${JSON.stringify(join(dist, 'client/index.js'))}\n`
+const react = `export { createLocationHooks } from ${JSON.stringify(join(dist, 'react/index.js'))}\n`
+
+/** Everything the client imports from other packages, and nothing of its own: what anybody would pay for them. */
+function packagesAlone() {
+  const names = new Map()
+  for (const file of jsFilesIn('client').concat(jsFilesIn('shared'))) {
+    for (const { moduleRequest, entries } of parseSync(file, readFileSync(file, 'utf8')).module.staticImports) {
+      if (moduleRequest.value.startsWith('.')) continue
+      const known = names.get(moduleRequest.value) ?? new Set()
+      for (const { importName } of entries) if (importName.name) known.add(importName.name)
+      names.set(moduleRequest.value, known)
+    }
+  }
+  // Ours are not to import it; if they do, the line below about zod says so.
+  for (const name of names.keys()) if (/^zod(\/|$)/.test(name)) names.delete(name)
+  return Array.from(names, ([from, imported]) => `export { ${[...imported].join(', ')} } from '${from}'\n`).join('')
+}
+
+const jsFilesIn = (folder) =>
+  readdirSync(join(dist, folder), { recursive: true })
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => join(dist, folder, name))
+
+async function bundle(source) {
+  const entry = 'hereabouts-entry.js'
+  const { output } = await build({
+    root,
+    configFile: false,
+    logLevel: 'error',
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: (id) => (id === entry ? join(root, entry) : null),
+        load: (id) => (id === join(root, entry) ? source : null),
+      },
+    ],
+    build: {
+      write: false,
+      minify: true,
+      target: 'es2022',
+      modulePreload: false,
+      rolldownOptions: { input: entry, preserveEntrySignatures: 'strict', external: [/^react($|\/)/] },
+    },
+  })
+  const modules = output
+    .flatMap((chunk) => Object.entries(chunk.modules ?? {}))
+    .filter(([, { renderedLength }]) => renderedLength > 0)
+  const code = output.map((chunk) => chunk.code).join('')
+  return { bytes: gzipSync(code, { level: 9 }).length, modules: modules.map(([id]) => id) }
+}
+
+const total = await bundle(client)
+const alone = await bundle(packagesAlone())
+const withReact = await bundle(client + react)
+const reactAdds = withReact.bytes - total.bytes
+
+const line = (what, bytes, limit) =>
+  console.log(
+    `${what.padEnd(28)} ${bytes.toLocaleString('en').padStart(7)}${limit ? `  of ${limit.toLocaleString('en')}` : ''}`,
+  )
+line('hereabouts/client, gzip -9', total.bytes, clientLimit)
+line('  @trpc/client, eventsource', alone.bytes)
+line('  ours', total.bytes - alone.bytes)
+line('hereabouts/react adds', reactAdds, reactLimit)
+
+const problems = []
+const schemas = [...new Set([...total.modules, ...withReact.modules])].filter((id) => /node_modules\/zod\//.test(id))
+if (schemas.length > 0) problems.push(`a schema library is inside (import schemas as types only): ${schemas[0]}`)
+if (total.bytes > clientLimit) problems.push(`hereabouts/client is ${total.bytes - clientLimit} bytes over its limit`)
+if (reactAdds > reactLimit) problems.push(`hereabouts/react is ${reactAdds - reactLimit} bytes over its limit`)
+for (const problem of problems) console.error(problem)
+if (problems.length > 0) process.exitCode = 1

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs'
+import { chromium, type Browser, type LaunchOptions } from 'playwright-core'
+
+const candidates = [
+  process.env['CHROMIUM_PATH'],
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+]
+
+/** Where this machine has Chromium, or null. `describe.skipIf(!chromiumPath)` names what then cannot run. */
+export const chromiumPath: string | null = candidates.find((path) => path && existsSync(path)) ?? null
+
+if (!chromiumPath && process.env['REQUIRE_CHROMIUM'] === '1')
+  throw new Error('REQUIRE_CHROMIUM=1, and there is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
+
+/** A browser that talks to nobody but us. Close it: `await using browser = await launchChromium()`. */
+export function launchChromium({ args = [], ...options }: LaunchOptions = {}): Promise<Browser> {
+  if (!chromiumPath) throw new Error('There is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
+  return chromium.launch({
+    executablePath: chromiumPath,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      ...args,
+    ],
+    ...options,
+  })
+}

@@ -1,0 +1,138 @@
+// npm run mutants: takes each rule out of a copy of the source, and demands that a test goes red.
+//
+//   npm run mutants                      all of test/mutants.mjs
+//   npm run mutants -- seq tombstone     those whose name or rule has one of these words
+//   npm run mutants -- --list FILE       another list
+//
+// The list's default export: { name, rule, file, find, replace, tests: [vitest files or folders] }[]
+// `find` must be in the file exactly once, or the list is out of date.
+import { spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const copied = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+// A mutant may well loop for ever: that is noticed too, by whoever waits.
+const patienceMs = 120_000
+
+const { values, positionals } = parseArgs({
+  options: { list: { type: 'string', default: join(root, 'test/mutants.mjs') } },
+  allowPositionals: true,
+})
+
+class OutOfDate extends Error {}
+
+/** The file as the mutant has it. */
+function mutated({ name, file, find, replace, tests }) {
+  const source = readFileSync(join(root, file), 'utf8')
+  const times = source.split(find).length - 1
+  if (times !== 1) throw new OutOfDate(`"${name}": ${file} has this ${times} times, not once:\n  ${find}`)
+  if (find === replace) throw new OutOfDate(`"${name}" changes nothing`)
+  for (const path of tests) if (!existsSync(join(root, path))) throw new OutOfDate(`"${name}": there is no ${path}`)
+  return source.replace(find, () => replace)
+}
+
+/** Runs vitest in a copy. The first test that went red, `null` when all are green. */
+async function firstRed(copy, tests) {
+  const report = join(copy, 'report.json')
+  rmSync(report, { force: true })
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
+  const args = [vitest, 'run', '--bail=1', '--maxWorkers=1', '--reporter=json', `--outputFile=${report}`, ...tests]
+  const child = spawn(process.execPath, args, { cwd: copy, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
+  let complaint = ''
+  child.stderr.on('data', (bytes) => (complaint += bytes))
+  let late = false
+  // The whole group: what loops is a worker of vitest.
+  const kill = () => {
+    try {
+      if (child.pid) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  const timer = setTimeout(() => {
+    late = true
+    kill()
+  }, patienceMs)
+  running.add(kill)
+  const code = await new Promise((done) => child.on('close', done))
+  running.delete(kill)
+  clearTimeout(timer)
+  if (late) return 'no end in sight: the tests did not finish'
+  if (code === 0) return null
+  const { testResults = [] } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
+  for (const { assertionResults } of testResults)
+    for (const { status, fullName } of assertionResults) if (status === 'failed') return fullName
+  // A file that does not load holds no rule: the mutation is to change what the code does, not to break it.
+  throw new Error(
+    testResults.find(({ message }) => message)?.message ??
+      (complaint.trim() || `vitest ended with ${code} and no report`),
+  )
+}
+
+const running = new Set()
+const copies = []
+function cleanUp() {
+  for (const kill of running) kill()
+  for (const copy of copies) rmSync(copy, { recursive: true, force: true })
+}
+process.on('exit', cleanUp)
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130))
+
+function makeCopy() {
+  const copy = mkdtempSync(join(tmpdir(), 'hereabouts-mutant-'))
+  copies.push(copy)
+  for (const path of copied) cpSync(join(root, path), join(copy, path), { recursive: true })
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
+  return copy
+}
+
+async function main() {
+  const { default: all } = await import(pathToFileURL(resolve(values.list)).href)
+  const chosen = all.filter(
+    ({ name, rule }) => positionals.length === 0 || positionals.some((word) => `${name} ${rule}`.includes(word)),
+  )
+  if (chosen.length === 0)
+    throw new OutOfDate(positionals.length > 0 ? `No mutant is called ${positionals.join(' or ')}` : 'It is empty')
+  const mutants = chosen.map((mutant) => ({ ...mutant, source: mutated(mutant) }))
+
+  // Red means something only where green is possible.
+  const already = await firstRed(makeCopy(), [...new Set(mutants.flatMap(({ tests }) => tests))])
+  if (already) throw new Error(`Not one mutant was tried: without any, this is red already: ${already}`)
+
+  const wide = Math.max(...mutants.map(({ name }) => name.length))
+  const queue = [...mutants]
+  let survived = 0
+  let broken = 0
+  async function worker() {
+    const copy = makeCopy()
+    for (let mutant; (mutant = queue.shift());) {
+      const { name, rule, file, source, tests } = mutant
+      writeFileSync(join(copy, file), source)
+      try {
+        const red = await firstRed(copy, tests)
+        if (!red) survived++
+        console.log(`${red ? '✓' : '✗'}  ${name.padEnd(wide)}  ${red ?? `SURVIVED: nothing holds "${rule}"`}`)
+      } catch (error) {
+        broken++
+        console.log(`!  ${name.padEnd(wide)}  does not run: ${error.message.split('\n')[0]}`)
+      }
+      cpSync(join(root, file), join(copy, file))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), mutants.length) }, worker))
+  console.log(
+    `\n${mutants.length} mutants: ${mutants.length - survived - broken} noticed, ${survived} survived, ${broken} did not run`,
+  )
+  if (survived + broken > 0) process.exitCode = 1
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error(error instanceof OutOfDate ? `The list of mutants is out of date. ${error.message}` : error.message)
+  process.exitCode = 1
+}

@@ -1,0 +1,239 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compile, link, project, root, writeSnippets } from '../support/snippets.js'
+
+/*
+ * The package as others get it: built, packed, unpacked in a folder that knows nothing of this repository, with only
+ * the packages that package.json names.
+ */
+
+type Manifest = Record<'exports', Record<string, string | { types: string; default: string }>> &
+  Record<'dependencies' | 'peerDependencies', Record<string, string>>
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Manifest
+
+const folder = mkdtempSync(join(tmpdir(), 'hereabouts-packed-'))
+const unpacked = join(folder, 'hereabouts')
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let packed: string[]
+beforeAll(() => {
+  const stage = join(folder, 'stage')
+  const tsc = join(root, 'node_modules/typescript/bin/tsc')
+  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], { cwd: root })
+  for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'docs', 'src', 'test'])
+    if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true })
+  const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--loglevel=error'], {
+    cwd: stage,
+    encoding: 'utf8',
+  })
+  const [{ filename, files }] = JSON.parse(said) as [{ filename: string; files: { path: string }[] }]
+  packed = files.map(({ path }) => path)
+  mkdirSync(unpacked)
+  execFileSync('tar', ['-xzf', join(stage, filename), '--strip-components=1', '-C', unpacked])
+}, 60_000)
+
+const installed = (...names: string[]) =>
+  Object.fromEntries(names.map((name) => [name, name === 'hereabouts' ? unpacked : join(root, 'node_modules', name)]))
+
+// A link resolves to where it leads, so what the package itself imports must be found from there.
+beforeAll(() => {
+  link(unpacked, installed(...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), '@types/react'))
+})
+
+const strict = {
+  target: 'ES2022',
+  module: 'NodeNext',
+  strict: true,
+  skipLibCheck: false,
+  jsx: 'react-jsx',
+  outDir: 'out',
+  rootDir: '.',
+}
+
+describe('the tarball', () => {
+  test('has what package.json promises', () => {
+    const promised = Object.values(manifest.exports).flatMap((target) =>
+      typeof target === 'string' ? target : Object.values(target),
+    )
+    const missing = [
+      ...promised,
+      './README.md',
+      './LICENSE',
+      './CHANGELOG.md',
+      './docs/PROTOCOL.md',
+      './bin/hereabouts.mjs',
+    ]
+    expect(missing.filter((path) => !packed.includes(path.slice(2)))).toEqual([])
+  })
+
+  test('has nothing else', () => {
+    const known =
+      /^(dist\/.*(\.js|\.d\.ts)|bin\/hereabouts\.mjs|docs\/PROTOCOL\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
+    expect(packed.filter((path) => !known.test(path))).toEqual([])
+  })
+})
+
+describe('its declarations', () => {
+  /** What a compiler reads when somebody imports this. */
+  function declarations(name: string, found = new Map<string, string>()): Map<string, string> {
+    const source = readFileSync(join(unpacked, name), 'utf8')
+    found.set(name, source)
+    for (const [, from] of source.matchAll(/(?:from |import\()["'](\.[^"']+)["']/g)) {
+      const next = join(dirname(name), from!.replace(/\.js$/, '.d.ts'))
+      if (!found.has(next)) declarations(next, found)
+    }
+    return found
+  }
+  const mentions = (entries: string[], unwanted: RegExp) =>
+    entries.flatMap((entry) =>
+      [...declarations(`dist/${entry}/index.d.ts`)].flatMap(([name, source]) =>
+        [...source.matchAll(unwanted)].map(([text]) => `${name}: ${text}`),
+      ),
+    )
+
+  test('name nothing that tRPC tells nobody to import', () => {
+    expect(mentions(['shared', 'server', 'client', 'react', 'testing'], /.*unstable-core.*/g)).toEqual([])
+  })
+
+  test('ask a browser for nothing of Node, of Express or of the server', () => {
+    expect(
+      mentions(['shared', 'client', 'react'], /.*["'](node:|express|@trpc\/server|.*\/server\/).*|.*types="node".*/g),
+    ).toEqual([])
+  })
+})
+
+const server = `
+import { cellLocation } from 'hereabouts'
+import { createLocationServer } from 'hereabouts/server'
+
+export const server = createLocationServer({ location: cellLocation, anonymous: true })
+export type AppRouter = typeof server.router
+`
+
+const browser = `
+import { createLocationClient } from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import { colorOf } from 'hereabouts'
+import type { AppRouter } from './server.js'
+
+export const { LocationProvider, useOthers, usePost } = createLocationHooks<AppRouter>()
+export const client = createLocationClient<AppRouter>({ url: '/trpc' })
+export function Avatars() {
+  const others = useOthers()
+  const post = usePost()
+  return <button onClick={() => post({ sheet: 'Q3', row: 4, col: 2 })}>{others.map((other) => colorOf(other.memberId, others))}</button>
+}
+// @ts-expect-error: a wrong location is a compile error
+export const wrong = () => usePost()({ sheet: 'Q3', row: 'four', col: 2 })
+`
+
+const meeting = `
+import { createLocationClient } from 'hereabouts/client'
+import { server, type AppRouter } from './server.js'
+
+const { url } = await server.listen(0)
+const ada = createLocationClient<AppRouter>({ url })
+const grace = createLocationClient<AppRouter>({ url })
+const seen = new Promise((resolve) => grace.join('sheet-42').on('moved', ({ current }) => resolve(current)))
+const room = ada.join('sheet-42')
+await room.flush()
+room.post({ sheet: 'Q3', row: 4, col: 2 })
+console.log(JSON.stringify(await seen))
+await Promise.all([ada.close(), grace.close()])
+await server.close()
+`
+
+describe('somebody who installed it', { timeout: 60_000 }, () => {
+  const packages = ['hereabouts', '@trpc/client', '@trpc/server', 'zod']
+
+  test('compiles and runs a server and two clients', async () => {
+    const place = join(folder, 'node')
+    project(place, installed(...packages, '@types/node'), { compilerOptions: { ...strict, types: ['node'] } })
+    writeFileSync(join(place, 'server.ts'), server)
+    writeFileSync(join(place, 'meeting.ts'), meeting)
+    expect(compile(place)).toBe('')
+    const { status, said } = await run(join(place, 'out/meeting.js'))
+    expect(said).toBe('{"sheet":"Q3","row":4,"col":2}\n')
+    expect(status).toBe(0)
+  })
+
+  test('compiles a page that has React and no types of Node', () => {
+    const place = join(folder, 'browser')
+    const compilerOptions = { ...strict, types: [], lib: ['ES2022', 'DOM', 'DOM.Iterable'], noEmit: true }
+    project(place, installed(...packages, 'react', '@types/react'), { compilerOptions, include: ['*.tsx'] })
+    // What a page sees of its server is a type: here, as a monorepo would have it, declared.
+    writeFileSync(
+      join(place, 'server.d.ts'),
+      `import type { CellLocation, MemberProfile } from 'hereabouts'
+import type { LocationRouter } from 'hereabouts/server'
+export type AppRouter = LocationRouter<CellLocation, MemberProfile>
+`,
+    )
+    writeFileSync(join(place, 'page.tsx'), browser)
+    expect(compile(place)).toBe('')
+  })
+
+  test('pastes README, and it compiles and runs', async () => {
+    const place = join(folder, 'readme')
+    const compilerOptions = { ...strict, types: ['node'], lib: ['ES2022', 'DOM', 'DOM.Iterable'] }
+    project(place, installed(...packages, 'express', '@types/node', '@types/express', 'react', '@types/react'), {
+      compilerOptions,
+    })
+    const files = writeSnippets(place, ['README.md'])
+    expect(compile(place)).toBe('')
+    // README's ten lines are these two files.
+    expect(files).toEqual(expect.arrayContaining(['README.md/server.ts', 'README.md/client.ts']))
+    const port = String(await freePort())
+    for (const name of ['server', 'client']) {
+      const file = join(place, `out/README.md/${name}.js`)
+      writeFileSync(file, readFileSync(file, 'utf8').replaceAll('3000', port))
+    }
+    const serving = start(join(place, 'out/README.md/server.js'), { PORT: port })
+    try {
+      await answers(port)
+      const { said } = await run(join(place, 'out/README.md/client.js'), 5_000)
+      expect(said).not.toBe('')
+      expect(said).not.toMatch(/\bat .*:\d+:\d+/)
+    } finally {
+      serving.kill('SIGTERM')
+    }
+  })
+})
+
+const start = (file: string, env: Record<string, string> = {}) =>
+  spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+
+/** Runs to the end, or as long as it is given. */
+async function run(file: string, forMs = 20_000) {
+  const child = start(file)
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  const timer = setTimeout(() => child.kill(), forMs)
+  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  clearTimeout(timer)
+  return { status, said }
+}
+
+async function freePort(): Promise<number> {
+  const taken = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => taken.once('listening', resolve))
+  const { port } = taken.address() as AddressInfo
+  await new Promise((resolve) => taken.close(resolve))
+  return port
+}
+
+async function answers(port: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries++) {
+    const answered = await fetch(`http://127.0.0.1:${port}/`).then(
+      () => true,
+      () => false,
+    )
+    if (answered) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`nothing answers on port ${port}`)
+}

@@ -21,17 +21,3 @@ export const memberId = name('a member id')
 export const secretKey = z
   .string()
   .regex(/^[\w-]{22}$/, 'a key must be 16 random bytes as 22 base64url characters without padding')
-
-/** A point in a room's time. On the wire `epoch.version`: 11 base64url characters, a dot, microseconds. */
-export type RoomTime = { epoch: string; version: number }
-
-const wireForm = /^([\w-]{11})\.(0|[1-9]\d{0,15})$/
-
-/** Reads an SSE id; `null` for anything that is not one of ours, which is never an error. */
-export function parseId(id: string): RoomTime | null {
-  const [, epoch, digits] = wireForm.exec(id) ?? []
-  const version = Number(digits)
-  return epoch && Number.isSafeInteger(version) ? { epoch, version } : null
-}
-
-export const formatId = ({ epoch, version }: RoomTime): string => `${epoch}.${version}`

@@ -1,5 +1,6 @@
 import { Digest } from './digest.js'
 import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './protocol.js'
+import { parseId } from './room-time.js'
 
 /** What one viewer knows of a room. Only `applyEvent` and `forgetStale` change it. */
 export class View<L, P> {
@@ -72,8 +73,10 @@ export function forgetStale<L, P>(view: View<L, P>): Shift<L, P>[] {
 }
 
 function applySnapshot<L, P>(view: View<L, P>, id: string, event: Snapshot<L, P>): Applied<L, P> {
-  const sameEpoch = view.id !== null && epochOf(view.id) === epochOf(id)
-  if (sameEpoch && versionOf(id) < versionOf(view.id!)) return { outcome: 'diverged', because: 'older' }
+  const held = parseId(view.id)
+  const given = parseId(id)
+  const sameEpoch = held?.epoch === given?.epoch
+  if (sameEpoch && held && given && given.version < held.version) return { outcome: 'diverged', because: 'older' }
   const missing = new Map(view.connections)
   for (const { connectionId } of event.connections) missing.delete(connectionId)
   const shifts: Shift<L, P>[] = []
@@ -115,6 +118,3 @@ function withoutUndefined<L, P>(changed: Changed<L, P>): Changed<L, P> {
     ...(activity !== undefined && { activity }),
   }
 }
-
-const epochOf = (id: string) => id.slice(0, id.indexOf('.'))
-const versionOf = (id: string) => Number(id.slice(id.indexOf('.') + 1))

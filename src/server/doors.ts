@@ -1,0 +1,64 @@
+import type { IncomingMessage } from 'node:http'
+
+export type DoorOptions = {
+  /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default none. */
+  origins?: readonly string[]
+  /** Names under which this server may be called. Default: any, but loopback names only while it listens on loopback. */
+  allowedHosts?: readonly string[]
+}
+
+/** Why a request is not let in: an HTTP status and a sentence that says what to do. */
+export type Refusal = { status: 403 | 415; message: string }
+
+const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+
+/**
+ * Whether a request may come in at all, before anything is made of it: pages of other origins may not act in the name of
+ * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
+ */
+export function refusalOf(request: IncomingMessage, options: DoorOptions): Refusal | null {
+  const { origin, host = '', 'sec-fetch-site': site } = request.headers
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  if (!isOwnName(name, request, options.allowedHosts))
+    return { status: 403, message: `This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.` }
+  const isListed = origin !== undefined && (options.origins ?? []).includes(origin)
+  if (origin !== undefined && !isListed && !isSameHost(origin, host))
+    return { status: 403, message: 'Pages of this origin may not call this server: list the origin in origins.' }
+  // A cross-site GET may come without an Origin, but not without this (Fetch Metadata).
+  if (site === 'cross-site' && !isListed)
+    return { status: 403, message: 'Cross-site requests are not let in: list the origin in origins.' }
+  // What a plain HTML form can send is not JSON.
+  if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
+    return { status: 415, message: 'Send JSON: content-type: application/json.' }
+  return null
+}
+
+/** The CORS headers for a page that may call: empty for one of this server's own. */
+export function corsHeaders(request: IncomingMessage, { origins = [] }: DoorOptions): Record<string, string> {
+  const { origin } = request.headers
+  if (origin === undefined || !origins.includes(origin)) return {}
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-allow-credentials': 'true',
+    'access-control-allow-headers': 'content-type, authorization, last-event-id, trpc-accept',
+    'access-control-allow-methods': 'GET, POST',
+    'access-control-max-age': '600',
+    vary: 'origin',
+  }
+}
+
+function isOwnName(name: string, request: IncomingMessage, allowedHosts: readonly string[] | undefined): boolean {
+  if (allowedHosts?.includes(name)) return true
+  if (loopback.test(name)) return true
+  return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
+}
+
+const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
+
+function isSameHost(origin: string, host: string): boolean {
+  try {
+    return new URL(origin).host === host.toLowerCase()
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,54 @@
+import type { LocationEvent } from '../shared/protocol.js'
+import type { Commit } from './backend.js'
+import type { Timeline } from './timeline.js'
+
+/** What a subscriber is sent at once: the same object, and so the same bytes, for all who stand at the same version. */
+export type Frame = {
+  readonly id: string
+  readonly event: LocationEvent<unknown, unknown>
+  /** The version a subscriber stands at after it. */
+  readonly version: number
+}
+
+/** The frames that lead to the room's present version. Each is made once, when first asked for. */
+export class Frames {
+  readonly #timeline: Timeline
+  readonly #since = new Map<number, Frame>()
+  #snapshot: Frame | undefined
+  #beat: Frame | undefined
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline
+  }
+
+  /** Drops what led to the version before. */
+  committed(commit: Commit): void {
+    this.#since.clear()
+    this.#snapshot = this.#beat = undefined
+    this.#since.set(commit.prev, this.#frame(this.#timeline.changesIn(commit)))
+  }
+
+  /** From a version to the present one: the changes, or, when they are over half the room, the snapshot. */
+  since(version: number): Frame {
+    const made = this.#since.get(version)
+    if (made) return made
+    const changes = this.#timeline.since(version)
+    const entries = (changes.entered?.length ?? 0) + (changes.changed?.length ?? 0) + (changes.left?.length ?? 0)
+    const frame = entries * 2 > this.#timeline.size && entries > 1 ? this.snapshot() : this.#frame(changes)
+    this.#since.set(version, frame)
+    return frame
+  }
+
+  snapshot(): Frame {
+    return (this.#snapshot ??= this.#frame(this.#timeline.snapshot()))
+  }
+
+  beat(): Frame {
+    const { size: count, digest } = this.#timeline
+    return (this.#beat ??= this.#frame({ type: 'beat', count, digest }))
+  }
+
+  #frame(event: LocationEvent<unknown, unknown>): Frame {
+    return { id: this.#timeline.id(), event, version: this.#timeline.version }
+  }
+}

@@ -1,0 +1,310 @@
+import * as z from 'zod'
+import type { Clock } from '../shared/clock.js'
+import { backgroundClock } from '../shared/clock.js'
+import { LocationError } from '../shared/errors.js'
+import { isName } from '../shared/ids.js'
+import { memberProfile } from '../shared/locations.js'
+import type { Connection, Out, Schema, Unchanged } from '../shared/protocol.js'
+import type { Member } from './access.js'
+import type { Action, Backend, Kept, Outcome, RoomRules } from './backend.js'
+import { memoryBackend } from './backends/memory.js'
+import { assertPlain, keep, parse } from './inputs.js'
+import { defaultConnectionIdOf } from './keys.js'
+import { defaultLimits, TokenBuckets, type Limits } from './limits.js'
+import { LiveRoom } from './live-room.js'
+import { silentLogger, type Logger } from './logger.js'
+import { Streams, type StreamOptions } from './streams.js'
+import type { Subscriber } from './subscriber.js'
+import { timingOf, type Timing, type TimingOptions } from './timing.js'
+import { Wheel } from './wheel.js'
+
+export interface HubOptions<SL extends Schema, SP extends Schema> {
+  /** What a location is: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
+  location: SL & Unchanged<SL>
+  /** What others may know of a member. Default `memberProfile`: name, color?, avatar?. */
+  profile?: SP & Unchanged<SP>
+  /** What carries the rooms. Default `memoryBackend()`: one process. */
+  backend?: Backend
+  /** What anyone may use of this process; each has a default. */
+  limits?: Partial<Limits>
+  /** Durations of one's own, or all of them scaled; each has a default. */
+  timing?: TimingOptions
+  /** Default: the machine's. */
+  clock?: Clock
+  /** Default: silent. */
+  logger?: Logger
+}
+
+/** A room as the server sees it: for agents, webhooks, server rendering. */
+export interface HubRoom<L, P> {
+  members(): Promise<readonly Member<P>[]>
+  count(): Promise<number>
+  /**
+   * Says where a member is; they need no stream. The lease is 30 seconds unless `leaseMs` (5,000 to 300,000) says otherwise.
+   *
+   * @throws LocationError `bad-input`, `too-large`, `room-full`, `unavailable`
+   */
+  post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
+}
+
+export interface LocationHub<L, P> {
+  /** Carries types, never a value. */
+  readonly '~types'?: { location: L; profile: P }
+  room(room: string): HubRoom<L, P>
+  /** Ends a member's connections, streams and cached rights, in one room or in all, on every process. */
+  revoke(memberId: string, room?: string): Promise<void>
+  /** Takes no more streams and ends the open ones, spread over 20 seconds. Resolves when the last one is cut. */
+  drain(): Promise<void>
+  /** Ends everything at once. */
+  close(): Promise<void>
+}
+
+/**
+ * Makes the hub: the rooms of this process, and the rules they go by.
+ *
+ * @throws LocationError `misconfigured` for a schema that transforms, or that is more than JSON.
+ */
+export function createLocationHub<SL extends Schema, SP extends Schema = typeof memberProfile>(
+  options: HubOptions<SL, SP>,
+): LocationHub<Out<SL>, Out<SP>> {
+  return new Hub(options as unknown as HubOptions<Schema, Schema>)
+}
+
+/** What `createLocationHub` makes, with what the router needs of it. */
+export class Hub<L, P> implements LocationHub<L, P> {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly limits: Limits
+  readonly timing: Timing
+  readonly location: Schema
+  readonly profile: Schema
+  readonly streams: Streams
+  readonly #backend: Backend
+  readonly #rules: RoomRules
+  readonly #rooms = new Map<string, Promise<LiveRoom>>()
+  readonly #sweeps: Wheel<LiveRoom>
+  readonly #posts: TokenBuckets
+  readonly #forgetters = new Set<(memberId: string) => void>()
+  readonly #unlisten: (() => void)[]
+  #turnedAt = 0
+  #isTurning = false
+  #isClosed = false
+
+  constructor(options: HubOptions<Schema, Schema>) {
+    const { location, profile = memberProfile } = options
+    assertPlain(location, 'location')
+    assertPlain(profile, 'profile')
+    this.location = location
+    this.profile = profile
+    this.clock = options.clock ?? backgroundClock
+    this.logger = options.logger ?? silentLogger
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.timing = timingOf(options.timing)
+    this.#backend = options.backend ?? memoryBackend()
+    const { roomConnections, memberConnections, postsPerSecond, postBurst, streams } = this.limits
+    this.#rules = { tombstoneMs: this.timing.tombstoneMs, roomConnections, memberConnections }
+    this.#posts = new TokenBuckets({ perSecond: postsPerSecond, burst: postBurst })
+    this.streams = new Streams({ clock: this.clock, timing: this.timing, limit: streams })
+    this.#sweeps = new Wheel(Math.max(1, Math.round(this.timing.sweepMs / this.streams.turnMs)))
+    this.#unlisten = [
+      this.#backend.onRevoke((memberId, room) => this.#revoked(memberId, room)),
+      this.#backend.onHealth((health) => void this.#setDegraded(health === 'down')),
+    ]
+  }
+
+  room(id: string): HubRoom<L, P> {
+    assertName(id, 'room')
+    return {
+      members: () => this.use(id, ({ timeline }) => membersOf(timeline.connections()) as Member<P>[]),
+      count: () => this.use(id, ({ timeline }) => timeline.memberCount),
+      post: async ({ memberId, location, profile, leaseMs }) => {
+        assertName(memberId, 'member')
+        const outcome = await this.act(id, {
+          type: 'post',
+          connectionId: defaultConnectionIdOf(memberId),
+          memberId,
+          owned: true,
+          seq: undefined,
+          location: this.keepLocation(await parse(z.nullable(this.location), location, this.limits.depth)),
+          profile: profile === undefined ? undefined : await this.parseProfile(profile),
+          activity: undefined,
+          leaseMs: this.leaseOf(leaseMs),
+        })
+        assertPosted(outcome)
+      },
+    }
+  }
+
+  async revoke(memberId: string, room?: string): Promise<void> {
+    await this.#backend.revoke(memberId, room)
+  }
+
+  async drain(): Promise<void> {
+    await this.streams.drain()
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.streams.close()
+    for (const unlisten of this.#unlisten) unlisten()
+    const rooms = await Promise.allSettled(this.#rooms.values())
+    this.#rooms.clear()
+    await Promise.allSettled(rooms.map((room) => room.status === 'fulfilled' && room.value.close()))
+    await this.#backend.close()
+  }
+
+  /** A parsed location as it is stored. @throws LocationError `bad-input`, `too-large` */
+  keepLocation(location: unknown): Kept {
+    return keep(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
+  }
+
+  /** A parsed profile as it is stored. @throws LocationError `bad-input`, `too-large` */
+  keepProfile(profile: unknown): Kept {
+    return keep(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
+  }
+
+  /** A profile that the app's own code gave. @throws LocationError `bad-input`, `too-large` */
+  async parseProfile(profile: unknown): Promise<Kept> {
+    return this.keepProfile(await parse(this.profile, profile, this.limits.depth))
+  }
+
+  /** The lease that a post asks for. @throws LocationError `bad-input` outside its bounds. */
+  leaseOf(leaseMs: number | undefined): number {
+    const { leaseMs: usual, leaseMinMs, leaseMaxMs } = this.timing
+    if (leaseMs === undefined) return usual
+    if (leaseMs >= leaseMinMs && leaseMs <= leaseMaxMs) return leaseMs
+    throw new LocationError('bad-input', `leaseMs: must be ${leaseMinMs} to ${leaseMaxMs}.`)
+  }
+
+  /** @throws LocationError `rate-limited` when a member posts more than they may. */
+  chargePost(memberId: string): void {
+    const retryAfterMs = this.#posts.take(memberId, this.clock.now())
+    if (retryAfterMs === 0) return
+    const { postsPerSecond } = this.limits
+    const message = `At most ${postsPerSecond} posts a second: try again in ${retryAfterMs} ms.`
+    throw new LocationError('rate-limited', message, { retryAfterMs })
+  }
+
+  /** Has `forget` called with every member whose rights changed. */
+  onRevoke(forget: (memberId: string) => void): void {
+    this.#forgetters.add(forget)
+  }
+
+  /** Carries out one action in a room. @throws LocationError `unavailable` */
+  act(id: string, action: Action): Promise<Outcome> {
+    return this.use(id, (room) => room.act(action))
+  }
+
+  /** Opens a stream in a room. @throws LocationError `unavailable`, `connection-owned` */
+  async subscribe(id: string, options: Omit<StreamOptions, 'room'>): Promise<Subscriber> {
+    this.streams.assertRoom()
+    return this.use(id, (room) => {
+      const { connectionId, memberId } = options
+      const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
+      if (known && memberId !== null && known.memberId !== memberId) throw ownedError()
+      return this.streams.open({ ...options, room })
+    })
+  }
+
+  /** Runs `work` with a room of this process, which stays open for as long as that takes. */
+  async use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
+    const room = await this.#enter(id)
+    try {
+      return await work(room)
+    } finally {
+      room.users -= 1
+    }
+  }
+
+  async #enter(id: string): Promise<LiveRoom> {
+    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
+    const known = this.#rooms.get(id)
+    const opening = known ?? this.#open(id)
+    if (!known) this.#rooms.set(id, opening)
+    const room = await opening
+    room.users += 1
+    return room
+  }
+
+  async #open(id: string): Promise<LiveRoom> {
+    try {
+      const { clock, timing } = this
+      const room = await LiveRoom.open(id, { backend: this.#backend, clock, timing, rules: this.#rules })
+      this.#sweeps.add(room, Math.random())
+      this.#turn()
+      return room
+    } catch (cause) {
+      this.#rooms.delete(id)
+      throw new LocationError('unavailable', 'The room is out of reach for the moment: try again.', { cause })
+    }
+  }
+
+  /** One timer serves every beat and every sweep. Late turns are made up for, a whole round at most. */
+  #turn(): void {
+    if (this.#isTurning || this.#isClosed || this.#sweeps.size === 0) return
+    this.#isTurning = true
+    this.#turnedAt = this.clock.now()
+    const { turnMs } = this.streams
+    const again = () => this.clock.after(turnMs, run)
+    const run = () => {
+      if (this.#isClosed) return
+      const due = Math.min(100, Math.floor((this.clock.now() - this.#turnedAt) / turnMs + 0.5))
+      this.#turnedAt = due === 100 ? this.clock.now() : this.#turnedAt + due * turnMs
+      for (let turn = 0; turn < due; turn++) {
+        this.streams.turn()
+        for (const room of this.#sweeps.turn()) this.#sweep(room)
+      }
+      if (this.#sweeps.size > 0) again()
+      else this.#isTurning = false
+    }
+    again()
+  }
+
+  #sweep(room: LiveRoom): void {
+    room.sweep()
+    if (!room.isIdle) return
+    this.#rooms.delete(room.id)
+    this.#sweeps.delete(room)
+    room.close().catch((error: unknown) => this.logger.warn('a room did not close', { error }))
+  }
+
+  #revoked(memberId: string, room?: string): void {
+    for (const forget of this.#forgetters) forget(memberId)
+    this.streams.revoke(memberId, room)
+  }
+
+  async #setDegraded(degraded: boolean): Promise<void> {
+    for (const room of await Promise.allSettled(this.#rooms.values()))
+      if (room.status === 'fulfilled') room.value.degraded = degraded
+  }
+}
+
+export const ownedError = () =>
+  new LocationError('connection-owned', "This connectionKey is another member's: make a new key, once.")
+
+/** @throws LocationError `connection-owned`, `room-full` */
+export function assertPosted(outcome: Outcome): asserts outcome is Extract<Outcome, { type: 'posted' }> {
+  if (outcome.type === 'posted') return
+  if (outcome.type !== 'full') throw ownedError()
+  const message =
+    outcome.of === 'room'
+      ? 'This room has all the people it may have: try again later.'
+      : 'You are in this room with all the connections you may have: close one.'
+  throw new LocationError('room-full', message)
+}
+
+function assertName(id: string, what: 'room' | 'member'): void {
+  if (!isName(id))
+    throw new LocationError('bad-input', `A ${what} id is 1 to 128 visible characters, in Unicode normal form C.`)
+}
+
+/** One entry for each member, as their newest connection shows them. */
+function membersOf(connections: Connection<unknown, unknown>[]): Member<unknown>[] {
+  const newest = new Map<string, Connection<unknown, unknown>>()
+  for (const connection of connections) {
+    const known = newest.get(connection.memberId)
+    if (!known || known.at < connection.at) newest.set(connection.memberId, connection)
+  }
+  return Array.from(newest.values(), ({ memberId, profile }) => ({ memberId, profile }))
+}

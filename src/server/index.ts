@@ -1,0 +1,35 @@
+export type { Clock } from '../shared/clock.js'
+export { LocationError, type LocationErrorCode } from '../shared/errors.js'
+export type { Access, Awaitable, Identity, Member, RoomAction } from './access.js'
+export type {
+  Action,
+  Backend,
+  Commit,
+  ConnectionChange,
+  Kept,
+  Leave,
+  OpenRoom,
+  Outcome,
+  Post,
+  Revoke,
+  RoomOptions,
+  RoomRules,
+  RoomState,
+  Shorten,
+  Sweep,
+} from './backend.js'
+export { memoryBackend } from './backends/memory.js'
+export type { DoorOptions } from './doors.js'
+export { drainOnSignals, type Drainable } from './drain.js'
+export { createLocationHub, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
+export type { Limits } from './limits.js'
+export type { Logger } from './logger.js'
+export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+export {
+  createLocationServer,
+  type LocationRouter,
+  type LocationServer,
+  type LocationServerOptions,
+  type ServerContext,
+} from './server.js'
+export type { Timing, TimingOptions } from './timing.js'

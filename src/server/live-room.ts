@@ -1,0 +1,133 @@
+import type { Clock } from '../shared/clock.js'
+import { LocationError } from '../shared/errors.js'
+import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules } from './backend.js'
+import { Frames } from './frame.js'
+import type { Subscriber } from './subscriber.js'
+import { Timeline } from './timeline.js'
+import type { Timing } from './timing.js'
+
+export type LiveRoomOptions = { backend: Backend; clock: Clock; rules: RoomRules; timing: Timing }
+
+type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (error: LocationError) => void }
+
+/**
+ * A room that this process serves. Gathers what is posted into one batch a tick, hands it to the backend, and wakes the
+ * subscribers at most once a tick, however many posts came in.
+ */
+export class LiveRoom {
+  readonly id: string
+  readonly timeline: Timeline
+  readonly frames: Frames
+  readonly subscribers = new Set<Subscriber>()
+  /** The backend is out of reach: beats would promise too much. */
+  degraded = false
+  /** How many calls are at work in this room; it stays open for them. */
+  users = 0
+  readonly #opened: OpenRoom
+  readonly #clock: Clock
+  readonly #timing: Timing
+  #pending: Pending[] = []
+  #isCommitting = false
+  #isOwed = false
+  #nextTickAt = 0
+  #tickIsDue = false
+  #fanOutMs = 0
+  #keepUntil = 0
+
+  static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
+    const { backend, clock, rules, timing } = options
+    const early: Commit[] = []
+    let room: LiveRoom | undefined
+    const onCommit = (commit: Commit) => void (room ? room.#committed(commit) : early.push(commit))
+    const opened = await backend.open(id, { clock, rules, sweepMs: timing.sweepMs, onCommit })
+    room = new LiveRoom(id, opened, options)
+    for (const commit of early) room.#committed(commit)
+    return room
+  }
+
+  private constructor(id: string, opened: OpenRoom, { clock, timing }: LiveRoomOptions) {
+    this.id = id
+    this.#opened = opened
+    this.#clock = clock
+    this.#timing = timing
+    this.timeline = new Timeline(opened.state)
+    this.frames = new Frames(this.timeline)
+  }
+
+  /** Nobody is here, nobody looks, nothing is under way, and no late post can still come. */
+  get isIdle(): boolean {
+    const isUsed = this.users > 0 || this.subscribers.size > 0 || this.#pending.length > 0 || this.#isCommitting
+    return !isUsed && this.timeline.size === 0 && this.#clock.now() >= this.#keepUntil
+  }
+
+  /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend did not take it. */
+  act(action: Action): Promise<Outcome> {
+    // What leaves a trace is kept until its tombstone would be gone.
+    if (action.type === 'post' || action.type === 'leave') this.#keepUntil = this.#clock.now() + this.#timing.tombstoneMs
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ action, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** Lets go of lapsed leases, and of what no viewer can be behind of any more. */
+  sweep(): void {
+    if (this.timeline.size > 0 || this.timeline.remembersLeavers) this.act({ type: 'sweep' }).catch(() => {})
+    this.timeline.forgetLeavers((this.#clock.now() - this.#timing.tombstoneMs) * 1_000)
+  }
+
+  close(): Promise<void> {
+    return this.#opened.close()
+  }
+
+  #committed(commit: Commit): void {
+    if (!this.timeline.apply(commit)) return
+    this.frames.committed(commit)
+    this.#isOwed = true
+    this.#schedule()
+  }
+
+  /** The first change after quiet goes out at once; further ones wait for the tick and go together. */
+  #schedule(): void {
+    if (this.#tickIsDue || this.#isCommitting) return
+    if (!this.#isOwed && this.#pending.length === 0) return
+    this.#tickIsDue = true
+    const waitMs = this.#nextTickAt - this.#clock.now()
+    // A microtask, so that the calls of one batch request go together.
+    if (waitMs <= 0) queueMicrotask(() => void this.#tick())
+    else this.#clock.after(waitMs, () => void this.#tick())
+  }
+
+  async #tick(): Promise<void> {
+    this.#tickIsDue = false
+    this.#isCommitting = true
+    await this.#commit()
+    this.#isCommitting = false
+    if (this.#isOwed) this.#fanOut()
+    this.#schedule()
+  }
+
+  async #commit(): Promise<void> {
+    const batch = this.#pending
+    if (batch.length === 0) return
+    this.#pending = []
+    try {
+      const outcomes = await this.#opened.act(batch.map(({ action }) => action))
+      batch.forEach(({ resolve }, i) => resolve(outcomes[i]!))
+    } catch (cause) {
+      const error = new LocationError('unavailable', 'The room is out of reach for the moment: post again.', { cause })
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  #fanOut(): void {
+    this.#isOwed = false
+    const startedAt = this.#clock.now()
+    const { frameMinMs, frameMaxMs } = this.#timing
+    this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * this.#fanOutMs), frameMaxMs)
+    if (this.subscribers.size === 0) return
+    for (const subscriber of this.subscribers) subscriber.wake()
+    // Pumped streams encode in the microtasks that follow: what is measured is how long this process is busy with them.
+    this.#clock.after(0, () => (this.#fanOutMs = this.#clock.now() - startedAt))
+  }
+}

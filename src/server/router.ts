@@ -1,0 +1,237 @@
+import { tracked, TRPCError } from '@trpc/server'
+import type {
+  inferProcedureBuilderResolverOptions,
+  initTRPC,
+  TRPC_ERROR_CODE_KEY,
+  TRPCMutationProcedure,
+  TRPCProcedureBuilder,
+  TRPCQueryProcedure,
+  TRPCSubscriptionProcedure,
+} from '@trpc/server'
+import { LocationError, type LocationErrorCode } from '../shared/errors.js'
+import {
+  procedureInputs,
+  type CountMembersInput,
+  type CountMembersOutput,
+  type GetLocationsInput,
+  type GetLocationsOutput,
+  type LeaveRoomInput,
+  type LeaveRoomOutput,
+  type LocationEvent,
+  type OnLocationInput,
+  type PostLocationInput,
+  type PostLocationOutput,
+  type Schema,
+  type Tracked,
+} from '../shared/protocol.js'
+import { Gate, type Access, type Caller } from './access.js'
+import type { Kept } from './backend.js'
+import type { Frame } from './frame.js'
+import { assertPosted, Hub, ownedError, type LocationHub } from './hub.js'
+import { parse } from './inputs.js'
+import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, newKey } from './keys.js'
+import { Pump } from './pump.js'
+
+// Whatever the app's builder carries, we only add inputs and resolvers to it.
+// oxlint-disable-next-line typescript/no-explicit-any
+type AnyBuilder = TRPCProcedureBuilder<any, any, any, any, any, any, any, false>
+type CtxOf<B extends AnyBuilder> = inferProcedureBuilderResolverOptions<B>['ctx']
+
+/** The procedures, as a plain record. A `type`, not an `interface`: tRPC wants an index signature. */
+export type LocationRecord<L, P> = {
+  postLocation: TRPCMutationProcedure<{ input: PostLocationInput<L, P>; output: PostLocationOutput; meta: unknown }>
+  leaveRoom: TRPCMutationProcedure<{ input: LeaveRoomInput; output: LeaveRoomOutput; meta: unknown }>
+  getLocations: TRPCQueryProcedure<{ input: GetLocationsInput; output: GetLocationsOutput<L, P>; meta: unknown }>
+  countMembers: TRPCQueryProcedure<{ input: CountMembersInput; output: CountMembersOutput; meta: unknown }>
+  onLocation: TRPCSubscriptionProcedure<{
+    input: OnLocationInput
+    output: AsyncIterable<Tracked<LocationEvent<L, P>>, void, unknown>
+    meta: unknown
+  }>
+}
+
+export type LocationRouterOptions<L, P, B extends AnyBuilder> = {
+  hub: LocationHub<L, P>
+  /** Your base procedure, with your context and middlewares. */
+  procedure: B
+} & Access<CtxOf<B>, NoInfer<P>>
+
+/**
+ * The five procedures over your own base procedure, to merge into your router:
+ * `router({ locations: createLocationRouter({ hub, procedure, identify, authorize }) })`.
+ *
+ * @throws LocationError `misconfigured` without `identify` and `authorize`, or `anonymous: true` written out.
+ */
+export function createLocationRouter<L, P, B extends AnyBuilder>(options: LocationRouterOptions<L, P, B>): LocationRecord<L, P> {
+  const { hub } = options
+  if (!(hub instanceof Hub)) throw new LocationError('misconfigured', 'hub: give what createLocationHub() returned.')
+  // The app's builder has types of its own, which are nothing to the resolvers below; the record's are written out above.
+  const procedure = options.procedure as unknown as PlainBuilder
+  const doors = new Doors(hub, options as Access<unknown, unknown>)
+  const inputs = procedureInputs(hub.location, hub.profile)
+  const parsed =
+    <S extends Schema, T>(schema: S) =>
+    (raw: unknown): Promise<T> =>
+      atEdge(async () => (await parse(schema, raw, hub.limits.depth + envelopeDepth)) as T)
+  const record = {
+    postLocation: procedure
+      .input(parsed<typeof inputs.postLocation, PostLocationInput<unknown, unknown>>(inputs.postLocation))
+      .mutation(({ ctx, input }) => atEdge(() => doors.post(ctx, input))),
+    leaveRoom: procedure
+      .input(parsed<typeof inputs.leaveRoom, LeaveRoomInput>(inputs.leaveRoom))
+      .mutation(({ ctx, input }) => atEdge(() => doors.leave(ctx, input))),
+    getLocations: procedure
+      .input(parsed<typeof inputs.getLocations, GetLocationsInput>(inputs.getLocations))
+      .query(({ ctx, input }) => atEdge(() => doors.get(ctx, input))),
+    countMembers: procedure
+      .input(parsed<typeof inputs.countMembers, CountMembersInput>(inputs.countMembers))
+      .query(({ ctx, input }) => atEdge(() => doors.count(ctx, input))),
+    onLocation: procedure
+      .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
+      .subscription(({ ctx, input, signal }) => atEdge(() => doors.subscribe(ctx, input, signal))),
+  }
+  return record as unknown as LocationRecord<L, P>
+}
+
+type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
+/** What the envelope adds to the depth of a location. */
+const envelopeDepth = 2
+
+/** What each call comes to: who it is, whether they may, and the action in the room. */
+class Doors {
+  readonly #hub: Hub<unknown, unknown>
+  readonly #gate: Gate<unknown>
+
+  constructor(hub: Hub<unknown, unknown>, access: Access<unknown, unknown>) {
+    const { clock, logger, timing } = hub
+    const parseProfile = (profile: unknown) => hub.parseProfile(profile)
+    this.#hub = hub
+    this.#gate = new Gate(access, { clock, logger, parseProfile, hookMs: timing.hookMs, recheckMs: timing.recheckMs })
+    hub.onRevoke((memberId) => this.#gate.forget(memberId))
+  }
+
+  async post(ctx: unknown, input: PostLocationInput<unknown, unknown>): Promise<PostLocationOutput> {
+    const hub = this.#hub
+    const caller = await this.#gate.caller(ctx)
+    const { room, seq, activity } = input
+    const leaseMs = hub.leaseOf(input.leaseMs)
+    const location = hub.keepLocation(input.location)
+    const profile = this.#profile(caller, input)
+    const { made, ...poster } = posterOf(caller, input)
+    hub.chargePost(poster.memberId)
+    await this.#gate.admit(ctx, caller, room, 'post')
+    const { outcome, id } = await hub.use(room, async (live) => {
+      const outcome = await live.act({ type: 'post', ...poster, seq, location, profile, activity, leaseMs })
+      assertPosted(outcome)
+      return { outcome, id: live.timeline.id(outcome.version) }
+    })
+    const mayKnow = outcome.outcome === 'applied' && (await this.#mayRead(ctx, caller, room))
+    return {
+      outcome: outcome.outcome,
+      connectionId: poster.connectionId,
+      memberId: outcome.memberId,
+      seq: outcome.seq,
+      ...(mayKnow && { id }),
+      ...(made !== undefined && { connectionKey: made }),
+    }
+  }
+
+  async leave(ctx: unknown, input: LeaveRoomInput): Promise<LeaveRoomOutput> {
+    const { memberId } = await this.#gate.caller(ctx)
+    const connectionId = connectionIdOf(input.connectionKey)
+    const graceMs = Math.min(input.graceMs ?? 0, this.#hub.timing.graceMaxMs)
+    const outcome = await this.#hub.act(input.room, { type: 'leave', connectionId, memberId, seq: input.seq, graceMs })
+    if (outcome.type === 'owned') throw ownedError()
+    return { outcome: outcome.type === 'leaving' ? 'leaving' : 'left' }
+  }
+
+  async get(ctx: unknown, { room, lastEventId }: GetLocationsInput): Promise<GetLocationsOutput<unknown, unknown>> {
+    const caller = await this.#gate.caller(ctx)
+    await this.#gate.admit(ctx, caller, room, 'read', true)
+    return this.#hub.use(room, ({ timeline, frames }) => {
+      const version = timeline.resumable(lastEventId)
+      const { id, event } = version === null ? frames.snapshot() : frames.since(version)
+      return { id, event }
+    })
+  }
+
+  async count(ctx: unknown, { rooms }: CountMembersInput): Promise<CountMembersOutput> {
+    const caller = await this.#gate.caller(ctx)
+    const count = async (room: string) => {
+      await this.#gate.admit(ctx, caller, room, 'read')
+      return { room, members: await this.#hub.use(room, ({ timeline }) => timeline.memberCount) }
+    }
+    return Promise.all(rooms.map(count))
+  }
+
+  async subscribe(ctx: unknown, input: OnLocationInput, signal: AbortSignal | undefined) {
+    const hub = this.#hub
+    const { room, connectionKey, lastEventId } = input
+    const caller = await this.#gate.caller(ctx)
+    await this.#gate.admit(ctx, caller, room, 'read', true)
+    const { memberId, expiresAt } = caller
+    const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
+    const recheck = () => this.#mayRead(ctx, caller, room, true)
+    const subscriber = await hub.subscribe(room, { connectionId, memberId, lastEventId, expiresAt, recheck })
+    if (signal?.aborted) subscriber.close()
+    signal?.addEventListener('abort', () => subscriber.close(), { once: true })
+    return new Pump(subscriber, ({ id, event }: Frame) => tracked(id, event), toTrpcError)
+  }
+
+  async #mayRead(ctx: unknown, caller: Caller, room: string, isFresh = false): Promise<boolean> {
+    try {
+      await this.#gate.admit(ctx, caller, room, 'read', isFresh)
+      return true
+    } catch (error) {
+      if (error instanceof LocationError && error.code === 'forbidden') return false
+      throw error
+    }
+  }
+
+  /** What `identify` says of a member is their profile; only where it says nothing, the member does. */
+  #profile(caller: Caller, { profile }: PostLocationInput<unknown, unknown>): Kept | undefined {
+    return caller.profile ?? (profile === undefined ? undefined : this.#hub.keepProfile(profile))
+  }
+}
+
+/** Whose connection a post is for. `made`: a key for someone who came without. */
+function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInput<unknown, unknown>) {
+  if (caller.memberId !== null) {
+    const { memberId } = caller
+    const connectionId = connectionKey === undefined ? defaultConnectionIdOf(memberId) : connectionIdOf(connectionKey)
+    return { connectionId, memberId, owned: true, made: undefined }
+  }
+  const made = connectionKey === undefined ? newKey() : undefined
+  const key = connectionKey ?? made!
+  // Whoever holds the key is the connection. A memberKey left out means the member that it already is.
+  const owned = memberKey !== undefined
+  return { connectionId: connectionIdOf(key), memberId: anonymousMemberIdOf(memberKey ?? key), owned, made }
+}
+
+const trpcCodes: Record<LocationErrorCode, TRPC_ERROR_CODE_KEY> = {
+  'bad-input': 'BAD_REQUEST',
+  'too-large': 'PAYLOAD_TOO_LARGE',
+  'rate-limited': 'TOO_MANY_REQUESTS',
+  unauthorized: 'UNAUTHORIZED',
+  forbidden: 'FORBIDDEN',
+  'connection-owned': 'FORBIDDEN',
+  'room-full': 'TOO_MANY_REQUESTS',
+  unavailable: 'SERVICE_UNAVAILABLE',
+  network: 'SERVICE_UNAVAILABLE',
+  closed: 'SERVICE_UNAVAILABLE',
+  misconfigured: 'INTERNAL_SERVER_ERROR',
+}
+
+/** The code leads the message: that much every app's errorFormatter lets through. */
+function toTrpcError(error: unknown): Error {
+  if (!(error instanceof LocationError)) return error as Error
+  return new TRPCError({ code: trpcCodes[error.code], message: `${error.code}: ${error.message}`, cause: error })
+}
+
+async function atEdge<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw toTrpcError(error)
+  }
+}

@@ -1,0 +1,173 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
+import { createExpressMiddleware } from '@trpc/server/adapters/express'
+import express, { type NextFunction, type Request, type Response } from 'express'
+import { LocationError } from '../shared/errors.js'
+import type { memberProfile } from '../shared/locations.js'
+import type { Out, Schema } from '../shared/protocol.js'
+import type { Access } from './access.js'
+import { corsHeaders, refusalOf, type DoorOptions } from './doors.js'
+import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
+import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+
+/** What `identify` and `authorize` see of a request. */
+export type ServerContext = {
+  headers: Headers
+  /** The address at the other end of the connection: a proxy's, behind a proxy. */
+  ip: string
+}
+
+/** The router of a server that has nothing else on it: what `typeof server.router` is. */
+export type LocationRouter<L, P> = TRPCBuiltRouter<
+  { ctx: object; meta: object; errorShape: TRPCDefaultErrorShape; transformer: false },
+  LocationRecord<L, P>
+>
+
+export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOptions<SL, SP> &
+  Access<ServerContext, NoInfer<Out<SP>>> &
+  DoorOptions & {
+    /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
+    static?: string
+  }
+
+export interface LocationServer<L, P> {
+  router: LocationRouter<L, P>
+  hub: LocationHub<L, P>
+  /**
+   * Serves the procedures under `/trpc`, and `/livez` and `/readyz`. Default port 3000, default host 127.0.0.1; port 0 takes
+   * a free one.
+   *
+   * @throws LocationError `misconfigured` when the port is taken or may not be used.
+   */
+  listen(port?: number, host?: string): Promise<{ url: string }>
+  /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
+  close(): Promise<void>
+}
+
+const pagePolicy =
+  "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+
+/**
+ * A whole server: the hub, the five procedures under `/trpc`, health checks, and a folder of files if you have one.
+ *
+ * ```ts
+ * const server = createLocationServer({ location: cellLocation, anonymous: true })
+ * await server.listen(3000)
+ * ```
+ *
+ * @throws LocationError `misconfigured`
+ */
+export function createLocationServer<SL extends Schema, SP extends Schema = typeof memberProfile>(
+  options: LocationServerOptions<SL, SP>,
+): LocationServer<Out<SL>, Out<SP>> {
+  const hub = createLocationHub<SL, SP>(options)
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  const { limits, timing, logger } = hub
+  const t = initTRPC.context<ServerContext>().create({
+    // Stacks are for logs.
+    isDev: false,
+    // Longer than the 2.5 beats after which our own client acts, so that a stock client does not outlive a dead stream.
+    sse: { client: { reconnectAfterInactivityMs: 3 * timing.beatMs } },
+  })
+  const access = options as unknown as Access<ServerContext, unknown>
+  const record = createLocationRouter({ hub, procedure: t.procedure, ...access } as LocationRouterOptions<
+    Out<SL>,
+    Out<SP>,
+    typeof t.procedure
+  >)
+  const router = t.router(record)
+
+  const app = express()
+  app.disable('x-powered-by')
+  app.use((_request, response, next) => {
+    response.setHeader('x-content-type-options', 'nosniff')
+    response.setHeader('referrer-policy', 'no-referrer')
+    next()
+  })
+  app.get('/livez', (_request, response) => void response.type('text').send('ok\n'))
+  app.get('/readyz', (_request, response) => {
+    if (hub.streams.isDraining) response.status(503).type('text').send('draining\n')
+    else response.type('text').send('ok\n')
+  })
+  app.use('/trpc', (request, response, next) => enter(request, response, next, options))
+  app.use(
+    '/trpc',
+    createExpressMiddleware({
+      router,
+      createContext: ({ req }): ServerContext => ({ headers: headersOf(req), ip: req.socket.remoteAddress ?? '' }),
+      maxBodySize: limits.bodyBytes,
+      maxBatchSize: limits.batch,
+      onError({ error, path, type }) {
+        if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
+      },
+    }),
+  )
+  if (options.static !== undefined) app.use(pages(options.static))
+  app.use((_request, response) => void response.status(404).json({ error: 'Nothing is here.' }))
+  app.use((error: unknown, _request: Request, response: Response, next: NextFunction) => {
+    if (response.headersSent) return next(error)
+    const isOurs = !(error instanceof Error && 'status' in error && error.status === 400)
+    if (isOurs) logger.error('a request failed', { error })
+    response.status(isOurs ? 500 : 400).json({ error: isOurs ? 'The request failed.' : 'The address is malformed.' })
+  })
+
+  // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: Math.max(timing.requestMs, 1_000) }, app)
+  return {
+    router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
+    hub,
+    listen: (port = 3000, host = '127.0.0.1') => listen(server, port, host),
+    async close() {
+      await hub.close()
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function enter(request: Request, response: Response, next: NextFunction, options: DoorOptions): void {
+  response.setHeader('cache-control', 'no-store')
+  for (const [name, value] of Object.entries(corsHeaders(request, options))) response.setHeader(name, value)
+  const refusal = refusalOf(request, options)
+  if (refusal) response.status(refusal.status).json({ error: refusal.message })
+  else if (request.method === 'OPTIONS') response.status(204).end()
+  else next()
+}
+
+function pages(folder: string) {
+  return express.static(folder, {
+    setHeaders: (response) => void response.setHeader('content-security-policy', pagePolicy),
+  })
+}
+
+function headersOf(request: Request): Headers {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(request.headers))
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) headers.append(name, each)
+  return headers
+}
+
+async function listen(server: Server, port: number, host: string): Promise<{ url: string }> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, host, () => {
+        server.off('error', reject)
+        resolve()
+      })
+    })
+  } catch (cause) {
+    throw new LocationError('misconfigured', listenAdvice(cause, port, host), { cause })
+  }
+  const { address, family, port: taken } = server.address() as AddressInfo
+  return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}` }
+}
+
+function listenAdvice(cause: unknown, port: number, host: string): string {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  if (code === 'EADDRINUSE') return `Port ${port} on ${host} is taken: stop what uses it, or choose another port.`
+  if (code === 'EACCES') return `Port ${port} may not be used by this user: choose one above 1023.`
+  return `Cannot listen on ${host}, port ${port}: choose an address of this machine and a port from 0 to 65535.`
+}

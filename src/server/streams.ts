@@ -1,0 +1,138 @@
+import type { Clock } from '../shared/clock.js'
+import { LocationError } from '../shared/errors.js'
+import type { Hello } from '../shared/protocol.js'
+import type { LiveRoom } from './live-room.js'
+import { Subscriber } from './subscriber.js'
+import type { Timing } from './timing.js'
+import { Wheel } from './wheel.js'
+
+const beatSlots = 100
+const drainSteps = 100
+
+export type StreamOptions = {
+  room: LiveRoom
+  /** Whose stream it is; `null` when it only watches. */
+  connectionId: string | null
+  memberId: string | null
+  lastEventId: string | null | undefined
+  /** When the caller's identity ends, in milliseconds since the epoch. */
+  expiresAt: number | null
+  /** Whether the caller may still read. */
+  recheck: () => Promise<boolean>
+}
+
+/** What a stream has to expect, apart from frames. */
+type Upkeep = { rotateAt: number; recheckAt: number; recheck: () => Promise<boolean>; callOffExpiry: () => void }
+
+/** The open streams of this process: their beats, and their ends. */
+export class Streams {
+  readonly #clock: Clock
+  readonly #timing: Timing
+  readonly #limit: number
+  readonly #upkeep = new Map<Subscriber, Upkeep>()
+  /** Everyone hears a beat in a slot of their own, so that there is no herd. */
+  readonly #beats = new Wheel<Subscriber>(beatSlots)
+  #isDraining = false
+
+  constructor(options: { clock: Clock; timing: Timing; limit: number }) {
+    this.#clock = options.clock
+    this.#timing = options.timing
+    this.#limit = options.limit
+  }
+
+  get size(): number {
+    return this.#upkeep.size
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** How often `turn` is to be called. */
+  get turnMs(): number {
+    return this.#timing.beatMs / beatSlots
+  }
+
+  /** @throws LocationError `unavailable` when this process drains, or has all the streams it may have. */
+  assertRoom(): void {
+    if (this.#isDraining) throw new LocationError('unavailable', 'This server is going down: connect again.')
+    if (this.size >= this.#limit)
+      throw new LocationError('unavailable', 'This server has all the streams it can carry: try again later.')
+  }
+
+  /** Opens a stream, attached to its room from now on. */
+  open({ room, connectionId, memberId, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
+    this.assertRoom()
+    const { beatMs, leaseMs, postMs, rotateMs, recheckMs } = this.#timing
+    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs }
+    const version = room.timeline.resumable(lastEventId)
+    const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
+    const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })
+    const now = this.#clock.now()
+    const callOffExpiry =
+      expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
+    const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
+    this.#upkeep.set(subscriber, { rotateAt, recheckAt: now + recheckMs, recheck, callOffExpiry })
+    this.#beats.add(subscriber, Math.random())
+    room.subscribers.add(subscriber)
+    return subscriber
+  }
+
+  /** Serves the next slot: beats, and the streams whose time is over. */
+  turn(): void {
+    const now = this.#clock.now()
+    for (const subscriber of this.#beats.turn()) {
+      const upkeep = this.#upkeep.get(subscriber)!
+      if (now >= upkeep.rotateAt) subscriber.end('rotated')
+      else subscriber.beat()
+      if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
+    }
+  }
+
+  /** Ends a member's streams for good. */
+  revoke(memberId: string, room?: string): void {
+    for (const subscriber of this.#upkeep.keys())
+      if (subscriber.memberId === memberId && (room === undefined || subscriber.room.id === room)) revoke(subscriber)
+  }
+
+  /** Takes no more streams and ends the open ones, spread so that their clients do not all come back at once. */
+  async drain(): Promise<void> {
+    this.#isDraining = true
+    const leaving = [...this.#upkeep.keys()]
+    for (let step = 1; leaving.length > 0; step++) {
+      await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
+      const share = Math.ceil(leaving.length / Math.max(1, drainSteps - step))
+      for (const subscriber of leaving.splice(0, share)) subscriber.end('draining')
+    }
+  }
+
+  /** Ends every stream at once. */
+  close(): void {
+    this.#isDraining = true
+    for (const subscriber of this.#upkeep.keys()) subscriber.end('draining')
+  }
+
+  async #recheck(subscriber: Subscriber, upkeep: Upkeep): Promise<void> {
+    upkeep.recheckAt = this.#clock.now() + this.#timing.recheckMs
+    // An app that cannot answer now is asked again; only a clear no ends a stream.
+    const mayRead = await upkeep.recheck().catch((error: unknown) => !isRefusal(error))
+    if (!mayRead) revoke(subscriber)
+  }
+
+  #detach(subscriber: Subscriber, by: 'peer' | 'server'): void {
+    const { room, connectionId } = subscriber
+    this.#upkeep.get(subscriber)?.callOffExpiry()
+    this.#upkeep.delete(subscriber)
+    this.#beats.delete(subscriber)
+    room.subscribers.delete(subscriber)
+    // Its reader may be gone, or only moving elsewhere. A stream that the server cuts says nothing about its reader.
+    if (by === 'peer' && connectionId !== null)
+      room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
+  }
+}
+
+const revoke = (subscriber: Subscriber) =>
+  subscriber.end('revoked', new LocationError('forbidden', 'You may no longer read this room: ask its owner for access.'))
+
+const isRefusal = (error: unknown) =>
+  error instanceof LocationError && (error.code === 'forbidden' || error.code === 'unauthorized')

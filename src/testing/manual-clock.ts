@@ -1,0 +1,47 @@
+import type { Clock } from '../shared/clock.js'
+
+/** A clock that stands still until a test moves it. */
+export interface ManualClock extends Clock {
+  /**
+   * Moves time on by `ms` and runs what falls due on the way, each at its own time and in order, letting promises
+   * settle in between.
+   */
+  advance(ms: number): Promise<void>
+}
+
+/**
+ * Time by hand: give it as `clock` to a hub or a client, then `await clock.advance(30_000)`.
+ *
+ * @param startMs where it begins, in milliseconds since the Unix epoch; default 2026-01-01.
+ */
+export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
+  let now = startMs
+  const timers = new Set<{ at: number; run: () => void }>()
+  const nextBefore = (end: number) => {
+    let next: { at: number; run: () => void } | undefined
+    for (const timer of timers) if (timer.at <= end && (!next || timer.at < next.at)) next = timer
+    return next
+  }
+  return {
+    now: () => now,
+    after(delayMs, run) {
+      const timer = { at: now + Math.max(delayMs, 0), run }
+      timers.add(timer)
+      return () => timers.delete(timer)
+    },
+    async advance(ms) {
+      const end = now + ms
+      await settled()
+      for (let timer = nextBefore(end); timer; timer = nextBefore(end)) {
+        timers.delete(timer)
+        now = Math.max(now, timer.at)
+        timer.run()
+        await settled()
+      }
+      now = end
+    },
+  }
+}
+
+// One turn of the event loop, so that chains of promises that a timer started can end before the next one runs.
+const settled = () => new Promise<void>((resolve) => setImmediate(resolve))

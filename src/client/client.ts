@@ -1,0 +1,146 @@
+import { httpLink } from '@trpc/client'
+import { systemClock, type Clock } from '../shared/clock.js'
+import { LocationError } from '../shared/errors.js'
+import type { PostLocationOutput } from '../shared/protocol.js'
+import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
+import { storedMemberKey } from './keys.js'
+import { followPage } from './page.js'
+import { openRoom, type JoinOptions, type OpenRoom, type Room, type WatchOptions, type Wire } from './room.js'
+import { operation, streamOpener } from './stream.js'
+
+type CommonOptions = {
+  /** Where the server's tRPC procedures are, such as `/trpc` or `https://example.com/trpc`. */
+  url: string | URL
+  /** Sent with every request, and asked for anew each time: a token that was refreshed is used at once. */
+  headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)
+  /** Default: the global one. */
+  fetch?: typeof fetch
+  /** Told what a listener of yours threw; default: it is thrown again where nobody catches it. */
+  logger?: { error(thrown: unknown): void }
+  /** Default: the machine's. */
+  clock?: Clock
+}
+export type LocationClientOptions<R, Path> = CommonOptions & PathOption<R, Path> & TransformerOption<R>
+
+export interface LocationClient<L, P> {
+  /** Present from now on. The same room joined twice is the same Room; the last leave leaves. */
+  join(room: string, options?: JoinOptions<L, P>): Room<L, P>
+  /** Sees, and is in nobody's list. */
+  watch(room: string, options?: WatchOptions<L, P>): Omit<Room<L, P>, 'post' | 'flush' | 'update'>
+  /** Leaves every room. */
+  close(): Promise<void>
+}
+
+/**
+ * A client of one server, for browsers and for Node. `Path` is inferred from the router when it has exactly one location
+ * router.
+ */
+export function createLocationClient<R extends RouterLike, Path extends string = LocationPath<R>>(
+  options: LocationClientOptions<R, Path>,
+): LocationClient<LocationOf<R, Path>, ProfileOf<R, Path>> {
+  return clientOf(wireOf(options as CommonOptions))
+}
+
+function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: unknown }): Wire<L, P> {
+  const { path, transformer, logger, clock = systemClock } = options
+  const url = String(options.url)
+  // Looked up at each call: a page may replace its fetch, and a browser's must not be called on another object.
+  const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
+  const headers = () => (typeof options.headers === 'function' ? options.headers() : (options.headers ?? {}))
+  const prefix = path ? `${path}.` : ''
+  const link = httpLink({
+    url,
+    headers,
+    transformer: transformer as undefined,
+    // A leave must outlive its page. (tRPC's type allows for a Request, but what comes is the URL as text.)
+    fetch: (input, init) => fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') }),
+  })({})
+  const mutate = (procedure: string, input: unknown, signal: AbortSignal) =>
+    new Promise<unknown>((resolve, reject) => {
+      link(operation('mutation', prefix + procedure, input, {}, signal)).subscribe({
+        next: ({ result }) => resolve('data' in result && result.data),
+        error: reject,
+      })
+    })
+  return {
+    openStream: streamOpener({ url, prefix, headers, fetch, transformer }),
+    post: (input, signal) => mutate('postLocation', input, signal) as Promise<PostLocationOutput>,
+    leave: (input, signal) => mutate('leaveRoom', input, signal),
+    memberKey: storedMemberKey(),
+    clock,
+    report(thrown) {
+      if (logger) return logger.error(thrown)
+      queueMicrotask(() => {
+        throw thrown
+      })
+    },
+  }
+}
+
+function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
+  const rooms = new Map<string, Holding<L, P>>()
+  const each = (act: (open: OpenRoom<L, P>) => void) => () => rooms.forEach(({ open }) => act(open))
+  let unfollowPage: (() => void) | undefined
+  let closed = false
+
+  const openHolding = (
+    key: string,
+    id: string,
+    joining: JoinOptions<L, P> | null,
+    initial: WatchOptions<L, P>['initial'],
+  ) => {
+    let holders = 0
+    let ended: Promise<void> | undefined
+    const end = () => {
+      rooms.delete(key)
+      if (!rooms.size) {
+        unfollowPage?.()
+        unfollowPage = undefined
+      }
+      return (ended ??= open.close())
+    }
+    const leave = async () => {
+      if (--holders <= 0) await end()
+    }
+    const open = openRoom(id, wire, joining, initial, leave)
+    const hold = (signal: AbortSignal | undefined) => {
+      holders++
+      if (signal?.aborted) void leave()
+      signal?.addEventListener('abort', () => void leave(), { once: true })
+      return open.room
+    }
+    return { open, hold, end }
+  }
+  const enter = (id: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
+    if (closed) throw new LocationError('closed', 'This client was closed: create another.')
+    const key = `${joining ? 'join' : 'watch'} ${id}`
+    let holding = rooms.get(key)
+    if (holding && joining) {
+      const { profile, location } = joining
+      if (profile !== undefined) holding.open.room.update({ profile })
+      if (location !== undefined) holding.open.room.post(location)
+    }
+    if (!holding) rooms.set(key, (holding = openHolding(key, id, joining, initial)))
+    unfollowPage ??= followPage({
+      hidden: each((open) => open.hide()),
+      restored: each((open) => open.show()),
+      woken: each((open) => open.hurry()),
+    })
+    return holding.hold(signal)
+  }
+  return {
+    join: (id, options = {}) => enter(id, options, options),
+    watch: (id, options = {}) => enter(id, null, options),
+    async close() {
+      closed = true
+      await Promise.all(Array.from(rooms.values(), ({ end }) => end()))
+    },
+  }
+}
+
+/** An open room and how many hold it. */
+type Holding<L, P> = {
+  open: OpenRoom<L, P>
+  hold(signal: AbortSignal | undefined): Room<L, P>
+  end(): Promise<void>
+}

@@ -1,0 +1,18 @@
+export { LocationError, type LocationErrorCode } from '../shared/errors.js'
+export {
+  type DataTransformer,
+  type LocationOf,
+  type LocationPath,
+  type ProfileOf,
+  type RouterLike,
+} from './app-router.js'
+export { createLocationClient, type LocationClient, type LocationClientOptions } from './client.js'
+export {
+  type JoinOptions,
+  type Room,
+  type RoomEvents,
+  type RoomSnapshot,
+  type RoomStatus,
+  type WatchOptions,
+} from './room.js'
+export { type Member, type MemberConnection } from './store.js'

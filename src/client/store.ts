@@ -1,0 +1,143 @@
+import { canonicalJson } from '../shared/canonical-json.js'
+import type { Activity, Connection } from '../shared/protocol.js'
+import type { View } from '../shared/view.js'
+import type { Draft } from './outbox.js'
+
+/** One tab or script of a member. `at` is when it last changed, by the server's clock. */
+export interface MemberConnection<L> {
+  readonly connectionId: string
+  readonly location: L | null
+  readonly activity: Activity
+  readonly at: Date
+  /** Known from before the server lost its memory, and not seen again yet. */
+  readonly stale: boolean
+}
+
+/** A person or an agent, with everything they have open here. The connection that changed last speaks for them. */
+export interface Member<L, P> {
+  readonly memberId: string
+  readonly profile: P | null
+  readonly location: L | null
+  readonly activity: Activity
+  /** Newest first. */
+  readonly connections: readonly MemberConnection<L>[]
+}
+
+/** Who we are in the room, and what we said last: shown at once, whether or not the server has it already. */
+export interface Own<L, P> {
+  readonly connectionId: string | null
+  readonly memberId: string | null
+  readonly draft: Draft<L, P> | null
+  readonly since: Date
+}
+
+/** A view as people see it. What did not change is the same object as before. */
+export interface Roster<L, P> {
+  readonly byId: ReadonlyMap<string, Member<L, P>>
+  readonly members: readonly Member<L, P>[]
+  readonly self: Member<L, P> | null
+  readonly others: readonly Member<L, P>[]
+}
+
+const nobody: readonly never[] = []
+export const emptyRoster: Roster<never, never> = { byId: new Map(), members: nobody, self: null, others: nobody }
+
+type Seen<L, P> = { profile: P | null; shown: MemberConnection<L>; order: number }
+
+/** Groups a view by member and lays our own newest state over it. */
+export function rosterOf<L, P>(view: View<L, P>, own: Own<L, P>, before: Roster<L, P>): Roster<L, P> {
+  const groups = new Map<string, Seen<L, P>[]>()
+  const see = (memberId: string, seen: Seen<L, P>) => {
+    const group = groups.get(memberId)
+    if (group) group.push(seen)
+    else groups.set(memberId, [seen])
+  }
+  for (const connection of view.connections.values()) see(connection.memberId, seenLive(connection, own))
+  for (const connection of view.stale.values())
+    see(connection.memberId, { profile: connection.profile, shown: shownOf(connection, true), order: connection.at })
+
+  const { connectionId, draft } = own
+  const known = connectionId === null ? undefined : view.connections.get(connectionId)
+  const selfId = known?.memberId ?? own.memberId
+  if (connectionId !== null && selfId !== null && draft && !known)
+    see(selfId, seenFirst(connectionId, draft, own.since))
+
+  const byId = new Map<string, Member<L, P>>()
+  for (const [memberId, group] of groups) byId.set(memberId, memberOf(memberId, group, before.byId.get(memberId)))
+  const self = (selfId !== null && byId.get(selfId)) || null
+  const members = keep(before.members, [...byId.values()])
+  const others = keep(
+    before.others,
+    members.filter((member) => member !== self),
+  )
+  return keep(before, { byId: members === before.members ? before.byId : byId, members, self, others })
+}
+
+/** Looks up who is where. A place whose people are the same gives the same array, so that 2,000 cells can ask. */
+export function placeIndex<L, P>(): (roster: Roster<L, P>, location: L) => readonly Member<L, P>[] {
+  let indexed: readonly Member<L, P>[] = nobody
+  let places = new Map<string, readonly Member<L, P>[]>()
+  return ({ members }, location) => {
+    if (indexed !== members) {
+      const found = new Map<string, Member<L, P>[]>()
+      for (const member of members) {
+        const place = canonicalJson(member.location)
+        const group = found.get(place)
+        if (group) group.push(member)
+        else found.set(place, [member])
+      }
+      places = new Map(Array.from(found, ([place, group]) => [place, keep(places.get(place), group)]))
+      indexed = members
+    }
+    return places.get(canonicalJson(location)) ?? nobody
+  }
+}
+
+// The wire's objects are never changed, so each is turned into a public one only once.
+const liveOnes = new WeakMap<object, MemberConnection<unknown>>()
+const staleOnes = new WeakMap<object, MemberConnection<unknown>>()
+
+function shownOf<L, P>(connection: Connection<L, P>, stale: boolean): MemberConnection<L> {
+  const ones = stale ? staleOnes : liveOnes
+  let shown = ones.get(connection)
+  if (!shown) {
+    const { connectionId, location, activity, at } = connection
+    ones.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale }))
+  }
+  return shown as MemberConnection<L>
+}
+
+function seenLive<L, P>(connection: Connection<L, P>, { connectionId, draft }: Own<L, P>): Seen<L, P> {
+  const { profile, at: order } = connection
+  const shown = shownOf(connection, false)
+  if (!draft || connection.connectionId !== connectionId) return { profile, shown, order }
+  const { location, activity = shown.activity } = draft
+  if (activity === shown.activity && sameJson(location, shown.location)) return { profile, shown, order }
+  return { profile, shown: { ...shown, location, activity }, order: Infinity }
+}
+
+function seenFirst<L, P>(connectionId: string, draft: Draft<L, P>, at: Date): Seen<L, P> {
+  const { location, profile = null, activity = 'active' } = draft
+  return { profile, shown: { connectionId, location, activity, at, stale: false }, order: Infinity }
+}
+
+function memberOf<L, P>(memberId: string, group: Seen<L, P>[], before: Member<L, P> | undefined): Member<L, P> {
+  group.sort((a, b) => b.order - a.order)
+  const { profile, shown } = group[0]!
+  const connections = keep(
+    before?.connections,
+    group.map(({ shown }, i) => keep(before?.connections[i], shown)),
+  )
+  return keep(before, { memberId, profile, location: shown.location, activity: shown.activity, connections })
+}
+
+/** Whether two locations, or two profiles, say the same. */
+export const sameJson = (a: unknown, b: unknown) => a === b || canonicalJson(a) === canonicalJson(b)
+
+/** The value from before, if the new one holds just the same. */
+export function keep<T extends object>(before: T | undefined, now: T): T {
+  if (!before) return now
+  const entries = Object.entries(now)
+  const same = ([key, value]: [string, unknown]) => Object.is(value, (before as Record<string, unknown>)[key])
+  return entries.length === Object.keys(before).length && entries.every(same) ? before : now
+}

@@ -4,26 +4,23 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** The first that fails stops the rest, so what is quick to know comes first. */
+/** What each is called, and the script of package.json that does it. The first that fails stops the rest. */
 const steps = [
-  ['format', 'prettier --check --log-level warn .'],
-  ['lint', 'oxlint --type-aware .'],
-  ['types', 'tsc -p tsconfig.json && tsc -p tsconfig.build.json --noEmit'],
-  ['unused', 'knip'],
-  ['build', 'node scripts/build.mjs package demo'],
-  ['publint', 'publint --strict'],
-  ['types as packed', 'attw --pack . --profile esm-only'],
-  ['client bytes', 'node scripts/bytes.mjs'],
-  ['tests', 'vitest run'],
+  ['format', 'check:format'],
+  ['lint', 'check:lint'],
+  ['types', 'check:types'],
+  ['unused', 'check:unused'],
+  ['build', 'build', 'package', 'demo'],
+  ['package', 'check:package'],
+  ['bytes', 'bytes'],
+  ['tests', 'test'],
 ]
 
-function run(command) {
+function run(script, ...args) {
   return new Promise((resolve) => {
-    const child = spawn(command, {
+    const child = spawn('npm', ['run', '--silent', script, '--', ...args], {
       cwd: root,
-      shell: true,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` },
     })
     const output = []
     child.stdout.on('data', (bytes) => output.push(bytes))
@@ -41,16 +38,16 @@ for (const name of skipped) {
   process.exit(1)
 }
 
-for (const [name, command] of steps) {
+for (const [name, ...command] of steps) {
   if (skipped.includes(name)) {
     console.log(`-  ${name.padEnd(16)} skipped, as asked`)
     continue
   }
   const began = performance.now()
-  const { code, output } = await run(command)
+  const { code, output } = await run(...command)
   const seconds = `${((performance.now() - began) / 1000).toFixed(1)} s`
   console.log(`${code === 0 ? '✓' : '✗'}  ${name.padEnd(16)} ${seconds.padStart(7)}`)
   if (code === 0) continue
-  console.log(`\n$ ${command}\n${output.trimEnd()}`)
+  console.log(`\n$ npm run ${command.join(' ')}\n${output.trimEnd()}`)
   process.exit(1)
 }

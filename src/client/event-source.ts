@@ -20,7 +20,7 @@ export type Headers = () => Record<string, string> | Promise<Record<string, stri
 /** A fetch that sends headers made anew for each stream, and tells of every chunk of bytes that comes in. */
 export function streamFetch(fetch: typeof globalThis.fetch, headers: Headers, heard: () => void): FetchLike {
   return async (input, init) => {
-    const response = await fetch(input, { ...init, headers: { ...(await headers()), ...init.headers } } as RequestInit)
+    const response = await fetch(input, { ...init, headers: { ...(await headers()), ...init.headers } })
     const { status, redirected, url } = response
     if (status !== 200) await response.body?.cancel()
     const reader = status === 200 && response.body?.getReader()

@@ -1,0 +1,1 @@
+export { createLocationHooks, type LocationHooks, type LocationProviderProps } from './hooks.js'

@@ -1,0 +1,135 @@
+import { useEffect, useRef, useState } from 'react'
+import { Announcer } from './announcer.js'
+import { Bar, Sums } from './bar.js'
+import { sheetNamed, sheets } from './data.js'
+import { LogIcon, Mark } from './icons.js'
+import { client, LocationProvider, usePost, type Member, type Profile } from './locations.js'
+import { Log, useLines } from './log.js'
+import {
+  rememberedLog,
+  rememberedPlace,
+  rememberedProfile,
+  rememberLog,
+  rememberPlace,
+  rememberProfile,
+} from './memory.js'
+import { People } from './people.js'
+import { toLocation, toPlace, type Place } from './place.js'
+import { You } from './profile.js'
+import { at, type Selection } from './selection.js'
+import { Share } from './share.js'
+import { Sheet } from './sheet.js'
+import { Status, StatusNote } from './status.js'
+import { Tabs } from './tabs.js'
+
+const wide = window.matchMedia('(min-width: 60rem)')
+const spotlightMs = 3_000
+
+export function App({ room }: { room: string }) {
+  const [profile, setProfile] = useState(rememberedProfile)
+  const [start] = useState(() => rememberedPlace(room))
+  useEffect(() => rememberProfile(profile), [profile])
+  return (
+    <LocationProvider client={client} room={room} profile={profile} location={toLocation(start)}>
+      <Page room={room} start={start} profile={profile} onProfile={setProfile} />
+    </LocationProvider>
+  )
+}
+
+type PageProps = { room: string; start: Place; profile: Profile; onProfile(profile: Profile): void }
+
+function Page({ room, start, profile, onProfile }: PageProps) {
+  const { place, select, open, go } = usePlace(room, start)
+  const [spotlight, setSpotlight] = useSpotlight()
+  const [logOpen, setLogOpen] = useState(() => wide.matches && rememberedLog(true))
+  const lines = useLines()
+
+  const toggleLog = () => {
+    if (wide.matches) rememberLog(!logOpen)
+    setLogOpen(!logOpen)
+  }
+  const jump = ({ memberId, location }: Member) => {
+    if (!location) return
+    go(toPlace(location))
+    setSpotlight(memberId)
+  }
+  const turn = (by: 1 | -1) => {
+    const next = sheets[sheets.findIndex((sheet) => sheet.name === place.sheet) + by]
+    if (next) open(next.name)
+  }
+
+  return (
+    <>
+      <header className="top">
+        <h1>
+          <Mark />
+          <span className="wordmark">Hereabouts</span>
+          <span className="room" title="The room of this page: ?room=">
+            {room}
+          </span>
+        </h1>
+        <Status />
+        <People onJump={jump} />
+        <div className="tools">
+          <Share />
+          <button
+            type="button"
+            className="quiet"
+            aria-pressed={logOpen}
+            aria-label="Live log"
+            title="Live log"
+            onClick={toggleLog}
+          >
+            <LogIcon />
+          </button>
+          <You profile={profile} onChange={onProfile} />
+        </div>
+      </header>
+      <StatusNote />
+      <Bar place={place} onSelect={select} />
+      <main id="sheet" role="tabpanel" aria-label={place.sheet}>
+        <Sheet place={place} spotlight={spotlight} onSelect={select} onTurn={turn} />
+        {logOpen && <Log lines={lines} onClose={toggleLog} />}
+      </main>
+      <footer>
+        <Tabs current={place.sheet} onOpen={open} />
+        <Sums place={place} />
+      </footer>
+      <Announcer />
+    </>
+  )
+}
+
+/** Where one is; each move is remembered and told to the room. A sheet that is opened again has its own selection. */
+function usePlace(room: string, start: Place) {
+  const [place, setPlace] = useState(start)
+  const selections = useRef(new Map([[start.sheet, start.selection]]))
+  const post = usePost()
+  useEffect(() => {
+    selections.current.set(place.sheet, place.selection)
+    rememberPlace(room, place)
+    post(toLocation(place))
+  }, [room, place, post])
+  return {
+    place,
+    select: (selection: Selection) => setPlace({ sheet: place.sheet, selection }),
+    open: (sheet: string) => setPlace({ sheet, selection: selections.current.get(sheet) ?? at(3, 0) }),
+    go: (to: Place) => setPlace(inside(to)),
+  }
+}
+
+/** Others may be at cells that this sheet does not have: the command line knows no last row. */
+function inside({ sheet, selection: { anchor, head } }: Place): Place {
+  const { rows, cols } = sheetNamed(sheet)!
+  const clamp = (cell: typeof head) => ({ row: Math.min(cell.row, rows - 1), col: Math.min(cell.col, cols - 1) })
+  return { sheet, selection: { anchor: clamp(anchor), head: clamp(head) } }
+}
+
+function useSpotlight() {
+  const [memberId, setMemberId] = useState<string | null>(null)
+  useEffect(() => {
+    const timer = setTimeout(() => setMemberId((now) => (now === memberId ? null : now)), spotlightMs)
+    return () => clearTimeout(timer)
+  }, [memberId])
+  return [memberId, setMemberId] as const
+}

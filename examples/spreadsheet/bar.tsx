@@ -1,0 +1,96 @@
+import { useState } from 'react'
+import { sheetNamed } from './data.js'
+import { LockIcon } from './icons.js'
+import { useOthers } from './locations.js'
+import { nameOfMember } from './paint.js'
+import { boxAt, type Place } from './place.js'
+import { boxOf, nameOf, overlap, parseName, type Selection } from './selection.js'
+
+/** Where one is, what stands there, and who is there too. */
+export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
+  const sheet = sheetNamed(place.sheet)!
+  return (
+    <div className="bar">
+      <NameBox place={place} onSelect={onSelect} />
+      <output className="content" aria-label="Content of the cell">
+        {sheet.entryAt(place.selection.anchor)?.text}
+      </output>
+      <Company place={place} />
+      <span className="read-only" title="This sheet is for looking at: selections are shared, nothing is changed">
+        <LockIcon />
+        <span className="wide-only">Read only</span>
+      </span>
+    </div>
+  )
+}
+
+function NameBox({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
+  const [draft, setDraft] = useState<string | null>(null)
+  const [wrong, setWrong] = useState(false)
+  const edit = (text: string | null) => {
+    setDraft(text)
+    setWrong(false)
+  }
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault()
+        const selection = draft === null ? place.selection : parseName(draft, sheetNamed(place.sheet)!)
+        setWrong(!selection)
+        if (!selection) return
+        onSelect(selection)
+        // What was typed is forgotten as the focus goes.
+        document.querySelector<HTMLElement>('[role=grid]')?.focus()
+      }}
+    >
+      <input
+        className="name-box"
+        aria-label="Go to a cell or a range, such as C4 or B2:D5"
+        aria-invalid={wrong}
+        value={draft ?? nameOf(place.selection)}
+        autoComplete="off"
+        spellCheck={false}
+        onChange={(event) => edit(event.target.value)}
+        onFocus={(event) => event.target.select()}
+        onBlur={() => edit(null)}
+        onKeyDown={(event) => event.key === 'Escape' && edit(null)}
+      />
+    </form>
+  )
+}
+
+function Company({ place }: { place: Place }) {
+  const box = boxOf(place.selection)
+  const here = useOthers().filter(({ location }) => location?.sheet === place.sheet && overlap(boxAt(location), box))
+  if (here.length === 0) return null
+  const [first, ...rest] = here.map(nameOfMember)
+  return (
+    <span className="company">
+      with <bdi>{first}</bdi>
+      {rest.length > 0 && ` and ${rest.length} more`}
+    </span>
+  )
+}
+
+const amount = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
+
+/** Count, sum and average of what is selected. */
+export function Sums({ place: { sheet, selection } }: { place: Place }) {
+  const data = sheetNamed(sheet)!
+  const { top, left, bottom, right } = boxOf(selection)
+  const values: number[] = []
+  for (let row = top; row <= bottom; row++)
+    for (let col = left; col <= right; col++) {
+      const value = data.entryAt({ row, col })?.value
+      if (value !== undefined) values.push(value)
+    }
+  if (values.length < 2) return null
+  const sum = values.reduce((total, value) => total + value, 0)
+  return (
+    <p className="sums">
+      <span>Count {values.length}</span>
+      <span>Average {amount.format(sum / values.length)}</span>
+      <span>Sum {amount.format(sum)}</span>
+    </p>
+  )
+}

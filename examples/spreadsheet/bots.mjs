@@ -1,0 +1,95 @@
+// @ts-check
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** @typedef {{ row: number, col: number }} Cell */
+/** @typedef {import('hereabouts/server').HubRoom<import('./server.mjs').Location, import('./server.mjs').Profile>} Room */
+
+const names = ['Juno', 'Otto', 'Pim', 'Wanda', 'Basil', 'Cleo', 'Fitz', 'Greta', 'Hugo', 'Ivy', 'Kit', 'Lotte']
+
+/** Where there is something to look at. @type {[sheet: string, rows: number, cols: number][]} */
+const sheets = [
+  ['Plan', 31, 9],
+  ['Budget', 26, 14],
+  ['Q3', 40, 11],
+  ['Team', 23, 9],
+]
+
+/**
+ * Lets bots walk over the sheets as people do: from cell to cell, now and then over a range, with pauses to read.
+ *
+ * @param {Room} room
+ * @param {number} count
+ * @param {AbortSignal} signal sends them home
+ * @param {(error: unknown) => void} onError told once of a bot that cannot go on
+ */
+export function startBots(room, count, signal, onError) {
+  for (let i = 0; i < count; i++) {
+    const round = Math.floor(i / names.length)
+    const name = `${names[i % names.length]}${round ? ` ${round + 1}` : ''}`
+    // Most begin where a visitor arrives, so that there is life at once.
+    wander(room, name, i % 3 === 2 ? pick(sheets) : sheets[0], signal).catch((error) => {
+      if (!signal.aborted) onError(error)
+    })
+  }
+}
+
+/**
+ * @param {Room} room
+ * @param {string} name
+ * @param {typeof sheets[number] | undefined} start
+ * @param {AbortSignal} signal
+ */
+async function wander(room, name, start, signal) {
+  let [sheet, rows, cols] = start ?? pick(sheets)
+  const somewhere = () => ({ row: 3 + roll(rows - 3), col: roll(cols) })
+  let cell = somewhere()
+  const wait = (/** @type {number} */ least, /** @type {number} */ most) =>
+    sleep(least + roll(most - least), undefined, { signal })
+  const post = (/** @type {import('./server.mjs').Location} */ location) =>
+    room.post({ memberId: `bot:${name}`, profile: { name, bot: true }, location })
+
+  for (;;) {
+    if (roll(7) === 0) [sheet, rows, cols] = pick(sheets)
+    for (const step of walk(cell, somewhere())) {
+      cell = step
+      await post({ sheet, ...cell })
+      await wait(180, 520)
+    }
+    await wait(900, 3_500)
+    if (roll(4) > 0) continue
+    const from = cell
+    for (const to of walk(from, {
+      row: Math.min(from.row + roll(6), rows - 1),
+      col: Math.min(from.col + 1 + roll(3), cols - 1),
+    })) {
+      await post({ sheet, from, to })
+      await wait(90, 220)
+    }
+    await wait(2_000, 5_000)
+  }
+}
+
+/**
+ * The cells from one to another, the first left out: across and down as it comes.
+ *
+ * @param {Cell} from
+ * @param {Cell} to
+ */
+function* walk(from, to) {
+  let { row, col } = from
+  while (row !== to.row || col !== to.col) {
+    const across = row === to.row || (col !== to.col && roll(2) === 0)
+    if (across) col += Math.sign(to.col - col)
+    else row += Math.sign(to.row - row)
+    yield { row, col }
+  }
+}
+
+const roll = (/** @type {number} */ sides) => Math.floor(Math.random() * Math.max(sides, 1))
+
+/**
+ * @template T
+ * @param {T[]} from
+ * @returns {T}
+ */
+const pick = (from) => /** @type {T} */ (from[roll(from.length)])

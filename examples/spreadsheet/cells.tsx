@@ -1,0 +1,90 @@
+/* oxlint-disable jsx-a11y/prefer-tag-over-role -- only the rows in sight are drawn, and placed freely: no table can do that */
+import { memo } from 'react'
+import type { Entry } from './data.js'
+import type { Layout } from './layout.js'
+import { columnName, type Box } from './selection.js'
+
+const upTo = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, i) => first + i)
+
+type HeadsProps = { layout: Layout; first: number; last: number; from: number; to: number }
+
+export const ColumnHeads = memo(function ColumnHeads({ layout, first, last, from, to }: HeadsProps) {
+  return (
+    <div className="heads" role="row" aria-rowindex={1}>
+      <div className="corner" role="columnheader" aria-colindex={1} aria-label="Select all" />
+      {upTo(first, last).map((col) => (
+        <div
+          key={col}
+          className={col >= from && col <= to ? 'column-head chosen' : 'column-head'}
+          role="columnheader"
+          aria-colindex={col + 2}
+          style={{ left: layout.left(col), width: layout.widths[col] }}
+        >
+          {columnName(col)}
+        </div>
+      ))}
+    </div>
+  )
+})
+
+export function Rows({ layout, visible, box }: { layout: Layout; visible: Box; box: Box }) {
+  return upTo(visible.top, visible.bottom).map((row) => {
+    const chosen = row >= box.top && row <= box.bottom
+    return (
+      <Row
+        key={row}
+        layout={layout}
+        row={row}
+        first={visible.left}
+        last={visible.right}
+        from={chosen ? box.left : -1}
+        to={chosen ? box.right : -1}
+      />
+    )
+  })
+}
+
+type RowProps = { layout: Layout; row: number; first: number; last: number; from: number; to: number }
+
+// Drawn again only when it is scrolled sideways or the selection changes in it: never because someone moves.
+const Row = memo(function Row({ layout, row, first, last, from, to }: RowProps) {
+  return (
+    <div className="row" role="row" aria-rowindex={row + 2} style={{ top: layout.top(row), width: layout.width }}>
+      <div className={from >= 0 ? 'row-head chosen' : 'row-head'} role="rowheader" aria-colindex={1}>
+        {row + 1}
+      </div>
+      {upTo(first, last).map((col) => {
+        const entry = layout.sheet.entryAt({ row, col })
+        return (
+          <div
+            key={col}
+            id={`cell-${row}-${col}`}
+            className={classOf(entry)}
+            role="gridcell"
+            aria-colindex={col + 2}
+            aria-selected={col >= from && col <= to}
+            style={{ left: layout.left(col), width: widthOf(layout, row, col, entry) }}
+          >
+            {entry?.text}
+          </div>
+        )
+      })}
+    </div>
+  )
+})
+
+function classOf(entry: Entry | undefined): string {
+  const classes = ['cell']
+  if (entry?.look) classes.push(`is-${entry.look}`)
+  if (entry?.value !== undefined || entry?.right) classes.push('is-number')
+  return classes.join(' ')
+}
+
+// A title is written over the empty cells beside it, as sheets do.
+function widthOf({ sheet, widths }: Layout, row: number, col: number, entry: Entry | undefined): number {
+  if (entry?.look !== 'title' && entry?.look !== 'note') return widths[col]!
+  let width = 0
+  for (let next = col; next < sheet.cols && (next === col || !sheet.entryAt({ row, col: next })); next++)
+    width += widths[next]!
+  return Math.min(width, 720)
+}

@@ -1,0 +1,164 @@
+import { memo, useEffect, useState } from 'react'
+import { flagHeight, namesShown, spotOf, type Spot } from './flag.js'
+import type { Layout, Port, Rect } from './layout.js'
+import { useOthers, useRoom, useSelf, useStatus, type Member } from './locations.js'
+import { colorOfMember, nameOfMember, paint } from './paint.js'
+import { boxAt, placeName } from './place.js'
+import { boxOf, contains, type Box, type Cell, type Selection } from './selection.js'
+
+type CursorsProps = { layout: Layout; port: Port; hovered: Cell | null; spotlight: string | null; selection: Selection }
+
+/** How long a name stays beside a cell after its owner moved. */
+const awakeMs = 2_500
+
+/** Everyone who is on this sheet, over the cells; below the headers. */
+export function Cursors({ layout, port, hovered, spotlight, selection }: CursorsProps) {
+  const { members } = useRoom()
+  const self = useSelf()
+  const others = useOthers()
+  const { state } = useStatus()
+  const here = others.flatMap((member) => {
+    const box = boxOn(layout, member)
+    return box ? [{ member, box }] : []
+  })
+  const ranks = rank(here.map(({ box }) => box))
+  const { x, y, width, height } = layout.rectOf(boxOf(selection))
+  return (
+    <div className={state === 'waiting' || state === 'closed' ? 'cursors is-stale' : 'cursors'} aria-hidden="true">
+      {here.map(({ member, box }, i) => {
+        const rect = layout.rectOf(box)
+        const { place, of } = ranks[i]!
+        return (
+          <Cursor
+            key={member.memberId}
+            name={nameOfMember(member)}
+            bot={member.profile?.bot === true}
+            idle={isIdle(member)}
+            // Who joins others in a cell wakes their names too: the flags stand on one another.
+            what={`${placeName(member.location)} ${of}`}
+            color={colorOfMember(member, members)}
+            rank={place}
+            crowd={Math.min(of, namesShown) - 1}
+            more={place === namesShown - 1 ? of - namesShown : 0}
+            pointed={spotlight === member.memberId || (hovered !== null && contains(box, hovered))}
+            {...rect}
+            {...spotOf(rect, port, place, of)}
+          />
+        )
+      })}
+      <div
+        className="selection"
+        style={{
+          ...(self && paint(colorOfMember(self, members))),
+          transform: `translate(${x}px, ${y}px)`,
+          width,
+          height,
+        }}
+      >
+        <span className="handle" />
+      </div>
+    </div>
+  )
+}
+
+type CursorProps = Rect &
+  Spot & {
+    name: string
+    bot: boolean
+    idle: boolean
+    what: string
+    color: string
+    rank: number
+    crowd: number
+    more: number
+    pointed: boolean
+  }
+
+// Its properties are plain values, so that it is drawn again only when it changed itself.
+const Cursor = memo(function Cursor({
+  name,
+  bot,
+  idle,
+  what,
+  color,
+  rank,
+  crowd,
+  more,
+  pointed,
+  x,
+  y,
+  width,
+  height,
+  ...spot
+}: CursorProps) {
+  const awake = useAwake(what)
+  const shown = pointed || (awake && rank < namesShown)
+  const classes = ['cursor', spot.side, spot.right !== undefined && 'to-left', shown && 'awake', idle && 'idle']
+  const step = Math.min(rank, 5) * 14
+  const tab = {
+    top:
+      spot.side === 'below'
+        ? height - 1 + 2 * crowd
+        : spot.side === 'above'
+          ? -3 - 2 * crowd
+          : spot.top - flagHeight * rank,
+    ...(spot.right === undefined ? { left: spot.left! + step } : { right: spot.right + step }),
+  }
+  return (
+    <div
+      className={classes.filter(Boolean).join(' ')}
+      style={{
+        ...paint(color),
+        transform: `translate(${x}px, ${y}px)`,
+        width,
+        height,
+        zIndex: (shown ? 10 : 9) - Math.min(rank, 9),
+      }}
+    >
+      {/* Around one another, so that what stands in the cell can be read. */}
+      {rank < namesShown && <span className={rank === 0 ? 'outline first' : 'outline'} style={{ inset: rank * -2 }} />}
+      <span className="tab" style={tab} />
+      <span className="flag" style={{ top: spot.top, left: spot.left, right: spot.right }}>
+        <span className="flag-name">{name}</span>
+        {bot && <span className="flag-bot">bot</span>}
+        {more > 0 && !pointed && <span className="flag-more">+{more}</span>}
+      </span>
+    </div>
+  )
+})
+
+/** True for a while after `what` changed, and when it is first seen. */
+function useAwake(what: string): boolean {
+  const [asleep, setAsleep] = useState<string | null>(null)
+  useEffect(() => {
+    const timer = setTimeout(() => setAsleep(what), awakeMs)
+    return () => {
+      clearTimeout(timer)
+      setAsleep(null)
+    }
+  }, [what])
+  return asleep !== what
+}
+
+// A member not seen since the server began anew is shown, but not as if they were sure to be there.
+const isIdle = ({ activity, connections }: Member) => activity !== 'active' || connections.every(({ stale }) => stale)
+
+/** The box of a member on this sheet; none for those who are elsewhere, or beyond its last cell. */
+function boxOn({ sheet }: Layout, { location }: Member): Box | null {
+  if (location?.sheet !== sheet.name) return null
+  const box = boxAt(location)
+  if (box.top >= sheet.rows || box.left >= sheet.cols) return null
+  return { ...box, bottom: Math.min(box.bottom, sheet.rows - 1), right: Math.min(box.right, sheet.cols - 1) }
+}
+
+/** Those whose flags would fly from the same corner: who is where in that row, and how many there are. */
+function rank(boxes: Box[]): { place: number; of: number }[] {
+  const counts = new Map<string, number>()
+  const corner = (box: Box) => `${box.top}.${box.left}`
+  const places = boxes.map((box) => {
+    const place = counts.get(corner(box)) ?? 0
+    counts.set(corner(box), place + 1)
+    return place
+  })
+  return boxes.map((box, i) => ({ place: places[i]!, of: counts.get(corner(box))! }))
+}

@@ -1,0 +1,65 @@
+import type { SheetData } from './data.js'
+import type { Box, Cell } from './selection.js'
+
+export type Rect = { x: number; y: number; width: number; height: number }
+/** What of the sheet one sees, in pixels of the sheet: headers take their share of it. */
+export type Port = { x: number; y: number; width: number; height: number }
+
+export const rowHeight = 27
+export const headHeight = 26
+export const sideWidth = 46
+
+/** Where the cells of a sheet are, in pixels from its own corner, headers included. */
+export class Layout {
+  readonly sheet: SheetData
+  readonly widths: readonly number[]
+  readonly #lefts: number[]
+  readonly width: number
+  readonly height: number
+
+  constructor(sheet: SheetData, widest = Infinity) {
+    this.sheet = sheet
+    this.widths = sheet.widths.map((width) => Math.min(width, widest))
+    this.#lefts = [sideWidth]
+    for (const width of this.widths) this.#lefts.push(this.#lefts.at(-1)! + width)
+    this.width = this.#lefts.at(-1)!
+    this.height = headHeight + sheet.rows * rowHeight
+  }
+
+  left(col: number): number {
+    return this.#lefts[col]!
+  }
+
+  top(row: number): number {
+    return headHeight + row * rowHeight
+  }
+
+  rectOf({ top, left, bottom, right }: Box): Rect {
+    const x = this.left(left)
+    return { x, y: this.top(top), width: this.left(right + 1) - x, height: (bottom - top + 1) * rowHeight }
+  }
+
+  /** The cell under a point, or the nearest one. */
+  cellAt(x: number, y: number): Cell {
+    const after = this.#lefts.findIndex((left) => left > x)
+    const col = after === -1 ? this.sheet.cols - 1 : Math.max(after - 1, 0)
+    return { row: Math.min(Math.max(Math.floor((y - headHeight) / rowHeight), 0), this.sheet.rows - 1), col }
+  }
+
+  /** The cells that have to be drawn. */
+  visible(port: Port): Box {
+    const first = this.cellAt(port.x + sideWidth, port.y + headHeight)
+    const last = this.cellAt(port.x + port.width, port.y + port.height)
+    return { top: first.row, left: first.col, bottom: last.row, right: last.col }
+  }
+
+  /** Where to scroll so that a cell is seen whole. */
+  scrollTo({ row, col }: Cell, port: Port): { left: number; top: number } {
+    return {
+      left: nearest(port.x, this.left(col) - sideWidth, this.left(col + 1) - port.width),
+      top: nearest(port.y, this.top(row) - headHeight, this.top(row) + rowHeight - port.height),
+    }
+  }
+}
+
+const nearest = (now: number, most: number, least: number) => Math.max(0, Math.min(Math.max(now, least), most))

@@ -1,0 +1,11 @@
+import { createLocationClient, type Member as AnyMember } from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import type { AppRouter, Location, Profile } from './server.mjs'
+
+export type { Location, Profile }
+export type Member = AnyMember<Location, Profile>
+
+export const client = createLocationClient<AppRouter>({ url: new URL('/trpc', window.location.href) })
+
+export const { LocationProvider, useRoom, useOthers, useSelf, usePost, useStatus, useLocationEvent } =
+  createLocationHooks<AppRouter>()

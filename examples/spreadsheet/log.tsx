@@ -1,0 +1,117 @@
+import { useEffect, useRef, useState } from 'react'
+import { CloseIcon } from './icons.js'
+import { useLocationEvent, useRoom, type Member } from './locations.js'
+import { colorOfMember, nameOfMember, paint } from './paint.js'
+import { placeName } from './place.js'
+
+type Line = {
+  key: number
+  memberId: string
+  name: string
+  color: string
+  what: 'entered' | 'moved' | 'left'
+  text: string
+  time: Date
+  latencyMs: number | null
+}
+
+const linesKept = 80
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
+  hourCycle: 'h23',
+})
+const reasons = { left: 'left', lost: 'lost the connection', revoked: 'was shown out' } as const
+
+/** What happened in the room, newest first. */
+export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): void }) {
+  const latencies = lines.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])).sort((a, b) => a - b)
+  const median = latencies[Math.floor(latencies.length / 2)]
+  return (
+    <aside className="log" aria-label="Live log">
+      <header>
+        <h2>Live log</h2>
+        <button type="button" className="quiet" aria-label="Close the log" title="Close the log" onClick={onClose}>
+          <CloseIcon />
+        </button>
+      </header>
+      <p
+        className="hint"
+        title="From the time the server gave the change to the time this page had it. Means something as far as both clocks agree."
+      >
+        {median === undefined ? (
+          'It fills as people come, move and go.'
+        ) : (
+          <>
+            Server to screen: median <b>{median} ms</b>
+          </>
+        )}
+      </p>
+      <ol>
+        {lines.map((line) => (
+          <li key={line.key} className={`line is-${line.what}`} style={paint(line.color)}>
+            <span className="dot" />
+            <span className="line-text">
+              <bdi>{line.name}</bdi>
+              <span>{line.text}</span>
+            </span>
+            <span className="latency">{line.latencyMs === null ? '' : `${line.latencyMs} ms`}</span>
+            <time dateTime={line.time.toISOString()}>{clock.format(line.time)}</time>
+          </li>
+        ))}
+      </ol>
+    </aside>
+  )
+}
+
+/** The newest events. They are gathered and shown once a frame, however many come. */
+export function useLines(): readonly Line[] {
+  const room = useRoom()
+  const [lines, setLines] = useState<readonly Line[]>([])
+  const gathered = useRef<Line[]>([])
+  const frame = useRef(0)
+  const nextKey = useRef(0)
+  useEffect(() => () => cancelAnimationFrame(frame.current), [])
+
+  const add = (member: Member, what: Line['what'], text: string, at: Date | null) => {
+    const time = new Date()
+    gathered.current.unshift({
+      key: nextKey.current++,
+      memberId: member.memberId,
+      name: nameOfMember(member),
+      color: colorOfMember(member, room.members),
+      what,
+      text,
+      time,
+      latencyMs: at && latencyOf(at, time),
+    })
+    cancelAnimationFrame(frame.current)
+    frame.current = requestAnimationFrame(() => {
+      const news = gathered.current.splice(0)
+      setLines((known) => withoutSteps([...news, ...known]).slice(0, linesKept))
+    })
+  }
+  useLocationEvent('entered', ({ member, connection, current }) =>
+    add(member, 'entered', `came in at ${placeName(current)}`, connection.at),
+  )
+  useLocationEvent('moved', ({ member, connection, current }) =>
+    add(member, 'moved', `to ${placeName(current)}`, connection.at),
+  )
+  useLocationEvent('left', ({ member, reason }) => add(member, 'left', reasons[reason], null))
+  return lines
+}
+
+/** A walk is one line, with its last step. */
+function withoutSteps(lines: Line[]): Line[] {
+  return lines.filter((line, i) => {
+    const newer = lines[i - 1]
+    return !(line.what === 'moved' && newer?.what === 'moved' && newer.memberId === line.memberId)
+  })
+}
+
+// Two clocks: a difference below zero is no speed, and a minute is what was missed while offline, not what it took.
+function latencyOf(at: Date, now: Date): number | null {
+  const ms = now.getTime() - at.getTime()
+  return ms > 60_000 ? null : Math.max(0, Math.round(ms))
+}

@@ -1,0 +1,113 @@
+import { sheetNamed, sheets } from './data.js'
+import type { Profile } from './locations.js'
+import { swatches } from './paint.js'
+import type { Place } from './place.js'
+import { at, type Cell } from './selection.js'
+
+/*
+ * What this browser remembers: who one is (for every window), where one was (for this tab, so that a reload comes back
+ * to the same cell). Storage may be full, forbidden or filled by something else: then it is as if it were empty.
+ */
+
+function read(storage: () => Storage, key: string): unknown {
+  try {
+    return JSON.parse(storage().getItem(`hereabouts.${key}`) ?? 'null')
+  } catch {
+    return null
+  }
+}
+
+function write(storage: () => Storage, key: string, value: unknown): void {
+  try {
+    storage().setItem(`hereabouts.${key}`, JSON.stringify(value))
+  } catch {
+    // Not remembered: nothing else is lost.
+  }
+}
+
+const local = () => window.localStorage
+const session = () => window.sessionStorage
+const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
+
+export function rememberedProfile(): Profile {
+  const known = read(local, 'profile')
+  if (!isRecord(known) || typeof known.name !== 'string' || !known.name.trim()) return { name: friendlyName() }
+  const color = swatches.find((swatch) => swatch === known.color)
+  return { name: known.name.slice(0, 40), ...(color && { color }) }
+}
+
+export const rememberProfile = (profile: Profile) => write(local, 'profile', profile)
+
+export function rememberedPlace(room: string): Place {
+  const known = read(session, `place.${room}`)
+  const sheet = isRecord(known) && typeof known.sheet === 'string' ? sheetNamed(known.sheet) : undefined
+  const selection = isRecord(known) && isRecord(known.selection) ? known.selection : {}
+  const { anchor, head } = selection
+  const isCell = (cell: unknown): cell is Cell =>
+    isRecord(cell) && sheet !== undefined && isIndex(cell.row, sheet.rows) && isIndex(cell.col, sheet.cols)
+  if (sheet && isCell(anchor) && isCell(head)) return { sheet: sheet.name, selection: { anchor, head } }
+  return { sheet: sheets[0]!.name, selection: at(3, 0) }
+}
+
+const isIndex = (value: unknown, count: number) =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) < count
+
+export const rememberPlace = (room: string, place: Place) => write(session, `place.${room}`, place)
+
+export type Theme = 'system' | 'light' | 'dark'
+
+export function rememberedTheme(): Theme {
+  const known = read(local, 'theme')
+  return known === 'light' || known === 'dark' ? known : 'system'
+}
+
+export const rememberTheme = (theme: Theme) => write(local, 'theme', theme)
+
+export const rememberedLog = (otherwise: boolean): boolean => {
+  const known = read(local, 'log')
+  return typeof known === 'boolean' ? known : otherwise
+}
+
+export const rememberLog = (open: boolean) => write(local, 'log', open)
+
+const moods = [
+  'Amber',
+  'Brisk',
+  'Calm',
+  'Dapper',
+  'Early',
+  'Gentle',
+  'Hazel',
+  'Keen',
+  'Lucky',
+  'Merry',
+  'Nimble',
+  'Quiet',
+  'Ruby',
+  'Sunny',
+  'Tidy',
+  'Witty',
+]
+const animals = [
+  'Badger',
+  'Crane',
+  'Finch',
+  'Fox',
+  'Heron',
+  'Ibex',
+  'Lark',
+  'Lynx',
+  'Marten',
+  'Otter',
+  'Owl',
+  'Puffin',
+  'Raven',
+  'Seal',
+  'Stoat',
+  'Wren',
+]
+
+function friendlyName(): string {
+  const pick = (words: string[]) => words[Math.floor(Math.random() * words.length)]!
+  return `${pick(moods)} ${pick(animals)}`
+}

@@ -1,0 +1,52 @@
+import { colorOf } from 'hereabouts'
+import type { CSSProperties } from 'react'
+import type { Member } from './locations.js'
+
+/** What people may choose from; each is readable under white text. */
+export const swatches = [
+  '#c2410c',
+  '#a16207',
+  '#4d7c0f',
+  '#15803d',
+  '#0f766e',
+  '#0372b4',
+  '#2563eb',
+  '#5b50e8',
+  '#9333ea',
+  '#c0307f',
+  '#d11a66',
+  '#57606a',
+]
+
+/** The colour that someone chose, or else the one that is free for them. Their word is not trusted: only `#rrggbb`. */
+export function colorOfMember(
+  { memberId, profile }: Pick<Member, 'memberId' | 'profile'>,
+  members: readonly Member[],
+): string {
+  const chosen = profile?.color
+  return chosen && /^#[0-9a-f]{6}$/i.test(chosen) ? chosen : colorOf(memberId, members)
+}
+
+/** `--who` and `--ink` for the style sheets; a pale colour gets dark text. */
+export function paint(color: string): CSSProperties {
+  return { '--who': color, '--ink': luminance(color) > 0.3 ? '#141716' : '#ffffff' } as CSSProperties
+}
+
+// WCAG 2.2, relative luminance.
+function luminance(color: string): number {
+  const [red, green, blue] = [1, 3, 5].map((start) => {
+    const part = parseInt(color.slice(start, start + 2), 16) / 255
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+  })
+  return 0.2126 * red! + 0.7152 * green! + 0.0722 * blue!
+}
+
+export const nameOfMember = ({ profile }: Pick<Member, 'profile'>) => profile?.name ?? 'Someone'
+
+export function initials(name: string): string {
+  const [first = '?', ...rest] = name.match(/[\p{L}\p{N}]+/gu) ?? []
+  return [first, ...rest.slice(-1)]
+    .map((word) => Array.from(word)[0] ?? '')
+    .join('')
+    .toUpperCase()
+}

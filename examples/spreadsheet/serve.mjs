@@ -1,0 +1,66 @@
+// @ts-check
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { drainOnSignals } from 'hereabouts/server'
+import { startBots } from './bots.mjs'
+import { createSheetServer } from './server.mjs'
+
+const page = fileURLToPath(new URL('./dist', import.meta.url))
+
+/** @param {number} most */
+const integerTo = (most) => (/** @type {string} */ text) => {
+  if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text)
+  throw new InvalidArgumentError(`Give a whole number from 0 to ${most}.`)
+}
+
+/** @param {string} text */
+const nonEmpty = (text) => {
+  if (text.trim()) return text.trim()
+  throw new InvalidArgumentError('Give an address of this machine, such as 127.0.0.1.')
+}
+
+const command = new Command('npm start --')
+  .description('A spreadsheet where you see who is in which cell.')
+  .addOption(
+    new Option('--bots <n>', 'how many bots walk over the sheet of room demo').default(3).argParser(integerTo(200)),
+  )
+  .addOption(
+    new Option('--port <n>', 'where to listen; 0 takes a free port')
+      .env('PORT')
+      .default(3000)
+      .argParser(integerTo(65_535)),
+  )
+  .addOption(
+    new Option('--host <address>', 'on which address; 0.0.0.0 is all of them')
+      .env('HOST')
+      .default('127.0.0.1')
+      .argParser(nonEmpty),
+  )
+  .showSuggestionAfterError(false)
+  .parse()
+
+/** @type {{ bots: number, port: number, host: string }} */
+const { bots, port, host } = command.opts()
+
+if (!existsSync(page)) fail('The page is not built yet: run npm start.')
+const server = createSheetServer(page)
+const { url } = await server.listen(port, host).catch((error) => fail(error.message))
+
+const goHome = new AbortController()
+startBots(server.hub.room('demo'), bots, goHome.signal, (error) => console.error(`A bot went home: ${String(error)}`))
+drainOnSignals(server, () => goHome.abort())
+
+// Where a person can go: "all addresses" is none, and a loopback address has a name.
+console.log(
+  `Who is where: ${url.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:)/, '//localhost')}  (open it in two windows; Ctrl-C ends it)`,
+)
+
+/**
+ * @param {string} message
+ * @returns {never}
+ */
+function fail(message) {
+  console.error(message)
+  process.exit(1)
+}

@@ -1,0 +1,58 @@
+import type { RoomStatus } from 'hereabouts/client'
+import { useEffect, useState } from 'react'
+import { useRoom, useStatus } from './locations.js'
+
+const texts: Record<RoomStatus['state'], string> = {
+  connecting: 'Connecting',
+  live: 'Live',
+  polling: 'Live, by polling',
+  waiting: 'Offline',
+  closed: 'Closed',
+}
+
+/** What the connection is doing. */
+export function Status() {
+  const { state } = useStatus()
+  return (
+    <output className="status" data-state={state}>
+      <span className="status-dot" />
+      <span className="status-text">{texts[state]}</span>
+    </output>
+  )
+}
+
+function Countdown({ until }: { until: Date }) {
+  const [now, setNow] = useState(Date.now)
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 250)
+    return () => clearInterval(timer)
+  }, [])
+  const seconds = Math.ceil((until.getTime() - now) / 1_000)
+  return (
+    <span className="countdown">{seconds > 0 ? `Offline: next try in ${seconds} s.` : 'Offline: trying now.'}</span>
+  )
+}
+
+/** Under the header, when what one sees may not be true any more: why, and when it is tried again. */
+export function StatusNote() {
+  const room = useRoom()
+  const status = useStatus()
+  if (status.state === 'waiting')
+    return (
+      <div className="note">
+        <p>
+          <Countdown until={status.retryAt} /> The others may have moved on; where you are is kept for them.
+        </p>
+        <button type="button" className="plain" onClick={() => room.retry()}>
+          Retry now
+        </button>
+      </div>
+    )
+  if (status.state === 'closed')
+    return (
+      <p className="note is-bad">
+        This room is closed: {status.reason}. <a href={window.location.href}>Load the page again</a>
+      </p>
+    )
+  return null
+}

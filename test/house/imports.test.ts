@@ -28,6 +28,8 @@ const packages: Record<string, RegExp> = {
   'zod/v4/core': /^(shared|server)\//,
   '@trpc/client': /^client\/(client|stream)\.ts$/,
   '@trpc/server': /^server\/(router|middleware|server)\.ts$/,
+  // The codes of JSON-RPC, for a door that refuses as tRPC does.
+  '@trpc/server/rpc': /^server\/server\.ts$/,
   '@trpc/server/adapters/express': /^server\/(middleware|server)\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
   eventsource: /^client\/event-source\.ts$/,

@@ -4,8 +4,7 @@ import { LocationError } from '../shared/errors.js'
 import type { PostLocationOutput } from '../shared/protocol.js'
 import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
 import { storedMemberKey } from './keys.js'
-import { followPage } from './page.js'
-import { openRoom, type JoinOptions, type OpenRoom, type Room, type WatchOptions, type Wire } from './room.js'
+import { openRoom, type JoinOptions, type Room, type WatchOptions, type Wire } from './room.js'
 import { operation, streamOpener } from './stream.js'
 
 type CommonOptions = {
@@ -78,55 +77,44 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
 }
 
 function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
-  const rooms = new Map<string, Holding<L, P>>()
-  const each = (act: (open: OpenRoom<L, P>) => void) => () => rooms.forEach(({ open }) => act(open))
-  let unfollowPage: (() => void) | undefined
+  const rooms = new Map<string, Held<L, P>>()
   let closed = false
 
-  const openHolding = (
+  const open = (
     key: string,
     id: string,
     joining: JoinOptions<L, P> | null,
-    initial: WatchOptions<L, P>['initial'],
-  ) => {
+    { initial }: WatchOptions<L, P>,
+  ): Held<L, P> => {
     let holders = 0
     let ended: Promise<void> | undefined
     const end = () => {
       rooms.delete(key)
-      if (!rooms.size) {
-        unfollowPage?.()
-        unfollowPage = undefined
-      }
-      return (ended ??= open.close())
+      return (ended ??= close())
     }
     const leave = async () => {
       if (--holders <= 0) await end()
     }
-    const open = openRoom(id, wire, joining, initial, leave)
+    const { room, close } = openRoom(id, wire, joining, initial, leave)
     const hold = (signal: AbortSignal | undefined) => {
       holders++
       if (signal?.aborted) void leave()
       signal?.addEventListener('abort', () => void leave(), { once: true })
-      return open.room
     }
-    return { open, hold, end }
+    return { room, hold, end }
   }
-  const enter = (id: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
+  const enter = (id: string, joining: JoinOptions<L, P> | null, options: WatchOptions<L, P>) => {
     if (closed) throw new LocationError('closed', 'This client was closed: create another.')
     const key = `${joining ? 'join' : 'watch'} ${id}`
-    let holding = rooms.get(key)
-    if (holding && joining) {
+    let held = rooms.get(key)
+    if (!held) rooms.set(key, (held = open(key, id, joining, options)))
+    else if (joining) {
       const { profile, location } = joining
-      if (profile !== undefined) holding.open.room.update({ profile })
-      if (location !== undefined) holding.open.room.post(location)
+      if (profile !== undefined) held.room.update({ profile })
+      if (location !== undefined) held.room.post(location)
     }
-    if (!holding) rooms.set(key, (holding = openHolding(key, id, joining, initial)))
-    unfollowPage ??= followPage({
-      hidden: each((open) => open.hide()),
-      restored: each((open) => open.show()),
-      woken: each((open) => open.hurry()),
-    })
-    return holding.hold(signal)
+    held.hold(options.signal)
+    return held.room
   }
   return {
     join: (id, options = {}) => enter(id, options, options),
@@ -138,9 +126,5 @@ function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
   }
 }
 
-/** An open room and how many hold it. */
-type Holding<L, P> = {
-  open: OpenRoom<L, P>
-  hold(signal: AbortSignal | undefined): Room<L, P>
-  end(): Promise<void>
-}
+/** An open room, for as many as joined it. */
+type Held<L, P> = { room: Room<L, P>; hold(signal: AbortSignal | undefined): void; end(): Promise<void> }

@@ -19,22 +19,19 @@ export type Headers = () => Record<string, string> | Promise<Record<string, stri
 
 /** A fetch that sends headers made anew for each stream, and tells of every chunk of bytes that comes in. */
 export function streamFetch(fetch: typeof globalThis.fetch, headers: Headers, heard: () => void): FetchLike {
-  return async (input, init) => {
-    const response = await fetch(input, { ...init, headers: { ...(await headers()), ...init.headers } })
-    const { status, redirected, url } = response
-    if (status !== 200) await response.body?.cancel()
-    const reader = status === 200 && response.body?.getReader()
-    const read = async () => {
-      const chunk = await (reader as ReadableStreamDefaultReader<Uint8Array>).read()
-      heard()
-      return chunk
+  return async (url, init) => {
+    const response = await fetch(url, { ...init, headers: { ...(await headers()), ...init.headers } })
+    const { body, status } = response
+    if (!body || status !== 200) {
+      await body?.cancel()
+      return response
     }
-    return {
-      status,
-      redirected,
-      url,
-      headers: response.headers,
-      body: reader ? { getReader: () => ({ read, cancel: () => reader.cancel() }) } : null,
-    }
+    const overheard = new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
+      transform(chunk, out) {
+        heard()
+        out.enqueue(chunk)
+      },
+    })
+    return new Response(body.pipeThrough(overheard), response)
   }
 }

@@ -3,7 +3,7 @@ import { LocationError } from '../shared/errors.js'
 import type { Hello, LocationEvent } from '../shared/protocol.js'
 import type { Applied } from '../shared/view.js'
 import { failureOf, type Failure } from './failure.js'
-import { connecting, diverged, ended, hurried, opened, reconnecting, type Reconnect } from './reconnect.js'
+import { connecting, diverged, ended, hurried, opened, reconnecting, type Moment, type Reconnect } from './reconnect.js'
 import type { StreamListener } from './stream.js'
 
 export interface LineOptions<L, P> {
@@ -14,7 +14,7 @@ export interface LineOptions<L, P> {
   greeted(hello: Hello): void
   received(id: string, event: LocationEvent<L, P>): Applied<L, P>
   changed(link: Reconnect, previous: Reconnect): void
-  beatMs(): number
+  moment(): Moment
 }
 
 /** A room's line to the server: one stream at a time, and another when it ends. */
@@ -29,12 +29,11 @@ export interface Line {
   close(reason: string): void
 }
 
-export function openLine<L, P>({ clock, open, greeted, received, changed, beatMs }: LineOptions<L, P>): Line {
+export function openLine<L, P>({ clock, open, greeted, received, changed, moment }: LineOptions<L, P>): Line {
   let link = connecting()
   let anew = false
   let closeStream = () => {}
   let stopTimer = () => {}
-  const moment = () => ({ now: clock.now(), random: Math.random(), beatMs: beatMs() })
   const after = (delayMs: number, run: () => void) => {
     stopTimer()
     stopTimer = clock.after(delayMs, run)
@@ -52,7 +51,7 @@ export function openLine<L, P>({ clock, open, greeted, received, changed, beatMs
     pause()
     step(ended(link, failure, moment()))
   }
-  const heard = () => after(2.5 * beatMs(), () => end(cut('silence')))
+  const heard = () => after(2.5 * moment().beatMs, () => end(cut('silence')))
   const start = () => {
     pause()
     heard()

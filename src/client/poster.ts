@@ -2,25 +2,13 @@ import type { Clock } from '../shared/clock.js'
 import type { LocationError } from '../shared/errors.js'
 import type { PostLocationOutput } from '../shared/protocol.js'
 import { failureOf } from './failure.js'
-import {
-  again,
-  answered,
-  beaten,
-  dueAt,
-  emptyOutbox,
-  failed,
-  hastened,
-  rekeyed,
-  sent,
-  written,
-  type Draft,
-  type Outbox,
-  type Post,
-} from './outbox.js'
+import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
+import type { Draft, Outbox, Post } from './outbox.js'
+import type { Moment } from './reconnect.js'
 
 export interface PosterOptions<L, P> {
   clock: Clock
-  beatMs(): number
+  moment(): Moment
   postMs(): number
   send(post: Post<L, P>, signal: AbortSignal): Promise<PostLocationOutput>
   /** The server took note: who we are is known. */
@@ -35,13 +23,8 @@ export interface PosterOptions<L, P> {
 export interface Poster<L, P> {
   readonly box: Outbox<L, P>
   write(draft: Draft<L, P>): void
-  /** Answers a beat. */
-  beat(): void
-  /** The stream is live again. */
-  greet(): void
-  hurry(): void
-  /** Says everything again, as a new connection. */
-  rekey(): void
+  /** Takes the outbox on by one of its steps, and posts at once what is due then. */
+  step(change: (box: Outbox<L, P>) => Outbox<L, P>): void
   /** Sends nothing more until `resume`, which says everything again with a newer seq. */
   pause(): void
   resume(): void
@@ -49,25 +32,26 @@ export interface Poster<L, P> {
 }
 
 export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
-  const { clock } = options
+  const { clock, moment } = options
   let box: Outbox<L, P> = emptyOutbox
   let open = true
   let queued = false
   let abort = () => {}
   let stopTimer = () => {}
 
-  const step = (next: Outbox<L, P>) => {
-    const previous = box
-    box = next
-    if (box.refusal && box.refusal !== previous.refusal) options.refused(box.refusal.error)
+  const step = (change: (box: Outbox<L, P>) => Outbox<L, P>) => {
+    const { refusal } = box
+    box = change(box)
+    if (box.refusal && box.refusal !== refusal) options.refused(box.refusal.error)
     options.changed()
     pump()
   }
   const pump = () => {
     stopTimer()
-    const at = dueAt(box, options.postMs())
-    if (!open || at === null) return
-    if (at > clock.now()) stopTimer = clock.after(at - clock.now(), pump)
+    const dueMs = dueAt(box, options.postMs())
+    if (!open || dueMs === null) return
+    const delayMs = dueMs - clock.now()
+    if (delayMs > 0) stopTimer = clock.after(delayMs, pump)
     else post()
   }
   const post = () => {
@@ -76,8 +60,7 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
     if (!inFlight) return
     const controller = new AbortController()
     abort = () => controller.abort()
-    const stopDeadline = clock.after(2 * options.beatMs(), abort)
-    const moment = () => ({ now: clock.now(), random: Math.random(), beatMs: options.beatMs() })
+    const stopDeadline = clock.after(2 * moment().beatMs, abort)
     const settle = (then: () => void) => {
       stopDeadline()
       // After a change of key or a stay in the back/forward cache, nobody waits for this one.
@@ -88,7 +71,7 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
         settle(() => {
           if (reply.outcome === 'left') options.disowned()
           else options.acknowledged(reply)
-          step(answered(box, reply, moment()))
+          step((box) => answered(box, reply, moment()))
         }),
       (thrown: unknown) =>
         settle(() => {
@@ -96,9 +79,13 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
           const kept = failed(box, failure, moment())
           const mine = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
           if (!mine) options.disowned()
-          step(mine ? kept : rekeyed(kept))
+          step(() => (mine ? kept : rekeyed(kept)))
         }),
     )
+  }
+  const pause = () => {
+    open = false
+    stopTimer()
   }
 
   return {
@@ -116,21 +103,14 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
         pump()
       })
     },
-    beat: () => step(beaten(box)),
-    greet: () => step(hastened(beaten(box))),
-    hurry: () => step(hastened(box)),
-    rekey: () => step(rekeyed(box)),
-    pause() {
-      open = false
-      stopTimer()
-    },
+    step,
+    pause,
     resume() {
       open = true
-      step(hastened(again(box)))
+      step((box) => hastened(again(box)))
     },
     close() {
-      open = false
-      stopTimer()
+      pause()
       abort()
     },
   }

@@ -12,6 +12,8 @@ import { applyEvent, forgetStale, View, type Shift } from '../shared/view.js'
 import { newKey } from './keys.js'
 import { openLine } from './line.js'
 import { newsBetween, type News } from './news.js'
+import { beaten, hastened, rekeyed } from './outbox.js'
+import { followPage } from './page.js'
 import { openPoster } from './poster.js'
 import type { Reconnect } from './reconnect.js'
 import { emptyRoster, keep, placeIndex, rosterOf, sameJson, type Member, type Own, type Roster } from './store.js'
@@ -82,16 +84,6 @@ export interface Wire<L, P> {
   report(thrown: unknown): void
 }
 
-/** A room with the handles of the client that opened it. */
-export interface OpenRoom<L, P> {
-  readonly room: Room<L, P>
-  /** The page is going away, perhaps to come back. */
-  hide(): void
-  show(): void
-  hurry(): void
-  close(): Promise<void>
-}
-
 type Listeners<L, P> = { [K in keyof RoomEvents<L, P>]?: Set<(event: RoomEvents<L, P>[K]) => void> }
 
 /** `joining`: `null` for one who only watches. */
@@ -101,7 +93,7 @@ export function openRoom<L, P>(
   joining: JoinOptions<L, P> | null,
   initial: GetLocationsOutput<L, P> | undefined,
   leave: () => Promise<void>,
-): OpenRoom<L, P> {
+): { room: Room<L, P>; close(): Promise<void> } {
   const { clock, report } = wire
   const view = new View<L, P>()
   const place = placeIndex<L, P>()
@@ -116,6 +108,7 @@ export function openRoom<L, P>(
   let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
   let stopForgetting = () => {}
 
+  const moment = () => ({ now: clock.now(), random: Math.random(), beatMs: timing.beatMs })
   const safely = <T>(listener: (value: T) => void, value: T) => {
     try {
       listener(value)
@@ -167,7 +160,7 @@ export function openRoom<L, P>(
 
   const line = openLine<L, P>({
     clock,
-    beatMs: () => timing.beatMs,
+    moment,
     open: (listener, anew) =>
       wire.openStream(
         {
@@ -184,7 +177,7 @@ export function openRoom<L, P>(
     received(eventId, event) {
       const first = view.id === null
       const applied = applyEvent(view, eventId, event)
-      if (event.type === 'beat') poster.beat()
+      if (event.type === 'beat') poster.step(beaten)
       if (applied.outcome === 'shown') {
         shift(applied.shifts, first)
         if (event.type === 'snapshot' && view.stale.size) {
@@ -197,20 +190,20 @@ export function openRoom<L, P>(
     changed(link) {
       if (link.state === 'waiting' && link.error.code === 'connection-owned') {
         newConnection()
-        poster.rekey()
+        poster.step(rekeyed)
       }
       const previous = snapshot.status
       show(statusOf(link))
       const current = snapshot.status
       if (current !== previous) emit('status', { previous, current })
       if (link.state === 'closed' && link.error) emit('error', { error: link.error })
-      if (link.state === 'live') poster.greet()
+      if (link.state === 'live') poster.step((box) => hastened(beaten(box)))
     },
   })
 
   const poster = openPoster<L, P>({
     clock,
-    beatMs: () => timing.beatMs,
+    moment,
     postMs: () => timing.postMs,
     send: ({ draft, seq }, signal) =>
       wire.post({ ...draft, room: id, connectionKey: connectionKey!, seq, memberKey: wire.memberKey }, signal),
@@ -271,7 +264,7 @@ export function openRoom<L, P>(
       const { link } = line
       if (link.state !== 'waiting' && !(link.state === 'closed' && link.error)) return
       line.connect()
-      poster.hurry()
+      poster.step(hastened)
     },
     at: (location) => place(roster, location),
     on(event, listener) {
@@ -294,22 +287,26 @@ export function openRoom<L, P>(
     room.update({ ...(joining.profile && { profile: joining.profile }) })
     write(joining.location ?? null)
   }
-  return {
-    room,
-    hide() {
+  const unfollow = followPage({
+    hidden() {
       line.pause()
       poster.pause()
       void depart(3000)
     },
-    show() {
+    restored() {
+      if (closedBy()) return
       line.connect()
       poster.resume()
     },
-    hurry() {
+    woken() {
       line.hurry()
-      poster.hurry()
+      poster.step(hastened)
     },
+  })
+  return {
+    room,
     close() {
+      unfollow()
       stopForgetting()
       poster.close()
       line.close('left')

@@ -54,7 +54,11 @@ export function rosterOf<L, P>(view: View<L, P>, own: Own<L, P>, before: Roster<
   }
   for (const connection of view.connections.values()) see(connection.memberId, seenLive(connection, own))
   for (const connection of view.stale.values())
-    see(connection.memberId, { profile: connection.profile, shown: shownOf(connection, true), order: connection.at })
+    see(connection.memberId, {
+      profile: connection.profile,
+      shown: { ...shownOf(connection), stale: true },
+      order: connection.at,
+    })
 
   const { connectionId, draft } = own
   const known = connectionId === null ? undefined : view.connections.get(connectionId)
@@ -94,22 +98,20 @@ export function placeIndex<L, P>(): (roster: Roster<L, P>, location: L) => reado
 }
 
 // The wire's objects are never changed, so each is turned into a public one only once.
-const liveOnes = new WeakMap<object, MemberConnection<unknown>>()
-const staleOnes = new WeakMap<object, MemberConnection<unknown>>()
+const publicOnes = new WeakMap<object, MemberConnection<unknown>>()
 
-function shownOf<L, P>(connection: Connection<L, P>, stale: boolean): MemberConnection<L> {
-  const ones = stale ? staleOnes : liveOnes
-  let shown = ones.get(connection)
+function shownOf<L, P>(connection: Connection<L, P>): MemberConnection<L> {
+  let shown = publicOnes.get(connection)
   if (!shown) {
     const { connectionId, location, activity, at } = connection
-    ones.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale }))
+    publicOnes.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale: false }))
   }
   return shown as MemberConnection<L>
 }
 
 function seenLive<L, P>(connection: Connection<L, P>, { connectionId, draft }: Own<L, P>): Seen<L, P> {
   const { profile, at: order } = connection
-  const shown = shownOf(connection, false)
+  const shown = shownOf(connection)
   if (!draft || connection.connectionId !== connectionId) return { profile, shown, order }
   const { location, activity = shown.activity } = draft
   if (activity === shown.activity && sameJson(location, shown.location)) return { profile, shown, order }

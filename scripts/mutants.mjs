@@ -36,11 +36,11 @@ function mutated({ name, file, find, replace, tests }) {
 }
 
 /** Runs vitest in a copy. The first test that went red, `null` when all are green. */
-async function firstRed(copy, tests) {
+async function firstRed(copy, tests, ...more) {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const args = [vitest, 'run', '--bail=1', '--maxWorkers=1', '--reporter=json', `--outputFile=${report}`, ...tests]
+  const args = [vitest, 'run', '--bail=1', '--reporter=json', `--outputFile=${report}`, ...more, ...tests]
   const child = spawn(process.execPath, args, { cwd: copy, stdio: ['ignore', 'ignore', 'pipe'], detached: true })
   let complaint = ''
   child.stderr.on('data', (bytes) => (complaint += bytes))
@@ -113,7 +113,7 @@ async function main() {
       const { name, rule, file, source, tests } = mutant
       writeFileSync(join(copy, file), source)
       try {
-        const red = await firstRed(copy, tests)
+        const red = await firstRed(copy, tests, '--maxWorkers=1')
         if (!red) survived++
         console.log(`${red ? '✓' : '✗'}  ${name.padEnd(wide)}  ${red ?? `SURVIVED: nothing holds "${rule}"`}`)
       } catch (error) {

@@ -7,8 +7,8 @@ export type DoorOptions = {
   allowedHosts?: readonly string[]
 }
 
-/** Why a request is not let in: an HTTP status and a sentence that says what to do. */
-export type Refusal = { status: 403 | 415; message: string }
+/** Why a request is not let in: a tRPC code and a sentence that says what to do. */
+export type Refusal = { code: 'FORBIDDEN' | 'UNSUPPORTED_MEDIA_TYPE'; message: string }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
@@ -20,16 +20,16 @@ export function refusalOf(request: IncomingMessage, options: DoorOptions): Refus
   const { origin, host = '', 'sec-fetch-site': site } = request.headers
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (!isOwnName(name, request, options.allowedHosts))
-    return { status: 403, message: `This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.` }
+    return { code: 'FORBIDDEN', message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.` }
   const isListed = origin !== undefined && (options.origins ?? []).includes(origin)
   if (origin !== undefined && !isListed && !isSameHost(origin, host))
-    return { status: 403, message: 'Pages of this origin may not call this server: list the origin in origins.' }
+    return { code: 'FORBIDDEN', message: 'forbidden: Pages of this origin may not call this server: list the origin in origins.' }
   // A cross-site GET may come without an Origin, but not without this (Fetch Metadata).
   if (site === 'cross-site' && !isListed)
-    return { status: 403, message: 'Cross-site requests are not let in: list the origin in origins.' }
+    return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are not let in: list the origin in origins.' }
   // What a plain HTML form can send is not JSON.
   if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
-    return { status: 415, message: 'Send JSON: content-type: application/json.' }
+    return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
   return null
 }
 

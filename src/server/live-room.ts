@@ -31,7 +31,7 @@ export class LiveRoom {
   #isOwed = false
   #nextTickAt = 0
   #tickIsDue = false
-  #fanOutMs = 0
+  #isFanningOut = false
   #keepUntil = 0
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
@@ -89,7 +89,7 @@ export class LiveRoom {
 
   /** The first change after quiet goes out at once; further ones wait for the tick and go together. */
   #schedule(): void {
-    if (this.#tickIsDue || this.#isCommitting) return
+    if (this.#tickIsDue || this.#isCommitting || this.#isFanningOut) return
     if (!this.#isOwed && this.#pending.length === 0) return
     this.#tickIsDue = true
     const waitMs = this.#nextTickAt - this.#clock.now()
@@ -124,10 +124,16 @@ export class LiveRoom {
     this.#isOwed = false
     const startedAt = this.#clock.now()
     const { frameMinMs, frameMaxMs } = this.#timing
-    this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * this.#fanOutMs), frameMaxMs)
+    this.#nextTickAt = startedAt + frameMinMs
     if (this.subscribers.size === 0) return
+    this.#isFanningOut = true
     for (const subscriber of this.subscribers) subscriber.wake()
-    // Pumped streams encode in the microtasks that follow: what is measured is how long this process is busy with them.
-    this.#clock.after(0, () => (this.#fanOutMs = this.#clock.now() - startedAt))
+    // Pumped streams encode in the microtasks that follow, so a fan-out is over when this process comes to its next timer.
+    this.#clock.after(0, () => {
+      const fanOutMs = this.#clock.now() - startedAt
+      this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
+      this.#isFanningOut = false
+      this.#schedule()
+    })
   }
 }

@@ -2,12 +2,13 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
+import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { LocationError } from '../shared/errors.js'
 import type { memberProfile } from '../shared/locations.js'
 import type { Out, Schema } from '../shared/protocol.js'
 import type { Access } from './access.js'
-import { corsHeaders, refusalOf, type DoorOptions } from './doors.js'
+import { corsHeaders, refusalOf, type DoorOptions, type Refusal } from './doors.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
 
@@ -131,9 +132,18 @@ function enter(request: Request, response: Response, next: NextFunction, options
   response.setHeader('cache-control', 'no-store')
   for (const [name, value] of Object.entries(corsHeaders(request, options))) response.setHeader(name, value)
   const refusal = refusalOf(request, options)
-  if (refusal) response.status(refusal.status).json({ error: refusal.message })
+  if (refusal) refuse(response, refusal)
   else if (request.method === 'OPTIONS') response.status(204).end()
   else next()
+}
+
+const statusOf = { FORBIDDEN: 403, UNSUPPORTED_MEDIA_TYPE: 415 } as const
+
+/** As tRPC would say it, so that every client understands. */
+function refuse(response: Response, { code, message }: Refusal): void {
+  const httpStatus = statusOf[code]
+  const error = { message, code: TRPC_ERROR_CODES_BY_KEY[code], data: { code, httpStatus } }
+  response.status(httpStatus).json({ error })
 }
 
 function pages(folder: string) {

@@ -7,6 +7,8 @@ export interface ManualClock extends Clock {
    * settle in between.
    */
   advance(ms: number): Promise<void>
+  /** Time passes, and nothing runs: the process hangs, or its machine sleeps. What fell due runs with the next `advance`. */
+  stall(ms: number): void
 }
 
 /**
@@ -38,7 +40,10 @@ export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
         timer.run()
         await settled()
       }
-      now = end
+      now = Math.max(now, end)
+    },
+    stall(ms) {
+      now += ms
     },
   }
 }

@@ -78,13 +78,38 @@ function node(...args) {
   if (status !== 0) throw new Error(`${args.join(' ')}\n${stdout}${stderr}`.trim())
 }
 
+/** Runs `work` while no other process builds: test files that need a build ask for it at the same time. */
+function alone(work) {
+  const lock = join(cache, 'building')
+  const patienceMs = 60_000
+  mkdirSync(cache, { recursive: true })
+  for (let waitedMs = 0; ; waitedMs += 50) {
+    try {
+      mkdirSync(lock)
+      break
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+      // Whoever had it was killed.
+      if (waitedMs > patienceMs) rmSync(lock, { recursive: true, force: true })
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+    }
+  }
+  try {
+    work()
+  } finally {
+    rmSync(lock, { recursive: true, force: true })
+  }
+}
+
 // As a command: builds what it is told to, by default the package; with --if-stale only what needs it.
 if (basename(process.argv[1] ?? '') === 'build.mjs') {
   const args = process.argv.slice(2)
   const names = args.filter((arg) => !arg.startsWith('--'))
   try {
-    for (const name of names.length > 0 ? names : ['package'])
-      if (!args.includes('--if-stale') || isStale(name)) build(name)
+    alone(() => {
+      for (const name of names.length > 0 ? names : ['package'])
+        if (!args.includes('--if-stale') || isStale(name)) build(name)
+    })
   } catch (error) {
     console.error(error.message)
     process.exitCode = 1

@@ -1,0 +1,9 @@
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Builds what is stale. For tests of what is built: the bin needs the package, a page of the demo needs both. */
+export function built(...targets: ('package' | 'demo')[]): void {
+  execFileSync(process.execPath, ['scripts/build.mjs', '--if-stale', ...targets], { cwd: root, stdio: 'pipe' })
+}

@@ -114,7 +114,8 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   })
 
   // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: Math.max(timing.requestMs, 1_000) }, app)
+  const requestTimeout = Math.max(timing.requestMs, 1_000)
+  const server = createServer({ headersTimeout: Math.min(10_000, requestTimeout), requestTimeout }, app)
   return {
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,

@@ -1,0 +1,106 @@
+import { demand, isSame } from './demand.js'
+import { newKey, type Answer, type Wire } from './wire.js'
+
+/** What is refused: with a code and a sentence, and without a trace. */
+export const inputCases = {
+  async 'a location that its schema refuses is refused'(wire: Wire) {
+    const { badLocation } = wire.target
+    await refusesAll(wire, 'postLocation', {}, [{ location: badLocation }, { location: undefined }])
+  },
+
+  async 'the envelope is strict: what is unknown is refused'(wire: Wire) {
+    const unknown = [{ memberId: 'someone' }, { connectionId: 'AAAAAAAAAAAAAAAA' }, { at: 1 }, { x: null }]
+    await refusesAll(wire, 'postLocation', { location: wire.location(0) }, unknown)
+    await refusesAll(wire, 'leaveRoom', { connectionKey: newKey() }, unknown)
+    await refusesAll(wire, 'getLocations', {}, unknown)
+  },
+
+  async 'a room id is 1 to 128 visible characters in normal form C'(wire: Wire) {
+    const bad = [
+      '',
+      'x'.repeat(129),
+      '🙂'.repeat(129),
+      'a\nb',
+      'a\u0000',
+      '\u202eabc',
+      'a\u200bb',
+      'e\u0301',
+      '\ud800',
+      7,
+      null,
+    ]
+    const rooms = bad.map((room) => ({ room }))
+    await refusesAll(wire, 'postLocation', { location: wire.location(0) }, rooms)
+    await refusesAll(wire, 'getLocations', {}, rooms)
+    for (const room of ['x', 'x'.repeat(128), '🙂'.repeat(128)]) {
+      const { refusal } = await wire.query('getLocations', { room })
+      demand(!refusal, 'a room id is 1 to 128 visible characters in normal form C.', { room, refusal })
+    }
+  },
+
+  async 'a key is exactly 22 base64url characters'(wire: Wire) {
+    const bad = ['', 'A'.repeat(21), 'A'.repeat(23), `${'A'.repeat(21)}+`, `${'A'.repeat(21)}=`, 1].map((key) => ({
+      connectionKey: key,
+    }))
+    await refusesAll(wire, 'postLocation', { location: wire.location(0) }, bad)
+    await refusesAll(wire, 'leaveRoom', {}, [...bad, {}])
+  },
+
+  async 'numbers and words are what PROTOCOL says'(wire: Wire) {
+    const { leaseMinMs, leaseMaxMs } = wire.timing
+    await refusesAll(wire, 'postLocation', { location: wire.location(0), connectionKey: newKey() }, [
+      { seq: -1 },
+      { seq: 0.5 },
+      { seq: '1' },
+      { seq: 2 ** 53 },
+      { activity: 'asleep' },
+      { leaseMs: leaseMinMs - 1 },
+      { leaseMs: leaseMaxMs + 1 },
+      { memberKey: 'short' },
+    ])
+    await refusesAll(wire, 'leaveRoom', { connectionKey: newKey() }, [{ graceMs: -1 }, { seq: -1 }, { graceMs: '1' }])
+  },
+
+  async 'what is no JSON is refused'(wire: Wire) {
+    const bodies = ['{', '', 'null', '7', '[]', '"x"', '{"room":']
+    for (const body of bodies) isRefused(await wire.mutate('postLocation', body), body)
+  },
+
+  async 'a stream refuses in the stream'(wire: Wire) {
+    const bad = [{}, { room: '' }, { room: wire.newRoom(), connectionKey: 'short' }, { room: wire.newRoom(), x: 1 }]
+    for (const input of bad) {
+      await using stream = await wire.open(input)
+      const message = await stream.message()
+      const rule = 'onLocation refuses with 200 and a serialized-error, as tRPC does.'
+      demand(message?.event === 'serialized-error', rule, message)
+      demand(message.data.includes('BAD_REQUEST') && !message.data.includes('"stack"'), rule, message)
+    }
+  },
+
+  async 'a procedure that is not there is not found'(wire: Wire) {
+    const { refusal } = await wire.query('getSecrets', {})
+    demand(refusal?.code === 'NOT_FOUND', 'an unknown procedure is NOT_FOUND.', refusal)
+  },
+}
+
+/** Holds every input to its refusal, and the room to being as it was. */
+async function refusesAll(wire: Wire, procedure: string, good: object, bad: object[]): Promise<void> {
+  const room = wire.newRoom()
+  const isQuery = procedure === 'getLocations'
+  for (const wrong of bad) {
+    const input = { room, ...good, ...wrong }
+    isRefused(await (isQuery ? wire.query(procedure, input) : wire.mutate(procedure, input)), input)
+  }
+  const { event } = await wire.get({ room })
+  demand(event.type === 'snapshot' && isSame(event.connections, []), 'what is refused leaves no trace.', event)
+}
+
+function isRefused({ status, refusal }: Answer, input: unknown): void {
+  demand(status === 400 && refusal?.code === 'BAD_REQUEST', 'bad input is 400, BAD_REQUEST.', {
+    input,
+    status,
+    refusal,
+  })
+  demand(/\S+ \S+/.test(refusal.message), 'a refusal is a sentence.', refusal)
+  demand(!refusal.body.includes('"stack"'), 'no stack leaves the server.', refusal)
+}

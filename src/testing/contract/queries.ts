@@ -1,0 +1,62 @@
+import { demand, isSame } from './demand.js'
+import { newKey, type Wire } from './wire.js'
+
+/** Asking once, without a stream. */
+export const queryCases = {
+  async 'getLocations tells the room, or what changed since an id'(wire: Wire) {
+    const room = wire.newRoom()
+    const keys = Array.from({ length: 4 }, newKey)
+    for (const connectionKey of keys) await wire.post({ room, connectionKey, seq: 1 })
+    const first = await wire.get({ room })
+    demand(first.event.type === 'snapshot', 'getLocations without an id answers a snapshot.', first)
+    demand(first.event.connections.length === 4, 'a snapshot has every connection.', first)
+    const idle = await wire.get({ room, lastEventId: first.id })
+    const isNothing = idle.event.type === 'changes' && !idle.event.entered && !idle.event.changed && !idle.event.left
+    demand(isNothing && idle.id === first.id, 'where nothing changed, changes are empty and the id stays.', idle)
+    const reply = await wire.post({ room, connectionKey: keys[0]!, seq: 2, location: wire.location(2) })
+    const next = await wire.get({ room, lastEventId: first.id })
+    demand(next.event.type === 'changes' && next.event.from === first.id, 'changes are from the id given.', next)
+    const [change] = next.event.changed ?? []
+    demand(change?.connectionId === reply.connectionId, 'getLocations with an id answers what changed since.', next)
+    demand(next.id === reply.id, 'a query and a reply name the same versions.', { next, reply })
+  },
+
+  async 'a room that nobody used is empty, and no error'(wire: Wire) {
+    const room = wire.newRoom()
+    const { event } = await wire.get({ room })
+    demand(event.type === 'snapshot' && event.connections.length === 0, 'an unknown room is an empty one.', event)
+    const counts = await wire.count([room])
+    demand(isSame(counts, [{ room, members: 0 }]), 'an unknown room has no members.', counts)
+  },
+
+  async 'countMembers counts people, not their connections'(wire: Wire) {
+    const [room, other, empty] = [wire.newRoom(), wire.newRoom(), wire.newRoom()]
+    const memberKey = newKey()
+    const post = { connectionKey: newKey(), seq: 1 }
+    const replies = [
+      await wire.post({ room, memberKey, ...post }),
+      await wire.post({ room, memberKey, ...post, connectionKey: newKey() }),
+      await wire.post({ room, memberKey: newKey(), ...post, connectionKey: newKey() }),
+    ]
+    await wire.post({ room: other, memberKey, ...post })
+    const members = new Set(replies.map(({ memberId }) => memberId)).size
+    const counts = await wire.count([other, room, empty])
+    const right = [
+      { room: other, members: 1 },
+      { room, members },
+      { room: empty, members: 0 },
+    ]
+    demand(isSame(counts, right), 'countMembers counts members, in the order asked.', { counts, right })
+    await wire.leave({ room: other, connectionKey: post.connectionKey })
+    const after = await wire.count([other])
+    demand(isSame(after, [{ room: other, members: 0 }]), 'whoever left is not counted.', after)
+  },
+
+  async 'countMembers takes a hundred rooms'(wire: Wire) {
+    const rooms = Array.from({ length: 101 }, (_, i) => `contract-${i}`)
+    const counts = await wire.count(rooms.slice(1))
+    demand(counts.length === 100, 'countMembers takes 100 rooms.', counts.length)
+    const { refusal } = await wire.query('countMembers', { rooms })
+    demand(refusal?.code === 'BAD_REQUEST', 'countMembers takes no more than 100 rooms.', refusal)
+  },
+}

@@ -1,0 +1,166 @@
+import type {
+  CountMembersOutput,
+  GetLocationsOutput,
+  LeaveRoomOutput,
+  LocationEvent,
+  PostLocationInput,
+  PostLocationOutput,
+} from '../../shared/index.js'
+import { demand, inTime } from './demand.js'
+import { messagesOf, type Message } from './event-stream.js'
+import { defaultTiming, type ContractTarget, type ContractTiming } from './target.js'
+
+/** What a call came to. A refusal has tRPC's code, such as `BAD_REQUEST`. */
+export type Answer = { status: number; data: unknown; refusal: { code: string; message: string; body: string } | null }
+export type Post = Partial<PostLocationInput<unknown, unknown>> & { room: string }
+export type Heard = { id: string; event: LocationEvent<unknown, unknown> }
+
+/** The server under test, spoken to as PROTOCOL writes it: plain HTTP. */
+export class Wire {
+  readonly target: ContractTarget
+  readonly timing: ContractTiming
+
+  constructor(target: ContractTarget) {
+    this.target = target
+    this.timing = { ...defaultTiming, ...target.timing }
+  }
+
+  /** A room that nobody else uses. */
+  newRoom(): string {
+    return `contract-${newKey()}`
+  }
+
+  location(n: number): unknown {
+    return this.target.location(n)
+  }
+
+  async post(post: Post): Promise<PostLocationOutput> {
+    return this.#data('postLocation', await this.mutate('postLocation', { location: this.location(0), ...post }))
+  }
+
+  async leave(input: {
+    room: string
+    connectionKey: string
+    seq?: number
+    graceMs?: number
+  }): Promise<LeaveRoomOutput> {
+    return this.#data('leaveRoom', await this.mutate('leaveRoom', input))
+  }
+
+  async get(input: { room: string; lastEventId?: string | null }): Promise<GetLocationsOutput<unknown, unknown>> {
+    return this.#data('getLocations', await this.query('getLocations', input))
+  }
+
+  async count(rooms: string[]): Promise<CountMembersOutput> {
+    return this.#data('countMembers', await this.query('countMembers', { rooms }))
+  }
+
+  /** @param body the input, or its JSON. */
+  mutate(procedure: string, body: unknown): Promise<Answer> {
+    const init = { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }
+    return this.#call(procedure, this.#url(procedure), init)
+  }
+
+  query(procedure: string, input: unknown): Promise<Answer> {
+    return this.#call(procedure, this.#url(procedure, input), {})
+  }
+
+  /** Opens `onLocation`. A refusal comes as a message of its own. */
+  async open(input: unknown, headers: Record<string, string> = {}): Promise<OpenStream> {
+    const closing = new AbortController()
+    const opening = fetch(this.#url('onLocation', input), {
+      headers: { ...this.target.headers, accept: 'text/event-stream', ...headers },
+      signal: closing.signal,
+    })
+    const response = await inTime(opening, this.timing.patienceMs, 'onLocation answers at once.')
+    const type = response.headers.get('content-type') ?? ''
+    demand(response.status === 200, 'onLocation answers 200, also when it refuses.', response.status)
+    demand(type.startsWith('text/event-stream'), 'onLocation answers text/event-stream.', type)
+    return new OpenStream(messagesOf(response.body!), this.timing.patienceMs, () => closing.abort())
+  }
+
+  async #call(procedure: string, url: string, init: RequestInit): Promise<Answer> {
+    const headers = { ...this.target.headers, 'content-type': 'application/json' }
+    const response = await inTime(fetch(url, { ...init, headers }), this.timing.patienceMs, `${procedure} answers.`)
+    const body = await response.text()
+    const { status } = response
+    const answer = parsed(body) as { result?: { data: unknown }; error?: { message: string; data?: { code: string } } }
+    if (answer?.error) {
+      const { message, data } = answer.error
+      return { status, data: undefined, refusal: { code: data?.code ?? '', message, body } }
+    }
+    demand(answer?.result, `${procedure} answers { result } or { error } as JSON.`, { status, body })
+    return { status, data: answer.result.data, refusal: null }
+  }
+
+  #url(procedure: string, input?: unknown): string {
+    const { url, path } = this.target
+    const query = input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`
+    return `${url}/${path ? `${path}.` : ''}${procedure}${query}`
+  }
+
+  #data<T>(procedure: string, { data, refusal }: Answer): T {
+    demand(!refusal, `${procedure} takes what PROTOCOL allows.`, refusal?.body)
+    return data as T
+  }
+}
+
+/** An open `onLocation`. */
+export class OpenStream implements AsyncDisposable {
+  readonly close: () => void
+  readonly #messages: AsyncGenerator<Message, void>
+  readonly #patienceMs: number
+  #pending: Promise<IteratorResult<Message, void>> | null = null
+
+  constructor(messages: AsyncGenerator<Message, void>, patienceMs: number, close: () => void) {
+    this.#messages = messages
+    this.#patienceMs = patienceMs
+    this.close = close
+  }
+
+  /** The next message that is not tRPC's own small talk; `null` when the body has ended. */
+  async message(withinMs = this.#patienceMs, rule = 'a stream goes on.'): Promise<Message | null> {
+    for (;;) {
+      this.#pending ??= this.#messages.next()
+      const { value } = await inTime(this.#pending, withinMs, rule)
+      this.#pending = null
+      if (!value) return null
+      if (value.event !== 'connected' && value.event !== 'ping') return value
+    }
+  }
+
+  /** The next event of the protocol. */
+  async next(withinMs?: number, rule?: string): Promise<Heard> {
+    const message = await this.message(withinMs, rule)
+    demand(message?.event === 'message', 'a stream brings events until the server says bye.', message ?? 'the end')
+    return { id: message.id, event: parsed(message.data) as LocationEvent<unknown, unknown> }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close()
+  }
+}
+
+/** 128 random bits, as clients make them. */
+export function newKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return btoa(String.fromCharCode(...bytes))
+    .replace(/\+/g, '-')
+    .replace(/\//g, '_')
+    .slice(0, 22)
+}
+
+/** `epoch.version`, taken apart. */
+export function idOf(id: string): { epoch: string; version: number } {
+  const [, epoch = '', version] = /^([\w-]+)\.(\d+)$/.exec(id) ?? []
+  demand(epoch !== '', 'an id is epoch.version.', id)
+  return { epoch, version: Number(version) }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,13 @@
+import { locationContract, serveLocations } from 'hereabouts/testing'
+import { afterAll, describe, test } from 'vitest'
+import { cells, fastTiming, targetTiming } from './target.js'
+
+/* What PROTOCOL promises, of the server that we make, with rooms in memory. */
+
+const server = await serveLocations({ timing: fastTiming })
+afterAll(() => server.close())
+
+describe.concurrent('a server with rooms in memory', () => {
+  const target = { url: server.url, timing: targetTiming, ...cells }
+  for (const { name, run } of locationContract(target)) test(name, run, 30_000)
+})

@@ -1,0 +1,14 @@
+import type { ContractTarget } from 'hereabouts/testing'
+
+/** Twenty times as fast as usual: a beat is half a second. */
+export const fastTiming = { scale: 1 / 20 }
+
+/** The same, as the contract is told. */
+export const targetTiming = { leaseMinMs: 250, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 250, patienceMs: 5_000 }
+
+/** Cells of a sheet, the locations of a server that is told nothing else. */
+export const cells = {
+  location: (n: number) => ({ sheet: 'Q3', row: n, col: 2 }),
+  badLocation: { sheet: 'Q3', row: -1, col: 2 },
+  profile: (n: number) => ({ name: `Ada ${n}`, color: '#2563eb' }),
+} satisfies Partial<ContractTarget>

@@ -114,7 +114,8 @@ export class Gate<Ctx> {
     const known = this.#answers.get(question)
     if (known && known.until > now && !isFresh) return known.isAllowed
     const member = { memberId, profile: caller.profile?.value ?? null }
-    const isAllowed = (await this.#ask('authorize', () => authorize({ ctx, member, room, action }), unavailable)) === true
+    const isAllowed =
+      (await this.#ask('authorize', () => authorize({ ctx, member, room, action }), unavailable)) === true
     this.#answers.delete(question)
     this.#answers.set(question, { memberId, isAllowed, until: now + this.#options.recheckMs })
     if (this.#answers.size > maxAnswers) this.#answers.delete(this.#answers.keys().next().value!)
@@ -136,7 +137,8 @@ export class Gate<Ctx> {
   #inTime<T>(hook: string, answer: Promise<T>): Promise<T> {
     const { clock, hookMs } = this.#options
     return new Promise<T>((resolve, reject) => {
-      const late = () => reject(new LocationError('unavailable', `${hook}() did not answer within ${hookMs} ms: try again.`))
+      const late = () =>
+        reject(new LocationError('unavailable', `${hook}() did not answer within ${hookMs} ms: try again.`))
       const callOff = clock.after(hookMs, late)
       answer.then(resolve, reject).finally(callOff)
     })
@@ -144,8 +146,10 @@ export class Gate<Ctx> {
 }
 
 const unauthorized = (cause?: unknown) => new LocationError('unauthorized', 'Sign in, then try again.', { cause })
-const unavailable = (cause?: unknown) => new LocationError('unavailable', 'Access could not be checked: try again.', { cause })
+const unavailable = (cause?: unknown) =>
+  new LocationError('unavailable', 'Access could not be checked: try again.', { cause })
 
-const isDateOrAbsent = (value: unknown) => value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
+const isDateOrAbsent = (value: unknown) =>
+  value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
 // By name, since only the router knows tRPC: an app that throws a TRPCError means what it says.
 const isTrpcError = (error: unknown) => error instanceof Error && error.name === 'TRPCError'

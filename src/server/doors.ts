@@ -20,10 +20,16 @@ export function refusalOf(request: IncomingMessage, options: DoorOptions): Refus
   const { origin, host = '', 'sec-fetch-site': site } = request.headers
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (!isOwnName(name, request, options.allowedHosts))
-    return { code: 'FORBIDDEN', message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.` }
+    return {
+      code: 'FORBIDDEN',
+      message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.`,
+    }
   const isListed = origin !== undefined && (options.origins ?? []).includes(origin)
   if (origin !== undefined && !isListed && !isSameHost(origin, host))
-    return { code: 'FORBIDDEN', message: 'forbidden: Pages of this origin may not call this server: list the origin in origins.' }
+    return {
+      code: 'FORBIDDEN',
+      message: 'forbidden: Pages of this origin may not call this server: list the origin in origins.',
+    }
   // A cross-site GET may come without an Origin, but not without this (Fetch Metadata).
   if (site === 'cross-site' && !isListed)
     return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are not let in: list the origin in origins.' }

@@ -7,14 +7,19 @@ import type { Kept } from './backend.js'
 /** The value, if it is what the schema says; `undefined` properties and their absence are the same. */
 export async function parse<S extends Schema>(schema: S, value: unknown, maxDepth: number): Promise<z.output<S>> {
   // Looked at before any schema sees it: a recursive schema would follow a hostile value to the end of the stack.
-  if (isDeeperThan(value, maxDepth)) throw new LocationError('bad-input', `The input is nested more than ${maxDepth} levels deep.`)
+  if (isDeeperThan(value, maxDepth))
+    throw new LocationError('bad-input', `The input is nested more than ${maxDepth} levels deep.`)
   const result = await z.safeParseAsync(schema, value)
   if (result.success) return result.data
   throw new LocationError('bad-input', sentenceOf(result.error), { cause: result.error })
 }
 
 /** A value as it is stored, compared and sent. */
-export function keep(value: unknown, what: 'location' | 'profile', limits: { maxBytes: number; maxDepth: number }): Kept {
+export function keep(
+  value: unknown,
+  what: 'location' | 'profile',
+  limits: { maxBytes: number; maxDepth: number },
+): Kept {
   const json = canonicalJson(value, limits.maxDepth)
   const bytes = Buffer.byteLength(json)
   if (bytes > limits.maxBytes)
@@ -28,13 +33,17 @@ export function keep(value: unknown, what: 'location' | 'profile', limits: { max
  * @throws LocationError `misconfigured`
  */
 export function assertPlain(schema: Schema, what: 'location' | 'profile'): void {
-  const advice = 'A location or profile schema must be plain JSON and give back what it was given: no transforms, coercions, dates or defaults (use .optional()).'
+  const advice =
+    'A location or profile schema must be plain JSON and give back what it was given: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {
     try {
-      const ignored = ({ jsonSchema }: { jsonSchema: z.JSONSchema.BaseSchema }) => void delete jsonSchema.additionalProperties
+      const ignored = ({ jsonSchema }: { jsonSchema: z.JSONSchema.BaseSchema }) =>
+        void delete jsonSchema.additionalProperties
       return JSON.stringify(z.toJSONSchema(schema, { io, override: ignored }))
     } catch (cause) {
-      throw new LocationError('misconfigured', `The ${what} schema cannot be written as JSON Schema. ${advice}`, { cause })
+      throw new LocationError('misconfigured', `The ${what} schema cannot be written as JSON Schema. ${advice}`, {
+        cause,
+      })
     }
   }
   if (asJson('input') !== asJson('output'))
@@ -48,6 +57,8 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 
 /** The first three things that are wrong, with where they are; never the value itself. */
 function sentenceOf(error: z.$ZodError): string {
-  const sentences = error.issues.slice(0, 3).map(({ path, message }) => `${path.map(String).join('.') || 'input'}: ${message}`)
+  const sentences = error.issues
+    .slice(0, 3)
+    .map(({ path, message }) => `${path.map(String).join('.') || 'input'}: ${message}`)
   return `${sentences.join('; ').slice(0, 400)}.`
 }

@@ -1,5 +1,17 @@
 import type { Connection, Left, LeftReason, PostOutcome } from '../shared/protocol.js'
-import type { Action, Commit, ConnectionChange, Kept, Leave, Outcome, Post, Revoke, RoomRules, RoomState, Shorten } from './backend.js'
+import type {
+  Action,
+  Commit,
+  ConnectionChange,
+  Kept,
+  Leave,
+  Outcome,
+  Post,
+  Revoke,
+  RoomRules,
+  RoomState,
+  Shorten,
+} from './backend.js'
 
 /** One live connection. `leaseEnd` is on the clock that `act` is given. */
 type Present = {
@@ -239,7 +251,14 @@ export class Room {
     this.#bury(connectionId, memberId, seq, reason, now, version)
   }
 
-  #bury(connectionId: string, memberId: string | null, seq: number, reason: LeftReason, now: number, version: number): void {
+  #bury(
+    connectionId: string,
+    memberId: string | null,
+    seq: number,
+    reason: LeftReason,
+    now: number,
+    version: number,
+  ): void {
     const known = this.#tombstoneOf(connectionId)
     const at = known?.at ?? version
     const purgeAt = now + this.#rules.tombstoneMs
@@ -282,10 +301,28 @@ export class Room {
   }
 }
 
-function posted(outcome: PostOutcome, post: Post, { memberId, seq }: { memberId: string | null; seq: number }, version = 0): Outcome {
-  return { type: 'posted', outcome, memberId: memberId ?? post.memberId, seq, version: outcome === 'applied' ? version : 0 }
+function posted(
+  outcome: PostOutcome,
+  post: Post,
+  { memberId, seq }: { memberId: string | null; seq: number },
+  version = 0,
+): Outcome {
+  return {
+    type: 'posted',
+    outcome,
+    memberId: memberId ?? post.memberId,
+    seq,
+    version: outcome === 'applied' ? version : 0,
+  }
 }
 
-function asConnection({ connectionId, memberId, profile, location, activity, at }: Present): Connection<unknown, unknown> {
+function asConnection({
+  connectionId,
+  memberId,
+  profile,
+  location,
+  activity,
+  at,
+}: Present): Connection<unknown, unknown> {
   return { connectionId, memberId, profile: profile.value, location: location.value, activity, at }
 }

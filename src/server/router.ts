@@ -62,7 +62,9 @@ export type LocationRouterOptions<L, P, B extends AnyBuilder> = {
  *
  * @throws LocationError `misconfigured` without `identify` and `authorize`, or `anonymous: true` written out.
  */
-export function createLocationRouter<L, P, B extends AnyBuilder>(options: LocationRouterOptions<L, P, B>): LocationRecord<L, P> {
+export function createLocationRouter<L, P, B extends AnyBuilder>(
+  options: LocationRouterOptions<L, P, B>,
+): LocationRecord<L, P> {
   const { hub } = options
   if (!(hub instanceof Hub)) throw new LocationError('misconfigured', 'hub: give what createLocationHub() returned.')
   // The app's builder has types of its own, which are nothing to the resolvers below; the record's are written out above.

@@ -132,7 +132,10 @@ export class Streams {
 }
 
 const revoke = (subscriber: Subscriber) =>
-  subscriber.end('revoked', new LocationError('forbidden', 'You may no longer read this room: ask its owner for access.'))
+  subscriber.end(
+    'revoked',
+    new LocationError('forbidden', 'You may no longer read this room: ask its owner for access.'),
+  )
 
 const isRefusal = (error: unknown) =>
   error instanceof LocationError && (error.code === 'forbidden' || error.code === 'unauthorized')

@@ -10,10 +10,12 @@ import { LocationError } from './errors.js'
 export function canonicalJson(value: unknown, maxDepth = 8): string {
   switch (typeof value) {
     case 'string':
-      if (/\p{Cs}/u.test(value)) throw new LocationError('bad-input', 'Text must be well-formed Unicode: it holds half of a surrogate pair.')
+      if (/\p{Cs}/u.test(value))
+        throw new LocationError('bad-input', 'Text must be well-formed Unicode: it holds half of a surrogate pair.')
       return JSON.stringify(value)
     case 'number':
-      if (!Number.isFinite(value)) throw new LocationError('bad-input', 'Numbers must be finite: NaN and Infinity are not JSON.')
+      if (!Number.isFinite(value))
+        throw new LocationError('bad-input', 'Numbers must be finite: NaN and Infinity are not JSON.')
       return JSON.stringify(value)
     case 'boolean':
       return String(value)

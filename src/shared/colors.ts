@@ -3,8 +3,22 @@
  * and a near-black page (WCAG 2.2, 1.4.3 and 1.4.11); test/shared/colors.test.ts computes both.
  */
 const palette = [
-  '#c2410c', '#2563eb', '#15803d', '#9333ea', '#d11a66', '#0e7490', '#a16207', '#5b50e8',
-  '#dc2626', '#0f766e', '#b026c4', '#4d7c0f', '#0372b4', '#c0307f', '#8a6440', '#64748b',
+  '#c2410c',
+  '#2563eb',
+  '#15803d',
+  '#9333ea',
+  '#d11a66',
+  '#0e7490',
+  '#a16207',
+  '#5b50e8',
+  '#dc2626',
+  '#0f766e',
+  '#b026c4',
+  '#4d7c0f',
+  '#0372b4',
+  '#c0307f',
+  '#8a6440',
+  '#64748b',
 ] as const
 
 const assigned = new WeakMap<readonly object[], Map<string, string>>()

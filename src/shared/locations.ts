@@ -35,6 +35,9 @@ export type TextLocation = z.output<typeof textLocation>
 export const memberProfile = z.strictObject({
   name: z.string().min(1).max(64),
   color: z.string().max(32).optional(),
-  avatar: z.url({ protocol: /^https$/ }).max(512).optional(),
+  avatar: z
+    .url({ protocol: /^https$/ })
+    .max(512)
+    .optional(),
 })
 export type MemberProfile = z.output<typeof memberProfile>

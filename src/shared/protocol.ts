@@ -18,7 +18,13 @@ export type Connection<L, P> = {
 }
 
 /** One entry per connection; what is absent did not change. */
-export type Changed<L, P> = { connectionId: string; at: number; location?: L | null; profile?: P | null; activity?: Activity }
+export type Changed<L, P> = {
+  connectionId: string
+  at: number
+  location?: L | null
+  profile?: P | null
+  activity?: Activity
+}
 
 /** Why a connection is no longer in its room; `lost`: its lease ran out. */
 export type LeftReason = 'left' | 'lost' | 'revoked'
@@ -95,7 +101,11 @@ export type PostLocationOutput = {
   connectionKey?: string
 }
 
-export type OnLocationInput = { room: string; connectionKey?: string | undefined; lastEventId?: string | null | undefined }
+export type OnLocationInput = {
+  room: string
+  connectionKey?: string | undefined
+  lastEventId?: string | null | undefined
+}
 export type GetLocationsInput = { room: string; lastEventId?: string | null | undefined }
 export type GetLocationsOutput<L, P> = { id: string; event: LocationEvent<L, P> }
 export type LeaveRoomInput = {

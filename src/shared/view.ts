@@ -97,7 +97,8 @@ function applyChanges<L, P>(view: View<L, P>, id: string, event: Changes<L, P>):
   const shifts: Shift<L, P>[] = []
   // A merged frame also tells of those who came and went in between.
   for (const { connectionId, reason } of event.left ?? [])
-    if (view.connections.has(connectionId) || view.stale.has(connectionId)) shifts.push(view.set(connectionId, null, reason))
+    if (view.connections.has(connectionId) || view.stale.has(connectionId))
+      shifts.push(view.set(connectionId, null, reason))
   for (const connection of event.entered ?? []) shifts.push(view.set(connection.connectionId, connection))
   for (const changed of event.changed ?? []) {
     const known = view.connections.get(changed.connectionId)

@@ -77,12 +77,19 @@ export class Play {
 
   /** Who is there, and where. */
   get places(): Record<string, unknown> {
-    return Object.fromEntries(this.room.state().connections.map(({ connectionId, location }) => [connectionId, location]))
+    return Object.fromEntries(
+      this.room.state().connections.map(({ connectionId, location }) => [connectionId, location]),
+    )
   }
 }
 
 /** A post with the usual rest. */
-export const posting = (connectionId: string, seq: number | undefined, location: unknown, own: object = {}): Action => ({
+export const posting = (
+  connectionId: string,
+  seq: number | undefined,
+  location: unknown,
+  own: object = {},
+): Action => ({
   type: 'post',
   connectionId,
   memberId: 'ada',

@@ -107,7 +107,10 @@ test('rule 2: tombstones of connections that nobody saw raise no floor and are a
 test('rule 3: grace only shortens the lease, and what lapses then has left', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { leaseMs: 5_000 }))
-  expect(play.after(0, leaving('c1', { graceMs: 3_000 }))).toMatchObject({ outcomes: [{ type: 'leaving' }], commit: null })
+  expect(play.after(0, leaving('c1', { graceMs: 3_000 }))).toMatchObject({
+    outcomes: [{ type: 'leaving' }],
+    commit: null,
+  })
   expect(play.after(2_999, sweeping).commit).toBe(null)
   expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'left' }] })
   expect(outcomeOf(play.after(0, posting('c1', 9, 'A1')))).toBe('left')
@@ -198,7 +201,10 @@ test('rule 6: a post that says nothing new makes no frame, but its seq counts an
 
 test('rule 6: profile and activity left out mean: as before', () => {
   const play = new Play()
-  play.after(0, posting('c1', 1, 'A1', { profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } }, activity: 'idle' }))
+  play.after(
+    0,
+    posting('c1', 1, 'A1', { profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } }, activity: 'idle' }),
+  )
   const { commit } = play.after(0, posting('c1', 2, 'B2'))
   expect(commit!.changed).toEqual([{ connectionId: 'c1', location: 'B2' }])
   expect(play.room.state().connections[0]).toMatchObject({ profile: { name: 'Ada' }, activity: 'idle', location: 'B2' })
@@ -277,9 +283,14 @@ test('where nobody has a name, whoever holds the key keeps the member that it is
 test('a room and a member in it have no more connections than they may', () => {
   const play = new Play({ roomConnections: 3, memberConnections: 2 })
   play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'))
-  expect(play.after(0, posting('c3', 1, 'A1'))).toMatchObject({ outcomes: [{ type: 'full', of: 'member' }], commit: null })
+  expect(play.after(0, posting('c3', 1, 'A1'))).toMatchObject({
+    outcomes: [{ type: 'full', of: 'member' }],
+    commit: null,
+  })
   play.after(0, posting('c4', 1, 'A1', { memberId: 'bob' }))
-  expect(play.after(0, posting('c5', 1, 'A1', { memberId: 'cy' }))).toMatchObject({ outcomes: [{ type: 'full', of: 'room' }] })
+  expect(play.after(0, posting('c5', 1, 'A1', { memberId: 'cy' }))).toMatchObject({
+    outcomes: [{ type: 'full', of: 'room' }],
+  })
   play.after(0, leaving('c1'))
   expect(outcomeOf(play.after(0, posting('c3', 1, 'A1')))).toBe('applied')
 })

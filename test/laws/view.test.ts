@@ -99,7 +99,15 @@ test('a view that lost or invented something disagrees with the beat', () => {
 test('rule 5: whatever a viewer claims to stand at, it ends at the truth', () => {
   const claim = fc.oneof(
     fc.string(),
-    fc.constantFrom('', '.', 'epoch-aaaaa.', 'epoch-aaaaa.-1', 'epoch-aaaaa.1e3', '__proto__.1', 'epoch-bbbbb.1767225600000000'),
+    fc.constantFrom(
+      '',
+      '.',
+      'epoch-aaaaa.',
+      'epoch-aaaaa.-1',
+      'epoch-aaaaa.1e3',
+      '__proto__.1',
+      'epoch-bbbbb.1767225600000000',
+    ),
     fc.nat().map((version) => `epoch-aaaaa.${version}`),
     fc.bigInt({ min: 0n, max: 10n ** 20n }).map((version) => `epoch-aaaaa.${version}`),
   )

@@ -12,7 +12,10 @@ const place = z.string()
 /** A hub on a clock that a test moves, and one of its rooms. */
 function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
   const clock = manualClock()
-  const hub = createLocationHub({ location: place, profile: place, clock, ...options }) as unknown as Hub<unknown, unknown>
+  const hub = createLocationHub({ location: place, profile: place, clock, ...options }) as unknown as Hub<
+    unknown,
+    unknown
+  >
   /** Sends a post; its answer comes with the tick. */
   const send = (connectionId: string, seq: number, location: unknown, own: object = {}) =>
     hub.act('r', posting(connectionId, seq, location, own))
@@ -135,7 +138,10 @@ describe('a stream', () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     const first = await open()
-    expect(first.take()).toMatchObject({ id: expect.stringMatching(/\.0$/), event: { type: 'hello', connectionId: null } })
+    expect(first.take()).toMatchObject({
+      id: expect.stringMatching(/\.0$/),
+      event: { type: 'hello', connectionId: null },
+    })
     const { id } = first.take()!
     const second = await open({ lastEventId: id, connectionId: 'c1' })
     expect(second.take()).toMatchObject({ id, event: { type: 'hello', connectionId: 'c1', beatMs: 10_000 } })
@@ -310,7 +316,9 @@ describe('a room', () => {
       { memberId: 'agent', profile: 'Agent' },
     ])
     await expect(hub.room('r').post({ memberId: 'agent', location: 7 })).rejects.toMatchObject({ code: 'bad-input' })
-    await expect(hub.room('r').post({ memberId: '\u0000', location: 'A1' })).rejects.toMatchObject({ code: 'bad-input' })
+    await expect(hub.room('r').post({ memberId: '\u0000', location: 'A1' })).rejects.toMatchObject({
+      code: 'bad-input',
+    })
     expect(() => hub.room('')).toThrow(LocationError)
   })
 })

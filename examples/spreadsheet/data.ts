@@ -68,7 +68,11 @@ function entry(value: Value, row: Row, column: Column): Entry | undefined {
   const look = row.look && { look: row.look }
   if (value === null || value === '')
     return row.look === 'total' || row.look === 'group' ? { text: '', ...look } : undefined
-  if (typeof value === 'number') return { text: (row.format ?? column.format ?? count)(value), value, ...look }
+  if (typeof value === 'number') {
+    const format = row.format ?? column.format ?? count
+    // A date is written like a number, but nobody wants the sum of two.
+    return { text: format(value), right: true, ...(format !== date && { value }), ...look }
+  }
   if (row.look === 'head') return { text: value, right: column.format !== undefined, look: 'head' }
   const telling = lookOfText[value]
   return { text: value, ...(look ?? (telling && { look: telling })) }

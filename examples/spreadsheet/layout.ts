@@ -53,13 +53,20 @@ export class Layout {
     return { top: first.row, left: first.col, bottom: last.row, right: last.col }
   }
 
-  /** Where to scroll so that a cell is seen whole. */
+  /** Where to scroll so that a cell is seen whole: a little when it is near, to the middle when it is far. */
   scrollTo({ row, col }: Cell, port: Port): { left: number; top: number } {
     return {
-      left: nearest(port.x, this.left(col) - sideWidth, this.left(col + 1) - port.width),
-      top: nearest(port.y, this.top(row) - headHeight, this.top(row) + rowHeight - port.height),
+      left: scrolled(port.x, this.left(col) - sideWidth, this.left(col + 1) - port.width),
+      top: scrolled(port.y, this.top(row) - headHeight, this.top(row) + rowHeight - port.height),
     }
   }
 }
 
-const nearest = (now: number, most: number, least: number) => Math.max(0, Math.min(Math.max(now, least), most))
+/** What one scrolls without losing one's way, in pixels. */
+const near = 4 * rowHeight
+
+/** `most` puts the cell at the near edge of the view, `least` at the far one. */
+function scrolled(now: number, most: number, least: number): number {
+  const edge = Math.min(Math.max(now, least), most)
+  return Math.max(0, Math.abs(edge - now) > near && least < most ? (least + most) / 2 : edge)
+}

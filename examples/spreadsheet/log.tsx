@@ -16,12 +16,8 @@ type Line = {
 }
 
 const linesKept = 80
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: '2-digit',
-  minute: '2-digit',
-  second: '2-digit',
-  hourCycle: 'h23',
-})
+const restMs = 1_500
+const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 const reasons = { left: 'left', lost: 'lost the connection', revoked: 'was shown out' } as const
 
 /** What happened in the room, newest first. */
@@ -57,7 +53,9 @@ export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): voi
               <span>{line.text}</span>
             </span>
             <span className="latency">{line.latencyMs === null ? '' : `${line.latencyMs} ms`}</span>
-            <time dateTime={line.time.toISOString()}>{clock.format(line.time)}</time>
+            <time dateTime={line.time.toISOString()} title={line.time.toLocaleString()}>
+              {clock.format(line.time)}
+            </time>
           </li>
         ))}
       </ol>
@@ -76,7 +74,7 @@ export function useLines(): readonly Line[] {
 
   const add = (member: Member, what: Line['what'], text: string, at: Date | null) => {
     const time = new Date()
-    gathered.current.unshift({
+    gathered.current.push({
       key: nextKey.current++,
       memberId: member.memberId,
       name: nameOfMember(member),
@@ -89,11 +87,11 @@ export function useLines(): readonly Line[] {
     cancelAnimationFrame(frame.current)
     frame.current = requestAnimationFrame(() => {
       const news = gathered.current.splice(0)
-      setLines((known) => withoutSteps([...news, ...known]).slice(0, linesKept))
+      setLines((known) => withNews(known, news))
     })
   }
   useLocationEvent('entered', ({ member, connection, current }) =>
-    add(member, 'entered', `came in at ${placeName(current)}`, connection.at),
+    add(member, 'entered', `entered ${placeName(current)}`, connection.at),
   )
   useLocationEvent('moved', ({ member, connection, current }) =>
     add(member, 'moved', `to ${placeName(current)}`, connection.at),
@@ -102,12 +100,17 @@ export function useLines(): readonly Line[] {
   return lines
 }
 
-/** A walk is one line, with its last step. */
-function withoutSteps(lines: Line[]): Line[] {
-  return lines.filter((line, i) => {
-    const newer = lines[i - 1]
-    return !(line.what === 'moved' && newer?.what === 'moved' && newer.memberId === line.memberId)
-  })
+/** A walk is one line, which goes along with it: the next one begins after a rest. */
+function withNews(known: readonly Line[], news: readonly Line[]): readonly Line[] {
+  let lines = [...known]
+  for (const line of news) {
+    const i = lines.findIndex(({ memberId }) => memberId === line.memberId)
+    const last = lines[i]
+    const walks = last?.what === 'moved' && line.what === 'moved' && line.time.getTime() - last.time.getTime() < restMs
+    if (walks) lines[i] = { ...line, key: last.key }
+    else lines = [line, ...lines]
+  }
+  return lines.slice(0, linesKept)
 }
 
 // Two clocks: a difference below zero is no speed, and a minute is what was missed while offline, not what it took.

@@ -1,0 +1,267 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { HubRoom } from 'hereabouts/server'
+import { createSheetServer, type Location, type Profile } from '../../examples/spreadsheet/server.mjs'
+import { chromiumPath, launchChromium } from '../support/chromium.js'
+
+const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const desktop = { viewport: { width: 1280, height: 800 } }
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
+
+describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
+  let folder: string
+  let url: string
+  let server: ReturnType<typeof createSheetServer>
+  let browser: Browser
+  /** What a page complained of: errors, and whatever its content security policy refused. */
+  let complaints: string[] = []
+  let rooms = 0
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hereabouts-demo-'))
+    await build({
+      configFile: here('examples/spreadsheet/vite.config.ts'),
+      logLevel: 'error',
+      // From the source, as these tests are: nothing has to be built before.
+      resolve: {
+        alias: [
+          { find: /^hereabouts$/, replacement: here('src/shared/index.ts') },
+          { find: /^hereabouts\/(client|react)$/, replacement: here('src/$1/index.ts') },
+        ],
+      },
+      build: { outDir: folder, emptyOutDir: true },
+    })
+    server = createSheetServer(folder)
+    ;({ url } = await server.listen(0))
+    browser = await launchChromium()
+  }, 60_000)
+
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()))
+    const found = complaints.splice(0)
+    expect(found).toEqual([])
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    if (folder) await rm(folder, { recursive: true })
+  })
+
+  const newRoom = () => `room-${++rooms}`
+  const hubRoom = (room: string): HubRoom<Location, Profile> => server.hub.room(room)
+
+  async function open(room: string, name: string, options: BrowserContextOptions = desktop): Promise<Page> {
+    const context = await browser.newContext(options)
+    await context.addInitScript((name) => {
+      localStorage.setItem('hereabouts.profile', JSON.stringify({ name }))
+    }, name)
+    const page = await context.newPage()
+    page.setDefaultTimeout(8_000)
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => complaints.push(error.message))
+    page.on('dialog', (dialog) => {
+      complaints.push(`a dialog: ${dialog.message()}`)
+      void dialog.dismiss()
+    })
+    await page.goto(`${url}/?room=${room}`)
+    await page.locator('.status[data-state=live]').waitFor()
+    return page
+  }
+  const nameBox = (page: Page) => page.getByRole('textbox', { name: 'Go to a cell' })
+  const goTo = async (page: Page, cells: string) => {
+    await nameBox(page).fill(cells)
+    await nameBox(page).press('Enter')
+  }
+  const flagOf = (page: Page, name: string) => page.locator('.flag', { hasText: name })
+  const chosen = (page: Page) => page.locator('[role=gridcell][aria-selected=true]')
+
+  test('loads under a policy without inline code and says that it is live, and where', async () => {
+    const response = await fetch(url)
+    const policy = response.headers.get('content-security-policy')
+    expect(policy).toContain("default-src 'self'")
+    expect(policy).not.toContain('unsafe')
+    const page = await open(newRoom(), 'Ada')
+    expect(await page.getByRole('grid').getAttribute('aria-rowcount')).toBe('201')
+    expect(await page.getByText('Read only').isVisible()).toBe(true)
+    // The policy holds: what is inline does not run. This one complaint is wanted.
+    await page.evaluate(() =>
+      document.body.insertAdjacentHTML('beforeend', '<img src="/none" onerror="window.ran = 1">'),
+    )
+    await expect.poll(() => complaints.some((text) => text.includes('Content Security Policy'))).toBe(true)
+    expect(await page.evaluate(() => 'ran' in window)).toBe(false)
+    await expect.poll(() => complaints.splice(0).length).toBe(0)
+  })
+
+  test('two windows see each other move, at once', async () => {
+    const room = newRoom()
+    const ada = await open(room, 'Ada')
+    const bo = await open(room, 'Bo')
+    await flagOf(ada, 'Bo').waitFor({ state: 'attached' })
+    await goTo(ada, 'C8')
+    await bo.getByRole('button', { name: 'Ada: go to Plan!C8' }).waitFor()
+    await goTo(bo, 'D10:E12')
+    await ada.getByRole('button', { name: 'Bo: go to Plan!D10:E12' }).waitFor()
+    await ada.locator('.line', { hasText: 'to Plan!D10:E12' }).waitFor()
+    expect(await ada.locator('.line', { hasText: 'D10:E12' }).locator('.latency').innerText()).toMatch(/^\d+ ms$/)
+    const cursor = (await ada.locator('.cursor', { has: flagOf(ada, 'Bo') }).boundingBox())!
+    const corner = (await ada.locator('#cell-9-3').boundingBox())!
+    await expect.poll(async () => Math.abs((await ada.locator('.cursor').boundingBox())!.x - corner.x)).toBeLessThan(2)
+    expect(cursor.height).toBeGreaterThan(corner.height)
+  })
+
+  test('a reload comes back to the same cell and is no event to the others', async () => {
+    const room = newRoom()
+    const ada = await open(room, 'Ada')
+    const bo = await open(room, 'Bo')
+    await goTo(ada, 'B7')
+    await bo.getByRole('button', { name: 'Ada: go to Plan!B7' }).waitFor()
+    await ada.reload()
+    await ada.locator('.status[data-state=live]').waitFor()
+    expect(await nameBox(ada).inputValue()).toBe('B7')
+    await goTo(ada, 'B9')
+    await bo.getByRole('button', { name: 'Ada: go to Plan!B9' }).waitFor()
+    expect(await bo.locator('.line.is-left, .line.is-entered').count()).toBe(0)
+  })
+
+  test('keys and pointer select', async () => {
+    const page = await open(newRoom(), 'Ada')
+    await page.getByRole('grid').focus()
+    await page.keyboard.press('ArrowRight')
+    await page.keyboard.press('Shift+ArrowDown')
+    await page.keyboard.press('Shift+ArrowRight')
+    expect(await nameBox(page).inputValue()).toBe('B4:C5')
+    expect(await chosen(page).count()).toBe(4)
+    await page.keyboard.press('Control+End')
+    expect(await nameBox(page).inputValue()).toBe('I31')
+    expect(await page.getByRole('grid').getAttribute('aria-activedescendant')).toBe('cell-30-8')
+    await page.keyboard.press('Control+Home')
+    await page.keyboard.press('Control+PageDown')
+    expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Budget')
+    await page.mouse.move(...(await middle(page, '#cell-5-1')))
+    await page.mouse.down()
+    await page.mouse.move(...(await middle(page, '#cell-8-3')), { steps: 4 })
+    await page.mouse.up()
+    expect(await nameBox(page).inputValue()).toBe('B6:D9')
+    await page.getByText('Sum 2', { exact: false }).waitFor()
+    // Tab walks in the sheet; Escape is the way out of it.
+    await page.keyboard.press('Tab')
+    expect(await nameBox(page).inputValue()).toBe('C6')
+    await page.keyboard.press('Escape')
+    await page.keyboard.press('Tab')
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).not.toBe('grid')
+  })
+
+  test('names are text wherever they are shown', async () => {
+    const room = newRoom()
+    const names = [
+      '<img src=x onerror=alert(1)>',
+      '"><script>alert(2)</script>',
+      "';alert(3);//",
+      '<b style=color:red>x</b>',
+    ]
+    const page = await open(room, '<svg onload=alert(0)>')
+    for (const [row, name] of names.entries()) {
+      const post = (col: number) =>
+        hubRoom(room).post({
+          memberId: name,
+          profile: { name, color: 'red;x:url(//example.com/)' },
+          location: { sheet: 'Plan', row: row + 5, col },
+        })
+      await post(1)
+      await post(2)
+    }
+    for (const name of names) await page.locator('.line', { hasText: name }).first().waitFor()
+    await page.getByRole('button', { name: 'Everyone here: 5' }).click()
+    for (const name of names) await page.locator('.person', { hasText: name }).waitFor()
+    expect(await page.locator('#root :is(img, script, b[style], svg[onload])').count()).toBe(0)
+    expect(await page.content()).not.toContain('example.com')
+  })
+
+  test('tabs count who is there, and a jump goes to them', async () => {
+    const room = newRoom()
+    const page = await open(room, 'Ada')
+    await hubRoom(room).post({
+      memberId: 'juno',
+      profile: { name: 'Juno', bot: true },
+      location: { sheet: 'Q3', row: 60, col: 9 },
+    })
+    await hubRoom(room).post({ memberId: 'otto', profile: { name: 'Otto' }, location: { sheet: 'Q3', row: 4, col: 2 } })
+    // From the command line anything may come: no sheet of that name, no such row.
+    await hubRoom(room).post({
+      memberId: 'lost',
+      profile: { name: 'Lost' },
+      location: { sheet: 'Nowhere', row: 4, col: 2 },
+    })
+    await hubRoom(room).post({
+      memberId: 'deep',
+      profile: { name: 'Deep' },
+      location: { sheet: 'Q3', row: 1_000_000, col: 2 },
+    })
+    await page.getByRole('tab', { name: /^Q3 ?, 3 others$/ }).waitFor()
+    expect(await page.locator('.cursor').count()).toBe(0)
+    await page.getByRole('button', { name: 'Juno, a bot: go to Q3!J61' }).click()
+    expect(await nameBox(page).inputValue()).toBe('J61')
+    await flagOf(page, 'Juno').waitFor()
+    expect(await page.getByText('with Juno').isVisible()).toBe(true)
+    expect(await page.locator('.cursor').count()).toBe(2)
+    await page.getByRole('button', { name: 'Lost: go to Nowhere!C5' }).click({ force: true })
+    expect(await nameBox(page).inputValue()).toBe('J61')
+  })
+
+  test('a name that is changed is remembered and shown to the others', async () => {
+    const room = newRoom()
+    const ada = await open(room, 'Ada')
+    const bo = await open(room, 'Bo')
+    await ada.getByRole('button', { name: 'You are Ada' }).click()
+    await ada.getByRole('textbox', { name: 'Name' }).fill('Ada Byron')
+    await ada.getByRole('button', { name: 'Done' }).click()
+    await bo.getByRole('button', { name: 'Ada Byron: go to' }).waitFor()
+    const stored = await ada.evaluate(() => localStorage.getItem('hereabouts.profile'))
+    expect(JSON.parse(stored!)).toEqual({ name: 'Ada Byron' })
+  })
+
+  test('fits a phone, opened drawers too', async () => {
+    const room = newRoom()
+    const page = await open(room, 'Ada', phone)
+    await hubRoom(room).post({
+      memberId: 'o',
+      profile: { name: 'A name as long as people have them, and then some' },
+      location: { sheet: 'Plan', row: 4, col: 1 },
+    })
+    await flagOf(page, 'A name').waitFor({ state: 'attached' })
+    const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)
+    expect(await overflow()).toBeLessThanOrEqual(0)
+    await page.getByRole('button', { name: 'Live log' }).tap()
+    await page.getByRole('complementary', { name: 'Live log' }).waitFor()
+    expect(await overflow()).toBeLessThanOrEqual(0)
+    await page.getByRole('button', { name: 'Close the log' }).tap()
+    await page.getByRole('button', { name: 'Everyone here: 2' }).tap()
+    await page.getByRole('button', { name: 'Go to A name' }).tap()
+    expect(await nameBox(page).inputValue()).toBe('B5')
+    await page.locator('#cell-6-0').tap()
+    expect(await nameBox(page).inputValue()).toBe('A7')
+    expect(await overflow()).toBeLessThanOrEqual(0)
+  })
+
+  test('says that it is offline, and how long until it tries again', async () => {
+    const page = await open(newRoom(), 'Ada')
+    await page.route('**/trpc/**', (route) => route.abort())
+    await server.hub.drain()
+    await page.getByText(/Offline: (next try in \d+ s|trying now)/).waitFor()
+    await page.getByRole('button', { name: 'Retry now' }).click()
+    complaints = []
+  })
+})
+
+async function middle(page: Page, selector: string): Promise<[number, number]> {
+  const { x, y, width, height } = (await page.locator(selector).boundingBox())!
+  return [x + width / 2, y + height / 2]
+}

@@ -1,0 +1,117 @@
+import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export type Call = { procedure: string; path: string; body: string; headers: IncomingHttpHeaders }
+export type Reply = { status: number; headers: IncomingHttpHeaders; body: string }
+
+/** What goes wrong on the way. Each may be set and unset at any time; what is left out goes through as it is. */
+export type Faults = {
+  /** In place of passing a query or a mutation on. `pass` does pass it on: never, later, twice, or changed. */
+  call?(call: Call, pass: (call: Call) => Promise<Reply>): Promise<Reply>
+  /** A stream that is asked for, changed. */
+  open?(call: Call): Call
+  /** One event of a stream, changed; '' drops it, `null` cuts the stream before it. `nth` counts from 0. */
+  event?(event: string, nth: number): string | null
+  /** After so many bytes of body each stream is cut. */
+  cutAfterBytes?: number
+}
+
+export interface FaultProxy extends AsyncDisposable {
+  /** What a client is given in place of the server's. */
+  readonly url: string
+  faults: Faults
+  /** Bytes of the streams that went through, one entry for each stream. */
+  readonly streamed: number[]
+  /** Cuts every stream that is open, as a network does: without a word. */
+  cut(): void
+}
+
+/** Stands between a client and a server on this machine and does to what passes what networks do. */
+export async function faultProxy(target: string, faults: Faults = {}): Promise<FaultProxy> {
+  const upstream = new URL(target)
+  const cuts = new Set<() => void>()
+  const server = createServer((incoming, outgoing) => {
+    handle(incoming, outgoing).catch(() => outgoing.destroy())
+  })
+
+  async function handle(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const path = incoming.url!
+    const procedure = new URL(path, upstream).pathname.split('/').at(-1)!
+    const call: Call = { procedure, path, body: await textOf(incoming), headers: incoming.headers }
+    if (procedure.endsWith('onLocation')) return stream(proxy.faults.open?.(call) ?? call, outgoing)
+    const pass = async (changed: Call): Promise<Reply> => {
+      const response = await forward(changed, incoming.method!)
+      return { status: response.statusCode!, headers: response.headers, body: await textOf(response) }
+    }
+    const { status, headers, body } = await (proxy.faults.call?.(call, pass) ?? pass(call))
+    const { 'content-length': _length, 'transfer-encoding': _encoding, ...rest } = headers
+    outgoing.writeHead(status, rest).end(body)
+  }
+
+  async function stream(call: Call, outgoing: ServerResponse): Promise<void> {
+    const response = await forward(call, 'GET')
+    const cut = () => void (outgoing.destroy(), response.destroy())
+    cuts.add(cut)
+    outgoing.on('close', () => {
+      cuts.delete(cut)
+      response.destroy()
+    })
+    const index = proxy.streamed.push(0) - 1
+    const write = (text: string) => {
+      const bytes = Buffer.from(text)
+      const left = (proxy.faults.cutAfterBytes ?? Infinity) - proxy.streamed[index]!
+      proxy.streamed[index]! += Math.min(bytes.length, left)
+      if (bytes.length <= left) return void outgoing.write(bytes)
+      outgoing.write(bytes.subarray(0, left), cut)
+      response.destroy()
+    }
+    outgoing.writeHead(response.statusCode!, response.headers)
+    outgoing.flushHeaders()
+    response.setEncoding('utf8')
+    let text = ''
+    let nth = 0
+    response.on('data', (chunk: string) => {
+      text += chunk
+      const events = text.split(/(?<=\n\n\n)/)
+      text = events.at(-1)!.endsWith('\n\n\n') ? '' : events.pop()!
+      for (const event of events) {
+        const changed = proxy.faults.event ? proxy.faults.event(event, nth++) : event
+        if (changed === null) return cut()
+        if (changed !== '') write(changed)
+      }
+    })
+    response.on('end', () => outgoing.end())
+    response.on('error', () => outgoing.destroy())
+    response.on('close', () => outgoing.destroy())
+  }
+
+  function forward({ path, body, headers }: Call, method: string): Promise<IncomingMessage> {
+    const { 'content-length': _length, connection: _connection, host: _host, ...rest } = headers
+    return new Promise((resolve, reject) => {
+      const passedOn = request(new URL(path, upstream), { method, headers: rest, agent: false }, resolve)
+      passedOn.on('error', reject)
+      passedOn.end(body)
+    })
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const proxy: FaultProxy = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${upstream.pathname}`,
+    faults,
+    streamed: [],
+    cut: () => cuts.forEach((cut) => cut()),
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+  return proxy
+}
+
+async function textOf(message: IncomingMessage): Promise<string> {
+  message.setEncoding('utf8')
+  let text = ''
+  for await (const chunk of message) text += chunk as string
+  return text
+}

@@ -1,4 +1,9 @@
-import type { IncomingMessage } from 'node:http'
+/** What is looked at of a request; `node:http`'s `IncomingMessage` is one. */
+export type IncomingRequest = {
+  method?: string | undefined
+  headers: { [name: string]: string | string[] | undefined; host?: string | undefined; origin?: string | undefined }
+  socket: { localAddress?: string | undefined }
+}
 
 export type DoorOptions = {
   /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default none. */
@@ -16,7 +21,7 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * Whether a request may come in at all, before anything is made of it: pages of other origins may not act in the name of
  * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
  */
-export function refusalOf(request: IncomingMessage, options: DoorOptions): Refusal | null {
+export function refusalOf(request: IncomingRequest, options: DoorOptions): Refusal | null {
   const { origin, host = '', 'sec-fetch-site': site } = request.headers
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (!isOwnName(name, request, options.allowedHosts))
@@ -34,13 +39,13 @@ export function refusalOf(request: IncomingMessage, options: DoorOptions): Refus
   if (site === 'cross-site' && !isListed)
     return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are not let in: list the origin in origins.' }
   // What a plain HTML form can send is not JSON.
-  if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? ''))
+  if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(String(request.headers['content-type'])))
     return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
   return null
 }
 
 /** The CORS headers for a page that may call: empty for one of this server's own. */
-export function corsHeaders(request: IncomingMessage, { origins = [] }: DoorOptions): Record<string, string> {
+export function corsHeaders(request: IncomingRequest, { origins = [] }: DoorOptions): Record<string, string> {
   const { origin } = request.headers
   if (origin === undefined || !origins.includes(origin)) return {}
   return {
@@ -53,7 +58,7 @@ export function corsHeaders(request: IncomingMessage, { origins = [] }: DoorOpti
   }
 }
 
-function isOwnName(name: string, request: IncomingMessage, allowedHosts: readonly string[] | undefined): boolean {
+function isOwnName(name: string, request: IncomingRequest, allowedHosts: readonly string[] | undefined): boolean {
   if (allowedHosts?.includes(name)) return true
   if (loopback.test(name)) return true
   return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)

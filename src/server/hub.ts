@@ -148,9 +148,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.#isClosed = true
     this.streams.close()
     for (const unlisten of this.#unlisten) unlisten()
-    const rooms = await Promise.allSettled(this.#rooms.values())
+    const rooms = [...this.#rooms.values()]
     this.#rooms.clear()
-    await Promise.allSettled(rooms.map((room) => room.status === 'fulfilled' && room.value.close()))
+    await Promise.allSettled(rooms.map(async (room) => (await room).close()))
     await this.#backend.close()
   }
 

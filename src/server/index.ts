@@ -27,6 +27,7 @@ export type { Logger } from './logger.js'
 export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
 export {
   createLocationServer,
+  type ListeningAt,
   type LocationRouter,
   type LocationServer,
   type LocationServerOptions,

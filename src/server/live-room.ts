@@ -37,11 +37,12 @@ export class LiveRoom {
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
     const { backend, clock, rules, timing } = options
     const early: Commit[] = []
-    let room: LiveRoom | undefined
-    const onCommit = (commit: Commit) => void (room ? room.#committed(commit) : early.push(commit))
+    let hear = (commit: Commit): void => void early.push(commit)
+    const onCommit = (commit: Commit) => hear(commit)
     const opened = await backend.open(id, { clock, rules, sweepMs: timing.sweepMs, onCommit })
-    room = new LiveRoom(id, opened, options)
-    for (const commit of early) room.#committed(commit)
+    const room = new LiveRoom(id, opened, options)
+    hear = (commit) => room.#committed(commit)
+    early.forEach(hear)
     return room
   }
 

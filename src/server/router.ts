@@ -69,7 +69,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   if (!(hub instanceof Hub)) throw new LocationError('misconfigured', 'hub: give what createLocationHub() returned.')
   // The app's builder has types of its own, which are nothing to the resolvers below; the record's are written out above.
   const procedure = options.procedure as unknown as PlainBuilder
-  const doors = new Doors(hub, options as Access<unknown, unknown>)
+  const doors = new Doors(hub, options)
   const inputs = procedureInputs(hub.location, hub.profile)
   const parsed =
     <S extends Schema, T>(schema: S) =>

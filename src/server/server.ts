@@ -32,6 +32,9 @@ export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOpt
     static?: string
   }
 
+/** `url` is where the pages are, `trpcUrl` what a client is given. */
+export type ListeningAt = { url: string; trpcUrl: string }
+
 export interface LocationServer<L, P> {
   router: LocationRouter<L, P>
   hub: LocationHub<L, P>
@@ -41,7 +44,7 @@ export interface LocationServer<L, P> {
    *
    * @throws LocationError `misconfigured` when the port is taken or may not be used.
    */
-  listen(port?: number, host?: string): Promise<{ url: string }>
+  listen(port?: number, host?: string): Promise<ListeningAt>
   /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
   close(): Promise<void>
 }
@@ -160,7 +163,7 @@ function headersOf(request: Request): Headers {
   return headers
 }
 
-async function listen(server: Server, port: number, host: string): Promise<{ url: string }> {
+async function listen(server: Server, port: number, host: string): Promise<ListeningAt> {
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -173,7 +176,8 @@ async function listen(server: Server, port: number, host: string): Promise<{ url
     throw new LocationError('misconfigured', listenAdvice(cause, port, host), { cause })
   }
   const { address, family, port: taken } = server.address() as AddressInfo
-  return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}` }
+  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
+  return { url, trpcUrl: `${url}/trpc` }
 }
 
 function listenAdvice(cause: unknown, port: number, host: string): string {

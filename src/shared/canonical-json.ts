@@ -24,6 +24,8 @@ export function canonicalJson(value: unknown, maxDepth = 8): string {
       if (maxDepth === 0) throw new LocationError('too-large', 'The value is nested too deeply.')
       if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, maxDepth - 1)).join()}]`
       if (isRecord(value)) return canonicalRecord(value, maxDepth - 1)
+      break
+    default:
   }
   throw new LocationError('bad-input', 'Only plain JSON travels: no dates, maps, classes, functions or symbols.')
 }

@@ -63,6 +63,7 @@ export function applyEvent<L, P>(view: View<L, P>, id: string, event: LocationEv
     case 'beat':
       if (view.id === null || (event.count === view.connections.size && event.digest === view.digest)) break
       return { outcome: 'diverged', because: 'digest' }
+    default:
   }
   return { outcome: 'ignored' }
 }

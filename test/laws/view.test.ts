@@ -88,9 +88,9 @@ test('a view that lost or invented something disagrees with the beat', () => {
       show(view, stage.sentTo(null))
       const someone = [...view.connections.values()][0]
       fc.pre(someone !== undefined)
-      view.set(someone!.connectionId, { ...someone!, at: someone!.at + 1 })
+      view.set(someone.connectionId, { ...someone, at: someone.at + 1 })
       expect(applyEvent(view, view.id!, stage.frames.beat().event)).toEqual({ outcome: 'diverged', because: 'digest' })
-      view.set(someone!.connectionId, null)
+      view.set(someone.connectionId, null)
       expect(applyEvent(view, view.id!, stage.frames.beat().event)).toEqual({ outcome: 'diverged', because: 'digest' })
     }),
   )

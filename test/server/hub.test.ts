@@ -3,7 +3,7 @@ import { LocationError } from 'hereabouts'
 import { createLocationHub, memoryBackend, type Backend, type HubOptions } from 'hereabouts/server'
 import { manualClock } from '../../src/testing/manual-clock.js'
 import { describe, expect, test } from 'vitest'
-import { Hub } from '../../src/server/hub.js'
+import type { Hub } from '../../src/server/hub.js'
 import type { Subscriber } from '../../src/server/subscriber.js'
 import { leaving, posting } from '../laws/histories.js'
 

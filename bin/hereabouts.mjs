@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// The outermost edge: here the command line meets the machine's clock, and the process ends.
+const [{ main }, { systemClock }] = await Promise.all([
+  import('../dist/cli/main.js'),
+  import('../dist/shared/clock.js'),
+]).catch((error) => {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+  const isOurs = error.message.includes('/dist/')
+  console.error(`error: ${isOurs ? 'This copy is not built yet: run `npm run build`.' : error.message}`)
+  process.exit(1)
+})
+
+process.exit(await main(process.argv.slice(2), systemClock))

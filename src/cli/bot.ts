@@ -1,0 +1,78 @@
+import type { Clock } from '../server/index.js'
+import { pause } from './interruption.js'
+import { clientOf, type AnyClient, type AnyRoom, type Target } from './target.js'
+import { pauseMs, placed, walked, type Grid, type Walker } from './walker.js'
+
+export type BotOptions = {
+  room: string
+  profile: object
+  grid: Grid
+  /** Moves in a second, on average. */
+  rate: number
+  tally: Tally
+}
+
+/** What bots have done: posts that the server acknowledged, those it refused, and moves they saw others make. */
+export type Tally = { posts: number; refused: number; seen: number }
+
+/** A member who walks over the sheets, with a client of its own. */
+export class Bot {
+  readonly client: AnyClient
+  readonly room: AnyRoom
+  readonly #options: BotOptions
+  readonly #clock: Clock
+  #walker: Walker
+
+  constructor(options: BotOptions, target: Target, clock: Clock) {
+    const { room, profile, grid, tally } = options
+    this.#options = options
+    this.#clock = clock
+    this.#walker = placed(grid, Math.random)
+    this.client = clientOf(target, clock)
+    this.room = this.client.join(room, { location: this.#walker.cell, profile })
+    this.room.on('moved', () => (tally.seen += 1))
+    this.room.on('error', () => (tally.refused += 1))
+  }
+
+  async walk(signal: AbortSignal): Promise<void> {
+    const { rate, grid } = this.#options
+    while (!signal.aborted) {
+      await pause(pauseMs(rate, Math.random), signal, this.#clock)
+      // Who is cut off stands still: nobody would see them move.
+      if (signal.aborted || this.room.status.state !== 'live') continue
+      this.#walker = walked(this.#walker, grid, Math.random)
+      this.#post()
+    }
+  }
+
+  #post(): void {
+    const { tally } = this.#options
+    this.room.post(this.#walker.cell)
+    this.room.flush().then(
+      () => (tally.posts += 1),
+      // The room's `error` event counts it.
+      () => {},
+    )
+  }
+}
+
+const names = [
+  'Ada',
+  'Alan',
+  'Barbara',
+  'Claude',
+  'Donald',
+  'Edsger',
+  'Frances',
+  'Grace',
+  'Hedy',
+  'Joan',
+  'Katherine',
+  'Ken',
+].concat(['Leslie', 'Margaret', 'Niklaus', 'Radia', 'Sophie', 'Tim', 'Tony', 'Vint'])
+
+/** A name that says what it is; beyond the twentieth, with a number. */
+export function botName(index: number): string {
+  const round = Math.floor(index / names.length) + 1
+  return `${names[index % names.length]}${round > 1 ? ` ${round}` : ''} (bot)`
+}

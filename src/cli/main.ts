@@ -1,0 +1,29 @@
+import { CommanderError } from 'commander'
+import type { Clock } from '../server/index.js'
+import { exitCode, failureOf } from './failure.js'
+import { Output } from './output.js'
+import { programOf, type CommonOptions } from './program.js'
+
+/** Runs one command to its end. Resolves with the exit code; never rejects. */
+export async function main(args: readonly string[], clock: Clock): Promise<number> {
+  const { stdout, stderr, env } = process
+  const outputOf = (json?: boolean) => new Output({ clock, stdout, stderr, env, json })
+  // A reader that has seen enough (`| head`) is not a failure.
+  stdout.on('error', () => process.exit(exitCode.done))
+  let url = ''
+  const program = programOf((act) => async (command) => {
+    const options: CommonOptions = command
+    url = options.url ?? ''
+    await act(command, outputOf(options.json), clock)
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode.done
+  } catch (thrown) {
+    // Commander has said what is wrong, or printed what it was asked for.
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.done : exitCode.usage
+    const failure = failureOf(thrown, url)
+    outputOf().complain(failure.message)
+    return failure.exitCode
+  }
+}

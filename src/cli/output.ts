@@ -1,0 +1,87 @@
+import { styleText } from 'node:util'
+import type { Clock } from '../server/index.js'
+import { jsonLine, printable } from './printable.js'
+
+export type OutputOptions = {
+  clock: Clock
+  stdout: NodeJS.WriteStream
+  stderr: NodeJS.WriteStream
+  env: NodeJS.ProcessEnv
+  /** Default: unless a person is looking. */
+  json: boolean | undefined
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+/** What is said: lines of text to a person at a terminal, JSON lines to a program. */
+export class Output {
+  readonly isJson: boolean
+  readonly #options: OutputOptions
+  readonly #isTerminal: boolean
+  readonly #hasColors: boolean
+  #pinned = ''
+
+  constructor(options: OutputOptions) {
+    const { stdout, env, json } = options
+    this.#options = options
+    this.isJson = json ?? !stdout.isTTY
+    this.#isTerminal = stdout.isTTY && env['TERM'] !== 'dumb'
+    // https://no-color.org: present and not empty.
+    this.#hasColors = this.#isTerminal && !env['NO_COLOR']
+  }
+
+  /** One thing that happened: `details` for programs; `text` for people, or null when it is no news to them. */
+  say(type: string, details: object, text: string | null): void {
+    if (this.isJson) this.#write(`${jsonLine({ type, at: this.#now().toISOString(), ...details })}\n`)
+    else if (text !== null) this.#write(`${text}\n`)
+  }
+
+  /** The last line of a terminal, written over until something is said of the next moment. Empty: none. */
+  pin(text: string): void {
+    if (this.isJson || !this.#isTerminal || text === this.#pinned) return
+    this.#erase()
+    this.#pinned = text
+    this.#write('')
+  }
+
+  /** To stderr, for what ends the program. */
+  complain(message: string): void {
+    this.pin('')
+    const { stderr } = this.#options
+    stderr.write(`${stderr.isTTY ? this.style('red', 'error:') : 'error:'} ${printable(message)}\n`)
+  }
+
+  style(style: Style, text: string): string {
+    return this.#hasColors ? styleText(style, text, { validateStream: false }) : text
+  }
+
+  /** A dot in a member's own colour, the same that pages show. */
+  dot(color: string): string {
+    const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
+    const isTrueColor = this.#hasColors && this.#options.stdout.getColorDepth(this.#options.env) === 24
+    return isTrueColor ? `\u001b[38;2;${red};${green};${blue}m●\u001b[39m` : '●'
+  }
+
+  /** The time of day, here. */
+  time(): string {
+    const now = this.#now()
+    const two = (value: number) => String(value).padStart(2, '0')
+    return this.style('dim', [now.getHours(), now.getMinutes(), now.getSeconds()].map(two).join(':'))
+  }
+
+  #now(): Date {
+    return new Date(this.#options.clock.now())
+  }
+
+  #write(text: string): void {
+    const { stdout } = this.#options
+    if (text) this.#erase()
+    // A line that wraps could not be written over.
+    const line = this.#pinned && this.style('dim', printable(this.#pinned, stdout.columns - 1))
+    stdout.write(text + line)
+  }
+
+  #erase(): void {
+    if (this.#pinned) this.#options.stdout.write('\r\u001b[2K')
+  }
+}

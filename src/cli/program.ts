@@ -1,0 +1,214 @@
+import { readFileSync } from 'node:fs'
+import { Command, Option } from 'commander'
+import type { Clock } from '../server/index.js'
+import { header, httpUrl, integerFrom, json, jsonObject, list, numberFrom } from './arguments.js'
+import type { BotsCommand } from './bots.js'
+import type { Output } from './output.js'
+import type { PostCommand } from './post.js'
+import type { ServeCommand } from './serve.js'
+import type { WatchCommand } from './watch.js'
+
+/** Options that every command may have. */
+export type CommonOptions = { json?: boolean; url?: string }
+type Act<T> = (command: T, output: Output, clock: Clock) => Promise<void>
+/** Gives a command what it needs to run. */
+export type Run = <T extends object>(act: Act<T>) => (command: T) => Promise<void>
+
+const exitCodes = `
+Exit codes:
+  0  done
+  1  refused, or failed: the server said no
+  2  usage: an option is wrong
+  3  no server could be reached, or it cannot serve now
+  130  ended by a second Ctrl-C`
+
+/** The command line: what there is to say, and what it means. */
+export function programOf(run: Run): Command {
+  const program = new Command('hereabouts')
+    .description('Who is where, right now: serve rooms, watch one, post in it, fill it with bots.')
+    .version(version())
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
+    .helpOption('-h, --help', 'show this')
+    .helpCommand(false)
+    .addHelpText(
+      'after',
+      `
+Try it, in three terminals:
+  npx hereabouts serve
+  npx hereabouts watch --room demo
+  npx hereabouts bots --count 5 --room demo
+
+\`hereabouts <command> --help\` has more examples.
+${exitCodes}`,
+    )
+
+  addServe(program, run)
+  addWatch(program, run)
+  addPost(program, run)
+  addBots(program, run)
+  return program
+}
+
+// What a command needs is loaded when it runs: watch does not wait for Express.
+
+function addServe(program: Command, run: Run): void {
+  program
+    .command('serve')
+    .description('Serve rooms to whoever can reach this machine: no sign-in, nothing kept on disk.')
+    .addOption(
+      new Option('-p, --port <n>', 'where to listen; 0 takes a free port')
+        .default(3000)
+        .argParser(integerFrom(0, 65_535)),
+    )
+    .option('--host <address>', 'on which address; 0.0.0.0 is all of them', '127.0.0.1')
+    .addOption(
+      new Option('--location <kind>', 'what a location is; any: one of the other four')
+        .choices(['any', 'cell', 'range', 'point', 'text'])
+        .default('any'),
+    )
+    .option('--origin <url...>', 'pages of these origins may call, such as https://app.example')
+    .option('--allow-host <name...>', 'the names under which this server may be called')
+    .addOption(
+      new Option('--drain <seconds>', 'at the end, how long open streams are given to move on')
+        .default(1)
+        .argParser(numberFrom(0, 600)),
+    )
+    .addOption(jsonOption())
+    .addOption(textOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx hereabouts serve
+  npx hereabouts serve --port 8080 --location point
+  npx hereabouts serve --host 0.0.0.0 --allow-host rooms.example --origin https://app.example
+${exitCodes}`,
+    )
+    .action(run<ServeCommand>(async (command, output) => (await import('./serve.js')).serve(command, output)))
+}
+
+function addWatch(program: Command, run: Run): void {
+  inRoom(program.command('watch'))
+    .description('See who is in a room and what they do, until Ctrl-C. Nobody sees you.')
+    .option('--once', 'print who is there, and end')
+    .addOption(new Option('--count <n>', 'end after so many events').argParser(integerFrom(1, 1e9)))
+    .addOption(new Option('--for <seconds>', 'end after so long').argParser(numberFrom(0, 1e6)))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx hereabouts watch --room demo
+  npx hereabouts watch --room demo --once --json | jq '.members[].name'
+  npx hereabouts watch --room demo --count 10 --url https://app.example/trpc --path locations \\
+    --header 'authorization: Bearer abc'
+
+JSON lines: each has type, at (when it was seen, by this machine's clock) and room.
+  snapshot                     members: [{ memberId, name?, location, activity, profile, connections, changedAt }]
+  entered moved updated left   memberId, name?, location, activity; moved: previous; updated: profile, previous;
+                               left: location null, previous, reason (left, lost, revoked)
+  status                       status (connecting, live, waiting, closed); waiting: retryAt, attempt, message
+  error                        code, message
+${exitCodes}`,
+    )
+    .action(run<WatchCommand>(async (...given) => (await import('./watch.js')).watch(...given)))
+}
+
+function addPost(program: Command, run: Run): void {
+  inRoom(program.command('post'))
+    .description('Say where somebody is: once, for each line of stdin, or for as long as they stay.')
+    .requiredOption(
+      '-l, --location <json>',
+      'where; null: in the room, nowhere in particular; -: each line of stdin is one',
+      (text) => (text === '-' ? { from: process.stdin } : { value: json(text) }),
+    )
+    .option('-n, --name <name>', "the member's name; goes into the profile")
+    .addOption(new Option('--profile <json>', 'what others may know of the member').argParser(jsonObject))
+    .addOption(new Option('--activity <state>', 'what the member does').choices(['active', 'idle', 'away']))
+    .addOption(new Option('--key <key>', 'the connection to post for, from an earlier post').conflicts('stay'))
+    .addOption(new Option('--member-key <key>', 'the anonymous member it belongs to').conflicts('stay'))
+    .addOption(
+      new Option('--lease <seconds>', 'how long the member stays present; 30 unless given')
+        .argParser(numberFrom(0, 1e6))
+        .conflicts('stay'),
+    )
+    .option('--stay', 'stay present until Ctrl-C, and leave then')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx hereabouts post --room demo --name Ada --location '{"sheet":"Q3","row":4,"col":2}'
+  npx hereabouts post --room demo --name Ada --location '{"sheet":"Q3","row":4,"col":2}' --stay
+  jq -c '{x: .lon, y: .lat}' track.ndjson | npx hereabouts post --room map --location -
+${exitCodes}`,
+    )
+    .action(run<RawPost>(async (raw, ...given) => (await import('./post.js')).post(postCommand(raw), ...given)))
+}
+
+function addBots(program: Command, run: Run): void {
+  inRoom(program.command('bots'))
+    .description('Fill a room with members who walk over its sheets, until Ctrl-C. Their names say that they are bots.')
+    .requiredOption('-c, --count <n>', 'how many', integerFrom(1, 1_000))
+    .addOption(
+      new Option('--sheets <names>', 'the sheets they walk on').default(['Q3', 'Budget'], 'Q3,Budget').argParser(list),
+    )
+    .addOption(new Option('--rows <n>', 'how many rows a sheet has').default(100).argParser(integerFrom(1, 1_048_576)))
+    .addOption(new Option('--cols <n>', 'how many columns').default(26).argParser(integerFrom(1, 16_384)))
+    .addOption(new Option('--rate <n>', 'moves of each in a second').default(1).argParser(numberFrom(0.01, 20)))
+    .addOption(new Option('--profile <json>', 'what their profiles hold besides a name').argParser(jsonObject))
+    .addOption(new Option('--for <seconds>', 'send them home after so long').argParser(numberFrom(0, 1e6)))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx hereabouts bots --count 5 --room demo
+  npx hereabouts bots --count 50 --room load --rate 5 --for 60 --json
+  npx hereabouts bots --count 3 --room board --sheets Plan --rows 20 --cols 8
+
+JSON lines: live (bots), each second progress (bots, live, posts, refused, seen, seconds), at the end done.
+${exitCodes}`,
+    )
+    .action(run<BotsCommand>(async (...given) => (await import('./bots.js')).bots(...given)))
+}
+
+/** What every command needs that goes to a room. */
+function inRoom(command: Command): Command {
+  return command
+    .requiredOption('-r, --room <id>', 'the room')
+    .addOption(
+      new Option('-u, --url <url>', 'where the procedures are')
+        .env('HEREABOUTS_URL')
+        .default('http://127.0.0.1:3000/trpc')
+        .argParser(httpUrl),
+    )
+    .option('--path <path>', "where they are in the app's router, such as locations")
+    .addOption(
+      new Option('-H, --header <line>', "sent with every request: 'name: value'; may be repeated")
+        .default({}, 'none')
+        .argParser(header),
+    )
+    .addOption(
+      new Option('--timeout <seconds>', 'how long a server may take to answer')
+        .default(10)
+        .argParser(numberFrom(0.1, 3_600)),
+    )
+    .addOption(jsonOption())
+    .addOption(textOption())
+}
+
+const jsonOption = () => new Option('--json', 'JSON lines, as when stdout is not a terminal')
+const textOption = () => new Option('--no-json', 'text, even when piped')
+
+type RawPost = Omit<PostCommand, 'profile'> & { profile?: object; name?: string }
+
+function postCommand({ profile, name, ...rest }: RawPost): PostCommand {
+  return {
+    ...rest,
+    profile: profile || name !== undefined ? { ...profile, ...(name !== undefined && { name }) } : undefined,
+  }
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

@@ -1,0 +1,75 @@
+import { createLocationServer, drainOnSignals, type Logger } from '../server/index.js'
+import { cellLocation, pointLocation, rangeLocation, textLocation } from '../shared/index.js'
+import type { Output } from './output.js'
+
+/*
+ * `any` is any of the ready-made ones rather than any JSON: it takes what `post`, `bots` and the demo send, and a slip of
+ * the pen is refused with a sentence, as it will be by the schema of your own app.
+ */
+const schemas = {
+  any: cellLocation.or(rangeLocation).or(pointLocation).or(textLocation),
+  cell: cellLocation,
+  range: rangeLocation,
+  point: pointLocation,
+  text: textLocation,
+}
+export type LocationKind = keyof typeof schemas
+export const locationKinds = Object.keys(schemas) as LocationKind[]
+
+export type ServeCommand = {
+  port: number
+  host: string
+  location: LocationKind
+  origin?: string[]
+  allowHost?: string[]
+  /** In seconds. */
+  drain: number
+}
+
+/** Serves rooms to whoever comes, until it is told to stop; then lets them move on. */
+export async function serve(command: ServeCommand, output: Output): Promise<never> {
+  const { port, host, location, origin, allowHost, drain } = command
+  const server = createLocationServer({
+    location: schemas[location],
+    anonymous: true,
+    timing: { drainMs: drain * 1_000 },
+    logger: loggerOf(output),
+    ...(origin && { origins: origin }),
+    ...(allowHost && { allowedHosts: allowHost }),
+  })
+  const { url } = await server.listen(port, host)
+  const procedures = new URL('/trpc', url).href
+  drainOnSignals(server, (signal) =>
+    output.say(
+      'draining',
+      { signal, seconds: drain },
+      `Letting everybody move on, for up to ${drain} s; again ends at once.`,
+    ),
+  )
+  const hint = procedures === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${procedures}`
+  const lines = [
+    `${output.style('bold', procedures)}  ${kindText[location]}; Ctrl-C ends it`,
+    'Anonymous: whoever can reach this address may watch every room and post in it.',
+    output.style('dim', `Look in: npx hereabouts watch --room demo${hint}`),
+  ]
+  output.say('listening', { url: procedures, location, anonymous: true }, lines.join('\n'))
+  return new Promise(() => {})
+}
+
+const kindText = {
+  any: 'serves rooms of cells, ranges, points and texts',
+  cell: 'serves rooms of cells',
+  range: 'serves rooms of ranges',
+  point: 'serves rooms of points',
+  text: 'serves rooms of texts',
+}
+
+function loggerOf(output: Output): Logger {
+  const log =
+    (level: string) =>
+    (message: string, details: { error?: unknown } = {}) => {
+      const cause = details.error instanceof Error ? `: ${details.error.message}` : ''
+      output.say('log', { level, message: message + cause }, `${output.time()}  ${message}${cause}`)
+    }
+  return { info: log('info'), warn: log('warn'), error: log('error') }
+}

@@ -1,0 +1,84 @@
+import {
+  createLocationClient,
+  LocationError,
+  type LocationClient,
+  type LocationErrorCode,
+  type Member,
+} from '../client/index.js'
+import type { Clock, LocationRouter } from '../server/index.js'
+import { exitCode, Failure, notHere } from './failure.js'
+
+/** Where the server is, and how it is called. */
+export type Target = {
+  url: string
+  /** Where the procedures are in the app's router, such as `locations`. */
+  path?: string
+  header: Record<string, string>
+  /** How long a server may take to answer, in seconds. */
+  timeout: number
+}
+
+/** A command line knows no app's schema: locations and profiles are any JSON, and the server says what it takes. */
+export type AnyClient = LocationClient<unknown, unknown>
+export type AnyRoom = ReturnType<AnyClient['join']>
+export type AnyWatch = ReturnType<AnyClient['watch']>
+export type AnyMember = Member<unknown, unknown>
+
+export function clientOf({ url, path, header }: Target, clock: Clock): AnyClient {
+  // The type of a path is inferred from a router; what a person types at run time is any.
+  return createLocationClient<LocationRouter<unknown, unknown>>({ url, path: path as '', headers: header, clock })
+}
+
+/**
+ * One mutation, as curl would call it: with a key or a lease of one's own, which a Room, that keeps its own, has no use
+ * for.
+ *
+ * @throws LocationError with what the server said, or `network`; Failure when it is not one of ours.
+ */
+export async function mutate<T>(target: Target, procedure: string, input: object): Promise<T> {
+  const { url, path, header, timeout } = target
+  const address = `${url.replace(/\/$/, '')}/${path ? `${path}.` : ''}${procedure}`
+  const reply = await fetched(address, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...header },
+    body: JSON.stringify(input),
+    signal: AbortSignal.timeout(timeout * 1_000),
+  })
+  if (reply.json?.result) return reply.json.result.data as T
+  if (reply.json?.error?.message !== undefined) throw refusalOf(reply.json.error.message, reply.status)
+  if (reply.status >= 500) throw new LocationError('unavailable', `${url} answers ${reply.status}: try again later.`)
+  throw new Failure(exitCode.refused, notHere(url))
+}
+
+/** As much of tRPC's envelope as we read. */
+type Envelope = { result?: { data?: unknown }; error?: { message?: string } } | null
+
+async function fetched(address: string, init: RequestInit): Promise<{ status: number; json: Envelope }> {
+  try {
+    const response = await fetch(address, init)
+    const text = await response.text()
+    return { status: response.status, json: parsed(text) }
+  } catch (cause) {
+    throw new LocationError('network', 'The server did not answer.', { cause })
+  }
+}
+
+function parsed(text: string): Envelope {
+  try {
+    return JSON.parse(text) as Envelope
+  } catch {
+    return null
+  }
+}
+
+/** Our server's messages are `<code>: <sentence>`; an app's own are as it likes. */
+function refusalOf(message: string, status: number): LocationError {
+  const [, code, sentence] = /^([a-z-]+): (.+)/s.exec(message) ?? []
+  const retryAfterMs = Number(/in (\d+) ms/.exec(message)?.[1])
+  const known = code !== undefined && !/\s/.test(code)
+  return new LocationError(
+    known ? (code as LocationErrorCode) : status >= 500 ? 'unavailable' : 'bad-input',
+    known ? sentence! : message,
+    retryAfterMs ? { retryAfterMs } : {},
+  )
+}

@@ -1,0 +1,82 @@
+import type { Clock } from '../server/index.js'
+import { bounded, interruption } from './interruption.js'
+import type { Output } from './output.js'
+import { count, nameOf, nameText, personRecord, personText } from './person.js'
+import { placeText } from './place.js'
+import { arrival, departure, farewell } from './presence.js'
+import { printable } from './printable.js'
+import { followStatus } from './status.js'
+import { clientOf, type AnyMember, type AnyWatch, type Target } from './target.js'
+
+export type WatchCommand = Target & {
+  room: string
+  /** Ends after the first snapshot. */
+  once?: boolean
+  /** Ends after so many events, or seconds. */
+  count?: number
+  for?: number
+}
+
+/** Tells who is in a room and what they do, until it is told to stop. */
+export async function watch(command: WatchCommand, output: Output, clock: Clock): Promise<void> {
+  const enough = new AbortController()
+  const signal = AbortSignal.any([bounded(interruption(clock), command.for, clock), enough.signal])
+  const client = clientOf(command, clock)
+  const room = client.watch(command.room)
+  const presence = { room, target: command, signal, clock }
+  try {
+    followStatus(room, { target: command, output, clock })
+    await arrival(presence)
+    if (signal.aborted) return
+    tellWho(room, output)
+    if (command.once) return
+    tellNews(room, output, command.count, () => enough.abort())
+    await departure(presence)
+  } finally {
+    output.pin('')
+    await farewell([client], clock)
+  }
+}
+
+function tellWho({ id, members }: AnyWatch, output: Output): void {
+  const people = members.length === 0 ? 'nobody is here yet' : count(members.length, 'person', 'people')
+  const title = `${output.style('bold', printable(id))} · ${people}`
+  const text = [title, ...members.map((member) => personText(member, members, output))].join('\n')
+  output.say('snapshot', { room: id, members: members.map(personRecord) }, text)
+}
+
+/** Each of what the others do, at most `most` of them. */
+function tellNews(room: AnyWatch, output: Output, most = Infinity, enough: () => void): void {
+  let told = 0
+  const tell = (type: string, member: AnyMember, details: object, text: string) => {
+    if (told >= most) return
+    const { memberId, location, activity } = member
+    const record = { room: room.id, memberId, name: nameOf(member), location, activity, ...details }
+    output.say(type, record, `${output.time()}  ${nameText(member, room.members, output)}  ${text}`)
+    told += 1
+    if (told === most) enough()
+  }
+  const verb = (word: string) => output.style('dim', word.padEnd(8))
+  room.on('entered', ({ member, current }) => tell('entered', member, {}, verb('entered') + placeText(current)))
+  room.on('moved', ({ member, previous, current }) =>
+    tell(
+      'moved',
+      member,
+      { previous },
+      `${verb('moved')}${placeText(current)}${output.style('dim', `  from ${placeText(previous)}`)}`,
+    ),
+  )
+  room.on('updated', ({ member, previous, current }) =>
+    tell('updated', member, { profile: current, previous }, verb('updated') + updateText(previous, current)),
+  )
+  room.on('left', ({ member, previous, reason }) =>
+    tell('left', member, { location: null, previous, reason }, verb('left') + leftText[reason]),
+  )
+}
+
+const leftText = { left: '', lost: 'connection lost', revoked: 'access was taken back' }
+
+function updateText(previous: unknown, current: unknown): string {
+  const [before, now] = [nameOf({ profile: previous }), nameOf({ profile: current })]
+  return before === undefined || before === now ? 'their profile' : `was ${printable(before)}`
+}

@@ -1,0 +1,97 @@
+// @vitest-environment jsdom
+import type { CellLocation, MemberProfile } from 'hereabouts'
+import { createLocationClient } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { manualClock } from '../../src/testing/manual-clock.js'
+import { scriptedServer, type ScriptedServer } from '../support/scripted-server.js'
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+
+let server: ScriptedServer
+beforeEach(async () => {
+  server = await scriptedServer()
+})
+afterEach(() => server[Symbol.asyncDispose]())
+
+/** A room that is live in this page. */
+async function openPage() {
+  const clock = manualClock()
+  const requests: { url: string; keepalive: boolean | undefined }[] = []
+  const client = createLocationClient<Router>({
+    url: server.url,
+    clock,
+    fetch: (input, init) => {
+      requests.push({ url: String(input), keepalive: init?.keepalive })
+      return fetch(input, init)
+    },
+  })
+  const room = client.join('r')
+  const stream = await server.stream()
+  const post = await server.post()
+  await room.flush()
+  stream.hello()
+  stream.snapshot('epochepoch1.1')
+  await room.ready()
+  return { client, clock, room, stream, post, requests, [Symbol.asyncDispose]: () => client.close() }
+}
+
+const pageshow = (persisted: boolean) => dispatchEvent(new PageTransitionEvent('pageshow', { persisted }))
+
+test('a page that goes away leaves with grace, by a request that outlives it', async () => {
+  await using page = await openPage()
+  dispatchEvent(new Event('pagehide'))
+  const { connectionKey } = page.post
+  expect(await server.leave()).toEqual({ room: 'r', connectionKey, seq: 1, graceMs: 3000 })
+  expect(page.requests.filter(({ keepalive }) => keepalive)).toEqual([
+    { url: `${server.url}/leaveRoom`, keepalive: true },
+  ])
+  await page.stream.closed
+})
+
+test('a page that comes back from the cache is there again: a new stream, and a newer post that undoes the leave', async () => {
+  await using page = await openPage()
+  dispatchEvent(new Event('pagehide'))
+  await server.leave()
+  await page.clock.advance(60_000)
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  pageshow(true)
+  expect(await server.post()).toMatchObject({ seq: 2, location: null, connectionKey: page.post.connectionKey })
+  expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
+})
+
+test('a page that is shown for the first time does nothing of the kind', async () => {
+  await using page = await openPage()
+  pageshow(false)
+  await page.clock.advance(100)
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+})
+
+test('a network that is back is used at once', async () => {
+  await using page = await openPage()
+  server.answers.status = 503
+  page.stream.cut()
+  const failed = () => page.room.status.state === 'waiting' && page.room.status.attempt >= 6
+  while (!failed()) await page.clock.advance(1000)
+  server.answers.status = 200
+  dispatchEvent(new Event('online'))
+  await page.clock.advance(500)
+  await server.stream()
+})
+
+test('the person is the same after a reload', async () => {
+  await using page = await openPage()
+  await using reloaded = await openPage()
+  expect(reloaded.post.memberKey).toBe(page.post.memberKey)
+  expect(reloaded.post.connectionKey).not.toBe(page.post.connectionKey)
+})
+
+test('nothing listens to the page once every room is left', async () => {
+  const page = await openPage()
+  await page.client.close()
+  await server.leave()
+  dispatchEvent(new Event('pagehide'))
+  pageshow(true)
+  await page.clock.advance(60_000)
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+})

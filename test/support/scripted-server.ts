@@ -1,0 +1,163 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type {
+  CellLocation,
+  Connection,
+  LeaveRoomInput,
+  LocationEvent,
+  MemberProfile,
+  OnLocationInput,
+  PostLocationInput,
+  PostLocationOutput,
+} from 'hereabouts'
+
+export type Wire = LocationEvent<CellLocation, MemberProfile>
+export type PostInput = PostLocationInput<CellLocation, MemberProfile>
+
+/** One `onLocation` request, answered by hand. */
+export interface ScriptedStream {
+  readonly input: OnLocationInput
+  readonly headers: IncomingHttpHeaders
+  readonly url: string
+  /** Resolves when the client hung up. */
+  readonly closed: Promise<void>
+  /** Bytes as they are. */
+  write(bytes: string): void
+  /** One tracked event, as tRPC writes it. */
+  event(id: string, event: Wire): void
+  hello(id?: string, timing?: { beatMs?: number }): void
+  snapshot(id: string, ...connections: Connection<CellLocation, MemberProfile>[]): void
+  beat(id: string, count: number, digest: string): void
+  /** tRPC's serialized-error: with status 200, inside the stream. */
+  error(code: string, httpStatus: number, message: string): void
+  /** The body ends as it should. */
+  end(): void
+  /** The connection breaks. */
+  cut(): void
+}
+
+/** A call refused the way tRPC refuses one. */
+export class Refusal extends Error {
+  readonly code: string
+  readonly httpStatus: number
+  constructor(code: string, httpStatus: number, message: string) {
+    super(message)
+    this.code = code
+    this.httpStatus = httpStatus
+  }
+}
+
+const errorShape = (code: string, httpStatus: number, message: string) => ({
+  message,
+  code: httpStatus >= 500 ? -32603 : -32000,
+  data: { code, httpStatus, path: 'onLocation' },
+})
+
+/** A server that does just what a test says: real HTTP, tRPC's bytes, no rules of its own. */
+export async function scriptedServer() {
+  const streams = mailbox<ScriptedStream>()
+  const posts = mailbox<PostInput>()
+  const leaves = mailbox<LeaveRoomInput>()
+  const answers = {
+    /** Status of the next streams; 200 and a body by hand otherwise. */
+    status: 200,
+    post: (input: PostInput): PostLocationOutput | Promise<PostLocationOutput> => ({
+      outcome: 'applied',
+      connectionId: 'me',
+      memberId: 'm-me',
+      seq: input.seq ?? 0,
+    }),
+  }
+
+  const server = createServer((req, res) => void answer(req, res))
+  const answer = async (req: IncomingMessage, res: ServerResponse) => {
+    const url = new URL(req.url ?? '/', 'http://server')
+    if (url.pathname.endsWith('onLocation')) {
+      if (answers.status !== 200) return res.writeHead(answers.status).end('no')
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      res.write('event: connected\ndata: {}\n\n\n')
+      const input = JSON.parse(url.searchParams.get('input') ?? '{}') as OnLocationInput
+      return streams.put(scriptedStream(input, req.headers, req.url ?? '', res))
+    }
+    let body = ''
+    for await (const chunk of req) body += String(chunk)
+    const input: unknown = JSON.parse(body)
+    const reply = (data: unknown) => res.end(JSON.stringify({ result: { data } }))
+    res.setHeader('content-type', 'application/json')
+    if (url.pathname.endsWith('leaveRoom')) {
+      leaves.put(input as LeaveRoomInput)
+      return reply({ outcome: 'left' })
+    }
+    posts.put(input as PostInput)
+    try {
+      return reply(await answers.post(input as PostInput))
+    } catch (thrown) {
+      if (!(thrown instanceof Refusal)) return req.socket.destroy()
+      res.statusCode = thrown.httpStatus
+      return res.end(JSON.stringify({ error: errorShape(thrown.code, thrown.httpStatus, thrown.message) }))
+    }
+  }
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/trpc`,
+    answers,
+    /** The next request of its kind that no one took yet. */
+    stream: streams.take,
+    post: posts.take,
+    leave: leaves.take,
+    /** How many came that no one took. */
+    waiting: () => ({ streams: streams.size(), posts: posts.size(), leaves: leaves.size() }),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+export type ScriptedServer = Awaited<ReturnType<typeof scriptedServer>>
+
+function scriptedStream(
+  input: OnLocationInput,
+  headers: IncomingHttpHeaders,
+  url: string,
+  res: ServerResponse,
+): ScriptedStream {
+  const write = (bytes: string) => void res.write(bytes)
+  const event = (id: string, event: Wire) => write(`data: ${JSON.stringify(event)}\nid: ${id}\n\n\n`)
+  return {
+    input,
+    headers,
+    url,
+    closed: new Promise((resolve) => res.once('close', resolve)),
+    write,
+    event,
+    hello: (id = 'epochepoch1.0', { beatMs = 10_000 } = {}) =>
+      event(id, { type: 'hello', protocol: 1, connectionId: 'me', beatMs, leaseMs: 3 * beatMs, postMs: 50 }),
+    snapshot: (id, ...connections) => event(id, { type: 'snapshot', connections }),
+    beat: (id, count, digest) => event(id, { type: 'beat', count, digest }),
+    error: (code, httpStatus, message) =>
+      write(`event: serialized-error\ndata: ${JSON.stringify(errorShape(code, httpStatus, message))}\n\n\n`),
+    end: () => res.end(),
+    cut: () => res.destroy(),
+  }
+}
+
+/** What came and was not asked for waits; who asks for what did not come yet waits too. */
+function mailbox<T>() {
+  const items: T[] = []
+  const takers: ((item: T) => void)[] = []
+  return {
+    put(item: T) {
+      const taker = takers.shift()
+      if (taker) taker(item)
+      else items.push(item)
+    },
+    take: () =>
+      new Promise<T>((resolve) => {
+        if (items.length) resolve(items.shift()!)
+        else takers.push(resolve)
+      }),
+    size: () => items.length,
+  }
+}

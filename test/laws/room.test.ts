@@ -307,7 +307,11 @@ test('a revoked member is gone from the room, and stays out', () => {
 })
 
 test('the same actions at the same times give the same commits', () => {
-  fc.assert(fc.property(history, (steps) => expect(new Play().all(steps)).toEqual(new Play().all(steps))))
+  fc.assert(
+    fc.property(history, (steps) => {
+      expect(new Play().all(steps)).toEqual(new Play().all(steps))
+    }),
+  )
 })
 
 test('commits alone rebuild the room', () => {

@@ -6,7 +6,9 @@ const json = fc.jsonValue({ maxDepth: 5 })
 
 test('it is JSON, and says the same', () => {
   fc.assert(
-    fc.property(json, (value) => expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)))),
+    fc.property(json, (value) => {
+      expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)))
+    }),
   )
 })
 

@@ -22,7 +22,7 @@ async function openPage() {
     url: server.url,
     clock,
     fetch: (input, init) => {
-      requests.push({ url: String(input), keepalive: init?.keepalive })
+      requests.push({ url: input as string, keepalive: init?.keepalive })
       return fetch(input, init)
     },
   })

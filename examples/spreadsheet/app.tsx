@@ -64,7 +64,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
         <h1>
           <Mark />
           <span className="wordmark">Hereabouts</span>
-          <span className="room" title="The room of this page: ?room=">
+          <span className="room" title="For another room, add ?room=name to the address">
             {room}
           </span>
         </h1>
@@ -87,8 +87,10 @@ function Page({ room, start, profile, onProfile }: PageProps) {
       </header>
       <StatusNote />
       <Bar place={place} onSelect={select} />
-      <main id="sheet" role="tabpanel" aria-label={place.sheet}>
-        <Sheet place={place} spotlight={spotlight} onSelect={select} onTurn={turn} />
+      <main>
+        <div id="sheet" className="panel" role="tabpanel" aria-label={place.sheet}>
+          <Sheet place={place} spotlight={spotlight} onSelect={select} onTurn={turn} />
+        </div>
         {logOpen && <Log lines={lines} onClose={toggleLog} />}
       </main>
       <footer>

@@ -1,4 +1,5 @@
 // @ts-check
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** @typedef {{ row: number, col: number }} Cell */
@@ -24,6 +25,8 @@ const sheets = [plan, ['Budget', 26, 14], ['Q3', 40, 11], ['Team', 23, 9]]
  * @param {(error: unknown) => void} onError told once of a bot that cannot go on
  */
 export function startBots(room, count, signal, onError) {
+  // Each bot that sleeps listens, and there may be more than the ten that Node finds normal.
+  setMaxListeners(0, signal)
   for (let i = 0; i < count; i++) {
     const round = Math.floor(i / names.length)
     const name = `${names[i % names.length]}${round ? ` ${round + 1}` : ''}`

@@ -1,4 +1,13 @@
-import { useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from 'react'
+import {
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type MouseEvent,
+  type PointerEvent,
+} from 'react'
 import { sheetNamed } from './data.js'
 import { ColumnHeads, Rows } from './cells.js'
 import { headHeight, Layout, rowHeight, sideWidth, type Port } from './layout.js'
@@ -16,6 +25,8 @@ type SheetProps = {
 /** What a drag selects: cells, or whole rows or columns when it began in a header. */
 type Drag = { anchor: Cell; over: 'cells' | 'rows' | 'columns' }
 
+const overOf = (inSide: boolean, inHead: boolean) => (inSide ? 'rows' : inHead ? 'columns' : 'cells')
+
 /** No column takes more of a phone than leaves room for its neighbour. */
 const phoneColumnWidth = 168
 
@@ -27,7 +38,8 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
   const layout = useMemo(() => new Layout(sheetNamed(place.sheet)!, widest), [place.sheet, widest])
   const [hovered, setHovered] = useState<Cell | null>(null)
   const drag = useRef<Drag | null>(null)
-  // Tab walks over the sheet, so Escape is the way out of it: the next Tab goes on to the tabs below.
+  const tapped = useRef(false)
+  // Tab walks over the sheet, so Escape is the way out of it: the next Tab goes on to what follows.
   const leaving = useRef(false)
   const visible = layout.visible(port)
   const box = boxOf(selection)
@@ -38,7 +50,7 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
     if (!isWhole) scroller.current!.scrollTo(layout.scrollTo(selection.head, portOf(scroller.current!)))
   }, [layout, isWhole, selection])
 
-  const pointAt = (event: PointerEvent) => {
+  const pointAt = (event: MouseEvent) => {
     const element = scroller.current!
     const edges = element.getBoundingClientRect()
     const x = event.clientX - edges.left
@@ -60,6 +72,7 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
 
   const onPointerDown = (event: PointerEvent) => {
     const { cell, inSide, inHead, outside } = pointAt(event)
+    tapped.current = false
     if (event.button !== 0 || outside) return
     if (inSide && inHead)
       return onSelect(
@@ -67,9 +80,9 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
       )
     // A finger that moves scrolls; it selects when it is lifted where it came down, or by the handle.
     const handle = event.target instanceof Element && event.target.closest('.handle') !== null
-    if (event.pointerType === 'touch' && !handle) return
-    const over = inSide ? 'rows' : inHead ? 'columns' : 'cells'
-    drag.current = { anchor: event.shiftKey || handle ? selection.anchor : cell, over }
+    tapped.current = event.pointerType === 'touch' && !handle
+    if (tapped.current) return
+    drag.current = { anchor: event.shiftKey || handle ? selection.anchor : cell, over: overOf(inSide, inHead) }
     scroller.current!.setPointerCapture(event.pointerId)
     if (!handle) selectTo(drag.current, cell)
   }
@@ -90,7 +103,7 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
       return onTurn(press.key === 'PageUp' ? -1 : 1)
     }
     if (press.key === 'Tab' && leaving.current) return
-    leaving.current = press.key === 'Escape'
+    if (press.key !== 'Shift') leaving.current = press.key === 'Escape'
     const pageRows = Math.max(1, Math.floor((port.height - headHeight) / rowHeight) - 1)
     const filled = (cell: Cell) => Boolean(layout.sheet.entryAt(cell)?.text)
     const next = pressed(selection, press, { ...layout.sheet, pageRows, filled })
@@ -119,9 +132,9 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
       onPointerCancel={() => (drag.current = null)}
       onPointerLeave={() => setHovered(null)}
       onClick={(event) => {
-        const { cell, inSide, inHead } = pointAt(event as unknown as PointerEvent)
-        const touched = (event.nativeEvent as globalThis.PointerEvent).pointerType === 'touch'
-        if (touched) selectTo({ anchor: cell, over: inSide ? 'rows' : inHead ? 'columns' : 'cells' }, cell)
+        if (!tapped.current) return
+        const { cell, inSide, inHead } = pointAt(event)
+        selectTo({ anchor: cell, over: overOf(inSide, inHead) }, cell)
       }}
     >
       <div className="canvas" role="presentation" style={{ width: layout.width, height: layout.height }}>

@@ -50,9 +50,12 @@ export function StatusNote() {
     )
   if (status.state === 'closed')
     return (
-      <p className="note is-bad">
-        This room is closed: {status.reason}. <a href={window.location.href}>Load the page again</a>
-      </p>
+      <div className="note is-bad">
+        <p>This room is closed: {status.reason}.</p>
+        <button type="button" className="plain" onClick={() => room.retry()}>
+          Try again
+        </button>
+      </div>
     )
   return null
 }

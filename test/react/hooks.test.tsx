@@ -1,0 +1,258 @@
+// @vitest-environment jsdom
+import { setImmediate as turn } from 'node:timers/promises'
+import type { CellLocation, Connection, MemberProfile } from 'hereabouts'
+import { createLocationClient, type LocationClient, type Member } from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import type { LocationServer } from 'hereabouts/server'
+import { act, StrictMode, useEffect, useLayoutEffect, type ReactNode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { renderToString } from 'react-dom/server'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { manualClock } from '../../src/testing/manual-clock.js'
+import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/scripted-server.js'
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+const { LocationProvider, useLocationEvent, useOthers, usePost, useRoom, useSelf, useStatus, useWhoIsAt } =
+  createLocationHooks<Router>()
+
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
+const one = (name: string, at = 1, location: CellLocation | null = null): Connection<CellLocation, MemberProfile> => ({
+  connectionId: name,
+  memberId: name,
+  profile: { name },
+  location,
+  activity: 'active',
+  at,
+})
+const id = (version: number) => `epochepoch1.${version}`
+const namesOf = (members: readonly Member<CellLocation, MemberProfile>[]) =>
+  members.map(({ memberId }) => memberId).join()
+
+let server: ScriptedServer
+let client: LocationClient<CellLocation, MemberProfile>
+let clock: ReturnType<typeof manualClock>
+let root: ReturnType<typeof createRoot>
+let page: HTMLElement
+
+beforeEach(async () => {
+  server = await scriptedServer()
+  clock = manualClock()
+  client = createLocationClient<Router>({ url: server.url, clock })
+  page = document.createElement('main')
+  root = createRoot(page)
+})
+afterEach(async () => {
+  await act(async () => root.unmount())
+  await client.close()
+  await server[Symbol.asyncDispose]()
+})
+
+const render = (children: ReactNode) => act(async () => root.render(children))
+const inRoom = (children: ReactNode) => (
+  <LocationProvider client={client} room="r">
+    {children}
+  </LocationProvider>
+)
+/** Lets what one end wrote arrive at the other, and be rendered. */
+const delivered = () =>
+  act(async () => {
+    for (let i = 0; i < 30; i++) await turn()
+  })
+async function live(...others: Connection<CellLocation, MemberProfile>[]): Promise<ScriptedStream> {
+  const stream = await act(async () => {
+    await server.post()
+    return server.stream()
+  })
+  stream.hello()
+  stream.snapshot(id(1), ...others)
+  await delivered()
+  return stream
+}
+
+describe('a provider', () => {
+  test('joins when it is mounted and leaves when it is not', async () => {
+    await render(inRoom(null))
+    expect(await server.post()).toMatchObject({ room: 'r', location: null })
+    await delivered()
+    await render(null)
+    expect(await server.leave()).toMatchObject({ room: 'r' })
+  })
+
+  test('joins once under StrictMode, and nobody sees a leave', async () => {
+    await render(<StrictMode>{inRoom(null)}</StrictMode>)
+    await server.post()
+    await server.stream()
+    await delivered()
+    expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+    await render(null)
+    await server.leave()
+    await delivered()
+    expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  })
+
+  test('starts where it is told, with the profile it is given', async () => {
+    await render(<LocationProvider client={client} room="r" profile={{ name: 'Ada' }} location={cell(1)} />)
+    expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: cell(1) })
+  })
+
+  test('shows a profile that changed, and only then', async () => {
+    const named = (name: string) => <LocationProvider client={client} room="r" profile={{ name }} />
+    await render(named('Ada'))
+    await server.post()
+    await delivered()
+    await render(named('Ada'))
+    await clock.advance(100)
+    expect(server.waiting().posts).toBe(0)
+    await render(named('Countess'))
+    await clock.advance(100)
+    expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
+  })
+
+  test('changes rooms with its prop', async () => {
+    await render(<LocationProvider client={client} room="a" />)
+    expect(await server.post()).toMatchObject({ room: 'a' })
+    await delivered()
+    await render(<LocationProvider client={client} room="b" />)
+    expect(await server.post()).toMatchObject({ room: 'b' })
+    expect(await server.leave()).toMatchObject({ room: 'a' })
+  })
+
+  test('can be nested: each child sees the nearest', async () => {
+    const RoomName = () => <b>{useRoom().id} </b>
+    await render(
+      <LocationProvider client={client} room="outer">
+        <RoomName />
+        <LocationProvider client={client} room="inner">
+          <RoomName />
+        </LocationProvider>
+      </LocationProvider>,
+    )
+    expect(page.textContent).toBe('outer inner ')
+  })
+
+  test('has joined before the effects of its children', async () => {
+    function Child() {
+      const post = usePost()
+      const room = useRoom()
+      useLayoutEffect(() => post(cell(1)), [post])
+      useEffect(() => room.update({ profile: { name: 'Ada' } }), [room])
+      return null
+    }
+    await render(inRoom(<Child />))
+    expect(await server.post()).toMatchObject({ location: cell(1), profile: { name: 'Ada' } })
+  })
+
+  test('is missed by hooks outside of it', () => {
+    const Lost = () => useStatus().state
+    expect(() => renderToString(<Lost />)).toThrow('LocationProvider')
+  })
+
+  test('touches no network on a server, where the room is empty', async () => {
+    const Page = () => [useStatus().state, useOthers().length, useWhoIsAt(cell(1)).length, useSelf() === null].join()
+    expect(renderToString(inRoom(<Page />))).toBe('connecting,0,0,true')
+    await delivered()
+    expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  })
+})
+
+describe('hooks', () => {
+  test('show the others as they come, move and go', async () => {
+    const Others = () => namesOf(useOthers())
+    await render(inRoom(<Others />))
+    expect(page.textContent).toBe('')
+    const stream = await live(one('ada'))
+    expect(page.textContent).toBe('ada')
+    stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob')] })
+    await delivered()
+    expect(page.textContent).toBe('ada,bob')
+    stream.event(id(3), { type: 'changes', from: id(2), left: [{ connectionId: 'ada', at: 3, reason: 'left' }] })
+    await delivered()
+    expect(page.textContent).toBe('bob')
+  })
+
+  test('render again only for what they select', async () => {
+    const renders = { count: vi.fn<() => void>(), names: vi.fn<() => void>() }
+    function Count() {
+      renders.count()
+      return useOthers((others) => others.length)
+    }
+    function Names() {
+      renders.names()
+      const names = useOthers(
+        (others) => others.map(({ memberId }) => memberId),
+        (a, b) => a.join() === b.join(),
+      )
+      return names.join()
+    }
+    await render(inRoom([<Count key="count" />, <Names key="names" />]))
+    const stream = await live(one('ada', 1, cell(1)))
+    expect(page.textContent).toBe('1ada')
+    vi.clearAllMocks()
+    for (let version = 1; version <= 20; version++) {
+      const changed = [{ connectionId: 'ada', at: version + 1, location: cell(version + 1) }]
+      stream.event(id(version + 1), { type: 'changes', from: id(version), changed })
+      await delivered()
+    }
+    expect(renders.count).not.toHaveBeenCalled()
+    expect(renders.names).not.toHaveBeenCalled()
+  })
+
+  test('show our own move at once', async () => {
+    function Me() {
+      const post = usePost()
+      return <button onClick={() => post(cell(5))}>{useSelf((self) => self.location?.row ?? 'nowhere')}</button>
+    }
+    await render(inRoom(<Me />))
+    await live()
+    expect(page.textContent).toBe('nowhere')
+    await act(async () => page.querySelector('button')!.click())
+    expect(page.textContent).toBe('5')
+    await delivered()
+  })
+
+  test('let a cell know who is there, and no other cell render', async () => {
+    const renders: number[] = []
+    function Cell({ row }: { row: number }) {
+      renders.push(row)
+      return <i>{namesOf(useWhoIsAt(cell(row)))};</i>
+    }
+    await render(inRoom([1, 2, 3].map((row) => <Cell key={row} row={row} />)))
+    const stream = await live(one('ada', 1, cell(1)))
+    expect(page.textContent).toBe('ada;;;')
+    renders.length = 0
+    stream.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    await delivered()
+    expect(page.textContent).toBe(';ada;;')
+    expect(renders.toSorted((a, b) => a - b)).toEqual([1, 2])
+  })
+
+  test('tell of events, with the listener of the last render', async () => {
+    const heard: string[] = []
+    function Log({ prefix }: { prefix: string }) {
+      useLocationEvent('entered', ({ member }) => heard.push(prefix + member.memberId))
+      return null
+    }
+    await render(inRoom(<Log prefix="a:" />))
+    const stream = await live()
+    await render(inRoom(<Log prefix="b:" />))
+    stream.event(id(2), { type: 'changes', from: id(1), entered: [one('ada')] })
+    await delivered()
+    expect(heard).toEqual(['b:ada'])
+  })
+
+  test('keep post and room the same', async () => {
+    const seen = new Set<unknown>()
+    function Keep() {
+      seen.add(usePost()).add(useRoom())
+      return useStatus().state
+    }
+    await render(<StrictMode>{inRoom(<Keep />)}</StrictMode>)
+    await live(one('ada'))
+    const before = seen.size
+    await render(<StrictMode>{inRoom(<Keep />)}</StrictMode>)
+    expect(page.textContent).toBe('live')
+    expect(seen.size).toBe(before)
+  })
+})

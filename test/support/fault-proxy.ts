@@ -26,6 +26,9 @@ export interface FaultProxy extends AsyncDisposable {
   cut(): void
 }
 
+/** An EventSource comes back after three seconds unless a stream says otherwise, and any stream may (HTML §9.2.6). */
+export const soonAgain = (event: string, nth: number): string => (nth === 0 ? `retry: 50\n\n${event}` : event)
+
 /** Stands between a client and a server on this machine and does to what passes what networks do. */
 export async function faultProxy(target: string, faults: Faults = {}): Promise<FaultProxy> {
   const upstream = new URL(target)

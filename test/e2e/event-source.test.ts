@@ -1,0 +1,74 @@
+import { EventSource } from 'eventsource'
+import { applyEvent, View, type CellLocation, type LocationEvent, type MemberProfile } from 'hereabouts'
+import { serveLocations } from 'hereabouts/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import { faultProxy, soonAgain } from '../support/fault-proxy.js'
+import { cell, newKey, stockClient } from '../support/stock-client.js'
+import { Inbox, until } from '../support/until.js'
+
+/* A browser's EventSource, which knows nothing of tRPC. */
+
+const server = await serveLocations({ timing: { scale: 1 / 20 } })
+afterAll(() => server.close())
+
+describe('a plain EventSource', () => {
+  test('reads a room', async () => {
+    const room = 'plain'
+    const client = stockClient(server.url)
+    const { id } = await client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(1) })
+    using source = sourceOf(server.url, room)
+    expect(JSON.parse((await source.messages.at(0)).data)).toMatchObject({ type: 'hello' })
+    const snapshot = await source.messages.at(1)
+    expect(snapshot.lastEventId).toBe(id)
+    expect(JSON.parse(snapshot.data)).toMatchObject({ type: 'snapshot', connections: [{ location: cell(1) }] })
+  })
+
+  test('resumes by its own reconnect, with the Last-Event-ID header', { timeout: 20_000 }, async () => {
+    const asked: (string | undefined)[] = []
+    await using proxy = await faultProxy(server.url, {
+      open(call) {
+        asked.push(call.headers['last-event-id']?.toString())
+        return call
+      },
+      event: soonAgain,
+    })
+    const room = 'resumed'
+    const client = stockClient(server.url)
+    const connectionKey = newKey()
+    for (const key of [connectionKey, newKey(), newKey(), newKey()])
+      await client.postLocation.mutate({ room, connectionKey: key, seq: 1, location: cell(0), leaseMs: 15_000 })
+    using source = sourceOf(proxy.url, room)
+    const view = new View<CellLocation, MemberProfile>()
+    const told: string[] = []
+    source.messages.all.forEach(take)
+    source.listen(take)
+    function take({ data, lastEventId }: MessageEvent<string>) {
+      const event = JSON.parse(data) as LocationEvent<CellLocation, MemberProfile>
+      expect(applyEvent(view, lastEventId, event).outcome).not.toBe('diverged')
+      if (event.type !== 'beat') told.push(event.type)
+    }
+    await until('everyone is in sight', () => view.connections.size === 4)
+    for (let seq = 2; seq <= 4; seq++) {
+      const held = view.id
+      proxy.cut()
+      await client.postLocation.mutate({ room, connectionKey, seq, location: cell(seq), leaseMs: 15_000 })
+      await until('the move is in sight', () =>
+        [...view.connections.values()].some(({ location }) => location?.row === seq),
+      )
+      expect(asked.at(-1)).toBe(held)
+    }
+    expect(told).toEqual(['hello', 'snapshot', 'hello', 'changes', 'hello', 'changes', 'hello', 'changes'])
+    expect(asked[0]).toBeUndefined()
+  })
+})
+
+function sourceOf(url: string, room: string) {
+  const source = new EventSource(`${url}/onLocation?input=${encodeURIComponent(JSON.stringify({ room }))}`)
+  const messages = new Inbox<MessageEvent<string>>()
+  source.addEventListener('message', messages.put)
+  return {
+    messages,
+    listen: (run: (message: MessageEvent<string>) => void) => source.addEventListener('message', run),
+    [Symbol.dispose]: () => source.close(),
+  }
+}

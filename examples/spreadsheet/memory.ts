@@ -46,7 +46,8 @@ export function rememberedPlace(room: string): Place {
   const isCell = (cell: unknown): cell is Cell =>
     isRecord(cell) && sheet !== undefined && isIndex(cell.row, sheet.rows) && isIndex(cell.col, sheet.cols)
   if (sheet && isCell(anchor) && isCell(head)) return { sheet: sheet.name, selection: { anchor, head } }
-  return { sheet: sheets[0]!.name, selection: at(3, 0) }
+  // Not all in one cell: two new windows are to see each other.
+  return { sheet: sheets[0]!.name, selection: at(4 + Math.floor(Math.random() * 14), Math.floor(Math.random() * 3)) }
 }
 
 const isIndex = (value: unknown, count: number) =>

@@ -121,6 +121,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
+    await goTo(bo, 'H20')
     await goTo(ada, 'B7')
     await bo.getByRole('button', { name: 'Ada: go to Plan!B7' }).waitFor()
     await ada.reload()
@@ -133,7 +134,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
 
   test('keys and pointer select', async () => {
     const page = await open(newRoom(), 'Ada')
-    await page.getByRole('grid').focus()
+    await goTo(page, 'A4')
     await page.keyboard.press('ArrowRight')
     await page.keyboard.press('Shift+ArrowDown')
     await page.keyboard.press('Shift+ArrowRight')

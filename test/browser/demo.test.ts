@@ -19,7 +19,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   let server: ReturnType<typeof createSheetServer>
   let browser: Browser
   /** What a page complained of: errors, and whatever its content security policy refused. */
-  let complaints: string[] = []
+  const complaints: string[] = []
   let rooms = 0
 
   beforeAll(async () => {
@@ -142,7 +142,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await chosen(page).count()).toBe(4)
     await page.keyboard.press('Control+End')
     expect(await nameBox(page).inputValue()).toBe('I31')
-    expect(await page.getByRole('grid').getAttribute('aria-activedescendant')).toBe('cell-30-8')
+    await expect.poll(() => page.getByRole('grid').getAttribute('aria-activedescendant')).toBe('cell-30-8')
     await page.keyboard.press('Control+Home')
     await page.keyboard.press('Control+PageDown')
     expect(await page.getByRole('tab', { selected: true }).innerText()).toBe('Budget')
@@ -232,6 +232,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   test('fits a phone, opened drawers too', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada', phone)
+    await goTo(page, 'A4')
     await hubRoom(room).post({
       memberId: 'o',
       profile: { name: 'A name as long as people have them, and then some' },
@@ -254,11 +255,12 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
 
   test('says that it is offline, and how long until it tries again', async () => {
     const page = await open(newRoom(), 'Ada')
+    // What cannot be reached is told on the console, as it should be.
+    page.removeAllListeners('console')
     await page.route('**/trpc/**', (route) => route.abort())
     await server.hub.drain()
     await page.getByText(/Offline: (next try in \d+ s|trying now)/).waitFor()
     await page.getByRole('button', { name: 'Retry now' }).click()
-    complaints = []
   })
 })
 

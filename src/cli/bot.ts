@@ -60,7 +60,7 @@ const names = [
   'Ada',
   'Alan',
   'Barbara',
-  'Claude',
+  'Clara',
   'Donald',
   'Edsger',
   'Frances',

@@ -41,7 +41,7 @@ export async function bots(command: BotsCommand, output: Output, clock: Clock): 
     void tellProgress(all, progress, { output, signal, clock })
     await departure({ room: all[0]!.room, target: command, signal })
   } finally {
-    output.pin('')
+    output.tidy()
     await farewell(
       all.map(({ client }) => client),
       clock,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Clock } from '../server/index.js'
 import { exitCode } from './failure.js'
 
@@ -21,13 +22,20 @@ export function interruption(clock: Clock): AbortSignal {
   return controller.signal
 }
 
+/** Aborted with the first of them. Any number of bots may listen: Node's warning is about leaks. */
+export function eitherOf(...signals: AbortSignal[]): AbortSignal {
+  const either = AbortSignal.any(signals)
+  setMaxListeners(0, either)
+  return either
+}
+
 /** Aborted with `signal`, or when so many seconds have passed. */
 export function bounded(signal: AbortSignal, seconds: number | undefined, clock: Clock): AbortSignal {
-  if (seconds === undefined) return signal
+  if (seconds === undefined) return eitherOf(signal)
   const controller = new AbortController()
   const callOff = clock.after(seconds * 1_000, () => controller.abort())
   signal.addEventListener('abort', callOff)
-  return AbortSignal.any([signal, controller.signal])
+  return eitherOf(signal, controller.signal)
 }
 
 /** Resolves when aborted. */

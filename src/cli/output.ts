@@ -13,6 +13,9 @@ export type OutputOptions = {
 
 type Style = Parameters<typeof styleText>[0]
 
+// To the first column, and nothing there (ECMA-48, EL).
+const emptied = '\r\u001b[2K'
+
 /** What is said: lines of text to a person at a terminal, JSON lines to a program. */
 export class Output {
   readonly isJson: boolean
@@ -44,9 +47,15 @@ export class Output {
     this.#write('')
   }
 
+  /** At the end: the last line of a terminal is empty, whether it was pinned or is the `^C` of an interruption. */
+  tidy(): void {
+    this.#pinned = ''
+    if (!this.isJson && this.#isTerminal) this.#options.stdout.write(emptied)
+  }
+
   /** To stderr, for what ends the program. */
   complain(message: string): void {
-    this.pin('')
+    this.tidy()
     const { stderr } = this.#options
     stderr.write(`${stderr.isTTY ? this.style('red', 'error:') : 'error:'} ${printable(message)}\n`)
   }
@@ -77,11 +86,11 @@ export class Output {
     const { stdout } = this.#options
     if (text) this.#erase()
     // A line that wraps could not be written over.
-    const line = this.#pinned && this.style('dim', printable(this.#pinned, stdout.columns - 1))
+    const line = this.#pinned && this.style('dim', printable(this.#pinned, (stdout.columns || 80) - 1))
     stdout.write(text + line)
   }
 
   #erase(): void {
-    if (this.#pinned) this.#options.stdout.write('\r\u001b[2K')
+    if (this.#pinned) this.#options.stdout.write(emptied)
   }
 }

@@ -100,7 +100,7 @@ async function stay(command: PostCommand, output: Output, clock: Clock): Promise
       }
     if (room) await departure({ room, target: command, signal })
   } finally {
-    output.pin('')
+    output.tidy()
     await farewell([client], clock)
   }
   if (room) output.say('left', { room: id }, `left ${printable(id)}`)

@@ -39,13 +39,14 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
   })
   const { url } = await server.listen(port, host)
   const procedures = new URL('/trpc', url).href
-  drainOnSignals(server, (signal) =>
+  drainOnSignals(server, (signal) => {
+    output.tidy()
     output.say(
       'draining',
       { signal, seconds: drain },
       `Letting everybody move on, for up to ${drain} s; again ends at once.`,
-    ),
-  )
+    )
+  })
   const hint = procedures === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${procedures}`
   const lines = [
     `${output.style('bold', procedures)}  ${kindText[location]}; Ctrl-C ends it`,

@@ -1,5 +1,5 @@
 import type { Clock } from '../server/index.js'
-import { bounded, interruption } from './interruption.js'
+import { bounded, eitherOf, interruption } from './interruption.js'
 import type { Output } from './output.js'
 import { count, nameOf, nameText, personRecord, personText } from './person.js'
 import { placeText } from './place.js'
@@ -20,7 +20,7 @@ export type WatchCommand = Target & {
 /** Tells who is in a room and what they do, until it is told to stop. */
 export async function watch(command: WatchCommand, output: Output, clock: Clock): Promise<void> {
   const enough = new AbortController()
-  const signal = AbortSignal.any([bounded(interruption(clock), command.for, clock), enough.signal])
+  const signal = eitherOf(bounded(interruption(clock), command.for, clock), enough.signal)
   const client = clientOf(command, clock)
   const room = client.watch(command.room)
   const presence = { room, target: command, signal, clock }
@@ -33,7 +33,7 @@ export async function watch(command: WatchCommand, output: Output, clock: Clock)
     tellNews(room, output, command.count, () => enough.abort())
     await departure(presence)
   } finally {
-    output.pin('')
+    output.tidy()
     await farewell([client], clock)
   }
 }
@@ -69,12 +69,13 @@ function tellNews(room: AnyWatch, output: Output, most = Infinity, enough: () =>
   room.on('updated', ({ member, previous, current }) =>
     tell('updated', member, { profile: current, previous }, verb('updated') + updateText(previous, current)),
   )
-  room.on('left', ({ member, previous, reason }) =>
-    tell('left', member, { location: null, previous, reason }, verb('left') + leftText[reason]),
-  )
+  room.on('left', ({ member, previous, reason }) => {
+    const where = output.style('dim', `${leftText[reason]}from ${placeText(previous)}`)
+    tell('left', member, { location: null, previous, reason }, verb('left') + where)
+  })
 }
 
-const leftText = { left: '', lost: 'connection lost', revoked: 'access was taken back' }
+const leftText = { left: '', lost: 'connection lost, ', revoked: 'access was taken back, ' }
 
 function updateText(previous: unknown, current: unknown): string {
   const [before, now] = [nameOf({ profile: previous }), nameOf({ profile: current })]

@@ -1,0 +1,373 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { initTRPC, TRPCError } from '@trpc/server'
+import { createHTTPServer } from '@trpc/server/adapters/standalone'
+import { cellLocation } from 'hereabouts'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { serveLocations } from 'hereabouts/testing'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { built } from '../support/built.js'
+import { linesOf, ofType, run, start } from './command.js'
+
+// Processes start when the machine has time for them.
+vi.setConfig({ testTimeout: 20_000, maxConcurrency: 4 })
+beforeAll(() => built('package'), 60_000)
+
+const cell = { sheet: 'Q3', row: 4, col: 2 }
+const location = JSON.stringify(cell)
+
+/** Where nothing listens: a port that was free a moment ago. */
+async function deserted(): Promise<string> {
+  const server = await serveLocations()
+  await server.close()
+  return server.url
+}
+
+async function listening(server: Server): Promise<{ url: string } & AsyncDisposable> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}/trpc`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+describe.concurrent('help', () => {
+  test.each([[], ['serve'], ['watch'], ['post'], ['bots']])('%s has examples and exit codes', async (...command) => {
+    const { code, stdout, stderr } = await run([...command, '--help'])
+    expect(code).toBe(0)
+    expect(stderr).toBe('')
+    expect(stdout).toContain(`npx hereabouts ${command[0] ?? 'serve'}`)
+    expect(stdout).toMatch(/Exit codes:\n {2}0 {2}done/)
+  })
+
+  test('the version is that of package.json', async () => {
+    const { code, stdout } = await run(['--version'])
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+    expect(code).toBe(0)
+  })
+})
+
+describe.concurrent('a mistake in the options ends with 2 and a line that says what to give', () => {
+  test.each([
+    [['walk'], "unknown command 'walk'"],
+    [['watch'], '--room'],
+    [['watch', '--room', 'r', '--url', 'ftp://x'], 'http://127.0.0.1:3000/trpc'],
+    [['watch', '--room', 'r', '--header', 'nonsense'], "'name: value'"],
+    [['serve', '--port', '70000'], 'from 0 to 65535'],
+    [['serve', '--location', 'shape'], 'cell'],
+    [['bots', '--room', 'r', '--count', '0'], 'from 1 to 1000'],
+    [['post', '--room', 'r'], '--location'],
+    [['post', '--room', 'r', '--location', '{"sheet":x}'], 'at character 10'],
+    [['post', '--room', 'r', '--location', '{sheet:"Q3"}'], 'at character 2'],
+    [['post', '--room', 'r', '--location', '{"sheet":"Q3"'], 'at character 14'],
+    [['post', '--room', 'r', '--location', location, '--profile', '[]'], 'JSON object'],
+    [['post', '--room', 'r', '--location', location, '--stay', '--lease', '60'], 'cannot be used with'],
+  ])('%j', async (args, said) => {
+    const { code, stdout, stderr } = await run(args)
+    expect(stderr).toContain(said)
+    expect(stderr).toMatch(/^error: [^\n]+\n$/)
+    expect(stdout).toBe('')
+    expect(code).toBe(2)
+  })
+})
+
+describe.concurrent('a server out of reach ends with 3', () => {
+  test.each([
+    ['post', '--location', location],
+    ['post', '--location', location, '--stay'],
+    ['watch'],
+    ['bots', '--count', '2'],
+  ])('%s', async (...args) => {
+    const url = await deserted()
+    const { code, stderr } = await run([...args, '--room', 'r', '--url', url, '--timeout', '0.5'])
+    expect(stderr).toBe(
+      `error: Nothing answers at ${url}: start a server with \`npx hereabouts serve\`, or say where it is with --url.\n`,
+    )
+    expect(code).toBe(3)
+  })
+
+  test.each([['post', '--location', location], ['watch']])('%s: one that never answers', async (...args) => {
+    await using silent = await listening(createServer(() => {}))
+    const { code, stderr } = await run([...args, '--room', 'r', '--timeout', '0.5'], {
+      env: { HEREABOUTS_URL: silent.url },
+    })
+    expect(stderr).toMatch(/^error: [^\n]+\n$/)
+    expect(stderr).toContain(silent.url)
+    expect(code).toBe(3)
+  })
+})
+
+describe.concurrent('a server that says no ends with 1', () => {
+  test.each([
+    ['post', '--location', '{"sheet":"Q3","row":"four","col":2}'],
+    ['post', '--location', '{"sheet":"Q3","row":"four","col":2}', '--stay'],
+  ])('%s: to a location that is none of its own', async (...args) => {
+    await using server = await serveLocations()
+    const { code, stdout, stderr } = await run([...args, '--room', 'r', '--url', server.url])
+    expect(stderr).toMatch(/^error: [^\n]*row[^\n]*\n$/)
+    expect(stdout).not.toContain('posted')
+    expect(code).toBe(1)
+    expect(await server.hub.room('r').members()).toEqual([])
+  })
+
+  test('to bots, where locations are points', async () => {
+    const { pointLocation } = await import('hereabouts')
+    await using server = await serveLocations({ location: pointLocation })
+    const { code, stderr } = await run(['bots', '--count', '2', '--room', 'r', '--url', server.url])
+    expect(stderr).toMatch(/^error: [^\n]+\n$/)
+    expect(code).toBe(1)
+  })
+
+  test.each([
+    ['post', '--location', location],
+    ['watch', '--once'],
+    ['bots', '--count', '1', '--for', '0.2'],
+  ])('%s: to nobody in particular; a header helps', async (...args) => {
+    await using server = await serveLocations({
+      identify({ ctx }) {
+        if (ctx.headers.get('authorization') !== 'Bearer abc') throw new TRPCError({ code: 'UNAUTHORIZED' })
+        return { memberId: 'ada' }
+      },
+      authorize: () => true,
+    })
+    const command = [...args, '--room', 'r', '--url', server.url]
+    const refused = await run(command)
+    expect(refused.stderr).toMatch(/^error: [^\n]+\n$/)
+    expect(refused.code).toBe(1)
+    expect((await run([...command, '--header', 'authorization: Bearer abc'])).code).toBe(0)
+  })
+
+  test.each([['post', '--location', location], ['watch'], ['bots', '--count', '1']])(
+    '%s: one that is no location server',
+    async (...args) => {
+      await using other = await listening(
+        createServer((_, response) => void response.writeHead(404).end('<h1>No.</h1>')),
+      )
+      const { code, stderr } = await run([...args, '--room', 'r', '--url', other.url])
+      expect(stderr).toContain(`${other.url} answers, but not as a location server: check --url`)
+      expect(code).toBe(1)
+    },
+  )
+})
+
+test('procedures that are merged into an app are found by their path', async () => {
+  const t = initTRPC.create()
+  const hub = createLocationHub({ location: cellLocation })
+  const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
+  await using server = await listening(createHTTPServer({ router: t.router({ locations }), basePath: '/trpc/' }))
+  const args = ['--room', 'r', '--url', server.url]
+  expect((await run(['post', ...args, '--location', location, '--path', 'locations', '--name', 'Ada'])).code).toBe(0)
+  const { stdout } = await run(['watch', ...args, '--path', 'locations', '--once'])
+  expect(linesOf(stdout).at(-1)).toMatchObject({ type: 'snapshot', members: [{ name: 'Ada' }] })
+  for (const command of [['post', '--location', location], ['watch']]) {
+    const { code, stderr } = await run([...command, ...args])
+    expect(stderr).toContain('--path')
+    expect(code).toBe(1)
+  }
+  await hub.close()
+})
+
+describe.concurrent('watch', () => {
+  test('tells who is there, then what they do', async () => {
+    await using server = await serveLocations()
+    const room = server.hub.room('r')
+    await room.post({ memberId: 'ada', profile: { name: 'Ada' }, location: cell })
+    await using watch = start(['watch', '--room', 'r', '--url', server.url, '--count', '3'])
+    expect(await watch.next(ofType('snapshot'))).toEqual({
+      type: 'snapshot',
+      at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      room: 'r',
+      members: [
+        {
+          memberId: 'ada',
+          name: 'Ada',
+          location: cell,
+          activity: 'active',
+          profile: { name: 'Ada' },
+          connections: 1,
+          changedAt: expect.stringMatching(/Z$/),
+        },
+      ],
+    })
+    await room.post({ memberId: 'bob', profile: { name: 'Bob' }, location: null })
+    expect(await watch.next(ofType('entered'))).toMatchObject({
+      room: 'r',
+      memberId: 'bob',
+      name: 'Bob',
+      location: null,
+    })
+    await room.post({ memberId: 'bob', location: cell })
+    expect(await watch.next(ofType('moved'))).toMatchObject({ memberId: 'bob', location: cell, previous: null })
+    await server.hub.revoke('bob')
+    expect(await watch.next(ofType('left'))).toMatchObject({ memberId: 'bob', previous: cell, reason: 'revoked' })
+    expect(await watch.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('ends politely when interrupted, when time is up, and when nobody reads on', async () => {
+    await using server = await serveLocations()
+    const args = ['watch', '--room', 'r', '--url', server.url]
+    await using interrupted = start(args)
+    await interrupted.next(ofType('snapshot'))
+    interrupted.kill('SIGINT')
+    expect((await interrupted.ended).code).toBe(0)
+
+    expect((await run([...args, '--for', '0.1'])).code).toBe(0)
+
+    await using unread = start(args)
+    await unread.next(ofType('snapshot'))
+    unread.closeStdout()
+    await server.hub.room('r').post({ memberId: 'ada', location: cell })
+    expect((await unread.ended).code).toBe(0)
+  })
+
+  test('survives a restart of a server that it once saw', async () => {
+    const first = await serveLocations()
+    await using watch = start(['watch', '--room', 'r', '--url', first.url, '--timeout', '0.5'])
+    await watch.next(ofType('snapshot'))
+    await first.close()
+    expect(await watch.next(({ status }) => status === 'waiting')).toMatchObject({ type: 'status', attempt: 1 })
+    await using second = await serveLocations({ port: first.port })
+    await watch.next(({ status }) => status === 'live')
+    await second.hub.room('r').post({ memberId: 'ada', location: cell })
+    expect(await watch.next(ofType('entered'))).toMatchObject({ memberId: 'ada' })
+  })
+})
+
+describe.concurrent('post', () => {
+  test('says what became of it, and the key to go on with', async () => {
+    await using server = await serveLocations()
+    const args = ['post', '--room', 'r', '--url', server.url, '--location', location]
+    const first = await run([...args, '--name', 'Ada', '--activity', 'idle'])
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    const [posted] = linesOf(first.stdout)
+    expect(posted).toMatchObject({ type: 'posted', room: 'r', outcome: 'applied', seq: 1, location: cell })
+    const again = await run([...args, '--key', String(posted!['connectionKey']), '--lease', '60'])
+    expect(linesOf(again.stdout)).toMatchObject([{ outcome: 'same', connectionId: posted!['connectionId'] }])
+    expect(await server.hub.room('r').members()).toMatchObject([{ profile: { name: 'Ada' } }])
+  })
+
+  test('takes a location from each line of stdin, no faster than the server likes', async () => {
+    await using server = await serveLocations()
+    const lines = Array.from({ length: 80 }, (_, row) => JSON.stringify({ ...cell, row }))
+    const { code, stdout } = await run(['post', '--room', 'r', '--url', server.url, '--location', '-'], {
+      input: `${lines.join('\n')}\n\n`,
+    })
+    expect(code).toBe(0)
+    const posted = linesOf(stdout)
+    expect(posted.map(({ outcome }) => outcome)).toEqual(lines.map(() => 'applied'))
+    expect(new Set(posted.map(({ connectionId }) => connectionId)).size).toBe(1)
+    expect(await server.hub.room('r').count()).toBe(1)
+  })
+
+  test('stops at a line that is not JSON, and says which', async () => {
+    await using server = await serveLocations()
+    const { code, stdout, stderr } = await run(['post', '--room', 'r', '--url', server.url, '--location', '-'], {
+      input: `${location}\n\n{"sheet":}\n${location}\n`,
+    })
+    expect(code).toBe(2)
+    expect(linesOf(stdout)).toHaveLength(1)
+    expect(stderr).toMatch(/^error: Line 3: Not JSON: [^\n]*at character 10[^\n]*\n$/)
+  })
+
+  test('--stay stays, and leaves at once when interrupted', async () => {
+    await using server = await serveLocations()
+    await using watch = start(['watch', '--room', 'r', '--url', server.url])
+    await watch.next(ofType('snapshot'))
+    await using ada = start([
+      'post',
+      '--room',
+      'r',
+      '--url',
+      server.url,
+      '--location',
+      location,
+      '--name',
+      'Ada',
+      '--stay',
+    ])
+    await ada.next(ofType('entered'))
+    expect(await watch.next(ofType('entered'))).toMatchObject({ name: 'Ada', location: cell })
+    const began = performance.now()
+    ada.kill('SIGINT')
+    expect(await watch.next(ofType('left'))).toMatchObject({ name: 'Ada', reason: 'left' })
+    expect(performance.now() - began).toBeLessThan(1_000)
+    expect((await ada.ended).code).toBe(0)
+  })
+
+  test('--stay follows stdin, and stays where it ended', async () => {
+    await using server = await serveLocations()
+    await using watch = start(['watch', '--room', 'r', '--url', server.url])
+    await watch.next(ofType('snapshot'))
+    await using ada = start(['post', '--room', 'r', '--url', server.url, '--location', '-', '--stay'], {
+      input: `${location}\n${JSON.stringify({ ...cell, row: 9 })}`,
+    })
+    await watch.next(({ location: at }) => (at as typeof cell | undefined)?.row === 9)
+    ada.kill('SIGTERM')
+    await watch.next(ofType('left'))
+    expect((await ada.ended).code).toBe(0)
+  })
+})
+
+test('a second interruption does not wait: 130', async () => {
+  await using server = start(['serve', '--port', '0'])
+  const { url } = await server.next(ofType('listening'))
+  await using ada = start(['post', '--room', 'r', '--url', String(url), '--location', location, '--stay'])
+  await ada.next(ofType('entered'))
+  // A server that is there and does not answer: the leave hangs.
+  server.kill('SIGSTOP')
+  const impatience = setInterval(() => ada.kill('SIGINT'), 50)
+  expect((await ada.ended).code).toBe(130)
+  clearInterval(impatience)
+})
+
+describe('bots', () => {
+  test('walk, and go home together', async () => {
+    await using server = await serveLocations()
+    const room = server.hub.room('r')
+    await using bots = start(['bots', '--count', '12', '--room', 'r', '--url', server.url, '--rate', '10'])
+    expect(await bots.next(ofType('live'))).toMatchObject({ bots: 12 })
+    const progress = await bots.next(ofType('progress'))
+    expect(progress).toMatchObject({ live: 12, refused: 0 })
+    expect(progress['posts']).toBeGreaterThan(12)
+    expect(progress['seen']).toBeGreaterThan(12)
+    const names = (await room.members()).map(({ profile }) => profile?.name)
+    expect(new Set(names).size).toBe(12)
+    expect(names.filter((name) => !name!.endsWith(' (bot)'))).toEqual([])
+    const began = performance.now()
+    bots.kill('SIGINT')
+    expect(await bots.next(ofType('done'))).toMatchObject({ room: 'r', bots: 12 })
+    expect(await room.count()).toBe(0)
+    expect(performance.now() - began).toBeLessThan(1_000)
+    expect(await bots.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+describe('serve', () => {
+  test('serves any of the ready-made locations, and lets everybody move on when it ends', async () => {
+    await using server = start(['serve', '--port', '0', '--drain', '0.1'])
+    const listening = await server.next(ofType('listening'))
+    expect(listening).toMatchObject({ location: 'any', anonymous: true })
+    const url = String(listening['url'])
+    const places = [location, '{"x":1,"y":2}', '{"path":"p","anchor":0,"head":4}']
+    for (const place of [...places, '{"sheet":"Q3","from":{"row":0,"col":0},"to":{"row":1,"col":1}}'])
+      expect((await run(['post', '--room', 'r', '--url', url, '--location', place])).code).toBe(0)
+    expect((await run(['post', '--room', 'r', '--url', url, '--location', '{"z":1}'])).code).toBe(1)
+    await using watch = start(['watch', '--room', 'r', '--url', url])
+    await watch.next(ofType('snapshot'))
+    server.kill('SIGTERM')
+    await watch.next(({ status }) => status === 'waiting')
+    expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('a taken port ends with 1 and a line that says what to do', async () => {
+    await using taken = await serveLocations()
+    const { code, stdout, stderr } = await run(['serve', '--port', String(taken.port)])
+    expect(stderr).toMatch(/^error: [^\n]*is taken[^\n]*another port[^\n]*\n$/)
+    expect(stdout).toBe('')
+    expect(code).toBe(1)
+  })
+})

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+const bin = fileURLToPath(new URL('../../bin/hereabouts.mjs', import.meta.url))
+
+export type Line = { type: string; [key: string]: unknown }
+export type Ended = { code: number | null; stdout: string; stderr: string }
+
+/** The real command line in a process of its own; ends with the block that it was started in. */
+export interface Command extends AsyncDisposable {
+  /** The next JSON line that `wanted` says is the one; those before it are skipped. */
+  next(wanted: (line: Line) => boolean): Promise<Line>
+  kill(signal: NodeJS.Signals): void
+  closeStdout(): void
+  readonly ended: Promise<Ended>
+}
+
+export function start(args: string[], options: { input?: string; env?: Record<string, string> } = {}): Command {
+  const { NO_COLOR: _, HEREABOUTS_URL: __, ...env } = process.env
+  const child = spawn(process.execPath, [bin, ...args], { env: { ...env, ...options.env } })
+  child.stdin.end(options.input ?? '')
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (bytes: Buffer) => (stdout += bytes.toString()))
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
+  const ended = new Promise<Ended>((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr })))
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    ended,
+    async next(wanted) {
+      for (;;) {
+        const { value, done } = await lines.next()
+        if (done) throw new Error(`it ended before that line: ${args.join(' ')}\n${stdout}${stderr}`)
+        const line = JSON.parse(value) as Line
+        if (wanted(line)) return line
+      }
+    },
+    kill: (signal) => child.kill(signal),
+    closeStdout: () => child.stdout.destroy(),
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+/** Runs it to its end. */
+export const run = (args: string[], options: { input?: string; env?: Record<string, string> } = {}) =>
+  start(args, options).ended
+
+export const ofType =
+  (...types: string[]) =>
+  ({ type }: Line) =>
+    types.includes(type)
+
+export const linesOf = (stdout: string) =>
+  stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line)

@@ -58,6 +58,7 @@ type Telling = { output: Output; signal: AbortSignal; clock: Clock }
 /** Once a second: on a terminal the same line again. */
 async function tellProgress(all: Bot[], progress: () => Progress, { output, signal, clock }: Telling): Promise<void> {
   const { id } = all[0]!.room
+  output.pin('')
   output.say(
     'live',
     { room: id, bots: all.length },

@@ -8,8 +8,8 @@ import { programOf, type CommonOptions } from './program.js'
 export async function main(args: readonly string[], clock: Clock): Promise<number> {
   const { stdout, stderr, env } = process
   const outputOf = (json?: boolean) => new Output({ clock, stdout, stderr, env, json })
-  // A reader that has seen enough (`| head`) is not a failure.
-  stdout.on('error', () => process.exit(exitCode.done))
+  // A reader that has seen enough (`| head`) is no failure: rooms are left as after Ctrl-C.
+  stdout.once('error', () => process.emit('SIGINT', 'SIGINT') || process.exit(exitCode.done)).on('error', () => {})
   let url = ''
   const program = programOf((act) => async (command) => {
     const options: CommonOptions = command

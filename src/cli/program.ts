@@ -17,10 +17,16 @@ export type Run = <T extends object>(act: Act<T>) => (command: T) => Promise<voi
 const exitCodes = `
 Exit codes:
   0  done
-  1  refused, or failed: the server said no
+  1  failed: the server said no
   2  usage: an option is wrong
   3  no server could be reached, or it cannot serve now
   130  ended by a second Ctrl-C`
+
+const serveExitCodes = `
+Exit codes:
+  0  done: everybody was let go
+  1  failed: the port is taken, say; or ended by a second Ctrl-C
+  2  usage: an option is wrong`
 
 /** The command line: what there is to say, and what it means. */
 export function programOf(run: Run): Command {
@@ -83,7 +89,9 @@ Examples:
   npx hereabouts serve
   npx hereabouts serve --port 8080 --location point
   npx hereabouts serve --host 0.0.0.0 --allow-host rooms.example --origin https://app.example
-${exitCodes}`,
+
+JSON lines: listening (url, location, anonymous), log (level, message), draining (signal, seconds).
+${serveExitCodes}`,
     )
     .action(run<ServeCommand>(async (command, output) => (await import('./serve.js')).serve(command, output)))
 }
@@ -140,6 +148,9 @@ Examples:
   npx hereabouts post --room demo --name Ada --location '{"sheet":"Q3","row":4,"col":2}'
   npx hereabouts post --room demo --name Ada --location '{"sheet":"Q3","row":4,"col":2}' --stay
   jq -c '{x: .lon, y: .lat}' track.ndjson | npx hereabouts post --room map --location -
+
+JSON lines: posted (location, outcome, connectionId, memberId, seq, id?, connectionKey?);
+with --stay entered (memberId, location), left, and status and error as \`watch --help\` has them.
 ${exitCodes}`,
     )
     .action(run<RawPost>(async (raw, ...given) => (await import('./post.js')).post(postCommand(raw), ...given)))

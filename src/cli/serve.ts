@@ -13,8 +13,7 @@ const schemas = {
   point: pointLocation,
   text: textLocation,
 }
-export type LocationKind = keyof typeof schemas
-export const locationKinds = Object.keys(schemas) as LocationKind[]
+type LocationKind = keyof typeof schemas
 
 export type ServeCommand = {
   port: number
@@ -37,8 +36,7 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
     ...(origin && { origins: origin }),
     ...(allowHost && { allowedHosts: allowHost }),
   })
-  const { url } = await server.listen(port, host)
-  const procedures = new URL('/trpc', url).href
+  const { trpcUrl } = await server.listen(port, host)
   drainOnSignals(server, (signal) => {
     output.tidy()
     output.say(
@@ -47,13 +45,13 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
       `Letting everybody move on, for up to ${drain} s; again ends at once.`,
     )
   })
-  const hint = procedures === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${procedures}`
+  const hint = trpcUrl === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${trpcUrl}`
   const lines = [
-    `${output.style('bold', procedures)}  ${kindText[location]}; Ctrl-C ends it`,
+    `${output.style('bold', trpcUrl)}  ${kindText[location]}; Ctrl-C ends it`,
     'Anonymous: whoever can reach this address may watch every room and post in it.',
     output.style('dim', `Look in: npx hereabouts watch --room demo${hint}`),
   ]
-  output.say('listening', { url: procedures, location, anonymous: true }, lines.join('\n'))
+  output.say('listening', { url: trpcUrl, location, anonymous: true }, lines.join('\n'))
   return new Promise(() => {})
 }
 

@@ -54,17 +54,24 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
     // A leave must outlive its page. (tRPC's type allows for a Request, but what comes is the URL as text.)
     fetch: (input, init) => fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') }),
   })({})
-  const mutate = (procedure: string, input: unknown, signal: AbortSignal) =>
-    new Promise<unknown>((resolve, reject) => {
-      link(operation('mutation', prefix + procedure, input, {}, signal)).subscribe({
+  const mutate = (procedure: string, input: unknown, deadlineMs: number) => {
+    let stopDeadline = () => {}
+    return new Promise<unknown>((resolve, reject) => {
+      const request = link(operation('mutation', prefix + procedure, input)).subscribe({
         next: ({ result }) => resolve('data' in result && result.data),
         error: reject,
       })
-    })
+      // A request that hangs would hold up every later post.
+      stopDeadline = clock.after(deadlineMs, () => {
+        request.unsubscribe()
+        reject(new LocationError('network', 'No answer in time.'))
+      })
+    }).finally(() => stopDeadline())
+  }
   return {
     openStream: streamOpener({ url, prefix, headers, fetch, transformer }),
-    post: (input, signal) => mutate('postLocation', input, signal) as Promise<PostLocationOutput>,
-    leave: (input, signal) => mutate('leaveRoom', input, signal),
+    post: (input, deadlineMs) => mutate('postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
+    leave: (input, deadlineMs) => mutate('leaveRoom', input, deadlineMs),
     memberKey: storedMemberKey(),
     clock,
     report(thrown) {
@@ -87,13 +94,11 @@ function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
     { initial }: WatchOptions<L, P>,
   ): Held<L, P> => {
     let holders = 0
-    let ended: Promise<void> | undefined
-    const end = () => {
-      rooms.delete(key)
-      return (ended ??= close())
+    const end = async () => {
+      if (rooms.delete(key)) await close()
     }
     const leave = async () => {
-      if (--holders <= 0) await end()
+      if (--holders === 0) await end()
     }
     const { room, close } = openRoom(id, wire, joining, initial, leave)
     const hold = (signal: AbortSignal | undefined) => {

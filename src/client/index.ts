@@ -7,12 +7,6 @@ export {
   type RouterLike,
 } from './app-router.js'
 export { createLocationClient, type LocationClient, type LocationClientOptions } from './client.js'
-export {
-  type JoinOptions,
-  type Room,
-  type RoomEvents,
-  type RoomSnapshot,
-  type RoomStatus,
-  type WatchOptions,
-} from './room.js'
-export { type Member, type MemberConnection } from './store.js'
+export { type JoinOptions, type Room, type WatchOptions } from './room.js'
+export { type RoomEvents, type RoomSnapshot, type RoomStatus } from './store.js'
+export { type Member, type MemberConnection } from './roster.js'

@@ -13,7 +13,7 @@ export interface LineOptions<L, P> {
   /** The server's word on its timing, known to everybody before `changed` tells that the line is live. */
   greeted(hello: Hello): void
   received(id: string, event: LocationEvent<L, P>): Applied<L, P>
-  changed(link: Reconnect, previous: Reconnect): void
+  changed(link: Reconnect): void
   moment(): Moment
 }
 
@@ -41,11 +41,10 @@ export function openLine<L, P>({ clock, open, greeted, received, changed, moment
 
   const step = (next: Reconnect) => {
     if (next === link) return
-    const previous = link
     link = next
     if (link.state === 'waiting') after(link.retryAt - clock.now(), () => step(reconnecting(link)))
     if (link.state === 'connecting') start()
-    changed(link, previous)
+    changed(link)
   }
   const end = (failure: Failure) => {
     pause()
@@ -60,7 +59,6 @@ export function openLine<L, P>({ clock, open, greeted, received, changed, moment
   const pause = () => {
     stopTimer()
     closeStream()
-    closeStream = () => {}
   }
 
   const event = (id: string, event: LocationEvent<L, P>) => {
@@ -72,7 +70,8 @@ export function openLine<L, P>({ clock, open, greeted, received, changed, moment
     }
     const applied = received(id, event)
     if (applied.outcome === 'shown') anew = false
-    if (applied.outcome !== 'diverged') return
+    // Somebody who was told of it may have left.
+    if (applied.outcome !== 'diverged' || link.state === 'closed') return
     const next = diverged(link, applied.because, cut(applied.because), moment())
     if (next === link) return
     anew = true
@@ -95,10 +94,7 @@ export function openLine<L, P>({ clock, open, greeted, received, changed, moment
 }
 
 const cut = (why: string): Failure => ({
-  error: new LocationError('network', `The stream ended (${why}); it is opened again.`),
+  error: new LocationError('network', `The stream ended (${why}).`),
   retry: true,
 })
-const revoked = (): Failure => ({
-  error: new LocationError('forbidden', 'Access to this room was taken back.'),
-  retry: false,
-})
+const revoked = (): Failure => ({ error: new LocationError('forbidden', 'Access was taken back.'), retry: false })

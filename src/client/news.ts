@@ -1,6 +1,6 @@
 import type { LeftReason } from '../shared/protocol.js'
 import type { Shift } from '../shared/view.js'
-import { sameJson, type Member, type MemberConnection, type Roster } from './store.js'
+import { sameJson, type Member, type MemberConnection, type Roster } from './roster.js'
 
 /** What happens to the others in a room, as listeners hear of it. */
 export type News<L, P> = {

@@ -1,7 +1,7 @@
 import type { LocationError } from '../shared/errors.js'
 import type { Activity, PostOutcome } from '../shared/protocol.js'
 import type { Failure } from './failure.js'
-import { backoffMs, isForgivable, type Moment } from './reconnect.js'
+import { backoffMs, isForgivable, retryDelayMs, type Moment } from './reconnect.js'
 
 /** All that a connection says of itself. */
 export type Draft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
@@ -110,8 +110,7 @@ export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, momen
   const idle = { ...box, inFlight: null }
   if (retry) {
     const failures = box.failures + 1
-    const delayMs = Math.max(backoffMs(failures, moment), error.retryAfterMs ?? 0)
-    return { ...idle, failures, retryAt: moment.now + delayMs }
+    return { ...idle, failures, retryAt: moment.now + retryDelayMs(failures, error, moment) }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, refusal: { edition: post.edition, error }, renewing: false }

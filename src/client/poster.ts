@@ -10,13 +10,14 @@ export interface PosterOptions<L, P> {
   clock: Clock
   moment(): Moment
   postMs(): number
-  send(post: Post<L, P>, signal: AbortSignal): Promise<PostLocationOutput>
+  send(post: Post<L, P>): Promise<PostLocationOutput>
   /** The server took note: who we are is known. */
   acknowledged(reply: PostLocationOutput): void
   refused(error: LocationError): void
   /** This connection is over, or was never ours: the next post needs a new key. */
   disowned(): void
-  changed(): void
+  /** What is to be shown of us may be another draft than before. */
+  changed(newest: Draft<L, P> | null): void
 }
 
 /** Posts what the outbox says is due, when it is due. */
@@ -28,7 +29,6 @@ export interface Poster<L, P> {
   /** Sends nothing more until `resume`, which says everything again with a newer seq. */
   pause(): void
   resume(): void
-  close(): void
 }
 
 export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
@@ -36,14 +36,13 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
   let box: Outbox<L, P> = emptyOutbox
   let open = true
   let queued = false
-  let abort = () => {}
   let stopTimer = () => {}
 
   const step = (change: (box: Outbox<L, P>) => Outbox<L, P>) => {
     const { refusal } = box
     box = change(box)
     if (box.refusal && box.refusal !== refusal) options.refused(box.refusal.error)
-    options.changed()
+    options.changed(box.newest)
     pump()
   }
   const pump = () => {
@@ -58,15 +57,11 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
     box = sent(box, clock.now())
     const { inFlight } = box
     if (!inFlight) return
-    const controller = new AbortController()
-    abort = () => controller.abort()
-    const stopDeadline = clock.after(2 * moment().beatMs, abort)
     const settle = (then: () => void) => {
-      stopDeadline()
       // After a change of key or a stay in the back/forward cache, nobody waits for this one.
       if (open && box.inFlight === inFlight) then()
     }
-    options.send(inFlight, controller.signal).then(
+    options.send(inFlight).then(
       (reply) =>
         settle(() => {
           if (reply.outcome === 'left') options.disowned()
@@ -83,18 +78,13 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
         }),
     )
   }
-  const pause = () => {
-    open = false
-    stopTimer()
-  }
-
   return {
     get box() {
       return box
     },
     write(draft) {
       box = written(box, draft)
-      options.changed()
+      options.changed(box.newest)
       // What an app says in one breath travels as one post.
       if (queued) return
       queued = true
@@ -104,14 +94,13 @@ export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
       })
     },
     step,
-    pause,
+    pause() {
+      open = false
+      stopTimer()
+    },
     resume() {
       open = true
       step((box) => hastened(again(box)))
-    },
-    close() {
-      pause()
-      abort()
     },
   }
 }

@@ -28,6 +28,10 @@ export function backoffMs(failures: number, { random, beatMs }: Moment): number 
   return random * Math.min(3 * beatMs, (beatMs / 20) * 2 ** Math.max(0, failures - 1))
 }
 
+/** The same, but no less than the server asked for. */
+export const retryDelayMs = (failures: number, error: LocationError, moment: Moment) =>
+  Math.max(backoffMs(failures, moment), error.retryAfterMs ?? 0)
+
 /** Refusals that may be cured by asking once more: with headers made anew, or with a new key. */
 export const isForgivable = (code: LocationErrorCode) => code === 'unauthorized' || code === 'connection-owned'
 
@@ -51,8 +55,8 @@ export function ended(link: Reconnect, { error, retry }: Failure, moment: Moment
   }
   // A stream that served for a beat and was cut is routine: rotation, a deploy. One that keeps ending sooner is not.
   const failures = link.state === 'live' && moment.now - link.since >= moment.beatMs ? 0 : link.failures + 1
-  const delayMs = Math.max(backoffMs(failures, moment), error.retryAfterMs ?? 0)
-  return { failures, forgiven, mendableAt, state: 'waiting', retryAt: moment.now + delayMs, error }
+  const retryAt = moment.now + retryDelayMs(failures, error, moment)
+  return { failures, forgiven, mendableAt, state: 'waiting', retryAt, error }
 }
 
 /**
@@ -67,7 +71,8 @@ export function diverged(link: Reconnect, because: string, failure: Failure, mom
 
 /** There is reason to hope: back online, or somebody looks again. */
 export function hurried(link: Reconnect, moment: Moment): Reconnect {
-  if (link.state !== 'waiting') return link
+  // What the server asked for stands.
+  if (link.state !== 'waiting' || link.error.retryAfterMs) return link
   return { ...link, retryAt: Math.min(link.retryAt, moment.now + backoffMs(0, moment)) }
 }
 

@@ -8,38 +8,16 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../shared/protocol.js'
-import { applyEvent, forgetStale, View, type Shift } from '../shared/view.js'
+import { applyEvent, forgetStale } from '../shared/view.js'
 import { newKey } from './keys.js'
 import { openLine } from './line.js'
-import { newsBetween, type News } from './news.js'
 import { beaten, hastened, rekeyed } from './outbox.js'
 import { followPage } from './page.js'
 import { openPoster } from './poster.js'
 import type { Reconnect } from './reconnect.js'
-import { emptyRoster, keep, placeIndex, rosterOf, sameJson, type Member, type Own, type Roster } from './store.js'
+import { sameJson, type Member } from './roster.js'
+import { createStore, type RoomEvents, type RoomSnapshot, type RoomStatus } from './store.js'
 import type { OpenStream } from './stream.js'
-
-export type RoomStatus =
-  | { state: 'connecting' }
-  | { state: 'live' }
-  /** No stream; `attempt` counts those in a row that failed. */
-  | { state: 'waiting'; retryAt: Date; attempt: number; error: Error }
-  | { state: 'polling' }
-  /** For good, unless `retry()`: `left`, or the code of the LocationError that the room's `error` event told. */
-  | { state: 'closed'; reason: string }
-
-/** Of the others only, and nothing of those who were there at first. */
-export type RoomEvents<L, P> = News<L, P> & {
-  status: { previous: RoomStatus; current: RoomStatus }
-  /** A post was refused, or the room was. */
-  error: { error: Error }
-}
-
-export interface RoomSnapshot<L, P> {
-  readonly status: RoomStatus
-  readonly self: Member<L, P> | null
-  readonly others: readonly Member<L, P>[]
-}
 
 export interface Room<L, P> extends RoomSnapshot<L, P> {
   readonly id: string
@@ -76,15 +54,13 @@ export type JoinOptions<L, P> = WatchOptions<L, P> & { location?: L | null; prof
 
 export interface Wire<L, P> {
   openStream: OpenStream<L, P>
-  post(input: PostLocationInput<L, P>, signal: AbortSignal): Promise<PostLocationOutput>
-  leave(input: LeaveRoomInput, signal: AbortSignal): Promise<unknown>
+  post(input: PostLocationInput<L, P>, deadlineMs: number): Promise<PostLocationOutput>
+  leave(input: LeaveRoomInput, deadlineMs: number): Promise<unknown>
   memberKey: string
   clock: Clock
   /** Told what a listener threw. */
   report(thrown: unknown): void
 }
-
-type Listeners<L, P> = { [K in keyof RoomEvents<L, P>]?: Set<(event: RoomEvents<L, P>[K]) => void> }
 
 /** `joining`: `null` for one who only watches. */
 export function openRoom<L, P>(
@@ -94,96 +70,40 @@ export function openRoom<L, P>(
   initial: GetLocationsOutput<L, P> | undefined,
   leave: () => Promise<void>,
 ): { room: Room<L, P>; close(): Promise<void> } {
-  const { clock, report } = wire
-  const view = new View<L, P>()
-  const place = placeIndex<L, P>()
-  const listeners: Listeners<L, P> = {}
-  const runs = new Set<(snapshot: RoomSnapshot<L, P>) => void>()
-  const expectations = new Set<() => void>()
+  const { clock } = wire
+  const store = createStore<L, P>(new Date(clock.now()), wire.report)
+  const { view } = store
   let timing: Pick<Hello, 'beatMs' | 'postMs'> = { beatMs: 10_000, postMs: 50 }
-  let connectionKey = joining && newKey()
+  let connectionKey = joining ? newKey() : undefined
   let about: { profile?: P; activity?: Activity } = {}
-  let own: Own<L, P> = { connectionId: null, memberId: null, draft: null, since: new Date(clock.now()) }
-  let roster: Roster<L, P> = emptyRoster
-  let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
   let stopForgetting = () => {}
 
   const moment = () => ({ now: clock.now(), random: Math.random(), beatMs: timing.beatMs })
-  const safely = <T>(listener: (value: T) => void, value: T) => {
-    try {
-      listener(value)
-    } catch (thrown) {
-      report(thrown)
-    }
-  }
-  const emit = <K extends keyof RoomEvents<L, P>>(event: K, value: RoomEvents<L, P>[K]) =>
-    listeners[event]?.forEach((listener) => safely(listener, value))
-
-  /** Shows what is true now; `status` only when that changed. */
-  const show = (status = snapshot.status) => {
-    roster = rosterOf(view, own, roster)
-    const next = keep(snapshot, { status: keep(snapshot.status, status), self: roster.self, others: roster.others })
-    if (next !== snapshot) {
-      snapshot = next
-      runs.forEach((run) => safely(run, snapshot))
-    }
-    expectations.forEach((check) => check())
-  }
-  const shift = (shifts: Shift<L, P>[], silent = false) => {
-    const before = roster
-    show()
-    if (!silent) for (const [kind, news] of newsBetween(before, roster, shifts)) emit(kind, news as never)
-  }
-  const setOwn = (change: Partial<Own<L, P>>) => {
-    own = keep(own, { ...own, ...change })
-  }
-  const expectation = (outcome: () => Error | boolean) =>
-    new Promise<void>((resolve, reject) => {
-      const check = () => {
-        const known = outcome()
-        if (!known) return
-        expectations.delete(check)
-        if (known === true) resolve()
-        else reject(known)
-      }
-      expectations.add(check)
-      check()
-    })
-  const closedBy = () => {
-    const { link } = line
-    return link.state === 'closed' && (link.error ?? new LocationError('closed', 'The room was left: join it again.'))
-  }
+  const deadlineMs = () => 2 * timing.beatMs
   const newConnection = () => {
     connectionKey = newKey()
-    setOwn({ connectionId: null })
+    store.own({ connectionId: null })
   }
 
   const line = openLine<L, P>({
     clock,
     moment,
     open: (listener, anew) =>
-      wire.openStream(
-        {
-          room: id,
-          ...(connectionKey && { connectionKey }),
-          ...(view.id && !anew && { lastEventId: view.id }),
-        },
-        listener,
-      ),
+      wire.openStream({ room: id, connectionKey, lastEventId: anew ? undefined : (view.id ?? undefined) }, listener),
     greeted(hello) {
       timing = hello
-      setOwn({ connectionId: hello.connectionId })
+      store.own({ connectionId: hello.connectionId })
     },
     received(eventId, event) {
       const first = view.id === null
       const applied = applyEvent(view, eventId, event)
       if (event.type === 'beat') poster.step(beaten)
-      if (applied.outcome === 'shown') {
-        shift(applied.shifts, first)
-        if (event.type === 'snapshot' && view.stale.size) {
-          stopForgetting()
-          stopForgetting = clock.after(timing.beatMs, () => shift(forgetStale(view)))
-        }
+      if (applied.outcome !== 'shown') return applied
+      if (first) store.show()
+      else store.announce(applied.shifts)
+      if (event.type === 'snapshot' && view.stale.size) {
+        stopForgetting()
+        stopForgetting = clock.after(timing.beatMs, () => store.announce(forgetStale(view)))
       }
       return applied
     },
@@ -192,101 +112,51 @@ export function openRoom<L, P>(
         newConnection()
         poster.step(rekeyed)
       }
-      const previous = snapshot.status
-      show(statusOf(link))
-      const current = snapshot.status
-      if (current !== previous) emit('status', { previous, current })
-      if (link.state === 'closed' && link.error) emit('error', { error: link.error })
+      store.show(statusOf(link))
+      if (link.state === 'closed' && link.error) store.emit('error', { error: link.error })
       if (link.state === 'live') poster.step((box) => hastened(beaten(box)))
     },
   })
+  const closedBy = () => {
+    const { link } = line
+    return link.state === 'closed' && (link.error ?? new LocationError('closed', 'The room was left: join it again.'))
+  }
 
   const poster = openPoster<L, P>({
     clock,
     moment,
     postMs: () => timing.postMs,
-    send: ({ draft, seq }, signal) =>
-      wire.post({ ...draft, room: id, connectionKey: connectionKey!, seq, memberKey: wire.memberKey }, signal),
-    acknowledged: ({ connectionId, memberId }) => setOwn({ connectionId, memberId }),
-    refused: (error) => emit('error', { error }),
+    send: ({ draft, seq }) =>
+      wire.post({ ...draft, room: id, connectionKey: connectionKey!, seq, memberKey: wire.memberKey }, deadlineMs()),
+    acknowledged: ({ connectionId, memberId }) => store.own({ connectionId, memberId }),
+    refused: (error) => store.emit('error', { error }),
     disowned() {
       newConnection()
       line.connect()
     },
-    changed() {
-      setOwn({ draft: poster.box.newest })
-      show()
+    changed(draft) {
+      store.own({ draft })
+      store.show()
     },
   })
-
-  const write = (location: L | null) => {
+  const post = (location: L | null) => {
     const draft = { ...about, location }
-    if (!closedBy() && !sameJson(draft, poster.box.newest)) poster.write(draft)
+    if (!sameJson(draft, poster.box.newest)) poster.write(draft)
   }
-  const depart = (graceMs?: number) => {
+  const depart = async (graceMs?: number) => {
     const { seq } = poster.box
-    if (!connectionKey || !seq) return Promise.resolve()
-    const controller = new AbortController()
-    const stopDeadline = clock.after(2 * timing.beatMs, () => controller.abort())
-    const input = { room: id, connectionKey, seq, ...(graceMs && { graceMs }) }
-    return wire.leave(input, controller.signal).then(stopDeadline, stopDeadline)
-  }
-
-  const room: Room<L, P> = {
-    id,
-    get status() {
-      return snapshot.status
-    },
-    get self() {
-      return snapshot.self
-    },
-    get others() {
-      return snapshot.others
-    },
-    get members() {
-      return roster.members
-    },
-    post: write,
-    flush() {
-      const { edition } = poster.box
-      return expectation(() => {
-        const { acked, refusal } = poster.box
-        if (refusal && refusal.edition >= edition) return refusal.error
-        return acked >= edition || closedBy()
-      })
-    },
-    ready: () => expectation(() => view.id !== null || closedBy()),
-    update(change) {
-      about = { ...about, ...change }
-      write(poster.box.newest?.location ?? null)
-    },
-    retry() {
-      const { link } = line
-      if (link.state !== 'waiting' && !(link.state === 'closed' && link.error)) return
-      line.connect()
-      poster.step(hastened)
-    },
-    at: (location) => place(roster, location),
-    on(event, listener) {
-      const set: Set<typeof listener> = (listeners[event] ??= new Set() as never)
-      set.add(listener)
-      return () => set.delete(listener)
-    },
-    subscribe(run) {
-      runs.add(run)
-      safely(run, snapshot)
-      return () => runs.delete(run)
-    },
-    getSnapshot: () => snapshot,
-    leave,
+    if (!connectionKey || !seq) return
+    // A server that cannot be told finds out when the lease runs out.
+    await wire.leave({ room: id, connectionKey, seq, graceMs }, deadlineMs()).catch(() => {})
   }
 
   if (initial) applyEvent(view, initial.id, initial.event)
-  line.connect()
   if (joining) {
-    room.update({ ...(joining.profile && { profile: joining.profile }) })
-    write(joining.location ?? null)
+    const { profile, location = null } = joining
+    if (profile !== undefined) about = { profile }
+    post(location)
   }
+  line.connect()
   const unfollow = followPage({
     hidden() {
       line.pause()
@@ -303,12 +173,52 @@ export function openRoom<L, P>(
       poster.step(hastened)
     },
   })
+
   return {
-    room,
+    room: {
+      id,
+      get status() {
+        return store.snapshot.status
+      },
+      get self() {
+        return store.snapshot.self
+      },
+      get others() {
+        return store.snapshot.others
+      },
+      get members() {
+        return store.members
+      },
+      at: store.at,
+      on: store.on,
+      subscribe: store.subscribe,
+      getSnapshot: () => store.snapshot,
+      post,
+      update(change) {
+        about = { ...about, ...change }
+        post(poster.box.newest?.location ?? null)
+      },
+      flush() {
+        const { edition } = poster.box
+        return store.expect(() => {
+          const { acked, refusal } = poster.box
+          if (refusal && refusal.edition >= edition) return refusal.error
+          return acked >= edition || closedBy()
+        })
+      },
+      ready: () => store.expect(() => view.id !== null || closedBy()),
+      retry() {
+        // There is an error while waiting and after a refusal; none when live, or left.
+        if (!('error' in line.link && line.link.error)) return
+        line.connect()
+        poster.step(hastened)
+      },
+      leave,
+    },
     close() {
       unfollow()
       stopForgetting()
-      poster.close()
+      poster.pause()
       line.close('left')
       return depart()
     },

@@ -1,145 +1,121 @@
-import { canonicalJson } from '../shared/canonical-json.js'
-import type { Activity, Connection } from '../shared/protocol.js'
-import type { View } from '../shared/view.js'
-import type { Draft } from './outbox.js'
+import { newsBetween, type News } from './news.js'
+import { emptyRoster, keep, placeIndex, rosterOf, type Member, type Own, type Roster } from './roster.js'
+import { View, type Shift } from '../shared/view.js'
 
-/** One tab or script of a member. `at` is when it last changed, by the server's clock. */
-export interface MemberConnection<L> {
-  readonly connectionId: string
-  readonly location: L | null
-  readonly activity: Activity
-  readonly at: Date
-  /** Known from before the server lost its memory, and not seen again yet. */
-  readonly stale: boolean
+export type RoomStatus =
+  | { state: 'connecting' }
+  | { state: 'live' }
+  /** No stream; `attempt` counts those in a row that failed. */
+  | { state: 'waiting'; retryAt: Date; attempt: number; error: Error }
+  | { state: 'polling' }
+  /** For good, unless `retry()`: `left`, or the code of the LocationError that the room's `error` event told. */
+  | { state: 'closed'; reason: string }
+
+/** Of the others only, and nothing of those who were there at first. */
+export type RoomEvents<L, P> = News<L, P> & {
+  status: { previous: RoomStatus; current: RoomStatus }
+  /** A post was refused, or the room was. */
+  error: { error: Error }
 }
 
-/** A person or an agent, with everything they have open here. The connection that changed last speaks for them. */
-export interface Member<L, P> {
-  readonly memberId: string
-  readonly profile: P | null
-  readonly location: L | null
-  readonly activity: Activity
-  /** Newest first. */
-  readonly connections: readonly MemberConnection<L>[]
-}
-
-/** Who we are in the room, and what we said last: shown at once, whether or not the server has it already. */
-export interface Own<L, P> {
-  readonly connectionId: string | null
-  readonly memberId: string | null
-  readonly draft: Draft<L, P> | null
-  readonly since: Date
-}
-
-/** A view as people see it. What did not change is the same object as before. */
-export interface Roster<L, P> {
-  readonly byId: ReadonlyMap<string, Member<L, P>>
-  readonly members: readonly Member<L, P>[]
+export interface RoomSnapshot<L, P> {
+  readonly status: RoomStatus
   readonly self: Member<L, P> | null
   readonly others: readonly Member<L, P>[]
 }
 
-const nobody: readonly never[] = []
-export const emptyRoster: Roster<never, never> = { byId: new Map(), members: nobody, self: null, others: nobody }
+type Listener<T> = (value: T) => void
+type Listeners<L, P> = { [K in keyof RoomEvents<L, P>]?: Set<Listener<RoomEvents<L, P>[K]>> }
 
-type Seen<L, P> = { profile: P | null; shown: MemberConnection<L>; order: number }
-
-/** Groups a view by member and lays our own newest state over it. */
-export function rosterOf<L, P>(view: View<L, P>, own: Own<L, P>, before: Roster<L, P>): Roster<L, P> {
-  const groups = new Map<string, Seen<L, P>[]>()
-  const see = (memberId: string, seen: Seen<L, P>) => {
-    const group = groups.get(memberId)
-    if (group) group.push(seen)
-    else groups.set(memberId, [seen])
-  }
-  for (const connection of view.connections.values()) see(connection.memberId, seenLive(connection, own))
-  for (const connection of view.stale.values())
-    see(connection.memberId, {
-      profile: connection.profile,
-      shown: { ...shownOf(connection), stale: true },
-      order: connection.at,
-    })
-
-  const { connectionId, draft } = own
-  const known = connectionId === null ? undefined : view.connections.get(connectionId)
-  const selfId = known?.memberId ?? own.memberId
-  if (connectionId !== null && selfId !== null && draft && !known)
-    see(selfId, seenFirst(connectionId, draft, own.since))
-
-  const byId = new Map<string, Member<L, P>>()
-  for (const [memberId, group] of groups) byId.set(memberId, memberOf(memberId, group, before.byId.get(memberId)))
-  const self = (selfId !== null && byId.get(selfId)) || null
-  const members = keep(before.members, [...byId.values()])
-  const others = keep(
-    before.others,
-    members.filter((member) => member !== self),
-  )
-  return keep(before, { byId: members === before.members ? before.byId : byId, members, self, others })
+/** What a room shows, and everybody who is told when that changes. */
+export interface Store<L, P> {
+  readonly view: View<L, P>
+  readonly snapshot: RoomSnapshot<L, P>
+  readonly members: readonly Member<L, P>[]
+  /** Who we are, or what we said, changed. Shown with the next `show`. */
+  own(change: Partial<Own<L, P>>): void
+  /** Shows what is true now. */
+  show(status?: RoomStatus): void
+  /** Shows it, and announces what the view's shifts mean to people. */
+  announce(shifts: Shift<L, P>[]): void
+  emit<K extends keyof RoomEvents<L, P>>(event: K, value: RoomEvents<L, P>[K]): void
+  at(location: L): readonly Member<L, P>[]
+  on<K extends keyof RoomEvents<L, P>>(event: K, listener: Listener<RoomEvents<L, P>[K]>): () => void
+  subscribe(run: Listener<RoomSnapshot<L, P>>): () => void
+  /** Settles when `outcome`, asked now and after each change, is true or an error. */
+  expect(outcome: () => Error | boolean): Promise<void>
 }
 
-/** Looks up who is where. A place whose people are the same gives the same array, so that 2,000 cells can ask. */
-export function placeIndex<L, P>(): (roster: Roster<L, P>, location: L) => readonly Member<L, P>[] {
-  let indexed: readonly Member<L, P>[] = nobody
-  let places = new Map<string, readonly Member<L, P>[]>()
-  return ({ members }, location) => {
-    if (indexed !== members) {
-      const found = new Map<string, Member<L, P>[]>()
-      for (const member of members) {
-        const place = canonicalJson(member.location)
-        const group = found.get(place)
-        if (group) group.push(member)
-        else found.set(place, [member])
-      }
-      places = new Map(Array.from(found, ([place, group]) => [place, keep(places.get(place), group)]))
-      indexed = members
+/** `report` is told what a listener threw: the others are told what they listen for all the same. */
+export function createStore<L, P>(since: Date, report: (thrown: unknown) => void): Store<L, P> {
+  const view = new View<L, P>()
+  const place = placeIndex<L, P>()
+  const listeners: Listeners<L, P> = {}
+  const runs = new Set<Listener<RoomSnapshot<L, P>>>()
+  const expectations = new Set<() => void>()
+  let own: Own<L, P> = { connectionId: null, memberId: null, draft: null, since }
+  let roster: Roster<L, P> = emptyRoster
+  let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
+
+  const tell = <T>(listener: Listener<T>, value: T) => {
+    try {
+      listener(value)
+    } catch (thrown) {
+      report(thrown)
     }
-    return places.get(canonicalJson(location)) ?? nobody
   }
-}
-
-// The wire's objects are never changed, so each is turned into a public one only once.
-const publicOnes = new WeakMap<object, MemberConnection<unknown>>()
-
-function shownOf<L, P>(connection: Connection<L, P>): MemberConnection<L> {
-  let shown = publicOnes.get(connection)
-  if (!shown) {
-    const { connectionId, location, activity, at } = connection
-    publicOnes.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale: false }))
+  const emit: Store<L, P>['emit'] = (event, value) => listeners[event]?.forEach((listener) => tell(listener, value))
+  const show = (changed = snapshot.status) => {
+    const previous = snapshot
+    roster = rosterOf(view, own, roster)
+    const { self, others } = roster
+    const status = keep(previous.status, changed)
+    snapshot = keep(previous, { status, self, others })
+    if (snapshot !== previous) runs.forEach((run) => tell(run, snapshot))
+    if (status !== previous.status) emit('status', { previous: previous.status, current: status })
+    expectations.forEach((check) => check())
   }
-  return shown as MemberConnection<L>
-}
 
-function seenLive<L, P>(connection: Connection<L, P>, { connectionId, draft }: Own<L, P>): Seen<L, P> {
-  const { profile, at: order } = connection
-  const shown = shownOf(connection)
-  if (!draft || connection.connectionId !== connectionId) return { profile, shown, order }
-  const { location, activity = shown.activity } = draft
-  if (activity === shown.activity && sameJson(location, shown.location)) return { profile, shown, order }
-  return { profile, shown: { ...shown, location, activity }, order: Infinity }
-}
-
-function seenFirst<L, P>(connectionId: string, draft: Draft<L, P>, at: Date): Seen<L, P> {
-  const { location, profile = null, activity = 'active' } = draft
-  return { profile, shown: { connectionId, location, activity, at, stale: false }, order: Infinity }
-}
-
-function memberOf<L, P>(memberId: string, group: Seen<L, P>[], before: Member<L, P> | undefined): Member<L, P> {
-  group.sort((a, b) => b.order - a.order)
-  const { profile, shown } = group[0]!
-  const connections = keep(
-    before?.connections,
-    group.map(({ shown }, i) => keep(before?.connections[i], shown)),
-  )
-  return keep(before, { memberId, profile, location: shown.location, activity: shown.activity, connections })
-}
-
-/** Whether two locations, or two profiles, say the same. */
-export const sameJson = (a: unknown, b: unknown) => a === b || canonicalJson(a) === canonicalJson(b)
-
-/** The value from before, if the new one holds just the same. */
-export function keep<T extends object>(before: T | undefined, now: T): T {
-  if (!before) return now
-  const entries = Object.entries(now)
-  const same = ([key, value]: [string, unknown]) => Object.is(value, (before as Record<string, unknown>)[key])
-  return entries.length === Object.keys(before).length && entries.every(same) ? before : now
+  return {
+    view,
+    get snapshot() {
+      return snapshot
+    },
+    get members() {
+      return roster.members
+    },
+    own(change) {
+      own = { ...own, ...change }
+    },
+    show,
+    announce(shifts) {
+      const before = roster
+      show()
+      for (const [kind, news] of newsBetween(before, roster, shifts)) emit(kind, news as never)
+    },
+    emit,
+    at: (location) => place(roster, location),
+    on(event, listener) {
+      const set: Set<typeof listener> = (listeners[event] ??= new Set() as never)
+      set.add(listener)
+      return () => set.delete(listener)
+    },
+    subscribe(run) {
+      runs.add(run)
+      tell(run, snapshot)
+      return () => runs.delete(run)
+    },
+    expect: (outcome) =>
+      new Promise((resolve, reject) => {
+        const check = () => {
+          const known = outcome()
+          if (!known) return
+          expectations.delete(check)
+          if (known === true) resolve()
+          else reject(known)
+        }
+        expectations.add(check)
+        check()
+      }),
+  }
 }

@@ -68,9 +68,8 @@ export function operation(
   type: Operation['type'],
   path: string,
   input: unknown,
-  context: OperationContext,
-  signal: AbortSignal | null = null,
+  context: OperationContext = {},
 ): Parameters<OperationLink<never>>[0] {
-  const op = { id: 0, type, path, input, context, signal }
+  const op = { id: 0, type, path, input, context, signal: null }
   return { op } as Parameters<OperationLink<never>>[0]
 }

@@ -114,13 +114,16 @@ describe('a view that diverged', () => {
 
 describe('hurry', () => {
   test('shortens a wait and never prolongs one', () => {
-    const waiting = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
+    const failing: Reconnect = { ...connecting(), failures: 9 }
+    const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
     expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
     const soon = ended(connecting(), network, { now: 0, random: 0.01, beatMs })
     expect(hurried(soon, { now: 0, random: 0.9, beatMs })).toMatchObject({ retryAt: 5 })
   })
 
-  test('leaves everything else as it is', () => {
+  test('leaves everything else as it is, and a wait that the server asked for', () => {
+    const told = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
+    expect(hurried(told, { now: 10, random: 0.5, beatMs })).toBe(told)
     const live = opened(connecting(), 0)
     expect(hurried(live, { now: 5, random: 0, beatMs })).toBe(live)
   })

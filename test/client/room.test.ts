@@ -534,6 +534,8 @@ describe('a beat', () => {
     live.stream.cut()
     const next = await live.nextStream()
     next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(50)
     expect(await server.post()).toMatchObject({ seq: 1 })
   })
 })

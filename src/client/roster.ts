@@ -47,16 +47,10 @@ type Seen<L, P> = { memberId: string; profile: P | null; shown: MemberConnection
 
 /** Groups a view by member and lays our own newest state over it. */
 export function rosterOf<L, P>(view: View<L, P>, own: Own<L, P>, before: Roster<L, P>): Roster<L, P> {
-  const { connectionId, draft } = own
-  const known = connectionId === null ? undefined : view.connections.get(connectionId)
-  const selfId = known?.memberId ?? own.memberId
-  const seen = Array.from(view.connections.values(), (connection) => seenLive(connection, own))
-  for (const connection of view.stale.values()) {
-    const { memberId, profile, at } = connection
-    seen.push({ memberId, profile, shown: { ...shownOf(connection), stale: true }, order: at })
-  }
-  if (connectionId !== null && selfId !== null && draft && !known)
-    seen.push(seenFirst(selfId, connectionId, draft, own.since))
+  const seen: Seen<L, P>[] = []
+  for (const connection of view.connections.values()) seen.push(seenAs(connection, shownOf(connection)))
+  for (const connection of view.stale.values()) seen.push(seenAs(connection, { ...shownOf(connection), stale: true }))
+  const selfId = seeOwn(seen, own)
 
   const byId = new Map<string, Member<L, P>>()
   for (const [memberId, group] of groupedBy(seen, ({ memberId }) => memberId))
@@ -96,19 +90,27 @@ function shownOf<L, P>(connection: Connection<L, P>): MemberConnection<L> {
   return shown as MemberConnection<L>
 }
 
-function seenLive<L, P>(connection: Connection<L, P>, { connectionId, draft }: Own<L, P>): Seen<L, P> {
-  const { memberId, profile, at: order } = connection
-  const shown = shownOf(connection)
-  const asKnown = { memberId, profile, shown, order }
-  if (!draft || connection.connectionId !== connectionId) return asKnown
-  const { location, activity = shown.activity } = draft
-  if (activity === shown.activity && sameJson(location, shown.location)) return asKnown
-  return { ...asKnown, shown: { ...shown, location, activity }, order: Infinity }
-}
+const seenAs = <L, P>({ memberId, profile, at: order }: Connection<L, P>, shown: MemberConnection<L>): Seen<L, P> => ({
+  memberId,
+  profile,
+  shown,
+  order,
+})
 
-function seenFirst<L, P>(memberId: string, connectionId: string, draft: Draft<L, P>, at: Date): Seen<L, P> {
-  const { location, profile = null, activity = 'active' } = draft
-  return { memberId, profile, shown: { connectionId, location, activity, at, stale: false }, order: Infinity }
+/** Shows our newest draft where the server's word is older, or has not come. Returns our memberId, if it is known. */
+function seeOwn<L, P>(seen: Seen<L, P>[], { connectionId, memberId, draft, since: at }: Own<L, P>): string | null {
+  let mine = seen.find(({ shown }) => shown.connectionId === connectionId)
+  if (!mine && connectionId !== null && memberId !== null && draft) {
+    const shown = { connectionId, location: null, activity: 'active', at, stale: false } as const
+    seen.push((mine = { memberId, profile: draft.profile ?? null, shown, order: Infinity }))
+  }
+  if (mine && draft) {
+    const { shown } = mine
+    const { location, activity = shown.activity } = draft
+    if (activity !== shown.activity || !sameJson(location, shown.location))
+      Object.assign(mine, { shown: { ...shown, location, activity }, order: Infinity })
+  }
+  return mine?.memberId ?? memberId
 }
 
 function memberOf<L, P>(memberId: string, group: Seen<L, P>[], before: Member<L, P> | undefined): Member<L, P> {
@@ -141,7 +143,6 @@ function groupedBy<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<strin
 /** The value from before, if the new one holds just the same. */
 export function keep<T extends object>(before: T | undefined, now: T): T {
   if (!before || before === now) return now
-  const entries = Object.entries(now)
-  const same = ([key, value]: [string, unknown]) => Object.is(value, (before as Record<string, unknown>)[key])
-  return entries.length === Object.keys(before).length && entries.every(same) ? before : now
+  const same = (key: string) => Object.is(before[key as keyof T], now[key as keyof T])
+  return Object.keys({ ...before, ...now }).every(same) ? before : now
 }

@@ -20,6 +20,7 @@ import type {
   RoomStatus,
   RouterLike,
 } from '../client/index.js'
+import { systemClock } from '../shared/clock.js'
 import { emptySeat, type Seat } from './seat.js'
 import { selection } from './selection.js'
 
@@ -100,7 +101,7 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
       seat.take(room)
       // StrictMode unmounts and mounts again at once: by the time this one leaves, the next has joined.
       return () => {
-        setTimeout(() => void room.leave())
+        systemClock.after(0, () => void room.leave())
       }
     }, [client, id, seat])
     useMountEffect(() => {

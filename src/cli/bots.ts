@@ -17,13 +17,13 @@ export type BotsCommand = Target & {
   rate: number
   /** What goes into every bot's profile besides its name. */
   profile?: object
-  /** In seconds. */
+  /** In seconds, from when all are there. */
   for?: number
 }
 
 /** Fills a room with members who walk over its sheets, and say that they are bots. */
 export async function bots(command: BotsCommand, output: Output, clock: Clock): Promise<void> {
-  const signal = bounded(interruption(clock), command.for, clock)
+  const interrupted = interruption(clock)
   const { room, rate, profile, sheets, rows, cols } = command
   const tally: Tally = { posts: 0, refused: 0, seen: 0 }
   const began = clock.now()
@@ -34,9 +34,10 @@ export async function bots(command: BotsCommand, output: Output, clock: Clock): 
     return new Bot(options, command, clock)
   })
   try {
-    await Promise.all(all.map((bot) => arrival({ room: bot.room, target: command, signal, clock })))
+    await Promise.all(all.map((bot) => arrival({ room: bot.room, target: command, signal: interrupted, clock })))
     // What one may not post, none of them may.
-    await Promise.race([all[0]!.room.flush(), aborted(signal)])
+    await Promise.race([all[0]!.room.flush(), aborted(interrupted)])
+    const signal = bounded(interrupted, command.for, clock)
     for (const bot of all) void bot.walk(signal)
     void tellProgress(all, progress, { output, signal, clock })
     await departure({ room: all[0]!.room, target: command, signal })

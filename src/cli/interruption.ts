@@ -11,6 +11,8 @@ const echoMs = 250
 /** Ctrl-C, or a polite kill: the first aborts the signal, so that rooms can be left; a second one ends the process. */
 export function interruption(clock: Clock): AbortSignal {
   const controller = new AbortController()
+  // Every bot listens, and there may be more than the ten that Node finds normal.
+  setMaxListeners(0, controller.signal)
   let firstAt = Infinity
   const interrupt = () => {
     if (clock.now() - firstAt > echoMs) process.exit(exitCode.killed)
@@ -22,7 +24,7 @@ export function interruption(clock: Clock): AbortSignal {
   return controller.signal
 }
 
-/** Aborted with the first of them. Any number of bots may listen: Node's warning is about leaks. */
+/** Aborted with the first of them. */
 export function eitherOf(...signals: AbortSignal[]): AbortSignal {
   const either = AbortSignal.any(signals)
   setMaxListeners(0, either)
@@ -31,7 +33,7 @@ export function eitherOf(...signals: AbortSignal[]): AbortSignal {
 
 /** Aborted with `signal`, or when so many seconds have passed. */
 export function bounded(signal: AbortSignal, seconds: number | undefined, clock: Clock): AbortSignal {
-  if (seconds === undefined) return eitherOf(signal)
+  if (seconds === undefined) return signal
   const controller = new AbortController()
   const callOff = clock.after(seconds * 1_000, () => controller.abort())
   signal.addEventListener('abort', callOff)

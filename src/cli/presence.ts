@@ -1,4 +1,4 @@
-import { LocationError } from '../client/index.js'
+import { LocationError, type RoomStatus } from '../client/index.js'
 import type { Clock } from '../server/index.js'
 import { exitCode, Failure, failureOf } from './failure.js'
 import { aborted } from './interruption.js'
@@ -17,11 +17,16 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
   const failure = (thrown: unknown) => failureOf(thrown, url)
   let settle = () => {}
   const settled = new Promise<void>((resolve, reject) => {
-    const callOff = clock.after(timeout * 1_000, () => reject(failure(lastErrorOf(room) ?? silence(target))))
-    const unlisten = room.on('status', ({ current }) => {
+    let last: Error = silence(target)
+    const callOff = clock.after(timeout * 1_000, () => reject(failure(last)))
+    const hear = (status: RoomStatus) => {
+      if (status.state !== 'waiting') return
+      last = status.error
       // The client would go on; but a 404 is rather a wrong address than a deploy, if it is the first we hear.
-      if (current.state === 'waiting' && isRefusal(current.error)) reject(failure(current.error))
-    })
+      if (isRefusal(last)) reject(failure(last))
+    }
+    hear(room.status)
+    const unlisten = room.on('status', ({ current }) => hear(current))
     void aborted(signal).then(resolve)
     room.ready().then(resolve, (error: unknown) => reject(failure(error)))
     settle = () => {
@@ -50,8 +55,6 @@ export async function farewell(clients: readonly AnyClient[], clock: Clock): Pro
   const late = new Promise<void>((resolve) => clock.after(1_000, resolve))
   await Promise.race([closed, late])
 }
-
-const lastErrorOf = ({ status }: AnyWatch) => (status.state === 'waiting' ? status.error : null)
 
 const isRefusal = (error: Error) =>
   error instanceof LocationError &&

@@ -101,7 +101,7 @@ function addWatch(program: Command, run: Run): void {
     .description('See who is in a room and what they do, until Ctrl-C. Nobody sees you.')
     .option('--once', 'print who is there, and end')
     .addOption(new Option('--count <n>', 'end after so many events').argParser(integerFrom(1, 1e9)))
-    .addOption(new Option('--for <seconds>', 'end after so long').argParser(numberFrom(0, 1e6)))
+    .addOption(new Option('--for <seconds>', 'end after so long in the room').argParser(numberFrom(0, 1e6)))
     .addHelpText(
       'after',
       `
@@ -167,7 +167,7 @@ function addBots(program: Command, run: Run): void {
     .addOption(new Option('--cols <n>', 'how many columns').default(26).argParser(integerFrom(1, 16_384)))
     .addOption(new Option('--rate <n>', 'moves of each in a second').default(1).argParser(numberFrom(0.01, 20)))
     .addOption(new Option('--profile <json>', 'what their profiles hold besides a name').argParser(jsonObject))
-    .addOption(new Option('--for <seconds>', 'send them home after so long').argParser(numberFrom(0, 1e6)))
+    .addOption(new Option('--for <seconds>', 'send them home after so long in the room').argParser(numberFrom(0, 1e6)))
     .addHelpText(
       'after',
       `

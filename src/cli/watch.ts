@@ -12,26 +12,26 @@ export type WatchCommand = Target & {
   room: string
   /** Ends after the first snapshot. */
   once?: boolean
-  /** Ends after so many events, or seconds. */
+  /** Ends after so many events, or so many seconds in the room. */
   count?: number
   for?: number
 }
 
 /** Tells who is in a room and what they do, until it is told to stop. */
 export async function watch(command: WatchCommand, output: Output, clock: Clock): Promise<void> {
-  const enough = new AbortController()
-  const signal = eitherOf(bounded(interruption(clock), command.for, clock), enough.signal)
+  const interrupted = interruption(clock)
   const client = clientOf(command, clock)
   const room = client.watch(command.room)
-  const presence = { room, target: command, signal, clock }
   try {
     followStatus(room, { target: command, output, clock })
-    await arrival(presence)
-    if (signal.aborted) return
+    await arrival({ room, target: command, signal: interrupted, clock })
+    if (interrupted.aborted) return
     tellWho(room, output)
     if (command.once) return
+    const enough = new AbortController()
     tellNews(room, output, command.count, () => enough.abort())
-    await departure(presence)
+    const signal = eitherOf(bounded(interrupted, command.for, clock), enough.signal)
+    await departure({ room, target: command, signal })
   } finally {
     output.tidy()
     await farewell([client], clock)

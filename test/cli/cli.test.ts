@@ -312,6 +312,17 @@ describe.concurrent('post', () => {
   })
 })
 
+test('one Ctrl-C is one, also when npm passes it on', async () => {
+  await using server = await serveLocations()
+  await using ada = start(['post', '--room', 'r', '--url', server.url, '--location', location, '--stay'])
+  await ada.next(ofType('entered'))
+  ada.kill('SIGINT')
+  ada.kill('SIGINT')
+  ada.kill('SIGTERM')
+  expect((await ada.ended).code).toBe(0)
+  expect(await server.hub.room('r').count()).toBe(0)
+})
+
 test('a second interruption does not wait: 130', async () => {
   await using server = start(['serve', '--port', '0'])
   const { url } = await server.next(ofType('listening'))

@@ -1,0 +1,106 @@
+import { initTRPC } from '@trpc/server'
+import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
+import {
+  type createLocationClient,
+  type LocationClient,
+  type LocationClientOptions,
+  type LocationOf,
+  type LocationPath,
+  type ProfileOf,
+} from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import { createLocationHub, createLocationRouter, createLocationServer } from 'hereabouts/server'
+import { describe, expectTypeOf, test } from 'vitest'
+import * as z from 'zod'
+
+/* Types only: nothing here runs but the making of routers. */
+const hub = createLocationHub({ location: cellLocation })
+const transformer = { serialize: (value: unknown) => value, deserialize: (value: unknown) => value }
+const plain = initTRPC.create()
+const odd = initTRPC.create({ transformer })
+const locations = createLocationRouter({ hub, procedure: plain.procedure, anonymous: true })
+const oddLocations = createLocationRouter({ hub, procedure: odd.procedure, anonymous: true })
+const hello = plain.procedure.query(() => 'hello')
+
+const bare = createLocationServer({ location: cellLocation, anonymous: true }).router
+const once = plain.router({ hello, locations })
+const twice = plain.router({ hello, docs: plain.router({ hello, locations }) })
+const several = plain.router({ docs: plain.router({ locations }), maps: plain.router({ locations }) })
+const without = plain.router({ hello })
+const transformed = odd.router({ locations: oddLocations })
+
+type Options<R extends { _def: { record: object } }> = LocationClientOptions<R, LocationPath<R>>
+const url = '/trpc'
+
+describe('the path of a location router', () => {
+  test('is found wherever it was merged', () => {
+    expectTypeOf<LocationPath<typeof bare>>().toEqualTypeOf<''>()
+    expectTypeOf<LocationPath<typeof once>>().toEqualTypeOf<'locations'>()
+    expectTypeOf<LocationPath<typeof twice>>().toEqualTypeOf<'docs.locations'>()
+    expectTypeOf<LocationPath<typeof several>>().toEqualTypeOf<'docs.locations' | 'maps.locations'>()
+  })
+
+  test('must be written when the router is merged, and not when it is bare', () => {
+    expectTypeOf({ url }).toExtend<Options<typeof bare>>()
+    expectTypeOf({ url }).not.toExtend<Options<typeof once>>()
+    expectTypeOf({ url, path: 'locations' as const }).toExtend<Options<typeof once>>()
+    expectTypeOf({ url, path: 'location' as const }).not.toExtend<Options<typeof once>>()
+    expectTypeOf({ url, path: 'docs.locations' as const }).toExtend<Options<typeof twice>>()
+    expectTypeOf({ url, path: 'locations' as const }).not.toExtend<Options<typeof bare>>()
+    expectTypeOf({ url }).not.toExtend<Options<typeof without>>()
+  })
+
+  test('must be named when there are several', () => {
+    type Named = LocationClientOptions<typeof several, 'docs.locations'>
+    expectTypeOf({ url, path: 'docs.locations' as const }).toExtend<Named>()
+    expectTypeOf({ url, path: 'docs.locations' as const }).not.toExtend<Options<typeof several>>()
+  })
+})
+
+describe('a transformer', () => {
+  test('is given exactly when the router has one', () => {
+    const path = 'locations' as const
+    expectTypeOf({ url, path, transformer }).toExtend<Options<typeof transformed>>()
+    expectTypeOf({ url, path }).not.toExtend<Options<typeof transformed>>()
+    expectTypeOf({ url, path, transformer }).not.toExtend<Options<typeof once>>()
+  })
+})
+
+describe('locations and profiles', () => {
+  test('are those of the app’s schemas', () => {
+    expectTypeOf<LocationOf<typeof twice>>().toEqualTypeOf<CellLocation>()
+    expectTypeOf<ProfileOf<typeof twice>>().toEqualTypeOf<MemberProfile>()
+    const profile = z.strictObject({ nick: z.string(), team: z.enum(['red', 'blue']) })
+    const mine = createLocationServer({ location: z.strictObject({ floor: z.int() }), profile, anonymous: true }).router
+    type Client = ReturnType<typeof createLocationClient<typeof mine>>
+    expectTypeOf<Client>().toEqualTypeOf<LocationClient<{ floor: number }, { nick: string; team: 'red' | 'blue' }>>()
+  })
+
+  test('that are wrong are wrong in the editor', () => {
+    const wrong = (client: LocationClient<CellLocation, MemberProfile>) => {
+      const room = client.join('r', { location: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } })
+      room.post(null)
+      // @ts-expect-error a location needs its column
+      room.post({ sheet: 'Q3', row: 1 })
+      // @ts-expect-error a name is text
+      room.update({ profile: { name: 7 } })
+      // @ts-expect-error who watches is nowhere
+      client.watch('r').post(null)
+      room.on('moved', ({ previous, current }) => {
+        expectTypeOf(previous).toEqualTypeOf<CellLocation | null>()
+        expectTypeOf(current).toEqualTypeOf<CellLocation | null>()
+      })
+    }
+    expectTypeOf(wrong).toBeFunction()
+  })
+
+  test('are those of the hooks too', () => {
+    const { useOthers, useSelf, usePost } = createLocationHooks<typeof twice>()
+    expectTypeOf<Parameters<ReturnType<typeof usePost>>>().toEqualTypeOf<[location: CellLocation | null]>()
+    const component = () => {
+      expectTypeOf(useOthers((others) => others.length)).toEqualTypeOf<number>()
+      expectTypeOf(useSelf((self) => self.location)).toEqualTypeOf<CellLocation | null>()
+    }
+    expectTypeOf(component).toBeFunction()
+  })
+})

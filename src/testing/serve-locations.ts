@@ -1,23 +1,27 @@
-import { createLocationServer, type LocationServer, type LocationServerOptions } from '../server/index.js'
+import {
+  createLocationServer,
+  type Access,
+  type LocationServer,
+  type LocationServerOptions,
+  type ServerContext,
+} from '../server/index.js'
 import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
-import type { Out, Schema } from '../shared/protocol.js'
-
-type Given<SL extends Schema, SP extends Schema> = LocationServerOptions<SL, SP>
+import type { Out, Schema, Unchanged } from '../shared/protocol.js'
 
 /** Those of `createLocationServer`, all of which may be left out, and the port. */
-export type ServeLocationsOptions<SL extends Schema, SP extends Schema> = {
+export type ServeLocationsOptions<SL extends Schema, SP extends Schema> = Own<SL, SP> &
+  (Access<ServerContext, NoInfer<Out<SP>>> | Nobody)
+
+type Own<SL extends Schema, SP extends Schema> = {
   /** Default `cellLocation`. */
-  location?: Given<SL, SP>['location']
+  location?: SL & Unchanged<SL>
   /** Default 0: a free one. */
   port?: number
-} & Omit<Given<SL, SP>, 'location' | 'identify' | 'authorize' | 'anonymous'> &
-  /** Default `anonymous: true`. */
-  (
-    | Pick<Extract<Given<SL, SP>, { anonymous?: never }>, 'identify' | 'authorize' | 'anonymous'>
-    | Pick<Extract<Given<SL, SP>, { anonymous: true }>, 'identify' | 'authorize' | 'anonymous'>
-    | { identify?: never; authorize?: never; anonymous?: never }
-  )
+} & Omit<LocationServerOptions<SL, SP>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+
+/** Nothing said of who people are: `anonymous: true`. */
+type Nobody = { identify?: never; authorize?: never; anonymous?: never }
 
 export interface ServedLocations<L, P> extends AsyncDisposable {
   /** What a client is given as `url`: where the procedures are. */
@@ -39,12 +43,18 @@ export interface ServedLocations<L, P> extends AsyncDisposable {
  *
  * @throws LocationError `misconfigured`, also when a `port` that was asked for is taken.
  */
-export async function serveLocations<SL extends Schema = typeof cellLocation, SP extends Schema = typeof memberProfile>(
+export function serveLocations<SL extends Schema = typeof cellLocation, SP extends Schema = typeof memberProfile>(
+  options?: Own<SL, SP> & Nobody,
+): Promise<ServedLocations<Out<SL>, Out<SP>>>
+export function serveLocations<SL extends Schema = typeof cellLocation, SP extends Schema = typeof memberProfile>(
+  options: Own<SL, SP> & Access<ServerContext, NoInfer<Out<SP>>>,
+): Promise<ServedLocations<Out<SL>, Out<SP>>>
+export async function serveLocations<SL extends Schema, SP extends Schema>(
   options?: ServeLocationsOptions<SL, SP>,
 ): Promise<ServedLocations<Out<SL>, Out<SP>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
-  const complete = { location: cellLocation, ...access, ...given } as unknown as Given<SL, SP>
+  const complete = { location: cellLocation, ...access, ...given } as unknown as LocationServerOptions<SL, SP>
   const server = createLocationServer<SL, SP>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()

@@ -1,0 +1,374 @@
+import { TRPCClientError } from '@trpc/client'
+import { createLocationClient } from 'hereabouts/client'
+import type { ServerContext } from 'hereabouts/server'
+import { serveLocations } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+import { cell, newKey, stockClient, subscribed, type Cells } from '../support/stock-client.js'
+import { until } from '../support/until.js'
+
+/* Nobody moves anyone else's cursor, and nobody sees what they may not. */
+
+const nameIn = ({ headers }: ServerContext) => headers.get('authorization')?.replace(/^Bearer /, '')
+
+/** Everyone is who they say they are, and may do what is not closed to them. */
+const people = {
+  identify({ ctx }: { ctx: ServerContext }) {
+    const memberId = nameIn(ctx)
+    if (!memberId) throw new Error('no session for 203.0.113.7')
+    return { memberId }
+  },
+  authorize: ({ member, room, action }: { member: { memberId: string }; room: string; action: string }) =>
+    !room.startsWith('closed') && !(room.startsWith('read-only') && action === 'post' && member.memberId !== 'owner') &&
+    !(room.startsWith('drop-box') && action === 'read'), // prettier-ignore
+}
+
+const as = (url: string, name: string) => stockClient(url, { headers: { authorization: `Bearer ${name}` } })
+
+/** What a refused call was told. */
+async function refusal(call: Promise<unknown>): Promise<{ code: string; httpStatus: number; message: string }> {
+  try {
+    await call
+  } catch (error) {
+    if (!(error instanceof TRPCClientError)) throw error
+    const { code, httpStatus } = (error as TRPCClientError<Cells>).data!
+    expect(JSON.stringify(error.shape)).not.toContain('stack')
+    return { code, httpStatus, message: error.message }
+  }
+  throw new Error('this call should have been refused')
+}
+
+const owned = { code: 'FORBIDDEN', httpStatus: 403, message: expect.stringMatching(/^connection-owned: .*new key/) }
+const forbidden = { code: 'FORBIDDEN', httpStatus: 403, message: expect.stringMatching(/^forbidden: .* ask/) }
+const unauthorized = { code: 'UNAUTHORIZED', httpStatus: 401, message: expect.stringMatching(/^unauthorized: Sign in/) }
+
+describe("another member's connectionKey", () => {
+  test('posts nothing, leaves nothing and opens no stream', async () => {
+    await using server = await serveLocations(people)
+    const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
+    const mine = { room: 'x', connectionKey: newKey() }
+    const { connectionId } = await ada.postLocation.mutate({ ...mine, seq: 1, location: cell(1) })
+    expect(await refusal(eve.postLocation.mutate({ ...mine, seq: 2, location: cell(2) }))).toEqual(owned)
+    expect(await refusal(eve.postLocation.mutate({ ...mine, location: cell(2) }))).toEqual(owned)
+    expect(await refusal(eve.leaveRoom.mutate(mine))).toEqual(owned)
+    expect(await refusal(eve.leaveRoom.mutate({ ...mine, graceMs: 1 }))).toEqual(owned)
+    using stream = subscribed(eve, mine)
+    expect(await stream.errors.at(0)).toMatchObject({ message: owned.message, data: { code: 'FORBIDDEN' } })
+    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'ada', profile: null }])
+    const { event } = await ada.getLocations.query({ room: 'x' })
+    expect(event).toMatchObject({ connections: [{ connectionId, memberId: 'ada', location: cell(1) }] })
+    expect(await ada.postLocation.mutate({ ...mine, seq: 2, location: cell(3) })).toMatchObject({ outcome: 'applied' })
+  })
+
+  test('stays theirs after they left', async () => {
+    await using server = await serveLocations(people)
+    const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
+    const mine = { room: 'x', connectionKey: newKey() }
+    await ada.postLocation.mutate({ ...mine, location: cell(1) })
+    await ada.leaveRoom.mutate(mine)
+    expect(await refusal(eve.postLocation.mutate({ ...mine, location: cell(2) }))).toEqual(owned)
+    expect(await server.hub.room('x').count()).toBe(0)
+  })
+
+  test('is replaced once by our client, which then is itself', async () => {
+    await using server = await serveLocations(people)
+    const ada = createLocationClient<Cells>({ url: server.url, headers: { authorization: 'Bearer ada' } })
+    const room = ada.join('x', { location: cell(1) })
+    await room.ready()
+    await until('ada is there', async () => (await server.hub.room('x').count()) === 1)
+    await ada.close()
+    expect(await server.hub.room('x').count()).toBe(0)
+  })
+})
+
+describe('who somebody is', () => {
+  test('is asked of the app alone', async () => {
+    await using server = await serveLocations(people)
+    const ada = as(server.url, 'ada')
+    const memberKey = newKey()
+    const { memberId } = await ada.postLocation.mutate({ room: 'x', location: null, memberKey })
+    expect(memberId).toBe('ada')
+    const second = await as(server.url, 'bob').postLocation.mutate({ room: 'x', location: null, memberKey })
+    expect(second.memberId).toBe('bob')
+  })
+
+  test('without a session is nobody, whatever they ask for', async () => {
+    await using server = await serveLocations(people)
+    const stranger = stockClient(server.url)
+    const room = 'x'
+    expect(await refusal(stranger.postLocation.mutate({ room, location: null }))).toEqual(unauthorized)
+    expect(await refusal(stranger.leaveRoom.mutate({ room, connectionKey: newKey() }))).toEqual(unauthorized)
+    expect(await refusal(stranger.getLocations.query({ room }))).toEqual(unauthorized)
+    expect(await refusal(stranger.countMembers.query({ rooms: [room] }))).toEqual(unauthorized)
+    using stream = subscribed(stranger, { room })
+    const { message, data } = await stream.errors.at(0)
+    expect({ message, code: data!.code }).toEqual({ message: unauthorized.message, code: 'UNAUTHORIZED' })
+    // What the app threw is for its own log.
+    expect(message).not.toContain('203.0.113.7')
+  })
+
+  test('without a key is one default connection, which no key opens', async () => {
+    await using server = await serveLocations(people)
+    const ada = as(server.url, 'ada')
+    const first = await ada.postLocation.mutate({ room: 'x', location: cell(1) })
+    const second = await ada.postLocation.mutate({ room: 'x', location: cell(2) })
+    expect(first.connectionKey).toBeUndefined()
+    expect(second).toMatchObject({ outcome: 'applied', connectionId: first.connectionId, seq: first.seq + 1 })
+    expect(await server.hub.room('x').count()).toBe(1)
+  })
+
+  test('may be a name that is a word of the language', async () => {
+    await using server = await serveLocations(people)
+    const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString']
+    using stream = subscribed(as(server.url, 'viewer'), { room: '__proto__' })
+    for (const name of names) {
+      const reply = await as(server.url, name).postLocation.mutate({ room: '__proto__', location: cell(1) })
+      expect(reply).toMatchObject({ outcome: 'applied', memberId: name })
+    }
+    await until('all are in sight', () => stream.view.connections.size === names.length)
+    const seen = Array.from(stream.view.connections.values(), ({ memberId }) => memberId)
+    expect(seen).toEqual(names)
+    expect(await server.hub.room('__proto__').count()).toBe(names.length)
+    await server.hub.revoke('__proto__')
+    await until('one is gone', () => stream.view.connections.size === names.length - 1)
+  })
+
+  test('brings the profile, and then a posted one is nothing', async () => {
+    await using server = await serveLocations({
+      ...people,
+      identify: ({ ctx }) => ({ memberId: nameIn(ctx)!, profile: { name: `The real ${nameIn(ctx)}` } }),
+    })
+    await as(server.url, 'eve').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada' } })
+    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'eve', profile: { name: 'The real eve' } }])
+  })
+
+  test('without a profile from the app is what they say of themselves', async () => {
+    await using server = await serveLocations(people)
+    await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada L.' } })
+    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
+  })
+
+  test('may be in a room with ten connections, and not with eleven', async () => {
+    await using server = await serveLocations(people)
+    const ada = as(server.url, 'ada')
+    const post = (room = 'x') => ada.postLocation.mutate({ room, location: null, connectionKey: newKey() })
+    for (let n = 1; n <= 10; n++) expect(await post()).toMatchObject({ outcome: 'applied' })
+    expect(await refusal(post())).toMatchObject({
+      code: 'TOO_MANY_REQUESTS',
+      message: expect.stringMatching(/^room-full: /),
+    })
+    expect(await post('y')).toMatchObject({ outcome: 'applied' })
+    expect((await as(server.url, 'bob').postLocation.mutate({ room: 'x', location: null })).outcome).toBe('applied')
+  })
+})
+
+describe('an identity that expires', () => {
+  const shortly = {
+    ...people,
+    identify: ({ ctx }: { ctx: ServerContext }) => ({ memberId: nameIn(ctx)!.split('#')[0]!, expiresAt: new Date(Date.now() + 500) }),
+  } // prettier-ignore
+
+  test('cuts the stream with a bye', async () => {
+    await using server = await serveLocations(shortly)
+    using stream = subscribed(as(server.url, 'ada'), { room: 'x' })
+    const { event } = await stream.heard.find('the bye arrives', ({ event }) => event.type === 'bye')
+    expect(event).toEqual({ type: 'bye', reason: 'expired' })
+    expect(stream.errors.all).toEqual([])
+    expect(stream.completed).toBe(false)
+  })
+
+  test('is refreshed by our client, and nobody sees it leave', { timeout: 20_000 }, async () => {
+    await using server = await serveLocations({ ...shortly, timing: { scale: 1 / 20 } })
+    let tokens = 0
+    const headers = () => ({ authorization: `Bearer ada#${(tokens += 1)}` })
+    const watcher = createLocationClient<Cells>({ url: server.url, headers: () => ({ authorization: 'Bearer bob' }) })
+    const watched = watcher.watch('x')
+    const ada = createLocationClient<Cells>({ url: server.url, headers })
+    const room = ada.join('x', { location: cell(1) })
+    await until('ada is in sight', () => watched.others.length === 1)
+    const news: string[] = []
+    for (const event of ['entered', 'left'] as const) watched.on(event, () => void news.push(event))
+    const before = tokens
+    const states: string[] = []
+    room.on('status', ({ current }) => void states.push(current.state))
+    await until('ada came back twice', () => states.filter((state) => state === 'live').length >= 2)
+    room.post(cell(2))
+    await until('ada moves', () => watched.others[0]?.location?.row === 2)
+    expect(news).toEqual([])
+    expect(tokens).toBeGreaterThan(before)
+    await Promise.all([ada.close(), watcher.close()])
+  })
+
+  test('that is over is nobody', async () => {
+    await using server = await serveLocations({
+      ...people,
+      identify: () => ({ memberId: 'ada', expiresAt: new Date(0) }),
+    })
+    expect(await refusal(as(server.url, 'ada').getLocations.query({ room: 'x' }))).toEqual(unauthorized)
+  })
+})
+
+describe('a member who is revoked', () => {
+  test('is gone from every room, and their streams end with FORBIDDEN', async () => {
+    const revoked = new Set<string>()
+    await using server = await serveLocations({
+      identify: people.identify,
+      authorize: ({ member }) => !revoked.has(member.memberId),
+    })
+    const [ada, bob] = [as(server.url, 'ada'), as(server.url, 'bob')]
+    using stream = subscribed(bob, { room: 'x' })
+    using mine = subscribed(ada, { room: 'x' })
+    for (const room of ['x', 'y']) await ada.postLocation.mutate({ room, location: null })
+    await until('ada is in sight', () => stream.view.connections.size === 1 && mine.view.connections.size === 1)
+    revoked.add('ada')
+    await server.hub.revoke('ada')
+    await until('ada is gone', () => stream.view.connections.size === 0)
+    expect(stream.heard.all.at(-1)!.event).toMatchObject({ left: [{ reason: 'revoked' }] })
+    expect(await server.hub.room('y').count()).toBe(0)
+    expect(await mine.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
+    expect(mine.heard.all.at(-1)!.event).toEqual({ type: 'bye', reason: 'revoked' })
+    expect(await refusal(ada.postLocation.mutate({ room: 'x', location: null }))).toEqual(forbidden)
+    expect(stream.errors.all).toEqual([])
+  })
+
+  test('in one room stays in the others', async () => {
+    await using server = await serveLocations(people)
+    const ada = as(server.url, 'ada')
+    for (const room of ['x', 'y']) await ada.postLocation.mutate({ room, location: null })
+    using elsewhere = subscribed(ada, { room: 'y' })
+    await elsewhere.heard.at(1)
+    await server.hub.revoke('ada', 'x')
+    expect(await server.hub.room('x').count()).toBe(0)
+    expect(await server.hub.room('y').count()).toBe(1)
+    expect(elsewhere.errors.all).toEqual([])
+  })
+
+  test('is told by our client, which stops', async () => {
+    const revoked = new Set<string>()
+    await using server = await serveLocations({
+      identify: people.identify,
+      authorize: ({ member }) => !revoked.has(member.memberId),
+    })
+    const ada = createLocationClient<Cells>({ url: server.url, headers: { authorization: 'Bearer ada' } })
+    const room = ada.join('x', { location: cell(1) })
+    await until(
+      'ada is in sight',
+      async () => room.status.state === 'live' && (await server.hub.room('x').count()) === 1,
+    )
+    revoked.add('ada')
+    await server.hub.revoke('ada')
+    await until('the room is closed', () => room.status.state === 'closed')
+    expect(room.status).toEqual({ state: 'closed', reason: 'forbidden' })
+    await ada.close()
+  })
+})
+
+describe('a room that is closed to someone', () => {
+  test('tells them nothing at all', async () => {
+    await using server = await serveLocations(people)
+    const ada = as(server.url, 'ada')
+    const room = 'closed'
+    expect(await refusal(ada.postLocation.mutate({ room, location: null }))).toEqual(forbidden)
+    expect(await refusal(ada.getLocations.query({ room }))).toEqual(forbidden)
+    expect(await refusal(ada.countMembers.query({ rooms: ['open', room] }))).toEqual(forbidden)
+    using stream = subscribed(ada, { room })
+    expect(await stream.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
+    expect(stream.heard.all).toEqual([])
+    expect(await server.hub.room(room).count()).toBe(0)
+  })
+
+  test('but to look may be looked at', async () => {
+    await using server = await serveLocations(people)
+    const room = 'read-only'
+    await as(server.url, 'owner').postLocation.mutate({ room, location: cell(1) })
+    const ada = as(server.url, 'ada')
+    expect(await refusal(ada.postLocation.mutate({ room, location: null }))).toEqual(forbidden)
+    using stream = subscribed(ada, { room })
+    await until('the owner is in sight', () => stream.view.connections.size === 1)
+  })
+
+  test('but to post is posted to, and shows nothing, not even an id', async () => {
+    await using server = await serveLocations(people)
+    const room = 'drop-box'
+    const ada = as(server.url, 'ada')
+    const reply = await ada.postLocation.mutate({ room, location: cell(1) })
+    expect(reply.outcome).toBe('applied')
+    expect(reply.id).toBeUndefined()
+    expect(await refusal(ada.getLocations.query({ room }))).toEqual(forbidden)
+    expect(await server.hub.room(room).count()).toBe(1)
+  })
+
+  test('who may no longer read is asked again, and cut', { timeout: 20_000 }, async () => {
+    let mayRead = true
+    await using server = await serveLocations({
+      ...people,
+      authorize: () => mayRead,
+      timing: { beatMs: 100, recheckMs: 200 },
+    })
+    using stream = subscribed(as(server.url, 'ada'), { room: 'x' })
+    await stream.heard.at(1)
+    mayRead = false
+    expect(await stream.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
+    expect(stream.heard.all.at(-1)!.event).toEqual({ type: 'bye', reason: 'revoked' })
+  })
+})
+
+describe("the app's hooks hurt only who asked", () => {
+  const never = new Promise<never>(() => {})
+  const wrongs: [string, unknown, string][] = [
+    ['throws', () => { throw new Error('database password is hunter2') }, 'UNAUTHORIZED'],
+    ['rejects', () => Promise.reject(new Error('database password is hunter2')), 'UNAUTHORIZED'],
+    ['hangs', () => never, 'SERVICE_UNAVAILABLE'],
+    ['gives nothing', () => undefined, 'UNAUTHORIZED'],
+    ['gives a memberId that is no text', () => ({ memberId: 7 }), 'INTERNAL_SERVER_ERROR'],
+    ['gives an empty memberId', () => ({ memberId: '' }), 'INTERNAL_SERVER_ERROR'],
+    ['gives a memberId with a control character', () => ({ memberId: 'a\u0000' }), 'INTERNAL_SERVER_ERROR'],
+    ['gives a date that is none', () => ({ memberId: 'ada', expiresAt: 'tomorrow' }), 'INTERNAL_SERVER_ERROR'],
+    ['gives a profile that is none', () => ({ memberId: 'ada', profile: { nom: 'Ada' } }), '(any)'],
+  ] // prettier-ignore
+
+  test.for(wrongs)('an identify that %s', async ([, wrong, code]) => {
+    await using server = await serveLocations({
+      ...people,
+      timing: { hookMs: 100 },
+      identify: ({ ctx }) =>
+        nameIn(ctx) === 'eve' ? (wrong as () => { memberId: string })() : people.identify({ ctx }),
+    })
+    const eve = as(server.url, 'eve')
+    const refused = await refusal(eve.postLocation.mutate({ room: 'x', location: null }))
+    if (code !== '(any)') expect(refused.code).toBe(code)
+    expect(refused.message).not.toContain('hunter2')
+    using stream = subscribed(eve, { room: 'x' })
+    const { states, errors } = stream
+    await until(
+      'the stream is refused',
+      () => errors.all.length > 0 || states.all.filter((state) => state === 'connecting').length > 1,
+    )
+    expect(stream.heard.all).toEqual([])
+    const reply = await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: cell(1) })
+    expect(reply.outcome).toBe('applied')
+    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'ada', profile: null }])
+  })
+
+  const answers: [string, unknown, string][] = [
+    ['throws', () => { throw new Error('hunter2') }, 'SERVICE_UNAVAILABLE'],
+    ['rejects', () => Promise.reject(new Error('hunter2')), 'SERVICE_UNAVAILABLE'],
+    ['hangs', () => never, 'SERVICE_UNAVAILABLE'],
+    ['says nothing', () => undefined, 'FORBIDDEN'],
+    ['says yes in a word', () => 'yes', 'FORBIDDEN'],
+    ['says 1', () => 1, 'FORBIDDEN'],
+    ['says an object', () => ({ allowed: true }), 'FORBIDDEN'],
+  ] // prettier-ignore
+
+  test.for(answers)('an authorize that %s', async ([, wrong, code]) => {
+    await using server = await serveLocations({
+      identify: people.identify,
+      timing: { hookMs: 100 },
+      authorize: ({ member }) => (member.memberId === 'eve' ? (wrong as () => boolean)() : true),
+    })
+    const refused = await refusal(as(server.url, 'eve').postLocation.mutate({ room: 'x', location: null }))
+    expect(refused.code).toBe(code)
+    expect(refused.message).not.toContain('hunter2')
+    expect((await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: cell(1) })).outcome).toBe('applied')
+    expect(await server.hub.room('x').count()).toBe(1)
+  })
+})

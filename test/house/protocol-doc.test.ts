@@ -1,0 +1,421 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { initTRPC, TRPCError } from '@trpc/server'
+import { getHTTPStatusCodeFromError } from '@trpc/server/http'
+import {
+  applyEvent,
+  cellLocation,
+  LocationError,
+  locationEvent,
+  memberProfile,
+  View,
+  type CellLocation,
+  type LocationErrorCode,
+  type LocationEvent,
+  type MemberProfile,
+} from 'hereabouts'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { locationContract, serveLocations } from 'hereabouts/testing'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf } from '../../src/server/keys.js'
+import { defaultLimits } from '../../src/server/limits.js'
+import { defaultTiming } from '../../src/server/timing.js'
+import { Digest } from '../../src/shared/digest.js'
+import { leaving, Play, posting, sweeping } from '../laws/histories.js'
+import { blocksOf, root, type Block } from '../support/snippets.js'
+import { until } from '../support/until.js'
+
+/* docs/PROTOCOL.md says nothing that is not so: its tables, its bytes, its commands and its code are held to the source. */
+
+const doc = 'docs/PROTOCOL.md'
+const text = readFileSync(join(root, doc), 'utf8')
+const blocks = blocksOf(doc)
+
+/** The rows of a section's tables, as their cells. */
+function rowsOf(section: string): string[][] {
+  const [, rest] = text.split(`\n## ${section}\n`)
+  if (rest === undefined) throw new Error(`PROTOCOL.md has no section ${section}`)
+  const lines = rest.split('\n## ')[0]!.split('\n')
+  return lines
+    .filter((line) => line.startsWith('| '))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+}
+const bare = (cell: string | undefined) => (cell ?? '').replaceAll('`', '')
+
+describe('the numbers', () => {
+  const said = Object.fromEntries(
+    rowsOf('Numbers').flatMap(([name, number]) =>
+      /^`\w+`$/.test(name!) ? [[bare(name), Number(number!.replaceAll(',', ''))]] : [],
+    ),
+  )
+
+  test('are those of the code, all of them', () => {
+    expect(said).toEqual({ ...defaultLimits, ...defaultTiming })
+  })
+})
+
+describe('what a post comes to', () => {
+  const rows = rowsOf('Procedures').filter((cells) => cells.length === 4)
+  const before: Record<string, (play: Play) => unknown> = {
+    'is unknown': () => {},
+    'is present': (play) => play.after(0, posting('c1', 5, 'A1')),
+    'is leaving': (play) => play.after(0, posting('c1', 5, 'A1'), leaving('c1', { seq: 5, graceMs: 3_000 })),
+    'was lost': (play) => (play.after(0, posting('c1', 5, 'A1')), play.after(30_000, sweeping)),
+    'has left': (play) => play.after(0, posting('c1', 5, 'A1'), leaving('c1')),
+  }
+  const comesTo = (state: string, seq: number | undefined, location: string) => {
+    const play = new Play()
+    before[state]!(play)
+    return (play.after(0, posting('c1', seq, location)).outcomes[0] as { outcome: string }).outcome
+  }
+
+  test.each(Object.keys(before))('when its connection %s', (state) => {
+    const [, newer, equal, lower] = rows.find(([connection]) => connection!.startsWith(state))!
+    // What is applied and what is the same depends on whether it says something new.
+    const said = new Set([comesTo(state, 6, 'B2'), comesTo(state, undefined, 'B2'), comesTo(state, 6, 'A1')])
+    expect([...said].join(', ')).toBe(bare(newer))
+    expect(comesTo(state, 5, 'B2')).toBe(bare(equal).split(',')[0])
+    expect(comesTo(state, 4, 'B2')).toBe(bare(lower))
+  })
+})
+
+describe('the procedures', () => {
+  const t = initTRPC.context<{ name: string }>().create()
+  const hub = createLocationHub({ location: cellLocation })
+  afterAll(() => hub.close())
+  const router = createLocationRouter({
+    hub,
+    procedure: t.procedure,
+    identify: ({ ctx }) => ({ memberId: ctx.name, profile: { name: ctx.name } }),
+    authorize: ({ room, action }) => room !== 'closed' && (room !== 'dark' || action === 'post'),
+  })
+  const as = (name: string) => t.router(router).createCaller({ name })
+  const connectionKey = 'c2VjcmV0LW9mLWEtdGFiIQ'
+  const post = { connectionKey, location: null }
+
+  test('post for the default connection without a key, and as the profile that the server knows', async () => {
+    const reply = await as('ada').postLocation({ room: 'r1', location: null, profile: { name: 'Eve' } })
+    expect(reply).toMatchObject({ connectionId: 'Pgb7WhdjO6O1AWCZ', memberId: 'ada', outcome: 'applied' })
+    expect(reply.connectionKey).toBeUndefined()
+    const { event } = await as('ada').getLocations({ room: 'r1' })
+    expect(event).toMatchObject({ connections: [{ memberId: 'ada', profile: { name: 'ada' } }] })
+  })
+
+  test('give the id of a post to those who may read', async () => {
+    expect((await as('ada').postLocation({ room: 'r2', ...post })).id).toBeDefined()
+    expect((await as('ada').postLocation({ room: 'dark', ...post })).id).toBeUndefined()
+  })
+
+  test("refuse another member's key to post, to leave and to watch with", async () => {
+    await as('ada').postLocation({ room: 'r3', ...post })
+    const refusal = { message: expect.stringMatching(/^connection-owned: /) }
+    await expect(as('bob').postLocation({ room: 'r3', ...post })).rejects.toMatchObject(refusal)
+    await expect(as('bob').leaveRoom({ room: 'r3', connectionKey })).rejects.toMatchObject(refusal)
+    await expect(as('bob').onLocation({ room: 'r3', connectionKey })).rejects.toMatchObject(refusal)
+  })
+
+  test('need no right to leave, and every right to count', async () => {
+    expect(await as('ada').leaveRoom({ room: 'closed', connectionKey })).toEqual({ outcome: 'left' })
+    const refusal = { message: expect.stringMatching(/^forbidden: /) }
+    await expect(as('ada').countMembers({ rooms: ['r1', 'closed'] })).rejects.toMatchObject(refusal)
+  })
+
+  test('take lastEventId where clients add it, and nothing else that is unknown', async () => {
+    const lastEventId = 'x'
+    expect(await as('ada').postLocation({ room: 'r4', ...post, lastEventId })).toMatchObject({ outcome: 'applied' })
+    expect(await as('ada').leaveRoom({ room: 'r4', connectionKey, lastEventId })).toEqual({ outcome: 'left' })
+    const input = { rooms: ['r4'], lastEventId }
+    await expect(as('ada').countMembers(input)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
+  })
+
+  test('say bye, then FORBIDDEN, to whoever is revoked', async () => {
+    const heard: string[] = []
+    const stream = await as('cy').onLocation({ room: 'r5' })
+    const over = (async () => {
+      for await (const [, event] of stream as unknown as AsyncIterable<[string, { type: string; reason?: string }]>) {
+        heard.push(event.reason ?? event.type)
+        if (event.type === 'snapshot') await hub.revoke('cy')
+      }
+    })()
+    await expect(over).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    expect(heard).toEqual(['hello', 'snapshot', 'revoked'])
+  })
+})
+
+describe('the errors', () => {
+  const rows = rowsOf('Errors').filter(([code]) => code!.startsWith('`'))
+
+  test.each(rows)('%s is %s', async (code, trpcCode, status) => {
+    const t = initTRPC.create()
+    const router = createLocationRouter({
+      hub: createLocationHub({ location: cellLocation }),
+      procedure: t.procedure,
+      identify: () => Promise.reject(new LocationError(bare(code) as LocationErrorCode, 'Why.')),
+      authorize: () => true,
+    })
+    const refusal = await t
+      .router(router)
+      .createCaller({})
+      .countMembers({ rooms: [] })
+      .catch((error: unknown) => error)
+    expect(refusal).toBeInstanceOf(TRPCError)
+    expect(refusal).toMatchObject({ code: bare(trpcCode), message: `${bare(code)}: Why.` })
+    expect(getHTTPStatusCodeFromError(refusal as TRPCError)).toBe(Number(status))
+  })
+
+  test('are all there but the two that stay on a client', () => {
+    const source = readFileSync(join(root, 'src/shared/errors.ts'), 'utf8')
+    const codes = Array.from(source.matchAll(/^ {2}\| '([\w-]+)'$/gm), ([, code]) => code!)
+    expect(codes.filter((code) => code !== 'network').sort()).toEqual(rows.map(([code]) => bare(code)).sort())
+  })
+})
+
+describe('the digest', () => {
+  const vectors = rowsOf('The digest').flatMap(([connections, digest]) =>
+    /^`[0-9a-f]{16}`$/.test(digest!) ? [{ connections: connectionsIn(connections!), digest: bare(digest) }] : [],
+  )
+
+  test('is that of the code', () => {
+    expect(vectors).toHaveLength(6)
+    for (const vector of vectors) {
+      const digest = new Digest()
+      vector.connections.forEach((connection) => digest.toggle(connection))
+      expect(digest.toString(), JSON.stringify(vector)).toBe(vector.digest)
+    }
+  })
+
+  test('is that of the code in the text', async () => {
+    const { digest } = (await imported('digest.ts')) as { digest: (connections: object[]) => string }
+    for (const vector of vectors) expect(digest(vector.connections)).toBe(vector.digest)
+  })
+
+  test('has the vectors that the unit tests have', () => {
+    const unit = readFileSync(join(root, 'test/shared/digest.test.ts'), 'utf8')
+    for (const [, digest] of unit.matchAll(/'([0-9a-f]{16})'/g))
+      expect(vectors.map((vector) => vector.digest)).toContain(digest)
+  })
+
+  function connectionsIn(cell: string) {
+    return Array.from(cell.matchAll(/`([\w-]+):(\d+)`/g), ([, connectionId = '', at]) => ({
+      connectionId,
+      at: Number(at),
+    }))
+  }
+})
+
+describe('the ids', () => {
+  const makers = { c: connectionIdOf, m: anonymousMemberIdOf, d: defaultConnectionIdOf }
+  const rows = rowsOf('Identity and keys').flatMap(([, , example]) => {
+    const [, of, key, id] = /^`([cmd]):([\w-]+)` → `([\w-]{16})`$/.exec(example!) ?? []
+    return of ? [{ of: of as keyof typeof makers, key: key!, id: id! }] : []
+  })
+
+  test.each(rows)('of $of:$key is $id', ({ of, key, id }) => expect(makers[of](key)).toBe(id))
+
+  test('are three', () => expect(rows.map(({ of }) => of)).toEqual(['c', 'm', 'd']))
+})
+
+describe('the events', () => {
+  const schema = locationEvent(cellLocation, memberProfile)
+  const messages = blocks
+    .filter(({ language, rest }) => language === 'text' && rest === 'event')
+    .map(({ code }) => {
+      const [, data = '', id = ''] = /^data: (.+)\nid: (.+)\n$/.exec(code) ?? []
+      return { id, event: JSON.parse(data) as LocationEvent<CellLocation, MemberProfile> }
+    })
+
+  test('are all six, and as the schema says', () => {
+    expect(new Set(messages.map(({ event }) => event.type))).toEqual(
+      new Set(['hello', 'snapshot', 'beat', 'changes', 'degraded', 'bye']),
+    )
+    for (const { event } of messages) expect(schema.parse(event)).toEqual(event)
+  })
+
+  test('follow each other on one stream', () => {
+    const view = new View<CellLocation, MemberProfile>()
+    for (const { id, event } of messages) expect(applyEvent(view, id, event).outcome, event.type).not.toBe('diverged')
+    expect([...view.connections.values()]).toMatchObject([{ location: { sheet: 'Q3', row: 4, col: 3 } }])
+    // Only snapshot and changes move the id on.
+    let held = messages[0]!.id
+    for (const { id, event } of messages) {
+      if (event.type === 'snapshot' || event.type === 'changes') held = id
+      expect(id).toBe(held)
+    }
+  })
+
+  test('and properties that are unknown are ignored', () => {
+    const view = new View<CellLocation, MemberProfile>()
+    const unknown = { type: 'weather', sky: 'blue' } as unknown as LocationEvent<CellLocation, MemberProfile>
+    expect(applyEvent(view, 'epoch-aaaaa.1', unknown)).toEqual({ outcome: 'ignored' })
+    expect(schema.parse({ type: 'beat', count: 0, digest: '0'.repeat(16), sky: 'blue' })).toEqual({
+      type: 'beat',
+      count: 0,
+      digest: '0'.repeat(16),
+    })
+  })
+})
+
+describe('the laws', () => {
+  const laws = (text.split('\n## Laws\n')[1] ?? '')
+    .split('\n## ')[0]!
+    .split(/\n(?=\d+\. )/)
+    .slice(1)
+    .map((law) => law.replaceAll(/\s+/g, ' '))
+
+  test('are numbered', () => expect(laws.map((law) => parseInt(law))).toEqual(laws.map((_law, i) => i + 1)))
+
+  test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))('%s Its tests are there.', (_name, law) => {
+    const named = law.split(/ - (?=`)/).slice(1)
+    expect(named.length).toBeGreaterThan(0)
+    for (const entry of named) {
+      const [, file = '', titles = ''] = /^`((?:test|src\/testing)\/[\w/.-]+)`: (.+)$/.exec(entry.trim()) ?? []
+      const source = readFileSync(join(root, file), 'utf8')
+      const quoted = Array.from(titles.matchAll(/"([^"]+)"/g), ([, title]) => title!)
+      expect(titles.replaceAll(/"[^"]+"|[, ]/g, ''), 'only titles, with commas between').toBe('')
+      expect(quoted.length).toBeGreaterThan(0)
+      for (const title of quoted) {
+        const isThere = ["'", '"', '`'].some((quote) => source.includes(`${quote}${title}${quote}`))
+        expect(isThere, `${file}: ${title}`).toBe(true)
+      }
+    }
+  })
+
+  test('that the contract holds are run by it', () => {
+    const cases = new Set(locationContract({} as never).map(({ name }) => name))
+    for (const [, titles = ''] of laws.join(' ').matchAll(/`src\/testing\/[\w/.-]+`: ((?:"[^"]+"(?:, )?)+)/g))
+      for (const [, title = ''] of titles.matchAll(/"([^"]+)"/g)) expect(cases, title).toContain(title)
+  })
+})
+
+describe('the commands', () => {
+  const server = serveLocations()
+  let host: string
+  beforeAll(async () => void (host = new URL((await server).url).host))
+  afterAll(async () => (await server).close())
+
+  const commands = blocks.flatMap((block, i) => (isCommand(block) ? [{ block, output: blocks[i + 1] }] : []))
+
+  test('show all their outputs', () => {
+    expect(commands.length).toBeGreaterThan(5)
+    for (const { output } of commands) expect(output?.rest).toBe('output')
+  })
+
+  // In the order of the page: each finds the room as the one before left it.
+  for (const { block, output } of commands)
+    test(`print what is shown (line ${block.line})`, { timeout: 30_000 }, async () => {
+      const shown = likened(output!.code)
+      const said = await outputOf(block.code.replaceAll('localhost:3000', host), (said) => likened(said) === shown)
+      expect(likened(said)).toBe(shown)
+    })
+
+  test('see the headers that are shown', async () => {
+    const response = await fetch(`http://${host}/trpc/onLocation?input=${encodeURIComponent('{"room":"headers"}')}`)
+    await response.body?.cancel()
+    expect(response.status).toBe(200)
+    const lines = blocks
+      .find(({ rest }) => rest === 'head')!
+      .code.trim()
+      .split('\n')
+    expect(lines).toHaveLength(3)
+    for (const line of lines) {
+      const [name = '', value = ''] = line.split(': ')
+      expect(response.headers.get(name)).toBe(value)
+    }
+  })
+
+  test("get tRPC's own refusals without a code of ours", async () => {
+    const post = async (procedure: string, body: string, type = 'application/json') => {
+      const headers = { 'content-type': type }
+      const response = await fetch(`http://${host}/trpc/${procedure}`, { method: 'POST', headers, body })
+      const { error } = (await response.json()) as { error: { message: string } }
+      return { status: response.status, hasCode: /^[a-z-]+: /.test(error.message) }
+    }
+    expect(await post('postLocation', '{')).toEqual({ status: 400, hasCode: false })
+    expect(await post('postLocations', '{}')).toEqual({ status: 404, hasCode: false })
+    expect(await post('postLocation', `"${'x'.repeat(8_192)}"`)).toEqual({ status: 413, hasCode: false })
+    expect(await post('leaveRoom,'.repeat(8) + 'leaveRoom?batch=1', '{}')).toEqual({ status: 400, hasCode: false })
+    expect(await post('postLocation', '{}', 'text/plain')).toEqual({ status: 415, hasCode: true })
+  })
+})
+
+describe('a stock client', () => {
+  test('that answers beats in three lines stays present', { timeout: 20_000 }, async () => {
+    await using server = await serveLocations({ timing: { scale: 1 / 20 } })
+    const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
+    const count = () => server.hub.room('sheet-42').count()
+    let isThere = false
+    const watch = setInterval(() => void count().then((members) => (isThere = members === 1)), 20)
+    try {
+      await until('it is there', () => isThere)
+      // Three leases.
+      await new Promise((resolve) => setTimeout(resolve, 3 * 1_500))
+      expect(isThere).toBe(true)
+      stream.unsubscribe()
+      await until('it is gone when it answers no more', () => !isThere)
+    } finally {
+      clearInterval(watch)
+    }
+  })
+})
+
+const isCommand = ({ language, rest }: Block) => language === 'sh' && (rest === 'run' || rest === 'refused')
+
+/** What a command prints; what has no end is ended by us, a little after it said what was to be said. */
+async function outputOf(script: string, isSaid: (said: string) => boolean): Promise<string> {
+  // A group of its own, so that what the shell started ends with it.
+  const child = spawn('bash', ['-ec', script], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const closed = new Promise<void>((resolve) => child.on('close', () => resolve()))
+  let said = ''
+  child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  let isOver = false
+  void closed.then(() => (isOver = true))
+  await until('everything is said', () => isOver || isSaid(said)).catch(() => {})
+  // Whatever should not follow would follow now.
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 300))])
+  if (!isOver) process.kill(-child.pid!)
+  await closed
+  return said
+}
+
+/** The same text for outputs that differ only in what chance and time make, but hold equal things in equal places. */
+function likened(output: string): string {
+  const numbered = (what: string) => {
+    const seen: string[] = []
+    return (found: string) => {
+      if (!seen.includes(found)) seen.push(found)
+      return `${what}${seen.indexOf(found) + 1}`
+    }
+  }
+  return (
+    output
+      .replaceAll(/data: \{"type":"beat".*\nid: .*\n\n\n/g, '')
+      .replaceAll(/(?<=")[\w-]{11}(?=\.\d+")|(?<=^id: )[\w-]{11}(?=\.)/gm, numbered('epoch'))
+      .replaceAll(/\b\d{16}\b/g, numbered('version'))
+      .replaceAll(/(?<="connectionKey":")[\w-]{22}(?=")/g, numbered('key'))
+      // Ids that are computed from a key of the page are to be just these.
+      .replaceAll(
+        /(?<="(?:connectionId|memberId)":")(?!LaEwHhwjt5-ElOp3|aWe9UoLVjq739zP0)[\w-]{16}(?=")/g,
+        numbered('id'),
+      )
+      .trimEnd()
+  )
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'hereabouts-protocol-'))
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** Runs a block of the page as a module. */
+async function imported(name: string, url?: string): Promise<unknown> {
+  const { code } = blocks.find(({ rest }) => rest === name)!
+  const file = join(folder, name)
+  writeFileSync(file, url ? code.replaceAll('http://localhost:3000/trpc', url) : code)
+  return import(file)
+}

@@ -70,8 +70,7 @@ export function openLine<L, P>({ clock, open, greeted, received, changed, moment
     }
     const applied = received(id, event)
     if (applied.outcome === 'shown') anew = false
-    // Somebody who was told of it may have left.
-    if (applied.outcome !== 'diverged' || link.state === 'closed') return
+    if (applied.outcome !== 'diverged') return
     const next = diverged(link, applied.because, cut(applied.because), moment())
     if (next === link) return
     anew = true

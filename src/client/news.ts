@@ -20,16 +20,15 @@ export type NewsItem<L, P> = { [K in keyof News<L, P>]: [kind: K, news: News<L, 
  */
 export function newsBetween<L, P>(before: Roster<L, P>, now: Roster<L, P>, shifts: Shift<L, P>[]): NewsItem<L, P>[] {
   const news: NewsItem<L, P>[] = []
-  const selfId = now.self?.memberId ?? before.self?.memberId
-  for (const member of before.members) {
-    if (member.memberId === selfId || now.byId.has(member.memberId)) continue
+  for (const member of before.others) {
+    if (now.byId.has(member.memberId)) continue
     const gone = shifts.findLast(({ previous, current }) => previous?.memberId === member.memberId && !current)
     const { location: previous, connections } = member
     news.push(['left', { member, connection: connections[0]!, previous, reason: gone?.reason ?? 'lost' }])
   }
   for (const member of now.others) {
     const known = before.byId.get(member.memberId)
-    if (known === member || member.memberId === selfId) continue
+    if (known === member) continue
     const { location: current, profile, connections } = member
     const connection = connections[0]!
     if (!known) news.push(['entered', { member, connection, current }])

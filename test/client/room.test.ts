@@ -211,6 +211,18 @@ describe('a stream that ends', () => {
     expect((await live.nextStream()).input.lastEventId).toBe(id(1))
   })
 
+  test('in silence is known by the beat that its hello told', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    ;(await server.stream()).hello(id(0), { beatMs: 1000 })
+    await statusIs(room, 'live')
+    await opened.clock.advance(2_499)
+    expect(room.status.state).toBe('live')
+    await opened.clock.advance(1)
+    expect(room.status.state).not.toBe('live')
+  })
+
   test('before it said anything is opened again too', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
@@ -258,9 +270,11 @@ describe('a view that missed something', () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(3), { type: 'changes', from: id(2), entered: [one('bob')] })
+    await live.stream.closed
     const next = await live.nextStream()
     expect(next.input.lastEventId).toBeUndefined()
     next.hello()
+    next.event(id(3), { type: 'degraded', reason: 'backend' })
     await statusIs(live.room, 'live')
     next.cut()
     const third = await live.nextStream()
@@ -488,6 +502,32 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 1, connectionKey: next.input.connectionKey })
   })
 
+  test('under a key that was given up are not waited for, nor listened to', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const answers: (() => void)[] = []
+    server.answers.post = ({ seq = 0 }) =>
+      new Promise((resolve) => {
+        answers.push(() => resolve({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq }))
+      })
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    const old = await server.post()
+    let flushed = false
+    const flush = live.room.flush().then(() => (flushed = true))
+    live.stream.error('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
+    await live.stream.closed
+    await live.clock.advance(50)
+    const post = await server.post()
+    expect(post).toMatchObject({ location: cell(1), seq: 1 })
+    expect(post.connectionKey).not.toBe(old.connectionKey)
+    answers[0]!()
+    await delivered()
+    expect(flushed).toBe(false)
+    answers[1]!()
+    await flush
+  })
+
   test('of what JSON cannot say are the caller’s mistake', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
@@ -587,6 +627,8 @@ describe('the others', () => {
     expect(live.room.self?.location).toEqual(cell(1))
     expect(live.room.others).toEqual([])
     expect(live.news).toEqual([])
+    live.room.post(cell(5))
+    expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
   })
 
   test('stay in sight for a beat when the server lost its memory, and are not said to leave', async () => {
@@ -602,6 +644,19 @@ describe('the others', () => {
     await live.clock.advance(10_000)
     expect(names(live.room)).toEqual(['m-ada'])
     expect(live.news).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
+  })
+
+  test('are not said to leave once we left', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch2.0')
+    next.snapshot(id(9, 'epochepoch2'))
+    await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
+    await live.room.leave()
+    await live.clock.advance(10_000)
+    expect(live.news).toEqual([])
   })
 
   test('that did not change are the same objects', async () => {

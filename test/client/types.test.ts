@@ -1,12 +1,12 @@
 import { initTRPC } from '@trpc/server'
 import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
-import {
-  type createLocationClient,
-  type LocationClient,
-  type LocationClientOptions,
-  type LocationOf,
-  type LocationPath,
-  type ProfileOf,
+import type {
+  createLocationClient,
+  LocationClient,
+  LocationClientOptions,
+  LocationOf,
+  LocationPath,
+  ProfileOf,
 } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
 import { createLocationHub, createLocationRouter, createLocationServer } from 'hereabouts/server'

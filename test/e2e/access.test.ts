@@ -69,14 +69,23 @@ describe("another member's connectionKey", () => {
     expect(await server.hub.room('x').count()).toBe(0)
   })
 
-  test('is replaced once by our client, which then is itself', async () => {
-    await using server = await serveLocations(people)
-    const ada = createLocationClient<Cells>({ url: server.url, headers: { authorization: 'Bearer ada' } })
-    const room = ada.join('x', { location: cell(1) })
-    await room.ready()
-    await until('ada is there', async () => (await server.hub.room('x').count()) === 1)
-    await ada.close()
-    expect(await server.hub.room('x').count()).toBe(0)
+  test('is given up by our client when somebody else signs in', { timeout: 20_000 }, async () => {
+    await using server = await serveLocations({ ...people, timing: { scale: 1 / 20 } })
+    let name = 'ada'
+    const client = createLocationClient<Cells>({
+      url: server.url,
+      headers: () => ({ authorization: `Bearer ${name}` }),
+    })
+    const room = client.join('x', { location: cell(1) })
+    const members = async () => (await server.hub.room('x').members()).map(({ memberId }) => memberId)
+    await until('ada is there', async () => (await members()).includes('ada'))
+    name = 'bob'
+    room.post(cell(2))
+    await room.flush()
+    await until('bob is there, and ada no more', async () => (await members()).join() === 'bob')
+    expect(room.self).toMatchObject({ memberId: 'bob', location: cell(2) })
+    await client.close()
+    expect(await members()).toEqual([])
   })
 })
 

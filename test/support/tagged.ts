@@ -1,0 +1,15 @@
+/** A transformer that nobody can overlook: dates survive it, and what did not pass through it is refused. */
+export const tagged = {
+  serialize: (value: unknown): unknown => ({
+    tagged: JSON.stringify(value, function (this: Record<string, unknown>, key, item: unknown) {
+      return this[key] instanceof Date ? { '@date': this[key].getTime() } : item
+    }),
+  }),
+  deserialize(value: unknown): unknown {
+    const { tagged } = value as { tagged: string | undefined }
+    if (tagged === undefined) return undefined
+    return JSON.parse(tagged, (_key, item: unknown) =>
+      typeof item === 'object' && item !== null && '@date' in item ? new Date(item['@date'] as number) : item,
+    )
+  },
+}

@@ -1,0 +1,267 @@
+import { initTRPC, type inferRouterInputs, type inferRouterOutputs } from '@trpc/server'
+import type { TRPCClient } from '@trpc/client'
+import {
+  cellLocation,
+  pointLocation,
+  type CellLocation,
+  type LocationEvent,
+  type MemberProfile,
+  type PointLocation,
+  type PostLocationOutput,
+  type Tracked,
+} from 'hereabouts'
+import {
+  createLocationHub,
+  createLocationRouter,
+  createLocationServer,
+  LocationError,
+  type LocationHub,
+  type ServerContext,
+} from 'hereabouts/server'
+import { serveLocations } from 'hereabouts/testing'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import * as z from 'zod'
+import * as mini from 'zod/mini'
+import { tagged } from '../support/tagged.js'
+
+/* These are tests for the compiler: what is written here compiles, and what is marked does not. */
+
+const hub = createLocationHub({ location: cellLocation })
+const t = initTRPC.context<{ user: string }>().create()
+const tt = initTRPC.context<{ user: string }>().create({ transformer: tagged })
+const nobody = { hub, anonymous: true } as const
+
+const bare = t.router(createLocationRouter({ ...nobody, procedure: t.procedure }))
+const merged = t.router({ locations: createLocationRouter({ ...nobody, procedure: t.procedure }) })
+const deep = t.router({ docs: t.router({ locations: createLocationRouter({ ...nobody, procedure: t.procedure }) }) })
+const bareTagged = tt.router(createLocationRouter({ ...nobody, procedure: tt.procedure }))
+const mergedTagged = tt.router({ locations: createLocationRouter({ ...nobody, procedure: tt.procedure }) })
+const deepTagged = tt.router({
+  docs: tt.router({ locations: createLocationRouter({ ...nobody, procedure: tt.procedure }) }),
+})
+
+/** For the compiler only: never run. */
+const unrun = (_never: () => unknown): void => {}
+
+type Post = { room: string; location: CellLocation | null }
+
+describe('a location router', () => {
+  test('takes locations and gives events, wherever it is merged, with and without a transformer', () => {
+    expectTypeOf<inferRouterInputs<typeof bare>['postLocation']['location']>().toEqualTypeOf<CellLocation | null>()
+    expectTypeOf<inferRouterInputs<typeof merged>['locations']['postLocation']>().toExtend<Post>()
+    expectTypeOf<inferRouterInputs<typeof deep>['docs']['locations']['postLocation']>().toExtend<Post>()
+    expectTypeOf<inferRouterInputs<typeof bareTagged>['postLocation']>().toExtend<Post>()
+    expectTypeOf<inferRouterInputs<typeof mergedTagged>['locations']['postLocation']>().toExtend<Post>()
+    expectTypeOf<inferRouterInputs<typeof deepTagged>['docs']['locations']['postLocation']>().toExtend<Post>()
+
+    type Event = LocationEvent<CellLocation, MemberProfile>
+    expectTypeOf<inferRouterOutputs<typeof bare>['getLocations']>().toEqualTypeOf<{ id: string; event: Event }>()
+    expectTypeOf<inferRouterOutputs<typeof deep>['docs']['locations']['getLocations']['event']>().toEqualTypeOf<Event>()
+    expectTypeOf<
+      inferRouterOutputs<typeof deepTagged>['docs']['locations']['getLocations']['event']
+    >().toEqualTypeOf<Event>()
+    expectTypeOf<inferRouterOutputs<typeof merged>['locations']['postLocation']>().toEqualTypeOf<PostLocationOutput>()
+    expectTypeOf<inferRouterOutputs<typeof bare>['onLocation']>().toExtend<AsyncIterable<Tracked<Event>>>()
+  })
+
+  test('is called with types by a stock client', () => {
+    unrun(() => {
+      const client = {} as TRPCClient<typeof deep>
+      const { locations } = client.docs
+      void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: 4, col: 2 } })
+      void locations.postLocation.mutate({ room: 'x', location: null })
+      // @ts-expect-error: a row is a number
+      void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: '4', col: 2 } })
+      // @ts-expect-error: a cell has a column
+      void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: 4 } })
+      // @ts-expect-error: a cell has no depth
+      void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: 4, col: 2, z: 1 } })
+      // @ts-expect-error: a post says where
+      void locations.postLocation.mutate({ room: 'x' })
+      // @ts-expect-error: nobody says who they are in a post
+      void locations.postLocation.mutate({ room: 'x', location: null, memberId: 'ada' })
+      // @ts-expect-error: an activity is one of three words
+      void locations.postLocation.mutate({ room: 'x', location: null, activity: 'asleep' })
+      // @ts-expect-error: a profile has a name
+      void locations.postLocation.mutate({ room: 'x', location: null, profile: {} })
+      locations.onLocation.subscribe(
+        { room: 'x' },
+        {
+          onData({ id, data }) {
+            expectTypeOf(id).toEqualTypeOf<string>()
+            expectTypeOf(data).toEqualTypeOf<LocationEvent<CellLocation, MemberProfile>>()
+          },
+        },
+      )
+    })
+  })
+})
+
+describe('a schema', () => {
+  test('of zod or zod/mini is as good as ours', () => {
+    const classic = createLocationHub({ location: z.object({ x: z.number(), note: z.string().optional() }) })
+    expectTypeOf(classic).toEqualTypeOf<LocationHub<{ x: number; note?: string | undefined }, MemberProfile>>()
+    const small = createLocationHub({
+      location: mini.object({ x: mini.number() }),
+      profile: mini.object({ nick: mini.string() }),
+    })
+    expectTypeOf(small).toEqualTypeOf<LocationHub<{ x: number }, { nick: string }>>()
+    const either = createLocationHub({ location: z.discriminatedUnion('kind', [z.object({ kind: z.literal('a') }), z.object({ kind: z.literal('b'), n: z.int() })]) }) // prettier-ignore
+    expectTypeOf(either).toEqualTypeOf<LocationHub<{ kind: 'a' } | { kind: 'b'; n: number }, MemberProfile>>()
+  })
+
+  test('that transforms is refused, by the compiler in a sentence and at run time too', () => {
+    expect(() =>
+      // @ts-expect-error: a location or profile schema must not transform
+      createLocationHub({ location: z.object({ row: z.string().transform(Number) }) }),
+    ).toThrow(LocationError)
+    expect(() =>
+      // @ts-expect-error: use .optional() instead of .default()
+      createLocationHub({ location: z.object({ row: z.number().default(0) }) }),
+    ).toThrow(/\.optional\(\)/)
+    expect(() =>
+      // @ts-expect-error: a profile must not transform either
+      createLocationHub({ location: cellLocation, profile: z.object({ name: z.string().transform(Number) }) }),
+    ).toThrow(LocationError)
+    expect(() => createLocationHub({ location: z.object({ at: z.date() }) })).toThrow(LocationError)
+    type Refused = Parameters<typeof createLocationHub<z.ZodDefault<z.ZodNumber>>>[0]['location']
+    expectTypeOf<Refused>().toExtend<{
+      error: 'a location or profile schema must not transform: use .optional() instead of .default()'
+    }>()
+  })
+})
+
+// What compiles and changes a value all the same is for the hub to find.
+test.fails.for([
+  ['coerces', z.object({ row: z.coerce.number<number>() })],
+  ['catches', z.object({ row: z.number().catch(0) })],
+  ['overwrites', z.object({ sheet: z.string().trim() })],
+  [
+    'decodes',
+    z.object({ sheet: z.codec(z.string(), z.string(), { decode: (text) => `${text}!`, encode: (text) => text }) }),
+  ],
+  ['preprocesses', z.object({ sheet: z.preprocess(String, z.string()) })],
+] as const)('a schema that %s is refused when the hub is made', ([, location]) => {
+  expect(() => createLocationHub({ location: location as z.ZodType<object, object> })).toThrow(LocationError)
+})
+
+describe('who people are', () => {
+  test('must be said, or that they are nobody', () => {
+    expect(() =>
+      // @ts-expect-error: neither
+      createLocationServer({ location: cellLocation }),
+    ).toThrow(/anonymous: true/)
+    expect(() =>
+      // @ts-expect-error: identify without authorize
+      createLocationServer({ location: cellLocation, identify: () => ({ memberId: 'ada' }) }),
+    ).toThrow(/authorize/)
+    expect(() =>
+      // @ts-expect-error: anonymous is true or absent
+      createLocationServer({ location: cellLocation, anonymous: false }),
+    ).toThrow(/anonymous: true/)
+    unrun(() => {
+      createLocationServer({ location: cellLocation, anonymous: true })
+      // @ts-expect-error: somebody or nobody
+      createLocationServer({ location: cellLocation, anonymous: true, identify: () => ({ memberId: 'ada' }) })
+      // @ts-expect-error: a router needs it as well
+      createLocationRouter({ hub, procedure: t.procedure })
+      // @ts-expect-error: identify without authorize
+      createLocationRouter({ hub, procedure: t.procedure, identify: () => ({ memberId: 'ada' }) })
+    })
+  })
+
+  test('is asked with the context of the procedure that was given', () => {
+    const narrowed = t.procedure.use(({ next }) => next({ ctx: { session: { id: 7 } } }))
+    createLocationRouter({
+      hub,
+      procedure: narrowed,
+      identify({ ctx }) {
+        expectTypeOf(ctx.user).toEqualTypeOf<string>()
+        expectTypeOf(ctx.session).toEqualTypeOf<{ id: number }>()
+        return { memberId: ctx.user, profile: { name: ctx.user }, expiresAt: new Date() }
+      },
+      authorize({ ctx, member, room, action }) {
+        expectTypeOf(ctx.session.id).toEqualTypeOf<number>()
+        expectTypeOf(member).toEqualTypeOf<{ memberId: string; profile: MemberProfile | null }>()
+        expectTypeOf(room).toEqualTypeOf<string>()
+        expectTypeOf(action).toEqualTypeOf<'read' | 'post'>()
+        return Promise.resolve(true)
+      },
+    })
+    unrun(() =>
+      createLocationServer({
+        location: cellLocation,
+        identify({ ctx }) {
+          expectTypeOf(ctx).toEqualTypeOf<ServerContext>()
+          return { memberId: ctx.ip }
+        },
+        authorize: ({ member, room }) => room === member.memberId,
+      }),
+    )
+  })
+
+  test('gives the profile that the schema says', () => {
+    unrun(() => {
+      createLocationServer({
+        location: cellLocation,
+        // @ts-expect-error: a profile has a name
+        identify: () => ({ memberId: 'ada', profile: { nick: 'Ada' } }),
+        authorize: () => true,
+      })
+      createLocationServer({
+        location: cellLocation,
+        profile: z.object({ nick: z.string() }),
+        identify: () => ({ memberId: 'ada', profile: { nick: 'Ada' } }),
+        authorize: () => true,
+      })
+      createLocationServer({
+        location: cellLocation,
+        // @ts-expect-error: a date is a Date
+        identify: () => ({ memberId: 'ada', expiresAt: 5_000 }),
+        authorize: () => true,
+      })
+      createLocationServer({
+        location: cellLocation,
+        identify: () => ({ memberId: 'ada' }),
+        // @ts-expect-error: yes or no
+        authorize: () => 'yes',
+      })
+    })
+  })
+})
+
+describe('a room of the hub', () => {
+  test('takes what its schema says', () => {
+    unrun(() => {
+      void hub.room('x').post({ memberId: 'bot', location: { sheet: 'Q3', row: 1, col: 1 } })
+      void hub.room('x').post({ memberId: 'bot', location: null, profile: { name: 'Bot' } })
+      // @ts-expect-error: no cell
+      void hub.room('x').post({ memberId: 'bot', location: { x: 1, y: 2 } })
+      // @ts-expect-error: no name
+      void hub.room('x').post({ memberId: 'bot', location: null, profile: { title: 'Bot' } })
+    })
+    expectTypeOf(hub.room('x').members()).resolves.toEqualTypeOf<
+      readonly { memberId: string; profile: MemberProfile | null }[]
+    >()
+  })
+})
+
+describe('a server for tests', () => {
+  test('is one of cells and strangers unless it is told otherwise', () => {
+    unrun(async () => {
+      const usual = await serveLocations()
+      expectTypeOf(usual.hub).toEqualTypeOf<LocationHub<CellLocation, MemberProfile>>()
+      const points = await serveLocations({ location: pointLocation, timing: { scale: 1 / 50 } })
+      expectTypeOf(points.hub).toEqualTypeOf<LocationHub<PointLocation, MemberProfile>>()
+      const known = await serveLocations({
+        identify: ({ ctx }) => ({ memberId: ctx.ip }),
+        authorize: ({ member }) => !!member,
+      })
+      expectTypeOf(known.url).toEqualTypeOf<string>()
+      // @ts-expect-error: identify without authorize
+      await serveLocations({ identify: () => ({ memberId: 'ada' }) })
+      // @ts-expect-error: a schema that transforms
+      await serveLocations({ location: z.string().transform(Number) })
+    })
+  })
+})

@@ -1,13 +1,30 @@
 import type { LocationEvent } from '../shared/protocol.js'
 import type { Commit } from './backend.js'
+import { encodeEvent, type Encoded, type Serializer } from './sse.js'
 import type { Timeline } from './timeline.js'
 
 /** What a subscriber is sent at once: the same object, and so the same bytes, for all who stand at the same version. */
-export type Frame = {
+export class Frame {
   readonly id: string
   readonly event: LocationEvent<unknown, unknown>
   /** The version a subscriber stands at after it. */
   readonly version: number
+  #encoded: Encoded | undefined
+  #by: Serializer | undefined
+
+  constructor(id: string, event: LocationEvent<unknown, unknown>, version: number) {
+    this.id = id
+    this.event = event
+    this.version = version
+  }
+
+  /** The bytes on the wire, made once for each transformer; an app has one. */
+  encoded(serializer: Serializer): Encoded {
+    if (this.#encoded && this.#by === serializer) return this.#encoded
+    this.#by = serializer
+    const data = JSON.stringify(serializer.serialize(this.event))
+    return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`))
+  }
 }
 
 /** The frames that lead to the room's present version. Each is made once, when first asked for. */
@@ -49,6 +66,6 @@ export class Frames {
   }
 
   #frame(event: LocationEvent<unknown, unknown>): Frame {
-    return { id: this.#timeline.id(), event, version: this.#timeline.version }
+    return new Frame(this.#timeline.id(), event, this.#timeline.version)
   }
 }

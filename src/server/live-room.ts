@@ -24,8 +24,8 @@ export class LiveRoom {
   /** How many calls are at work in this room; it stays open for them. */
   users = 0
   readonly #opened: OpenRoom
-  readonly #clock: Clock
-  readonly #timing: Timing
+  readonly clock: Clock
+  readonly timing: Timing
   #pending: Pending[] = []
   #isCommitting = false
   #isOwed = false
@@ -49,8 +49,8 @@ export class LiveRoom {
   private constructor(id: string, opened: OpenRoom, { clock, timing }: LiveRoomOptions) {
     this.id = id
     this.#opened = opened
-    this.#clock = clock
-    this.#timing = timing
+    this.clock = clock
+    this.timing = timing
     this.timeline = new Timeline(opened.state)
     this.frames = new Frames(this.timeline)
   }
@@ -58,14 +58,14 @@ export class LiveRoom {
   /** Nobody is here, nobody looks, nothing is under way, and no late post can still come. */
   get isIdle(): boolean {
     const isUsed = this.users > 0 || this.subscribers.size > 0 || this.#pending.length > 0 || this.#isCommitting
-    return !isUsed && this.timeline.size === 0 && this.#clock.now() >= this.#keepUntil
+    return !isUsed && this.timeline.size === 0 && this.clock.now() >= this.#keepUntil
   }
 
   /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend did not take it. */
   act(action: Action): Promise<Outcome> {
     // What leaves a trace is kept until its tombstone would be gone.
     if (action.type === 'post' || action.type === 'leave')
-      this.#keepUntil = this.#clock.now() + this.#timing.tombstoneMs
+      this.#keepUntil = this.clock.now() + this.timing.tombstoneMs
     return new Promise((resolve, reject) => {
       this.#pending.push({ action, resolve, reject })
       this.#schedule()
@@ -75,7 +75,7 @@ export class LiveRoom {
   /** Lets go of lapsed leases, and of what no viewer can be behind of any more. */
   sweep(): void {
     if (this.timeline.size > 0 || this.timeline.remembersLeavers) this.act({ type: 'sweep' }).catch(() => {})
-    this.timeline.forgetLeavers((this.#clock.now() - this.#timing.tombstoneMs) * 1_000)
+    this.timeline.forgetLeavers((this.clock.now() - this.timing.tombstoneMs) * 1_000)
   }
 
   close(): Promise<void> {
@@ -94,10 +94,10 @@ export class LiveRoom {
     if (this.#tickIsDue || this.#isCommitting || this.#isFanningOut) return
     if (!this.#isOwed && this.#pending.length === 0) return
     this.#tickIsDue = true
-    const waitMs = this.#nextTickAt - this.#clock.now()
+    const waitMs = this.#nextTickAt - this.clock.now()
     // A microtask, so that the calls of one batch request go together.
     if (waitMs <= 0) queueMicrotask(() => void this.#tick())
-    else this.#clock.after(waitMs, () => void this.#tick())
+    else this.clock.after(waitMs, () => void this.#tick())
   }
 
   async #tick(): Promise<void> {
@@ -124,15 +124,15 @@ export class LiveRoom {
 
   #fanOut(): void {
     this.#isOwed = false
-    const startedAt = this.#clock.now()
-    const { frameMinMs, frameMaxMs } = this.#timing
+    const startedAt = this.clock.now()
+    const { frameMinMs, frameMaxMs } = this.timing
     this.#nextTickAt = startedAt + frameMinMs
     if (this.subscribers.size === 0) return
     this.#isFanningOut = true
     for (const subscriber of this.subscribers) subscriber.wake()
     // Pumped streams encode in the microtasks that follow, so a fan-out is over when this process comes to its next timer.
-    this.#clock.after(0, () => {
-      const fanOutMs = this.#clock.now() - startedAt
+    this.clock.after(0, () => {
+      const fanOutMs = this.clock.now() - startedAt
       this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
       this.#isFanningOut = false
       this.#schedule()

@@ -8,7 +8,7 @@ import type { Subscriber } from './subscriber.js'
 export class Pump<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
   readonly #envelope: (frame: Frame) => T
-  readonly #toError: (error: Error) => Error
+  readonly toError: (error: Error) => Error
 
   /**
    * @param envelope makes of a frame what the adapter sends.
@@ -17,7 +17,7 @@ export class Pump<T> implements AsyncIterable<T, void> {
   constructor(subscriber: Subscriber, envelope: (frame: Frame) => T, toError: (error: Error) => Error) {
     this.subscriber = subscriber
     this.#envelope = envelope
-    this.#toError = toError
+    this.toError = toError
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void> {
@@ -28,7 +28,7 @@ export class Pump<T> implements AsyncIterable<T, void> {
           const frame = subscriber.take()
           if (frame) return { done: false, value: this.#envelope(frame) }
           // Never a return: tRPC tells its clients of one, and they stop for good. An AbortError ends the body, no more.
-          if (subscriber.isClosed) throw subscriber.endedWith ? this.#toError(subscriber.endedWith) : aborted()
+          if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))
         }
       },

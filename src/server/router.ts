@@ -92,8 +92,14 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) => atEdge(() => doors.subscribe(ctx, input, signal))),
   }
+  for (const each of Object.values(record)) ours.add(each)
   return record as unknown as LocationRecord<L, P>
 }
+
+const ours = new WeakSet<object>()
+
+/** Whether a procedure is one that `createLocationRouter` made, in whatever router it is now. */
+export const isLocationProcedure = (procedure: object): boolean => ours.has(procedure)
 
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 /** What the envelope adds to the depth of a location. */

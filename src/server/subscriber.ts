@@ -1,6 +1,6 @@
 import type { LocationError } from '../shared/errors.js'
 import type { ByeReason, Hello } from '../shared/protocol.js'
-import type { Frame } from './frame.js'
+import { Frame } from './frame.js'
 import type { LiveRoom } from './live-room.js'
 
 /** How a stream ends when the server ends it: after a bye, cut; or, for good, with an error. */
@@ -104,6 +104,6 @@ export class Subscriber {
 
   /** An event of this stream's own, which leaves it where it stands. */
   #say(event: Frame['event'], _done?: null): Frame {
-    return { id: this.room.timeline.id(this.#version), event, version: this.#version }
+    return new Frame(this.room.timeline.id(this.#version), event, this.#version)
   }
 }

@@ -17,6 +17,9 @@ export type Timing = {
   requestMs: number
   /** How long a stream lives: this, times 0.8 to 1. */
   rotateMs: number
+  /** A stream is cut when its reader took no byte for so long, or did not take all of one frame. */
+  stallMs: number
+  frameStallMs: number
   /** Over how long the streams of a draining process are cut. */
   drainMs: number
   /** How often leases are looked at. */
@@ -42,8 +45,10 @@ export const defaultTiming: Timing = {
   tombstoneMs: 60_000,
   requestMs: 20_000,
   rotateMs: 600_000,
+  stallMs: 10_000,
+  frameStallMs: 60_000,
   drainMs: 20_000,
-  sweepMs: 500,
+  sweepMs: 250,
   recheckMs: 60_000,
   hookMs: 5_000,
   postMs: 50,

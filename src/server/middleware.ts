@@ -1,0 +1,177 @@
+import {
+  callTRPCProcedure,
+  getTRPCErrorFromUnknown,
+  getTRPCErrorShape,
+  transformTRPCResponse,
+  type AnyTRPCRouter,
+  type inferRouterContext,
+} from '@trpc/server'
+import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
+import type { Awaitable } from './access.js'
+import { AttachedStream } from './attached-stream.js'
+import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
+import { Pump } from './pump.js'
+import { isLocationProcedure } from './router.js'
+import { sinkOf, type NodeRequest, type NodeResponse } from './sink.js'
+import { encodeEvent } from './sse.js'
+import { answerByTrpc, answerOutcome, streamHead, type AdapterOptions, type Outcome, type StreamHead } from './trpc-answer.js'
+
+/** A request as far as types need to know it: `node:http`'s, `node:http2`'s and Express's are all like this. */
+export type HttpRequest = {
+  method?: string | undefined
+  url?: string | undefined
+  headers: { [name: string]: string | string[] | undefined }
+}
+export type HttpResponse = { statusCode: number; setHeader(name: string, value: string): unknown }
+
+/** The options of tRPC's own `createExpressMiddleware`. */
+export type LocationMiddlewareOptions<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse> = HTTPBaseHandlerOptions<R, Req> & {
+  /** Your context; left out when there is none. */
+  createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
+  /** The largest body of a request, in bytes. Default: no limit. A body that was parsed before is not counted. */
+  maxBodySize?: number
+  /** A connect-style middleware to run first, such as `cors()`. */
+  middleware?: (req: Req, res: Res, next: (error?: unknown) => void) => void
+}
+
+/**
+ * Serves a router like tRPC's `createExpressMiddleware`, byte for byte, and takes location streams past the Fetch API:
+ * each frame is encoded once and written to every socket. For Express, `node:http` and whatever has their requests.
+ * Everything else on the router goes out as tRPC sends it.
+ *
+ * ```ts
+ * app.use('/trpc', createLocationMiddleware({ router: appRouter, createContext }))
+ * ```
+ */
+export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
+  options: LocationMiddlewareOptions<R, Req, Res>,
+): (req: Req, res: Res) => void {
+  const { middleware, ...rest } = options
+  const desk = new Desk(rest as unknown as AdapterOptions)
+  return (req, res) => {
+    // Types are structural, so that no type of node's is among the public ones.
+    const [request, response] = [req as NodeRequest, res as NodeResponse]
+    if (middleware) middleware(req, res, (error) => desk.take(request, response, error))
+    else desk.take(request, response)
+  }
+}
+
+type Attaching = { pump: Pump<unknown>; call: Call; input: CallInput; ctx: unknown }
+
+/** Takes requests: plain calls of ours the short way, all others tRPC's. */
+class Desk {
+  readonly #options: AdapterOptions
+  #head: StreamHead | undefined
+  #hasWarned = false
+
+  constructor(options: AdapterOptions) {
+    this.#options = options
+  }
+
+  take(request: NodeRequest, response: NodeResponse, error?: unknown): void {
+    const { router } = this.#options
+    const call = error === undefined ? plainCall(request, router, isLocationProcedure) : null
+    if (call && !(call.type === 'subscription' && isStreamless(router))) void this.#serve(call, request, response)
+    else answerByTrpc(this.#options, request, response, error)
+  }
+
+  async #serve(call: Call, request: NodeRequest, response: NodeResponse): Promise<void> {
+    const { router, maxBodySize, responseMeta } = this.#options
+    const controller = new AbortController()
+    response.once('close', () => response.writableFinished || controller.abort())
+    const input = inputOf(call, request, router, maxBodySize)
+    const outcome = await this.#run(call, input, request, response, controller.signal)
+    if ('value' in outcome) {
+      const { value: pump, ctx } = outcome
+      if (pump instanceof Pump) return this.#attach({ pump, call, input, ctx }, request, response)
+      if (call.type === 'mutation' && !responseMeta) return this.#reply(outcome.value, response)
+      this.#warnOnce(call)
+    }
+    if (!response.destroyed) answerOutcome(this.#options, { call, input, outcome }, request, response)
+  }
+
+  async #run(call: Call, input: CallInput, request: NodeRequest, response: NodeResponse, signal: AbortSignal): Promise<Outcome> {
+    const { router, createContext } = this.#options
+    const { path, type } = call
+    const { getRawInput } = input
+    let ctx: unknown
+    try {
+      const info = infoOf(call, request, input, signal)
+      ctx = await createContext?.({ ...this.#options, req: request, res: response, info } as never)
+    } catch (contextError) {
+      return { contextError }
+    }
+    try {
+      return { ctx, value: await callTRPCProcedure({ router, path, type, ctx, getRawInput, signal, batchIndex: 0 }) }
+    } catch (error) {
+      return { ctx, error }
+    }
+  }
+
+  /** What tRPC answers to a mutation that went well. */
+  #reply(value: unknown, response: NodeResponse): void {
+    const { _config } = this.#options.router._def
+    const body = JSON.stringify(transformTRPCResponse(_config, { result: { data: value } }))
+    response.setHeader('vary', 'trpc-accept, accept')
+    response.setHeader('content-type', 'application/json')
+    // In two steps, so that the head names no length: tRPC's does not either.
+    response.write(body)
+    response.end()
+  }
+
+  async #attach({ pump, call, input, ctx }: Attaching, request: NodeRequest, response: NodeResponse): Promise<void> {
+    const { subscriber } = pump
+    const head = await this.#headOf({ call, input, ctx }, request, response)
+    if (response.destroyed) return subscriber.close()
+    writeHead(head, response)
+    const sink = sinkOf(request, response)
+    sink.write(encodeEvent(head.preamble))
+    const config = this.#options.router._def._config
+    const { output } = config.transformer
+    const { clock, timing } = subscriber.room
+    const stream = new AttachedStream(subscriber, sink, {
+      serializer: output,
+      clock,
+      stallMs: timing.stallMs,
+      frameStallMs: timing.frameStallMs,
+      pingMs: config.sse?.ping?.enabled ? (config.sse.ping.intervalMs ?? 1_000) : 0,
+      maxDurationMs: config.sse?.maxDurationMs ?? 0,
+      formatError: (cause) => {
+        const error = getTRPCErrorFromUnknown(pump.toError(cause))
+        const about = { error, path: call.path, type: call.type, ctx, input: input.result() }
+        this.#options.onError?.({ ...about, req: request } as never)
+        return output.serialize(getTRPCErrorShape({ ...about, config } as never))
+      },
+    })
+    response.once('close', () => stream.close())
+  }
+
+  /** Asked once, or, where the app has a say in headers, each time. */
+  async #headOf(about: Omit<Attaching, 'pump'>, request: NodeRequest, response: NodeResponse): Promise<StreamHead> {
+    if (this.#head) return this.#head
+    const head = await streamHead(this.#options, about, request, response)
+    if (!this.#options.responseMeta) this.#head = head
+    return head
+  }
+
+  #warnOnce({ path, type }: Call): void {
+    if (type !== 'subscription' || this.#hasWarned || process.env['NODE_ENV'] === 'production') return
+    this.#hasWarned = true
+    const cause = 'a middleware or .output() put a stream of its own around it'
+    process.emitWarning(`${path}: frames are encoded for each reader, since ${cause}.`, { code: 'HEREABOUTS_WRAPPED' })
+  }
+}
+
+function isStreamless(router: AnyTRPCRouter): boolean {
+  const { sse } = router._def._config
+  return sse?.enabled === false || sse?.emitAndEndImmediately === true
+}
+
+/** As tRPC's adapter writes it: a status that a procedure set stands, and so does every cookie. */
+function writeHead({ status, headers }: StreamHead, response: NodeResponse): void {
+  if (response.statusCode === 200) response.statusCode = status
+  for (const [name, value] of headers) if (name !== 'set-cookie') response.setHeader(name, value)
+  const cookies = headers.getSetCookie()
+  if (cookies.length > 0) response.setHeader('set-cookie', cookies)
+  response.flushHeaders()
+}

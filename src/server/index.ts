@@ -24,6 +24,12 @@ export { drainOnSignals, type Drainable } from './drain.js'
 export { createLocationHub, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
 export type { Limits } from './limits.js'
 export type { Logger } from './logger.js'
+export {
+  createLocationMiddleware,
+  type HttpRequest,
+  type HttpResponse,
+  type LocationMiddlewareOptions,
+} from './middleware.js'
 export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
 export {
   createLocationServer,

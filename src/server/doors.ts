@@ -13,7 +13,7 @@ export type DoorOptions = {
 }
 
 /** Why a request is not let in: a tRPC code and a sentence that says what to do. */
-export type Refusal = { code: 'FORBIDDEN' | 'UNSUPPORTED_MEDIA_TYPE'; message: string }
+export type Refusal = { code: 'FORBIDDEN' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'; message: string }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
@@ -21,7 +21,7 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * Whether a request may come in at all, before anything is made of it: pages of other origins may not act in the name of
  * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
  */
-export function refusalOf(request: IncomingRequest, options: DoorOptions): Refusal | null {
+export function refusalOf(request: IncomingRequest, options: DoorOptions & { bodyBytes?: number }): Refusal | null {
   const { origin, host = '', 'sec-fetch-site': site } = request.headers
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (!isOwnName(name, request, options.allowedHosts))
@@ -41,6 +41,9 @@ export function refusalOf(request: IncomingRequest, options: DoorOptions): Refus
   // What a plain HTML form can send is not JSON.
   if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(String(request.headers['content-type'])))
     return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
+  const { bodyBytes = Infinity } = options
+  if (Number(request.headers['content-length']) > bodyBytes)
+    return { code: 'PAYLOAD_TOO_LARGE', message: `too-large: The body has more than ${bodyBytes} bytes: send less.` }
   return null
 }
 

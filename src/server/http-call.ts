@@ -16,7 +16,11 @@ export type Call = {
 }
 
 /** The call that a request makes, or `null` when it is not plain: batched, overridden, encoded, or in need of a reader. */
-export function plainCall(request: NodeRequest, router: AnyTRPCRouter, isOurs: (procedure: object) => boolean): Call | null {
+export function plainCall(
+  request: NodeRequest,
+  router: AnyTRPCRouter,
+  isOurs: (procedure: object) => boolean,
+): Call | null {
   const { method, headers, url = '' } = request
   if (headers['trpc-accept'] !== undefined || headers.accept?.includes('application/jsonl')) return null
   const question = url.indexOf('?')
@@ -46,7 +50,12 @@ export type CallInput = {
   wasRead(): boolean
 }
 
-export function inputOf({ type, searchParams }: Call, request: NodeRequest, router: AnyTRPCRouter, maxBytes: number | undefined): CallInput {
+export function inputOf(
+  { type, searchParams }: Call,
+  request: NodeRequest,
+  router: AnyTRPCRouter,
+  maxBytes: number | undefined,
+): CallInput {
   let reading: Promise<unknown> | undefined
   let value: unknown
   const read = async () => {
@@ -75,7 +84,12 @@ export function inputOf({ type, searchParams }: Call, request: NodeRequest, rout
 }
 
 /** What a context is told of the request, as tRPC tells it. */
-export function infoOf({ path, type, procedure }: Call, request: NodeRequest, input: CallInput, signal: AbortSignal): TRPCRequestInfo {
+export function infoOf(
+  { path, type, procedure }: Call,
+  request: NodeRequest,
+  input: CallInput,
+  signal: AbortSignal,
+): TRPCRequestInfo {
   const { getRawInput, result } = input
   return {
     accept: null,
@@ -118,4 +132,5 @@ function bodyOf(request: NodeRequest, maxBytes: number | undefined): Promise<str
 }
 
 const isJson = (contentType: string) => contentType.split(';', 1)[0]!.trim().toLowerCase() === 'application/json'
-const isPlainHost = (host: string | undefined) => host === undefined || /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host)
+const isPlainHost = (host: string | undefined) =>
+  host === undefined || /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host)

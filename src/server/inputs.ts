@@ -58,7 +58,15 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 /** The first three things that are wrong, with where they are; never the value itself. */
 function sentenceOf(error: z.$ZodError): string {
   const sentences = error.issues
+    .flatMap(mistakesIn)
     .slice(0, 3)
     .map(({ path, message }) => `${path.map(String).join('.') || 'input'}: ${message}`)
   return `${sentences.join('; ').slice(0, 400)}.`
+}
+
+/** What is wrong; with a union, what is wrong by the branch that comes closest. */
+function mistakesIn(issue: z.$ZodIssue): z.$ZodIssue[] {
+  if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
+  const closest = issue.errors.reduce((best, branch) => (branch.length < best.length ? branch : best))
+  return closest.flatMap((mistake) => mistakesIn({ ...mistake, path: [...issue.path, ...mistake.path] }))
 }

@@ -64,8 +64,7 @@ export class LiveRoom {
   /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend did not take it. */
   act(action: Action): Promise<Outcome> {
     // What leaves a trace is kept until its tombstone would be gone.
-    if (action.type === 'post' || action.type === 'leave')
-      this.#keepUntil = this.clock.now() + this.timing.tombstoneMs
+    if (action.type === 'post' || action.type === 'leave') this.#keepUntil = this.clock.now() + this.timing.tombstoneMs
     return new Promise((resolve, reject) => {
       this.#pending.push({ action, resolve, reject })
       this.#schedule()

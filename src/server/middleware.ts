@@ -14,7 +14,14 @@ import { Pump } from './pump.js'
 import { isLocationProcedure } from './router.js'
 import { sinkOf, type NodeRequest, type NodeResponse } from './sink.js'
 import { encodeEvent } from './sse.js'
-import { answerByTrpc, answerOutcome, streamHead, type AdapterOptions, type Outcome, type StreamHead } from './trpc-answer.js'
+import {
+  answerByTrpc,
+  answerOutcome,
+  streamHead,
+  type AdapterOptions,
+  type Outcome,
+  type StreamHead,
+} from './trpc-answer.js'
 
 /** A request as far as types need to know it: `node:http`'s, `node:http2`'s and Express's are all like this. */
 export type HttpRequest = {
@@ -25,7 +32,11 @@ export type HttpRequest = {
 export type HttpResponse = { statusCode: number; setHeader(name: string, value: string): unknown }
 
 /** The options of tRPC's own `createExpressMiddleware`. */
-export type LocationMiddlewareOptions<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse> = HTTPBaseHandlerOptions<R, Req> & {
+export type LocationMiddlewareOptions<
+  R extends AnyTRPCRouter,
+  Req = HttpRequest,
+  Res = HttpResponse,
+> = HTTPBaseHandlerOptions<R, Req> & {
   /** Your context; left out when there is none. */
   createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
   /** The largest body of a request, in bytes. Default: no limit. A body that was parsed before is not counted. */
@@ -90,7 +101,13 @@ class Desk {
     if (!response.destroyed) answerOutcome(this.#options, { call, input, outcome }, request, response)
   }
 
-  async #run(call: Call, input: CallInput, request: NodeRequest, response: NodeResponse, signal: AbortSignal): Promise<Outcome> {
+  async #run(
+    call: Call,
+    input: CallInput,
+    request: NodeRequest,
+    response: NodeResponse,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const { router, createContext } = this.#options
     const { path, type } = call
     const { getRawInput } = input

@@ -146,7 +146,7 @@ class Doors {
 
   async leave(ctx: unknown, input: LeaveRoomInput): Promise<LeaveRoomOutput> {
     const { memberId } = await this.#gate.caller(ctx)
-    const connectionId = connectionIdOf(input.connectionKey)
+    const connectionId = leaverOf(memberId, input.connectionKey)
     const graceMs = Math.min(input.graceMs ?? 0, this.#hub.timing.graceMaxMs)
     const outcome = await this.#hub.act(input.room, { type: 'leave', connectionId, memberId, seq: input.seq, graceMs })
     if (outcome.type === 'owned') throw ownedError()
@@ -155,7 +155,7 @@ class Doors {
 
   async get(ctx: unknown, { room, lastEventId }: GetLocationsInput): Promise<GetLocationsOutput<unknown, unknown>> {
     const caller = await this.#gate.caller(ctx)
-    await this.#gate.admit(ctx, caller, room, 'read', true)
+    await this.#gate.admit(ctx, caller, room, 'read')
     return this.#hub.use(room, ({ timeline, frames }) => {
       const version = timeline.resumable(lastEventId)
       const { id, event } = version === null ? frames.snapshot() : frames.since(version)
@@ -200,6 +200,13 @@ class Doors {
   #profile(caller: Caller, { profile }: PostLocationInput<unknown, unknown>): Kept | undefined {
     return caller.profile ?? (profile === undefined ? undefined : this.#hub.keepProfile(profile))
   }
+}
+
+/** Whose connection leaves: a member without a key has the one that they post with. */
+function leaverOf(memberId: string | null, connectionKey: string | undefined): string {
+  if (connectionKey !== undefined) return connectionIdOf(connectionKey)
+  if (memberId !== null) return defaultConnectionIdOf(memberId)
+  throw new LocationError('bad-input', 'connectionKey: say which connection leaves, by the key it posts with.')
 }
 
 /** Whose connection a post is for. `made`: a key for someone who came without. */

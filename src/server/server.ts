@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import express, { type NextFunction, type Request, type Response } from 'express'
+import { systemClock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { memberProfile } from '../shared/locations.js'
 import type { Out, Schema } from '../shared/protocol.js'
@@ -114,7 +115,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     response.setHeader('referrer-policy', 'no-referrer')
     // Past Express: what it adds to each response costs more than a post does.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) app(request, response)
-    else if (admit(request, response, options)) procedures(request, response)
+    else if (admit(request, response, options, limits.bodyBytes)) procedures(request, response)
   }
 
   // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
@@ -126,25 +127,23 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     listen: (port = 3000, host = '127.0.0.1') => listen(server, port, host),
     async close() {
       await hub.close()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      server.closeAllConnections()
-      await closed
+      await closeServer(server)
     },
   }
 }
 
 /** Lets a request in, or answers it. */
-function admit(request: IncomingMessage, response: ServerResponse, options: DoorOptions): boolean {
+function admit(request: IncomingMessage, response: ServerResponse, options: DoorOptions, bodyBytes: number): boolean {
   response.setHeader('cache-control', 'no-store')
   for (const [name, value] of Object.entries(corsHeaders(request, options))) response.setHeader(name, value)
-  const refusal = refusalOf(request, options)
+  const refusal = refusalOf(request, { ...options, bodyBytes })
   if (refusal) refuse(response, refusal)
   else if (request.method === 'OPTIONS') response.writeHead(204).end()
   else return true
   return false
 }
 
-const statusOf = { FORBIDDEN: 403, UNSUPPORTED_MEDIA_TYPE: 415 } as const
+const statusOf = { FORBIDDEN: 403, PAYLOAD_TOO_LARGE: 413, UNSUPPORTED_MEDIA_TYPE: 415 } as const
 
 /** As tRPC would say it, so that every client understands. */
 function refuse(response: ServerResponse, { code, message }: Refusal): void {
@@ -181,6 +180,17 @@ async function listen(server: Server, port: number, host: string): Promise<Liste
   const { address, family, port: taken } = server.address() as AddressInfo
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
   return { url, trpcUrl: `${url}/trpc` }
+}
+
+/** Answers that are under way have a moment to be finished; then every connection is cut. */
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const callOffs = [
+    systemClock.after(50, () => server.closeIdleConnections()),
+    systemClock.after(500, () => server.closeAllConnections()),
+  ]
+  await closed
+  for (const callOff of callOffs) callOff()
 }
 
 function listenAdvice(cause: unknown, port: number, host: string): string {

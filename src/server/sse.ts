@@ -21,4 +21,5 @@ export function encodeEvent(text: string): Encoded {
 export const ping = encodeEvent('event: ping\ndata: \n\n\n')
 
 /** As tRPC says that a stream has failed. */
-export const serializedError = (data: unknown) => encodeEvent(`event: serialized-error\ndata: ${JSON.stringify(data)}\n\n\n`)
+export const serializedError = (data: unknown) =>
+  encodeEvent(`event: serialized-error\ndata: ${JSON.stringify(data)}\n\n\n`)

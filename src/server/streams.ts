@@ -104,6 +104,8 @@ export class Streams {
       const share = Math.ceil(leaving.length / Math.max(1, drainSteps - step))
       for (const subscriber of leaving.splice(0, share)) subscriber.end('draining')
     }
+    // The last of them are still writing their bye.
+    await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
   }
 
   /** Ends every stream at once. */

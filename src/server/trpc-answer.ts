@@ -18,7 +18,12 @@ type HandlerOptions = Parameters<typeof nodeHTTPRequestHandler>[0]
 type ResponseOptions = Parameters<typeof resolveResponse>[0]
 
 /** Answers a request that nobody has read yet. */
-export function answerByTrpc(options: AdapterOptions, request: NodeRequest, response: NodeResponse, error?: unknown): void {
+export function answerByTrpc(
+  options: AdapterOptions,
+  request: NodeRequest,
+  response: NodeResponse,
+  error?: unknown,
+): void {
   const { url = '' } = request
   const [pathname = ''] = url.split('?', 1)
   const path = pathname.slice(pathname.lastIndexOf('/') + 1)

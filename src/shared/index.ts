@@ -1,3 +1,4 @@
+export { systemClock, type Clock } from './clock.js'
 export { colorOf } from './colors.js'
 export { LocationError, type LocationErrorCode } from './errors.js'
 export {

@@ -85,7 +85,7 @@ export type PostLocationInput<L, P> = {
  * - `same`: the room showed just this; the lease is renewed.
  * - `stale`: a newer post of this connection was there first.
  * - `expired`: the lease had run out; post again with `seq + 1`.
- * - `left`: this connection has left for good; make a new key.
+ * - `left`: this connection has left, and for a minute nothing brings it back; make a new key.
  */
 export type PostOutcome = 'applied' | 'same' | 'stale' | 'expired' | 'left'
 
@@ -110,7 +110,8 @@ export type GetLocationsInput = { room: string; lastEventId?: string | null | un
 export type GetLocationsOutput<L, P> = { id: string; event: LocationEvent<L, P> }
 export type LeaveRoomInput = {
   room: string
-  connectionKey: string
+  /** Left out: the member's one default connection. */
+  connectionKey?: string | undefined
   /** The newest seq this connection posted: a newer post undoes a leave that gives grace. */
   seq?: number | undefined
   /** How long to wait for another post before the connection has left. Default 0, at most 5,000. */
@@ -156,7 +157,7 @@ export function procedureInputs<SL extends Schema, SP extends Schema>(location: 
     getLocations: z.strictObject({ room: roomId, lastEventId }),
     leaveRoom: z.strictObject({
       room: roomId,
-      connectionKey: secretKey,
+      connectionKey: secretKey.optional(),
       seq: seq.optional(),
       graceMs: z.number().min(0).optional(),
       lastEventId,

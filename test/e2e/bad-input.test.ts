@@ -302,7 +302,7 @@ describe('limits, at, below and above', () => {
     expect(logged).toEqual([])
   })
 
-  test.fails('a body that is too large is refused with a sentence', async () => {
+  test('a body that is too large is refused with a sentence', async () => {
     const answer = await mutation(
       server.url,
       'postLocation',

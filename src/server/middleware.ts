@@ -114,7 +114,7 @@ class Desk {
     let ctx: unknown
     try {
       const info = infoOf(call, request, input, signal)
-      ctx = await createContext?.({ ...this.#options, req: request, res: response, info } as never)
+      ctx = await createContext?.({ ...this.#options, req: request, res: response, info })
     } catch (contextError) {
       return { contextError }
     }
@@ -157,7 +157,7 @@ class Desk {
         const error = getTRPCErrorFromUnknown(pump.toError(cause))
         const about = { error, path: call.path, type: call.type, ctx, input: input.result() }
         this.#options.onError?.({ ...about, req: request } as never)
-        return output.serialize(getTRPCErrorShape({ ...about, config } as never))
+        return output.serialize(getTRPCErrorShape({ ...about, config }))
       },
     })
     response.once('close', () => stream.close())

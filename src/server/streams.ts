@@ -22,7 +22,14 @@ export type StreamOptions = {
 }
 
 /** What a stream has to expect, apart from frames. */
-type Upkeep = { rotateAt: number; recheckAt: number; recheck: () => Promise<boolean>; callOffExpiry: () => void }
+type Upkeep = {
+  rotateAt: number
+  recheckAt: number
+  /** When its connection was last seen present; `null` before. */
+  presentAt: number | null
+  recheck: () => Promise<boolean>
+  callOffExpiry: () => void
+}
 
 /** The open streams of this process: their beats, and their ends. */
 export class Streams {
@@ -72,7 +79,7 @@ export class Streams {
     const callOffExpiry =
       expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
     const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
-    this.#upkeep.set(subscriber, { rotateAt, recheckAt: now + recheckMs, recheck, callOffExpiry })
+    this.#upkeep.set(subscriber, { rotateAt, recheckAt: now + recheckMs, presentAt: null, recheck, callOffExpiry })
     this.#beats.add(subscriber, Math.random())
     room.subscribers.add(subscriber)
     return subscriber
@@ -84,6 +91,7 @@ export class Streams {
     for (const subscriber of this.#beats.turn()) {
       const upkeep = this.#upkeep.get(subscriber)!
       if (now >= upkeep.rotateAt) subscriber.end('rotated')
+      else if (this.#isForsaken(subscriber, upkeep, now)) subscriber.end('slow')
       else subscriber.beat()
       if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }
@@ -112,6 +120,13 @@ export class Streams {
   close(): void {
     this.#isDraining = true
     for (const subscriber of this.#upkeep.keys()) subscriber.end('draining')
+  }
+
+  /** Its connection answered beats and was lost since: nobody reads at the other end, but a proxy that keeps the socket. */
+  #isForsaken({ room, connectionId }: Subscriber, upkeep: Upkeep, now: number): boolean {
+    if (connectionId === null) return false
+    if (room.timeline.connection(connectionId)) upkeep.presentAt = now
+    return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
   }
 
   async #recheck(subscriber: Subscriber, upkeep: Upkeep): Promise<void> {

@@ -27,10 +27,11 @@ const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
   '@trpc/client': /^client\/(client|stream)\.ts$/,
-  '@trpc/server': /^server\/(router|middleware|server)\.ts$/,
+  '@trpc/server': /^server\/(router|middleware|http-call|trpc-answer|server)\.ts$/,
+  '@trpc/server/http': /^server\/(middleware|http-call|trpc-answer)\.ts$/,
+  '@trpc/server/adapters/node-http': /^server\/trpc-answer\.ts$/,
   // The codes of JSON-RPC, for a door that refuses as tRPC does.
   '@trpc/server/rpc': /^server\/server\.ts$/,
-  '@trpc/server/adapters/express': /^server\/(middleware|server)\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
   eventsource: /^client\/event-source\.ts$/,
   express: /^server\/server\.ts$/,
@@ -43,7 +44,11 @@ const packages: Record<string, RegExp> = {
 const node = /^(server|testing|cli)\//
 
 /** Rules only: no I/O, no clock, no timer, no chance. The same input gives the same output. */
-const pure = [/^shared\/(?!clock\.ts$)/, /^server\/(room|timeline|frame)\.ts$/, /^client\/(outbox|reconnect)\.ts$/]
+const pure = [
+  /^shared\/(?!clock\.ts$)/,
+  /^server\/(room|timeline|frame|sse|wheel|timing|lease-clock)\.ts$/,
+  /^client\/(outbox|reconnect|news|roster|failure)\.ts$/,
+]
 
 const asksTheClock = ['Date.now', 'new Date()', 'performance', 'setTimeout', 'setInterval']
 const impure = [

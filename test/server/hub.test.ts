@@ -234,6 +234,20 @@ describe('a stream', () => {
     expect(viewer.endedWith).toMatchObject({ code: 'forbidden' })
   })
 
+  test('of a connection that was lost is cut: nobody answers there', async () => {
+    const { clock, hub, post, open } = stage()
+    const watcher = await open()
+    await post('c1', 1, 'A1')
+    const viewer = await open({ connectionId: 'c1' })
+    await clock.advance(30_500)
+    expect(await hub.room('r').count()).toBe(0)
+    expect(hub.streams.size).toBe(2)
+    await clock.advance(25_100)
+    expect(taken(viewer).at(-1)).toEqual({ type: 'bye', reason: 'slow' })
+    expect(hub.streams.size).toBe(1)
+    expect(typesOf(watcher)).not.toContain('bye')
+  })
+
   test("of another member's connection is refused", async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')

@@ -8,7 +8,10 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^hereabouts$/, replacement: source('shared') },
-      { find: /^hereabouts\/(server|client|react|testing)$/, replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts' },
+      {
+        find: /^hereabouts\/(server|client|react|testing)$/,
+        replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts',
+      },
     ],
   },
   test: { include: ['test/**/*.test.{ts,tsx}'] },

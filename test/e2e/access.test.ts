@@ -231,7 +231,7 @@ describe('a member who is revoked', () => {
     revoked.add('ada')
     await server.hub.revoke('ada')
     await until('ada is gone', () => stream.view.connections.size === 0)
-    expect(stream.heard.all.at(-1)!.event).toMatchObject({ left: [{ reason: 'revoked' }] })
+    expect(stream.told.at(-1)!.event).toMatchObject({ left: [{ reason: 'revoked' }] })
     expect(await server.hub.room('y').count()).toBe(0)
     expect(await mine.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
     expect(mine.heard.all.at(-1)!.event).toEqual({ type: 'bye', reason: 'revoked' })

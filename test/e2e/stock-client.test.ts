@@ -1,7 +1,8 @@
+import { createTRPCClient, httpBatchStreamLink } from '@trpc/client'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
 import { faultProxy, soonAgain } from '../support/fault-proxy.js'
-import { cell, newKey, stockClient, subscribed } from '../support/stock-client.js'
+import { cell, newKey, stockClient, subscribed, type Cells } from '../support/stock-client.js'
 import { until } from '../support/until.js'
 
 /* Just tRPC: @trpc/client and eventsource, nothing of ours, get everything that the protocol promises. */
@@ -36,14 +37,14 @@ describe('a stock client', () => {
     using stream = subscribed(stockClient(proxy.url), { room })
     await until('everyone is in sight', () => stream.view.connections.size === 6)
     await post(ada!, 2, 2)
-    await until('the first move is in sight', () => stream.heard.all.at(-1)?.event.type === 'changes')
+    await until('the first move is in sight', () => stream.told.at(-1)?.event.type === 'changes')
     const held = stream.view.id
     proxy.cut()
     for (const seq of [3, 4, 5]) await post(ada!, seq, seq)
     const isHome = () => [...stream.view.connections.values()].some(({ location }) => location?.row === 5)
     await until('the newest move is in sight', isHome)
     expect(stream.diverged).toEqual([])
-    const told = stream.heard.all.filter(({ event }) => event.type === 'snapshot' || event.type === 'changes')
+    const { told } = stream
     expect(told.map(({ event }) => event.type)).toEqual(['snapshot', 'changes', 'changes'])
     expect(told.at(-1)!.event).toMatchObject({ from: held, changed: [{ location: cell(5) }] })
     const rows = JSON.stringify(told)
@@ -74,10 +75,10 @@ describe('a stock client', () => {
     )
     // A lease is three beats: without the answers it would be over.
     expect(watcher.view.connections.has(connectionId)).toBe(true)
-    expect(watcher.heard.all.filter(({ event }) => event.type === 'changes')).toEqual([])
+    expect(watcher.told).toHaveLength(1)
     subscription[Symbol.dispose]()
     await until('it is gone when it answers no more', () => watcher.view.connections.size === 0)
-    expect(watcher.heard.all.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'lost' }] })
+    expect(watcher.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'lost' }] })
   })
 
   test('with a batching link posts and asks in one request', async () => {
@@ -98,6 +99,16 @@ describe('a stock client', () => {
     expect(new Set(replies.map(({ id }) => id)).size).toBe(1)
   })
 
+  test('with a streaming batch link gets the same', async () => {
+    const client = createTRPCClient<Cells>({ links: [httpBatchStreamLink({ url: server.url })] })
+    const room = 'streamed'
+    const replies = await Promise.all([
+      client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(1) }),
+      client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(2) }),
+    ])
+    expect(replies.map(({ outcome }) => outcome)).toEqual(['applied', 'applied'])
+  })
+
   test('is told in the stream, and once, what it may not have', async () => {
     using stream = subscribed(stockClient(server.url), { room: 'x'.repeat(129) })
     const error = await stream.errors.at(0)
@@ -113,6 +124,6 @@ describe('a stock client', () => {
     await until('it is there', () => stream.view.connections.has(connectionId))
     expect(await client.leaveRoom.mutate({ room: 'leaving', connectionKey })).toEqual({ outcome: 'left' })
     await until('it is gone', () => !stream.view.connections.has(connectionId), 1_000)
-    expect(stream.heard.all.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'left' }] })
+    expect(stream.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'left' }] })
   })
 })

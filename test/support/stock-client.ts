@@ -60,6 +60,10 @@ export function subscribed(client: StockClient, input: Parameters<StockClient['o
     states,
     view,
     diverged,
+    /** Those of them that say who is where. */
+    get told() {
+      return heard.all.filter(({ event }) => event.type === 'snapshot' || event.type === 'changes')
+    },
     get completed() {
       return completed
     },

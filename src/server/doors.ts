@@ -13,8 +13,12 @@ export type DoorOptions = {
 }
 
 /** Why a request is not let in: a tRPC code and a sentence that says what to do. */
-export type Refusal = { code: 'FORBIDDEN' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'; message: string }
+export type Refusal = {
+  code: 'FORBIDDEN' | 'METHOD_NOT_SUPPORTED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'
+  message: string
+}
 
+const methods = ['GET', 'HEAD', 'POST', 'OPTIONS']
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 /**
@@ -23,6 +27,8 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  */
 export function refusalOf(request: IncomingRequest, options: DoorOptions & { bodyBytes?: number }): Refusal | null {
   const { origin, host = '', 'sec-fetch-site': site } = request.headers
+  if (!methods.includes(request.method ?? ''))
+    return { code: 'METHOD_NOT_SUPPORTED', message: `bad-input: Use ${methods.join(', ')}.` }
   const name = host.replace(/:\d+$/, '').toLowerCase()
   if (!isOwnName(name, request, options.allowedHosts))
     return {

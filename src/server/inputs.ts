@@ -37,9 +37,12 @@ export function assertPlain(schema: Schema, what: 'location' | 'profile'): void 
     'A location or profile schema must be plain JSON and give back what it was given: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {
     try {
-      const ignored = ({ jsonSchema }: { jsonSchema: z.JSONSchema.BaseSchema }) =>
-        void delete jsonSchema.additionalProperties
-      return JSON.stringify(z.toJSONSchema(schema, { io, override: ignored }))
+      const override = ({ zodSchema, jsonSchema }: Visit) => {
+        if (isChanging(zodSchema)) throw new TypeError(`A ${zodSchema._zod.def.type} of this kind changes its value.`)
+        // An open object is closed in what comes out of it, which is no change to what a client posts.
+        delete jsonSchema.additionalProperties
+      }
+      return JSON.stringify(z.toJSONSchema(schema, { io, override }))
     } catch (cause) {
       throw new LocationError('misconfigured', `The ${what} schema cannot be written as JSON Schema. ${advice}`, {
         cause,
@@ -48,6 +51,15 @@ export function assertPlain(schema: Schema, what: 'location' | 'profile'): void 
   }
   if (asJson('input') !== asJson('output'))
     throw new LocationError('misconfigured', `The ${what} schema does not give back what it is given. ${advice}`)
+}
+
+type Visit = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSchema }
+
+/** Changes that JSON Schema does not show: coercions, `.catch()`, codecs and preprocessors, `.trim()` and its like. */
+function isChanging({ _zod: { def } }: z.$ZodTypes): boolean {
+  if ('coerce' in def && def.coerce) return true
+  if (def.type === 'catch' || def.type === 'pipe' || def.type === 'transform') return true
+  return def.checks?.some((check) => check._zod.def.check === 'overwrite') ?? false
 }
 
 function isDeeperThan(value: unknown, levels: number): boolean {

@@ -55,8 +55,10 @@ export class TokenBuckets {
     bucket.tokens = this.#tokens(bucket, now)
     bucket.at = now
     this.#buckets.set(key, bucket)
-    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) / this.#perSecond) * 1_000)
-    bucket.tokens -= 1
+    const missing = 1 - bucket.tokens
+    // Whoever waited just as long as told gets through, whatever rounding did on the way.
+    if (missing > 1e-9) return Math.ceil((missing / this.#perSecond) * 1_000)
+    bucket.tokens = Math.max(0, bucket.tokens - 1)
     return 0
   }
 

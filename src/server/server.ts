@@ -143,7 +143,12 @@ function admit(request: IncomingMessage, response: ServerResponse, options: Door
   return false
 }
 
-const statusOf = { FORBIDDEN: 403, PAYLOAD_TOO_LARGE: 413, UNSUPPORTED_MEDIA_TYPE: 415 } as const
+const statusOf = {
+  FORBIDDEN: 403,
+  METHOD_NOT_SUPPORTED: 405,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+} as const
 
 /** As tRPC would say it, so that every client understands. */
 function refuse(response: ServerResponse, { code, message }: Refusal): void {

@@ -2,7 +2,7 @@
 export type Serializer = { serialize(value: unknown): unknown }
 
 /** One event: its bytes, and the same bytes as one chunk of an HTTP/1.1 body, both over one buffer. */
-export type Encoded = { readonly body: Buffer; readonly chunk: Buffer }
+export type Encoded = { readonly body: Uint8Array; readonly chunk: Uint8Array }
 
 const lineBreak = '\r\n'
 

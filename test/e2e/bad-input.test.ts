@@ -4,6 +4,7 @@ import { serveLocations } from 'hereabouts/testing'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { dataOf, http, mutation, query, type HttpAnswer } from '../support/http.js'
 import { cell, newKey } from '../support/stock-client.js'
+import { until } from '../support/until.js'
 
 /* Whatever comes in: a 4xx with a sentence, nothing stored, no stack, never a 5xx. */
 
@@ -162,6 +163,12 @@ describe('a post is refused', () => {
     expect(await peopleIn(server.url, room)).toEqual([])
     expect(logged).toEqual([])
   })
+})
+
+test('a method that no page can send is refused, not failed', async () => {
+  const { status } = await http(`${server.url}/getLocations`, { method: 'TRACE' })
+  logged.length = 0
+  expect(status).toBe(405)
 })
 
 describe('what is near a procedure is none', () => {
@@ -334,6 +341,17 @@ describe('limits, at, below and above', () => {
     expect(logged).toEqual([])
   })
 
+  test('a stream is nothing for a batch', async () => {
+    const calls = ['onLocation,onLocation', 'onLocation,getLocations']
+    const input = encodeURIComponent(JSON.stringify({ 0: { room }, 1: { room } }))
+    for (const paths of calls) {
+      const { status, text } = await http(`${server.url}/${paths}?batch=1&input=${input}`)
+      expect([paths, status]).toEqual([paths, 400])
+      expect(text).not.toContain('stack')
+    }
+    expect(logged).toEqual([])
+  })
+
   test('in a batch, one bad call spoils no other', async () => {
     const { status, text } = await mutation(server.url, 'postLocation,postLocation?batch=1', {
       0: { room, connectionKey: newKey(), location: cell(1) },
@@ -350,6 +368,43 @@ describe('limits, at, below and above', () => {
   test('a room is named with 1 to 128 code points', async () => {
     for (const name of ['x', '😀', 'x'.repeat(128), '😀'.repeat(128)])
       expect((await query(server.url, 'getLocations', { room: name })).status).toBe(200)
+  })
+
+  test('a room holds as many connections as it is told, and takes another when one left', async () => {
+    await using small = await serveLocations({ limits: { roomConnections: 3 } })
+    const keys = [newKey(), newKey(), newKey(), newKey()]
+    const post = (connectionKey: string) => mutation(small.url, 'postLocation', { room, location: null, connectionKey })
+    for (const connectionKey of keys.slice(1)) expect((await post(connectionKey)).status).toBe(200)
+    const refused = await post(keys[0]!)
+    expect(refused).toMatchObject({ status: 429, code: 'TOO_MANY_REQUESTS' })
+    expect(refused.message).toMatch(/^room-full: .*try again later/)
+    expect(await peopleIn(small.url, room)).toHaveLength(3)
+    expect((await post(keys[1]!)).status).toBe(200)
+    await mutation(small.url, 'leaveRoom', { room, connectionKey: keys[1] })
+    expect((await post(keys[0]!)).status).toBe(200)
+  })
+
+  test('a process holds as many streams as it is told', async () => {
+    await using small = await serveLocations({ limits: { streams: 2 } })
+    const open = async () => {
+      const closing = new AbortController()
+      const input = encodeURIComponent(JSON.stringify({ room }))
+      const response = await fetch(`${small.url}/onLocation?input=${input}`, { signal: closing.signal })
+      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+      let text = ''
+      while (!/"hello"|serialized-error/.test(text)) text += (await reader.read()).value ?? ''
+      return { text, close: () => closing.abort() }
+    }
+    const [first, second, third] = [await open(), await open(), await open()]
+    expect([first.text, second.text].every((text) => text.includes('"hello"'))).toBe(true)
+    expect(third.text).toMatch(/serialized-error.*SERVICE_UNAVAILABLE/s)
+    first.close()
+    await until('there is room for one more', async () => {
+      const next = await open()
+      next.close()
+      return next.text.includes('"hello"')
+    })
+    second.close()
   })
 
   test('a lease is 5 seconds to 5 minutes', async () => {

@@ -1,0 +1,38 @@
+import { createLocationClient } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+import type { CellLocation, MemberProfile } from 'hereabouts'
+
+/* A page that is in a room, and nothing else: what a test wants to know lies on the window. */
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+
+const params = new URLSearchParams(location.search)
+const client = createLocationClient<Router>({ url: '/trpc' })
+const room = client.join(params.get('room') ?? 'r', { profile: { name: params.get('name') ?? 'Ada' } })
+const news: string[] = []
+room.on('entered', ({ member }) => news.push(`entered ${member.profile?.name}`))
+room.on('left', ({ member, reason }) => news.push(`${reason} ${member.profile?.name}`))
+room.on('moved', ({ member, current }) => news.push(`moved ${member.profile?.name} ${current?.row}`))
+
+export type Shown = {
+  state: string
+  news: string[]
+  others: { name: string; row: number | undefined; windows: number }[]
+}
+
+declare global {
+  interface Window {
+    goTo(row: number): void
+    shown(): Shown
+  }
+}
+window.goTo = (row) => room.post({ sheet: 'Q3', row, col: 0 })
+window.shown = () => ({
+  state: room.status.state,
+  news,
+  others: room.others.map(({ profile, location, connections }) => ({
+    name: profile?.name ?? '',
+    row: location?.row,
+    windows: connections.length,
+  })),
+})

@@ -1,0 +1,132 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cellLocation } from 'hereabouts'
+import { createLocationServer, type LocationServer } from 'hereabouts/server'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { CellLocation, MemberProfile } from 'hereabouts'
+import { chromiumPath, launchChromium } from '../support/chromium.js'
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
+  let folder: string
+  let server: LocationServer<CellLocation, MemberProfile>
+  let url: string
+  let browser: Browser
+  let rooms = 0
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hereabouts-page-'))
+    await build({
+      configFile: false,
+      root: here('page'),
+      logLevel: 'error',
+      resolve: { alias: { 'hereabouts/client': here('../../src/client/index.ts') } },
+      build: { outDir: folder, emptyOutDir: true },
+    })
+    server = createLocationServer({ location: cellLocation, anonymous: true, static: folder })
+    ;({ url } = await server.listen(0))
+    browser = await launchChromium()
+  }, 60_000)
+
+  afterEach(async () => {
+    await Promise.all(browser.contexts().map((context) => context.close()))
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    if (folder) await rm(folder, { recursive: true })
+  })
+
+  const newRoom = () => `room-${++rooms}`
+  const shown = (page: Page) => page.evaluate(() => window.shown())
+  const goTo = (page: Page, row: number) => page.evaluate((row) => window.goTo(row), row)
+  const others = async (page: Page) => (await shown(page)).others
+
+  async function open(room: string, name: string, context?: BrowserContext): Promise<Page> {
+    const page = await (context ?? (await browser.newContext())).newPage()
+    await page.goto(`${url}/?room=${room}&name=${name}`)
+    await expect.poll(async () => (await shown(page)).state).toBe('live')
+    return page
+  }
+
+  test('show each other where people are, at once', async () => {
+    const room = newRoom()
+    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    await goTo(ada, 4)
+    await expect.poll(() => others(bo)).toEqual([{ name: 'Ada', row: 4, windows: 1 }])
+    await goTo(bo, 9)
+    await expect.poll(() => others(ada)).toEqual([{ name: 'Bo', row: 9, windows: 1 }])
+  })
+
+  test('that are closed are gone within four seconds', async () => {
+    const room = newRoom()
+    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    await expect.poll(() => others(bo)).toHaveLength(1)
+    const closedAt = performance.now()
+    await ada.close()
+    await expect.poll(() => others(bo), { timeout: 4_000, interval: 20 }).toEqual([])
+    expect(performance.now() - closedAt).toBeLessThan(4_000)
+    expect((await shown(bo)).news).toEqual(['left Ada'])
+  })
+
+  test('that are reloaded, many times over, are no news', async () => {
+    const room = newRoom()
+    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    await expect.poll(() => others(bo)).toHaveLength(1)
+    for (let times = 0; times < 5; times++) {
+      await ada.reload()
+      await expect.poll(async () => (await shown(ada)).state).toBe('live')
+    }
+    await goTo(ada, 7)
+    await expect.poll(async () => (await others(bo))[0]?.row).toBe(7)
+    // The windows before are gone when their grace is over; the person never was.
+    await expect.poll(() => others(bo), { timeout: 5_000 }).toEqual([{ name: 'Ada', row: 7, windows: 1 }])
+    expect((await shown(bo)).news.filter((line) => !line.startsWith('moved'))).toEqual([])
+  })
+
+  test('that are duplicated are one person, who is there until the last is closed', async () => {
+    const room = newRoom()
+    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    await goTo(ada, 3)
+    // A browser's "duplicate tab" copies the session storage, as an opener does.
+    const [twin] = await Promise.all([ada.waitForEvent('popup'), ada.evaluate(() => void open(location.href))])
+    await expect.poll(() => others(bo).then((list) => list.map(({ windows }) => windows))).toEqual([2])
+    await goTo(twin!, 5)
+    await expect.poll(async () => (await others(bo))[0]?.row).toBe(5)
+    await ada.close()
+    await expect.poll(() => others(bo), { timeout: 5_000 }).toEqual([{ name: 'Ada', row: 5, windows: 1 }])
+    expect((await shown(bo)).news.filter((line) => !line.startsWith('moved'))).toEqual([])
+    expect(await others(twin!)).toHaveLength(1)
+  })
+
+  test('that were offline catch up, and nobody is shown leaving', async () => {
+    const room = newRoom()
+    const context = await browser.newContext()
+    const [ada, bo] = [await open(room, 'Ada', context), await open(room, 'Bo')]
+    await expect.poll(() => others(bo)).toHaveLength(1)
+    await context.setOffline(true)
+    await goTo(ada, 8)
+    await goTo(bo, 6)
+    await expect.poll(() => server.hub.room(room).count()).toBe(2)
+    await context.setOffline(false)
+    await expect.poll(() => others(ada), { timeout: 8_000 }).toEqual([{ name: 'Bo', row: 6, windows: 1 }])
+    await expect.poll(async () => (await others(bo))[0]?.row, { timeout: 8_000 }).toBe(8)
+    for (const page of [ada, bo])
+      expect((await shown(page)).news.filter((line) => !/^(moved|entered)/.test(line))).toEqual([])
+  })
+
+  test('of somebody with a hostile name run nothing', async () => {
+    const room = newRoom()
+    const bo = await open(room, 'Bo')
+    const hostile = '"><img src=x onerror="window.ran=1">\\u2028</script>'
+    const ada = await open(room, encodeURIComponent(hostile))
+    await expect.poll(async () => (await others(bo))[0]?.name).toBe(hostile)
+    for (const page of [ada, bo]) expect(await page.evaluate(() => 'ran' in window)).toBe(false)
+  })
+})

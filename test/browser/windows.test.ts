@@ -48,7 +48,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
   const goTo = (page: Page, row: number) => page.evaluate((row) => window.goTo(row), row)
   const others = async (page: Page) => (await shown(page)).others
 
-  async function open(room: string, name: string, context?: BrowserContext): Promise<Page> {
+  async function visit(room: string, name: string, context?: BrowserContext): Promise<Page> {
     const page = await (context ?? (await browser.newContext())).newPage()
     await page.goto(`${url}/?room=${room}&name=${name}`)
     await expect.poll(async () => (await shown(page)).state).toBe('live')
@@ -57,7 +57,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
 
   test('show each other where people are, at once', async () => {
     const room = newRoom()
-    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await goTo(ada, 4)
     await expect.poll(() => others(bo)).toEqual([{ name: 'Ada', row: 4, windows: 1 }])
     await goTo(bo, 9)
@@ -66,7 +66,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
 
   test('that are closed are gone within four seconds', async () => {
     const room = newRoom()
-    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await expect.poll(() => others(bo)).toHaveLength(1)
     const closedAt = performance.now()
     await ada.close()
@@ -77,7 +77,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
 
   test('that are reloaded, many times over, are no news', async () => {
     const room = newRoom()
-    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await expect.poll(() => others(bo)).toHaveLength(1)
     for (let times = 0; times < 5; times++) {
       await ada.reload()
@@ -92,23 +92,23 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
 
   test('that are duplicated are one person, who is there until the last is closed', async () => {
     const room = newRoom()
-    const [ada, bo] = [await open(room, 'Ada'), await open(room, 'Bo')]
+    const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await goTo(ada, 3)
     // A browser's "duplicate tab" copies the session storage, as an opener does.
-    const [twin] = await Promise.all([ada.waitForEvent('popup'), ada.evaluate(() => void open(location.href))])
+    const [twin] = await Promise.all([ada.waitForEvent('popup'), ada.evaluate(() => void window.open(location.href))])
     await expect.poll(() => others(bo).then((list) => list.map(({ windows }) => windows))).toEqual([2])
-    await goTo(twin!, 5)
+    await goTo(twin, 5)
     await expect.poll(async () => (await others(bo))[0]?.row).toBe(5)
     await ada.close()
     await expect.poll(() => others(bo), { timeout: 5_000 }).toEqual([{ name: 'Ada', row: 5, windows: 1 }])
     expect((await shown(bo)).news.filter((line) => !line.startsWith('moved'))).toEqual([])
-    expect(await others(twin!)).toHaveLength(1)
+    expect(await others(twin)).toHaveLength(1)
   })
 
   test('that were offline catch up, and nobody is shown leaving', async () => {
     const room = newRoom()
     const context = await browser.newContext()
-    const [ada, bo] = [await open(room, 'Ada', context), await open(room, 'Bo')]
+    const [ada, bo] = [await visit(room, 'Ada', context), await visit(room, 'Bo')]
     await expect.poll(() => others(bo)).toHaveLength(1)
     await context.setOffline(true)
     await goTo(ada, 8)
@@ -123,9 +123,9 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
 
   test('of somebody with a hostile name run nothing', async () => {
     const room = newRoom()
-    const bo = await open(room, 'Bo')
+    const bo = await visit(room, 'Bo')
     const hostile = '"><img src=x onerror="window.ran=1">\\u2028</script>'
-    const ada = await open(room, encodeURIComponent(hostile))
+    const ada = await visit(room, encodeURIComponent(hostile))
     await expect.poll(async () => (await others(bo))[0]?.name).toBe(hostile)
     for (const page of [ada, bo]) expect(await page.evaluate(() => 'ran' in window)).toBe(false)
   })

@@ -36,7 +36,7 @@ export type Access<Ctx, P> =
       /** Nobody has a name: whoever holds a connectionKey is that connection. */
       anonymous: true
       identify?: never
-      authorize?(options: { ctx: Ctx; room: string; action: RoomAction }): Awaitable<boolean>
+      authorize?(options: { ctx: Ctx; member: null; room: string; action: RoomAction }): Awaitable<boolean>
     }
 
 /** Who is calling, checked. `memberId` is `null` where nobody has a name. */
@@ -105,7 +105,7 @@ export class Gate<Ctx> {
     if (!access.authorize) return true
     if (access.anonymous || memberId === null) {
       const { authorize } = access as Extract<Access<Ctx, unknown>, { anonymous: true }>
-      return (await this.#ask('authorize', () => authorize!({ ctx, room, action }), unavailable)) === true
+      return (await this.#ask('authorize', () => authorize!({ ctx, member: null, room, action }), unavailable)) === true
     }
     const { authorize } = access
     const now = this.#options.clock.now()

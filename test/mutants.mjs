@@ -233,6 +233,14 @@ export default [
     replace: '',
   },
   {
+    ...timeline,
+    file: 'src/server/frame.ts',
+    name: 'every frame ever asked for is remembered',
+    rule: 'section 7: the memo is small',
+    find: 'if (this.#since.size >= maxRemembered) this.#since.delete(this.#since.keys().next().value!)',
+    replace: '',
+  },
+  {
     ...view,
     name: 'changes apply wherever they start',
     rule: 'section 3: from',

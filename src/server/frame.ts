@@ -27,6 +27,8 @@ export class Frame {
   }
 }
 
+const maxRemembered = 32
+
 /** The frames that lead to the room's present version. Each is made once, when first asked for. */
 export class Frames {
   readonly #timeline: Timeline
@@ -52,6 +54,8 @@ export class Frames {
     const changes = this.#timeline.since(version)
     const entries = (changes.entered?.length ?? 0) + (changes.changed?.length ?? 0) + (changes.left?.length ?? 0)
     const frame = entries * 2 > this.#timeline.size && entries > 1 ? this.snapshot() : this.#frame(changes)
+    // Anybody may ask from any version, in a room where nothing happens for hours.
+    if (this.#since.size >= maxRemembered) this.#since.delete(this.#since.keys().next().value!)
     this.#since.set(version, frame)
     return frame
   }

@@ -205,6 +205,17 @@ test('everyone who stands at the same version is sent the same frame', () => {
   expect(stage.frames.beat()).toBe(stage.frames.beat())
 })
 
+test('however many versions are asked from, few frames are remembered', () => {
+  const stage = new Stage()
+  for (let seq = 1; seq <= 100; seq++) stage.step({ afterMs: 1, actions: [posting('c1', seq, seq)] })
+  const oldest = stage.timeline.version - 99_000
+  const first = stage.frames.since(oldest)
+  expect(stage.frames.since(oldest)).toBe(first)
+  for (let version = oldest + 1; version <= oldest + 32; version++) stage.frames.since(version)
+  expect(stage.frames.since(oldest)).not.toBe(first)
+  expect(stage.frames.since(oldest)).toEqual(first)
+})
+
 test('over any restarts, resumes and losses a view ends equal to the room, and nobody is shown leaving at a restart', () => {
   type Turn = { kind: 'step'; step: Step } | { kind: 'look' } | { kind: 'restart' } | { kind: 'forget' }
   const turn: fc.Arbitrary<Turn> = fc.oneof(

@@ -5,6 +5,7 @@ import { createExpressMiddleware } from '@trpc/server/adapters/express'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { createHTTPHandler } from '@trpc/server/adapters/standalone'
 import type { CellLocation, LocationEvent, MemberProfile } from 'hereabouts'
+import { createLocationMiddleware, type HttpRequest } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import { locationApp, type AppContext } from '../support/location-app.js'
 import { cell, newKey } from '../support/stock-client.js'
@@ -45,6 +46,20 @@ const adapters: [string, (app: App) => Promise<Served>][] = [
     ({ router, onError }) => {
       const createContext = ({ req }: { req: express.Request }) => userOf(req.get('x-user'))
       return served(express().use('/trpc', createExpressMiddleware({ router, createContext, onError })))
+    },
+  ],
+  [
+    'our own middleware, on Express',
+    ({ router, onError }) => {
+      const createContext = ({ req }: { req: express.Request }) => userOf(req.get('x-user'))
+      return served(express().use('/trpc', createLocationMiddleware({ router, createContext, onError })))
+    },
+  ],
+  [
+    'our own middleware, on node:http',
+    ({ router, onError }) => {
+      const createContext = ({ req }: { req: HttpRequest }) => userOf(req.headers['x-user']?.toString())
+      return served(createLocationMiddleware({ router, createContext, onError }))
     },
   ],
   [

@@ -1,10 +1,16 @@
 import type { ContractTarget } from 'hereabouts/testing'
 
-/** Twenty times as fast as usual: a beat is half a second. */
-export const fastTiming = { scale: 1 / 20 }
+/** Twenty times as fast as usual: a beat is half a second. What a case has to act within is longer. */
+export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000 }
 
 /** The same, as the contract is told. */
-export const targetTiming = { leaseMinMs: 250, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 250, patienceMs: 5_000 }
+export const targetTiming = {
+  leaseMinMs: 500,
+  leaseMaxMs: 15_000,
+  closedMs: 750,
+  graceMaxMs: 1_000,
+  patienceMs: 10_000,
+}
 
 /** Cells of a sheet, the locations of a server that is told nothing else. */
 export const cells = {

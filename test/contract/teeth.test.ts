@@ -206,17 +206,17 @@ const wrongs: Wrong[] = [
 
 test.concurrent.for(wrongs)(
   'a server that $does is caught',
-  { timeout: 30_000 },
+  { timeout: 60_000 },
   async ({ faults, caughtBy, saying }, { expect }) => {
     await using proxy = await faultProxy(server.url, faults())
-    const target = { url: proxy.url, ...cells, timing: { ...targetTiming, patienceMs: 500 } }
+    const target = { url: proxy.url, ...cells, timing: { ...targetTiming, patienceMs: 3_000 } }
     const found = locationContract(target).find(({ name }) => name === caughtBy)
     expect(found, caughtBy).toBeDefined()
     await expect(found!.run()).rejects.toThrow(saying)
   },
 )
 
-test('a server behind a proxy that does nothing keeps the contract', { timeout: 30_000 }, async () => {
+test('a server behind a proxy that does nothing keeps the contract', { timeout: 60_000 }, async () => {
   await using proxy = await faultProxy(server.url)
   const target = { url: proxy.url, ...cells, timing: targetTiming }
   for (const { caughtBy } of wrongs)

@@ -119,7 +119,8 @@ function partsOf(text: string): { head: string[]; body: string } {
       .subarray(size + 2)
       .toString()
   }
-  return { head: [status!, ...headers], body }
+  // A beat may come at any time.
+  return { head: [status!, ...headers], body: body.replace(/data: \{"type":"beat".*\nid: .*\n\n\n/g, '') }
 }
 
 function connectionIn(body: string): { connectionId: string; memberId: string } {

@@ -23,7 +23,7 @@ describe('a plain EventSource', () => {
     expect(JSON.parse(snapshot.data)).toMatchObject({ type: 'snapshot', connections: [{ location: cell(1) }] })
   })
 
-  test('resumes by its own reconnect, with the Last-Event-ID header', { timeout: 20_000 }, async () => {
+  test('resumes by its own reconnect, with the Last-Event-ID header', { timeout: 60_000 }, async () => {
     const asked: (string | undefined)[] = []
     await using proxy = await faultProxy(server.url, {
       open(call) {

@@ -26,9 +26,12 @@ function joined(url: string, room: string, location: CellLocation) {
 
 const rowsSeen = ({ others }: CellRoom) => others.map(({ location }) => location?.row)
 
+// Those known before are kept in sight for a beat: two seconds, in which even a slow machine brings everyone back.
+const slower = { scale: 1 / 5 }
+
 describe('a server that is killed and started again', () => {
-  test('has everyone back, and nobody was shown to leave', { timeout: 30_000 }, async () => {
-    let running = await serveLocations({ timing })
+  test('has everyone back, and nobody was shown to leave', { timeout: 60_000 }, async () => {
+    let running = await serveLocations({ timing: slower })
     const { port, url } = running
     await using ada = joined(url, 'restart', cell(1))
     await using bob = joined(url, 'restart', cell(2))
@@ -41,7 +44,7 @@ describe('a server that is killed and started again', () => {
       const seen: number[] = []
       for (const { room } of everyone) room.subscribe(({ others }) => void seen.push(others.length))
       await running.close()
-      running = await serveLocations({ timing, port })
+      running = await serveLocations({ timing: slower, port })
       await until('all are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
       const isFresh = () =>
         everyone.every(({ room }) => room.others.every(({ connections }) => connections.every(({ stale }) => !stale)))
@@ -55,8 +58,8 @@ describe('a server that is killed and started again', () => {
     }
   })
 
-  test('while it is away, moves are kept: only the newest is shown', { timeout: 30_000 }, async () => {
-    let running = await serveLocations({ timing })
+  test('while it is away, moves are kept: only the newest is shown', { timeout: 60_000 }, async () => {
+    let running = await serveLocations({ timing: slower })
     const { port, url } = running
     await using ada = joined(url, 'away', cell(1))
     await using bob = joined(url, 'away', cell(2))
@@ -67,7 +70,7 @@ describe('a server that is killed and started again', () => {
       await running.close()
       for (const row of [10, 11, 12]) ada.room.post(cell(row))
       expect(ada.room.self?.location).toEqual(cell(12))
-      running = await serveLocations({ timing, port })
+      running = await serveLocations({ timing: slower, port })
       await until('the newest is shown', () => rowsSeen(bob.room)[0] === 12)
       expect([...rows]).toEqual([12])
     } finally {
@@ -131,7 +134,7 @@ describe('posts', () => {
     expect(ada.news).toEqual([])
   })
 
-  test('that are lost with their answers are made up for', { timeout: 20_000 }, async () => {
+  test('that are lost with their answers are made up for', { timeout: 60_000 }, async () => {
     let calls = 0
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
@@ -204,7 +207,7 @@ describe('a stream', () => {
     expect(ada.news).toEqual([])
   })
 
-  test('whose frames get lost finds out, and begins again', { timeout: 20_000 }, async () => {
+  test('whose frames get lost finds out, and begins again', { timeout: 60_000 }, async () => {
     let lost = 0
     await using proxy = await faultProxy(server.url, {
       event(event) {
@@ -225,7 +228,7 @@ describe('a stream', () => {
     expect(ada.news).not.toContain('left')
   })
 
-  test('that is cut at any byte resumes, and ends at the truth', { timeout: 60_000 }, async () => {
+  test('that is cut at any byte resumes, and ends at the truth', { timeout: 90_000 }, async () => {
     const room = 'any-byte'
     const client = stockClient(server.url)
     const keys = Array.from({ length: 3 }, newKey)
@@ -237,24 +240,24 @@ describe('a stream', () => {
     using reference = subscribed(stockClient(whole.url), { room })
     await until('the snapshot is here', () => reference.view.connections.size === 3)
     const bytes = whole.streamed[0]!
-    const offsets = Array.from({ length: 40 }, (_, i) => Math.floor((i * (bytes + 40)) / 40))
+    const offsets = Array.from({ length: 24 }, (_, i) => Math.floor((i * (bytes + 40)) / 24))
     await Promise.all(
       offsets.map(async (offset, n) => {
         await using proxy = await faultProxy(server.url, { cutAfterBytes: offset })
         await using ada = joined(proxy.url, `${room}-${n}`, cell(0))
         await using bob = joined(server.url, `${room}-${n}`, cell(1))
-        await until('a stream was cut', () => proxy.streamed.some((sent) => sent >= offset))
+        await until('a stream was cut', () => proxy.streamed.some((sent) => sent >= offset), 30_000)
         bob.room.post(cell(2))
         await bob.room.flush()
         proxy.faults = {}
         bob.room.post(cell(3))
-        await until(`the truth is shown after a cut at ${offset}`, () => rowsSeen(ada.room)[0] === 3, 20_000)
+        await until(`the truth is shown after a cut at ${offset}`, () => rowsSeen(ada.room)[0] === 3, 30_000)
         expect(ada.news.filter((event) => event === 'left' || event === 'error')).toEqual([])
       }),
     )
   })
 
-  test('of a stock client that is cut at any byte resumes too', { timeout: 60_000 }, async () => {
+  test('of a stock client that is cut at any byte resumes too', { timeout: 90_000 }, async () => {
     const client = stockClient(server.url)
     const offsets = Array.from({ length: 20 }, (_, i) => 100 + i * 37)
     await Promise.all(
@@ -266,12 +269,12 @@ describe('a stream', () => {
         await post(1)
         await using proxy = await faultProxy(server.url, { cutAfterBytes: offset })
         using stream = subscribed(stockClient(proxy.url), { room })
-        await until('a stream was cut', () => proxy.streamed.some((sent) => sent >= offset))
+        await until('a stream was cut', () => proxy.streamed.some((sent) => sent >= offset), 30_000)
         await post(2)
         proxy.faults = {}
         await post(3)
         const isTrue = () => stream.view.connections.values().next().value?.location?.row === 3
-        await until(`the truth is shown after a cut at ${offset}`, isTrue, 20_000)
+        await until(`the truth is shown after a cut at ${offset}`, isTrue, 30_000)
         expect(stream.diverged).toEqual([])
         expect(stream.completed).toBe(false)
       }),

@@ -17,7 +17,8 @@ import { until } from '../support/until.js'
  */
 
 const connectionKey = 'AAAAAAAAAAAAAAAAAAAAAA'
-const hub = createLocationHub({ location: cellLocation })
+// No beat comes in between.
+const hub = createLocationHub({ location: cellLocation, timing: { beatMs: 600_000 } })
 afterAll(() => hub.close())
 
 type Context = { login: string | undefined }

@@ -123,7 +123,7 @@ describe('a stock client', () => {
     const { connectionId } = await client.postLocation.mutate({ room: 'leaving', location: null, connectionKey })
     await until('it is there', () => stream.view.connections.has(connectionId))
     expect(await client.leaveRoom.mutate({ room: 'leaving', connectionKey })).toEqual({ outcome: 'left' })
-    await until('it is gone', () => !stream.view.connections.has(connectionId), 1_000)
+    await until('it is gone', () => !stream.view.connections.has(connectionId), 3_000)
     expect(stream.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'left' }] })
   })
 })

@@ -1,7 +1,11 @@
 import { setTimeout as passing } from 'node:timers/promises'
+import { vi } from 'vitest'
+
+// Whoever waits for sockets waits here, and each wait has a bound of its own: a slow machine is no failure.
+vi.setConfig({ testTimeout: 60_000 })
 
 /** Resolves when `holds` does; rejects with what it was waiting for when that takes too long. For real sockets only. */
-export async function until(what: string, holds: () => unknown, withinMs = 10_000): Promise<void> {
+export async function until(what: string, holds: () => unknown, withinMs = 20_000): Promise<void> {
   const end = performance.now() + withinMs
   for (;;) {
     if (await holds()) return

@@ -7,7 +7,7 @@ import { idOf, newKey, type Wire } from './wire.js'
 export const postCases = {
   async 'a post of { room, location } is enough'(wire: Wire) {
     const room = wire.newRoom()
-    const first = await wire.post({ room, location: wire.location(1) })
+    const first = await wire.post({ room, location: wire.location(1), leaseMs: undefined })
     demand(first.outcome === 'applied', 'the first post of a connection is applied.', first)
     const { connectionKey } = first
     if (connectionKey !== undefined)

@@ -34,8 +34,10 @@ export class Wire {
     return this.target.location(n)
   }
 
+  /** Posts somewhere, for long: what a case does not say should not end it on a slow machine. */
   async post(post: Post): Promise<PostLocationOutput> {
-    return this.#data('postLocation', await this.mutate('postLocation', { location: this.location(0), ...post }))
+    const input = { location: this.location(0), leaseMs: this.timing.leaseMaxMs, ...post }
+    return this.#data('postLocation', await this.mutate('postLocation', input))
   }
 
   async leave(input: {

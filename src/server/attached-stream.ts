@@ -1,7 +1,7 @@
 import type { Clock } from '../shared/clock.js'
-import type { LocationError } from '../shared/errors.js'
+import type { Frame } from './frame.js'
 import type { Sink } from './sink.js'
-import { ping, serializedError, type Serializer } from './sse.js'
+import { ping, serializedError, type Encoded, type Serializer } from './sse.js'
 import type { Subscriber } from './subscriber.js'
 
 export type AttachedOptions = {
@@ -14,8 +14,10 @@ export type AttachedOptions = {
   pingMs: number
   /** Ends the body after so long; 0: never. */
   maxDurationMs: number
+  /** Told when it did. */
+  onOutlived: () => void
   /** What tRPC would tell the client of an error. */
-  formatError: (error: LocationError) => unknown
+  formatError: (error: Error) => unknown
 }
 
 /**
@@ -42,13 +44,14 @@ export class AttachedStream {
     if (maxDurationMs > 0) this.#callOffDuration = clock.after(maxDurationMs, () => this.#outlive())
     if (pingMs > 0) this.#pingAfter(pingMs)
     sink.onDrain = () => this.#drained()
-    sink.onStall = () => this.#isFull && this.#cut()
+    sink.onStall = () => this.#cut()
     subscriber.onOwed = () => this.#flush()
     this.#flush()
   }
 
   /** The reader went away. */
   close(): void {
+    this.#callOffFrame()
     if (this.#isOver) return
     this.#isOver = true
     this.#release()
@@ -57,22 +60,39 @@ export class AttachedStream {
 
   #flush(): void {
     if (this.#isFull || this.#isOver) return
-    const { serializer, clock } = this.#options
+    const { pingMs, clock } = this.#options
     for (let frame = this.#subscriber.take(); frame; frame = this.#subscriber.take()) {
-      if (this.#sink.write(frame.encoded(serializer))) continue
+      const encoded = this.#encoded(frame)
+      if (!encoded) return
+      if (this.#sink.write(encoded)) continue
       this.#filled()
       break
     }
-    if (this.#options.pingMs > 0) this.#writtenAt = clock.now()
-    if (this.#subscriber.isClosed) this.#end()
+    if (pingMs > 0) this.#writtenAt = clock.now()
+    if (this.#subscriber.isClosed) this.#end(this.#subscriber.endedWith)
+  }
+
+  /** The bytes of a frame. When the app's transformer cannot make them, the stream is over. */
+  #encoded(frame: Frame): Encoded | null {
+    try {
+      return frame.encoded(this.#options.serializer)
+    } catch (cause) {
+      this.#subscriber.close()
+      this.#end(cause as Error)
+      return null
+    }
   }
 
   /** The server's end of it: an error if there is one, and no word of a return, so that the client comes back. */
-  #end(): void {
+  #end(error: Error | null): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#release()
-    const { endedWith } = this.#subscriber
-    if (endedWith) this.#sink.write(serializedError(this.#options.formatError(endedWith)))
+    try {
+      if (error) this.#sink.write(serializedError(this.#options.formatError(error)))
+    } catch {
+      // An app that cannot even say what is wrong: the body just ends, as tRPC's does.
+    }
     this.#sink.end()
   }
 
@@ -80,6 +100,7 @@ export class AttachedStream {
   #outlive(): void {
     this.close()
     this.#sink.end()
+    this.#options.onOutlived()
   }
 
   #filled(): void {
@@ -98,7 +119,7 @@ export class AttachedStream {
   }
 
   #cut(): void {
-    if (this.#isOver) return
+    if (!this.#isFull) return
     this.#isOver = true
     this.#release()
     this.#subscriber.end('slow')
@@ -119,7 +140,8 @@ export class AttachedStream {
   #release(): void {
     this.#callOffDuration()
     this.#callOffPing()
-    this.#callOffFrame()
+    // What is still on its way has its time: a body that has ended may be stuck too.
+    if (!this.#isFull) this.#callOffFrame()
     this.#subscriber.onOwed = () => {}
   }
 }

@@ -47,6 +47,7 @@ class SocketSink implements Sink {
   onStall: () => void = () => {}
   readonly #response: ServerResponse
   readonly #socket: Socket
+  #timeoutMs = 0
 
   constructor(response: ServerResponse, socket: Socket) {
     this.#response = response
@@ -64,7 +65,9 @@ class SocketSink implements Sink {
   }
 
   watch(stallMs: number): void {
-    this.#socket.setTimeout(stallMs)
+    // The app's server may have a timeout of its own on its sockets: it is back when we are done.
+    if (stallMs > 0) this.#timeoutMs = this.#socket.timeout ?? 0
+    this.#socket.setTimeout(stallMs > 0 ? stallMs : this.#timeoutMs)
   }
 
   end(): void {

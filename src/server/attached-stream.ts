@@ -77,6 +77,7 @@ export class AttachedStream {
     try {
       return frame.encoded(this.#options.serializer)
     } catch (cause) {
+      this.#subscriber.onOwed = () => {}
       this.#subscriber.close()
       this.#end(cause as Error)
       return null

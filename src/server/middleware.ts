@@ -127,7 +127,10 @@ class Desk {
     const error = getTRPCErrorFromUnknown(cause)
     // The body broke off with its sender: tRPC waits for the rest of it for ever.
     if (error.code === 'CLIENT_CLOSED_REQUEST') return
-    this.#options.onError?.({ error, path, type, input: input.result(), ctx, req: request } as never)
+    const tell = () => this.#options.onError?.({ error, path, type, input: input.result(), ctx, req: request } as never)
+    tell()
+    // tRPC tells it of a subscription twice: when it fails, and when that is written.
+    if (type === 'subscription') tell()
   }
 
   async #run(

@@ -78,6 +78,35 @@ describe('a call', () => {
         ]),
       ),
     ],
+    [
+      'a post as large as may be',
+      200,
+      post('/trpc/locations.postLocation', posted),
+      { middleware: { maxBodySize: JSON.stringify(posted).length } },
+    ],
+    [
+      'a post in chunks',
+      200,
+      Buffer.concat([
+        asked('POST', '/trpc/locations.postLocation', {
+          headers: { 'content-type': 'application/json', 'transfer-encoding': 'chunked' },
+        }),
+        Buffer.from(`${JSON.stringify(posted).length.toString(16)}\r\n${JSON.stringify(posted)}\r\n0\r\n\r\n`),
+      ]),
+    ],
+    ['a post with an input in its address too', 200, post('/trpc/locations.postLocation?input=7', posted)],
+    [
+      'a post with a cookie that the context set',
+      200,
+      post('/trpc/locations.postLocation', posted),
+      { createContext: setsCookies },
+    ],
+    [
+      'a query with a cookie that the context set',
+      200,
+      get(`/trpc/locations.countMembers?${inputOf({ rooms: ['q3'] })}`),
+      { createContext: setsCookies },
+    ],
     ['a leave', 200, post('/trpc/locations.leaveRoom', { room: 'q3', connectionKey: key })],
     ['a query', 200, get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
     ['a query of somebody else', 200, get('/trpc/version')],
@@ -132,6 +161,36 @@ describe('a call', () => {
         Buffer.from(`7d0\r\n${'x'.repeat(2_000)}\r\n0\r\n\r\n`),
       ]),
       { middleware: { maxBodySize: 1_000 } },
+    ],
+    ['for null in place of an input', 400, post('/trpc/locations.postLocation', 'null')],
+    ['for a number in place of an input', 400, post('/trpc/locations.postLocation', '7')],
+    ['for a list in place of an input', 400, post('/trpc/locations.postLocation', [posted])],
+    ['for bytes in place of an input', 400, post('/trpc/locations.postLocation', Buffer.from([0xff, 0xfe, 0]))],
+    [
+      'for text in place of JSON',
+      415,
+      post('/trpc/locations.postLocation', posted, { headers: { 'content-type': 'text/plain' } }),
+    ],
+    [
+      'for bytes in place of JSON',
+      400,
+      post('/trpc/locations.postLocation', posted, { headers: { 'content-type': 'application/octet-stream' } }),
+    ],
+    [
+      'for a form in place of JSON',
+      400,
+      post('/trpc/locations.postLocation', '--x--\r\n', {
+        headers: { 'content-type': 'multipart/form-data; boundary=x' },
+      }),
+    ],
+    ['for a key that is none', 400, post('/trpc/locations.leaveRoom', { room: 'q3', connectionKey: 'x' })],
+    ['for a path of __proto__', 404, get('/trpc/__proto__')],
+    ['for a bug in identify', 401, post('/trpc/locations.postLocation', posted, { headers: { 'x-user': 'bug' } })],
+    [
+      'for one byte too many',
+      413,
+      post('/trpc/locations.postLocation', posted),
+      { middleware: { maxBodySize: JSON.stringify(posted).length - 1 } },
     ],
     [
       'for its media type',
@@ -357,7 +416,7 @@ const behind: [string, TwinOptions][] = [
     mounted((app, handler) => app.use(drained).use('/trpc', handler)),
   ],
   ['express.json() after it', mounted((app, handler) => app.use('/trpc', handler).use(express.json()))],
-  ['node:http alone', { mount: (handler) => handler as never, stock: 'standalone' }],
+  ['node:http alone', { stock: 'standalone' }],
 ]
 
 describe.for(behind)('behind %s', ([, options]) => {
@@ -400,6 +459,11 @@ function throwing(message: string, kind: (message: string) => unknown = Error) {
   return () => {
     throw kind(message)
   }
+}
+function setsCookies({ req }: { req: unknown }) {
+  const { res } = req as { res: express.Response }
+  res.setHeader('set-cookie', ['a=1', 'b=2'])
+  return { user: 'ada' }
 }
 function setting(req: unknown, status: number) {
   const { res } = req as { res: express.Response }

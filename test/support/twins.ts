@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createHttp2Server } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
 import { gunzipSync } from 'node:zlib'
 import { initTRPC, TRPCError, tracked, lazy } from '@trpc/server'
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
-import { createHTTPHandler } from '@trpc/server/adapters/standalone'
+import { createHTTP2Handler, createHTTPHandler } from '@trpc/server/adapters/standalone'
+import { resolveResponse } from '@trpc/server/http'
 import express from 'express'
 import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
 import {
@@ -37,8 +39,8 @@ export type TwinOptions = {
   timing?: TimingOptions
   /** Puts the handler into a server. Default: Express, under `/trpc`. */
   mount?: (handler: Handler) => RequestListener
-  /** tRPC's own handler. Default: `createExpressMiddleware`. */
-  stock?: 'express' | 'standalone'
+  /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
+  stock?: keyof typeof stockHandlers
 }
 
 type Info = {
@@ -58,9 +60,30 @@ export interface Twin {
   readonly hub: CellHub
   readonly port: number
   readonly said: Said[]
+  /** The server's ends of the connections that are open. */
+  readonly sockets: ReadonlySet<Socket>
   /** Moves someone in a room, past HTTP. */
   post(room: string, key: number, row: number): Promise<void>
 }
+
+const stockHandlers = {
+  express: createExpressMiddleware,
+  standalone: createHTTPHandler,
+  http2: createHTTP2Handler,
+} as unknown as Record<'express' | 'standalone' | 'http2', (options: object) => Handler>
+
+/** Before 11.23 tRPC has one separator of names. */
+export const hasSeparators = await (async () => {
+  const options: object = { pathSeparator: '~' }
+  const t = initTRPC.create(options)
+  const router = t.router({ a: t.router({ b: t.procedure.query(() => 0) }) })
+  const asked = { router, req: new Request('http://localhost/a~b'), path: 'a~b', error: null }
+  const { status } = await resolveResponse({ ...asked, createContext: async () => ({}) })
+  return status === 200
+})()
+
+// They come when they come.
+const noBeats = { beatMs: 600_000 }
 
 type CellHub = Hub<CellLocation, MemberProfile>
 
@@ -68,32 +91,30 @@ const keyOf = (key: number) => String(key).padStart(22, 'k')
 
 async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & AsyncDisposable> {
   const said: Said[] = []
-  const hub = createLocationHub({ location: cellLocation, ...(options.timing && { timing: options.timing }) })
+  const hub = createLocationHub({ location: cellLocation, timing: { ...noBeats, ...options.timing } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
-  const all = { ...listeners(said, options), router, ...options.middleware }
-  const stock = options.stock === 'standalone' ? { ...all, basePath: '/trpc/' } : all
-  const handler = (
-    name === 'ours'
-      ? createLocationMiddleware(all as never)
-      : options.stock === 'standalone'
-        ? createHTTPHandler(stock as never)
-        : createExpressMiddleware(stock as never)
-  ) as Handler
-  const mount = options.mount ?? ((each) => express().use('/trpc', each))
-  const server = createServer(mount(handler))
+  const { stock = 'express' } = options
+  const all = { ...listeners(said, options), router, basePath: '/trpc/', ...options.middleware }
+  const handler = name === 'ours' ? (createLocationMiddleware(all as never) as Handler) : stockHandlers[stock](all)
+  const mount =
+    options.mount ?? ((each) => (stock === 'express' ? express().use('/trpc', each) : (each as RequestListener)))
+  const server = stock === 'http2' ? createHttp2Server(mount(handler) as never) : createServer(mount(handler))
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket.once('close', () => sockets.delete(socket))))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     name,
     hub,
     said,
+    sockets,
     port: (server.address() as AddressInfo).port,
     async post(room, key, row) {
       await caller.locations.postLocation({ room, connectionKey: keyOf(key), location: cell(row) })
     },
     async [Symbol.asyncDispose]() {
       await hub.close()
-      server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
       await new Promise((resolve) => server.close(resolve))
     },
   }
@@ -110,6 +131,7 @@ function appOf(hub: CellHub, { trpc = {} }: TwinOptions, said: Said[]) {
     hub,
     procedure: heard,
     identify: ({ ctx }: { ctx: Context }) => {
+      if (ctx.user === 'bug') throw new RangeError('A bug in the app.')
       if (!ctx.user) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'Say who you are.' })
       return { memberId: ctx.user, profile: { name: ctx.user } }
     },
@@ -234,10 +256,10 @@ function plain(value: unknown): unknown {
   const text = JSON.stringify(value, (_key, item: unknown) => (item === undefined ? 'UNDEFINED' : item))
   return JSON.parse(
     text
-      .replace(/(?<![\w-])([\w-]{11})\.(\d{16}|0)(?!\d)/g, (_all, epoch: string, at: string) => {
+      .replace(/(?<=%22|(?<![\w-]))([\w-]{11})\.(\d{16}|0)(?!\d)/g, (_all, epoch: string, at: string) => {
         return `${nameOf('EPOCH', epoch)}.${nameOf('AT', at)}`
       })
-      .replace(/(?<=\\?"at\\?":)\d{16}/g, (at) => nameOf('AT', at))
-      .replace(/(?<=\\?"(?:connectionId|memberId|connectionKey)\\?":\\?")([\w-]{16,22})/g, (id) => nameOf('ID', id)),
+      .replace(/(?<=\\*"at\\*":)\d{16}/g, (at) => nameOf('AT', at))
+      .replace(/(?<=\\*"(?:connectionId|memberId|connectionKey)\\*":\\*")([\w-]{16,22})/g, (id) => nameOf('ID', id)),
   )
 }

@@ -122,6 +122,7 @@ export class AttachedStream {
   #cut(): void {
     if (!this.#isFull) return
     this.#isOver = true
+    this.#isFull = false
     this.#release()
     this.#subscriber.end('slow')
     this.#sink.destroy()

@@ -34,7 +34,7 @@ export function plainCall(
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
   if (!procedure || !isOurs(procedure)) return null
-  const searchParams = new URLSearchParams(question === -1 ? '' : url.slice(question + 1))
+  const searchParams = new URLSearchParams(question === -1 ? '' : url.slice(question))
   if (searchParams.has('batch') || searchParams.has('connectionParams')) return null
   const { type } = procedure._def
   const contentType = headers['content-type']
@@ -156,8 +156,11 @@ const hasBody = ({ body, readableEnded, headers }: NodeRequest) =>
     ? !readableEnded && Number(headers['content-length']) > 0
     : body !== '' && !(body instanceof IncomingMessage)
 
-/** A path of this server's with nothing in it that the URL standard reads as anything else: no authority, no fragment. */
-const plainUrl = /^\/(?![/\\])[^#\\]*$/
+/**
+ * A path of this server's, with nothing in it that the URL standard reads as anything else: no authority, no fragment, no
+ * backslash, and nothing beyond ASCII, which URL and URLSearchParams decode differently.
+ */
+const plainUrl = /^\/(?![/\\])[!-"$-[\]-~]*$/
 
 // RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
 const hostOf = ({ headers }: NodeRequest) =>

@@ -461,13 +461,6 @@ export default [
   },
   {
     ...sink,
-    name: 'the head may come after the body',
-    rule: 'section 7: direct only when safe',
-    find: 'response.headersSent &&',
-    replace: '',
-  },
-  {
-    ...sink,
     name: "the app's timeout is gone",
     rule: 'stock leaves the socket alone',
     find: 'stallMs > 0 ? stallMs : this.#timeoutMs',
@@ -517,6 +510,7 @@ export default [
   },
   {
     ...call,
+    tests: ['test/e2e/same-stream.test.ts'],
     name: 'an id in the input beats the header',
     rule: 'tRPC: header, query, input',
     find: 'return { ...input, lastEventId }',

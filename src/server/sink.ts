@@ -37,7 +37,6 @@ function isDirect(request: NodeRequest, response: NodeResponse): response is Ser
     response instanceof OutgoingMessage &&
     response.write === OutgoingMessage.prototype.write &&
     response.chunkedEncoding &&
-    response.headersSent &&
     response.socket !== null
   )
 }

@@ -120,6 +120,15 @@ describe('a stream', () => {
     expect(pair.ours.said).toContainEqual({ aborted: expect.any(String), reason: 'AbortError' })
   })
 
+  test('has headers of its own, where the app has a say in them', async () => {
+    await using pair = await twins({ middleware: cookies })
+    for (const user of ['ada', 'bob']) {
+      const request = get(live(), { headers: { 'x-user': user } })
+      const { headers } = await alike(pair, (twin) => moved(twin, request))
+      expect(headers.join()).toContain(user)
+    }
+  })
+
   test('that is pinged', async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events } = await alike(pair, async (twin) => {

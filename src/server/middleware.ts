@@ -10,7 +10,7 @@ import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import type { Awaitable } from './access.js'
 import { AttachedStream } from './attached-stream.js'
 import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
-import { Pump } from './pump.js'
+import { Pump, pumpFor } from './pump.js'
 import { isLocationProcedure } from './router.js'
 import { sinkOf, type NodeRequest, type NodeResponse } from './sink.js'
 import { encodeEvent } from './sse.js'
@@ -88,7 +88,8 @@ class Desk {
   take(request: NodeRequest, response: NodeResponse, error?: unknown): void {
     const { router } = this.#options
     const call = error ? null : plainCall(request, router, isLocationProcedure)
-    if (call && !(call.type === 'subscription' && isStreamless(router))) void this.#serve(call, request, response)
+    if (call && !(call.type === 'subscription' && isStreamless(router)))
+      this.#serve(call, request, response).catch((thrown: unknown) => this.refuse(request, response, thrown))
     else answerByTrpc(this.#options, request, response, (next) => next(error))
   }
 
@@ -105,6 +106,8 @@ class Desk {
     response.once('close', () => response.writableEnded || controller.abort())
     const input = inputOf(call, request, router, maxBodySize)
     const outcome = await this.#run(call, input, request, response, controller.signal)
+    // A middleware may have thrown when the stream was open already.
+    if ('error' in outcome) pumpFor(controller.signal)?.subscriber.close()
     if (isGone(response)) return this.#leave({ call, input, outcome }, request)
     if ('value' in outcome) {
       const { value, ctx } = outcome

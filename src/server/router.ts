@@ -181,9 +181,8 @@ class Doors {
     const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
     const recheck = () => this.#mayRead(ctx, caller, room, true)
     const subscriber = await hub.subscribe(room, { connectionId, memberId, lastEventId, expiresAt, recheck })
-    if (signal?.aborted) subscriber.close()
-    signal?.addEventListener('abort', () => subscriber.close(), { once: true })
-    return new Pump(subscriber, ({ id, event }: Frame) => tracked(id, event), toTrpcError)
+    const envelope = ({ id, event }: Frame) => tracked(id, event)
+    return new Pump(subscriber, { envelope, toError: toTrpcError, signal })
   }
 
   async #mayRead(ctx: unknown, caller: Caller, room: string, isFresh = false): Promise<boolean> {

@@ -352,7 +352,27 @@ describe('rule 8: a process that stalled', () => {
   })
 })
 
+describe('beats that come rarely', () => {
+  test('do not make leases longer', async () => {
+    const { clock, hub, post } = stage({ timing: { beatMs: 300_000 } })
+    await post('c1', 1, 'A1')
+    await clock.advance(29_000)
+    expect(await hub.room('r').count()).toBe(1)
+    await clock.advance(1_500)
+    expect(await hub.room('r').count()).toBe(0)
+  })
+})
+
 describe('the end', () => {
+  test('of a member without a name ends the streams of their connections', async () => {
+    const { hub, post, open } = stage()
+    await post('c1', 1, 'A1')
+    const [own, watcher] = [await open({ connectionId: 'c1' }), await open()]
+    await hub.revoke('ada')
+    expect(taken(own).at(-1)).toEqual({ type: 'bye', reason: 'revoked' })
+    expect(typesOf(watcher)).not.toContain('bye')
+  })
+
   test('a revoked member is gone from every room, their streams for good', async () => {
     const { hub, post, open } = stage()
     await post('c1', 1, 'A1')

@@ -1,0 +1,72 @@
+import { connect } from 'node:net'
+import { membersPerRoom } from './viewer.mjs'
+import { now } from './time.mjs'
+
+/**
+ * One member who moves. Over HTTP one post is in flight at a time and the latest wins, as a client that cares does it;
+ * over a WebSocket each goes out at once, on the member's own stream.
+ */
+export class Poster {
+  seq = 0
+  sent = 0
+  failed = 0
+  #isWaiting = false
+  #isDue = false
+  #options
+  #socket
+  #text = ''
+
+  constructor(options) {
+    const { url, dialect, viewer, room, index } = options
+    this.#options = options
+    this.room = room
+    this.index = index
+    if (dialect.framing === 'websocket') {
+      this.#socket = viewer.socket
+      return
+    }
+    const { hostname, port } = new URL(url)
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true })
+    this.#socket.setEncoding('latin1')
+    this.#socket.on('data', (text) => this.#answered(text))
+    this.#socket.on('error', () => (this.failed += 1))
+  }
+
+  get isQuiet() {
+    return !this.#isWaiting
+  }
+
+  move() {
+    if (this.#isWaiting) this.#isDue = true
+    else this.#post()
+  }
+
+  close() {
+    this.#socket.resetAndDestroy()
+  }
+
+  #post() {
+    const { url, dialect, room, memberId, index } = this.#options
+    this.seq += 1
+    this.sent += 1
+    this.#isDue = false
+    this.#isWaiting = dialect.framing === 'chunks'
+    const location = { x: now(), y: this.seq * membersPerRoom + index }
+    this.#socket.write(dialect.post(url, { room, memberId, seq: this.seq, location }))
+  }
+
+  #answered(text) {
+    this.#text += text
+    const isWhole = /^HTTP\/1.1 204|\r\n0\r\n\r\n$/.test(this.#text) || hasWholeBody(this.#text)
+    if (!isWhole) return
+    if (!/^HTTP\/1.1 20/.test(this.#text)) this.failed += 1
+    this.#text = ''
+    this.#isWaiting = false
+    if (this.#isDue) this.#post()
+  }
+}
+
+function hasWholeBody(text) {
+  const [, length] = /\r\ncontent-length: (\d+)/i.exec(text) ?? []
+  return length !== undefined && text.length - text.indexOf('\r\n\r\n') - 4 >= Number(length)
+}

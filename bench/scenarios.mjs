@@ -7,7 +7,7 @@ const manyRooms = (count, size) => Array.from({ length: count }, (_, i) => ({ id
 
 /** @param quick whether it is to be over in seconds. */
 export const scenarios = (quick) => {
-  const flow = { kind: 'flow', warmMs: quick ? 300 : 1_500, windowMs: quick ? 500 : 5_000, rounds: quick ? 1 : 3 }
+  const flow = { kind: 'flow', warmMs: quick ? 300 : 1_000, windowMs: quick ? 500 : 4_000, rounds: quick ? 1 : 3 }
   const stalled = {
     ...flow,
     kind: 'stalled',

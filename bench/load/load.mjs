@@ -57,6 +57,7 @@ function move({ url, dialect: name, members, perSecond }) {
 
 async function rest() {
   clearInterval(timer)
+  for (const poster of posters) poster.rest()
   for (let i = 0; i < 200 && !posters.every((each) => each.isQuiet); i++)
     await new Promise((resolve) => setTimeout(resolve, 10))
   const truth = posters.map(({ room, index, seq }) => ({ room, index, seq }))

@@ -3,8 +3,8 @@ import { membersPerRoom } from './viewer.mjs'
 import { now } from './time.mjs'
 
 /**
- * One member who moves. Over HTTP one post is in flight at a time and the latest wins, as a client that cares does it;
- * over a WebSocket each goes out at once, on the member's own stream.
+ * One member who moves. One post is in flight at a time and the latest wins, as a client that cares does it, so that no
+ * server is buried. Over a WebSocket the answer is to see oneself move.
  */
 export class Poster {
   seq = 0
@@ -23,6 +23,8 @@ export class Poster {
     this.index = index
     if (dialect.framing === 'websocket') {
       this.#socket = viewer.socket
+      viewer.echoOf = index
+      viewer.onEcho = () => this.#done()
       return
     }
     const { hostname, port } = new URL(url)
@@ -41,6 +43,11 @@ export class Poster {
     else this.#post()
   }
 
+  /** The last move is the one under way. */
+  rest() {
+    this.#isDue = false
+  }
+
   close() {
     this.#socket.resetAndDestroy()
   }
@@ -50,7 +57,7 @@ export class Poster {
     this.seq += 1
     this.sent += 1
     this.#isDue = false
-    this.#isWaiting = dialect.framing === 'chunks'
+    this.#isWaiting = true
     const location = { x: now(), y: this.seq * membersPerRoom + index }
     this.#socket.write(dialect.post(url, { room, memberId, seq: this.seq, location }))
   }
@@ -61,6 +68,10 @@ export class Poster {
     if (!isWhole) return
     if (!/^HTTP\/1.1 20/.test(this.#text)) this.failed += 1
     this.#text = ''
+    this.#done()
+  }
+
+  #done() {
     this.#isWaiting = false
     if (this.#isDue) this.#post()
   }

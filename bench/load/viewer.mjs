@@ -16,6 +16,9 @@ export class Viewer {
   liveAt = null
   openedAt = now()
   onLive = () => {}
+  /** The member whose own stream this is, and what to do when it sees itself move. */
+  echoOf = -1
+  onEcho = () => {}
   #seqs
   #rest = Buffer.alloc(0)
   #hasHead = false
@@ -84,6 +87,7 @@ export class Viewer {
       this.#seqs[member] = seq
       this.updates += 1
       latencies.add(at - x)
+      if (member === this.echoOf) this.onEcho()
     }
     if (isSnapshot && this.liveAt === null) {
       this.liveAt = at

@@ -15,7 +15,8 @@ import { parseArgs } from 'node:util'
 import { contestants } from './contestants.mjs'
 import { endAll } from './processes.mjs'
 import { hottest } from './profile.mjs'
-import { median, print, remember, writeDocs } from './report.mjs'
+import { median } from './figures.mjs'
+import { print, remember, writeDocs } from './report.mjs'
 import { scenarios } from './scenarios.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -38,7 +39,8 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 prepare()
 const all = scenarios(values.quick)
 const chosen = all.filter(({ name }) => !values.only || values.only.includes(name))
-if (chosen.length === 0) throw new Error(`There is no such scenario. There are: ${all.map(({ name }) => name).join(', ')}`)
+if (chosen.length === 0)
+  throw new Error(`There is no such scenario. There are: ${all.map(({ name }) => name).join(', ')}`)
 
 console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}`)
 console.log(
@@ -74,8 +76,7 @@ async function play(scenario) {
   const result = { scenario: scenario.name, title: scenario.title, kind: scenario.kind, runs, rows: rowsOf(runs) }
   print(result)
   if (values.quick || values.against || values.rounds) return
-  remember(result)
-  writeDocs()
+  writeDocs(remember(result))
 }
 
 /** The median over the rounds, of each figure by itself. */

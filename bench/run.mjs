@@ -45,7 +45,10 @@ class Crowd {
   }
 
   async open() {
-    return this.#openAll(this.#shares.map(({ streams }) => streams), openPerSecond)
+    return this.#openAll(
+      this.#shares.map(({ streams }) => streams),
+      openPerSecond,
+    )
   }
 
   /** So many more watchers of the first room. */

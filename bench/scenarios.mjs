@@ -1,13 +1,14 @@
 /* What is asked of everyone. `quick` is the same in small. */
 
-const everyone = ['hereabouts', 'bare', 'ws', 'socket-io', 'better-sse', 'trpc', 'nestjs']
-const few = ['hereabouts', 'bare', 'socket-io', 'trpc']
+const everyone = ['hereabouts', 'bare', 'ws', 'socket-io', 'better-sse', 'trpc', 'trpc-guide', 'nestjs']
+const few = ['hereabouts', 'bare', 'socket-io']
 
-const manyRooms = (count, size) => Array.from({ length: count }, (_, i) => ({ id: `room-${i}`, members: size, watchers: 0 }))
+const manyRooms = (count, size) =>
+  Array.from({ length: count }, (_, i) => ({ id: `room-${i}`, members: size, watchers: 0 }))
 
 /** @param quick whether it is to be over in seconds. */
 export const scenarios = (quick) => {
-  const flow = { kind: 'flow', warmMs: quick ? 300 : 1_000, windowMs: quick ? 500 : 4_000, rounds: quick ? 1 : 3 }
+  const flow = { kind: 'flow', warmMs: quick ? 200 : 1_000, windowMs: quick ? 400 : 4_000, rounds: quick ? 1 : 3 }
   const stalled = {
     ...flow,
     kind: 'stalled',
@@ -47,7 +48,7 @@ export const scenarios = (quick) => {
       title: quick ? '100 members, each 10 posts/s' : '500 members, each 10 posts/s',
       rooms: [{ id: 'room', members: quick ? 100 : 500, watchers: 0 }],
       perSecond: 10,
-      contestants: quick ? few : ['hereabouts', 'bare', 'ws', 'socket-io', 'trpc'],
+      contestants: quick ? few : ['hereabouts', 'bare', 'ws', 'socket-io', 'trpc', 'trpc-guide'],
     },
     {
       kind: 'idle',
@@ -72,7 +73,9 @@ export const scenarios = (quick) => {
     {
       ...stalled,
       name: 'stalled',
-      title: quick ? '50 members, 5 readers that stall' : '200 members each 10 posts/s, of 50 more readers 0, 1 or 50 stall for 60 s',
+      title: quick
+        ? '50 members, 5 readers that stall'
+        : '200 members each 10 posts/s, of 50 more readers 0, 1 or 50 stall for 60 s',
       stalls: quick ? [0, 5] : [0, 1, 50],
       contestants: quick ? ['hereabouts', 'bare'] : ['hereabouts', 'bare', 'socket-io'],
     },

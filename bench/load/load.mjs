@@ -94,15 +94,7 @@ function wrong({ truths }) {
   return { wrong: viewers.reduce((sum, viewer) => sum + of(viewer), 0) }
 }
 
-function close() {
-  clearInterval(timer)
-  for (const each of [...viewers, ...posters]) each.close()
-  process.disconnect()
-}
-
-const answers = { open, move, rest, stall, clear, counted, wrong, close }
-process.on('message', async ({ ask, ...options }) => {
-  const answer = await answers[ask](options)
-  if (process.connected) process.send(answer)
-})
+const answers = { open, move, rest, stall, clear, counted, wrong }
+const answer = async ({ ask, ...options }) => process.send(await answers[ask](options))
+process.on('message', (question) => void answer(question))
 process.on('disconnect', () => process.exit(0))

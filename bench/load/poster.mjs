@@ -48,10 +48,6 @@ export class Poster {
     this.#isDue = false
   }
 
-  close() {
-    this.#socket.resetAndDestroy()
-  }
-
   #post() {
     const { url, dialect, room, memberId, index } = this.#options
     this.seq += 1

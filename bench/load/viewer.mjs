@@ -50,12 +50,6 @@ export class Viewer {
     return truth.reduce((sum, seq, member) => sum + (seq > this.#seqs[member] ? 1 : 0), 0)
   }
 
-  close() {
-    this.socket.removeAllListeners('close')
-    // Without a wait for stray packets, so that ten thousand ports are free again.
-    this.socket.resetAndDestroy()
-  }
-
   #take(read) {
     this.bytes += read.length
     let bytes = this.#rest.length === 0 ? read : Buffer.concat([this.#rest, read])

@@ -12,7 +12,7 @@ const channelOf = (room) => {
   return channel
 }
 
-const server = createServer(async (request, response) => {
+async function serve(request, response) {
   const { pathname, searchParams } = new URL(request.url, 'http://localhost')
   if (pathname === '/stream') {
     const room = searchParams.get('room')
@@ -25,5 +25,7 @@ const server = createServer(async (request, response) => {
   rooms.of(room).locations.set(update.memberId, update)
   channelOf(room).broadcast(update)
   response.writeHead(204).end()
-})
+}
+
+const server = createServer((request, response) => void serve(request, response))
 server.listen(0, '127.0.0.1', () => metered(`http://127.0.0.1:${server.address().port}`))

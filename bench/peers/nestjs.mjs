@@ -34,6 +34,7 @@ decorate('post', Post('post'), HttpCode(204))
 Body()(prototype, 'post', 0)
 Controller()(LocationController)
 
+// oxlint-disable-next-line typescript/no-extraneous-class -- Nest's modules are such classes
 class App {}
 Module({ controllers: [LocationController] })(App)
 

@@ -10,7 +10,7 @@ const io = new Server(server)
 io.on('connection', (socket) => {
   socket.on('join', (room) => {
     socket.data.room = room
-    socket.join(room)
+    void socket.join(room)
     socket.emit('locations', [...rooms.of(room).locations.values()])
   })
   socket.on('post', (update) => {

@@ -6,7 +6,7 @@ import { jsonOf, Rooms } from './rooms.mjs'
 const rooms = new Rooms()
 const event = (data) => Buffer.from(`data: ${JSON.stringify(data)}\n\n`)
 
-const server = createServer(async (request, response) => {
+async function serve(request, response) {
   const { pathname, searchParams } = new URL(request.url, 'http://localhost')
   if (pathname === '/stream') {
     const { clients, locations } = rooms.of(searchParams.get('room'))
@@ -22,5 +22,7 @@ const server = createServer(async (request, response) => {
   const frame = event(update)
   for (const client of clients) client.write(frame)
   response.writeHead(204).end()
-})
+}
+
+const server = createServer((request, response) => void serve(request, response))
 server.listen(0, '127.0.0.1', () => metered(`http://127.0.0.1:${server.address().port}`))

@@ -7,7 +7,8 @@ import { writeFile } from 'node:fs/promises'
  */
 export function metered(url) {
   const answers = { usage, settle, profile, saveProfile }
-  process.on('message', async ({ ask, ...options }) => process.send(await answers[ask](options)))
+  const answer = async ({ ask, ...options }) => process.send(await answers[ask](options))
+  process.on('message', (question) => void answer(question))
   // The bench is gone: nobody will ask again.
   process.on('disconnect', () => process.exit(0))
   process.send({ url })

@@ -64,7 +64,7 @@ async function play(scenario) {
   const runs = []
   for (let round = 1; round <= rounds; round++)
     for (const player of players)
-      for (const stalls of scenario.stalls ?? [0]) {
+      for (const stalls of stallsOf(scenario, player)) {
         const label = scenario.stalls ? `${player.name}, ${stalls} stalled` : player.name
         progress(`   round ${round} of ${rounds}: ${label}`)
         const profileTo = values.profile ? profilePath(scenario, player) : undefined
@@ -77,6 +77,11 @@ async function play(scenario) {
   print(result)
   if (values.quick || values.against || values.rounds) return
   writeDocs(remember(result))
+}
+
+/** How many readers stall, run by run. */
+function stallsOf({ stalls = [0], peerStalls = stalls }, { name }) {
+  return name === 'hereabouts' ? stalls : peerStalls
 }
 
 /** The median over the rounds, of each figure by itself. */

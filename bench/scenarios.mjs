@@ -8,7 +8,7 @@ const manyRooms = (count, size) =>
 
 /** @param quick whether it is to be over in seconds. */
 export const scenarios = (quick) => {
-  const flow = { kind: 'flow', warmMs: quick ? 200 : 1_000, windowMs: quick ? 400 : 4_000, rounds: quick ? 1 : 3 }
+  const flow = { kind: 'flow', warmMs: quick ? 200 : 1_000, windowMs: quick ? 400 : 3_000, rounds: quick ? 1 : 3 }
   const stalled = {
     ...flow,
     kind: 'stalled',
@@ -77,6 +77,8 @@ export const scenarios = (quick) => {
         ? '50 members, 5 readers that stall'
         : '200 members each 10 posts/s, of 50 more readers 0, 1 or 50 stall for 60 s',
       stalls: quick ? [0, 5] : [0, 1, 50],
+      // Of the others only the worst: a minute each.
+      peerStalls: quick ? [5] : [50],
       contestants: quick ? ['hereabouts', 'bare'] : ['hereabouts', 'bare', 'socket-io'],
     },
   ]

@@ -2,7 +2,6 @@ import {
   callTRPCProcedure,
   getTRPCErrorFromUnknown,
   getTRPCErrorShape,
-  transformTRPCResponse,
   type AnyTRPCRouter,
   type inferRouterContext,
 } from '@trpc/server'
@@ -163,10 +162,10 @@ class Desk {
   /** What tRPC answers to a mutation that went well. @returns false when that is for tRPC to find out. */
   #reply(value: unknown, response: NodeResponse): boolean {
     if (this.#options.responseMeta || !isFlat(value)) return false
-    const { _config } = this.#options.router._def
+    const { output } = this.#options.router._def._config.transformer
     let body: string
     try {
-      body = JSON.stringify(transformTRPCResponse(_config, { result: { data: value } }))
+      body = JSON.stringify({ result: { data: output.serialize(value) } })
     } catch {
       return false
     }

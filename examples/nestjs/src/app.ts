@@ -7,7 +7,7 @@ import { FirstVersionController } from './first-version.controller.js'
 import { LOCATIONS, LocationsController } from './locations.controller.js'
 import { createLocations, type Locations } from './locations.js'
 
-@Module({ controllers: [LocationsController] })
+@Module({ controllers: [LocationsController, FirstVersionController] })
 export class LocationsModule implements BeforeApplicationShutdown {
   constructor(@Inject(LOCATIONS) private readonly locations: Locations) {}
 
@@ -23,9 +23,7 @@ export class LocationsModule implements BeforeApplicationShutdown {
 }
 
 export async function createApp(locations = createLocations()): Promise<NestExpressApplication> {
-  const imports = [LocationsModule.with(locations)]
-  const module = { module: class App {}, imports, controllers: [FirstVersionController] }
-  const app = await NestFactory.create<NestExpressApplication>(module, {
+  const app = await NestFactory.create<NestExpressApplication>(LocationsModule.with(locations), {
     logger: ['error', 'warn'],
     forceCloseConnections: true,
     bodyParser: false,

@@ -12,15 +12,15 @@ const installMs = 180_000
 /** The folder of an example, ready to run. Throws, with what npm said, when it cannot be made so. */
 export function prepare(name) {
   const folder = join(root, 'examples', name)
-  if (!existsSync(folder)) throw new Error(`There is no example "${name}": ${exampleNames().join(', ')}`)
+  if (!exampleNames().includes(name)) throw new Error(`Which example? ${exampleNames().join(', ')}`)
   command(process.execPath, ['scripts/build.mjs', '--if-stale', 'package'], root)
   if (hasOwnInstall(folder)) install(name, folder)
   return folder
 }
 
-export const exampleNames = () =>
-  readdirSync(join(root, 'examples'), { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory() ? entry.name : [],
+const exampleNames = () =>
+  readdirSync(join(root, 'examples')).filter(
+    (name) => existsSync(join(root, 'examples', name, 'main.mjs')) || hasOwnInstall(join(root, 'examples', name)),
   )
 
 const hasOwnInstall = (folder) => existsSync(join(folder, 'package-lock.json'))
@@ -57,13 +57,16 @@ function command(program, args, cwd) {
 
 // As a command.
 if (basename(process.argv[1] ?? '') === 'example.mjs') {
-  const [name = '', script = 'start', ...args] = process.argv.slice(2)
+  const [name = '', ...args] = process.argv.slice(2)
   try {
     const folder = prepare(name)
-    const [program, ...given] = hasOwnInstall(folder)
-      ? ['npm', 'run', '--silent', script, '--']
-      : [process.execPath, '.']
-    process.exitCode = spawnSync(program, [...given, ...args], { cwd: folder, stdio: 'inherit' }).status ?? 1
+    const [script = 'start', ...given] = args
+    const [program, ...all] = hasOwnInstall(folder)
+      ? ['npm', 'run', '--silent', script, '--', ...given]
+      : [process.execPath, 'main.mjs', ...args]
+    // Whoever ends this means the example, which hears it too, and says how it ended.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
+    process.exitCode = spawnSync(program, all, { cwd: folder, stdio: 'inherit' }).status ?? 1
   } catch (error) {
     console.error(error.message)
     process.exitCode = 1

@@ -21,8 +21,8 @@ export interface Example {
   readonly readme: string
   /** Runs one of its scripts to the end. */
   run(script: string, ...args: string[]): Promise<{ status: number | null; said: string }>
-  /** Runs the last of README's commands, on a free port. */
-  start(env?: Record<string, string>): Running
+  /** Runs the last of README's commands, on a free port, with more arguments if need be. */
+  start(env?: Record<string, string>, ...args: string[]): Running
 }
 
 /**
@@ -48,7 +48,7 @@ export function example(name: string): Example | null {
       const status = await running.status
       return { status, said: running.said }
     },
-    start: (env = {}) => launch(['scripts/example.mjs', name], { PORT: '0', ...env }),
+    start: (env = {}, ...args) => launch(['scripts/example.mjs', name, ...args], { PORT: '0', ...env }),
   }
 }
 

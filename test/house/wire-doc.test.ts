@@ -52,7 +52,7 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
     room.on('left', () => void left++)
     const [program, ...args] = [...command, join(folder, file), proxy.url, 'sheet-42', JSON.stringify(cell(4))]
     // A group of its own: what a shell starts hears Ctrl-C too.
-    const child = spawn(program!, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
     let said = ''
     let complained = ''

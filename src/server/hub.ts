@@ -10,9 +10,11 @@ import type { Action, Backend, Kept, Outcome, RoomRules } from './backend.js'
 import { memoryBackend } from './backends/memory.js'
 import { assertPlain, keep, parse } from './inputs.js'
 import { defaultConnectionIdOf } from './keys.js'
-import { defaultLimits, TokenBuckets, type Limits } from './limits.js'
+import { defaultLimits, type Limits } from './limits.js'
 import { LiveRoom } from './live-room.js'
 import { silentLogger, type Logger } from './logger.js'
+import { Rates } from './rates.js'
+import { Seats } from './seats.js'
 import { Streams, type StreamOptions } from './streams.js'
 import type { Subscriber } from './subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from './timing.js'
@@ -78,12 +80,13 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  readonly rates: Rates
+  readonly seats: Seats
   readonly streams: Streams
   readonly #backend: Backend
   readonly #rules: RoomRules
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
   readonly #sweeps: Wheel<LiveRoom>
-  readonly #posts: TokenBuckets
   readonly #forgetters = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
   #turnedAt = 0
@@ -101,10 +104,12 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.limits = { ...defaultLimits, ...options.limits }
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
-    const { roomConnections, memberConnections, postsPerSecond, postBurst, streams } = this.limits
-    this.#rules = { tombstoneMs: this.timing.tombstoneMs, roomConnections, memberConnections }
-    this.#posts = new TokenBuckets({ perSecond: postsPerSecond, burst: postBurst })
-    this.streams = new Streams({ clock: this.clock, timing: this.timing, limit: streams })
+    const { clock, limits, timing } = this
+    const { roomConnections, memberConnections } = limits
+    this.#rules = { tombstoneMs: timing.tombstoneMs, roomConnections, memberConnections }
+    this.rates = new Rates(limits, clock)
+    this.seats = new Seats(limits)
+    this.streams = new Streams({ clock, timing, limits })
     this.#sweeps = new Wheel(Math.max(1, Math.round(this.timing.sweepMs / this.streams.turnMs)))
     this.#unlisten = [
       this.#backend.onRevoke((memberId, room) => this.#revoked(memberId, room)),
@@ -177,18 +182,14 @@ export class Hub<L, P> implements LocationHub<L, P> {
     throw new LocationError('bad-input', `leaseMs: must be ${leaseMinMs} to ${leaseMaxMs}.`)
   }
 
-  /** @throws LocationError `rate-limited` when a member posts more than they may. */
-  chargePost(memberId: string): void {
-    const retryAfterMs = this.#posts.take(memberId, this.clock.now())
-    if (retryAfterMs === 0) return
-    const { postsPerSecond } = this.limits
-    const message = `At most ${postsPerSecond} posts a second: try again in ${retryAfterMs} ms.`
-    throw new LocationError('rate-limited', message, { retryAfterMs })
-  }
-
   /** Has `forget` called with every member whose rights changed. */
   onRevoke(forget: (memberId: string) => void): void {
     this.#forgetters.add(forget)
+  }
+
+  /** How many rooms this process serves now. */
+  get openRooms(): number {
+    return this.#rooms.size
   }
 
   /** Carries out one action in a room. @throws LocationError `unavailable` */
@@ -196,14 +197,16 @@ export class Hub<L, P> implements LocationHub<L, P> {
     return this.use(id, (room) => room.act(action))
   }
 
-  /** Opens a stream in a room. @throws LocationError `unavailable`, `connection-owned` */
+  /** Opens a stream in a room. @throws LocationError `unavailable`, `rate-limited`, `connection-owned` */
   async subscribe(id: string, options: Omit<StreamOptions, 'room'>): Promise<Subscriber> {
-    this.streams.assertRoom()
+    const { connectionId, memberId, address = null } = options
+    this.streams.assertOneMore({ memberId, address }, id)
     return this.use(id, (room) => {
-      const { connectionId, memberId } = options
       const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (known && memberId !== null && known.memberId !== memberId) throw ownedError()
-      return this.streams.open({ ...options, room })
+      let subscriber: Subscriber | undefined
+      this.seats.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
+      return (subscriber = this.streams.open({ ...options, room }))
     })
   }
 

@@ -30,7 +30,7 @@ export {
   type HttpResponse,
   type LocationMiddlewareOptions,
 } from './middleware.js'
-export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+export { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
 export {
   createLocationServer,
   type ListeningAt,

@@ -11,7 +11,7 @@ import type { Access } from './access.js'
 import { corsHeaders, refusalOf, type DoorOptions, type Refusal } from './doors.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
 import { createLocationMiddleware } from './middleware.js'
-import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+import { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
 
 /** What `identify` and `authorize` see of a request. */
 export type ServerContext = {
@@ -31,6 +31,11 @@ export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOpt
   DoorOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
     static?: string
+    /**
+     * The address of the caller's own machine, which limits per address go by. Behind a proxy: the one that your proxy
+     * vouches for, such as the last entry of `x-forwarded-for`, never what the caller wrote. Default: `ctx.ip`.
+     */
+    clientIp?: ClientIp<ServerContext>
   }
 
 /** `url` is where the pages are, `trpcUrl` what a client is given. */
@@ -76,7 +81,8 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     sse: { client: { reconnectAfterInactivityMs: 3 * timing.beatMs } },
   })
   const access = options as unknown as Access<ServerContext, unknown>
-  const record = createLocationRouter({ hub, procedure: t.procedure, ...access } as LocationRouterOptions<
+  const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
+  const record = createLocationRouter({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
     Out<SL>,
     Out<SP>,
     typeof t.procedure

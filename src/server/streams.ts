@@ -1,7 +1,9 @@
 import type { Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { Hello } from '../shared/protocol.js'
+import type { Limits, Who } from './limits.js'
 import type { LiveRoom } from './live-room.js'
+import { StreamShares } from './stream-shares.js'
 import { Subscriber } from './subscriber.js'
 import type { Timing } from './timing.js'
 import { Wheel } from './wheel.js'
@@ -14,6 +16,8 @@ export type StreamOptions = {
   /** Whose stream it is; `null` when it only watches. */
   connectionId: string | null
   memberId: string | null
+  /** Where it is counted; `null`: nowhere. */
+  address?: string | null
   lastEventId: string | null | undefined
   /** When the caller's identity ends, in milliseconds since the epoch. */
   expiresAt: number | null
@@ -35,16 +39,16 @@ type Upkeep = {
 export class Streams {
   readonly #clock: Clock
   readonly #timing: Timing
-  readonly #limit: number
+  readonly #shares: StreamShares
   readonly #upkeep = new Map<Subscriber, Upkeep>()
   /** Everyone hears a beat in a slot of their own, so that there is no herd. */
   readonly #beats = new Wheel<Subscriber>(beatSlots)
   #isDraining = false
 
-  constructor(options: { clock: Clock; timing: Timing; limit: number }) {
-    this.#clock = options.clock
-    this.#timing = options.timing
-    this.#limit = options.limit
+  constructor({ clock, timing, limits }: { clock: Clock; timing: Timing; limits: Limits }) {
+    this.#clock = clock
+    this.#timing = timing
+    this.#shares = new StreamShares(limits, timing.beatMs)
   }
 
   get size(): number {
@@ -60,16 +64,16 @@ export class Streams {
     return this.#timing.beatMs / beatSlots
   }
 
-  /** @throws LocationError `unavailable` when this process drains, or has all the streams it may have. */
-  assertRoom(): void {
+  /** @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller has enough. */
+  assertOneMore(who: Who, room: string): void {
     if (this.#isDraining) throw new LocationError('unavailable', 'This server is going down: connect again.')
-    if (this.size >= this.#limit)
-      throw new LocationError('unavailable', 'This server has all the streams it can carry: try again later.')
+    this.#shares.assertOneMore(who, room)
   }
 
   /** Opens a stream, attached to its room from now on. */
-  open({ room, connectionId, memberId, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
-    this.assertRoom()
+  open({ room, connectionId, memberId, address = null, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
+    this.assertOneMore({ memberId, address }, room.id)
+    this.#shares.oldestTooMany(memberId, room.id)?.end('replaced')
     const { beatMs, leaseMs, postMs, rotateMs, recheckMs } = this.#timing
     const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs }
     const version = room.timeline.resumable(lastEventId)
@@ -80,6 +84,7 @@ export class Streams {
       expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
     const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
     this.#upkeep.set(subscriber, { rotateAt, recheckAt: now + recheckMs, presentAt: null, recheck, callOffExpiry })
+    this.#shares.add(subscriber, address)
     this.#beats.add(subscriber, Math.random())
     room.subscribers.add(subscriber)
     return subscriber
@@ -140,6 +145,7 @@ export class Streams {
     const { room, connectionId } = subscriber
     this.#upkeep.get(subscriber)?.callOffExpiry()
     this.#upkeep.delete(subscriber)
+    this.#shares.delete(subscriber)
     this.#beats.delete(subscriber)
     room.subscribers.delete(subscriber)
     // Its reader may be gone, or only moving elsewhere. A stream that the server cuts says nothing about its reader.

@@ -65,6 +65,11 @@ export class Subscriber {
     return this.#isClosed
   }
 
+  /** Neither side has ended it. */
+  get isOpen(): boolean {
+    return !this.#isClosed && !this.#ending
+  }
+
   get endedWith(): LocationError | null {
     return this.#ending?.error ?? null
   }

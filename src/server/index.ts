@@ -21,6 +21,12 @@ export type {
 export { memoryBackend } from './backends/memory.js'
 export type { DoorOptions } from './doors.js'
 export { drainOnSignals, type Drainable } from './drain.js'
+export {
+  createLocationDoors,
+  type DoorRequest,
+  type DoorResponse,
+  type LocationDoorsOptions,
+} from './location-doors.js'
 export { createLocationHub, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
 export type { Limits } from './limits.js'
 export type { Logger } from './logger.js'

@@ -1,15 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
-import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { systemClock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { memberProfile } from '../shared/locations.js'
 import type { Out, Schema } from '../shared/protocol.js'
 import type { Access } from './access.js'
-import { corsHeaders, refusalOf, type DoorOptions, type Refusal } from './doors.js'
+import type { DoorOptions } from './doors.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
+import { letIn } from './location-doors.js'
 import { createLocationMiddleware } from './middleware.js'
 import { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
 
@@ -121,7 +121,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     response.setHeader('referrer-policy', 'no-referrer')
     // Past Express: what it adds to each response costs more than a post does.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) app(request, response)
-    else if (admit(request, response, options, limits.bodyBytes)) procedures(request, response)
+    else if (letIn(request, response, { ...options, bodyBytes: limits.bodyBytes })) procedures(request, response)
   }
 
   // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
@@ -136,31 +136,6 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
       await closeServer(server)
     },
   }
-}
-
-/** Lets a request in, or answers it. */
-function admit(request: IncomingMessage, response: ServerResponse, options: DoorOptions, bodyBytes: number): boolean {
-  response.setHeader('cache-control', 'no-store')
-  for (const [name, value] of Object.entries(corsHeaders(request, options))) response.setHeader(name, value)
-  const refusal = refusalOf(request, { ...options, bodyBytes })
-  if (refusal) refuse(response, refusal)
-  else if (request.method === 'OPTIONS') response.writeHead(204).end()
-  else return true
-  return false
-}
-
-const statusOf = {
-  FORBIDDEN: 403,
-  METHOD_NOT_SUPPORTED: 405,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-} as const
-
-/** As tRPC would say it, so that every client understands. */
-function refuse(response: ServerResponse, { code, message }: Refusal): void {
-  const httpStatus = statusOf[code]
-  const error = { message, code: TRPC_ERROR_CODES_BY_KEY[code], data: { code, httpStatus } }
-  response.writeHead(httpStatus, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
 }
 
 function pages(folder: string) {

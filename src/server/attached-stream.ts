@@ -56,10 +56,16 @@ export class AttachedStream {
   }
 
   #flush(): void {
-    if (this.#isFull || this.#isOver) return
+    if (this.#isOver) return
+    // What a slow reader has still to take must not be the last that somebody hears who may no longer read.
+    if (this.#isFull) return this.#subscriber.isOpen ? undefined : this.#cut()
     const { serializer, clock } = this.#options
+    const { traffic } = this.#subscriber.room
     for (let frame = this.#subscriber.take(); frame; frame = this.#subscriber.take()) {
-      if (this.#sink.write(frame.encoded(serializer))) continue
+      const encoded = frame.encoded(serializer)
+      traffic.frames += 1
+      traffic.bytes += encoded.chunk.length
+      if (this.#sink.write(encoded)) continue
       this.#filled()
       break
     }

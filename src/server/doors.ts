@@ -86,7 +86,7 @@ function isOwnName(name: string, request: IncomingRequest, allowedHosts: readonl
   return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
 }
 
-const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
+export const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
 
 function isSameHost(origin: string, host: string): boolean {
   try {

@@ -12,7 +12,8 @@ import { assertPlain, keep, parse } from './inputs.js'
 import { defaultConnectionIdOf } from './keys.js'
 import { defaultLimits, type Limits } from './limits.js'
 import { LiveRoom } from './live-room.js'
-import { silentLogger, type Logger } from './logger.js'
+import { nameInLogs, silentLogger, type Logger } from './logger.js'
+import { newTraffic, noMetrics, type Metrics, type Readings } from './metrics.js'
 import { Rates } from './rates.js'
 import { Seats } from './seats.js'
 import { Streams, type StreamOptions } from './streams.js'
@@ -33,8 +34,10 @@ export interface HubOptions<SL extends Schema, SP extends Schema> {
   timing?: TimingOptions
   /** Default: the machine's. */
   clock?: Clock
-  /** Default: silent. */
+  /** Default: silent. pino fits through `pinoLogger`. */
   logger?: Logger
+  /** Default: nothing is counted. `prometheusMetrics()` of `hereabouts/server/prometheus` is one. */
+  metrics?: Metrics
 }
 
 /** A room as the server sees it: for agents, webhooks, server rendering. */
@@ -49,12 +52,17 @@ export interface HubRoom<L, P> {
   post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
 }
 
+/** `degraded`: the backend is out of reach. `draining`: no more streams are taken. */
+export type HubHealth = 'ready' | 'degraded' | 'draining'
+
 export interface LocationHub<L, P> {
   /** Carries types, never a value. */
   readonly '~types'?: { location: L; profile: P }
   room(room: string): HubRoom<L, P>
   /** Ends a member's connections, streams and cached rights, in one room or in all, on every process. */
   revoke(memberId: string, room?: string): Promise<void>
+  /** Whether a load balancer should send anybody here: what `/readyz` says, but for the event loop. */
+  health(): HubHealth
   /** Takes no more streams and ends the open ones, spread over 20 seconds. Resolves when the last one is cut. */
   drain(): Promise<void>
   /** Ends everything at once. */
@@ -76,6 +84,7 @@ export function createLocationHub<SL extends Schema, SP extends Schema = typeof 
 export class Hub<L, P> implements LocationHub<L, P> {
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Metrics
   readonly limits: Limits
   readonly timing: Timing
   readonly location: Schema
@@ -89,6 +98,8 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly #sweeps: Wheel<LiveRoom>
   readonly #forgetters = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
+  readonly #traffic = newTraffic()
+  #isDegraded = false
   #turnedAt = 0
   #isTurning = false
   #isClosed = false
@@ -101,20 +112,35 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ?? silentLogger
+    this.metrics = options.metrics ?? noMetrics
     this.limits = { ...defaultLimits, ...options.limits }
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
     const { roomConnections, memberConnections } = limits
     this.#rules = { tombstoneMs: timing.tombstoneMs, roomConnections, memberConnections }
-    this.rates = new Rates(limits, clock)
+    this.rates = new Rates(limits, clock, this.logger)
     this.seats = new Seats(limits)
-    this.streams = new Streams({ clock, timing, limits })
+    this.streams = new Streams({ clock, timing, limits, metrics: this.metrics })
     this.#sweeps = new Wheel(Math.max(1, Math.round(this.timing.sweepMs / this.streams.turnMs)))
     this.#unlisten = [
       this.#backend.onRevoke((memberId, room) => this.#revoked(memberId, room)),
-      this.#backend.onHealth((health) => void this.#setDegraded(health === 'down')),
+      this.#backend.onHealth((health) => void this.#setHealth(health)),
     ]
+    this.metrics.watch(() => this.readings())
+  }
+
+  health(): HubHealth {
+    if (this.#isClosed || this.streams.isDraining) return 'draining'
+    return this.#isDegraded ? 'degraded' : 'ready'
+  }
+
+  /** What there is now. */
+  readings(): Readings {
+    let connections = 0
+    for (const { timeline } of this.#sweeps) connections += timeline.size
+    const isReady = this.health() === 'ready'
+    return { ...this.#traffic, rooms: this.#rooms.size, connections, streams: this.streams.size, isReady }
   }
 
   room(id: string): HubRoom<L, P> {
@@ -141,11 +167,14 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
+    this.logger.info('revoked', { member: nameInLogs(memberId), ...(room !== undefined && { room: nameInLogs(room) }) })
     await this.#backend.revoke(memberId, room)
   }
 
   async drain(): Promise<void> {
+    this.logger.info('draining', { streams: this.streams.size })
     await this.streams.drain()
+    this.logger.info('drained')
   }
 
   async close(): Promise<void> {
@@ -185,11 +214,6 @@ export class Hub<L, P> implements LocationHub<L, P> {
   /** Has `forget` called with every member whose rights changed. */
   onRevoke(forget: (memberId: string) => void): void {
     this.#forgetters.add(forget)
-  }
-
-  /** How many rooms this process serves now. */
-  get openRooms(): number {
-    return this.#rooms.size
   }
 
   /** Carries out one action in a room. @throws LocationError `unavailable` */
@@ -232,8 +256,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
 
   async #open(id: string): Promise<LiveRoom> {
     try {
-      const { clock, timing } = this
-      const room = await LiveRoom.open(id, { backend: this.#backend, clock, timing, rules: this.#rules })
+      const { clock, timing, metrics } = this
+      const carried = { backend: this.#backend, rules: this.#rules, traffic: this.#traffic }
+      const room = await LiveRoom.open(id, { ...carried, clock, timing, metrics })
       this.#sweeps.add(room, Math.random())
       this.#turn()
       return room
@@ -277,7 +302,10 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.streams.revoke(memberId, room)
   }
 
-  async #setDegraded(degraded: boolean): Promise<void> {
+  async #setHealth(health: 'up' | 'down'): Promise<void> {
+    const degraded = (this.#isDegraded = health === 'down')
+    if (degraded) this.logger.error('the backend is out of reach')
+    else this.logger.info('the backend is back')
     for (const room of await Promise.allSettled(this.#rooms.values()))
       if (room.status === 'fulfilled') room.value.degraded = degraded
   }

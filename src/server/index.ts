@@ -27,9 +27,10 @@ export {
   type DoorResponse,
   type LocationDoorsOptions,
 } from './location-doors.js'
-export { createLocationHub, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
+export { createLocationHub, type HubHealth, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
 export type { Limits } from './limits.js'
-export type { Logger } from './logger.js'
+export { pinoLogger, type Logger, type ObjectLogger } from './logger.js'
+export type { CallOutcome, Metrics, Readings, Traffic } from './metrics.js'
 export {
   createLocationMiddleware,
   type HttpRequest,

@@ -37,6 +37,8 @@ export type Limits = {
   memberRooms: number
   /** Open streams in this process. Default 20,000. */
   streams: number
+  /** Open sockets of the server that we make; more are closed before a byte is read. Default 25,000. */
+  sockets: number
   /** Open streams of one member. Default 64. */
   memberStreams: number
   /** Open streams of one member in one room; one more, and the oldest is cut. Default 10. */
@@ -67,6 +69,7 @@ export const defaultLimits: Limits = {
   addressConnections: 200,
   memberRooms: 32,
   streams: 20_000,
+  sockets: 25_000,
   memberStreams: 64,
   memberRoomStreams: 10,
   addressStreams: 1_000,

@@ -3,10 +3,19 @@ import { LocationError } from '../shared/errors.js'
 import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules } from './backend.js'
 import { Frames } from './frame.js'
 import type { Subscriber } from './subscriber.js'
+import type { Metrics, Traffic } from './metrics.js'
 import { Timeline } from './timeline.js'
 import type { Timing } from './timing.js'
 
-export type LiveRoomOptions = { backend: Backend; clock: Clock; rules: RoomRules; timing: Timing }
+export type LiveRoomOptions = {
+  backend: Backend
+  clock: Clock
+  rules: RoomRules
+  timing: Timing
+  metrics: Metrics
+  /** Shared by all rooms of a hub. */
+  traffic: Traffic
+}
 
 type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (error: LocationError) => void }
 
@@ -23,6 +32,8 @@ export class LiveRoom {
   degraded = false
   /** How many calls are at work in this room; it stays open for them. */
   users = 0
+  readonly traffic: Traffic
+  readonly #metrics: Metrics
   readonly #opened: OpenRoom
   readonly clock: Clock
   readonly timing: Timing
@@ -46,8 +57,10 @@ export class LiveRoom {
     return room
   }
 
-  private constructor(id: string, opened: OpenRoom, { clock, timing }: LiveRoomOptions) {
+  private constructor(id: string, opened: OpenRoom, { clock, timing, metrics, traffic }: LiveRoomOptions) {
     this.id = id
+    this.traffic = traffic
+    this.#metrics = metrics
     this.#opened = opened
     this.clock = clock
     this.timing = timing
@@ -133,6 +146,7 @@ export class LiveRoom {
     this.clock.after(0, () => {
       const fanOutMs = this.clock.now() - startedAt
       this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
+      this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
       this.#isFanningOut = false
       this.#schedule()
     })

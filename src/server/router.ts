@@ -87,26 +87,35 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
       atEdge(async () => (await parse(schema, raw, hub.limits.depth + envelopeDepth)) as T)
-  // Before anything is made of the input, or asked of the app.
-  const charged = (deed: Deed) =>
+  /** Charged before anything is made of the input, or asked of the app; and counted, whatever becomes of it. */
+  const entered = (name: string, deed: Deed) =>
     procedure.use(async ({ ctx, next }) => {
-      await atEdge(async () => doors.chargeAddress(ctx, deed))
-      return next()
+      const startedAt = hub.clock.now()
+      const count = (outcome: string) => hub.metrics.called(name, outcome, hub.clock.now() - startedAt)
+      try {
+        doors.chargeAddress(ctx, deed)
+      } catch (error) {
+        count(codeOf(error))
+        throw toTrpcError(error)
+      }
+      const result = await next()
+      count(result.ok ? outcomeOf(result.data) : codeOf(result.error.cause))
+      return result
     })
   const record = {
-    postLocation: charged('post')
+    postLocation: entered('postLocation', 'post')
       .input(parsed<typeof inputs.postLocation, PostLocationInput<unknown, unknown>>(inputs.postLocation))
       .mutation(({ ctx, input }) => atEdge(() => doors.post(ctx, input))),
-    leaveRoom: charged('leave')
+    leaveRoom: entered('leaveRoom', 'leave')
       .input(parsed<typeof inputs.leaveRoom, LeaveRoomInput>(inputs.leaveRoom))
       .mutation(({ ctx, input }) => atEdge(() => doors.leave(ctx, input))),
-    getLocations: charged('read')
+    getLocations: entered('getLocations', 'read')
       .input(parsed<typeof inputs.getLocations, GetLocationsInput>(inputs.getLocations))
       .query(({ ctx, input }) => atEdge(() => doors.get(ctx, input))),
-    countMembers: charged('read')
+    countMembers: entered('countMembers', 'read')
       .input(parsed<typeof inputs.countMembers, CountMembersInput>(inputs.countMembers))
       .query(({ ctx, input }) => atEdge(() => doors.count(ctx, input))),
-    onLocation: charged('stream')
+    onLocation: entered('onLocation', 'stream')
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) => atEdge(() => doors.subscribe(ctx, input, signal))),
   }
@@ -321,6 +330,11 @@ const trpcCodes: Record<LocationErrorCode, TRPC_ERROR_CODE_KEY> = {
   closed: 'SERVICE_UNAVAILABLE',
   misconfigured: 'INTERNAL_SERVER_ERROR',
 }
+
+/** What is counted: what a post came to, or `ok`; and of what went wrong, our code, or that it was not ours. */
+const outcomeOf = (data: unknown) =>
+  typeof data === 'object' && data !== null && 'outcome' in data ? String(data.outcome) : 'ok'
+const codeOf = (error: unknown) => (error instanceof LocationError ? error.code : 'other')
 
 /** The code leads the message: that much every app's errorFormatter lets through. */
 function toTrpcError(error: unknown): Error {

@@ -7,9 +7,11 @@ import { LocationError } from '../shared/errors.js'
 import type { memberProfile } from '../shared/locations.js'
 import type { Out, Schema } from '../shared/protocol.js'
 import type { Access } from './access.js'
+import { bootWarnings } from './boot-warnings.js'
 import type { DoorOptions } from './doors.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
 import { letIn } from './location-doors.js'
+import { LoopWatch } from './loop-watch.js'
 import { createLocationMiddleware } from './middleware.js'
 import { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
 
@@ -54,6 +56,9 @@ export interface LocationServer<L, P> {
   /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
   close(): Promise<void>
 }
+
+/** A process that keeps everybody waiting for longer than this should be sent nobody new. */
+const lateMs = 1_000
 
 const pagePolicy =
   "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -104,9 +109,14 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const app = express()
   app.disable('x-powered-by')
   app.get('/livez', (_request, response) => void response.type('text').send('ok\n'))
+  const loop = new LoopWatch(hub.clock)
   app.get('/readyz', (_request, response) => {
-    if (hub.streams.isDraining) response.status(503).type('text').send('draining\n')
-    else response.type('text').send('ok\n')
+    const health = hub.health()
+    const said = health === 'ready' && loop.lagMs > lateMs ? 'late' : health
+    response
+      .status(said === 'ready' ? 200 : 503)
+      .type('text')
+      .send(said === 'ready' ? 'ok\n' : `${said}\n`)
   })
   if (options.static !== undefined) app.use(pages(options.static))
   app.use((_request, response) => void response.status(404).json({ error: 'Nothing is here.' }))
@@ -126,12 +136,25 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
 
   // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
   const requestTimeout = Math.max(timing.requestMs, 1_000)
-  const server = createServer({ headersTimeout: Math.min(10_000, requestTimeout), requestTimeout }, serve)
+  const headersTimeout = Math.min(10_000, requestTimeout)
+  // Node looks for requests that are late every 30 seconds only, unless told.
+  const connectionsCheckingInterval = Math.min(1_000, headersTimeout / 4)
+  const server = createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval }, serve)
+  server.maxConnections = limits.sockets
   return {
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,
-    listen: (port = 3000, host = '127.0.0.1') => listen(server, port, host),
+    async listen(port = 3000, host = '127.0.0.1') {
+      const at = await listen(server, port, host)
+      loop.start()
+      const { address } = server.address() as AddressInfo
+      const isOpenToAll = options.anonymous === true && !options.authorize
+      for (const warning of bootWarnings({ address, isOpenToAll, origins: options.origins, limits, timing }))
+        logger.warn(warning)
+      return at
+    },
     async close() {
+      loop.stop()
       await hub.close()
       await closeServer(server)
     },

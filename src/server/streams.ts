@@ -3,6 +3,7 @@ import { LocationError } from '../shared/errors.js'
 import type { Hello } from '../shared/protocol.js'
 import type { Limits, Who } from './limits.js'
 import type { LiveRoom } from './live-room.js'
+import type { Metrics } from './metrics.js'
 import { StreamShares } from './stream-shares.js'
 import { Subscriber } from './subscriber.js'
 import type { Timing } from './timing.js'
@@ -39,14 +40,16 @@ type Upkeep = {
 export class Streams {
   readonly #clock: Clock
   readonly #timing: Timing
+  readonly #metrics: Metrics
   readonly #shares: StreamShares
   readonly #upkeep = new Map<Subscriber, Upkeep>()
   /** Everyone hears a beat in a slot of their own, so that there is no herd. */
   readonly #beats = new Wheel<Subscriber>(beatSlots)
   #isDraining = false
 
-  constructor({ clock, timing, limits }: { clock: Clock; timing: Timing; limits: Limits }) {
+  constructor({ clock, timing, limits, metrics }: { clock: Clock; timing: Timing; limits: Limits; metrics: Metrics }) {
     this.#clock = clock
+    this.#metrics = metrics
     this.#timing = timing
     this.#shares = new StreamShares(limits, timing.beatMs)
   }
@@ -148,6 +151,7 @@ export class Streams {
     this.#shares.delete(subscriber)
     this.#beats.delete(subscriber)
     room.subscribers.delete(subscriber)
+    this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
     // Its reader may be gone, or only moving elsewhere. A stream that the server cuts says nothing about its reader.
     if (by === 'peer' && connectionId !== null)
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})

@@ -244,7 +244,7 @@ describe('rooms', () => {
       await times(250, (n) => ada.getLocations({ room: `room ${i + 250 + n}` }))
     }
     await clock.advance(1_000)
-    expect(hub.openRooms).toBe(32)
+    expect(hub.readings().rooms).toBe(32)
     expect(hub.seats.size).toBeLessThanOrEqual(1_024)
     expect(hub.rates.size).toBeLessThan(20)
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(64e6)

@@ -19,7 +19,7 @@ export function bootWarnings({ address, isOpenToAll, origins = [], limits, timin
       'anonymous: whoever reaches this server may watch every room and post in it; authorize() would say who may.',
     )
   for (const origin of origins)
-    if (/^http:/.test(origin) && !/^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(origin))
+    if (origin.startsWith('http:') && !/^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(origin))
       warnings.push(`origins: ${origin} is not encrypted: whoever is on the way can act as its pages.`)
   for (const [name, limit] of Object.entries(limits)) {
     const usual = defaultLimits[name as keyof Limits]

@@ -60,10 +60,17 @@ export function prometheusMetrics({ register }: { register?: Registry } = {}): P
   })
   const hubs: (() => Readings)[] = []
   const sum = (of: (readings: Readings) => number) => hubs.reduce((total, read) => total + of(read()), 0)
-  for (const [name, help, of] of gauges)
-    new Gauge({ name: `hereabouts_${name}`, help, registers, collect() { this.set(sum(of)) } }) // prettier-ignore
-  for (const [name, help, of] of counters)
-    new Counter({ name: `hereabouts_${name}`, help, registers, collect() { this.reset(); this.inc(sum(of)) } }) // prettier-ignore
+  for (const [name, help, of] of gauges) {
+    const collect = (): void => gauge.set(sum(of))
+    const gauge: Gauge = new Gauge({ name: `hereabouts_${name}`, help, registers, collect })
+  }
+  for (const [name, help, of] of counters) {
+    const collect = (): void => {
+      counter.reset()
+      counter.inc(sum(of))
+    }
+    const counter: Counter = new Counter({ name: `hereabouts_${name}`, help, registers, collect })
+  }
   let server: Server | undefined
   return {
     register: own,

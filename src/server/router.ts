@@ -334,7 +334,11 @@ const trpcCodes: Record<LocationErrorCode, TRPC_ERROR_CODE_KEY> = {
 /** What is counted: what a post came to, or `ok`; and of what went wrong, our code, or that it was not ours. */
 const outcomeOf = (data: unknown) =>
   typeof data === 'object' && data !== null && 'outcome' in data ? String(data.outcome) : 'ok'
-const codeOf = (error: unknown) => (error instanceof LocationError ? error.code : 'other')
+function codeOf(error: unknown): string {
+  if (error instanceof LocationError) return error.code
+  // tRPC puts an error of its own around one of an input.
+  return error instanceof Error && error.cause !== undefined ? codeOf(error.cause) : 'other'
+}
 
 /** The code leads the message: that much every app's errorFormatter lets through. */
 function toTrpcError(error: unknown): Error {

@@ -39,7 +39,7 @@ export class Rates {
   #report(deed: Deed, memberId: string | null, now: number): void {
     if (now < (this.#quietUntil.get(deed) ?? 0)) return
     this.#quietUntil.set(deed, now + quietMs)
-    this.#logger.warn('a caller is over a limit', { deed, ...(memberId !== null && { member: nameInLogs(memberId) }) })
+    this.#logger.info('a caller is over a limit', { deed, ...(memberId !== null && { member: nameInLogs(memberId) }) })
   }
 
   /** How many buckets there are, for whoever watches memory. */

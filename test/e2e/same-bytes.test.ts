@@ -17,8 +17,16 @@ import { until } from '../support/until.js'
  */
 
 const connectionKey = 'AAAAAAAAAAAAAAAAAAAAAA'
-// No beat comes in between.
-const hub = createLocationHub({ location: cellLocation, timing: { beatMs: 600_000 } })
+// One member opens every stream there is here, and no beat comes in between.
+const limits = {
+  streamBurst: 1e4,
+  memberRoomStreams: 1e4,
+  memberStreams: 1e4,
+  connectionBurst: 1e4,
+  readBurst: 1e4,
+  postBurst: 1e4,
+}
+const hub = createLocationHub({ location: cellLocation, limits, timing: { beatMs: 600_000 } })
 afterAll(() => hub.close())
 
 type Context = { login: string | undefined }

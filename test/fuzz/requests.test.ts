@@ -19,6 +19,7 @@ const unlimited = Object.fromEntries(
 function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
+    const isHead = bytes.subarray(0, 5).toString() === 'HEAD '
     const socket = connect({ port, host: '127.0.0.1' })
     const finish = () => {
       clearTimeout(patience)
@@ -29,7 +30,7 @@ function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string>
     const patience = setTimeout(finish, isWhole ? 5_000 : 20)
     socket.on('data', (chunk: Buffer) => {
       answer += chunk.toString('latin1')
-      if (isAnswered(answer)) finish()
+      if (isAnswered(answer, isHead)) finish()
     })
     socket.on('error', finish).on('close', finish)
     socket.write(bytes)
@@ -37,11 +38,11 @@ function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string>
 }
 
 /** A whole response, or as much of a stream as says how it goes. */
-function isAnswered(answer: string): boolean {
+function isAnswered(answer: string, isHead: boolean): boolean {
   const end = answer.indexOf('\r\n\r\n')
   if (end === -1) return false
   const [head, body] = [answer.slice(0, end).toLowerCase(), answer.slice(end + 4)]
-  if (/^http\/1\.1 (204|304)/.test(head)) return true
+  if (isHead || /^http\/1\.1 (204|304)/.test(head)) return true
   if (head.includes('text/event-stream'))
     return /event: (serialized-error|return)|"type":"(snapshot|changes)"/.test(body)
   const length = /content-length: (\d+)/.exec(head)?.[1]

@@ -230,25 +230,29 @@ describe('rooms', () => {
     expect(await times(20, (i) => post(ada, `later ${i}`))).toEqual([...oks(16), ...Array<string>(4).fill(refused)])
   })
 
-  test('may be named without end: those that are kept are few, and so is what is kept of them', async () => {
-    const { as, hub, clock, times } = stage({
-      ...many,
-      postsPerSecond: 10_000,
-      readsPerSecond: 10_000,
-      readBurst: 10_000,
-    })
-    const ada = as({ ip: '203.0.113.7' })
-    const before = process.memoryUsage().heapUsed
-    for (let i = 0; i < 20_000; i += 500) {
-      await times(250, (n) => post(ada, `room ${i + n}`))
-      await times(250, (n) => ada.getLocations({ room: `room ${i + 250 + n}` }))
-    }
-    await clock.advance(1_000)
-    expect(hub.readings().rooms).toBe(32)
-    expect(hub.seats.size).toBeLessThanOrEqual(1_024)
-    expect(hub.rates.size).toBeLessThan(20)
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(64e6)
-  })
+  test(
+    'may be named without end: those that are kept are few, and so is what is kept of them',
+    { timeout: 30_000 },
+    async () => {
+      const { as, hub, clock, times } = stage({
+        ...many,
+        postsPerSecond: 10_000,
+        readsPerSecond: 10_000,
+        readBurst: 10_000,
+      })
+      const ada = as({ ip: '203.0.113.7' })
+      const before = process.memoryUsage().heapUsed
+      for (let i = 0; i < 10_000; i += 500) {
+        await times(250, (n) => post(ada, `room ${i + n}`))
+        await times(250, (n) => ada.getLocations({ room: `room ${i + 250 + n}` }))
+      }
+      await clock.advance(1_000)
+      expect(hub.readings().rooms).toBe(32)
+      expect(hub.seats.size).toBeLessThanOrEqual(1_024)
+      expect(hub.rates.size).toBeLessThan(20)
+      expect(process.memoryUsage().heapUsed - before).toBeLessThan(64e6)
+    },
+  )
 
   test('of an address without names: as many times as for everything, and no more than so many connections in each', async () => {
     const { as, times } = stage(

@@ -101,7 +101,7 @@ describe(`of ${streams} streams`, () => {
       const readers = new Set(['ada', 'bob', 'eve'])
       await using server = await serveLocations({
         ...people,
-        authorize: ({ member }) => readers.has(member.memberId),
+        authorize: ({ member }: { member: { memberId: string } }) => readers.has(member.memberId),
         timing: { recheckMs: 1_000, beatMs: 500 },
       })
       const all = await opened(server.url, (i) => ['ada', 'bob', 'eve'][i % 3]!)

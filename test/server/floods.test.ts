@@ -64,26 +64,30 @@ describe(`${size} connections that`, () => {
       // The head in 10 seconds and all of it in 20, ten times as fast.
       await using server = await serveLocations({ timing: { requestMs: 2_000 } })
       let open = size
-      let tookMs: number[] = []
-      const heldMs = await new Promise<number[]>((resolve) => {
-        const held: number[] = []
-        for (let i = 0; i < size; i++) {
-          const socket = opened(server.port)
+      const heldMs: number[] = []
+      const held = (socket: Socket) =>
+        new Promise<void>((resolve) => {
           let since = 0
           socket.on('connect', () => {
             since = performance.now()
             abuse(socket)
           })
           socket.on('close', () => {
-            held.push(performance.now() - since)
-            if ((open -= 1) === 0) resolve(held)
+            heldMs.push(performance.now() - since)
+            open -= 1
+            resolve()
           })
-        }
-        void postsUntil(server.url, () => open === 0).then((took) => (tookMs = took))
-      })
-      await allCut
+        })
+      const posts = postsUntil(server.url, () => open === 0)
+      const all = []
+      for (let i = 0; i < size; i++) {
+        all.push(held(opened(server.port)))
+        // A few at a time: what a full backlog drops never was a connection of this server.
+        if (i % 50 === 49) await passing(5)
+      }
+      await Promise.all(all)
+      const tookMs = await posts
       expect(Math.max(...heldMs)).toBeLessThan(2_000 + 1_000 + 1_000)
-      await until('the last post is answered', () => tookMs.length > 0)
       expect(tookMs.toSorted((a, b) => a - b)[Math.floor(tookMs.length * 0.9)]).toBeLessThan(500)
     },
   )

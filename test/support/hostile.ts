@@ -65,7 +65,7 @@ export const hostileCall: fc.Arbitrary<{ procedure: string; input: unknown }> = 
   .chain((procedure) => {
     const right = inputs[procedure]!
     const spoiled = fc.tuple(right, key, hostileValue).map(([input, name, value]) => ({ ...input, [name]: value }))
-    const input = fc.oneof({ weight: 4, arbitrary: right as fc.Arbitrary<unknown> }, { weight: 2, arbitrary: spoiled }, { weight: 1, arbitrary: hostileValue }) // prettier-ignore
+    const input = fc.oneof({ weight: 4, arbitrary: right }, { weight: 2, arbitrary: spoiled }, { weight: 1, arbitrary: hostileValue }) // prettier-ignore
     return fc.record({ procedure: fc.constant(procedure), input })
   })
 

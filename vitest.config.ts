@@ -18,5 +18,15 @@ export default defineConfig({
       },
     ],
   },
-  test: { include: ['test/**/*.test.{ts,tsx}'] },
+  test: {
+    projects: [
+      { extends: true, test: { name: 'all', include: ['test/**/*.test.{ts,tsx}'] } },
+      // What must hold at the other end of the range of tRPC too.
+      {
+        extends: true,
+        resolve: { alias: [{ find: /^@trpc\/server(?=$|\/)/, replacement: 'trpc-server-11-22' }] },
+        test: { name: 'tRPC 11.22', include: ['test/e2e/same-*.test.ts'] },
+      },
+    ],
+  },
 })

@@ -1,7 +1,7 @@
 import type { Clock } from '../shared/clock.js'
-import type { LocationError } from '../shared/errors.js'
+import type { Frame } from './frame.js'
 import type { Sink } from './sink.js'
-import { ping, serializedError, type Serializer } from './sse.js'
+import { ping, serializedError, type Encoded, type Serializer } from './sse.js'
 import type { Subscriber } from './subscriber.js'
 
 export type AttachedOptions = {
@@ -14,8 +14,10 @@ export type AttachedOptions = {
   pingMs: number
   /** Ends the body after so long; 0: never. */
   maxDurationMs: number
+  /** Told when it did. */
+  onOutlived: () => void
   /** What tRPC would tell the client of an error. */
-  formatError: (error: LocationError) => unknown
+  formatError: (error: Error) => unknown
 }
 
 /**
@@ -42,13 +44,14 @@ export class AttachedStream {
     if (maxDurationMs > 0) this.#callOffDuration = clock.after(maxDurationMs, () => this.#outlive())
     if (pingMs > 0) this.#pingAfter(pingMs)
     sink.onDrain = () => this.#drained()
-    sink.onStall = () => this.#isFull && this.#cut()
+    sink.onStall = () => this.#cut()
     subscriber.onOwed = () => this.#flush()
     this.#flush()
   }
 
   /** The reader went away. */
   close(): void {
+    this.#callOffFrame()
     if (this.#isOver) return
     this.#isOver = true
     this.#release()
@@ -58,27 +61,44 @@ export class AttachedStream {
   #flush(): void {
     if (this.#isOver) return
     // What a slow reader has still to take must not be the last that somebody hears who may no longer read.
-    if (this.#isFull) return this.#subscriber.isOpen ? undefined : this.#cut()
-    const { serializer, clock } = this.#options
+    if (this.#isFull) return this.#subscriber.endedBy === 'revoked' ? this.#cut() : undefined
+    const { pingMs, clock } = this.#options
     const { traffic } = this.#subscriber.room
     for (let frame = this.#subscriber.take(); frame; frame = this.#subscriber.take()) {
-      const encoded = frame.encoded(serializer)
+      const encoded = this.#encoded(frame)
+      if (!encoded) return
       traffic.frames += 1
       traffic.bytes += encoded.chunk.length
       if (this.#sink.write(encoded)) continue
       this.#filled()
       break
     }
-    if (this.#options.pingMs > 0) this.#writtenAt = clock.now()
-    if (this.#subscriber.isClosed) this.#end()
+    if (pingMs > 0) this.#writtenAt = clock.now()
+    if (this.#subscriber.isClosed) this.#end(this.#subscriber.endedWith)
+  }
+
+  /** The bytes of a frame. When the app's transformer cannot make them, the stream is over. */
+  #encoded(frame: Frame): Encoded | null {
+    try {
+      return frame.encoded(this.#options.serializer)
+    } catch (cause) {
+      this.#subscriber.onOwed = () => {}
+      this.#subscriber.close()
+      this.#end(cause as Error)
+      return null
+    }
   }
 
   /** The server's end of it: an error if there is one, and no word of a return, so that the client comes back. */
-  #end(): void {
+  #end(error: Error | null): void {
+    if (this.#isOver) return
     this.#isOver = true
     this.#release()
-    const { endedWith } = this.#subscriber
-    if (endedWith) this.#sink.write(serializedError(this.#options.formatError(endedWith)))
+    try {
+      if (error) this.#sink.write(serializedError(this.#options.formatError(error)))
+    } catch {
+      // An app that cannot even say what is wrong: the body just ends, as tRPC's does.
+    }
     this.#sink.end()
   }
 
@@ -86,6 +106,7 @@ export class AttachedStream {
   #outlive(): void {
     this.close()
     this.#sink.end()
+    this.#options.onOutlived()
   }
 
   #filled(): void {
@@ -104,8 +125,9 @@ export class AttachedStream {
   }
 
   #cut(): void {
-    if (this.#isOver) return
+    if (!this.#isFull) return
     this.#isOver = true
+    this.#isFull = false
     this.#release()
     this.#subscriber.end('slow')
     this.#sink.destroy()
@@ -125,7 +147,8 @@ export class AttachedStream {
   #release(): void {
     this.#callOffDuration()
     this.#callOffPing()
-    this.#callOffFrame()
+    // What is still on its way has its time: a body that has ended may be stuck too.
+    if (!this.#isFull) this.#callOffFrame()
     this.#subscriber.onOwed = () => {}
   }
 }

@@ -1,3 +1,4 @@
+import { IncomingMessage } from 'node:http'
 import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { TRPCRequestInfo } from '@trpc/server/http'
 import type { NodeRequest } from './sink.js'
@@ -23,20 +24,23 @@ export function plainCall(
 ): Call | null {
   const { method, headers, url = '' } = request
   if (headers['trpc-accept'] !== undefined || headers.accept?.includes('application/jsonl')) return null
+  if (!plainUrl.test(url) || !isPlainHost(hostOf(request))) return null
   const question = url.indexOf('?')
   const pathname = question === -1 ? url : url.slice(0, question)
-  const path = pathname.slice(pathname.lastIndexOf('/') + 1)
+  const segment = pathname.slice(pathname.lastIndexOf('/') + 1)
+  // Before 11.23 tRPC has one separator, and does not name it.
+  const { pathSeparator } = router._def._config as { pathSeparator?: string }
+  const path = pathSeparator === undefined || pathSeparator === '.' ? segment : segment.split(pathSeparator).join('.')
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
-  if (!procedure || !isOurs(procedure) || (router._def._config.pathSeparator ?? '.') !== '.') return null
-  const search = question === -1 ? '' : url.slice(question + 1)
-  if (/(^|&)(batch|connectionParams)=/.test(search) || !isPlainHost(headers.host)) return null
-  const searchParams = new URLSearchParams(search)
+  if (!procedure || !isOurs(procedure)) return null
+  const searchParams = new URLSearchParams(question === -1 ? '' : url.slice(question))
+  if (searchParams.has('batch') || searchParams.has('connectionParams')) return null
   const { type } = procedure._def
   const contentType = headers['content-type']
   if (method === 'GET' && type === 'subscription' && (contentType === undefined || isJson(contentType)))
     return { path, type, procedure, searchParams }
-  if (method === 'POST' && type === 'mutation' && contentType !== undefined && isJson(contentType))
+  if (method === 'POST' && type === 'mutation' && contentType !== undefined && isJson(contentType) && hasBody(request))
     return { path, type, procedure, searchParams }
   return null
 }
@@ -48,6 +52,8 @@ export type CallInput = {
   result(): unknown
   /** Whether anyone asked for it. */
   wasRead(): boolean
+  /** What came as the body, if it was read here: nobody can read it again. */
+  text(): string | undefined
 }
 
 export function inputOf(
@@ -58,8 +64,10 @@ export function inputOf(
 ): CallInput {
   let reading: Promise<unknown> | undefined
   let value: unknown
+  let body: string | undefined
   const read = async () => {
-    const text = type === 'subscription' ? searchParams.get('input') : await bodyOf(request, maxBytes)
+    const text =
+      type === 'subscription' ? searchParams.get('input') : await bodyOf(request, maxBytes, (all) => (body = all))
     try {
       return (value = text ? router._def._config.transformer.input.deserialize(JSON.parse(text)) : undefined)
     } catch (cause) {
@@ -80,6 +88,7 @@ export function inputOf(
     },
     result: () => value,
     wasRead: () => reading !== undefined,
+    text: () => body,
   }
 }
 
@@ -100,13 +109,18 @@ export function infoOf(
     signal,
     // Few look at it, and making one costs as much as reading the call.
     get url() {
-      return new URL(request.url ?? '', `http://${request.headers.host ?? 'localhost'}`)
+      const isSecure = request.socket !== undefined && 'encrypted' in request.socket
+      return new URL(request.url ?? '', `${isSecure ? 'https' : 'http'}://${hostOf(request)}`)
     },
   }
 }
 
-/** The body as text: what a middleware made of it before, or what comes. It is kept for whoever reads it next. */
-function bodyOf(request: NodeRequest, maxBytes: number | undefined): Promise<string> {
+/**
+ * The body as text: what a middleware made of it before, or what comes.
+ *
+ * @param onRead told what was taken from the request, also when it is too much or breaks off: nothing then.
+ */
+function bodyOf(request: NodeRequest, maxBytes: number | undefined, onRead: (text: string) => void): Promise<string> {
   const { body } = request
   if (body !== undefined) return Promise.resolve(typeof body === 'string' ? body : JSON.stringify(body))
   return new Promise((resolve, reject) => {
@@ -118,19 +132,39 @@ function bodyOf(request: NodeRequest, maxBytes: number | undefined): Promise<str
       if (maxBytes && bytes > maxBytes) settle('', () => reject(new TRPCError({ code: 'PAYLOAD_TOO_LARGE' })))
     }
     const finish = () => {
-      const text = Buffer.concat(chunks).toString()
+      // Encoding standard, "UTF-8 decode": a byte order mark is none of the text.
+      const text = Buffer.concat(chunks)
+        .toString()
+        .replace(/^\ufeff/, '')
       settle(text, () => resolve(text))
     }
     const abandon = () => settle('', () => reject(new TRPCError({ code: 'CLIENT_CLOSED_REQUEST' })))
     const settle = (text: string, done: () => void) => {
       request.off('data', take).off('end', finish).off('close', abandon)
-      request.body = text
+      onRead(text)
       done()
     }
+    if (request.destroyed) return abandon()
     request.on('data', take).on('end', finish).on('close', abandon)
   })
 }
 
 const isJson = (contentType: string) => contentType.split(';', 1)[0]!.trim().toLowerCase() === 'application/json'
-const isPlainHost = (host: string | undefined) =>
-  host === undefined || /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host)
+/** One that is here, or will come: what an empty one means, tRPC knows, and what to do with a stream in its place. */
+const hasBody = ({ body, readableEnded, headers }: NodeRequest) =>
+  body === undefined
+    ? !readableEnded && Number(headers['content-length']) > 0
+    : body !== '' && !(body instanceof IncomingMessage)
+
+/**
+ * A path of this server's, with nothing in it that the URL standard reads as anything else: no authority, no fragment, no
+ * backslash, and nothing beyond ASCII, which URL and URLSearchParams decode differently.
+ */
+const plainUrl = /^\/(?![/\\])[!-"$-[\]-~]*$/
+
+// RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
+const hostOf = ({ headers }: NodeRequest) =>
+  headers.host ?? (headers[':authority'] as string | undefined) ?? 'localhost'
+/** The syntax alone would let through ports and numbers that are too large. */
+const isPlainHost = (host: string) =>
+  /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) && URL.canParse(`http://${host}`)

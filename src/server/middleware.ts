@@ -62,12 +62,18 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
   return (req, res) => {
     // Types are structural, so that no type of node's is among the public ones.
     const [request, response] = [req as NodeRequest, res as NodeResponse]
-    if (middleware) middleware(req, res, (error) => desk.take(request, response, error))
-    else desk.take(request, response)
+    if (!middleware) return desk.take(request, response)
+    try {
+      middleware(req, res, (error) => desk.take(request, response, error))
+    } catch (thrown) {
+      desk.refuse(request, response, thrown)
+    }
   }
 }
 
-type Attaching = { pump: Pump<unknown>; call: Call; input: CallInput; ctx: unknown }
+type Asked = { call: Call; input: CallInput; ctx: unknown }
+type Attaching = Asked & { pump: Pump<unknown>; head: StreamHead; controller: AbortController }
+type Concluded = { call: Call; input: CallInput; outcome: Outcome }
 
 /** Takes requests: plain calls of ours the short way, all others tRPC's. */
 class Desk {
@@ -81,24 +87,50 @@ class Desk {
 
   take(request: NodeRequest, response: NodeResponse, error?: unknown): void {
     const { router } = this.#options
-    const call = error === undefined ? plainCall(request, router, isLocationProcedure) : null
+    const call = error ? null : plainCall(request, router, isLocationProcedure)
     if (call && !(call.type === 'subscription' && isStreamless(router))) void this.#serve(call, request, response)
-    else answerByTrpc(this.#options, request, response, error)
+    else answerByTrpc(this.#options, request, response, (next) => next(error))
+  }
+
+  /** What came before us threw. */
+  refuse(request: NodeRequest, response: NodeResponse, thrown: unknown): void {
+    answerByTrpc(this.#options, request, response, () => {
+      throw thrown
+    })
   }
 
   async #serve(call: Call, request: NodeRequest, response: NodeResponse): Promise<void> {
-    const { router, maxBodySize, responseMeta } = this.#options
+    const { router, maxBodySize } = this.#options
     const controller = new AbortController()
-    response.once('close', () => response.writableFinished || controller.abort())
+    response.once('close', () => response.writableEnded || controller.abort())
     const input = inputOf(call, request, router, maxBodySize)
     const outcome = await this.#run(call, input, request, response, controller.signal)
+    if (isGone(response)) return this.#leave({ call, input, outcome }, request)
     if ('value' in outcome) {
-      const { value: pump, ctx } = outcome
-      if (pump instanceof Pump) return this.#attach({ pump, call, input, ctx }, request, response)
-      if (call.type === 'mutation' && !responseMeta) return this.#reply(outcome.value, response)
-      this.#warnOnce(call)
+      const { value, ctx } = outcome
+      if (value instanceof Pump) {
+        response.once('close', () => value.subscriber.close())
+        const head = await this.#headOf({ call, input, ctx }, request, response)
+        if (isGone(response)) return
+        if (head) return this.#attach({ pump: value, head, call, input, ctx, controller }, request, response)
+      } else if (call.type === 'subscription') this.#warnOnce(call)
+      else if (this.#reply(value, response)) return
     }
-    if (!response.destroyed) answerOutcome(this.#options, { call, input, outcome }, request, response)
+    answerOutcome(this.#options, { call, input, outcome }, request, response)
+  }
+
+  /** Nobody is left to answer; what failed is told to the app all the same. */
+  #leave({ call: { path, type }, input, outcome }: Concluded, request: NodeRequest): void {
+    if ('value' in outcome) return void (outcome.value instanceof Pump && outcome.value.subscriber.close())
+    const { ctx, cause } =
+      'error' in outcome ? { ctx: outcome.ctx, cause: outcome.error } : { ctx: undefined, cause: outcome.contextError }
+    const error = getTRPCErrorFromUnknown(cause)
+    // The body broke off with its sender: tRPC waits for the rest of it for ever.
+    if (error.code === 'CLIENT_CLOSED_REQUEST') return
+    const tell = () => this.#options.onError?.({ error, path, type, input: input.result(), ctx, req: request } as never)
+    tell()
+    // tRPC tells it of a subscription twice: when it fails, and when that is written.
+    if (type === 'subscription') tell()
   }
 
   async #run(
@@ -125,21 +157,28 @@ class Desk {
     }
   }
 
-  /** What tRPC answers to a mutation that went well. */
-  #reply(value: unknown, response: NodeResponse): void {
+  /** What tRPC answers to a mutation that went well. @returns false when that is for tRPC to find out. */
+  #reply(value: unknown, response: NodeResponse): boolean {
+    if (this.#options.responseMeta || !isFlat(value)) return false
     const { _config } = this.#options.router._def
-    const body = JSON.stringify(transformTRPCResponse(_config, { result: { data: value } }))
-    response.setHeader('vary', 'trpc-accept, accept')
+    let body: string
+    try {
+      body = JSON.stringify(transformTRPCResponse(_config, { result: { data: value } }))
+    } catch {
+      return false
+    }
     response.setHeader('content-type', 'application/json')
+    response.setHeader('vary', 'trpc-accept, accept')
     // In two steps, so that the head names no length: tRPC's does not either.
     response.write(body)
+    response.flush?.()
     response.end()
+    return true
   }
 
-  async #attach({ pump, call, input, ctx }: Attaching, request: NodeRequest, response: NodeResponse): Promise<void> {
+  #attach(attaching: Attaching, request: NodeRequest, response: NodeResponse): void {
+    const { pump, head, call, input, ctx, controller } = attaching
     const { subscriber } = pump
-    const head = await this.#headOf({ call, input, ctx }, request, response)
-    if (response.destroyed) return subscriber.close()
     writeHead(head, response)
     const sink = sinkOf(request, response)
     sink.write(encodeEvent(head.preamble))
@@ -153,6 +192,7 @@ class Desk {
       frameStallMs: timing.frameStallMs,
       pingMs: config.sse?.ping?.enabled ? (config.sse.ping.intervalMs ?? 1_000) : 0,
       maxDurationMs: config.sse?.maxDurationMs ?? 0,
+      onOutlived: () => controller.abort(),
       formatError: (cause) => {
         const error = getTRPCErrorFromUnknown(pump.toError(cause))
         const about = { error, path: call.path, type: call.type, ctx, input: input.result() }
@@ -164,15 +204,15 @@ class Desk {
   }
 
   /** Asked once, or, where the app has a say in headers, each time. */
-  async #headOf(about: Omit<Attaching, 'pump'>, request: NodeRequest, response: NodeResponse): Promise<StreamHead> {
+  async #headOf(about: Asked, request: NodeRequest, response: NodeResponse): Promise<StreamHead | null> {
     if (this.#head) return this.#head
     const head = await streamHead(this.#options, about, request, response)
-    if (!this.#options.responseMeta) this.#head = head
+    if (head && !this.#options.responseMeta) this.#head = head
     return head
   }
 
-  #warnOnce({ path, type }: Call): void {
-    if (type !== 'subscription' || this.#hasWarned || process.env['NODE_ENV'] === 'production') return
+  #warnOnce({ path }: Call): void {
+    if (this.#hasWarned || process.env['NODE_ENV'] === 'production') return
     this.#hasWarned = true
     const cause = 'a middleware or .output() put a stream of its own around it'
     process.emitWarning(`${path}: frames are encoded for each reader, since ${cause}.`, { code: 'HEREABOUTS_WRAPPED' })
@@ -183,6 +223,16 @@ function isStreamless(router: AnyTRPCRouter): boolean {
   const { sse } = router._def._config
   return sse?.enabled === false || sse?.emitAndEndImmediately === true
 }
+
+/** Its reader is: HTTP/2's response does not say it of itself. */
+const isGone = ({ destroyed, stream }: NodeResponse & { stream?: { destroyed: boolean } }) =>
+  destroyed || stream?.destroyed === true
+
+/** As our own replies are. Whatever else a middleware made of one may hold what tRPC refuses. */
+const isFlat = (value: unknown) =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((item) => typeof item !== 'object' && typeof item !== 'function')
 
 /** As tRPC's adapter writes it: a status that a procedure set stands, and so does every cookie. */
 function writeHead({ status, headers }: StreamHead, response: NodeResponse): void {

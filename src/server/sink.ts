@@ -37,7 +37,6 @@ function isDirect(request: NodeRequest, response: NodeResponse): response is Ser
     response instanceof OutgoingMessage &&
     response.write === OutgoingMessage.prototype.write &&
     response.chunkedEncoding &&
-    response.headersSent &&
     response.socket !== null
   )
 }
@@ -47,6 +46,7 @@ class SocketSink implements Sink {
   onStall: () => void = () => {}
   readonly #response: ServerResponse
   readonly #socket: Socket
+  #timeoutMs = 0
 
   constructor(response: ServerResponse, socket: Socket) {
     this.#response = response
@@ -64,7 +64,9 @@ class SocketSink implements Sink {
   }
 
   watch(stallMs: number): void {
-    this.#socket.setTimeout(stallMs)
+    // The app's server may have a timeout of its own on its sockets: it is back when we are done.
+    if (stallMs > 0) this.#timeoutMs = this.#socket.timeout ?? 0
+    this.#socket.setTimeout(stallMs > 0 ? stallMs : this.#timeoutMs)
   }
 
   end(): void {

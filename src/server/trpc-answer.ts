@@ -1,5 +1,9 @@
 import type { AnyTRPCRouter } from '@trpc/server'
-import { incomingMessageToRequest, nodeHTTPRequestHandler } from '@trpc/server/adapters/node-http'
+import {
+  incomingMessageToRequest,
+  internal_exceptionHandler,
+  nodeHTTPRequestHandler,
+} from '@trpc/server/adapters/node-http'
 import { resolveResponse } from '@trpc/server/http'
 import type { Call, CallInput } from './http-call.js'
 import type { NodeRequest, NodeResponse } from './sink.js'
@@ -17,18 +21,22 @@ export type AdapterOptions = Omit<Parameters<typeof nodeHTTPRequestHandler>[0], 
 type HandlerOptions = Parameters<typeof nodeHTTPRequestHandler>[0]
 type ResponseOptions = Parameters<typeof resolveResponse>[0]
 
+/** What went before: it calls `next`, perhaps with an error, or throws. */
+type Prelude = (next: (error?: unknown) => void) => void
+
 /** Answers a request that nobody has read yet. */
 export function answerByTrpc(
   options: AdapterOptions,
   request: NodeRequest,
   response: NodeResponse,
-  error?: unknown,
+  prelude: Prelude = (next) => next(),
 ): void {
   const { url = '' } = request
-  const [pathname = ''] = url.split('?', 1)
+  const [pathname = ''] = url.split(/[?#]/, 1)
   const path = pathname.slice(pathname.lastIndexOf('/') + 1)
-  const middleware = (_req: unknown, _res: unknown, next: (error?: unknown) => void) => next(error)
-  void nodeHTTPRequestHandler({ ...options, middleware, req: request, res: response, path } as HandlerOptions)
+  const middleware = (_req: unknown, _res: unknown, next: (error?: unknown) => void) => prelude(next)
+  const all = { ...options, middleware, req: request, res: response, path } as HandlerOptions
+  nodeHTTPRequestHandler(all).catch(internal_exceptionHandler(all))
 }
 
 /** Answers a call whose outcome is known. */
@@ -39,26 +47,38 @@ export function answerOutcome(
   response: NodeResponse,
 ): void {
   const known = { ...options, ...concluded(options.router, call, input, outcome) }
+  const text = input.text()
+  if (text === undefined) return answerByTrpc(known, request, response)
+  // tRPC takes the body from here, and at once: nobody else finds it on the request.
+  const before = Object.getOwnPropertyDescriptor(request, 'body')
+  request.body = text
   answerByTrpc(known, request, response)
+  if (before) Object.defineProperty(request, 'body', before)
+  else delete request.body
 }
 
 /** What tRPC sends before the first event of a stream. */
 export type StreamHead = { status: number; headers: Headers; preamble: string }
 
-/** The head of the stream that a call opens. */
+/** The head of the stream that a call opens; `null` when the app's options do not let it open. */
 export async function streamHead(
   options: AdapterOptions,
   { call, input, ctx }: { call: Call; input: CallInput; ctx: unknown },
   request: NodeRequest,
   response: NodeResponse,
-): Promise<StreamHead> {
-  const { status, headers, body } = await resolveResponse({
+): Promise<StreamHead | null> {
+  const resolved = resolveResponse({
     ...options,
+    // What is wrong is told to the app when it is answered.
+    onError: undefined,
     ...concluded(options.router, call, input, { ctx, value: silence }),
     req: incomingMessageToRequest(request, response, { maxBodySize: null }),
     path: call.path,
     error: null,
   } as ResponseOptions)
+  const answer = await resolved.catch(() => null)
+  if (answer?.headers.get('content-type') !== 'text/event-stream') return null
+  const { status, headers, body } = answer
   const reader = body!.getReader()
   const decoder = new TextDecoder()
   let preamble = ''

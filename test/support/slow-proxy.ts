@@ -1,0 +1,53 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+
+export interface SlowProxy extends AsyncDisposable {
+  readonly port: number
+  /** What came down so far, in all. */
+  readonly bytes: number
+}
+
+const turnMs = 20
+
+/**
+ * A network between a reader and a server on this machine that carries so much and no more. What the kernel holds for
+ * either side comes on top: a few megabytes.
+ */
+export async function slowProxy(port: number, bytesPerSecond: number): Promise<SlowProxy> {
+  let bytes = 0
+  const sockets = new Set<Socket>()
+  const keep = (socket: Socket) => sockets.add(socket.on('error', () => {}))
+  const server = createServer((near) => {
+    const far = connect(port, '127.0.0.1')
+    keep(near).add(far)
+    keep(far)
+    near.pipe(far)
+    far.pause()
+    const turn = setInterval(() => {
+      const most = Math.ceil((bytesPerSecond * turnMs) / 1_000)
+      const chunk = far.read(Math.min(far.readableLength, most)) as Buffer | null
+      // Reading nothing asks the kernel for more.
+      if (far.readableLength === 0) far.read(0)
+      if (!chunk) return
+      bytes += chunk.length
+      near.write(chunk)
+    }, turnMs)
+    const close = () => {
+      clearInterval(turn)
+      near.destroy()
+      far.destroy()
+    }
+    near.on('close', close)
+    far.on('close', close)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    get bytes() {
+      return bytes
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}

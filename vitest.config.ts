@@ -9,6 +9,10 @@ export default defineConfig({
     alias: [
       { find: /^hereabouts$/, replacement: source('shared') },
       {
+        find: /^hereabouts\/server\/prometheus$/,
+        replacement: fileURLToPath(new URL('./src/server/prometheus.ts', import.meta.url)),
+      },
+      {
         find: /^hereabouts\/(server|client|react|testing)$/,
         replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts',
       },

@@ -3,10 +3,19 @@ import { LocationError } from '../shared/errors.js'
 import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules } from './backend.js'
 import { Frames } from './frame.js'
 import type { Subscriber } from './subscriber.js'
+import type { Metrics, Traffic } from './metrics.js'
 import { Timeline } from './timeline.js'
 import type { Timing } from './timing.js'
 
-export type LiveRoomOptions = { backend: Backend; clock: Clock; rules: RoomRules; timing: Timing }
+export type LiveRoomOptions = {
+  backend: Backend
+  clock: Clock
+  rules: RoomRules
+  timing: Timing
+  metrics: Metrics
+  /** Shared by all rooms of a hub. */
+  traffic: Traffic
+}
 
 /** How many subscribers are written to before everything else has its turn: some ten milliseconds' work. */
 const sliceSize = 2_000
@@ -26,6 +35,8 @@ export class LiveRoom {
   degraded = false
   /** How many calls are at work in this room; it stays open for them. */
   users = 0
+  readonly traffic: Traffic
+  readonly #metrics: Metrics
   readonly #opened: OpenRoom
   readonly clock: Clock
   readonly timing: Timing
@@ -49,8 +60,10 @@ export class LiveRoom {
     return room
   }
 
-  private constructor(id: string, opened: OpenRoom, { clock, timing }: LiveRoomOptions) {
+  private constructor(id: string, opened: OpenRoom, { clock, timing, metrics, traffic }: LiveRoomOptions) {
     this.id = id
+    this.traffic = traffic
+    this.#metrics = metrics
     this.#opened = opened
     this.clock = clock
     this.timing = timing
@@ -152,6 +165,7 @@ export class LiveRoom {
     const { frameMinMs, frameMaxMs } = this.timing
     const fanOutMs = this.clock.now() - startedAt
     this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
+    this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
     this.#isFanningOut = false
     this.#schedule()
   }

@@ -36,6 +36,7 @@ const packages: Record<string, RegExp> = {
   eventsource: /^client\/event-source\.ts$/,
   express: /^server\/server\.ts$/,
   react: /^react\//,
+  'prom-client': /^server\/prometheus\.ts$/,
   redis: /^server\/backends\/redis\.ts$/,
   commander: /^cli\//,
 }

@@ -5,6 +5,7 @@ import { useRoom, useStatus } from './locations.js'
 const texts: Record<RoomStatus['state'], string> = {
   connecting: 'Connecting',
   live: 'Live',
+  degraded: 'Not up to date',
   polling: 'Live, by polling',
   waiting: 'Offline',
   closed: 'Closed',

@@ -12,6 +12,7 @@ export interface AbsenceOptions {
 export interface Absence {
   /** Told at each change whether word from the room reaches us. */
   note(present: boolean): void
+  /** We left, or were refused: that is no loss of connection. */
   stop(): void
 }
 
@@ -36,6 +37,9 @@ export function followAbsence({ clock, lostMs, lost, restored }: AbsenceOptions)
         })
       }
     },
-    stop: () => stop(),
+    stop() {
+      stop()
+      if (state === 'blinking') state = 'present'
+    },
   }
 }

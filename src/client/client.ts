@@ -3,7 +3,7 @@ import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { GetLocationsOutput, PostLocationOutput } from '../shared/protocol.js'
 import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
-import { cut, failureOf } from './failure.js'
+import { cut, failureOf, ForeignAnswer } from './failure.js'
 import { storedMemberKey } from './keys.js'
 import { later } from './later.js'
 import { operation } from './operation.js'
@@ -64,8 +64,13 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
     url,
     headers,
     transformer: transformer as undefined,
-    // A leave must outlive its page. (tRPC's type allows for a Request, but what comes is the URL as text.)
-    fetch: (input, init) => fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') }),
+    async fetch(input, init) {
+      // A leave must outlive its page. (tRPC's type allows for a Request, but what comes is the URL as text.)
+      const response = await fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') })
+      if (/\bjson\b/.test(response.headers.get('content-type') ?? '')) return response
+      await response.body?.cancel()
+      throw new ForeignAnswer(response.status)
+    },
   })({})
   const call = (type: 'query' | 'mutation', procedure: string, input: unknown, deadlineMs: number) => {
     let stopDeadline = () => {}

@@ -1,4 +1,5 @@
 import { eventStream } from './event-stream.js'
+import { ForeignAnswer } from './failure.js'
 
 export type Headers = () => Record<string, string> | Promise<Record<string, string>>
 
@@ -13,14 +14,12 @@ export interface OneShotInit {
 }
 
 /** Why there is no stream, or no more. */
-export class StreamError extends Event {
-  /** The HTTP status, if there was an answer. */
-  readonly code: number | undefined
+class StreamError extends Event {
   readonly message: string
-  /** Something answered 200 and not with a stream: a login page, perhaps, or an index.html. */
-  readonly foreign: boolean
+  readonly code: number | undefined
+  readonly foreign: boolean | undefined
 
-  constructor(message: string, code?: number, foreign = false) {
+  constructor({ message, code, foreign }: { message: string; code?: number; foreign?: boolean }) {
     super('error')
     this.message = message
     this.code = code
@@ -41,9 +40,7 @@ export class OneShotEventSource extends EventTarget {
 
   constructor(url: string | URL, init: OneShotInit) {
     super()
-    this.#connect(url, init).catch((thrown: unknown) =>
-      this.#fail(new StreamError(thrown instanceof Error ? thrown.message : 'The connection broke.')),
-    )
+    this.#connect(url, init).catch((thrown: Error) => this.#fail(thrown))
   }
 
   /** §9.2.2: "must abort any instances of the fetch algorithm started for this EventSource object". */
@@ -65,8 +62,7 @@ export class OneShotEventSource extends EventTarget {
     // §9.2.2: "if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection".
     if (status !== 200 || !isStream || !body) {
       await body?.cancel()
-      const what = isStream ? `The server answered ${status}.` : 'What answered is no event stream.'
-      return this.#fail(new StreamError(what, status, status === 200))
+      throw new ForeignAnswer(status)
     }
     if (signal.aborted) return
     this.readyState = 1
@@ -84,12 +80,12 @@ export class OneShotEventSource extends EventTarget {
       feed(value)
     }
     // §9.2.6: "Once the end of the file is reached, any pending data must be discarded."
-    this.#fail(new StreamError('The stream ended.'))
+    this.#fail({ message: 'The stream ended.' })
   }
 
-  #fail(error: StreamError): void {
+  #fail(why: ConstructorParameters<typeof StreamError>[0]): void {
     if (this.readyState === this.CLOSED) return
     this.close()
-    this.dispatchEvent(error)
+    this.dispatchEvent(new StreamError(why))
   }
 }

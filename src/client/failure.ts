@@ -12,13 +12,12 @@ export type Failure = {
 // Our server writes `<code>: <sentence>`; the app's own middleware writes as it likes.
 const ours = /^(bad-input|too-large|rate-limited|unauthorized|forbidden|connection-owned|room-full|unavailable): (.+)/s
 
-/** As much as we read of a TRPCClientError, and of the stream's error event inside it. */
+/** As much as we read of a TRPCClientError, and of what is inside it when it was not tRPC that answered. */
 type Thrown = {
   message?: string
   shape?: object | null
   data?: { httpStatus?: number } | null
-  meta?: { response?: { status?: number } }
-  cause?: { code?: unknown; foreign?: boolean; name?: string }
+  cause?: { code?: unknown; foreign?: boolean }
 }
 
 /**
@@ -27,12 +26,11 @@ type Thrown = {
  * @param url where the procedures should be, for who got that wrong.
  */
 export function failureOf(thrown: unknown, url?: string): Failure {
-  const { message = 'no answer', shape, data, meta, cause } = (thrown ?? {}) as Thrown
-  const status = Number(data?.httpStatus ?? cause?.code ?? meta?.response?.status)
+  const { message = 'no answer', shape, data, cause } = (thrown ?? {}) as Thrown
+  const status = Number(data?.httpStatus ?? cause?.code)
   const obstructed = cause?.foreign === true
-  // A page where JSON should be.
-  const foreign = !shape && (status === 404 || obstructed || (status === 200 && cause?.name === 'SyntaxError'))
-  if (foreign && url !== undefined) return { error: nothingThere(url, thrown), retry: true, obstructed }
+  if (!shape && (status === 404 || obstructed) && url !== undefined)
+    return { error: nothingThere(url, thrown), retry: true, obstructed }
   const [, said, sentence = message] = ours.exec(message) ?? []
   const code = (said as LocationErrorCode | undefined) ?? codeOf(status)
   const [, wait] = /in (\d+) ms/.exec(message) ?? []
@@ -44,6 +42,18 @@ const nothingThere = (url: string, cause: unknown) =>
   new LocationError('misconfigured', `Nothing of Hereabouts answers at ${url}: is it the tRPC URL, such as /trpc?`, {
     cause,
   })
+
+/** Whoever answered is no server of ours: a proxy, a login page, an index.html. */
+export class ForeignAnswer extends Error {
+  readonly code: number
+  /** It even said that all is well. */
+  readonly foreign: boolean
+  constructor(status: number) {
+    super(`The server answered ${status}.`)
+    this.code = status
+    this.foreign = status === 200
+  }
+}
 
 /** The stream ended, for a reason that says: come back. */
 export const cut = (why: string, obstructed = false): Failure => ({

@@ -89,10 +89,12 @@ export function ended(link: Reconnect, failure: Failure, moment: Moment): Reconn
 /** No stream gets through: tried again after half a minute, then ever more seldom, up to five minutes. */
 function obstructedBy(link: Reconnect, error: LocationError, { now, random, beatMs }: Moment): Reconnect {
   const times = (link.obstacle?.times ?? 0) + 1
+  // What was in the way at first says more than how the last try went.
+  const why = link.obstacle?.error ?? error
   const until = now + Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1)) * (1 - random / 5)
   // Whoever polled while the stream was tried polls on.
   const answered = times > 1 && link.failures === 0
-  return { ...memoryOf(link), obstacle: { error, times, until }, state: 'polling', answered, error }
+  return { ...memoryOf(link), obstacle: { error: why, times, until }, state: 'polling', answered, error: why }
 }
 
 /**

@@ -122,7 +122,13 @@ export function openRoom<L, P>(
         import('./poll.js'),
         ({ poll }) => {
           const ask = () => wire.ask({ room: id, lastEventId: anew() ? undefined : lastEventId() }, deadlineMs())
-          return poll({ ...listener, clock, moment, ask, failureOf: (thrown) => failureOf(thrown, wire.url) })
+          return poll({
+            ...listener,
+            clock,
+            moment,
+            ask,
+            failureOf: (thrown) => ({ ...failureOf(thrown, wire.url), obstructed: false }),
+          })
         },
         (thrown) => listener.failed(failureOf(thrown)),
       ),
@@ -155,7 +161,8 @@ export function openRoom<L, P>(
       }
       const polls = link.state === 'polling'
       if (polls && store.snapshot.status.state !== 'polling') catchUp()
-      absence.note(isPresent(link))
+      if (link.state === 'closed') absence.stop()
+      else absence.note(isPresent(link))
       store.show(statusOf(link))
       if (link.state === 'closed' && link.error) store.emit('error', { error: link.error })
       if (link.state === 'live' && !link.degraded) poster.step((box) => hastened(beaten(box)))
@@ -321,7 +328,6 @@ export function openRoom<L, P>(
     close() {
       unfollow()
       unattend()
-      absence.stop()
       stopForgetting()
       poster.pause()
       line.close('left')

@@ -41,7 +41,8 @@ export function streamOpener<L, P>({ url, prefix, headers, fetch, transformer }:
     const end = (failure: Failure) => {
       if (over) return
       close()
-      listener.ended(failure)
+      // Whether anything of ours is there at all, polls will tell.
+      listener.ended(failure.obstructed ? cut('something else answered', true) : failure)
     }
     const context = { opened: unlessOver(listener.opened), heard: unlessOver(listener.heard) }
     const subscription = link(operation('subscription', `${prefix}onLocation`, input, context)).subscribe({

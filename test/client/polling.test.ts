@@ -111,11 +111,13 @@ test('the stream is tried again while polls go on, and taken when it works', asy
   server.answers.poll = withAda
   await using tab = await joined(server)
   await delivered()
+  const start = tab.clock.now()
   const seen = new Set<string>()
   tab.room.on('status', ({ current }) => seen.add(current.state))
   server.answers.contentType = 'text/event-stream'
-  await tab.pass(30_500)
+  while (server.waiting().streams === 0) await tab.pass(500)
   const stream = await server.stream()
+  expect(tab.clock.now() - start).toBeGreaterThan(24_000)
   expect(stream.input.lastEventId).toBe(id(1))
   const before = server.polls()
   await tab.pass(5_500)

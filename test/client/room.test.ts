@@ -63,7 +63,7 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocati
   const { client, clock, thrown } = clientOf(server)
   const room = client.join('r')
   const news: [string, object][] = []
-  for (const kind of ['entered', 'moved', 'updated', 'left', 'error'] as const)
+  for (const kind of ['entered', 'moved', 'updated', 'left', 'lost', 'restored', 'error'] as const)
     room.on(kind, (event) => news.push([kind, event]))
   const stream = await server.stream()
   await server.post()
@@ -264,6 +264,105 @@ describe('a stream that ends', () => {
     await statusIs(live.room, 'waiting')
     live.room.retry()
     await server.stream()
+  })
+})
+
+describe('being away', () => {
+  test('for a blink is nobody’s business', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(5_000)
+    expect(live.news).toEqual([])
+    expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
+  })
+
+  test('for five seconds is `lost`: the others stay, and are shown as stale until it is `restored`', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    const since = new Date(live.clock.now())
+    server.answers.status = 503
+    live.stream.cut()
+    await statusIs(live.room, 'waiting')
+    await live.clock.advance(4_999)
+    expect(live.news).toEqual([])
+    await live.clock.advance(1)
+    expect(live.news).toMatchObject([['lost', { since, status: { state: 'waiting' } }]])
+    expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
+    expect(live.room.at(cell(1))).toHaveLength(1)
+    server.answers.status = 200
+    live.room.retry()
+    ;(await server.stream()).hello(id(1))
+    await statusIs(live.room, 'live')
+    const awayMs = live.clock.now() - since.getTime()
+    expect(live.news.slice(1)).toEqual([['restored', { since, awayMs }]])
+    expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
+  })
+
+  test('is not lost when we left, nor when we were never there', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    await live.room.leave()
+    await live.clock.advance(60_000)
+    expect(live.news).toEqual([])
+  })
+
+  test('what happened meanwhile is told, and marked as caught up; what happens then is not', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
+    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await delivered()
+    expect(live.news).toMatchObject([
+      ['moved', { current: cell(2), caughtUp: true }],
+      ['moved', { current: cell(3), caughtUp: false }],
+    ])
+  })
+
+  test('nothing is caught up when nothing was missed', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(1_000)
+    next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    await until(live.room, () => live.room.at(cell(2)).length === 1)
+    await delivered()
+    expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
+  })
+
+  test('a server without its store says so, until it has it back', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(1), { type: 'degraded', reason: 'backend' })
+    await statusIs(live.room, 'degraded')
+    live.stream.beat(id(1), 1, digestOf(one('ada')))
+    await statusIs(live.room, 'live')
+    expect(names(live.room)).toEqual(['m-ada'])
+    expect(live.news).toEqual([])
+  })
+
+  test('a URL where nothing of ours answers is said to be one', async () => {
+    await using server = await scriptedServer()
+    server.answers.status = 404
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    await statusIs(room, 'waiting')
+    expect(room.status).toMatchObject({
+      error: {
+        code: 'misconfigured',
+        message: `Nothing of Hereabouts answers at ${server.url}: is it the tRPC URL, such as /trpc?`,
+      },
+    })
   })
 })
 
@@ -611,6 +710,21 @@ describe('the others', () => {
         { changed: ['profile'], previous: { profile: { name: 'm-bob' } }, current: { profile: { name: 'Robert' } } },
       ],
       ['left', { previous: cell(2), reason: 'lost', member: { profile: { name: 'Robert' } } }],
+    ])
+  })
+
+  test('are said to be updated when only their activity is another', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(2), {
+      type: 'changes',
+      from: id(1),
+      changed: [{ connectionId: 'ada', at: 2, activity: 'idle' }],
+    })
+    await until(live.room, () => live.room.others[0]?.activity === 'idle')
+    await delivered()
+    expect(live.news).toMatchObject([
+      ['updated', { changed: ['activity'], previous: { activity: 'active' }, current: { activity: 'idle' } }],
     ])
   })
 

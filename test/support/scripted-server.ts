@@ -94,6 +94,7 @@ export async function scriptedServer() {
     if (url.pathname.endsWith('getLocations')) {
       const input = JSON.parse(url.searchParams.get('input') ?? '{}') as GetLocationsInput
       polls.put(input)
+      res.setHeader('content-type', 'application/json')
       try {
         return res.end(JSON.stringify({ result: { data: await answers.poll(input) } }))
       } catch (thrown) {

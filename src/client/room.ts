@@ -42,6 +42,8 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
   update(own: { profile?: P; activity?: Activity }): void
   /** Connects now, while waiting or after a refusal. */
   retry(): void
+  /** One of the others by id; `null` when they are not here, or are ourselves. */
+  other(memberId: string): Member<L, P> | null
   /** Everybody who is exactly there. The same array as before while the same people are. */
   at(location: L): readonly Member<L, P>[]
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): () => void
@@ -300,6 +302,7 @@ export function openRoom<L, P>(
         return store.members
       },
       at: store.at,
+      other: store.other,
       on: store.on,
       subscribe: store.subscribe,
       getSnapshot: () => store.snapshot,

@@ -89,6 +89,10 @@ export class Roster<L, P> {
     return this.#places.at(location, this.members)
   }
 
+  other(memberId: string): Member<L, P> | null {
+    return memberId === this.#selfId ? null : (this.#byId.get(memberId) ?? null)
+  }
+
   #step(view: View<L, P>, memberId: string): Step<L, P> {
     const before = this.#byId.get(memberId) ?? null
     const seen: Seen<L, P>[] = []

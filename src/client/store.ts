@@ -52,6 +52,7 @@ export interface Store<L, P> {
   away(away: boolean): void
   emit<K extends keyof RoomEvents<L, P>>(event: K, value: RoomEvents<L, P>[K]): void
   at(location: L): readonly Member<L, P>[]
+  other(memberId: string): Member<L, P> | null
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: Listener<RoomEvents<L, P>[K]>): () => void
   subscribe(run: Listener<RoomSnapshot<L, P>>): () => void
   /** Settles when `outcome`, asked now and after each change, is true or an error. */
@@ -111,6 +112,7 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     },
     emit,
     at: (location) => roster.at(location),
+    other: (memberId) => roster.other(memberId),
     on(event, listener) {
       const set: Set<typeof listener> = (listeners[event] ??= new Set() as never)
       set.add(listener)

@@ -54,14 +54,11 @@ export class Roster<L, P> {
   #own: Own<L, P> = nothing
   #selfId: string | null = null
   #away = false
-  /** Members who have a connection that is stale. */
-  #stale: string[] = []
 
   /** Shows what the view's `shifts` did, and what we are and said ourselves; `away`: it may all be old. */
   update(view: View<L, P>, own: Own<L, P>, shifts: readonly Shift<L, P>[], away: boolean): Step<L, P>[] {
-    const touched = new Set(this.#stale)
-    this.#stale = Array.from(view.stale.values(), ({ memberId }) => memberId)
-    this.#stale.forEach((memberId) => touched.add(memberId))
+    // What becomes stale makes no shift: it is to be no event.
+    const touched = new Set(Array.from(view.stale.values(), ({ memberId }) => memberId))
     for (const { connectionId, previous, current } of shifts) {
       if (previous) touched.add(previous.memberId)
       if (!current) continue

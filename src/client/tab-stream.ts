@@ -85,6 +85,8 @@ function sharedStream<L, P>(
   let lastEventId = input.lastEventId ?? null
   let hello: { id: string; event: LocationEvent<L, P> } | null = null
   let leads = false
+  // A channel has no target origin: it ends at this one.
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin
   const say = (message: Message<L, P>) => channel.postMessage(message)
   const ask = () => say({ type: 'ask', by: me, lastEventId })
 
@@ -122,7 +124,7 @@ function sharedStream<L, P>(
     const snapshot: LocationEvent<L, P> = { type: 'snapshot', connections: [...view.connections.values()] }
     say({ type: 'event', to, id: view.id, event: snapshot })
   }
-  channel.onmessage = ({ data }: MessageEvent<Message<L, P>>) => {
+  const heard = ({ data }: MessageEvent<Message<L, P>>) => {
     if (data.type === 'ask') return leads && answer(data.by, data.lastEventId)
     if (leads || (data.to !== null && data.to !== me)) return
     stopAsking()
@@ -131,6 +133,7 @@ function sharedStream<L, P>(
     if (hello || data.to === me) take(data.id, data.event)
     else if (data.event.type === 'hello') ask()
   }
+  channel.addEventListener('message', heard)
   // Whoever holds the lock and does not answer is frozen, or worse.
   const stopAsking = clock.after(beatMs / 10, () => void queue({ steal: true }))
   signal.addEventListener('abort', () => {

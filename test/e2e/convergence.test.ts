@@ -15,7 +15,7 @@ type AnyRoom = Room<CellLocation, MemberProfile>
 
 const runs = Number(process.env['FAULT_RUNS'] ?? 200)
 const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)
-const atOnce = 25
+const atOnce = 5
 /**
  * Silence is noticed after 25 s, a stream is tried again within 30, a lease ends after 30: and then a beat. Before its
  * first hello a client knows of no scale: it gives a stream 10 s to say it.

@@ -293,8 +293,8 @@ export default [
     file: 'src/server/live-room.ts',
     name: 'answering posts counts as fan-out',
     rule: 'section 7: tick',
-    find: 'if (next.done && written !== null) return this.#fannedOut(startedAt, written)',
-    replace: '',
+    find: 'const written = isPumped ? null : spentMs()',
+    replace: 'const written = null',
   },
   {
     ...hub,

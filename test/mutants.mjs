@@ -297,6 +297,22 @@ export default [
   {
     ...hub,
     file: 'src/server/live-room.ts',
+    name: 'answering posts counts as fan-out',
+    rule: 'section 7: tick',
+    find: 'const written = isPumped ? null : spentMs()',
+    replace: 'const written = null',
+  },
+  {
+    ...hub,
+    file: 'src/server/live-room.ts',
+    name: 'a huge room is woken in one go',
+    rule: 'section 7: slices',
+    find: 'if (woken === sliceSize) break',
+    replace: '',
+  },
+  {
+    ...hub,
+    file: 'src/server/live-room.ts',
     name: 'an empty room is dropped at once',
     rule: 'rule 2: late posts',
     find: 'this.timeline.size === 0 && this.clock.now() >= this.#keepUntil',

@@ -91,7 +91,9 @@ const keyOf = (key: number) => String(key).padStart(22, 'k')
 
 async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & AsyncDisposable> {
   const said: Said[] = []
-  const hub = createLocationHub({ location: cellLocation, timing: { ...noBeats, ...options.timing } })
+  // One member opens every stream there is here.
+  const limits = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6 }
+  const hub = createLocationHub({ location: cellLocation, limits, timing: { ...noBeats, ...options.timing } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
   const { stock = 'express' } = options

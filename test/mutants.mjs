@@ -296,7 +296,7 @@ export default [
     file: 'src/server/live-room.ts',
     name: 'an empty room is dropped at once',
     rule: 'rule 2: late posts',
-    find: 'this.timeline.size === 0 && this.#clock.now() >= this.#keepUntil',
+    find: 'this.timeline.size === 0 && this.clock.now() >= this.#keepUntil',
     replace: 'this.timeline.size === 0',
   },
   {

@@ -4,8 +4,9 @@ import { LocationError } from '../shared/errors.js'
 import type { PostLocationOutput } from '../shared/protocol.js'
 import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
 import { storedMemberKey } from './keys.js'
+import { operation } from './operation.js'
 import { openRoom, type JoinOptions, type Room, type WatchOptions, type Wire } from './room.js'
-import { operation, streamOpener } from './stream.js'
+import { streamOpener } from './stream.js'
 
 type CommonOptions = {
   /** Where the server's tRPC procedures are, such as `/trpc` or `https://example.com/trpc`. */

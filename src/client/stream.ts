@@ -1,6 +1,7 @@
-import { httpSubscriptionLink, type Operation, type OperationContext, type OperationLink } from '@trpc/client'
+import { httpSubscriptionLink } from '@trpc/client'
 import type { LocationEvent, OnLocationInput, Tracked } from '../shared/protocol.js'
 import { OneShotEventSource, streamFetch, type Headers } from './event-source.js'
+import { operation } from './operation.js'
 
 /** Where the procedures are and how to get there. */
 export type Endpoint = {
@@ -58,18 +59,4 @@ export function streamOpener<L, P>({ url, prefix, headers, fetch, transformer }:
     }
     return close
   }
-}
-
-/**
- * A call as a link takes it; the last link, as ours are, does not ask for a `next`. With one link each, tRPC's client
- * would add nothing but its 1.1 KB.
- */
-export function operation(
-  type: Operation['type'],
-  path: string,
-  input: unknown,
-  context: OperationContext = {},
-): Parameters<OperationLink<never>>[0] {
-  const op = { id: 0, type, path, input, context, signal: null }
-  return { op } as Parameters<OperationLink<never>>[0]
 }

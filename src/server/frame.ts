@@ -51,6 +51,8 @@ export class Frames {
   since(version: number): Frame {
     const made = this.#since.get(version)
     if (made) return made
+    // Whoever left before that version is forgotten: changes would not tell of it.
+    if (version < this.#timeline.floor) return this.snapshot()
     const changes = this.#timeline.since(version)
     const entries = (changes.entered?.length ?? 0) + (changes.changed?.length ?? 0) + (changes.left?.length ?? 0)
     const frame = entries * 2 > this.#timeline.size && entries > 1 ? this.snapshot() : this.#frame(changes)

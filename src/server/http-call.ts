@@ -16,6 +16,9 @@ export type Call = {
   searchParams: URLSearchParams
 }
 
+/** A post asks no question, and there are thousands of them each second. */
+const none = new URLSearchParams()
+
 /** The call that a request makes, or `null` when it is not plain: batched, overridden, encoded, or in need of a reader. */
 export function plainCall(
   request: NodeRequest,
@@ -34,7 +37,7 @@ export function plainCall(
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
   if (!procedure || !isOurs(procedure)) return null
-  const searchParams = new URLSearchParams(question === -1 ? '' : url.slice(question))
+  const searchParams = question === -1 ? none : new URLSearchParams(url.slice(question))
   if (searchParams.has('batch') || searchParams.has('connectionParams')) return null
   const { type } = procedure._def
   const contentType = headers['content-type']

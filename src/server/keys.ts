@@ -1,7 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 /** The first 96 bits of SHA-256, as 16 base64url characters: public, and of no use to whoever would post in its name. */
-const publicId = (text: string) => createHash('sha256').update(text).digest('base64url').slice(0, 16)
+const publicId = (text: string) => hash('sha256', text, 'base64url').slice(0, 16)
 
 /** The public id of the connection that a connectionKey opens. */
 export const connectionIdOf = (connectionKey: string) => publicId(`c:${connectionKey}`)

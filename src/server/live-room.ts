@@ -17,6 +17,9 @@ export type LiveRoomOptions = {
   traffic: Traffic
 }
 
+/** How many subscribers are written to before everything else has its turn: some ten milliseconds' work. */
+const sliceSize = 2_000
+
 type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (error: LocationError) => void }
 
 /**
@@ -137,18 +140,33 @@ export class LiveRoom {
   #fanOut(): void {
     this.#isOwed = false
     const startedAt = this.clock.now()
-    const { frameMinMs, frameMaxMs } = this.timing
-    this.#nextTickAt = startedAt + frameMinMs
+    this.#nextTickAt = startedAt + this.timing.frameMinMs
     if (this.subscribers.size === 0) return
     this.#isFanningOut = true
-    for (const subscriber of this.subscribers) subscriber.wake()
-    // Pumped streams encode in the microtasks that follow, so a fan-out is over when this process comes to its next timer.
+    this.#wakeSlice(this.subscribers.values(), startedAt)
+  }
+
+  /** Between two slices the other rooms have their turn. Whoever comes or goes meanwhile is what the set says then. */
+  #wakeSlice(waiting: Iterator<Subscriber>, startedAt: number): void {
+    let next = waiting.next()
+    for (let woken = 1; !next.done; woken++) {
+      next.value.wake()
+      if (woken === sliceSize) break
+      next = waiting.next()
+    }
+    // Pumped streams encode in the microtasks that follow, so a slice is over when this process comes to its next timer.
     this.clock.after(0, () => {
-      const fanOutMs = this.clock.now() - startedAt
-      this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
-      this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
-      this.#isFanningOut = false
-      this.#schedule()
+      if (next.done) this.#fannedOut(startedAt)
+      else this.#wakeSlice(waiting, startedAt)
     })
+  }
+
+  #fannedOut(startedAt: number): void {
+    const { frameMinMs, frameMaxMs } = this.timing
+    const fanOutMs = this.clock.now() - startedAt
+    this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
+    this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
+    this.#isFanningOut = false
+    this.#schedule()
   }
 }

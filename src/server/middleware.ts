@@ -2,7 +2,6 @@ import {
   callTRPCProcedure,
   getTRPCErrorFromUnknown,
   getTRPCErrorShape,
-  transformTRPCResponse,
   type AnyTRPCRouter,
   type inferRouterContext,
 } from '@trpc/server'
@@ -10,7 +9,7 @@ import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import type { Awaitable } from './access.js'
 import { AttachedStream } from './attached-stream.js'
 import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
-import { Pump } from './pump.js'
+import { Pump, pumpFor } from './pump.js'
 import { isLocationProcedure } from './router.js'
 import { sinkOf, type NodeRequest, type NodeResponse } from './sink.js'
 import { encodeEvent } from './sse.js'
@@ -88,7 +87,8 @@ class Desk {
   take(request: NodeRequest, response: NodeResponse, error?: unknown): void {
     const { router } = this.#options
     const call = error ? null : plainCall(request, router, isLocationProcedure)
-    if (call && !(call.type === 'subscription' && isStreamless(router))) void this.#serve(call, request, response)
+    if (call && !(call.type === 'subscription' && isStreamless(router)))
+      this.#serve(call, request, response).catch((thrown: unknown) => this.refuse(request, response, thrown))
     else answerByTrpc(this.#options, request, response, (next) => next(error))
   }
 
@@ -105,6 +105,8 @@ class Desk {
     response.once('close', () => response.writableEnded || controller.abort())
     const input = inputOf(call, request, router, maxBodySize)
     const outcome = await this.#run(call, input, request, response, controller.signal)
+    // A middleware may have thrown when the stream was open already.
+    if ('error' in outcome) pumpFor(controller.signal)?.subscriber.close()
     if (isGone(response)) return this.#leave({ call, input, outcome }, request)
     if ('value' in outcome) {
       const { value, ctx } = outcome
@@ -160,10 +162,10 @@ class Desk {
   /** What tRPC answers to a mutation that went well. @returns false when that is for tRPC to find out. */
   #reply(value: unknown, response: NodeResponse): boolean {
     if (this.#options.responseMeta || !isFlat(value)) return false
-    const { _config } = this.#options.router._def
+    const { output } = this.#options.router._def._config.transformer
     let body: string
     try {
-      body = JSON.stringify(transformTRPCResponse(_config, { result: { data: value } }))
+      body = JSON.stringify({ result: { data: output.serialize(value) } })
     } catch {
       return false
     }

@@ -1,23 +1,37 @@
 import type { Frame } from './frame.js'
 import type { Subscriber } from './subscriber.js'
 
+export type PumpOptions<T> = {
+  /** Makes of a frame what the adapter sends. */
+  envelope: (frame: Frame) => T
+  /** Makes of an error what the adapter understands. */
+  toError: (error: Error) => Error
+  /** Aborted when the reader went away. */
+  signal: AbortSignal | undefined
+}
+
+const pumps = new WeakMap<AbortSignal, Pump<unknown>>()
+
+/** The stream that was opened for a call, if one was: for a caller who was never given it. */
+export const pumpFor = (signal: AbortSignal): Pump<unknown> | undefined => pumps.get(signal)
+
 /**
  * What `onLocation` resolves to: an async iterable that any tRPC adapter can pump, and that bears the subscriber, so that
  * a writer which knows it can take its frames directly.
  */
 export class Pump<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
-  readonly #envelope: (frame: Frame) => T
   readonly toError: (error: Error) => Error
+  readonly #envelope: (frame: Frame) => T
 
-  /**
-   * @param envelope makes of a frame what the adapter sends.
-   * @param toError makes of an error what the adapter understands.
-   */
-  constructor(subscriber: Subscriber, envelope: (frame: Frame) => T, toError: (error: Error) => Error) {
+  constructor(subscriber: Subscriber, { envelope, toError, signal }: PumpOptions<T>) {
     this.subscriber = subscriber
-    this.#envelope = envelope
     this.toError = toError
+    this.#envelope = envelope
+    if (!signal) return
+    pumps.set(signal, this)
+    if (signal.aborted) subscriber.close()
+    signal.addEventListener('abort', () => subscriber.close(), { once: true })
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void> {

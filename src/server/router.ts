@@ -240,9 +240,8 @@ class Doors {
       subscriber.close()
       throw new LocationError('forbidden', 'You may no longer read this room: ask its owner for access.')
     }
-    if (signal?.aborted) subscriber.close()
-    signal?.addEventListener('abort', () => subscriber.close(), { once: true })
-    return new Pump(subscriber, ({ id, event }: Frame) => tracked(id, event), toTrpcError)
+    const envelope = ({ id, event }: Frame) => tracked(id, event)
+    return new Pump(subscriber, { envelope, toError: toTrpcError, signal })
   }
 
   async #mayRead(ctx: unknown, caller: Caller, room: string, isFresh = false): Promise<boolean> {

@@ -96,10 +96,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
 
   const procedures = createLocationMiddleware({
     router,
-    createContext: ({ req }: { req: IncomingMessage }): ServerContext => ({
-      headers: headersOf(req),
-      ip: req.socket.remoteAddress ?? '',
-    }),
+    createContext: ({ req }: { req: IncomingMessage }): ServerContext => contextOf(req),
     maxBodySize: limits.bodyBytes,
     maxBatchSize: limits.batch,
     onError({ error, path, type }) {
@@ -168,6 +165,17 @@ function pages(folder: string) {
   return express.static(folder, {
     setHeaders: (response) => void response.setHeader('content-security-policy', pagePolicy),
   })
+}
+
+function contextOf(request: IncomingMessage): ServerContext {
+  let headers: Headers | undefined
+  return {
+    // Made when first asked for: an anonymous server never asks, and every post would pay for them.
+    get headers() {
+      return (headers ??= headersOf(request))
+    },
+    ip: request.socket.remoteAddress ?? '',
+  }
 }
 
 function headersOf(request: IncomingMessage): Headers {

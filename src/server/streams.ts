@@ -9,7 +9,7 @@ import { Subscriber } from './subscriber.js'
 import type { Timing } from './timing.js'
 import { Wheel } from './wheel.js'
 
-const beatSlots = 100
+const minBeatSlots = 100
 const drainSteps = 100
 
 export type StreamOptions = {
@@ -44,7 +44,8 @@ export class Streams {
   readonly #shares: StreamShares
   readonly #upkeep = new Map<Subscriber, Upkeep>()
   /** Everyone hears a beat in a slot of their own, so that there is no herd. */
-  readonly #beats = new Wheel<Subscriber>(beatSlots)
+  readonly #beats: Wheel<Subscriber>
+  readonly #beatSlots: number
   #isDraining = false
 
   constructor({ clock, timing, limits, metrics }: { clock: Clock; timing: Timing; limits: Limits; metrics: Metrics }) {
@@ -52,6 +53,9 @@ export class Streams {
     this.#metrics = metrics
     this.#timing = timing
     this.#shares = new StreamShares(limits, timing.beatMs)
+    // Rooms are swept by the same turns, so these come at least that often.
+    this.#beatSlots = Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs))
+    this.#beats = new Wheel(this.#beatSlots)
   }
 
   get size(): number {
@@ -64,7 +68,7 @@ export class Streams {
 
   /** How often `turn` is to be called. */
   get turnMs(): number {
-    return this.#timing.beatMs / beatSlots
+    return this.#timing.beatMs / this.#beatSlots
   }
 
   /** @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller has enough. */
@@ -107,8 +111,10 @@ export class Streams {
 
   /** Ends a member's streams for good. */
   revoke(memberId: string, room?: string): void {
-    for (const subscriber of this.#upkeep.keys())
-      if (subscriber.memberId === memberId && (room === undefined || subscriber.room.id === room)) revoke(subscriber)
+    for (const subscriber of this.#upkeep.keys()) {
+      if (room !== undefined && subscriber.room.id !== room) continue
+      if (memberOf(subscriber) === memberId) revoke(subscriber)
+    }
   }
 
   /** Takes no more streams and ends the open ones, spread so that their clients do not all come back at once. */
@@ -156,6 +162,12 @@ export class Streams {
     if (by === 'peer' && connectionId !== null)
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
   }
+}
+
+/** Whose stream it is: where nobody has a name, the member that its connection belongs to. */
+function memberOf({ memberId, connectionId, room }: Subscriber): string | null {
+  if (memberId !== null || connectionId === null) return memberId
+  return room.timeline.connection(connectionId)?.memberId ?? null
 }
 
 const revoke = (subscriber: Subscriber) =>

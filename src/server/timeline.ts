@@ -39,6 +39,11 @@ export class Timeline {
     return this.#version
   }
 
+  /** A viewer below this version can only be caught up with a snapshot. */
+  get floor(): number {
+    return this.#floor
+  }
+
   /** How many connections there are. */
   get size(): number {
     return this.#shown.size

@@ -26,7 +26,7 @@ const byPublicNames = ['testing', 'cli']
 const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
-  '@trpc/client': /^client\/(client|stream)\.ts$/,
+  '@trpc/client': /^client\/(client|stream|operation)\.ts$/,
   '@trpc/server': /^server\/(router|middleware|http-call|trpc-answer|server)\.ts$/,
   '@trpc/server/http': /^server\/(middleware|http-call|trpc-answer)\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/trpc-answer\.ts$/,

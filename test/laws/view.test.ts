@@ -141,6 +141,20 @@ test('rule 5: a version at the floor is caught up with changes, one below it get
   })
 })
 
+test('rule 5: a reader that slept through the floor is owed a snapshot', () => {
+  const stage = new Stage()
+  const { version } = stage.timeline
+  const twenty = Array.from({ length: 20 }, (_, i) => posting(`c${i}`, 1, 'A1', { memberId: `m${i}` }))
+  stage.step({ afterMs: 1, actions: twenty })
+  const asleepAt = stage.timeline.version
+  stage.step({ afterMs: 1, actions: [leaving('c1')] })
+  expect(stage.frames.since(asleepAt).event).toMatchObject({ type: 'changes', left: [{ connectionId: 'c1' }] })
+  stage.timeline.forgetLeavers(stage.timeline.version)
+  stage.step({ afterMs: 1, actions: [posting('c2', 2, 'B2', { memberId: 'm2' })] })
+  expect(stage.frames.since(asleepAt).event.type).toBe('snapshot')
+  expect(version).toBeLessThan(asleepAt)
+})
+
 test('rule 5: a process that opens the room late catches viewers of another one up', () => {
   fc.assert(
     fc.property(history, fc.nat(), fc.nat(), (steps, looked, opened) => {

@@ -65,6 +65,42 @@ describe('the tick', () => {
     })
   })
 
+  test('a huge room is woken in slices, and a small one has its turn between them', async () => {
+    const clock = manualClock()
+    const hub = createLocationHub({ location: place, clock }) as unknown as Hub<unknown, unknown>
+    const look = (room: string) =>
+      hub.subscribe(room, {
+        connectionId: null,
+        memberId: null,
+        lastEventId: null,
+        expiresAt: null,
+        recheck: async () => true,
+      })
+    const crowd = await Promise.all(Array.from({ length: 4_001 }, () => look('huge')))
+    const woken = { huge: 0, small: 0 }
+    const listen = (subscriber: Subscriber) => {
+      taken(subscriber)
+      const { id } = subscriber.room
+      subscriber.onOwed = () => (woken[id as keyof typeof woken] += taken(subscriber).length)
+    }
+    crowd.forEach(listen)
+    listen(await look('small'))
+    await hub.act('huge', posting('c1', 1, 'A1'))
+    expect(woken).toEqual({ huge: 2_000, small: 0 })
+    await hub.act('small', posting('c2', 1, 'A1'))
+    expect(woken).toEqual({ huge: 2_000, small: 1 })
+    // One goes and one comes while their turn is still to come.
+    crowd.at(-1)!.close()
+    listen(await look('huge'))
+    const answer = hub.act('huge', posting('c1', 2, 'B2'))
+    await clock.advance(0)
+    expect(woken.huge).toBe(4_000)
+    await clock.advance(16)
+    await answer
+    for (let i = 0; i < 3; i++) await clock.advance(0)
+    expect(woken.huge).toBe(4_000 + 4_001)
+  })
+
   test('a reader that does not read is owed one frame, however much happens', async () => {
     const { post, open } = stage()
     const [reader, sleeper] = [await open(), await open()]
@@ -352,7 +388,27 @@ describe('rule 8: a process that stalled', () => {
   })
 })
 
+describe('beats that come rarely', () => {
+  test('do not make leases longer', async () => {
+    const { clock, hub, post } = stage({ timing: { beatMs: 300_000 } })
+    await post('c1', 1, 'A1')
+    await clock.advance(29_000)
+    expect(await hub.room('r').count()).toBe(1)
+    await clock.advance(1_500)
+    expect(await hub.room('r').count()).toBe(0)
+  })
+})
+
 describe('the end', () => {
+  test('of a member without a name ends the streams of their connections', async () => {
+    const { hub, post, open } = stage()
+    await post('c1', 1, 'A1')
+    const [own, watcher] = [await open({ connectionId: 'c1' }), await open()]
+    await hub.revoke('ada')
+    expect(taken(own).at(-1)).toEqual({ type: 'bye', reason: 'revoked' })
+    expect(typesOf(watcher)).not.toContain('bye')
+  })
+
   test('a revoked member is gone from every room, their streams for good', async () => {
     const { hub, post, open } = stage()
     await post('c1', 1, 'A1')

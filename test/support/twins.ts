@@ -23,7 +23,9 @@ import { until } from './until.js'
 
 /*
  * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. What happens to the one must
- * happen to the other, but for what is random.
+ * happen to the other, but for what is random. Beyond comparison, on purpose: the stacks of `isDev`; a body that breaks off
+ * (tRPC waits for the rest of it for ever, we let go); an `errorFormatter` that throws (of a stream, tRPC 11.22 loses the
+ * process by it); how a compressed body is cut into blocks.
  */
 
 type Context = { user: string | null }

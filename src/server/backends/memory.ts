@@ -25,9 +25,10 @@ export function memoryBackend(): Backend {
       } satisfies OpenRoom
     },
     async revoke(memberId, room) {
+      // Told first: whose stream it is, where nobody has a name, is known only while they are in the room.
+      for (const listener of revokeListeners) listener(memberId, room)
       const concerned = room === undefined ? [...rooms.values()] : [rooms.get(room)]
       for (const each of concerned) each?.act([{ type: 'revoke', memberId }])
-      for (const listener of revokeListeners) listener(memberId, room)
     },
     onRevoke(listener) {
       revokeListeners.add(listener)

@@ -1,0 +1,11 @@
+/* Who is measured: the file that serves, and what its clients speak. */
+export const contestants = [
+  { name: 'hereabouts', title: 'Hereabouts', server: 'servers/hereabouts.mjs', dialect: 'trpc' },
+  { name: 'bare', title: 'bare node:http, one Buffer', server: 'servers/bare.mjs', dialect: 'sse' },
+  { name: 'ws', title: 'ws', server: 'peers/ws.mjs', dialect: 'ws' },
+  { name: 'socket-io', title: 'Socket.IO', server: 'peers/socket-io.mjs', dialect: 'socketIo' },
+  { name: 'better-sse', title: 'better-sse', server: 'peers/better-sse.mjs', dialect: 'sse' },
+  { name: 'trpc', title: 'stock tRPC SSE, our router', server: 'servers/trpc.mjs', dialect: 'trpc' },
+  { name: 'trpc-guide', title: 'stock tRPC SSE, its guide', server: 'servers/trpc-guide.mjs', dialect: 'trpc' },
+  { name: 'nestjs', title: 'NestJS @Sse', server: 'peers/nestjs.mjs', dialect: 'sse' },
+]

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto'
+
+/*
+ * How a client speaks to each server: what opens a stream, what makes a post. All by hand and over plain sockets, since a
+ * client library would cost more than the server that is measured.
+ */
+
+const headOf = (line, url, ...more) =>
+  [line, `host: ${new URL(url).host}`, ...more].map((each) => `${each}\r\n`).join('') + '\r\n'
+
+const httpPost = (url, path, input) => {
+  const body = JSON.stringify(input)
+  return `${headOf(`POST ${path} HTTP/1.1`, url, 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`)}${body}`
+}
+
+const openSse = (url, path) => headOf(`GET ${path} HTTP/1.1`, url, 'accept: text/event-stream')
+
+const openWebSocket = (url, path) =>
+  headOf(
+    `GET ${path} HTTP/1.1`,
+    url,
+    'connection: Upgrade',
+    'upgrade: websocket',
+    'sec-websocket-version: 13',
+    'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
+  )
+
+/** RFC 6455 §5.3: what a client sends is masked; a mask of zeros is one too. */
+export function maskedText(text) {
+  const payload = Buffer.from(text)
+  const isLong = payload.length > 125
+  const head = isLong ? Buffer.alloc(8) : Buffer.alloc(6)
+  head[0] = 0x81
+  head[1] = 0x80 | (isLong ? 126 : payload.length)
+  if (isLong) head.writeUInt16BE(payload.length, 2)
+  return Buffer.concat([head, payload])
+}
+
+/** 22 base64url characters, always the same for one member. */
+const keyOf = (memberId) => createHash('sha256').update(memberId).digest('base64url').slice(0, 22)
+
+const trpc = {
+  framing: 'chunks',
+  open(url, { room, memberId }) {
+    const input = memberId === null ? { room } : { room, connectionKey: keyOf(memberId) }
+    return openSse(url, `/trpc/onLocation?input=${encodeURIComponent(JSON.stringify(input))}`)
+  },
+  post: (url, { room, memberId, seq, location }) =>
+    httpPost(url, '/trpc/postLocation', { room, connectionKey: keyOf(memberId), seq, location }),
+  isSnapshot: (text) => text.includes('"type":"snapshot"'),
+}
+
+const sse = {
+  framing: 'chunks',
+  open: (url, { room }) => openSse(url, `/stream?room=${room}`),
+  post: (url, { room, memberId, location }) => httpPost(url, '/post', { room, memberId, location }),
+  isSnapshot: (text) => text.includes('['),
+}
+
+const ws = {
+  framing: 'websocket',
+  open: (url, { room }) => openWebSocket(url, `/?room=${room}`),
+  post: (_url, { memberId, location }) => maskedText(JSON.stringify({ memberId, location })),
+  isSnapshot: (text) => text.includes('['),
+}
+
+const socketIo = {
+  framing: 'websocket',
+  open: (url) => openWebSocket(url, '/socket.io/?EIO=4&transport=websocket'),
+  post: (_url, { memberId, location }) => maskedText(`42${JSON.stringify(['post', { memberId, location }])}`),
+  isSnapshot: (text) => text.startsWith('42["locations"'),
+  /** What its protocol wants to hear back: engine.io's ping, and the two steps of a connect. */
+  reply(text, { room }) {
+    if (text === '2') return maskedText('3')
+    if (text.startsWith('0{')) return maskedText('40')
+    if (text.startsWith('40')) return maskedText(`42${JSON.stringify(['join', room])}`)
+    return null
+  },
+}
+
+export const dialects = { trpc, sse, ws, socketIo }

@@ -1,0 +1,70 @@
+/*
+ * What comes over a socket, cut into messages and read. Everyone in a room is sent the same bytes, so a message is read
+ * once and recognised the next time: by comparing all of it, which is how deliveries are known to be complete.
+ */
+
+const updatePattern = /"x":(-?[\d.]+),"y":(\d+)/g
+const remembered = 64
+
+export class Reader {
+  #dialect
+  #recent = []
+  #next = 0
+
+  constructor(dialect) {
+    this.#dialect = dialect
+  }
+
+  /** @returns how many bytes were whole messages. */
+  read(bytes, take) {
+    const messageAt = this.#dialect.framing === 'chunks' ? chunkAt : frameAt
+    let at = 0
+    for (;;) {
+      const message = messageAt(bytes, at)
+      if (!message) return at
+      take(this.#messageOf(bytes, message.from, message.to))
+      at = message.end
+    }
+  }
+
+  #messageOf(bytes, from, to) {
+    for (let i = 1; i <= this.#recent.length; i++) {
+      const known = this.#recent[(this.#next - i + remembered) % remembered]
+      if (known && known.bytes.length === to - from && known.bytes.compare(bytes, from, to) === 0) return known
+    }
+    const message = this.#parse(Buffer.from(bytes.subarray(from, to)))
+    this.#recent[this.#next] = message
+    this.#next = (this.#next + 1) % remembered
+    return message
+  }
+
+  #parse(bytes) {
+    const text = bytes.toString()
+    const updates = Array.from(text.matchAll(updatePattern), ([, x, y]) => ({ x: Number(x), y: Number(y) }))
+    return { bytes, text, updates, isSnapshot: this.#dialect.isSnapshot(text) }
+  }
+}
+
+const lineFeed = 10
+
+/** RFC 9112 §7.1. */
+function chunkAt(bytes, at) {
+  const lineEnd = bytes.indexOf(lineFeed, at)
+  if (lineEnd === -1) return null
+  const size = Number.parseInt(bytes.latin1Slice(at, lineEnd), 16)
+  const from = lineEnd + 1
+  const to = from + size
+  return to + 2 > bytes.length ? null : { from, to, end: to + 2 }
+}
+
+/** RFC 6455 §5.2; what a server sends is not masked. */
+function frameAt(bytes, at) {
+  if (at + 2 > bytes.length) return null
+  const short = bytes[at + 1] & 0x7f
+  const from = at + (short === 127 ? 10 : short === 126 ? 4 : 2)
+  if (from > bytes.length) return null
+  const size =
+    short === 127 ? Number(bytes.readBigUInt64BE(at + 2)) : short === 126 ? bytes.readUInt16BE(at + 2) : short
+  const to = from + size
+  return to > bytes.length ? null : { from, to, end: to }
+}

@@ -1,0 +1,43 @@
+import 'reflect-metadata'
+import { EventEmitter } from 'node:events'
+import { Body, Controller, HttpCode, Module, Post, Query, Sse } from '@nestjs/common'
+import { NestFactory } from '@nestjs/core'
+import { concat, defer, fromEvent, map, of } from 'rxjs'
+import { metered } from '../servers/meter.mjs'
+import { Rooms } from '../servers/rooms.mjs'
+
+// The controller of the tutorials: an EventEmitter, @Sse, and with every post the whole array to everyone.
+const rooms = new Rooms()
+const emitter = new EventEmitter().setMaxListeners(0)
+const everyone = (room) => ({ data: [...rooms.of(room).locations.values()] })
+
+class LocationController {
+  stream(room) {
+    const now = defer(() => of(everyone(room)))
+    return concat(now, fromEvent(emitter, room).pipe(map(() => everyone(room))))
+  }
+
+  post({ room, ...update }) {
+    rooms.of(room).locations.set(update.memberId, update)
+    emitter.emit(room)
+  }
+}
+
+// What a compiler makes of @Sse('stream'), @Query('room') and the others.
+const { prototype } = LocationController
+const decorate = (method, ...decorators) => {
+  for (const each of decorators) each(prototype, method, Object.getOwnPropertyDescriptor(prototype, method))
+}
+decorate('stream', Sse('stream'))
+Query('room')(prototype, 'stream', 0)
+decorate('post', Post('post'), HttpCode(204))
+Body()(prototype, 'post', 0)
+Controller()(LocationController)
+
+// oxlint-disable-next-line typescript/no-extraneous-class -- Nest's modules are such classes
+class App {}
+Module({ controllers: [LocationController] })(App)
+
+const app = await NestFactory.create(App, { logger: false })
+await app.listen(0, '127.0.0.1')
+metered(`http://127.0.0.1:${app.getHttpServer().address().port}`)

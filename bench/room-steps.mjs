@@ -1,0 +1,67 @@
+#!/usr/bin/env node
+/*
+ * What one post costs the rules of a room, and the view that all its readers share, with 10, 1,000 and 100,000 members: it
+ * must not grow with the room.
+ *
+ *     node bench/room-steps.mjs
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+if (!existsSync(`${here}peers/node_modules/tinybench`))
+  spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: `${here}peers`, stdio: 'inherit' })
+spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: `${here}..`, stdio: 'inherit' })
+
+const { Bench } = await import('./peers/tinybench.mjs')
+// Not among the public names: what is measured is inside.
+const { Room } = await import('../dist/server/room.js')
+const { Timeline } = await import('../dist/server/timeline.js')
+const { Frames } = await import('../dist/server/frame.js')
+
+const rules = { tombstoneMs: 60_000, roomConnections: 1e9, memberConnections: 10 }
+const asIs = { serialize: (value) => value }
+
+const postOf = (member, seq, at) => ({
+  type: 'post',
+  connectionId: `connection-${member}`,
+  memberId: `member-${member}`,
+  owned: true,
+  seq,
+  location: { json: `{"x":${at},"y":0}`, value: { x: at, y: 0 } },
+  profile: undefined,
+  activity: undefined,
+  leaseMs: 1e9,
+})
+
+/** A room of so many, and the two steps: what a post does to it, and the frame that comes of it. */
+function stage(members) {
+  let now = 1
+  const room = new Room('epoch', now, rules)
+  for (let member = 0; member < members; member++) room.act([postOf(member, 1, 0)], now, now++)
+  const timeline = new Timeline(room.state())
+  const frames = new Frames(timeline)
+  let seq = 1
+  const post = () => {
+    seq += 1
+    const { commit } = room.act([postOf(seq % members, seq, seq)], now, now++)
+    timeline.apply(commit)
+    return commit
+  }
+  const frame = () => {
+    const commit = post()
+    frames.committed(commit)
+    return frames.since(commit.prev).encoded(asIs)
+  }
+  return { post, frame }
+}
+
+const bench = new Bench({ time: 500 })
+for (const members of [10, 1_000, 100_000]) {
+  const { post, frame } = stage(members)
+  bench.add(`a post among ${members.toLocaleString('en')}`, post)
+  bench.add(`a post and its frame among ${members.toLocaleString('en')}`, frame)
+}
+await bench.run()
+console.table(bench.table())

@@ -143,27 +143,33 @@ export class LiveRoom {
     this.#nextTickAt = startedAt + this.timing.frameMinMs
     if (this.subscribers.size === 0) return
     this.#isFanningOut = true
-    this.#wakeSlice(this.subscribers.values(), startedAt)
+    this.#wakeSlice(this.subscribers.values(), startedAt, 0)
   }
 
   /** Between two slices the other rooms have their turn. Whoever comes or goes meanwhile is what the set says then. */
-  #wakeSlice(waiting: Iterator<Subscriber>, startedAt: number): void {
+  #wakeSlice(waiting: Iterator<Subscriber>, startedAt: number, spentBefore: number): void {
+    const beganAt = this.clock.now()
+    let isPumped = false
     let next = waiting.next()
     for (let woken = 1; !next.done; woken++) {
       next.value.wake()
+      isPumped ||= next.value.isPumped
       if (woken === sliceSize) break
       next = waiting.next()
     }
-    // Pumped streams encode in the microtasks that follow, so a slice is over when this process comes to its next timer.
+    const spentMs = () => spentBefore + this.clock.now() - beganAt
+    // What goes straight to a socket is written now; what this process does next, such as answering posts, is no fan-out.
+    const written = isPumped ? null : spentMs()
+    if (next.done && written !== null) return this.#fannedOut(startedAt, written)
+    // Pumped streams encode in the microtasks that follow, so their slice is over when this process comes to its next timer.
     this.clock.after(0, () => {
-      if (next.done) this.#fannedOut(startedAt)
-      else this.#wakeSlice(waiting, startedAt)
+      if (next.done) this.#fannedOut(startedAt, written ?? spentMs())
+      else this.#wakeSlice(waiting, startedAt, written ?? spentMs())
     })
   }
 
-  #fannedOut(startedAt: number): void {
+  #fannedOut(startedAt: number, fanOutMs: number): void {
     const { frameMinMs, frameMaxMs } = this.timing
-    const fanOutMs = this.clock.now() - startedAt
     this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
     this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
     this.#isFanningOut = false

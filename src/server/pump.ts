@@ -36,6 +36,7 @@ export class Pump<T> implements AsyncIterable<T, void> {
 
   [Symbol.asyncIterator](): AsyncIterator<T, void> {
     const { subscriber } = this
+    subscriber.isPumped = true
     return {
       next: async () => {
         for (;;) {

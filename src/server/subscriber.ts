@@ -17,6 +17,8 @@ export class Subscriber {
   readonly memberId: string | null
   /** Called when there is something to take. Whoever writes the stream out sets it. */
   onOwed: () => void = () => {}
+  /** It is written out by somebody who takes a frame at a time, later; else, when it is woken. */
+  isPumped = false
   readonly #onClosed: (subscriber: Subscriber, by: 'peer' | 'server') => void
   /** 0: nothing yet, and so owed a snapshot. */
   #version: number

@@ -33,7 +33,6 @@ const packages: Record<string, RegExp> = {
   // The codes of JSON-RPC, for a door that refuses as tRPC does.
   '@trpc/server/rpc': /^server\/server\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
-  eventsource: /^client\/event-source\.ts$/,
   express: /^server\/server\.ts$/,
   react: /^react\//,
   'prom-client': /^server\/prometheus\.ts$/,
@@ -48,10 +47,17 @@ const node = /^(server|testing|cli)\//
 const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
   /^server\/(room|timeline|frame|sse|wheel|timing|lease-clock)\.ts$/,
-  /^client\/(outbox|reconnect|news|roster|failure)\.ts$/,
+  /^client\/(outbox|reconnect|news|roster|places|failure|attention|event-stream)\.ts$/,
 ]
 
-const asksTheClock = ['Date.now', 'new Date()', 'performance', 'setTimeout', 'setInterval']
+const asksTheClock = [
+  'Date.now',
+  'new Date()',
+  'performance.now',
+  'performance.timeOrigin',
+  'setTimeout',
+  'setInterval',
+]
 const impure = [
   ...asksTheClock,
   'setImmediate',

@@ -29,6 +29,10 @@ import { until } from './until.js'
  */
 
 type Context = { user: string | null }
+
+/** One member may open here what a thousand would. */
+const lifted = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6, connectionBurst: 1e6, readBurst: 1e6 }
+
 type Handler = Parameters<typeof express.application.use>[1] & ((request: never, response: never) => void)
 
 export type TwinOptions = {
@@ -93,9 +97,7 @@ const keyOf = (key: number) => String(key).padStart(22, 'k')
 
 async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & AsyncDisposable> {
   const said: Said[] = []
-  // One member opens every stream there is here.
-  const limits = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6 }
-  const hub = createLocationHub({ location: cellLocation, limits, timing: { ...noBeats, ...options.timing } })
+  const hub = createLocationHub({ location: cellLocation, limits: lifted, timing: { ...noBeats, ...options.timing } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
   const { stock = 'express' } = options

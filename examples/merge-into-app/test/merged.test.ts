@@ -38,7 +38,10 @@ const limits = {
   memberRooms: most,
   memberStreams: most,
 }
-const { app, sheets, texts } = createApp({ timing: { scale: 1 / 20 }, limits })
+const { app, sheets, texts } = createApp({
+  timing: { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 },
+  limits,
+})
 const [url, urlBefore] = [await serve(app), await serve(appBefore().app)]
 after(() => Promise.all([sheets.close(), texts.close()]))
 
@@ -181,7 +184,7 @@ describe('two routers, one app', () => {
 
 const { cookie } = await signedIn(url, 'Editor')
 const headers = { cookie }
-const timing = { leaseMinMs: 250, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 250 }
+const timing = { leaseMinMs: 500, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 1_000, patienceMs: 10_000 }
 const cell = (row: number) => ({ sheet: 'Q3', row, col: 2 })
 const sheetTarget = {
   url,

@@ -61,28 +61,29 @@ async function measure(way: Way, everyMs: number, nth: (post: number) => number)
   return { bytes: bytes - before.bytes, events: events - before.events, newcomerSees, listeners }
 }
 
-type Viewer = { readonly text: string; readonly bytes: number; close(): void }
+type Viewer = { readonly text: string; close(): void }
 
 async function view(url: string, headers: Record<string, string>): Promise<Viewer> {
   const closing = new AbortController()
   const response = await fetch(url, { headers, signal: closing.signal })
   if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
-  const viewer = { text: '', bytes: 0, close: () => closing.abort() }
+  const viewer = { text: '', close: () => closing.abort() }
   const read = async () => {
     const decoder = new TextDecoder()
-    for await (const chunk of response.body!) {
-      viewer.bytes += chunk.length
-      viewer.text += decoder.decode(chunk, { stream: true })
-    }
+    for await (const chunk of response.body!) viewer.text += decoder.decode(chunk, { stream: true })
   }
   read().catch(() => {})
   return viewer
 }
 
-const sumOf = (viewers: Viewer[]) => ({
-  bytes: viewers.reduce((sum, { bytes }) => sum + bytes, 0),
-  events: viewers.reduce((sum, { text }) => sum + text.split('\ndata: ').length - 1, 0),
-})
+/** Beats are left out: they come every ten seconds, and not for what anybody posted. */
+function sumOf(viewers: Viewer[]) {
+  const texts = viewers.map(({ text }) => text.replaceAll(/data: {"type":"beat".*\nid: .*\n\n\n/g, ''))
+  return {
+    bytes: texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+    events: texts.reduce((sum, text) => sum + text.split('\ndata: ').length - 1, 0),
+  }
+}
 
 /** Resolves when nothing has come for a while. */
 async function settled(viewers: Viewer[]): Promise<void> {

@@ -16,7 +16,10 @@ const limits = {
   memberRooms: most,
   memberStreams: most,
 }
-const locations = createLocations({ timing: { scale: 1 / 20 }, limits })
+const locations = createLocations({
+  timing: { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 },
+  limits,
+})
 const app = await createApp(locations)
 await app.listen(0, '127.0.0.1')
 const url = `${await app.getUrl()}/trpc`
@@ -26,7 +29,7 @@ const as = (name) => ({ url, headers: { authorization: `Bearer ${name}` } })
 const cell = (row) => ({ sheet: 'Q3', row, col: 2 })
 
 describe('the protocol, in a Nest app', { concurrency: 8 }, () => {
-  const timing = { leaseMinMs: 250, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 250 }
+  const timing = { leaseMinMs: 500, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 1_000, patienceMs: 10_000 }
   const target = { ...as('Ada'), location: cell, badLocation: cell(-1), timing }
   for (const { name, run } of locationContract(target)) test(name, run)
 })

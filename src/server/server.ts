@@ -126,7 +126,6 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('referrer-policy', 'no-referrer')
-    request.socket.setTimeout(0)
     // Past Express: what it adds to each response costs more than a post does.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) app(request, response)
     else if (letIn(request, response, { ...options, bodyBytes: limits.bodyBytes })) procedures(request, response)
@@ -139,8 +138,6 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const connectionsCheckingInterval = Math.min(1_000, headersTimeout / 4)
   const server = createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval }, serve)
   server.maxConnections = limits.sockets
-  // Those begin with the first byte: who says nothing at all would be borne for ever.
-  server.on('connection', (socket) => socket.setTimeout(headersTimeout))
   return {
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,

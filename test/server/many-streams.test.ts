@@ -78,7 +78,7 @@ describe(`of ${streams} streams`, () => {
     'those of an identity that ends are cut on time, with a bye that says: come back',
     { timeout: 30_000 },
     async () => {
-      const endsAt = Date.now() + 3_000
+      const endsAt = Date.now() + 8_000
       await using server = await serveLocations({
         ...people,
         identify: ({ ctx }) => ({ memberId: ctx.headers.get('authorization') ?? '', expiresAt: new Date(endsAt) }),

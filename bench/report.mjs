@@ -42,7 +42,7 @@ export function writeDocs(results) {
         value: updatesPerCpuSecond,
       })),
     }))
-  const note = 'Medians of rounds that took turns, on one busy machine. More is better.'
+  const note = 'By turns on one busy machine. More is better; each panel has a scale of its own.'
   if (panels.length > 0)
     writeFileSync(chart, chartOf(panels, { title: 'Updates delivered per second of server CPU', note }))
 }

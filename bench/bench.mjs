@@ -5,6 +5,7 @@
  *     npm run bench                      all of it; writes docs/PERFORMANCE.md and its chart
  *     npm run bench -- --quick           under a minute, writes nothing
  *     npm run bench -- --only hot-room   one scenario
+ *     npm run bench -- --rounds 5        for a machine that is noisy
  *     npm run bench -- --only hot-room --against hereabouts --profile
  */
 import { spawnSync } from 'node:child_process'
@@ -75,7 +76,7 @@ async function play(scenario) {
   progress('')
   const result = { scenario: scenario.name, title: scenario.title, kind: scenario.kind, runs, rows: rowsOf(runs) }
   print(result)
-  if (values.quick || values.against || values.rounds) return
+  if (values.quick || values.against) return
   writeDocs(remember(result))
 }
 

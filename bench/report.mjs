@@ -22,7 +22,8 @@ export function print(result) {
 export function remember(result) {
   const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
   const machine = `Node ${process.version}, ${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown model'}`
-  results[result.scenario] = { ...result, machine }
+  const rounds = Math.max(...result.runs.map(({ round }) => round))
+  results[result.scenario] = { ...result, machine, rounds: rounds === 1 ? 'one round' : `${rounds} rounds` }
   writeFileSync(kept, JSON.stringify(results))
   return results
 }
@@ -41,7 +42,7 @@ export function writeDocs(results) {
         value: updatesPerCpuSecond,
       })),
     }))
-  const note = 'Medians of rounds that took turns, on one busy machine. More is better.'
+  const note = 'By turns on one busy machine. More is better; each panel has a scale of its own.'
   if (panels.length > 0)
     writeFileSync(chart, chartOf(panels, { title: 'Updates delivered per second of server CPU', note }))
 }
@@ -67,7 +68,7 @@ function resultTables(results) {
   return Object.values(results)
     .map(
       (result) =>
-        `### ${result.scenario}: ${result.title}\n\n${markdown(tableOf(result, titleOf))}\n\n${result.machine}.`,
+        `### ${result.scenario}: ${result.title}\n\n${markdown(tableOf(result, titleOf))}\n\n${result.machine}; ${result.rounds}.`,
     )
     .join('\n\n')
 }

@@ -11,6 +11,7 @@ import {
   rememberedProfile,
   rememberLog,
   rememberPlace,
+  rememberChoice,
   rememberProfile,
 } from './memory.js'
 import { People } from './people.js'
@@ -29,9 +30,13 @@ export function App({ room }: { room: string }) {
   const [profile, setProfile] = useState(rememberedProfile)
   const [start] = useState(() => rememberedPlace(room))
   useEffect(() => rememberProfile(profile), [profile])
+  const choose = (profile: Profile) => {
+    rememberChoice(profile)
+    setProfile(profile)
+  }
   return (
     <LocationProvider client={client} room={room} profile={profile} location={toLocation(start)}>
-      <Page room={room} start={start} profile={profile} onProfile={setProfile} />
+      <Page room={room} start={start} profile={profile} onProfile={choose} />
     </LocationProvider>
   )
 }

@@ -30,13 +30,17 @@ const session = () => window.sessionStorage
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null
 
 export function rememberedProfile(): Profile {
-  const known = read(local, 'profile')
+  const known = read(session, 'profile') ?? read(local, 'profile')
   if (!isRecord(known) || typeof known.name !== 'string' || !known.name.trim()) return { name: friendlyName() }
   const color = swatches.find((swatch) => swatch === known.color)
   return { name: known.name.slice(0, 40), ...(color && { color }) }
 }
 
-export const rememberProfile = (profile: Profile) => write(local, 'profile', profile)
+/** For this tab: so two windows of somebody who chose no name are two people, as a first look should show. */
+export const rememberProfile = (profile: Profile) => write(session, 'profile', profile)
+
+/** For every window from now on: somebody chose it. */
+export const rememberChoice = (profile: Profile) => write(local, 'profile', profile)
 
 export function rememberedPlace(room: string): Place {
   const known = read(session, `place.${room}`)

@@ -91,7 +91,7 @@ export function openRoom<L, P>(
   const { clock } = wire
   const store = createStore<L, P>(new Date(clock.now()), wire.report)
   const { view } = store
-  let timing: Pick<Hello, 'beatMs' | 'postMs'> = { beatMs: 10_000, postMs: 50 }
+  let timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs'> = { beatMs: 10_000, leaseMs: 30_000, postMs: 50 }
   let connectionKey = joining ? newKey() : undefined
   let memberId: string | null = null
   let about: { profile?: P; activity?: Activity } = {}
@@ -152,7 +152,9 @@ export function openRoom<L, P>(
       else store.announce(applied.shifts, caughtUp)
       if (event.type === 'snapshot' && view.stale.size) {
         stopForgetting()
-        stopForgetting = clock.after(timing.beatMs, () => store.announce(forgetStale(view)))
+        // Whoever waited longest to try again (reconnect.ts: three beats) has been back for a while then.
+        const patienceMs = timing.leaseMs + timing.beatMs
+        stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
       }
       return applied
     },
@@ -228,10 +230,15 @@ export function openRoom<L, P>(
       store.show()
     },
   })
-  const post = (location: L | null) => {
-    const draft = { ...about, location }
-    if (!sameJson(draft, poster.box.newest)) poster.write(draft)
+  /** Says something new. @throws LocationError `bad-input` for what JSON cannot say: then nothing has changed. */
+  const say = (location: L | null, change: typeof about = {}) => {
+    // Absent is not a place, though a property that is `undefined` would pass for one that was left out.
+    sameJson([location], [null])
+    const next = { ...about, ...change }
+    if (!sameJson({ ...next, location }, poster.box.newest)) poster.write({ ...next, location })
+    about = next
   }
+  const post = (location: L | null) => say(location)
   /** As the server says in its answers to our posts; `null` when it takes none of us. */
   const whoAmI = async () => {
     if (joining) await store.expect(() => memberId !== null || poster.box.refusal !== null || closedBy())
@@ -250,15 +257,11 @@ export function openRoom<L, P>(
   }
   if (joining) {
     const { profile, location = null } = joining
-    if (profile !== undefined) about = { profile }
-    post(location)
+    say(location, { ...(profile !== undefined && { profile }) })
   }
   line.connect()
   const { idleMs, awayMs } = wire
-  const update = (change: typeof about) => {
-    about = { ...about, ...change }
-    post(poster.box.newest?.location ?? null)
-  }
+  const update = (change: typeof about) => say(poster.box.newest?.location ?? null, change)
   // Nobody is idle in the first second: this may come later. Without it everything else goes on.
   const unattend =
     joining && typeof document !== 'undefined'

@@ -102,10 +102,8 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
     })
     useMountEffect(() => {
       const { profile, location } = wanted.current
-      const room = client.join(id, {
-        ...(profile !== undefined && { profile }),
-        ...(location !== undefined && { location }),
-      })
+      const own = { ...(profile !== undefined && { profile }), ...(location !== undefined && { location }) }
+      const room = spared(() => client.join(id, own)) ?? client.join(id)
       seat.take(room)
       // StrictMode unmounts and mounts again at once: by the time this one leaves, the next has joined.
       return () => {
@@ -113,7 +111,7 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
       }
     }, [client, id, seat])
     useMountEffect(() => {
-      if (profile !== undefined) seat.room.update({ profile })
+      if (profile !== undefined) spared(() => seat.room.update({ profile }))
     }, [profile, seat])
     return null
   }
@@ -188,5 +186,17 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
       })
       useEffect(() => room.on(event, (news) => latest.current(news)), [room, event])
     },
+  }
+}
+
+/** A name that cannot be sent (half an emoji, say) is an error of the app, but no reason to take its page away. */
+function spared<T>(run: () => T): T | undefined {
+  try {
+    return run()
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown
+    })
+    return undefined
   }
 }

@@ -64,7 +64,7 @@ export class Gate<Ctx> {
   constructor(access: Access<Ctx, unknown>, options: GateOptions) {
     // Types say so too; but who writes JavaScript should not find out that everyone may do everything.
     const { identify, authorize, anonymous }: Partial<Record<keyof typeof access, unknown>> = access
-    if (!anonymous && !(identify && authorize))
+    if (anonymous ? identify : !(identify && authorize))
       throw new LocationError(
         'misconfigured',
         'Say who people are with identify() and what they may do with authorize(), or write anonymous: true.',
@@ -86,8 +86,18 @@ export class Gate<Ctx> {
         'identify() must give { memberId, profile?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, expiresAt a Date.',
       )
     if (expiresAt && expiresAt.getTime() <= this.#options.clock.now()) throw unauthorized()
-    const kept = profile === undefined || profile === null ? undefined : await this.#options.parseProfile(profile)
+    const kept = profile === undefined || profile === null ? undefined : await this.#keep(profile)
     return { memberId, profile: kept, expiresAt: expiresAt?.getTime() ?? null }
+  }
+
+  /** A name that the app has and its schema refuses is no fault of the caller: they are shown without a profile. */
+  async #keep(profile: unknown): Promise<Kept> {
+    try {
+      return await this.#options.parseProfile(profile)
+    } catch (error) {
+      this.#options.logger.warn('identify() gave a profile that its schema refuses', { error })
+      return { json: 'null', value: null }
+    }
   }
 
   /** @param isFresh asks the app even if it has just answered. @throws LocationError `forbidden`, `unavailable`. */
@@ -131,7 +141,7 @@ export class Gate<Ctx> {
   async #ask<T>(hook: string, run: () => Awaitable<T>, refuse: (cause: unknown) => LocationError): Promise<T> {
     try {
       const answer = run()
-      return answer instanceof Promise ? await this.#inTime(hook, answer) : answer
+      return isThenable(answer) ? await this.#inTime(hook, Promise.resolve(answer)) : answer
     } catch (cause) {
       if (cause instanceof LocationError || isTrpcError(cause)) throw cause
       this.#options.logger.warn(`${hook}() threw`, { error: cause })
@@ -154,6 +164,8 @@ const unauthorized = (cause?: unknown) => new LocationError('unauthorized', 'Sig
 const unavailable = (cause?: unknown) =>
   new LocationError('unavailable', 'Access could not be checked: try again.', { cause })
 
+const isThenable = (value: unknown): value is PromiseLike<unknown> =>
+  typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 const isDateOrAbsent = (value: unknown) =>
   value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
 // By name, since only the router knows tRPC: an app that throws a TRPCError means what it says.

@@ -14,6 +14,7 @@ import { defaultLimits, type Limits } from './limits.js'
 import { LiveRoom } from './live-room.js'
 import { nameInLogs, silentLogger, type Logger } from './logger.js'
 import { newTraffic, noMetrics, type Metrics, type Readings } from './metrics.js'
+import { numbersOver } from './numbers.js'
 import { Rates } from './rates.js'
 import { Seats } from './seats.js'
 import { Streams, type StreamOptions } from './streams.js'
@@ -113,7 +114,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ?? silentLogger
     this.metrics = options.metrics ?? noMetrics
-    this.limits = { ...defaultLimits, ...options.limits }
+    this.limits = numbersOver(defaultLimits, options.limits, 'limits')
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this

@@ -79,17 +79,23 @@ export class LiveRoom {
 
   /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend did not take it. */
   act(action: Action): Promise<Outcome> {
-    // What leaves a trace is kept until its tombstone would be gone.
-    if (action.type === 'post' || action.type === 'leave') this.#keepUntil = this.clock.now() + this.timing.tombstoneMs
+    if (action.type === 'post' || action.type === 'leave') this.#keep()
     return new Promise((resolve, reject) => {
       this.#pending.push({ action, resolve, reject })
       this.#schedule()
     })
   }
 
+  /** What happened now leaves a tombstone, perhaps: the room stays, and is swept, until that is gone. */
+  #keep(): void {
+    const { tombstoneMs, sweepMs } = this.timing
+    this.#keepUntil = this.clock.now() + tombstoneMs + 2 * sweepMs
+  }
+
   /** Lets go of lapsed leases, and of what no viewer can be behind of any more. */
   sweep(): void {
-    if (this.timeline.size > 0 || this.timeline.remembersLeavers) this.act({ type: 'sweep' }).catch(() => {})
+    // Also while nothing is left but tombstones: the backend takes a room that is not swept for one that stalled.
+    if (this.timeline.size > 0 || this.clock.now() < this.#keepUntil) this.act({ type: 'sweep' }).catch(() => {})
     this.timeline.forgetLeavers((this.clock.now() - this.timing.tombstoneMs) * 1_000)
   }
 
@@ -99,6 +105,7 @@ export class LiveRoom {
 
   #committed(commit: Commit): void {
     if (!this.timeline.apply(commit)) return
+    this.#keep()
     this.frames.committed(commit)
     this.#isOwed = true
     this.#schedule()

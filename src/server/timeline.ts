@@ -58,11 +58,6 @@ export class Timeline {
     return this.#digest.toString()
   }
 
-  /** Whether anything is remembered of those who left. */
-  get remembersLeavers(): boolean {
-    return this.#left.size > 0
-  }
-
   connection(connectionId: string): Connection<unknown, unknown> | undefined {
     return this.#shown.get(connectionId)?.connection
   }

@@ -1,3 +1,5 @@
+import { numbersOver } from './numbers.js'
+
 /** Every duration of a hub, in milliseconds. */
 export type Timing = {
   /** How often a subscriber hears a beat. */
@@ -60,6 +62,7 @@ export const defaultTiming: Timing = {
 export type TimingOptions = Partial<Timing> & { scale?: number }
 
 export function timingOf({ scale = 1, ...own }: TimingOptions = {}): Timing {
-  const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * scale])
-  return { ...(Object.fromEntries(scaled) as Timing), ...own }
+  const { scale: factor } = numbersOver({ scale: 1 }, { scale }, 'timing')
+  const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
+  return numbersOver(Object.fromEntries(scaled) as Timing, own, 'timing')
 }

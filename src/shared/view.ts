@@ -7,7 +7,7 @@ export class View<L, P> {
   /** The id of the newest frame applied; `null` before the first snapshot. */
   id: string | null = null
   readonly connections = new Map<string, Connection<L, P>>()
-  /** Known before the room began anew, and not seen again yet: kept for a beat, since a restart is not an exodus. */
+  /** Known before the room began anew, and not seen again yet: kept for a while, since a restart is not an exodus. */
   readonly stale = new Map<string, Connection<L, P>>()
   readonly #digest = new Digest()
 

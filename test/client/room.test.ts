@@ -637,7 +637,14 @@ describe('posts', () => {
   test('of what JSON cannot say are the caller’s mistake', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
-    expect(() => live.room.post(cell(NaN))).toThrow(expect.objectContaining({ code: 'bad-input' }) as LocationError)
+    const badInput = expect.objectContaining({ code: 'bad-input' }) as LocationError
+    expect(() => live.room.post(cell(NaN))).toThrow(badInput)
+    expect(() => live.room.post(undefined as never)).toThrow(badInput)
+    // Half of an emoji, as `slice` leaves it.
+    expect(() => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } as never })).toThrow(badInput)
+    live.room.post(cell(3))
+    await live.clock.advance(50)
+    expect((await server.post()).location).toEqual(cell(3))
   })
 })
 
@@ -755,7 +762,7 @@ describe('the others', () => {
     expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
   })
 
-  test('stay in sight for a beat when the server lost its memory, and are not said to leave', async () => {
+  test('stay in sight for a lease and a beat when the server lost its memory, and are not said to leave', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -765,9 +772,12 @@ describe('the others', () => {
     await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
     expect(names(live.room).sort()).toEqual(['m-ada', 'm-bob'])
     expect(live.news).toEqual([])
-    await live.clock.advance(10_000)
+    const left = () => live.news.filter(([kind]) => kind === 'left')
+    await live.clock.advance(39_000)
+    expect(left()).toEqual([])
+    await live.clock.advance(1_000)
     expect(names(live.room)).toEqual(['m-ada'])
-    expect(live.news).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
+    expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
   })
 
   test('are not said to leave once we left', async () => {

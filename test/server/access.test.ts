@@ -113,7 +113,25 @@ describe('authorize', () => {
   })
 })
 
+describe('what only looks like a promise', () => {
+  test('is waited for, and bounded, and its error kept from the caller', async () => {
+    const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(new Error('secret')) }
+    const { gate } = gateOf({ identify: () => thenable as never, authorize: () => true })
+    await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized' })
+    const hanging = gateOf({ identify: () => ({ then: () => {} }) as never, authorize: () => true })
+    const asked = hanging.gate.caller('x').catch((error: unknown) => error)
+    await hanging.clock.advance(5_000)
+    expect(await asked).toMatchObject({ code: 'unavailable' })
+  })
+})
+
 describe('without identify', () => {
+  test('and with it at once is a contradiction', () => {
+    expect(() => gateOf({ anonymous: true, identify: () => ({ memberId: 'ada' }) } as never)).toThrow(
+      expect.objectContaining({ code: 'misconfigured' }),
+    )
+  })
+
   test('anonymous must be written out', () => {
     expect(() => gateOf({})).toThrow(LocationError)
     expect(() => gateOf({ identify: () => ({ memberId: 'ada' }) })).toThrow(

@@ -378,6 +378,18 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
+  test('that is empty and watched forgets its tombstones like any other', async () => {
+    const { clock, hub, post, open } = stage()
+    await open()
+    await post('c1', 1, 'A1')
+    const gone = hub.act('r', leaving('c1'))
+    await clock.advance(59_000)
+    await gone
+    expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'left' })
+    await clock.advance(5 * 60_000)
+    expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
+  })
+
   test('counts and lists its members as the server sees them', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
@@ -468,6 +480,26 @@ describe('the end', () => {
     await hub.close()
     await hub.close()
     await expect(post('c1', 2, 'A1')).rejects.toMatchObject({ code: 'closed' })
+  })
+})
+
+describe('a number', () => {
+  test.each([
+    [{ limits: { locationBytes: NaN } }, 'limits.locationBytes'],
+    [{ limits: { streams: -1 } }, 'limits.streams'],
+    [{ limits: { postsPerSecond: '30' as never } }, 'limits.postsPerSecond'],
+    [{ limits: { locationByte: 1 } as never }, 'limits.locationByte'],
+    [{ timing: { beatMs: 0 } }, 'timing.beatMs'],
+    [{ timing: { scale: NaN } }, 'timing.scale'],
+  ])('that is none, %j, is refused', (options, name) => {
+    expect(() => createLocationHub({ location: place, ...options })).toThrow(
+      expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) }),
+    )
+  })
+
+  test('that is undefined is as usual', async () => {
+    const { post } = stage({ limits: { roomConnections: undefined }, timing: { leaseMs: undefined } })
+    expect(await post('c1', 1, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 })
 

@@ -53,6 +53,13 @@ export interface LocationHub<L, P> {
   room(room: string): HubRoom<L, P>
   /** Ends a member's connections, streams and cached rights, in one room or in all, on every process. */
   revoke(memberId: string, room?: string): Promise<void>
+  /**
+   * Asks the backend whether it can do its work; `listen()` of a LocationServer does so. Resolves also when it is only out
+   * of reach.
+   *
+   * @throws LocationError `misconfigured`: what its server lacks.
+   */
+  ready(): Promise<void>
   /** Takes no more streams and ends the open ones, spread over 20 seconds. Resolves when the last one is cut. */
   drain(): Promise<void>
   /** Ends everything at once. */
@@ -86,6 +93,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly #posts: TokenBuckets
   readonly #forgetters = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
+  #isDegraded = false
   #turnedAt = 0
   #isTurning = false
   #isClosed = false
@@ -139,6 +147,10 @@ export class Hub<L, P> implements LocationHub<L, P> {
     await this.#backend.revoke(memberId, room)
   }
 
+  async ready(): Promise<void> {
+    await this.#backend.ready(this.logger)
+  }
+
   async drain(): Promise<void> {
     await this.streams.drain()
   }
@@ -152,6 +164,11 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.#rooms.clear()
     await Promise.allSettled(rooms.map(async (room) => (await room).close()))
     await this.#backend.close()
+  }
+
+  /** Whether the rooms are out of reach for now. Open streams stay; posts are refused. */
+  get isDegraded(): boolean {
+    return this.#isDegraded
   }
 
   /** A parsed location as it is stored. @throws LocationError `bad-input`, `too-large` */
@@ -199,8 +216,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
   /** Opens a stream in a room. @throws LocationError `unavailable`, `connection-owned` */
   async subscribe(id: string, options: Omit<StreamOptions, 'room'>): Promise<Subscriber> {
     this.streams.assertRoom()
-    return this.use(id, (room) => {
-      const { connectionId, memberId } = options
+    return this.use(id, async (room) => {
+      const { connectionId, memberId, lastEventId } = options
+      await room.catchUpWith(lastEventId)
       const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (known && memberId !== null && known.memberId !== memberId) throw ownedError()
       return this.streams.open({ ...options, room })
@@ -231,6 +249,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     try {
       const { clock, timing } = this
       const room = await LiveRoom.open(id, { backend: this.#backend, clock, timing, rules: this.#rules })
+      room.degraded = this.#isDegraded
       this.#sweeps.add(room, Math.random())
       this.#turn()
       return room
@@ -275,8 +294,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   async #setDegraded(degraded: boolean): Promise<void> {
+    this.#isDegraded = degraded
     for (const room of await Promise.allSettled(this.#rooms.values()))
-      if (room.status === 'fulfilled') room.value.degraded = degraded
+      if (room.status === 'fulfilled') room.value.degraded = this.#isDegraded
   }
 }
 

@@ -156,7 +156,9 @@ class Doors {
   async get(ctx: unknown, { room, lastEventId }: GetLocationsInput): Promise<GetLocationsOutput<unknown, unknown>> {
     const caller = await this.#gate.caller(ctx)
     await this.#gate.admit(ctx, caller, room, 'read')
-    return this.#hub.use(room, ({ timeline, frames }) => {
+    return this.#hub.use(room, async (live) => {
+      await live.catchUpWith(lastEventId)
+      const { timeline, frames } = live
       const version = timeline.resumable(lastEventId)
       const { id, event } = version === null ? frames.snapshot() : frames.since(version)
       return { id, event }

@@ -43,7 +43,7 @@ export interface LocationServer<L, P> {
    * Serves the procedures under `/trpc`, and `/livez` and `/readyz`. Default port 3000, default host 127.0.0.1; port 0 takes
    * a free one.
    *
-   * @throws LocationError `misconfigured` when the port is taken or may not be used.
+   * @throws LocationError `misconfigured` when the port is taken or may not be used, or the backend cannot do its work.
    */
   listen(port?: number, host?: string): Promise<ListeningAt>
   /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
@@ -97,6 +97,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   app.get('/livez', (_request, response) => void response.type('text').send('ok\n'))
   app.get('/readyz', (_request, response) => {
     if (hub.streams.isDraining) response.status(503).type('text').send('draining\n')
+    else if (hub.isDegraded) response.status(503).type('text').send('backend out of reach\n')
     else response.type('text').send('ok\n')
   })
   if (options.static !== undefined) app.use(pages(options.static))
@@ -121,7 +122,10 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   return {
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,
-    listen: (port = 3000, host = '127.0.0.1') => listen(server, port, host),
+    async listen(port = 3000, host = '127.0.0.1') {
+      await hub.ready()
+      return listen(server, port, host)
+    },
     async close() {
       await hub.close()
       await closeServer(server)

@@ -11,7 +11,7 @@ import type {
 import { applyEvent, forgetStale } from '../shared/view.js'
 import { newKey } from './keys.js'
 import { openLine } from './line.js'
-import { beaten, hastened, rekeyed } from './outbox.js'
+import { beaten, forgotten, hastened, rekeyed } from './outbox.js'
 import { followPage } from './page.js'
 import { openPoster } from './poster.js'
 import type { Reconnect } from './reconnect.js'
@@ -97,11 +97,13 @@ export function openRoom<L, P>(
     received(eventId, event) {
       const first = view.id === null
       const applied = applyEvent(view, eventId, event)
-      if (event.type === 'beat') poster.step(beaten)
+      // A beat tells of a server that is well, whatever it answered before.
+      if (event.type === 'beat') poster.step((box) => hastened(beaten(box)))
       if (applied.outcome !== 'shown') return applied
       if (first) store.show()
       else store.announce(applied.shifts)
       if (event.type === 'snapshot' && view.stale.size) {
+        poster.step((box) => forgotten(box, moment()))
         stopForgetting()
         stopForgetting = clock.after(timing.beatMs, () => store.announce(forgetStale(view)))
       }

@@ -170,7 +170,7 @@ async function eventsOf({ url }: SharedNode, room: string) {
   let text = ''
   const reading = async () => {
     const decoder = new TextDecoder()
-    for await (const chunk of response.body!) text += decoder.decode(chunk as Uint8Array, { stream: true })
+    for await (const chunk of response.body!) text += decoder.decode(chunk, { stream: true })
   }
   reading().catch(() => {})
   return {

@@ -1,7 +1,7 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { CellLocation, MemberProfile } from 'hereabouts'
-import { type Cells } from './stock-client.js'
+import type { Cells } from './stock-client.js'
 import { until } from './until.js'
 
 type Person = {

@@ -37,9 +37,16 @@ export type RedisBackendOptions = (
  * cluster. The client is yours; subscriptions go over a duplicate of it, which is closed with the backend.
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
+  return backendOver(options.port ?? nodeRedisPort(options.client), options, backgroundClock)
+}
+
+/** @param clock what waits and timeouts go by. */
+export function backendOver(
+  port: RedisPort,
+  options: Omit<RedisBackendOptions, 'port' | 'client'>,
+  clock: Clock,
+): Backend {
   const { prefix = 'hereabouts', timeoutMs = 750, pulseMs = 1_000, keepMs = 900_000, time = null } = options
-  const port = options.port ?? nodeRedisPort(options.client)
-  const clock = backgroundClock
   const rooms = new Map<SharedRoom, string>()
   const revokeListeners = new Set<(memberId: string, room?: string) => void>()
   const revocations = new Revocations(port, revocationsKey(prefix))

@@ -1,6 +1,8 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { CellLocation, MemberProfile } from 'hereabouts'
+import { keysOf } from '../../src/server/backends/redis/keys.js'
+import type { RedisServer } from './redis-server.js'
 import type { Cells } from './stock-client.js'
 import { until } from './until.js'
 
@@ -76,6 +78,18 @@ export class Crowd implements AsyncDisposable {
       const seen = room.others.map(({ location }) => `${location?.col}:${location?.row}`).toSorted()
       return isFresh && expected.join() === seen.join()
     })
+  }
+
+  /** Whether a room in Redis holds just this. */
+  isStoredIn(redis: RedisServer, room: string): boolean {
+    const stored = redis.cli('HVALS', keysOf(room, 'hereabouts')[1]!).matchAll(/"col":(\d+),"row":(\d+)/g)
+    const truth = this.#people.map(({ moves }, col) => `${col}:${moves}`)
+    return (
+      truth.toSorted().join() ===
+      Array.from(stored, ([, col, row]) => `${col}:${row}`)
+        .toSorted()
+        .join()
+    )
   }
 
   /** Waits until all agree; says how long that took, in milliseconds. */

@@ -97,7 +97,7 @@ export function backendOver(
         await link.within(checkRequirements(port, prefix, logger))
       } catch (error) {
         if (isRefusal(error)) throw error
-        logger.warn('Redis is out of reach: until it is there, rooms cannot be opened.', { error })
+        logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error })
       }
     },
     async revoke(memberId, room) {

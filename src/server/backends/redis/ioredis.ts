@@ -8,7 +8,7 @@ export interface IoredisClient {
 export interface IoredisSubscriber {
   ssubscribe(channel: string): Promise<unknown>
   sunsubscribe(channel: string): Promise<unknown>
-  on(event: string, listener: (...args: never[]) => void): unknown
+  on(event: string, listener: (channel: string, message: string) => void): unknown
   disconnect(): void
 }
 

@@ -10,7 +10,7 @@ import { built } from '../support/built.js'
 import { Crowd } from '../support/crowd.js'
 import { Ends } from '../support/ends.js'
 import { sharedNodes } from '../support/nodes.js'
-import { freePort, redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import { freePort, freePorts, redisServer, skipWithoutRedis } from '../support/redis-server.js'
 import { until } from '../support/until.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -26,7 +26,7 @@ describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))(
     let port: number
     beforeAll(async () => {
       built('package', 'demo')
-      port = await freePort()
+      port = await freePorts(4)
       demo = spawn(process.execPath, ['examples/two-nodes/demo.mjs'], {
         cwd: root,
         env: { ...process.env, PORT: String(port) },
@@ -39,9 +39,8 @@ describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))(
       })
     }, 120_000)
     afterAll(async () => {
-      const ended = new Promise((resolve) => demo.on('exit', resolve))
       demo.kill('SIGTERM')
-      await ended
+      await until('the demo has ended', () => demo.exitCode !== null || demo.signalCode !== null)
     }, 20_000)
 
     test('a node that is killed is missed by nobody', async () => {

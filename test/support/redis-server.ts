@@ -66,9 +66,21 @@ export async function redisServer(...options: string[]): Promise<RedisServer> {
   return server
 }
 
-export async function freePort(): Promise<number> {
+/** The first of as many ports in a row; below those that systems give to whoever asks for any. */
+export async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = 20_000 + Math.floor(Math.random() * 10_000)
+    const inARow = Array.from({ length: count }, (_, i) => freePort(first + i))
+    if ((await Promise.allSettled(inARow)).every(({ status }) => status === 'fulfilled')) return first
+  }
+}
+
+export async function freePort(wanted = 0): Promise<number> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(wanted, '127.0.0.1', resolve)
+  })
   const { port } = server.address() as AddressInfo
   await new Promise((resolve) => server.close(resolve))
   return port

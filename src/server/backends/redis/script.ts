@@ -46,15 +46,41 @@ end
 -- Strictly increasing within an epoch, and exact in a double until the year 2255.
 local version = math.max(micros, head + 1)
 
--- Connections that this batch looked at; false: not here.
-local known, dirty = {}, {}
+-- How many fields each action has, and where in it is the connection that it is about.
+local fields = { p = 9, l = 5, s = 3, r = 2, w = 1 }
+
+-- What the batch is about is fetched at once, and written at once: a call costs more than what it does.
+local stored, leaseEnds, ids = {}, {}, {}
+do
+  local i = 10
+  while i <= #ARGV do
+    local kind = ARGV[i]
+    if fields[kind] > 2 and not leaseEnds[ARGV[i + 1]] then
+      ids[#ids + 1] = ARGV[i + 1]
+      leaseEnds[ARGV[i + 1]] = 0
+    end
+    i = i + fields[kind]
+  end
+  for first = 1, #ids, 1000 do
+    local some = { unpack(ids, first, math.min(first + 999, #ids)) }
+    local records, ends = call('HMGET', connections, unpack(some)), call('ZMSCORE', leases, unpack(some))
+    for n, id in ipairs(some) do stored[id], leaseEnds[id] = records[n], tonumber(ends[n]) end
+  end
+end
+
+-- Connections that this batch looked at; false: not here. What is dirty is yet to be written.
+local known, dirty, dirtyLeases = {}, {}, {}
 local function present(id)
   local cached = known[id]
   if cached ~= nil then return cached end
-  local stored = call('HGET', connections, id)
-  if stored then
+  local record = stored[id]
+  if record == nil then
+    record = call('HGET', connections, id)
+    leaseEnds[id] = tonumber(call('ZSCORE', leases, id))
+  end
+  if record then
     local at, seq, leaseMs, leaving, activity, member, profile, location =
-      string.match(stored, '^(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.*)$')
+      string.match(record, '^(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.-)\\n(.*)$')
     cached = {
       id = id, at = tonumber(at), seq = tonumber(seq), leaseMs = tonumber(leaseMs), leaving = leaving == '1',
       activity = activity, member = member, profile = profile, location = location,
@@ -65,15 +91,34 @@ local function present(id)
   known[id] = cached
   return cached
 end
-local function store(one)
-  call('HSET', connections, one.id, concat({
-    text(one.at), text(one.seq), one.leaseMs, one.leaving and '1' or '0', one.activity, one.member, one.profile, one.location,
-  }, '\\n'))
+local function setLeaseEnd(id, leaseEnd)
+  leaseEnds[id], dirtyLeases[id] = leaseEnd, leaseEnd
 end
-local function renew(one) call('ZADD', leases, now + one.leaseMs, one.id) end
+local function renew(one) setLeaseEnd(one.id, now + one.leaseMs) end
 local function shorten(id, leaseMs)
-  local leaseEnd = call('ZSCORE', leases, id)
-  if leaseEnd then call('ZADD', leases, math.min(tonumber(leaseEnd), now + leaseMs), id) end
+  if present(id) then setLeaseEnd(id, math.min(leaseEnds[id], now + leaseMs)) end
+end
+
+local function write(command, key, args)
+  for first = 1, #args, 1000 do call(command, key, unpack(args, first, math.min(first + 999, #args))) end
+end
+-- Before whoever looks at the room as a whole, and at the end.
+local function flush()
+  local records, ends = {}, {}
+  for id, one in pairs(dirty) do
+    records[#records + 1] = id
+    records[#records + 1] = concat({
+      text(one.at), text(one.seq), one.leaseMs, one.leaving and '1' or '0', one.activity, one.member, one.profile,
+      one.location,
+    }, '\\n')
+  end
+  for id, leaseEnd in pairs(dirtyLeases) do
+    ends[#ends + 1] = leaseEnd
+    ends[#ends + 1] = id
+  end
+  write('HSET', connections, records)
+  write('ZADD', leases, ends)
+  dirty, dirtyLeases = {}, {}
 end
 
 local function tombstoneOf(id)
@@ -107,10 +152,12 @@ local function bury(id, member, seq, reason)
   end
 end
 
+local size = call('HLEN', connections)
 local function remove(one, reason)
-  known[one.id], dirty[one.id] = false, nil
+  known[one.id], dirty[one.id], dirtyLeases[one.id] = false, nil, nil
   call('HDEL', connections, one.id)
   call('ZREM', leases, one.id)
+  size = size - 1
   if call('HINCRBY', members, one.member, -1) <= 0 then call('HDEL', members, one.member) end
   local made = draft(one.id, true)
   made.entered, made.change = false, {}
@@ -121,7 +168,7 @@ local function lapse(one) remove(one, one.leaving and 'left' or 'lost') end
 -- The connection, unless its lease is over: then it goes first, so that every rule sees the room as of now.
 local function live(id)
   local one = present(id)
-  if not one or now < tonumber(call('ZSCORE', leases, id)) then return one end
+  if not one or now < leaseEnds[id] then return one end
   lapse(one)
   return false
 end
@@ -129,7 +176,7 @@ end
 local function posted(outcome, member, seq) return concat({ outcome, text(seq), member }, '\\n') end
 
 local function enter(id, member, seq, location, profile, activity, leaseMs)
-  if call('HLEN', connections) >= roomConnections then return 'full\\nroom' end
+  if size >= roomConnections then return 'full\\nroom' end
   if tonumber(call('HGET', members, member) or 0) >= memberConnections then return 'full\\nmember' end
   local one = {
     id = id, at = version, seq = seq, leaseMs = leaseMs, leaving = false, member = member,
@@ -142,8 +189,8 @@ local function enter(id, member, seq, location, profile, activity, leaseMs)
     call('HDEL', tombstones, id)
     call('ZREM', purges, id)
   end
-  known[id] = one
-  store(one)
+  known[id], dirty[id] = one, one
+  size = size + 1
   call('HINCRBY', members, member, 1)
   renew(one)
   return posted('applied', member, seq)
@@ -211,6 +258,7 @@ end
 
 local function revoke(member)
   if call('HEXISTS', members, member) == 0 then return 'done' end
+  flush()
   for _, id in ipairs(call('HKEYS', connections)) do
     local one = present(id)
     if one.member == member then remove(one, 'revoked') end
@@ -219,6 +267,7 @@ local function revoke(member)
 end
 
 local function sweep()
+  flush()
   for _, id in ipairs(call('ZRANGEBYSCORE', leases, '-inf', now)) do lapse(present(id)) end
   for _, id in ipairs(call('ZRANGEBYSCORE', purges, '-inf', now)) do
     -- Whoever is behind this can no longer be told of it.
@@ -237,35 +286,25 @@ end
 if seen and now - seen > outageMs and renews then
   for _, id in ipairs(call('HKEYS', connections)) do
     local one = present(id)
-    local leaseEnd = tonumber(call('ZSCORE', leases, id))
-    if not one.leaving and leaseEnd < now + one.leaseMs then renew(one) end
+    if not one.leaving and leaseEnds[id] < now + one.leaseMs then renew(one) end
   end
 end
 
 local outcomes = {}
 local i = 10
 while i <= #ARGV do
-  local kind = ARGV[i]
-  if kind == 'p' then
-    outcomes[#outcomes + 1] =
-      post(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7], ARGV[i + 8])
-    i = i + 9
-  elseif kind == 'l' then
-    outcomes[#outcomes + 1] = leave(ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
-    i = i + 5
-  elseif kind == 's' then
-    shorten(ARGV[i + 1], tonumber(ARGV[i + 2]))
-    outcomes[#outcomes + 1] = 'done'
-    i = i + 3
-  elseif kind == 'r' then
-    outcomes[#outcomes + 1] = revoke(ARGV[i + 1])
-    i = i + 2
-  else
-    outcomes[#outcomes + 1] = sweep()
-    i = i + 1
+  local kind, a, b, c, d, e, f, g, h = unpack(ARGV, i, i + 8)
+  local outcome = 'done'
+  if kind == 'p' then outcome = post(a, b, c, d, e, f, g, h)
+  elseif kind == 'l' then outcome = leave(a, b, c, d)
+  elseif kind == 's' then shorten(a, tonumber(b))
+  elseif kind == 'r' then outcome = revoke(a)
+  else outcome = sweep()
   end
+  outcomes[#outcomes + 1] = outcome
+  i = i + fields[kind]
 end
-for _, one in pairs(dirty) do store(one) end
+flush()
 
 -- One entry for each connection, whatever the batch did to it. An id is ours, and needs no escape; a member is JSON.
 local entered, changed, left = {}, {}, {}

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as passing } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aclLine } from '../../src/server/backends/redis/requirements.js'
 import { built } from '../support/built.js'
 import { Crowd } from '../support/crowd.js'
 import { Ends } from '../support/ends.js'
@@ -15,6 +16,7 @@ import { until } from '../support/until.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const conf = readFileSync(join(root, 'examples/two-nodes/nginx.conf'), 'utf8')
+const deploying = readFileSync(join(root, 'docs/deploying.md'), 'utf8')
 const hasNginx = spawnSync('nginx', ['-v']).status === 0
 
 describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))(
@@ -137,4 +139,9 @@ describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))('nginx in
     await until('twenty streams on one connection say hello', () => texts.every((text) => text.includes('"hello"')))
     session.destroy()
   })
+})
+
+test('docs/deploying.md shows the file that is tested, and the line that gives the rights', () => {
+  expect(deploying).toContain(`\`\`\`nginx\n${conf}\`\`\``)
+  expect(deploying).toContain(aclLine('hereabouts'))
 })

@@ -79,7 +79,7 @@ function postOf(person, seq) {
 }
 
 async function cpuSeconds() {
-  const info = String(await client.sendCommand(['INFO', 'cpu']))
+  const info = /** @type {string} */ (await client.sendCommand(['INFO', 'cpu']))
   const of = (/** @type {string} */ name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1])
   return of('used_cpu_user') + of('used_cpu_sys')
 }

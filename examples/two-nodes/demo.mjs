@@ -12,12 +12,9 @@ const port = Number(process.env['PORT'] ?? 3000)
 const nodePorts = [port + 1, port + 2]
 const redisPort = port + 3
 
-const missing = [
-  ['redis-server', 'redis-server', '--version'],
-  ['nginx', 'nginx', '-v'],
-].filter(([, command, flag]) => spawnSync(/** @type {string} */ (command), [/** @type {string} */ (flag)]).error)
+const missing = ['redis-server', 'nginx'].filter((command) => spawnSync(command, ['-v']).error)
 if (missing.length > 0) {
-  const names = missing.map(([name]) => name).join(' ')
+  const names = missing.join(' ')
   console.error(`This needs ${names}. On Debian and Ubuntu: apt-get install ${names}`)
   process.exit(1)
 }
@@ -43,12 +40,11 @@ function keep(name, command, args, env = {}) {
     env: { ...process.env, ...env },
   })
   running.add(child)
-  child.on('exit', async (code, signal) => {
+  child.on('exit', (code, signal) => {
     running.delete(child)
     if (isEnding) return
     console.log(`${name} ended (${signal ?? code}); another one starts in 3 s`)
-    await passing(3_000)
-    if (!isEnding) keep(name, command, args, env)
+    setTimeout(() => isEnding || keep(name, command, args, env), 3_000)
   })
 }
 

@@ -24,10 +24,10 @@ export class Crowd implements AsyncDisposable {
   readonly #postedAt = new Map<string, number>()
 
   /** @param urls one for each person. */
-  static async gather(urls: string[], room: string): Promise<Crowd> {
+  static async gather(urls: string[], room: string, withinMs?: number): Promise<Crowd> {
     const crowd = new Crowd()
     urls.forEach((url, col) => crowd.#people.push(crowd.#join(url, room, col)))
-    await crowd.agree('everyone sees everyone')
+    await crowd.agree('everyone sees everyone', withinMs)
     crowd.left = crowd.stepsBack = 0
     return crowd
   }

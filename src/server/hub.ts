@@ -297,6 +297,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.#isDegraded = degraded
     for (const room of await Promise.allSettled(this.#rooms.values()))
       if (room.status === 'fulfilled') room.value.degraded = this.#isDegraded
+    if (this.#isDegraded) this.streams.beatAll()
   }
 }
 

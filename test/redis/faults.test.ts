@@ -5,6 +5,7 @@ import { Ends } from '../support/ends.js'
 import { redisClient, sharedNodes, type NodeOptions, type SharedNode } from '../support/nodes.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
 import { roundRobin, type RoundRobin } from '../support/round-robin.js'
+import { eventsOf } from '../support/stream-text.js'
 import { until } from '../support/until.js'
 
 /*
@@ -118,7 +119,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
 
   test('while Redis is away posts are refused in good time, and streams say so', async () => {
     await using crowd = await gather(3)
-    const viewer = await eventsOf(nodes[0]!, `room ${rooms}`)
+    const viewer = await eventsOf(nodes[0]!.url, `room ${rooms}`)
     await redis.kill()
     const delays = []
     for (let i = 0; i < 5; i++) {
@@ -157,29 +158,4 @@ async function post({ url }: SharedNode, room: string): Promise<number> {
     body: JSON.stringify({ room, location: null }),
   })
   return response.status
-}
-
-/** A stream as text, and how long it takes until something is said on it. */
-async function eventsOf({ url }: SharedNode, room: string) {
-  const closing = new AbortController()
-  const input = encodeURIComponent(JSON.stringify({ room }))
-  const response = await fetch(`${url}/onLocation?input=${input}`, {
-    headers: { accept: 'text/event-stream' },
-    signal: closing.signal,
-  })
-  let text = ''
-  const reading = async () => {
-    const decoder = new TextDecoder()
-    for await (const chunk of response.body!) text += decoder.decode(chunk, { stream: true })
-  }
-  reading().catch(() => {})
-  return {
-    async until(what: string, withinMs: number) {
-      const began = performance.now()
-      text = ''
-      await until(`a stream says ${what}`, () => text.includes(what), withinMs)
-      return Math.round(performance.now() - began)
-    },
-    close: () => closing.abort(),
-  }
 }

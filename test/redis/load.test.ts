@@ -68,7 +68,7 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
       const seats = Array.from({ length: people }, () => balancer.url)
       const gathering = Array.from({ length: rooms }, (_, i) => Crowd.gather(seats, `many ${i}`, 30_000))
       const crowds = (await Promise.all(gathering)).map((crowd) => ends.use(crowd))
-      await Promise.all(crowds.map((crowd) => crowd.stroll(forMs, 1_000)))
+      await Promise.all(crowds.map((crowd) => crowd.stroll(forMs, isSoak ? 3_000 : 1_000)))
       const agreedMs = Math.max(...(await Promise.all(crowds.map((crowd) => crowd.agree()))))
       const delays = crowds.flatMap((crowd) => crowd.delays)
       const p99 = percentile(delays, 99)
@@ -90,7 +90,7 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
     const rounds = isSoak ? 50 : 3
     const ends = new Ends()
     try {
-      const nodes = await victims(ends, 3)
+      const nodes = await victims(ends, 3, { SCALE: '0.2' })
       const balancer = ends.use(await roundRobin(nodes.map(({ url }) => url)))
       const crowd = ends.use(
         await Crowd.gather(
@@ -102,7 +102,7 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
       const figures = []
       for (let round = 0; round < rounds; round++) {
         const victim = nodes[round % 3]!
-        const strolling = crowd.stroll(600, 100)
+        const strolling = crowd.stroll(600, 200)
         balancer.targets = nodes.filter((node) => node !== victim).map(({ url }) => url)
         await victim.kill()
         await strolling

@@ -2,7 +2,7 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { CellLocation, MemberProfile } from 'hereabouts'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
-import type { RedisServer } from './redis-server.js'
+import type { NodeClient } from './nodes.js'
 import type { Cells } from './stock-client.js'
 import { until } from './until.js'
 
@@ -59,8 +59,8 @@ export class Crowd implements AsyncDisposable {
     person.room.post({ sheet: 'Q3', row, col })
   }
 
-  /** Everybody moves, again and again. */
-  async stroll(forMs: number, pauseMs = 20): Promise<void> {
+  /** Everybody moves, again and again; `pauseMs` between two moves of one. */
+  async stroll(forMs: number, pauseMs = 100): Promise<void> {
     const end = performance.now() + forMs
     for (let turn = 0; performance.now() < end; turn++) {
       this.move(turn % this.size)
@@ -81,8 +81,9 @@ export class Crowd implements AsyncDisposable {
   }
 
   /** Whether a room in Redis holds just this. */
-  isStoredIn(redis: RedisServer, room: string): boolean {
-    const stored = redis.cli('HVALS', keysOf(room, 'hereabouts')[1]!).matchAll(/"col":(\d+),"row":(\d+)/g)
+  async isStoredIn(redis: NodeClient, room: string): Promise<boolean> {
+    const values = await redis.hVals(keysOf(room, 'hereabouts')[1]!)
+    const stored = values.join('\n').matchAll(/"col":(\d+),"row":(\d+)/g)
     const truth = this.#people.map(({ moves }, col) => `${col}:${moves}`)
     return (
       truth.toSorted().join() ===

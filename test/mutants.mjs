@@ -6,6 +6,9 @@ const attached = { file: 'src/server/attached-stream.ts', tests: ['test/server/a
 const call = { file: 'src/server/http-call.ts', tests: ['test/server/http-call.test.ts', 'test/e2e/same-wire.test.ts'] }
 const desk = { file: 'src/server/middleware.ts', tests: ['test/e2e/same-wire.test.ts', 'test/e2e/same-stream.test.ts'] }
 const sink = { file: 'src/server/sink.ts', tests: ['test/server/sink.test.ts'] }
+const simulation = { tests: ['test/simulation'] }
+const chain = { file: 'src/server/backends/redis/chain.ts', tests: ['test/laws/chain.test.ts'] }
+const reread = { tests: ['test/server/reread.test.ts'] }
 const hub = { tests: ['test/server/hub.test.ts'] }
 
 export default [
@@ -577,6 +580,117 @@ export default [
     name: 'one warning for each stream',
     rule: 'warned once',
     find: 'this.#hasWarned = true',
+    replace: '',
+  },
+  // Many processes: the guards of docs/ARCHITECTURE.md. Each of these breaks some seed of the simulation, or a real Redis.
+  {
+    ...simulation,
+    file: 'src/server/room.ts',
+    name: 'many: an older post is taken',
+    rule: 'guard: seq fence',
+    find: "if (last && seq < last.seq) return posted('stale', post, last)",
+    replace: '',
+  },
+  {
+    ...simulation,
+    file: 'src/server/room.ts',
+    name: 'many: tombstones are gone at once',
+    rule: 'guard: tombstone retention',
+    find: 'const purgeAt = now + this.#rules.tombstoneMs',
+    replace: 'const purgeAt = now',
+  },
+  {
+    ...simulation,
+    file: 'src/server/room.ts',
+    name: 'many: a leave before the post leaves no tombstone',
+    rule: 'guard: leave before post',
+    find: "this.#bury(connectionId, memberId, seq, 'left', now, version)\n      return { type: 'left' }",
+    replace: "return { type: 'left' }",
+  },
+  {
+    ...simulation,
+    file: 'src/server/backends/redis/chain.ts',
+    name: 'many: what does not follow on is shown all the same',
+    rule: 'guard: prev',
+    find: 'const next = this.#waiting.get(version)',
+    replace: 'const next = [...this.#waiting.values()][0]; this.#waiting.clear()',
+  },
+  {
+    ...simulation,
+    file: 'src/server/backends/redis/shared-room.ts',
+    name: 'many: a quiet room is not asked for its version',
+    rule: 'guard: head poll',
+    find: "if (isDue && link.health === 'up') this.refresh().catch(() => {})",
+    replace: '',
+  },
+  {
+    ...simulation,
+    file: 'src/server/backends/redis/shared-room.ts',
+    name: 'many: a broken chain is never read again',
+    rule: 'guard: repair',
+    find: 'await this.#read().catch(() => {})',
+    replace: '',
+  },
+  {
+    ...chain,
+    name: 'many: commits that waited for a reading are forgotten',
+    rule: 'guard: first listen, then read',
+    find: 'return isNews ? this.#following() : null',
+    replace: 'this.#waiting.clear(); return isNews ? [] : null',
+  },
+  {
+    ...simulation,
+    file: 'test/simulation/sim-redis.ts',
+    name: 'many: the epoch outlives a failover',
+    rule: 'guard: epoch rotation',
+    find: 'known.epoch = freshEpoch',
+    replace: '',
+  },
+  {
+    ...simulation,
+    file: 'src/client/outbox.ts',
+    name: 'many: nobody posts again at a beat',
+    rule: 'guard: beat re-post',
+    find: 'return { ...box, renewing: box.renewing || box.quiet, quiet: true }',
+    replace: 'return box',
+  },
+  {
+    ...simulation,
+    file: 'src/server/live-room.ts',
+    name: 'many: subscribers do not hear that the room was read again',
+    rule: 'guard: reset',
+    find: 'for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)',
+    replace: '',
+  },
+  {
+    ...reread,
+    file: 'src/server/timeline.ts',
+    name: 'many: a viewer from another node is shown an older room',
+    rule: 'rule 5: a future version is looked up',
+    find: 'return time !== null && (time.epoch !== this.epoch || time.version > this.#version)',
+    replace: 'return false',
+  },
+  {
+    ...chain,
+    name: 'many: a lost commit is not noticed',
+    rule: 'guard: prev',
+    find: 'return isNewer(this.#newest, this.#head)',
+    replace: 'return false',
+  },
+  {
+    ...reread,
+    file: 'src/server/subscriber.ts',
+    name: 'many: everyone gets a snapshot when the room was read again',
+    rule: 'section 8: one merged frame',
+    find: 'if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()',
+    replace: 'this.restart()',
+  },
+  {
+    ...reread,
+    file: 'src/server/subscriber.ts',
+    name: 'many: a stream of another epoch goes on',
+    rule: 'section 3: epochs',
+    find: 'if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()',
     replace: '',
   },
 ]

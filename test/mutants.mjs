@@ -7,6 +7,7 @@ const call = { file: 'src/server/http-call.ts', tests: ['test/server/http-call.t
 const desk = { file: 'src/server/middleware.ts', tests: ['test/e2e/same-wire.test.ts', 'test/e2e/same-stream.test.ts'] }
 const sink = { file: 'src/server/sink.ts', tests: ['test/server/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
+const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
 const chain = { file: 'src/server/backends/redis/chain.ts', tests: ['test/laws/chain.test.ts'] }
 const reread = { tests: ['test/server/reread.test.ts'] }
 const hub = { tests: ['test/server/hub.test.ts'] }
@@ -691,6 +692,59 @@ export default [
     name: 'many: a stream of another epoch goes on',
     rule: 'section 3: epochs',
     find: 'if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()',
+    replace: '',
+  },
+  // The same rules in Redis: the script against room.ts, and what only the script does.
+  {
+    ...script,
+    name: 'in Redis: an older post is taken',
+    rule: 'rule 1: seq',
+    find: "if last and seq < last.seq then return posted('stale', owner, last.seq) end",
+    replace: '',
+  },
+  {
+    ...script,
+    name: 'in Redis: a late post brings back who left',
+    rule: 'rule 2: tombstone',
+    find: "if before and before.reason ~= 'lost' then return posted('left', owner, before.seq) end",
+    replace: '',
+  },
+  {
+    ...script,
+    name: 'in Redis: purging a tombstone leaves the floor',
+    rule: 'rule 2: floor',
+    find: 'floor = math.max(floor, tombstoneOf(id).at)',
+    replace: '',
+  },
+  {
+    ...script,
+    name: 'in Redis: a sweep sees the leases as they were before its batch',
+    rule: 'a batch is in order',
+    find: 'local function sweep()\n  flush()',
+    replace: 'local function sweep()',
+  },
+  {
+    ...script,
+    tests: ['test/redis/failover.test.ts'],
+    name: 'in Redis: the epoch outlives a failover',
+    rule: 'guard: epoch rotation',
+    find: 'if not epoch or lineage ~= meta[4] then',
+    replace: 'if not epoch then',
+  },
+  {
+    ...script,
+    tests: ['test/redis/faults.test.ts'],
+    name: 'in Redis: an outage is an exodus',
+    rule: 'section 8: sweeping holds still after an outage',
+    find: 'if seen and now - seen > outageMs and renews then',
+    replace: 'if false then',
+  },
+  {
+    ...script,
+    tests: ['test/redis/failover.test.ts'],
+    name: 'in Redis: rooms stay for ever',
+    rule: 'nothing is left behind',
+    find: "for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end",
     replace: '',
   },
 ]

@@ -17,6 +17,9 @@ export interface NodeRedisSubscriber {
   destroy(): void
 }
 
+/** Replies as they are by default, whatever the app has its own mapped to. */
+const asText = { typeMapping: {} }
+
 type Send = (...args: unknown[]) => Promise<unknown>
 
 /** Over a client of node-redis: commands go through it, subscriptions through a duplicate that is ours. */
@@ -29,8 +32,8 @@ export function nodeRedisPort(client: NodeRedisClient): RedisPort {
   return {
     // A cluster is told the key, and whether a replica would do; a sentinel only the latter.
     send: (key, command) => {
-      if ('slots' in client) return send(key, false, command)
-      return 'getMasterNode' in client ? send(false, command) : send(command)
+      if ('slots' in client) return send(key, false, command, asText)
+      return 'getMasterNode' in client ? send(false, command, asText) : send(command, asText)
     },
     async subscribe(channel, listener) {
       connecting ??= subscriber.connect().catch((error: unknown) => {

@@ -10,6 +10,10 @@ export default defineConfig({
       { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
       { find: /^hereabouts$/, replacement: source('shared') },
       {
+        find: /^hereabouts\/server\/prometheus$/,
+        replacement: fileURLToPath(new URL('./src/server/prometheus.ts', import.meta.url)),
+      },
+      {
         find: /^hereabouts\/(server|client|react|testing)$/,
         replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts',
       },

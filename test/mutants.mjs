@@ -10,6 +10,12 @@ const simulation = { tests: ['test/simulation'] }
 const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
 const chain = { file: 'src/server/backends/redis/chain.ts', tests: ['test/laws/chain.test.ts'] }
 const reread = { tests: ['test/server/reread.test.ts'] }
+const reconnect = {
+  file: 'src/client/reconnect.ts',
+  tests: ['test/client/reconnect.test.ts', 'test/client/polling.test.ts'],
+}
+const roster = { file: 'src/client/roster.ts', tests: ['test/client/roster.test.ts'] }
+const tabs = { file: 'src/client/tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
 const hub = { tests: ['test/server/hub.test.ts'] }
 
 export default [
@@ -295,9 +301,25 @@ export default [
   {
     ...hub,
     file: 'src/server/live-room.ts',
+    name: 'answering posts counts as fan-out',
+    rule: 'section 7: tick',
+    find: 'const written = isPumped ? null : spentMs()',
+    replace: 'const written = null',
+  },
+  {
+    ...hub,
+    file: 'src/server/live-room.ts',
+    name: 'a huge room is woken in one go',
+    rule: 'section 7: slices',
+    find: 'if (woken === sliceSize) break',
+    replace: '',
+  },
+  {
+    ...hub,
+    file: 'src/server/live-room.ts',
     name: 'an empty room is dropped at once',
     rule: 'rule 2: late posts',
-    find: 'this.timeline.size === 0 && this.#clock.now() >= this.#keepUntil',
+    find: 'this.timeline.size === 0 && this.clock.now() >= this.#keepUntil',
     replace: 'this.timeline.size === 0',
   },
   {
@@ -746,5 +768,78 @@ export default [
     rule: 'nothing is left behind',
     find: "for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end",
     replace: '',
+  },
+  {
+    file: 'src/client/event-stream.ts',
+    tests: ['test/client/event-stream.test.ts'],
+    name: 'half of a CRLF ends a line',
+    rule: 'event stream: ends of lines',
+    find: '/\\r\\n|\\n|\\r(?!$)/',
+    replace: '/\\r\\n|\\n|\\r/',
+  },
+  {
+    ...reconnect,
+    name: 'a stream that is tried in vain ends the polls',
+    rule: 'polling: nothing is taken away',
+    find: 'if (obstructed || (retry && isProbing(link)))',
+    replace: 'if (obstructed)',
+  },
+  {
+    ...reconnect,
+    name: 'where no stream gets through none is tried again',
+    rule: 'polling: back to the stream',
+    find: 'if (!obstacle || now >= obstacle.until)',
+    replace: 'if (!obstacle)',
+  },
+  {
+    ...roster,
+    name: 'who is stale is shown as if not',
+    rule: 'roster: kept up is made afresh',
+    find: 'new Set(Array.from(view.stale.values(), ({ memberId }) => memberId))',
+    replace: 'new Set<string>()',
+  },
+  {
+    ...roster,
+    name: 'a step changes nobody’s place',
+    rule: 'roster: kept up is made afresh (places)',
+    find: 'this.#places.move(before, now)',
+    replace: '',
+  },
+  {
+    file: 'src/client/attention.ts',
+    tests: ['test/client/attention.test.ts'],
+    name: 'who types in a hidden page is active',
+    rule: 'activity: away',
+    find: "if (hiddenAt !== null && now >= hiddenAt + awayMs) return 'away'",
+    replace: "if (hiddenAt !== null && now >= hiddenAt + awayMs && now >= inputAt + idleMs) return 'away'",
+  },
+  {
+    file: 'src/client/absence.ts',
+    tests: ['test/client/room.test.ts'],
+    name: 'a blink is told as a loss',
+    rule: 'lost: tolerance',
+    find: 'stop = clock.after(lostMs, () => {',
+    replace: 'stop = clock.after(0, () => {',
+  },
+  {
+    ...tabs,
+    name: 'a tab follows whoever leads in its room',
+    rule: 'tabs: nobody reads with another’s rights',
+    find: 'JSON.stringify([input.room, memberId])',
+    replace: 'JSON.stringify([input.room])',
+  },
+  {
+    ...tabs,
+    name: 'a shared stream is somebody’s own',
+    rule: 'tabs: keys',
+    find: 'sharedStream({ name, open, clock, cut, signal, ...rest }, input, listener)',
+    replace: 'sharedStream({ name, open, clock, cut, signal, ...rest }, { ...input, connectionKey }, listener)',
+  },
+  {
+    ...tabs,
+    name: 'a frozen leader leads on',
+    rule: 'tabs: frozen',
+    find: 'void queue({ steal: true })',
+    replace: '{}',
   },
 ]

@@ -25,10 +25,12 @@ export class Poster {
       this.#socket = viewer.socket
       viewer.echoOf = index
       viewer.onEcho = () => this.#done()
+      this.connected = Promise.resolve()
       return
     }
     const { hostname, port } = new URL(url)
     this.#socket = connect({ host: hostname, port: Number(port), noDelay: true })
+    this.connected = new Promise((resolve) => this.#socket.once('connect', resolve))
     this.#socket.setEncoding('latin1')
     this.#socket.on('data', (text) => this.#answered(text))
     this.#socket.on('error', () => (this.failed += 1))

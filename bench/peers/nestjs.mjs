@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import { EventEmitter } from 'node:events'
 import { Body, Controller, HttpCode, Module, Post, Query, Sse } from '@nestjs/common'
 import { NestFactory } from '@nestjs/core'
+import { ExpressAdapter } from '@nestjs/platform-express'
 import { concat, defer, fromEvent, map, of } from 'rxjs'
 import { metered } from '../servers/meter.mjs'
 import { Rooms } from '../servers/rooms.mjs'
@@ -38,6 +39,6 @@ Controller()(LocationController)
 class App {}
 Module({ controllers: [LocationController] })(App)
 
-const app = await NestFactory.create(App, { logger: false })
+const app = await NestFactory.create(App, new ExpressAdapter(), { logger: false })
 await app.listen(0, '127.0.0.1')
 metered(`http://127.0.0.1:${app.getHttpServer().address().port}`)

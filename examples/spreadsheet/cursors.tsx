@@ -1,7 +1,7 @@
 import { memo, useEffect, useState } from 'react'
 import { flagHeight, namesShown, spotOf, type Spot } from './flag.js'
 import type { Layout, Port, Rect } from './layout.js'
-import { useOthers, useRoom, useSelf, useStatus, type Member } from './locations.js'
+import { useMembers, useOthers, useSelf, useStatus, type Member } from './locations.js'
 import { colorOfMember, nameOfMember, paint } from './paint.js'
 import { boxAt, placeName } from './place.js'
 import { boxOf, contains, type Box, type Cell, type Selection } from './selection.js'
@@ -13,7 +13,7 @@ const awakeMs = 2_500
 
 /** Everyone who is on this sheet, over the cells; below the headers. */
 export function Cursors({ layout, port, hovered, spotlight, selection }: CursorsProps) {
-  const { members } = useRoom()
+  const members = useMembers()
   const self = useSelf()
   const others = useOthers()
   const { state } = useStatus()

@@ -7,5 +7,5 @@ export type Member = AnyMember<Location, Profile>
 
 export const client = createLocationClient<AppRouter>({ url: new URL('/trpc', window.location.href) })
 
-export const { LocationProvider, useRoom, useOthers, useSelf, usePost, useStatus, useLocationEvent } =
+export const { LocationProvider, useRoom, useMembers, useOthers, useSelf, usePost, useStatus, useLocationEvent } =
   createLocationHooks<AppRouter>()

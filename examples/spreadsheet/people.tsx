@@ -1,5 +1,5 @@
 import { PeopleIcon } from './icons.js'
-import { useOthers, useRoom, useSelf, type Location, type Member } from './locations.js'
+import { useMembers, useOthers, useSelf, type Location, type Member } from './locations.js'
 import { colorOfMember, initials, nameOfMember, paint } from './paint.js'
 import { placeName } from './place.js'
 import { sheetNamed } from './data.js'
@@ -12,7 +12,7 @@ const stackSize = 5
 /** The faces at the top right; behind them, everyone, with where they are. */
 export function People({ onJump }: { onJump: Jump }) {
   const others = useOthers()
-  const { members } = useRoom()
+  const members = useMembers()
   const shown = others.length > stackSize + 1 ? others.slice(0, stackSize) : others
   return (
     <section className="people" aria-label="People here">
@@ -80,7 +80,7 @@ function Everyone({ onJump }: { onJump: Jump }) {
 }
 
 function Person({ member, own = false, onJump }: { member: Member; own?: boolean; onJump?: Jump }) {
-  const { members } = useRoom()
+  const members = useMembers()
   return (
     <li className="person">
       <span
@@ -95,6 +95,7 @@ function Person({ member, own = false, onJump }: { member: Member; own?: boolean
         <bdi>{nameOfMember(member)}</bdi>
         {own && <span className="badge">you</span>}
         {member.profile?.bot && <span className="badge">bot</span>}
+        {member.activity !== 'active' && <span className="badge">{member.activity}</span>}
       </span>
       <span className="person-place">{placeName(member.location)}</span>
       {onJump && (

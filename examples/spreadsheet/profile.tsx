@@ -1,5 +1,5 @@
 import { useState } from 'react'
-import { useRoom, useSelf, type Profile } from './locations.js'
+import { useMembers, useSelf, type Profile } from './locations.js'
 import { rememberedTheme, rememberTheme, type Theme } from './memory.js'
 import { colorOfMember, initials, paint, swatches } from './paint.js'
 import { Popover } from './popover.js'
@@ -8,7 +8,7 @@ const longestName = 40
 
 /** Who one is to the others: a name and a colour. */
 export function You({ profile, onChange }: { profile: Profile; onChange(profile: Profile): void }) {
-  const { members } = useRoom()
+  const members = useMembers()
   const self = useSelf()
   const color = colorOfMember({ memberId: self?.memberId ?? '', profile }, members)
   return (

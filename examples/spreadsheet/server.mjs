@@ -9,10 +9,13 @@ const location = z.union([cellLocation, rangeLocation])
 /** What the others may know of one: the usual, and whether one is a program. */
 const profile = memberProfile.extend({ bot: z.boolean().optional() })
 
-/** @param {string} page the folder of the built page */
-export function createSheetServer(page) {
-  // Whoever runs this on their own machine does not want to wait for it to end.
-  return createLocationServer({ location, profile, anonymous: true, static: page, timing: { drainMs: 500 } })
+/**
+ * @param {string} page the folder of the built page
+ * @param {import('hereabouts/server').TimingOptions} timing whoever runs this on their own machine does not want to wait for
+ *   it to end
+ */
+export function createSheetServer(page, timing = { drainMs: 500 }) {
+  return createLocationServer({ location, profile, anonymous: true, static: page, timing })
 }
 
 /**

@@ -5,6 +5,7 @@ import { useRoom, useStatus } from './locations.js'
 const texts: Record<RoomStatus['state'], string> = {
   connecting: 'Connecting',
   live: 'Live',
+  degraded: 'Not up to date',
   polling: 'Live, by polling',
   waiting: 'Offline',
   closed: 'Closed',
@@ -48,10 +49,16 @@ export function StatusNote() {
         </button>
       </div>
     )
+  if (status.state === 'degraded')
+    return (
+      <div className="note">
+        <p>The server cannot reach its store: the others may have moved on; where you are is kept for them.</p>
+      </div>
+    )
   if (status.state === 'closed')
     return (
       <div className="note is-bad">
-        <p>This room is closed: {status.reason}.</p>
+        <p>This room is closed: {status.error?.message ?? status.reason}</p>
         <button type="button" className="plain" onClick={() => room.retry()}>
           Try again
         </button>

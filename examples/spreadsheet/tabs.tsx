@@ -1,6 +1,6 @@
 import { useRef, type KeyboardEvent } from 'react'
 import { sheets } from './data.js'
-import { useOthers, useRoom } from './locations.js'
+import { useMembers, useOthers } from './locations.js'
 import { colorOfMember, paint } from './paint.js'
 
 const dotsShown = 3
@@ -40,7 +40,7 @@ export function Tabs({ current, onOpen }: { current: string; onOpen(sheet: strin
 }
 
 function Dots({ sheet }: { sheet: string }) {
-  const { members } = useRoom()
+  const members = useMembers()
   const here = useOthers().filter((member) => member.location?.sheet === sheet)
   if (here.length === 0) return null
   return (

@@ -38,6 +38,7 @@ export const notHere = (url: string) =>
 
 // tRPC's own words for a path that it does not know; any other server answers 404.
 const hasNoProcedure = ({ code, message }: LocationError) =>
-  code === 'bad-input' && /^No procedure found|\b404\b/.test(message)
+  (code === 'misconfigured' && message.startsWith('Nothing of Hereabouts')) ||
+  (code === 'bad-input' && /^No procedure found|\b404\b/.test(message))
 
 const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown))

@@ -115,7 +115,7 @@ JSON lines: each has type, at (when it was seen, by this machine's clock) and ro
   snapshot                     members: [{ memberId, name?, location, activity, profile, connections, changedAt }]
   entered moved updated left   memberId, name?, location, activity; moved: previous; updated: profile, previous;
                                left: location null, previous, reason (left, lost, revoked)
-  status                       status (connecting, live, waiting, closed); waiting: retryAt, attempt, message
+  status                       status (connecting, live, degraded, polling, waiting, closed); waiting: retryAt, attempt, message
   error                        code, message
 ${exitCodes}`,
     )

@@ -39,6 +39,7 @@ export function followStatus(room: AnyWatch, options: { target: Target; output: 
         isLost = false
         return
       case 'connecting':
+      case 'degraded':
       case 'polling':
         output.say('status', { room: room.id, status: status.state }, null)
         return output.pin(wasLive ? '' : `connecting to ${target.url}`)

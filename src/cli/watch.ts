@@ -66,9 +66,12 @@ function tellNews(room: AnyWatch, output: Output, most = Infinity, enough: () =>
       `${verb('moved')}${placeText(current)}${output.style('dim', `  from ${placeText(previous)}`)}`,
     ),
   )
-  room.on('updated', ({ member, previous, current }) =>
-    tell('updated', member, { profile: current, previous }, verb('updated') + updateText(previous, current)),
-  )
+  room.on('updated', ({ member, previous, current, changed }) => {
+    const text = changed.includes('profile')
+      ? updateText(previous.profile, current.profile)
+      : output.style('dim', `is ${current.activity}`)
+    tell('updated', member, { profile: current.profile, previous: previous.profile }, verb('updated') + text)
+  })
   room.on('left', ({ member, previous, reason }) => {
     const where = output.style('dim', `${leftText[reason]}from ${placeText(previous)}`)
     tell('left', member, { location: null, previous, reason }, verb('left') + where)

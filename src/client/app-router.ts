@@ -45,9 +45,11 @@ export type PathOption<R, Path> = [LocationPath<R>] extends [never]
     ? {
         path: { error: 'several location routers: name one, createLocationClient<AppRouter, "docs.locations">' } & Path
       }
-    : [Path] extends ['']
-      ? { path?: '' }
-      : { path: Path }
+    : [Path] extends [LocationPath<R>]
+      ? [Path] extends ['']
+        ? { path?: '' }
+        : { path: Path }
+      : { path: never; error: 'this router has no location procedures at this path' }
 
 /** As tRPC's own. */
 // Its methods take what `any` takes: superjson's return type is its own.

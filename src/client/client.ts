@@ -1,11 +1,15 @@
 import { httpLink } from '@trpc/client'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import type { PostLocationOutput } from '../shared/protocol.js'
+import type { GetLocationsOutput, PostLocationOutput } from '../shared/protocol.js'
 import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
+import { cut, failureOf, ForeignAnswer } from './failure.js'
 import { storedMemberKey } from './keys.js'
+import { later } from './later.js'
+import { operation } from './operation.js'
 import { openRoom, type JoinOptions, type Room, type WatchOptions, type Wire } from './room.js'
-import { operation, streamOpener } from './stream.js'
+import { streamOpener, type OpenStream } from './stream.js'
+import type { ShareStream } from './tab-stream.js'
 
 type CommonOptions = {
   /** Where the server's tRPC procedures are, such as `/trpc` or `https://example.com/trpc`. */
@@ -14,6 +18,14 @@ type CommonOptions = {
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)
   /** Default: the global one. */
   fetch?: typeof fetch
+  /** One stream for all tabs of this browser that show the same room to the same member. Default `true`. */
+  share?: boolean
+  /** How long the connection may be gone until `lost` says so and the others are shown as stale. Default 5,000. */
+  lostMs?: number
+  /** In a browser: how long without input until others see us as `idle`. Default 60,000; `Infinity`: never. */
+  idleMs?: number
+  /** In a browser: how long the page may be hidden until others see us as `away`. Default 0; `Infinity`: never. */
+  awayMs?: number
   /** Told what a listener of yours threw; default: it is thrown again where nobody catches it. */
   logger?: { error(thrown: unknown): void }
   /** Default: the machine's. */
@@ -42,6 +54,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
 
 function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: unknown }): Wire<L, P> {
   const { path, transformer, logger, clock = systemClock } = options
+  const { share = true, lostMs = 5_000, idleMs = 60_000, awayMs = 0 } = options
   const url = String(options.url)
   // Looked up at each call: a page may replace its fetch, and a browser's must not be called on another object.
   const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
@@ -51,13 +64,18 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
     url,
     headers,
     transformer: transformer as undefined,
-    // A leave must outlive its page. (tRPC's type allows for a Request, but what comes is the URL as text.)
-    fetch: (input, init) => fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') }),
+    async fetch(input, init) {
+      // A leave must outlive its page. (tRPC's type allows for a Request, but what comes is the URL as text.)
+      const response = await fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') })
+      if (/\bjson\b/.test(response.headers.get('content-type') ?? '')) return response
+      await response.body?.cancel()
+      throw new ForeignAnswer(response.status)
+    },
   })({})
-  const mutate = (procedure: string, input: unknown, deadlineMs: number) => {
+  const call = (type: 'query' | 'mutation', procedure: string, input: unknown, deadlineMs: number) => {
     let stopDeadline = () => {}
     return new Promise<unknown>((resolve, reject) => {
-      const request = link(operation('mutation', prefix + procedure, input)).subscribe({
+      const request = link(operation(type, prefix + procedure, input)).subscribe({
         next: ({ result }) => resolve('data' in result && result.data),
         error: reject,
       })
@@ -68,12 +86,19 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
       })
     }).finally(() => stopDeadline())
   }
+  const openStream = streamOpener<L, P>({ url, prefix, headers, fetch, transformer })
   return {
-    openStream: streamOpener({ url, prefix, headers, fetch, transformer }),
-    post: (input, deadlineMs) => mutate('postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
-    leave: (input, deadlineMs) => mutate('leaveRoom', input, deadlineMs),
+    url,
+    openStream,
+    shareStream: share && hasTabs() ? streamSharer(new URL(url, document.baseURI).href, openStream, clock) : null,
+    ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<L, P>>,
+    post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
+    leave: (input, deadlineMs) => call('mutation', 'leaveRoom', input, deadlineMs),
     memberKey: storedMemberKey(),
     clock,
+    lostMs,
+    idleMs,
+    awayMs,
     report(thrown) {
       if (logger) return logger.error(thrown)
       queueMicrotask(() => {
@@ -81,6 +106,18 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
       })
     },
   }
+}
+
+/** Not in Node, nor in a worker, nor where a page is not secure: there is nobody to share with. */
+const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
+
+function streamSharer<L, P>(url: string, openStream: OpenStream<L, P>, clock: Clock): ShareStream<L, P> {
+  return (input, listener, tab) =>
+    later(
+      import('./tab-stream.js'),
+      ({ openTabStream }) => openTabStream({ url, openStream, clock, cut, ...tab }, input, listener),
+      (thrown) => listener.ended(failureOf(thrown)),
+    )
 }
 
 function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {

@@ -1,21 +1,29 @@
-import { newsBetween, type News } from './news.js'
-import { emptyRoster, keep, placeIndex, rosterOf, type Member, type Own, type Roster } from './roster.js'
+import type { LocationError } from '../shared/errors.js'
+import { newsOf, type News } from './news.js'
+import { keep, Roster, type Member, type Own } from './roster.js'
 import { View, type Shift } from '../shared/view.js'
 
 export type RoomStatus =
   | { state: 'connecting' }
   | { state: 'live' }
-  /** No stream; `attempt` counts those in a row that failed. */
-  | { state: 'waiting'; retryAt: Date; attempt: number; error: Error }
-  | { state: 'polling' }
-  /** For good, unless `retry()`: `left`, or the code of the LocationError that the room's `error` event told. */
-  | { state: 'closed'; reason: string }
+  /** There is a stream, but the server cannot reach its own store: what one sees may be old, and no move gets through. */
+  | { state: 'degraded' }
+  /** No stream gets through, for the reason `error`: single requests ask what is new every few seconds. */
+  | { state: 'polling'; error: LocationError }
+  /** Neither; `attempt` counts those in a row that failed. */
+  | { state: 'waiting'; retryAt: Date; attempt: number; error: LocationError }
+  /** For good, unless `retry()`: `left` and no error, or the error's code. */
+  | { state: 'closed'; reason: string; error: LocationError | null }
 
 /** Of the others only, and nothing of those who were there at first. */
 export type RoomEvents<L, P> = News<L, P> & {
   status: { previous: RoomStatus; current: RoomStatus }
+  /** No word came from the room for longer than a blink, since then; the others are shown as stale. */
+  lost: { since: Date; status: RoomStatus }
+  /** After `lost`: what is shown is true again. */
+  restored: { since: Date; awayMs: number }
   /** A post was refused, or the room was. */
-  error: { error: Error }
+  error: { error: LocationError }
 }
 
 export interface RoomSnapshot<L, P> {
@@ -36,10 +44,15 @@ export interface Store<L, P> {
   own(change: Partial<Own<L, P>>): void
   /** Shows what is true now. */
   show(status?: RoomStatus): void
-  /** Shows it, and announces what the view's shifts mean to people. */
-  announce(shifts: Shift<L, P>[]): void
+  /** Shows what the view's shifts did. */
+  take(shifts: readonly Shift<L, P>[]): void
+  /** Shows it, and announces what it means to people; `caughtUp`: it happened while we were away. */
+  announce(shifts: readonly Shift<L, P>[], caughtUp?: boolean): void
+  /** Whether what is shown may all be old. Shown with the next `show`. */
+  away(away: boolean): void
   emit<K extends keyof RoomEvents<L, P>>(event: K, value: RoomEvents<L, P>[K]): void
   at(location: L): readonly Member<L, P>[]
+  other(memberId: string): Member<L, P> | null
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: Listener<RoomEvents<L, P>[K]>): () => void
   subscribe(run: Listener<RoomSnapshot<L, P>>): () => void
   /** Settles when `outcome`, asked now and after each change, is true or an error. */
@@ -49,12 +62,12 @@ export interface Store<L, P> {
 /** `report` is told what a listener threw: the others are told what they listen for all the same. */
 export function createStore<L, P>(since: Date, report: (thrown: unknown) => void): Store<L, P> {
   const view = new View<L, P>()
-  const place = placeIndex<L, P>()
+  const roster = new Roster<L, P>()
   const listeners: Listeners<L, P> = {}
   const runs = new Set<Listener<RoomSnapshot<L, P>>>()
   const expectations = new Set<() => void>()
   let own: Own<L, P> = { connectionId: null, memberId: null, draft: null, since }
-  let roster: Roster<L, P> = emptyRoster
+  let away = false
   let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
 
   const tell = <T>(listener: Listener<T>, value: T) => {
@@ -65,15 +78,16 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     }
   }
   const emit: Store<L, P>['emit'] = (event, value) => listeners[event]?.forEach((listener) => tell(listener, value))
-  const show = (changed = snapshot.status) => {
+  const update = (shifts: readonly Shift<L, P>[], changed = snapshot.status) => {
     const previous = snapshot
-    roster = rosterOf(view, own, roster)
+    const steps = roster.update(view, own, shifts, away)
     const { self, others } = roster
     const status = keep(previous.status, changed)
     snapshot = keep(previous, { status, self, others })
     if (snapshot !== previous) runs.forEach((run) => tell(run, snapshot))
     if (status !== previous.status) emit('status', { previous: previous.status, current: status })
     expectations.forEach((check) => check())
+    return steps
   }
 
   return {
@@ -87,14 +101,18 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     own(change) {
       own = { ...own, ...change }
     },
-    show,
-    announce(shifts) {
-      const before = roster
-      show()
-      for (const [kind, news] of newsBetween(before, roster, shifts)) emit(kind, news as never)
+    away(now) {
+      away = now
+    },
+    show: (status) => void update([], status),
+    take: (shifts) => void update(shifts),
+    announce(shifts, caughtUp = false) {
+      const steps = update(shifts)
+      for (const [kind, news] of newsOf(steps, shifts, roster.self?.memberId, caughtUp)) emit(kind, news as never)
     },
     emit,
-    at: (location) => place(roster, location),
+    at: (location) => roster.at(location),
+    other: (memberId) => roster.other(memberId),
     on(event, listener) {
       const set: Set<typeof listener> = (listeners[event] ??= new Set() as never)
       set.add(listener)

@@ -1,6 +1,8 @@
-import { httpSubscriptionLink, type Operation, type OperationContext, type OperationLink } from '@trpc/client'
+import { httpSubscriptionLink } from '@trpc/client'
 import type { LocationEvent, OnLocationInput, Tracked } from '../shared/protocol.js'
-import { OneShotEventSource, streamFetch, type Headers } from './event-source.js'
+import { OneShotEventSource, type Headers } from './event-source.js'
+import { cut, failureOf, type Failure } from './failure.js'
+import { operation } from './operation.js'
 
 /** Where the procedures are and how to get there. */
 export type Endpoint = {
@@ -13,11 +15,13 @@ export type Endpoint = {
 }
 
 export interface StreamListener<L, P> {
+  /** A stream was begun, and may now be expected to say hello. */
+  opened(): void
   event(id: string, event: LocationEvent<L, P>): void
   /** Bytes came in, of whatever kind. */
   heard(): void
   /** Once, whatever the cause: nothing more comes of this stream. */
-  ended(cause: unknown): void
+  ended(failure: Failure): void
 }
 /** Opens one `onLocation` subscription that never reconnects by itself; returns what closes it without another word. */
 export type OpenStream<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>) => () => void
@@ -26,31 +30,34 @@ export function streamOpener<L, P>({ url, prefix, headers, fetch, transformer }:
   const link = httpSubscriptionLink({
     url,
     transformer: transformer as undefined,
-    EventSource: OneShotEventSource,
-    eventSourceOptions: ({ op }) => ({ fetch: streamFetch(fetch, headers, op.context['heard'] as () => void) }),
+    // tRPC's type wants `onopen` and the like too; it uses what is there.
+    EventSource: OneShotEventSource as never,
+    eventSourceOptions: ({ op }) => ({ fetch, headers, ...op.context }) as never,
   })({})
 
-  return (input, { event, heard, ended }) => {
+  return (input, listener) => {
     let over = false
-    const end = (cause: unknown) => {
+    const unlessOver = (run: () => void) => () => over || run()
+    const end = (failure: Failure) => {
       if (over) return
       close()
-      ended(cause)
+      // Whether anything of ours is there at all, polls will tell.
+      listener.ended(failure.obstructed ? cut('something else answered', true) : failure)
     }
-    const context = { heard: () => over || heard() }
+    const context = { opened: unlessOver(listener.opened), heard: unlessOver(listener.heard) }
     const subscription = link(operation('subscription', `${prefix}onLocation`, input, context)).subscribe({
       next({ result }) {
         // tRPC would wait here and come back on its own: after a 5xx error, or its inactivity timeout.
         if (result.type === 'state') {
-          if (result.state === 'connecting' && result.error) end(result.error)
+          if (result.state === 'connecting' && result.error) end(failureOf(result.error, url))
         } else if (!over && 'data' in result) {
           const { id, data } = result.data as Tracked<LocationEvent<L, P>>
-          event(id, data)
+          listener.event(id, data)
         }
       },
-      error: end,
+      error: (thrown) => end(failureOf(thrown, url)),
       // A `return` event ends a subscription for good in a stock client.
-      complete: () => end(null),
+      complete: () => end(cut('return')),
     })
     const close = () => {
       over = true
@@ -58,18 +65,4 @@ export function streamOpener<L, P>({ url, prefix, headers, fetch, transformer }:
     }
     return close
   }
-}
-
-/**
- * A call as a link takes it; the last link, as ours are, does not ask for a `next`. With one link each, tRPC's client
- * would add nothing but its 1.1 KB.
- */
-export function operation(
-  type: Operation['type'],
-  path: string,
-  input: unknown,
-  context: OperationContext = {},
-): Parameters<OperationLink<never>>[0] {
-  const op = { id: 0, type, path, input, context, signal: null }
-  return { op } as Parameters<OperationLink<never>>[0]
 }

@@ -1,3 +1,5 @@
+'use client'
+
 import {
   createContext,
   useCallback,
@@ -42,6 +44,12 @@ export interface LocationHooks<L, P> {
   /** Everybody else, or what `select` makes of them; renders again only when that changed. */
   useOthers(): readonly Member<L, P>[]
   useOthers<T>(select: (others: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean): T
+  /** Everybody, ourselves too: whom `colorOf` wants to know of. */
+  useMembers(): readonly Member<L, P>[]
+  useMembers<T>(select: (members: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean): T
+  /** One of the others, or what `select` makes of them; `null` while they are not here. */
+  useOther(memberId: string): Member<L, P> | null
+  useOther<T>(memberId: string, select: (other: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean): T | null
   /** `null` until the server has told who we are. */
   useSelf(): Member<L, P> | null
   useSelf<T>(select: (self: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean): T | null
@@ -133,18 +141,39 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
   }
 
   const statusOf = (room: Room<L, P>) => room.status
+  const membersOf = (room: Room<L, P>) => room.members
+  const selfOf = (room: Room<L, P>) => room.self
+  const othersOf = (room: Room<L, P>) => room.others
+
+  /** What `select` makes of one of the room's values; of `null`, `null`. */
+  function useSelected<V, T>(
+    of: (room: Room<L, P>) => V | null,
+    select: ((value: V) => T) | undefined,
+    isEqual: ((a: T, b: T) => boolean) | undefined,
+  ): T | null {
+    const read = useCallback(
+      (room: Room<L, P>) => {
+        const value = of(room)
+        return value && (select ? select(value) : (value as unknown as T))
+      },
+      [of, select],
+    )
+    return useRoomValue<T | null>(read, isEqual && ((a, b) => a === b || (a !== null && b !== null && isEqual(a, b))))
+  }
 
   return {
     LocationProvider,
     useRoom: () => useSeat().room,
-    useOthers<T>(select?: (others: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean) {
-      const read = useCallback((room: Room<L, P>) => (select ? select(room.others) : (room.others as T)), [select])
-      return useRoomValue(read, isEqual)
+    useOthers: <T,>(select?: (others: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean) =>
+      useSelected(othersOf, select, isEqual) as T,
+    useMembers: <T,>(select?: (members: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean) =>
+      useSelected(membersOf, select, isEqual) as T,
+    useOther<T>(memberId: string, select?: (other: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean) {
+      const otherIn = useCallback((room: Room<L, P>) => room.other(memberId), [memberId])
+      return useSelected(otherIn, select, isEqual)
     },
-    useSelf<T>(select?: (self: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean) {
-      const read = useCallback(({ self }: Room<L, P>) => self && (select ? select(self) : (self as T)), [select])
-      return useRoomValue<T | null>(read, isEqual && ((a, b) => a === b || (a !== null && b !== null && isEqual(a, b))))
-    },
+    useSelf: <T,>(select?: (self: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean) =>
+      useSelected(selfOf, select, isEqual),
     usePost() {
       const { room } = useSeat()
       return useCallback((location: L | null) => room.post(location), [room])

@@ -1,1 +1,3 @@
+'use client'
+
 export { createLocationHooks, type LocationHooks, type LocationProviderProps } from './hooks.js'

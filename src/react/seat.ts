@@ -36,6 +36,7 @@ function emptyRoom<L, P>(id: string): Room<L, P> {
     ...snapshot,
     members: nobody,
     at: () => nobody,
+    other: () => null,
     getSnapshot: () => snapshot,
     subscribe: tooEarly,
     on: tooEarly,

@@ -57,6 +57,8 @@ const maxAnswers = 10_000
 export class Gate<Ctx> {
   readonly #access: Access<Ctx, unknown>
   readonly #options: GateOptions
+  /** Goes up whenever rights are taken away: an answer that was asked for before says nothing any more. */
+  generation = 0
   readonly #answers = new Map<string, { memberId: string; isAllowed: boolean; until: number }>()
 
   constructor(access: Access<Ctx, unknown>, options: GateOptions) {
@@ -96,6 +98,7 @@ export class Gate<Ctx> {
 
   /** Forgets what the app said of a member. */
   forget(memberId: string): void {
+    this.generation += 1
     for (const [question, answer] of this.#answers) if (answer.memberId === memberId) this.#answers.delete(question)
   }
 
@@ -114,10 +117,12 @@ export class Gate<Ctx> {
     const known = this.#answers.get(question)
     if (known && known.until > now && !isFresh) return known.isAllowed
     const member = { memberId, profile: caller.profile?.value ?? null }
+    const { generation } = this
     const isAllowed =
       (await this.#ask('authorize', () => authorize({ ctx, member, room, action }), unavailable)) === true
     this.#answers.delete(question)
-    this.#answers.set(question, { memberId, isAllowed, until: now + this.#options.recheckMs })
+    if (generation === this.generation)
+      this.#answers.set(question, { memberId, isAllowed, until: now + this.#options.recheckMs })
     if (this.#answers.size > maxAnswers) this.#answers.delete(this.#answers.keys().next().value!)
     return isAllowed
   }

@@ -59,11 +59,16 @@ export class AttachedStream {
   }
 
   #flush(): void {
-    if (this.#isFull || this.#isOver) return
+    if (this.#isOver) return
+    // What a slow reader has still to take must not be the last that somebody hears who may no longer read.
+    if (this.#isFull) return this.#subscriber.endedBy === 'revoked' ? this.#cut() : undefined
     const { pingMs, clock } = this.#options
+    const { traffic } = this.#subscriber.room
     for (let frame = this.#subscriber.take(); frame; frame = this.#subscriber.take()) {
       const encoded = this.#encoded(frame)
       if (!encoded) return
+      traffic.frames += 1
+      traffic.bytes += encoded.chunk.length
       if (this.#sink.write(encoded)) continue
       this.#filled()
       break

@@ -13,10 +13,16 @@ export type DoorOptions = {
 }
 
 /** Why a request is not let in: a tRPC code and a sentence that says what to do. */
-export type Refusal = {
-  code: 'FORBIDDEN' | 'METHOD_NOT_SUPPORTED' | 'PAYLOAD_TOO_LARGE' | 'UNSUPPORTED_MEDIA_TYPE'
-  message: string
-}
+export type Refusal = { code: keyof typeof answers; message: string }
+
+/** As tRPC numbers them: the HTTP status, and the code of JSON-RPC (docs/PROTOCOL.md has both). */
+export const answers = {
+  BAD_REQUEST: [400, -32600],
+  FORBIDDEN: [403, -32003],
+  METHOD_NOT_SUPPORTED: [405, -32005],
+  PAYLOAD_TOO_LARGE: [413, -32013],
+  UNSUPPORTED_MEDIA_TYPE: [415, -32015],
+} as const
 
 const methods = ['GET', 'HEAD', 'POST', 'OPTIONS']
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
@@ -53,10 +59,17 @@ export function refusalOf(request: IncomingRequest, options: DoorOptions & { bod
   return null
 }
 
-/** The CORS headers for a page that may call: empty for one of this server's own. */
+/** As tRPC would say it, so that every client understands. */
+export function bodyOf({ code, message }: Refusal): { httpStatus: number; body: string } {
+  const [httpStatus, rpcCode] = answers[code]
+  return { httpStatus, body: JSON.stringify({ error: { message, code: rpcCode, data: { code, httpStatus } } }) }
+}
+
+/** The CORS headers for a page that may call; one of this server's own needs none. */
 export function corsHeaders(request: IncomingRequest, { origins = [] }: DoorOptions): Record<string, string> {
   const { origin } = request.headers
-  if (origin === undefined || !origins.includes(origin)) return {}
+  // A cache that keeps what one origin was told must not tell it to another (Fetch §3.3.7).
+  if (origin === undefined || !origins.includes(origin)) return origins.length > 0 ? { vary: 'origin' } : {}
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
@@ -73,7 +86,7 @@ function isOwnName(name: string, request: IncomingRequest, allowedHosts: readonl
   return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
 }
 
-const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
+export const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
 
 function isSameHost(origin: string, host: string): boolean {
   try {

@@ -10,9 +10,12 @@ import type { Action, Backend, Kept, Outcome, RoomRules } from './backend.js'
 import { memoryBackend } from './backends/memory.js'
 import { assertPlain, keep, parse } from './inputs.js'
 import { defaultConnectionIdOf } from './keys.js'
-import { defaultLimits, TokenBuckets, type Limits } from './limits.js'
+import { defaultLimits, type Limits } from './limits.js'
 import { LiveRoom } from './live-room.js'
-import { silentLogger, type Logger } from './logger.js'
+import { nameInLogs, silentLogger, type Logger } from './logger.js'
+import { newTraffic, noMetrics, type Metrics, type Readings } from './metrics.js'
+import { Rates } from './rates.js'
+import { Seats } from './seats.js'
 import { Streams, type StreamOptions } from './streams.js'
 import type { Subscriber } from './subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from './timing.js'
@@ -31,8 +34,10 @@ export interface HubOptions<SL extends Schema, SP extends Schema> {
   timing?: TimingOptions
   /** Default: the machine's. */
   clock?: Clock
-  /** Default: silent. */
+  /** Default: silent. pino fits through `pinoLogger`. */
   logger?: Logger
+  /** Default: nothing is counted. `prometheusMetrics()` of `hereabouts/server/prometheus` is one. */
+  metrics?: Metrics
 }
 
 /** A room as the server sees it: for agents, webhooks, server rendering. */
@@ -47,6 +52,9 @@ export interface HubRoom<L, P> {
   post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
 }
 
+/** `degraded`: the backend is out of reach. `draining`: no more streams are taken. */
+export type HubHealth = 'ready' | 'degraded' | 'draining'
+
 export interface LocationHub<L, P> {
   /** Carries types, never a value. */
   readonly '~types'?: { location: L; profile: P }
@@ -60,6 +68,8 @@ export interface LocationHub<L, P> {
    * @throws LocationError `misconfigured`: what its server lacks.
    */
   ready(): Promise<void>
+  /** Whether a load balancer should send anybody here: what `/readyz` says, but for the event loop. */
+  health(): HubHealth
   /** Takes no more streams and ends the open ones, spread over 20 seconds. Resolves when the last one is cut. */
   drain(): Promise<void>
   /** Ends everything at once. */
@@ -81,18 +91,21 @@ export function createLocationHub<SL extends Schema, SP extends Schema = typeof 
 export class Hub<L, P> implements LocationHub<L, P> {
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Metrics
   readonly limits: Limits
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  readonly rates: Rates
+  readonly seats: Seats
   readonly streams: Streams
   readonly #backend: Backend
   readonly #rules: RoomRules
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
   readonly #sweeps: Wheel<LiveRoom>
-  readonly #posts: TokenBuckets
   readonly #forgetters = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
+  readonly #traffic = newTraffic()
   #isDegraded = false
   #turnedAt = 0
   #isTurning = false
@@ -106,18 +119,35 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ?? silentLogger
+    this.metrics = options.metrics ?? noMetrics
     this.limits = { ...defaultLimits, ...options.limits }
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
-    const { roomConnections, memberConnections, postsPerSecond, postBurst, streams } = this.limits
-    this.#rules = { tombstoneMs: this.timing.tombstoneMs, roomConnections, memberConnections }
-    this.#posts = new TokenBuckets({ perSecond: postsPerSecond, burst: postBurst })
-    this.streams = new Streams({ clock: this.clock, timing: this.timing, limit: streams })
+    const { clock, limits, timing } = this
+    const { roomConnections, memberConnections } = limits
+    this.#rules = { tombstoneMs: timing.tombstoneMs, roomConnections, memberConnections }
+    this.rates = new Rates(limits, clock, this.logger)
+    this.seats = new Seats(limits)
+    this.streams = new Streams({ clock, timing, limits, metrics: this.metrics })
     this.#sweeps = new Wheel(Math.max(1, Math.round(this.timing.sweepMs / this.streams.turnMs)))
     this.#unlisten = [
       this.#backend.onRevoke((memberId, room) => this.#revoked(memberId, room)),
-      this.#backend.onHealth((health) => void this.#setDegraded(health === 'down')),
+      this.#backend.onHealth((health) => void this.#setHealth(health)),
     ]
+    this.metrics.watch(() => this.readings())
+  }
+
+  health(): HubHealth {
+    if (this.#isClosed || this.streams.isDraining) return 'draining'
+    return this.#isDegraded ? 'degraded' : 'ready'
+  }
+
+  /** What there is now. */
+  readings(): Readings {
+    let connections = 0
+    for (const { timeline } of this.#sweeps) connections += timeline.size
+    const isReady = this.health() === 'ready'
+    return { ...this.#traffic, rooms: this.#rooms.size, connections, streams: this.streams.size, isReady }
   }
 
   room(id: string): HubRoom<L, P> {
@@ -144,6 +174,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
+    this.logger.info('revoked', { member: nameInLogs(memberId), ...(room !== undefined && { room: nameInLogs(room) }) })
     await this.#backend.revoke(memberId, room)
   }
 
@@ -152,7 +183,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   async drain(): Promise<void> {
+    this.logger.info('draining', { streams: this.streams.size })
     await this.streams.drain()
+    this.logger.info('drained')
   }
 
   async close(): Promise<void> {
@@ -164,11 +197,6 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.#rooms.clear()
     await Promise.allSettled(rooms.map(async (room) => (await room).close()))
     await this.#backend.close()
-  }
-
-  /** Whether the rooms are out of reach for now. Open streams stay; posts are refused. */
-  get isDegraded(): boolean {
-    return this.#isDegraded
   }
 
   /** A parsed location as it is stored. @throws LocationError `bad-input`, `too-large` */
@@ -194,15 +222,6 @@ export class Hub<L, P> implements LocationHub<L, P> {
     throw new LocationError('bad-input', `leaseMs: must be ${leaseMinMs} to ${leaseMaxMs}.`)
   }
 
-  /** @throws LocationError `rate-limited` when a member posts more than they may. */
-  chargePost(memberId: string): void {
-    const retryAfterMs = this.#posts.take(memberId, this.clock.now())
-    if (retryAfterMs === 0) return
-    const { postsPerSecond } = this.limits
-    const message = `At most ${postsPerSecond} posts a second: try again in ${retryAfterMs} ms.`
-    throw new LocationError('rate-limited', message, { retryAfterMs })
-  }
-
   /** Has `forget` called with every member whose rights changed. */
   onRevoke(forget: (memberId: string) => void): void {
     this.#forgetters.add(forget)
@@ -213,15 +232,17 @@ export class Hub<L, P> implements LocationHub<L, P> {
     return this.use(id, (room) => room.act(action))
   }
 
-  /** Opens a stream in a room. @throws LocationError `unavailable`, `connection-owned` */
+  /** Opens a stream in a room. @throws LocationError `unavailable`, `rate-limited`, `connection-owned` */
   async subscribe(id: string, options: Omit<StreamOptions, 'room'>): Promise<Subscriber> {
-    this.streams.assertRoom()
+    const { connectionId, memberId, lastEventId, address = null } = options
+    this.streams.assertOneMore({ memberId, address }, id)
     return this.use(id, async (room) => {
-      const { connectionId, memberId, lastEventId } = options
       await room.catchUpWith(lastEventId)
       const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (known && memberId !== null && known.memberId !== memberId) throw ownedError()
-      return this.streams.open({ ...options, room })
+      let subscriber: Subscriber | undefined
+      this.seats.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
+      return (subscriber = this.streams.open({ ...options, room }))
     })
   }
 
@@ -247,8 +268,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
 
   async #open(id: string): Promise<LiveRoom> {
     try {
-      const { clock, timing } = this
-      const room = await LiveRoom.open(id, { backend: this.#backend, clock, timing, rules: this.#rules })
+      const { clock, timing, metrics } = this
+      const carried = { backend: this.#backend, rules: this.#rules, traffic: this.#traffic }
+      const room = await LiveRoom.open(id, { ...carried, clock, timing, metrics })
       room.degraded = this.#isDegraded
       this.#sweeps.add(room, Math.random())
       this.#turn()
@@ -293,11 +315,13 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.streams.revoke(memberId, room)
   }
 
-  async #setDegraded(degraded: boolean): Promise<void> {
-    this.#isDegraded = degraded
+  async #setHealth(health: 'up' | 'down'): Promise<void> {
+    const degraded = (this.#isDegraded = health === 'down')
+    if (degraded) this.logger.error('the backend is out of reach')
+    else this.logger.info('the backend is back')
     for (const room of await Promise.allSettled(this.#rooms.values()))
       if (room.status === 'fulfilled') room.value.degraded = this.#isDegraded
-    if (this.#isDegraded) this.streams.beatAll()
+    if (degraded) this.streams.beatAll()
   }
 }
 

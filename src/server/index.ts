@@ -21,16 +21,23 @@ export type {
 export { memoryBackend } from './backends/memory.js'
 export type { DoorOptions } from './doors.js'
 export { drainOnSignals, type Drainable } from './drain.js'
-export { createLocationHub, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
+export {
+  createLocationDoors,
+  type DoorRequest,
+  type DoorResponse,
+  type LocationDoorsOptions,
+} from './location-doors.js'
+export { createLocationHub, type HubHealth, type HubOptions, type HubRoom, type LocationHub } from './hub.js'
 export type { Limits } from './limits.js'
-export type { Logger } from './logger.js'
+export { pinoLogger, type Logger, type ObjectLogger } from './logger.js'
+export type { CallOutcome, Metrics, Readings, Traffic } from './metrics.js'
 export {
   createLocationMiddleware,
   type HttpRequest,
   type HttpResponse,
   type LocationMiddlewareOptions,
 } from './middleware.js'
-export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+export { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
 export {
   createLocationServer,
   type ListeningAt,

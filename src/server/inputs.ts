@@ -62,7 +62,8 @@ function isChanging({ _zod: { def } }: z.$ZodTypes): boolean {
   return def.checks?.some((check) => check._zod.def.check === 'overwrite') ?? false
 }
 
-function isDeeperThan(value: unknown, levels: number): boolean {
+/** Looks no further down than it must. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
   return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
 }

@@ -1,4 +1,4 @@
-/** What anyone may use of this process. */
+/** What anyone may use of this process. A rate is so many each second or minute, and a burst of so many at once. */
 export type Limits = {
   /** The body of a request to the server that we make, in bytes. Default 8,192. */
   bodyBytes: number
@@ -8,17 +8,43 @@ export type Limits = {
   profileBytes: number
   /** How deeply a location or a profile may be nested. Default 8. */
   depth: number
-  /** Calls in one HTTP batch, on the server that we make. Default 8. */
+  /** Calls in one HTTP batch, on the server that we make; each is charged. Default 8. */
   batch: number
-  /** Posts of one member: so many each second, and so many at once. Default 30 and 60. */
+  /** Posts of one member. Default 30 and 60. */
   postsPerSecond: number
   postBurst: number
+  /** Queries of one member; `countMembers` counts as one for every ten rooms. Default 10 and 60. */
+  readsPerSecond: number
+  readBurst: number
+  /** Leaves of one member. Default 10 and 30. */
+  leavesPerMinute: number
+  leaveBurst: number
+  /** New connections of one member, in all rooms. Default 10 and 30. */
+  connectionsPerMinute: number
+  connectionBurst: number
+  /** Streams that one member opens. Default 10 and 30. */
+  streamsPerMinute: number
+  streamBurst: number
+  /** An address may do all of these so many times as often: all that binds an anonymous caller. Default 20. */
+  addressTimes: number
   /** Connections in one room. Default 1,000. */
   roomConnections: number
   /** Connections of one member in one room. Default 10. Nobody can be counted who has no name: an anonymous member is not. */
   memberConnections: number
+  /** Anonymous connections of one address in one room. Default 200. */
+  addressConnections: number
+  /** Rooms that one member is in, with connections or streams; an anonymous address, `addressTimes` as many. Default 32. */
+  memberRooms: number
   /** Open streams in this process. Default 20,000. */
   streams: number
+  /** Open sockets of the server that we make; more are closed before a byte is read. Default 25,000. */
+  sockets: number
+  /** Open streams of one member. Default 64. */
+  memberStreams: number
+  /** Open streams of one member in one room; one more, and the oldest is cut. Default 10. */
+  memberRoomStreams: number
+  /** Open streams of one address. Default 1,000. */
+  addressStreams: number
 }
 
 export const defaultLimits: Limits = {
@@ -29,51 +55,25 @@ export const defaultLimits: Limits = {
   batch: 8,
   postsPerSecond: 30,
   postBurst: 60,
+  readsPerSecond: 10,
+  readBurst: 60,
+  leavesPerMinute: 10,
+  leaveBurst: 30,
+  connectionsPerMinute: 10,
+  connectionBurst: 30,
+  streamsPerMinute: 10,
+  streamBurst: 30,
+  addressTimes: 20,
   roomConnections: 1_000,
   memberConnections: 10,
+  addressConnections: 200,
+  memberRooms: 32,
   streams: 20_000,
+  sockets: 25_000,
+  memberStreams: 64,
+  memberRoomStreams: 10,
+  addressStreams: 1_000,
 }
 
-type Bucket = { tokens: number; at: number }
-
-/** A token bucket for each key: `perSecond` tokens come back each second, up to `burst`. */
-export class TokenBuckets {
-  readonly #buckets = new Map<string, Bucket>()
-  readonly #perSecond: number
-  readonly #burst: number
-  #swept = 0
-
-  constructor(limits: { perSecond: number; burst: number }) {
-    this.#perSecond = limits.perSecond
-    this.#burst = limits.burst
-  }
-
-  /** Takes a token; answers 0, or how many milliseconds to wait for one. */
-  take(key: string, now: number): number {
-    this.#forgetFull(now)
-    const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now }
-    bucket.tokens = this.#tokens(bucket, now)
-    bucket.at = now
-    this.#buckets.set(key, bucket)
-    const missing = 1 - bucket.tokens
-    // Whoever waited just as long as told gets through, whatever rounding did on the way.
-    if (missing > 1e-9) return Math.ceil((missing / this.#perSecond) * 1_000)
-    bucket.tokens = Math.max(0, bucket.tokens - 1)
-    return 0
-  }
-
-  get size(): number {
-    return this.#buckets.size
-  }
-
-  #tokens({ tokens, at }: Bucket, now: number): number {
-    return Math.min(this.#burst, tokens + ((now - at) / 1_000) * this.#perSecond)
-  }
-
-  /** A full bucket says no more than a missing one. Looked for once in the time that filling one takes. */
-  #forgetFull(now: number): void {
-    if (now - this.#swept < (this.#burst / this.#perSecond) * 1_000) return
-    this.#swept = now
-    for (const [key, bucket] of this.#buckets) if (this.#tokens(bucket, now) >= this.#burst) this.#buckets.delete(key)
-  }
-}
+/** Whom a call is counted against. `null`: nobody signed in; an address that is not counted. */
+export type Who = { readonly memberId: string | null; readonly address: string | null }

@@ -3,10 +3,19 @@ import { LocationError } from '../shared/errors.js'
 import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules, RoomState } from './backend.js'
 import { Frames } from './frame.js'
 import type { Subscriber } from './subscriber.js'
+import type { Metrics, Traffic } from './metrics.js'
 import { Timeline } from './timeline.js'
 import type { Timing } from './timing.js'
 
-export type LiveRoomOptions = { backend: Backend; clock: Clock; rules: RoomRules; timing: Timing }
+export type LiveRoomOptions = {
+  backend: Backend
+  clock: Clock
+  rules: RoomRules
+  timing: Timing
+  metrics: Metrics
+  /** Shared by all rooms of a hub. */
+  traffic: Traffic
+}
 
 /** How many subscribers are written to before everything else has its turn: some ten milliseconds' work. */
 const sliceSize = 2_000
@@ -24,6 +33,8 @@ export class LiveRoom {
   degraded = false
   /** How many calls are at work in this room; it stays open for them. */
   users = 0
+  readonly traffic: Traffic
+  readonly #metrics: Metrics
   readonly #opened: OpenRoom
   #timeline: Timeline
   #frames: Frames
@@ -50,8 +61,10 @@ export class LiveRoom {
     return room
   }
 
-  private constructor(id: string, opened: OpenRoom, { clock, timing }: LiveRoomOptions) {
+  private constructor(id: string, opened: OpenRoom, { clock, timing, metrics, traffic }: LiveRoomOptions) {
     this.id = id
+    this.traffic = traffic
+    this.#metrics = metrics
     this.#opened = opened
     this.clock = clock
     this.timing = timing
@@ -156,28 +169,35 @@ export class LiveRoom {
     this.#nextTickAt = startedAt + this.timing.frameMinMs
     if (this.subscribers.size === 0) return
     this.#isFanningOut = true
-    this.#wakeSlice(this.subscribers.values(), startedAt)
+    this.#wakeSlice(this.subscribers.values(), startedAt, 0)
   }
 
   /** Between two slices the other rooms have their turn. Whoever comes or goes meanwhile is what the set says then. */
-  #wakeSlice(waiting: Iterator<Subscriber>, startedAt: number): void {
+  #wakeSlice(waiting: Iterator<Subscriber>, startedAt: number, spentBefore: number): void {
+    const beganAt = this.clock.now()
+    let isPumped = false
     let next = waiting.next()
     for (let woken = 1; !next.done; woken++) {
       next.value.wake()
+      isPumped ||= next.value.isPumped
       if (woken === sliceSize) break
       next = waiting.next()
     }
-    // Pumped streams encode in the microtasks that follow, so a slice is over when this process comes to its next timer.
+    const spentMs = () => spentBefore + this.clock.now() - beganAt
+    // What goes straight to a socket is written now; what this process does next, such as answering posts, is no fan-out.
+    const written = isPumped ? null : spentMs()
+    if (next.done && written !== null) return this.#fannedOut(startedAt, written)
+    // Pumped streams encode in the microtasks that follow, so their slice is over when this process comes to its next timer.
     this.clock.after(0, () => {
-      if (next.done) this.#fannedOut(startedAt)
-      else this.#wakeSlice(waiting, startedAt)
+      if (next.done) this.#fannedOut(startedAt, written ?? spentMs())
+      else this.#wakeSlice(waiting, startedAt, written ?? spentMs())
     })
   }
 
-  #fannedOut(startedAt: number): void {
+  #fannedOut(startedAt: number, fanOutMs: number): void {
     const { frameMinMs, frameMaxMs } = this.timing
-    const fanOutMs = this.clock.now() - startedAt
     this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
+    this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
     this.#isFanningOut = false
     this.#schedule()
   }

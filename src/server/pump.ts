@@ -36,11 +36,15 @@ export class Pump<T> implements AsyncIterable<T, void> {
 
   [Symbol.asyncIterator](): AsyncIterator<T, void> {
     const { subscriber } = this
+    subscriber.isPumped = true
     return {
       next: async () => {
         for (;;) {
           const frame = subscriber.take()
-          if (frame) return { done: false, value: this.#envelope(frame) }
+          if (frame) {
+            subscriber.room.traffic.frames += 1
+            return { done: false, value: this.#envelope(frame) }
+          }
           // Never a return: tRPC tells its clients of one, and they stop for good. An AbortError ends the body, no more.
           if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))

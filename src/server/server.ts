@@ -1,17 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
-import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { systemClock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { memberProfile } from '../shared/locations.js'
 import type { Out, Schema } from '../shared/protocol.js'
 import type { Access } from './access.js'
-import { corsHeaders, refusalOf, type DoorOptions, type Refusal } from './doors.js'
+import { bootWarnings } from './boot-warnings.js'
+import type { DoorOptions } from './doors.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
+import { letIn } from './location-doors.js'
+import { LoopWatch } from './loop-watch.js'
 import { createLocationMiddleware } from './middleware.js'
-import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+import { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
 
 /** What `identify` and `authorize` see of a request. */
 export type ServerContext = {
@@ -31,6 +33,11 @@ export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOpt
   DoorOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
     static?: string
+    /**
+     * The address of the caller's own machine, which limits per address go by. Behind a proxy: the one that your proxy
+     * vouches for, such as the last entry of `x-forwarded-for`, never what the caller wrote. Default: `ctx.ip`.
+     */
+    clientIp?: ClientIp<ServerContext>
   }
 
 /** `url` is where the pages are, `trpcUrl` what a client is given. */
@@ -49,6 +56,9 @@ export interface LocationServer<L, P> {
   /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
   close(): Promise<void>
 }
+
+/** A process that keeps everybody waiting for longer than this should be sent nobody new. */
+const lateMs = 1_000
 
 const pagePolicy =
   "default-src 'self'; img-src 'self' https: data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -76,7 +86,8 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     sse: { client: { reconnectAfterInactivityMs: 3 * timing.beatMs } },
   })
   const access = options as unknown as Access<ServerContext, unknown>
-  const record = createLocationRouter({ hub, procedure: t.procedure, ...access } as LocationRouterOptions<
+  const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
+  const record = createLocationRouter({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
     Out<SL>,
     Out<SP>,
     typeof t.procedure
@@ -95,10 +106,14 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const app = express()
   app.disable('x-powered-by')
   app.get('/livez', (_request, response) => void response.type('text').send('ok\n'))
+  const loop = new LoopWatch(hub.clock)
   app.get('/readyz', (_request, response) => {
-    if (hub.streams.isDraining) response.status(503).type('text').send('draining\n')
-    else if (hub.isDegraded) response.status(503).type('text').send('backend out of reach\n')
-    else response.type('text').send('ok\n')
+    const health = hub.health()
+    const said = health === 'ready' && loop.lagMs > lateMs ? 'late' : health
+    response
+      .status(said === 'ready' ? 200 : 503)
+      .type('text')
+      .send(said === 'ready' ? 'ok\n' : `${said}\n`)
   })
   if (options.static !== undefined) app.use(pages(options.static))
   app.use((_request, response) => void response.status(404).json({ error: 'Nothing is here.' }))
@@ -111,51 +126,40 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const serve = (request: IncomingMessage, response: ServerResponse) => {
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('referrer-policy', 'no-referrer')
+    request.socket.setTimeout(0)
     // Past Express: what it adds to each response costs more than a post does.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) app(request, response)
-    else if (admit(request, response, options, limits.bodyBytes)) procedures(request, response)
+    else if (letIn(request, response, { ...options, bodyBytes: limits.bodyBytes })) procedures(request, response)
   }
 
   // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
   const requestTimeout = Math.max(timing.requestMs, 1_000)
-  const server = createServer({ headersTimeout: Math.min(10_000, requestTimeout), requestTimeout }, serve)
+  const headersTimeout = Math.min(10_000, requestTimeout)
+  // Node looks for requests that are late every 30 seconds only, unless told.
+  const connectionsCheckingInterval = Math.min(1_000, headersTimeout / 4)
+  const server = createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval }, serve)
+  server.maxConnections = limits.sockets
+  // Those begin with the first byte: who says nothing at all would be borne for ever.
+  server.on('connection', (socket) => socket.setTimeout(headersTimeout))
   return {
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       await hub.ready()
-      return listen(server, port, host)
+      const at = await listen(server, port, host)
+      loop.start()
+      const { address } = server.address() as AddressInfo
+      const isOpenToAll = options.anonymous === true && !options.authorize
+      for (const warning of bootWarnings({ address, isOpenToAll, origins: options.origins, limits, timing }))
+        logger.warn(warning)
+      return at
     },
     async close() {
+      loop.stop()
       await hub.close()
       await closeServer(server)
     },
   }
-}
-
-/** Lets a request in, or answers it. */
-function admit(request: IncomingMessage, response: ServerResponse, options: DoorOptions, bodyBytes: number): boolean {
-  response.setHeader('cache-control', 'no-store')
-  for (const [name, value] of Object.entries(corsHeaders(request, options))) response.setHeader(name, value)
-  const refusal = refusalOf(request, { ...options, bodyBytes })
-  if (refusal) refuse(response, refusal)
-  else if (request.method === 'OPTIONS') response.writeHead(204).end()
-  else return true
-  return false
-}
-
-const statusOf = {
-  FORBIDDEN: 403,
-  METHOD_NOT_SUPPORTED: 405,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-} as const
-
-/** As tRPC would say it, so that every client understands. */
-function refuse(response: ServerResponse, { code, message }: Refusal): void {
-  const httpStatus = statusOf[code]
-  const error = { message, code: TRPC_ERROR_CODES_BY_KEY[code], data: { code, httpStatus } }
-  response.writeHead(httpStatus, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
 }
 
 function pages(folder: string) {

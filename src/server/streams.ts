@@ -1,7 +1,10 @@
 import type { Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { Hello } from '../shared/protocol.js'
+import type { Limits, Who } from './limits.js'
 import type { LiveRoom } from './live-room.js'
+import type { Metrics } from './metrics.js'
+import { StreamShares } from './stream-shares.js'
 import { Subscriber } from './subscriber.js'
 import type { Timing } from './timing.js'
 import { Wheel } from './wheel.js'
@@ -14,6 +17,8 @@ export type StreamOptions = {
   /** Whose stream it is; `null` when it only watches. */
   connectionId: string | null
   memberId: string | null
+  /** Where it is counted; `null`: nowhere. */
+  address?: string | null
   lastEventId: string | null | undefined
   /** When the caller's identity ends, in milliseconds since the epoch. */
   expiresAt: number | null
@@ -35,20 +40,22 @@ type Upkeep = {
 export class Streams {
   readonly #clock: Clock
   readonly #timing: Timing
-  readonly #limit: number
+  readonly #metrics: Metrics
+  readonly #shares: StreamShares
   readonly #upkeep = new Map<Subscriber, Upkeep>()
   /** Everyone hears a beat in a slot of their own, so that there is no herd. */
   readonly #beats: Wheel<Subscriber>
   readonly #beatSlots: number
   #isDraining = false
 
-  constructor(options: { clock: Clock; timing: Timing; limit: number }) {
-    this.#clock = options.clock
-    this.#timing = options.timing
+  constructor({ clock, timing, limits, metrics }: { clock: Clock; timing: Timing; limits: Limits; metrics: Metrics }) {
+    this.#clock = clock
+    this.#metrics = metrics
+    this.#timing = timing
+    this.#shares = new StreamShares(limits, timing.beatMs)
     // Rooms are swept by the same turns, so these come at least that often.
-    this.#beatSlots = Math.max(minBeatSlots, Math.ceil(options.timing.beatMs / options.timing.sweepMs))
+    this.#beatSlots = Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs))
     this.#beats = new Wheel(this.#beatSlots)
-    this.#limit = options.limit
   }
 
   get size(): number {
@@ -64,16 +71,16 @@ export class Streams {
     return this.#timing.beatMs / this.#beatSlots
   }
 
-  /** @throws LocationError `unavailable` when this process drains, or has all the streams it may have. */
-  assertRoom(): void {
+  /** @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller has enough. */
+  assertOneMore(who: Who, room: string): void {
     if (this.#isDraining) throw new LocationError('unavailable', 'This server is going down: connect again.')
-    if (this.size >= this.#limit)
-      throw new LocationError('unavailable', 'This server has all the streams it can carry: try again later.')
+    this.#shares.assertOneMore(who, room)
   }
 
   /** Opens a stream, attached to its room from now on. */
-  open({ room, connectionId, memberId, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
-    this.assertRoom()
+  open({ room, connectionId, memberId, address = null, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
+    this.assertOneMore({ memberId, address }, room.id)
+    this.#shares.oldestTooMany(memberId, room.id)?.end('replaced')
     const { beatMs, leaseMs, postMs, rotateMs, recheckMs } = this.#timing
     const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs }
     const version = room.timeline.resumable(lastEventId)
@@ -84,6 +91,7 @@ export class Streams {
       expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
     const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
     this.#upkeep.set(subscriber, { rotateAt, recheckAt: now + recheckMs, presentAt: null, recheck, callOffExpiry })
+    this.#shares.add(subscriber, address)
     this.#beats.add(subscriber, Math.random())
     room.subscribers.add(subscriber)
     return subscriber
@@ -151,8 +159,10 @@ export class Streams {
     const { room, connectionId } = subscriber
     this.#upkeep.get(subscriber)?.callOffExpiry()
     this.#upkeep.delete(subscriber)
+    this.#shares.delete(subscriber)
     this.#beats.delete(subscriber)
     room.subscribers.delete(subscriber)
+    this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
     // Its reader may be gone, or only moving elsewhere. A stream that the server cuts says nothing about its reader.
     if (by === 'peer' && connectionId !== null)
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})

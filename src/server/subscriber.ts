@@ -17,6 +17,8 @@ export class Subscriber {
   readonly memberId: string | null
   /** Called when there is something to take. Whoever writes the stream out sets it. */
   onOwed: () => void = () => {}
+  /** It is written out by somebody who takes a frame at a time, later; else, when it is woken. */
+  isPumped = false
   readonly #onClosed: (subscriber: Subscriber, by: 'peer' | 'server') => void
   /** 0: nothing yet, and so owed a snapshot. */
   #version: number
@@ -43,7 +45,7 @@ export class Subscriber {
 
   /** The next frame, or `null` when the reader has all there is. */
   take(): Frame | null {
-    const { frames, timeline, degraded } = this.room
+    const { frames, timeline, traffic, degraded } = this.room
     if (this.#hello) return this.#say(this.#hello, (this.#hello = null))
     if (this.#ending && !this.#isClosed) {
       this.#isClosed = true
@@ -51,6 +53,7 @@ export class Subscriber {
     }
     if (this.#isClosed) return null
     if (this.#version !== timeline.version) {
+      if (this.#version !== 0 && this.#version !== timeline.previous) traffic.merged += 1
       const frame = this.#version === 0 ? frames.snapshot() : frames.since(this.#version)
       this.#version = frame.version
       return frame
@@ -63,6 +66,16 @@ export class Subscriber {
   /** After this, nothing more comes; `endedWith` says what the reader should be told. */
   get isClosed(): boolean {
     return this.#isClosed
+  }
+
+  /** Neither side has ended it. */
+  get isOpen(): boolean {
+    return !this.#isClosed && !this.#ending
+  }
+
+  /** Why the server ended it; `null` when it did not. */
+  get endedBy(): ByeReason | null {
+    return this.#ending?.bye ?? null
   }
 
   get endedWith(): LocationError | null {

@@ -18,6 +18,8 @@ type Shown = {
  */
 export class Timeline {
   readonly epoch: string
+  /** The version before this one: who stands elsewhere is behind. */
+  previous: number
   #version: number
   #floor: number
   readonly #shown = new Map<string, Shown>()
@@ -27,7 +29,7 @@ export class Timeline {
 
   constructor(state: RoomState) {
     this.epoch = state.epoch
-    this.#version = state.version
+    this.#version = this.previous = state.version
     this.#floor = state.floor
     for (const left of state.left) this.#left.set(left.connectionId, left)
     for (const connection of state.connections) this.#enter(connection)
@@ -76,6 +78,7 @@ export class Timeline {
   /** @returns false when the commit does not follow on from this version: then something was missed. */
   apply(commit: Commit): boolean {
     if (commit.epoch !== this.epoch || commit.prev !== this.#version) return false
+    this.previous = commit.prev
     this.#version = commit.version
     for (const left of commit.left) this.#leave(left)
     for (const connection of commit.entered) this.#enter(connection)

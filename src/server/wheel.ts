@@ -24,6 +24,11 @@ export class Wheel<T> {
     this.#slotOf.delete(item)
   }
 
+  /** All of them, slot or no slot. */
+  [Symbol.iterator](): Iterator<T> {
+    return this.#slotOf.keys()
+  }
+
   /** The items of the next slot. */
   turn(): ReadonlySet<T> {
     const slot = this.#slots[this.#next]!

@@ -166,6 +166,25 @@ export function procedureInputs<SL extends Schema, SP extends Schema>(location: 
   }
 }
 
+/** What the five procedures answer. Nothing is parsed by these: they are what docs/contract is written from. */
+export function procedureOutputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+  const id = z.string()
+  return {
+    postLocation: z.object({
+      outcome: z.enum(['applied', 'same', 'stale', 'expired', 'left']),
+      connectionId,
+      memberId: z.string(),
+      seq,
+      id: id.optional(),
+      connectionKey: secretKey.optional(),
+    }),
+    onLocation: locationEvent(location, profile),
+    getLocations: z.object({ id, event: locationEvent(location, profile) }),
+    leaveRoom: z.object({ outcome: z.enum(['left', 'leaving']) }),
+    countMembers: z.array(z.object({ room: roomId, members: z.int().min(0) })),
+  }
+}
+
 const at = z.int().min(1)
 const connectionId = z.string()
 

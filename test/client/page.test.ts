@@ -2,7 +2,7 @@
 import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer } from '../support/scripted-server.js'
 
@@ -77,6 +77,61 @@ test('a network that is back is used at once', async () => {
   dispatchEvent(new Event('online'))
   await page.clock.advance(500)
   await server.stream()
+})
+
+describe('somebody at the page', () => {
+  const look = (state: 'visible' | 'hidden') => {
+    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }
+  /** What follows attention is loaded a moment after the room is opened. */
+  const attentive = async () => {
+    await import('../../src/client/follow-attention.js')
+    const page = await openPage()
+    await page.clock.advance(0)
+    return page
+  }
+  afterEach(() => look('visible'))
+
+  test('is idle a minute after the last touch, and active with the next', async () => {
+    await using page = await attentive()
+    await page.clock.advance(30_000)
+    dispatchEvent(new Event('pointermove'))
+    await page.clock.advance(59_999)
+    expect(server.waiting().posts).toBe(0)
+    await page.clock.advance(1)
+    expect(await server.post()).toMatchObject({ activity: 'idle', seq: 2 })
+    await page.room.flush()
+    await page.clock.advance(50)
+    dispatchEvent(new Event('keydown'))
+    expect(await server.post()).toMatchObject({ activity: 'active', seq: 3 })
+    await page.room.flush()
+  })
+
+  test('is away while the page is hidden, and back at once', async () => {
+    await using page = await attentive()
+    await page.clock.advance(50)
+    look('hidden')
+    expect(await server.post()).toMatchObject({ activity: 'away' })
+    await page.room.flush()
+    await page.clock.advance(20_000)
+    expect(server.waiting().posts).toBe(0)
+    look('visible')
+    expect(await server.post()).toMatchObject({ activity: 'active' })
+    await page.room.flush()
+  })
+
+  test('is what the app says, once it says so', async () => {
+    await using page = await attentive()
+    await page.clock.advance(50)
+    page.room.update({ activity: 'idle' })
+    expect(await server.post()).toMatchObject({ activity: 'idle' })
+    await page.room.flush()
+    dispatchEvent(new Event('keydown'))
+    look('hidden')
+    await page.clock.advance(20_000)
+    expect(server.waiting().posts).toBe(0)
+  })
 })
 
 test('the person is the same after a reload', async () => {

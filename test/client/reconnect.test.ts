@@ -46,7 +46,7 @@ describe('a line that ended', () => {
     let link: Reconnect = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
-      link = ended(reconnecting(link), network, at(0))
+      link = ended(reconnecting(link, 0), network, at(0))
       if (link.state === 'waiting') delays.push(link.retryAt)
     }
     expect(delays).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000])
@@ -66,7 +66,7 @@ describe('a line that ended', () => {
   test.each(['unauthorized', 'connection-owned'] as const)('asks once more, at once, after %s', (code) => {
     const again = ended(connecting(), failure(code, false), at(7))
     expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
-    expect(ended(reconnecting(again), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
+    expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
     // Once per stream that was live, not once for ever: a token runs out every hour.
     expect(ended(opened(again, 8), failure(code, false), at(9))).toMatchObject({ state: 'waiting' })
   })

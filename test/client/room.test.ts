@@ -63,7 +63,7 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocati
   const { client, clock, thrown } = clientOf(server)
   const room = client.join('r')
   const news: [string, object][] = []
-  for (const kind of ['entered', 'moved', 'updated', 'left', 'error'] as const)
+  for (const kind of ['entered', 'moved', 'updated', 'left', 'lost', 'restored', 'error'] as const)
     room.on(kind, (event) => news.push([kind, event]))
   const stream = await server.stream()
   await server.post()
@@ -73,7 +73,7 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocati
   await room.ready()
   /** Moves time on to the next stream. */
   const nextStream = async () => {
-    await until(room, () => room.status.state !== 'live')
+    await until(room, () => !['live', 'degraded'].includes(room.status.state))
     const { status } = room
     await clock.advance(status.state === 'waiting' ? status.retryAt.getTime() + 1 - clock.now() : 500)
     return server.stream()
@@ -114,7 +114,7 @@ describe('joining', () => {
     await room.leave()
     expect(room.status.state).not.toBe('closed')
     await room.leave()
-    expect(room.status).toEqual({ state: 'closed', reason: 'left' })
+    expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
     expect(await server.leave()).toMatchObject({ room: 'r', seq: 1 })
     expect(opened.client.join('r')).not.toBe(room)
   })
@@ -144,7 +144,7 @@ describe('joining', () => {
     await room.flush()
     controller.abort()
     await server.leave()
-    expect(room.status).toEqual({ state: 'closed', reason: 'left' })
+    expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
   })
 
   test('shows what the server rendered, and resumes from there', async () => {
@@ -223,13 +223,15 @@ describe('a stream that ends', () => {
     expect(room.status.state).not.toBe('live')
   })
 
-  test('before it said anything is opened again too', async () => {
+  test('before it was answered is opened again too', async () => {
     await using server = await scriptedServer()
+    server.answers.status = 0
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
-    await server.stream()
+    await delivered()
     await opened.clock.advance(25_000)
     await statusIs(room, 'waiting')
+    server.answers.status = 200
     await opened.clock.advance(30_000)
     await server.stream()
   })
@@ -262,6 +264,105 @@ describe('a stream that ends', () => {
     await statusIs(live.room, 'waiting')
     live.room.retry()
     await server.stream()
+  })
+})
+
+describe('being away', () => {
+  test('for a blink is nobody’s business', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(5_000)
+    expect(live.news).toEqual([])
+    expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
+  })
+
+  test('for five seconds is `lost`: the others stay, and are shown as stale until it is `restored`', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    const since = new Date(live.clock.now())
+    server.answers.status = 503
+    live.stream.cut()
+    await statusIs(live.room, 'waiting')
+    await live.clock.advance(4_999)
+    expect(live.news).toEqual([])
+    await live.clock.advance(1)
+    expect(live.news).toMatchObject([['lost', { since, status: { state: 'waiting' } }]])
+    expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
+    expect(live.room.at(cell(1))).toHaveLength(1)
+    server.answers.status = 200
+    live.room.retry()
+    ;(await server.stream()).hello(id(1))
+    await statusIs(live.room, 'live')
+    const awayMs = live.clock.now() - since.getTime()
+    expect(live.news.slice(1)).toEqual([['restored', { since, awayMs }]])
+    expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
+  })
+
+  test('is not lost when we left, nor when we were never there', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    await live.room.leave()
+    await live.clock.advance(60_000)
+    expect(live.news).toEqual([])
+  })
+
+  test('what happened meanwhile is told, and marked as caught up; what happens then is not', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
+    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await delivered()
+    expect(live.news).toMatchObject([
+      ['moved', { current: cell(2), caughtUp: true }],
+      ['moved', { current: cell(3), caughtUp: false }],
+    ])
+  })
+
+  test('nothing is caught up when nothing was missed', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(1_000)
+    next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    await until(live.room, () => live.room.at(cell(2)).length === 1)
+    await delivered()
+    expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
+  })
+
+  test('a server without its store says so, until it has it back', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(1), { type: 'degraded', reason: 'backend' })
+    await statusIs(live.room, 'degraded')
+    live.stream.beat(id(1), 1, digestOf(one('ada')))
+    await statusIs(live.room, 'live')
+    expect(names(live.room)).toEqual(['m-ada'])
+    expect(live.news).toEqual([])
+  })
+
+  test('a URL where nothing of ours answers is said to be one', async () => {
+    await using server = await scriptedServer()
+    server.answers.status = 404
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    await statusIs(room, 'waiting')
+    expect(room.status).toMatchObject({
+      error: {
+        code: 'misconfigured',
+        message: `Nothing of Hereabouts answers at ${server.url}: is it the tRPC URL, such as /trpc?`,
+      },
+    })
   })
 })
 
@@ -323,7 +424,7 @@ describe('a refusal of the room', () => {
     const ready = room.ready()
     ;(await server.stream()).error(code, status, message)
     await expect(ready).rejects.toMatchObject({ name: 'LocationError', code: reason })
-    expect(room.status).toEqual({ state: 'closed', reason })
+    expect(room.status).toMatchObject({ state: 'closed', reason, error: { code: reason } })
     expect(errors).toMatchObject([{ code: reason }])
     room.retry()
     const next = await server.stream()
@@ -347,7 +448,7 @@ describe('a refusal of the room', () => {
     expect(second.headers.authorization).toBe('new')
     second.error('UNAUTHORIZED', 401, 'unauthorized: Sign in.')
     await statusIs(room, 'closed')
-    expect(room.status).toEqual({ state: 'closed', reason: 'unauthorized' })
+    expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized', error: { message: 'Sign in.' } })
   })
 
   test('that says the connection is another’s gets a new key', async () => {
@@ -371,7 +472,7 @@ describe('a refusal of the room', () => {
     await using live = await liveRoom(server)
     live.stream.event(id(1), { type: 'bye', reason: 'revoked' })
     await statusIs(live.room, 'closed')
-    expect(live.room.status).toEqual({ state: 'closed', reason: 'forbidden' })
+    expect(live.room.status).toMatchObject({ state: 'closed', reason: 'forbidden', error: { code: 'forbidden' } })
   })
 })
 
@@ -415,7 +516,12 @@ describe('posts', () => {
     await using live = await liveRoom(server, one('ada', 1, cell(7)))
     live.room.post(cell(7))
     expect(live.room.self).toMatchObject({ memberId: 'm-me', location: cell(7) })
-    expect(live.room.at(cell(7)).map(({ memberId }) => memberId)).toEqual(['m-ada', 'm-me'])
+    expect(
+      live.room
+        .at(cell(7))
+        .map(({ memberId }) => memberId)
+        .sort(),
+    ).toEqual(['m-ada', 'm-me'])
   })
 
   test('that get no answer are sent again with the same seq', async () => {
@@ -599,8 +705,26 @@ describe('the others', () => {
     expect(news).toMatchObject([
       ['entered', { member: { memberId: 'm-bob' }, current: cell(1) }],
       ['moved', { previous: cell(1), current: cell(2) }],
-      ['updated', { previous: { name: 'm-bob' }, current: { name: 'Robert' } }],
+      [
+        'updated',
+        { changed: ['profile'], previous: { profile: { name: 'm-bob' } }, current: { profile: { name: 'Robert' } } },
+      ],
       ['left', { previous: cell(2), reason: 'lost', member: { profile: { name: 'Robert' } } }],
+    ])
+  })
+
+  test('are said to be updated when only their activity is another', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(2), {
+      type: 'changes',
+      from: id(1),
+      changed: [{ connectionId: 'ada', at: 2, activity: 'idle' }],
+    })
+    await until(live.room, () => live.room.others[0]?.activity === 'idle')
+    await delivered()
+    expect(live.news).toMatchObject([
+      ['updated', { changed: ['activity'], previous: { activity: 'active' }, current: { activity: 'idle' } }],
     ])
   })
 
@@ -721,7 +845,7 @@ describe('leaving', () => {
     const live = await liveRoom(server)
     await server[Symbol.asyncDispose]()
     await live.room.leave()
-    expect(live.room.status).toEqual({ state: 'closed', reason: 'left' })
+    expect(live.room.status).toEqual({ state: 'closed', reason: 'left', error: null })
   })
 
   test('a client that was closed joins nothing', async () => {

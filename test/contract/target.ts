@@ -1,7 +1,7 @@
 import type { ContractTarget } from 'hereabouts/testing'
 
 /** Twenty times as fast as usual: a beat is half a second. What a case has to act within is longer. */
-export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000 }
+export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 }
 
 /** The same, as the contract is told. */
 export const targetTiming = {

@@ -266,7 +266,7 @@ describe('a member who is revoked', () => {
     revoked.add('ada')
     await server.hub.revoke('ada')
     await until('the room is closed', () => room.status.state === 'closed')
-    expect(room.status).toEqual({ state: 'closed', reason: 'forbidden' })
+    expect(room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
     await ada.close()
   })
 })

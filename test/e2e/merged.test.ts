@@ -172,7 +172,7 @@ describe('in a router of somebody else', () => {
     const client = createLocationClient<App, 'locations'>({ url: app.url, path: 'locations', transformer: tagged })
     const room = client.join('lobby')
     await expect(room.ready()).rejects.toMatchObject({ code: 'unauthorized', message: 'Come in by the front door.' })
-    expect(room.status).toEqual({ state: 'closed', reason: 'unauthorized' })
+    expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized' })
     await client.close()
   })
 })

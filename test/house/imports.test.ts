@@ -26,16 +26,16 @@ const byPublicNames = ['testing', 'cli']
 const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
-  '@trpc/client': /^client\/(client|stream)\.ts$/,
+  '@trpc/client': /^client\/(client|stream|operation)\.ts$/,
   '@trpc/server': /^server\/(router|middleware|http-call|trpc-answer|server)\.ts$/,
   '@trpc/server/http': /^server\/(middleware|http-call|trpc-answer)\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/trpc-answer\.ts$/,
   // The codes of JSON-RPC, for a door that refuses as tRPC does.
   '@trpc/server/rpc': /^server\/server\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
-  eventsource: /^client\/event-source\.ts$/,
   express: /^server\/server\.ts$/,
   react: /^react\//,
+  'prom-client': /^server\/prometheus\.ts$/,
   // Redis clients are known by what we use of them: no file imports one.
   redis: /^$/,
   ioredis: /^$/,
@@ -50,10 +50,17 @@ const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
   /^server\/(room|timeline|frame|sse|wheel|timing|lease-clock)\.ts$/,
   /^server\/backends\/redis\/(batch|chain)\.ts$/,
-  /^client\/(outbox|reconnect|news|roster|failure)\.ts$/,
+  /^client\/(outbox|reconnect|news|roster|places|failure|attention|event-stream)\.ts$/,
 ]
 
-const asksTheClock = ['Date.now', 'new Date()', 'performance', 'setTimeout', 'setInterval']
+const asksTheClock = [
+  'Date.now',
+  'new Date()',
+  'performance.now',
+  'performance.timeOrigin',
+  'setTimeout',
+  'setInterval',
+]
 const impure = [
   ...asksTheClock,
   'setImmediate',

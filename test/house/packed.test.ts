@@ -99,9 +99,9 @@ describe('its declarations', () => {
     expect(mentions(['shared', 'server', 'client', 'react', 'testing'], /.*unstable-core.*/g)).toEqual([])
   })
 
-  test('ask a browser for nothing of Node, of Express or of the server', () => {
+  test('ask a browser for nothing of Node, of Express, of tRPC or of the server', () => {
     expect(
-      mentions(['shared', 'client', 'react'], /.*["'](node:|express|@trpc\/server|.*\/server\/).*|.*types="node".*/g),
+      mentions(['shared', 'client', 'react'], /.*["'](node:|express|@trpc\/|.*\/server\/).*|.*types="node".*/g),
     ).toEqual([])
   })
 })

@@ -65,6 +65,30 @@ describe('the tick', () => {
     })
   })
 
+  test.each([
+    { how: 'written at once', isPumped: false, nextMs: 4 * 10 },
+    { how: 'pumped, as long as it takes to come to the next timer', isPumped: true, nextMs: 4 * (10 + 20) },
+  ])('frames come four times as far apart as a fan-out takes: $how', async ({ isPumped, nextMs }) => {
+    const { clock, send, open } = stage()
+    const viewer = await open()
+    taken(viewer)
+    let frames = 0
+    viewer.isPumped = isPumped
+    viewer.onOwed = () => {
+      frames += taken(viewer).length
+      clock.stall(10)
+    }
+    await send('c1', 1, 'A1')
+    // What comes of the answer is no part of what is written.
+    clock.stall(20)
+    const answer = send('c1', 2, 'B2')
+    await clock.advance(nextMs - 31)
+    expect(frames).toBe(1)
+    await clock.advance(1)
+    await answer
+    expect(frames).toBe(2)
+  })
+
   test('a huge room is woken in slices, and a small one has its turn between them', async () => {
     const clock = manualClock()
     const hub = createLocationHub({ location: place, clock }) as unknown as Hub<unknown, unknown>

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net'
 import type {
   CellLocation,
   Connection,
+  GetLocationsInput,
+  GetLocationsOutput,
   LeaveRoomInput,
   LocationEvent,
   MemberProfile,
@@ -58,9 +60,17 @@ export async function scriptedServer() {
   const streams = mailbox<ScriptedStream>()
   const posts = mailbox<PostInput>()
   const leaves = mailbox<LeaveRoomInput>()
+  const polls = mailbox<GetLocationsInput>()
   const answers = {
-    /** Status of the next streams; 200 and a body by hand otherwise. */
+    /** Status of the next streams; 200 and a body by hand otherwise. 0: no answer at all. */
     status: 200,
+    /** What the next streams say they are. */
+    contentType: 'text/event-stream',
+    /** What `getLocations` answers; nothing new unless it is said. */
+    poll: (_input: GetLocationsInput): GetLocationsOutput<CellLocation, MemberProfile> | Promise<never> => ({
+      id: 'epochepoch1.1',
+      event: { type: 'changes', from: 'epochepoch1.1' },
+    }),
     post: (input: PostInput): PostLocationOutput | Promise<PostLocationOutput> => ({
       outcome: 'applied',
       connectionId: 'me',
@@ -73,11 +83,24 @@ export async function scriptedServer() {
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
     const url = new URL(req.url ?? '/', 'http://server')
     if (url.pathname.endsWith('onLocation')) {
+      if (answers.status === 0) return
       if (answers.status !== 200) return res.writeHead(answers.status).end('no')
-      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      res.writeHead(200, { 'content-type': answers.contentType })
+      if (answers.contentType !== 'text/event-stream') return res.end('<title>Please sign in</title>')
       res.write('event: connected\ndata: {}\n\n\n')
       const input = JSON.parse(url.searchParams.get('input') ?? '{}') as OnLocationInput
       return streams.put(scriptedStream(input, req.headers, req.url ?? '', res))
+    }
+    if (url.pathname.endsWith('getLocations')) {
+      const input = JSON.parse(url.searchParams.get('input') ?? '{}') as GetLocationsInput
+      polls.put(input)
+      res.setHeader('content-type', 'application/json')
+      try {
+        return res.end(JSON.stringify({ result: { data: await answers.poll(input) } }))
+      } catch (thrown) {
+        if (!(thrown instanceof Refusal)) return req.socket.destroy()
+        return res.writeHead(200, { 'content-type': 'text/html' }).end('<title>Please sign in</title>')
+      }
     }
     let body = ''
     for await (const chunk of req) body += String(chunk)
@@ -106,6 +129,9 @@ export async function scriptedServer() {
     stream: streams.take,
     post: posts.take,
     leave: leaves.take,
+    poll: polls.take,
+    /** How many polls came that no one took. */
+    polls: polls.size,
     /** How many came that no one took. */
     waiting: () => ({ streams: streams.size(), posts: posts.size(), leaves: leaves.size() }),
     [Symbol.asyncDispose]: async () => {

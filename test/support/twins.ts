@@ -23,10 +23,16 @@ import { until } from './until.js'
 
 /*
  * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. What happens to the one must
- * happen to the other, but for what is random.
+ * happen to the other, but for what is random. Beyond comparison, on purpose: the stacks of `isDev`; a body that breaks off
+ * (tRPC waits for the rest of it for ever, we let go); an `errorFormatter` that throws (of a stream, tRPC 11.22 loses the
+ * process by it); how a compressed body is cut into blocks.
  */
 
 type Context = { user: string | null }
+
+/** One member may open here what a thousand would. */
+const lifted = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6, connectionBurst: 1e6, readBurst: 1e6 }
+
 type Handler = Parameters<typeof express.application.use>[1] & ((request: never, response: never) => void)
 
 export type TwinOptions = {
@@ -91,7 +97,7 @@ const keyOf = (key: number) => String(key).padStart(22, 'k')
 
 async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & AsyncDisposable> {
   const said: Said[] = []
-  const hub = createLocationHub({ location: cellLocation, timing: { ...noBeats, ...options.timing } })
+  const hub = createLocationHub({ location: cellLocation, limits: lifted, timing: { ...noBeats, ...options.timing } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
   const { stock = 'express' } = options

@@ -84,6 +84,10 @@ describe('the path', () => {
       expectTypeOf(client).toEqualTypeOf<LocationClient<PointLocation, { nick: string }>>()
       // @ts-expect-error: several location routers: name one
       createLocationClient<Of['several']>({ url, path: 'maps.points' })
+      // @ts-expect-error: this router has no location procedures at this path
+      createLocationClient<Of['several'], 'maps'>({ url, path: 'maps' })
+      // @ts-expect-error: nor this one
+      createLocationClient<Of['merged'], 'elsewhere'>({ url, path: 'elsewhere' })
     })
   })
 })

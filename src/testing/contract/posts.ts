@@ -83,7 +83,7 @@ export const postCases = {
     const connectionKey = newKey()
     await wire.post({ room, connectionKey, seq: 1, location: wire.location(1) })
     const input = { room, connectionKey, seq: 2, location: backwards(wire.location(1)) }
-    const { data, refusal } = await wire.mutate('postLocation', JSON.stringify(input, null, 2))
+    const { data, refusal } = await wire.mutate('postLocation', wire.written(input, 2))
     const rule = 'the order of keys and white space are nothing to a location.'
     demand((data as { outcome?: string } | undefined)?.outcome === 'same', rule, { data, refusal })
   },

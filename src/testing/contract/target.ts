@@ -1,3 +1,5 @@
+import type { DataTransformer } from '../../client/index.js'
+
 /** A server to hold to the contract, and what it takes for a location. */
 export type ContractTarget = {
   /** Where its procedures are: `http://127.0.0.1:3000/trpc`. */
@@ -6,6 +8,8 @@ export type ContractTarget = {
   path?: string
   /** Sent with every request, to be let in. */
   headers?: Record<string, string>
+  /** What the app puts around inputs and outputs, such as superjson. Default: nothing. */
+  transformer?: DataTransformer
   /** A valid location for each number from 0 on, no two of them equal. */
   location(n: number): unknown
   /** What the schema of locations refuses. */

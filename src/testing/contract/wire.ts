@@ -1,3 +1,4 @@
+import type { DataTransformer } from '../../client/index.js'
 import type {
   CountMembersOutput,
   GetLocationsOutput,
@@ -19,9 +20,11 @@ export type Heard = { id: string; event: LocationEvent<unknown, unknown> }
 export class Wire {
   readonly target: ContractTarget
   readonly timing: ContractTiming
+  readonly #transformer: DataTransformer
 
   constructor(target: ContractTarget) {
     this.target = target
+    this.#transformer = target.transformer ?? plain
     this.timing = { ...defaultTiming, ...target.timing }
   }
 
@@ -57,9 +60,14 @@ export class Wire {
     return this.#data('countMembers', await this.query('countMembers', { rooms }))
   }
 
-  /** @param body the input, or its JSON. */
+  /** An input as it is sent. */
+  written(input: unknown, indent = 0): string {
+    return JSON.stringify(this.#transformer.serialize(input), null, indent)
+  }
+
+  /** @param body the input, or what is sent in place of one. */
   mutate(procedure: string, body: unknown): Promise<Answer> {
-    const init = { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) }
+    const init = { method: 'POST', body: typeof body === 'string' ? body : this.written(body) }
     return this.#call(procedure, this.#url(procedure), init)
   }
 
@@ -78,7 +86,8 @@ export class Wire {
     const type = response.headers.get('content-type') ?? ''
     demand(response.status === 200, 'onLocation answers 200, also when it refuses.', response.status)
     demand(type.startsWith('text/event-stream'), 'onLocation answers text/event-stream.', type)
-    return new OpenStream(messagesOf(response.body!), this.timing.patienceMs, () => closing.abort())
+    const read = (data: string) => this.#transformer.deserialize(parsed(data)) as LocationEvent<unknown, unknown>
+    return new OpenStream(messagesOf(response.body!), read, this.timing.patienceMs, () => closing.abort())
   }
 
   async #call(procedure: string, url: string, init: RequestInit): Promise<Answer> {
@@ -86,19 +95,23 @@ export class Wire {
     const response = await inTime(fetch(url, { ...init, headers }), this.timing.patienceMs, `${procedure} answers.`)
     const body = await response.text()
     const { status } = response
-    const answer = parsed(body) as { result?: { data: unknown }; error?: { message: string; data?: { code: string } } }
+    const answer = parsed(body) as { result?: { data: unknown }; error?: unknown }
     if (answer?.error) {
-      const { message, data } = answer.error
+      const { message = '', data } = this.#read<{ message?: string; data?: { code: string } }>(answer.error)
       return { status, data: undefined, refusal: { code: data?.code ?? '', message, body } }
     }
     demand(answer?.result, `${procedure} answers { result } or { error } as JSON.`, { status, body })
-    return { status, data: answer.result.data, refusal: null }
+    return { status, data: this.#read(answer.result.data), refusal: null }
   }
 
   #url(procedure: string, input?: unknown): string {
     const { url, path } = this.target
-    const query = input === undefined ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`
+    const query = input === undefined ? '' : `?input=${encodeURIComponent(this.written(input))}`
     return `${url}/${path ? `${path}.` : ''}${procedure}${query}`
+  }
+
+  #read<T>(sent: unknown): T {
+    return this.#transformer.deserialize(sent) as T
   }
 
   #data<T>(procedure: string, { data, refusal }: Answer): T {
@@ -111,11 +124,18 @@ export class Wire {
 export class OpenStream implements AsyncDisposable {
   readonly close: () => void
   readonly #messages: AsyncGenerator<Message, void>
+  readonly #read: (data: string) => LocationEvent<unknown, unknown>
   readonly #patienceMs: number
   #pending: Promise<IteratorResult<Message, void>> | null = null
 
-  constructor(messages: AsyncGenerator<Message, void>, patienceMs: number, close: () => void) {
+  constructor(
+    messages: AsyncGenerator<Message, void>,
+    read: (data: string) => LocationEvent<unknown, unknown>,
+    patienceMs: number,
+    close: () => void,
+  ) {
     this.#messages = messages
+    this.#read = read
     this.#patienceMs = patienceMs
     this.close = close
   }
@@ -135,13 +155,15 @@ export class OpenStream implements AsyncDisposable {
   async next(withinMs?: number, rule?: string): Promise<Heard> {
     const message = await this.message(withinMs, rule)
     demand(message?.event === 'message', 'a stream brings events until the server says bye.', message ?? 'the end')
-    return { id: message.id, event: parsed(message.data) as LocationEvent<unknown, unknown> }
+    return { id: message.id, event: this.#read(message.data) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
   }
 }
+
+const plain: DataTransformer = { serialize: (value) => value as unknown, deserialize: (value) => value as unknown }
 
 /** 128 random bits, as clients make them. */
 export function newKey(): string {

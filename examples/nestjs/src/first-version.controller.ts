@@ -1,0 +1,31 @@
+import { EventEmitter } from 'node:events'
+import { Body, Controller, Post, Sse, type MessageEvent } from '@nestjs/common'
+import { Observable } from 'rxjs'
+
+type Position = { user: string; sheet: string; row: number; col: number }
+
+/**
+ * The article's first version, as it was: kept to be measured against, by `npm run measure`. Do not copy it.
+ */
+@Controller('first-version')
+export class FirstVersionController {
+  readonly positions: Position[] = []
+  readonly emitter = new EventEmitter().setMaxListeners(0)
+
+  @Post()
+  post(@Body() position: Position): void {
+    const known = this.positions.find(({ user }) => user === position.user)
+    if (known) Object.assign(known, position)
+    else this.positions.push(position)
+    // Everything, to everyone, whether or not it changed.
+    this.emitter.emit('positions', this.positions)
+  }
+
+  @Sse()
+  stream(): Observable<MessageEvent> {
+    // Nothing until somebody moves, and nobody ever takes the listener away.
+    return new Observable((subscriber) => {
+      this.emitter.on('positions', (positions) => subscriber.next({ data: positions }))
+    })
+  }
+}

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { createLocationClient } from 'hereabouts/client'
+import { locationContract } from 'hereabouts/testing'
+import { createApp } from '../dist/app.js'
+import { createLocations } from '../dist/locations.js'
+
+// Twenty times as fast as usual; and one member may do all that the contract does.
+const most = 10_000
+const limits = {
+  postBurst: most,
+  readBurst: most,
+  leaveBurst: most,
+  connectionBurst: most,
+  streamBurst: most,
+  memberRooms: most,
+  memberStreams: most,
+}
+const locations = createLocations({
+  timing: { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 },
+  limits,
+})
+const app = await createApp(locations)
+await app.listen(0, '127.0.0.1')
+const url = `${await app.getUrl()}/trpc`
+after(() => app.close())
+
+const as = (name) => ({ url, headers: { authorization: `Bearer ${name}` } })
+const cell = (row) => ({ sheet: 'Q3', row, col: 2 })
+
+describe('the protocol, in a Nest app', { concurrency: 8 }, () => {
+  const timing = { leaseMinMs: 500, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 1_000, patienceMs: 10_000 }
+  const target = { ...as('Ada'), location: cell, badLocation: cell(-1), timing }
+  for (const { name, run } of locationContract(target)) test(name, run)
+})
+
+describe('the guard', () => {
+  test('says who somebody is, whatever they post', async () => {
+    const client = createLocationClient(as('Grace'))
+    const room = client.join('lobby', { location: cell(1), profile: { name: 'Somebody else' } })
+    await room.flush()
+    assert.deepEqual(await locations.hub.room('lobby').members(), [{ memberId: 'grace', profile: { name: 'Grace' } }])
+    await client.close()
+  })
+
+  test('lets nobody in without a token, and answers as Nest does', async () => {
+    const response = await fetch(`${url}/getLocations?input=${encodeURIComponent('{"room":"lobby"}')}`)
+    assert.equal(response.status, 401)
+    assert.match((await response.json()).message, /Send a token/)
+  })
+
+  test('leaves it to authorize who may see which room', async () => {
+    const client = createLocationClient(as('Eve'))
+    await assert.rejects(client.watch('@ada/diary').ready(), { code: 'forbidden' })
+    await client.close()
+  })
+})
+
+test('someone new sees at once who is there; someone who goes is gone, and so is their stream', async () => {
+  const [ada, bob] = [createLocationClient(as('Ada')), createLocationClient(as('Bob'))]
+  const here = ada.join('sheet-1', { location: cell(4) })
+  await Promise.all([here.flush(), here.ready()])
+  const there = bob.join('sheet-1')
+  await there.ready()
+  assert.deepEqual(
+    there.others.map(({ memberId, location }) => [memberId, location]),
+    [['ada', cell(4)]],
+  )
+  const left = new Promise((resolve) => there.on('left', ({ member }) => resolve(member.memberId)))
+  await ada.close()
+  assert.equal(await left, 'ada')
+  await bob.close()
+})
+
+test('an app that closes ends its streams first', async () => {
+  const other = await createApp(createLocations({ timing: { drainMs: 50 } }))
+  await other.listen(0, '127.0.0.1')
+  const client = createLocationClient({ ...as('Ada'), url: `${await other.getUrl()}/trpc` })
+  const room = client.join('sheet-2')
+  await room.ready()
+  await other.close()
+  await client.close()
+})

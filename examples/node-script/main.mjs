@@ -1,0 +1,22 @@
+// A bot that follows people: it goes to the cell to the right of whoever moved last.
+import { createLocationClient } from 'hereabouts/client'
+
+const [url = 'http://localhost:3000/trpc', name = 'demo'] = process.argv.slice(2)
+
+const client = createLocationClient({ url })
+const room = client.join(name, { profile: { name: 'Shadow' } })
+
+room.on('moved', ({ member, current }) => {
+  // People may have selected a range, which has no one cell to stand beside.
+  if (!current || !('row' in current)) return
+  room.post({ ...current, col: Math.min(current.col + 1, 16_383) })
+  console.log(`${member.profile?.name ?? member.memberId} is in row ${current.row + 1}: following`)
+})
+room.on('left', ({ member }) => console.log(`${member.profile?.name ?? member.memberId} left`))
+
+// Reconnecting, resuming and saying again where it is: all of that the room does by itself.
+room.on('status', () => console.log(`now ${room.status.state}`))
+room.on('error', ({ error }) => console.error(error.message))
+
+const leave = () => void client.close().then(() => process.exit(0))
+process.once('SIGINT', leave).once('SIGTERM', leave)

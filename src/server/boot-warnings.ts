@@ -1,0 +1,32 @@
+import { isLoopbackAddress } from './doors.js'
+import { defaultLimits, type Limits } from './limits.js'
+import type { Timing } from './timing.js'
+
+type Booted = {
+  /** The address that the server listens on. */
+  address: string
+  isOpenToAll: boolean
+  origins?: readonly string[] | undefined
+  limits: Limits
+  timing: Timing
+}
+
+/** A sentence for each default that was weakened: what anybody may do now, or how much more of it. */
+export function bootWarnings({ address, isOpenToAll, origins = [], limits, timing }: Booted): string[] {
+  const warnings = []
+  if (isOpenToAll && !isLoopbackAddress(address))
+    warnings.push(
+      'anonymous: whoever reaches this server may watch every room and post in it; authorize() would say who may.',
+    )
+  for (const origin of origins)
+    if (origin.startsWith('http:') && !/^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(origin))
+      warnings.push(`origins: ${origin} is not encrypted: whoever is on the way can act as its pages.`)
+  for (const [name, limit] of Object.entries(limits)) {
+    const usual = defaultLimits[name as keyof Limits]
+    if (!(limit <= usual)) warnings.push(`limits.${name} is ${limit}; the default is ${usual}.`)
+  }
+  if (timing.requestMs >= timing.tombstoneMs)
+    warnings.push('timing.requestMs is not below tombstoneMs: a request that takes long may bring back who has left.')
+  if (timing.recheckMs > 60_000) warnings.push(`timing.recheckMs is ${timing.recheckMs}: rights may be that old.`)
+  return warnings
+}

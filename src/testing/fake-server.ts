@@ -1,0 +1,123 @@
+import { View } from '../shared/index.js'
+import type {
+  Connection,
+  GetLocationsOutput,
+  LeaveRoomInput,
+  LeftReason,
+  LocationEvent,
+  PostLocationInput,
+  PostLocationOutput,
+} from '../shared/index.js'
+
+type Posted<L, P> = Pick<PostLocationInput<L, P>, 'location' | 'profile' | 'activity'>
+
+/** One open stream. */
+type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
+
+/** As much of a server as one client needs, behind its `fetch`: one room, in which whoever is not us is played by hand. */
+export interface FakeServer<L, P> {
+  readonly fetch: typeof fetch
+  readonly posts: Posted<L, P>[]
+  get(connectionId: string): Connection<L, P> | undefined
+  /** Returns the version at which it is shown. */
+  set(connection: Connection<L, P>): number
+  remove(connectionId: string, reason: LeftReason): void
+  tell(event: LocationEvent<L, P>): void
+  beat(): void
+  disconnect(): void
+  reconnect(): void
+  refusePosts(message: string | null): void
+}
+
+export function fakeServer<L, P>(me: string): FakeServer<L, P> {
+  const view = new View<L, P>()
+  const streams = new Set<Sink>()
+  const posts: Posted<L, P>[] = []
+  const encoder = new TextEncoder()
+  // Whole milliseconds, so that a version is a time to the digit.
+  let version = 1_000
+  let connected = true
+  let refusal: string | null = null
+
+  const id = () => `fakeserver0.${version}`
+  const written = (event: LocationEvent<L, P>) => encoder.encode(`data: ${JSON.stringify(event)}\nid: ${id()}\n\n\n`)
+  const tell = (event: LocationEvent<L, P>) => streams.forEach((stream) => stream.enqueue(written(event)))
+  const snapshot = (): LocationEvent<L, P> => ({ type: 'snapshot', connections: [...view.connections.values()] })
+  const change = (frame: object) => {
+    const from = id()
+    version += 1_000
+    tell({ type: 'changes', from, ...frame })
+  }
+  const set = (connection: Connection<L, P>) => {
+    const at = version + 1_000
+    const shown = { ...connection, at }
+    const kind = view.connections.has(connection.connectionId) ? 'changed' : 'entered'
+    view.set(connection.connectionId, shown)
+    change({ [kind]: [shown] })
+    return at
+  }
+  const remove = (connectionId: string, reason: LeftReason) => {
+    if (!view.connections.has(connectionId)) return
+    view.set(connectionId, null, reason)
+    change({ left: [{ connectionId, at: version + 1_000, reason }] })
+  }
+  const stream = (signal: AbortSignal | null | undefined) => {
+    let mine: Sink
+    const over = () => void streams.delete(mine)
+    const body = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      start(controller) {
+        mine = controller
+        streams.add(controller)
+        controller.enqueue(encoder.encode('event: connected\ndata: {}\n\n\n'))
+        const timing = { beatMs: 10_000, leaseMs: 30_000, postMs: 0 }
+        controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
+        controller.enqueue(written(snapshot()))
+      },
+      cancel: over,
+    })
+    signal?.addEventListener('abort', over)
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+  }
+  const post = ({ location, profile, activity, seq = 0 }: PostLocationInput<L, P>): PostLocationOutput => {
+    posts.push({ location, ...(profile !== undefined && { profile }), ...(activity !== undefined && { activity }) })
+    const known = view.connections.get(me)
+    const about = { profile: profile ?? known?.profile ?? null, activity: activity ?? known?.activity ?? 'active' }
+    set({ connectionId: me, memberId: me, location, ...about, at: 0 })
+    return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
+  }
+  const answer = (data: PostLocationOutput | GetLocationsOutput<L, P> | object) => Response.json({ result: { data } })
+
+  return {
+    posts,
+    async fetch(input, init) {
+      if (!connected) throw new TypeError('The connection was lost on purpose.')
+      const procedure = new URL(input instanceof Request ? input.url : input).pathname.split(/[/.]/).at(-1)
+      const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
+      if (procedure === 'onLocation') return stream(init?.signal)
+      if (procedure === 'getLocations') return answer({ id: id(), event: snapshot() })
+      if (procedure === 'leaveRoom') {
+        remove(me, 'left')
+        return answer({ outcome: (body as LeaveRoomInput).graceMs ? 'leaving' : 'left' })
+      }
+      if (refusal === null) return answer(post(body as PostLocationInput<L, P>))
+      const error = { message: `bad-input: ${refusal}`, code: -32600, data: { code: 'BAD_REQUEST', httpStatus: 400 } }
+      return Response.json({ error }, { status: 400 })
+    },
+    get: (connectionId) => view.connections.get(connectionId),
+    set,
+    remove,
+    tell,
+    beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),
+    disconnect() {
+      connected = false
+      for (const stream of streams) stream.error(new TypeError('The connection was lost on purpose.'))
+      streams.clear()
+    },
+    reconnect() {
+      connected = true
+    },
+    refusePosts(message) {
+      refusal = message
+    },
+  }
+}

@@ -1,0 +1,99 @@
+import { systemClock, type Clock } from '../shared/index.js'
+
+/** What goes wrong between a client and a server. Each number from 0 to 1 says how often. */
+export type Faults = {
+  /** A request does not get there, or its answer does not get back: an error after a while. */
+  drop?: number
+  /** How long each request takes longer, at most, in milliseconds. Requests overtake each other. */
+  delayMs?: number
+  /** A request gets there twice. */
+  duplicate?: number
+  /** A proxy answers 502 or 503 in the server's place. */
+  badGateway?: number
+  /** A stream breaks off, after up to `cutAfterBytes` bytes (default 2,000). */
+  cut?: number
+  cutAfterBytes?: number
+  /** A stream stays open, and from some moment on nothing more comes of it. */
+  halfOpen?: number
+  /** A proxy keeps what a stream says until the stream ends. */
+  buffering?: boolean
+}
+
+export interface FaultyFetch {
+  /** Give it to a client as its `fetch`. */
+  readonly fetch: typeof fetch
+  /** May be changed at any time; what began under other faults goes on under them. */
+  faults: Faults
+}
+
+/** A network that fails, in this process. The same seed gives the same faults to the same requests. */
+export function faultyFetch(
+  faults: Faults,
+  {
+    seed = 1,
+    clock = systemClock,
+    fetch = globalThis.fetch,
+  }: { seed?: number; clock?: Clock; fetch?: typeof globalThis.fetch } = {},
+): FaultyFetch {
+  const random = mulberry32(seed)
+  const happens = (probability = 0) => random() < probability
+  const pass = (ms: number) => new Promise<void>((resolve) => void clock.after(ms, resolve))
+
+  const faulty: FaultyFetch = {
+    faults,
+    async fetch(input, init) {
+      const { drop, delayMs = 0, duplicate, badGateway } = faulty.faults
+      if (delayMs > 0) await pass(random() * delayMs)
+      init?.signal?.throwIfAborted()
+      if (happens(badGateway)) return new Response('<h1>Bad gateway</h1>', { status: happens(0.5) ? 502 : 503 })
+      if (happens(drop)) throw new TypeError('The request was lost on purpose.')
+      const response = await fetch(input, init)
+      if (isStream(response)) return damaged(response, faulty.faults)
+      if (happens(duplicate)) await fetch(input, init).then((again) => again.body?.cancel())
+      if (!happens(drop)) return response
+      await response.body?.cancel()
+      throw new TypeError('The answer was lost on purpose.')
+    },
+  }
+  const damaged = (response: Response, { cut, cutAfterBytes = 2_000, halfOpen, buffering }: Faults): Response => {
+    const cutAt = happens(cut) ? Math.floor(random() * cutAfterBytes) : Infinity
+    const silentAt = happens(halfOpen) ? Math.floor(random() * cutAfterBytes) : Infinity
+    let passed = 0
+    const held: Uint8Array[] = []
+    const damage = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, out) {
+        const end = Math.min(cutAt, silentAt, passed + chunk.length)
+        const whole = chunk.subarray(0, Math.max(0, end - passed))
+        passed += chunk.length
+        if (buffering) held.push(whole)
+        else if (whole.length > 0) out.enqueue(whole)
+        if (passed >= cutAt) out.error(new TypeError('The stream was cut on purpose.'))
+      },
+      flush: (out) => held.forEach((chunk) => out.enqueue(chunk)),
+    })
+    return new Response(response.body!.pipeThrough(damage), { status: response.status, headers: response.headers })
+  }
+  return faulty
+}
+
+/** A clock that is wrong: set `offsetMs` off, and `rate` times as fast. */
+export function skewedClock(clock: Clock, { offsetMs = 0, rate = 1 }: { offsetMs?: number; rate?: number }): Clock {
+  return {
+    now: () => clock.now() * rate + offsetMs,
+    after: (delayMs, run) => clock.after(delayMs / rate, run),
+  }
+}
+
+const isStream = ({ ok, body, headers }: Response) =>
+  ok && body !== null && (headers.get('content-type') ?? '').startsWith('text/event-stream')
+
+/** Mulberry32 by Tommy Ettinger (public domain): small, and good enough to choose who fails. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}

@@ -1,0 +1,56 @@
+import type { CellLocation, MemberProfile } from 'hereabouts'
+import { createLocationClient, type Room } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+
+/** What a test sees of a tab. */
+export type TabState = {
+  status: string
+  self: string | null
+  tabs: number
+  others: string[]
+  news: string[]
+  /** What passed between tabs, as it was. */
+  passed: string[]
+}
+declare global {
+  interface Window {
+    enter(room: string): void
+    state(): TabState
+    /** Posts, and says how long the server took. */
+    move(row: number): Promise<number>
+  }
+}
+
+const passed: string[] = []
+const { postMessage } = BroadcastChannel.prototype
+BroadcastChannel.prototype.postMessage = function (message) {
+  passed.push(JSON.stringify(message))
+  postMessage.call(this, message)
+}
+
+const client = createLocationClient<LocationServer<CellLocation, MemberProfile>['router']>({ url: '/trpc' })
+const news: string[] = []
+let room: Room<CellLocation, MemberProfile>
+let row = 0
+
+window.enter = (id) => {
+  room = client.join(id, { location: { sheet: 'Q3', row, col: 0 } })
+  for (const kind of ['entered', 'moved', 'left'] as const)
+    room.on(kind, ({ member }) => news.push(`${kind} ${member.memberId} ${member.location?.row ?? ''}`.trim()))
+  for (const kind of ['lost', 'restored'] as const) room.on(kind, () => news.push(kind))
+  room.on('status', ({ current }) => news.push(current.state))
+}
+window.state = () => ({
+  status: room.status.state,
+  self: room.self?.memberId ?? null,
+  tabs: room.self?.connections.length ?? 0,
+  others: room.others.map(({ memberId, location }) => `${memberId} ${location?.row}`),
+  news,
+  passed,
+})
+window.move = async (to) => {
+  const start = performance.now()
+  room.post({ sheet: 'Q3', row: (row = to), col: 0 })
+  await room.flush()
+  return performance.now() - start
+}

@@ -1,0 +1,242 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { cellLocation } from 'hereabouts'
+import { serveLocations } from 'hereabouts/testing'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import { build } from 'vite'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { chromiumPath, launchChromium } from '../support/chromium.js'
+import { until } from '../support/until.js'
+
+const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+/** Beats each two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */
+const scale = 1 / 5
+
+describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
+  let folder: string
+  let server: Awaited<ReturnType<typeof serve>>
+  let browser: Browser
+  let rooms = 0
+
+  /** Who one is stands in a cookie; whoever is called eve may look at nothing. */
+  const serve = () =>
+    serveLocations({
+      location: cellLocation,
+      static: folder,
+      timing: { scale },
+      limits: { memberConnections: 12 },
+      identify: ({ ctx }) => {
+        const [, memberId] = /member=(\w+)/.exec(ctx.headers.get('cookie') ?? '') ?? []
+        return { memberId: memberId ?? 'nobody', profile: { name: memberId ?? 'Nobody' } }
+      },
+      authorize: ({ member, action }) => action === 'post' || (member !== null && member.memberId !== 'eve'),
+    })
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'hereabouts-tabs-'))
+    await build({
+      configFile: false,
+      root: here('test/browser/tab'),
+      logLevel: 'error',
+      resolve: {
+        alias: [
+          { find: /^hereabouts$/, replacement: here('src/shared/index.ts') },
+          { find: /^hereabouts\/client$/, replacement: here('src/client/index.ts') },
+        ],
+      },
+      build: { outDir: folder, emptyOutDir: true },
+    })
+    server = await serve()
+    browser = await launchChromium()
+  }, 60_000)
+  afterEach(() => Promise.all(browser.contexts().map((context) => context.close())))
+  afterAll(async () => {
+    await browser?.close()
+    await server?.close()
+    if (folder) await rm(folder, { recursive: true })
+  })
+
+  const newRoom = () => `room-${++rooms}`
+  /** One browser with a member signed in, and the streams that its tabs have open. */
+  async function browserOf(memberId: string) {
+    const context = await browser.newContext()
+    await signIn(context, memberId)
+    const open = new Map<object, Page>()
+    let asked = 0
+    context.on('request', (request) => {
+      if (!request.url().includes('onLocation')) return
+      asked++
+      open.set(request, request.frame().page())
+    })
+    const ended = (request: object) => void open.delete(request)
+    context.on('requestfinished', ended).on('requestfailed', ended)
+    const tab = async (room: string) => {
+      const page = await context.newPage()
+      await page.goto(new URL(server.url).origin)
+      await page.evaluate((room) => window.enter(room), room)
+      return page
+    }
+    return {
+      context,
+      tab,
+      // The requests of a page that is gone are not said to have ended.
+      streams: () => [...open.values()].filter((page) => !page.isClosed()).length,
+      asked: () => asked,
+      leader: () => [...open.values()].at(-1)!,
+    }
+  }
+  const signIn = (context: BrowserContext, memberId: string) =>
+    context.addCookies([{ name: 'member', value: memberId, url: new URL(server.url).origin }])
+  const stateOf = (page: Page) => page.evaluate(() => window.state())
+  const isLive = (page: Page) => until('a tab is live', async () => (await stateOf(page)).status === 'live', 15_000)
+  const sees = (page: Page, who: string) =>
+    until(`a tab sees ${who}`, async () => (await stateOf(page)).others.includes(who), 15_000)
+  const bobIn = async (room: string) => {
+    const bob = await browserOf('bob')
+    const tab = await bob.tab(room)
+    await isLive(tab)
+    return { tab, move: (row: number) => tab.evaluate((row) => window.move(row), row) }
+  }
+
+  test('twelve tabs have one stream, each is there by itself, and posts do not wait for a socket', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const tabs: Page[] = []
+    for (let i = 0; i < 12; i++) tabs.push(await ada.tab(room))
+    await Promise.all(tabs.map(isLive))
+    expect(ada.streams()).toBe(1)
+    const bob = await bobIn(room)
+    await Promise.all(tabs.map((tab) => sees(tab, 'bob 0')))
+    await bob.move(7)
+    await Promise.all(tabs.map((tab) => sees(tab, 'bob 7')))
+    await until('all twelve are seen', async () => (await stateOf(tabs[0]!)).tabs === 12)
+    const tookMs = await Promise.all(tabs.map((tab, i) => tab.evaluate((row) => window.move(row), i + 10)))
+    expect(Math.max(...tookMs)).toBeLessThan(2_000)
+    expect(ada.asked()).toBe(1)
+  })
+
+  test('a leader that is closed hands over, and nobody misses anything', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
+    await Promise.all(tabs.map(isLive))
+    const bob = await bobIn(room)
+    await Promise.all(tabs.map((tab) => sees(tab, 'bob 0')))
+    const leader = ada.leader()
+    const rest = tabs.filter((tab) => tab !== leader)
+    expect(rest).toHaveLength(2)
+    const closed = leader.close()
+    for (let row = 1; row <= 20; row++) await bob.move(row)
+    await closed
+    await Promise.all(rest.map((tab) => sees(tab, 'bob 20')))
+    for (const { news } of await Promise.all(rest.map(stateOf))) {
+      expect(news.filter((item) => /^(left|lost|waiting|entered bob.*entered)/.test(item))).toEqual([])
+      expect(news.filter((item) => item === 'entered bob 0')).toHaveLength(1)
+    }
+    expect(ada.streams()).toBe(1)
+    expect(ada.asked()).toBe(2)
+  })
+
+  test('a leader that crashes does too', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
+    await Promise.all(tabs.map(isLive))
+    const bob = await bobIn(room)
+    await Promise.all(tabs.map((tab) => sees(tab, 'bob 0')))
+    const leader = ada.leader()
+    const cdp = await ada.context.newCDPSession(leader)
+    void cdp.send('Page.crash').catch(() => {})
+    await bob.move(5)
+    const rest = tabs.filter((tab) => tab !== leader)
+    await Promise.all(rest.map((tab) => sees(tab, 'bob 5')))
+    for (const { news } of await Promise.all(rest.map(stateOf)))
+      expect(news.filter((item) => /^(left|lost|waiting)/.test(item))).toEqual([])
+  })
+
+  test('a leader that is frozen is left behind, and comes back as one of the others', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
+    await Promise.all(tabs.map(isLive))
+    const bob = await bobIn(room)
+    await Promise.all(tabs.map((tab) => sees(tab, 'bob 0')))
+    const leader = ada.leader()
+    const cdp = await ada.context.newCDPSession(leader)
+    await cdp.send('Debugger.enable')
+    // Stands still in the middle of a script, as a page does that hangs.
+    const stopped = new Promise((resolve) => cdp.once('Debugger.paused', resolve))
+    void leader.evaluate('debugger').catch(() => {})
+    await stopped
+    await bob.move(3)
+    const rest = tabs.filter((tab) => tab !== leader)
+    await Promise.all(rest.map((tab) => sees(tab, 'bob 3')))
+    await cdp.send('Debugger.resume')
+    await cdp.detach()
+    await sees(leader, 'bob 3')
+    await bob.move(4)
+    await Promise.all(tabs.map((tab) => sees(tab, 'bob 4')))
+    await until('there is one stream again', () => ada.streams() === 1)
+    for (const { news } of await Promise.all(rest.map(stateOf)))
+      expect(news.filter((item) => item.startsWith('left'))).toEqual([])
+  })
+
+  test('no key crosses to another tab', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const urls: string[] = []
+    ada.context.on('request', (request) => urls.push(`${request.url()} ${request.postData() ?? ''}`))
+    const tabs = [await ada.tab(room), await ada.tab(room)]
+    await Promise.all(tabs.map(isLive))
+    await tabs[1]!.evaluate(() => window.move(3))
+    const keys = urls.flatMap((text) =>
+      [...decodeURIComponent(text).matchAll(/"connectionKey":"([\w-]{22})"/g)].map(([, key]) => key!),
+    )
+    expect(new Set(keys).size).toBe(2)
+    const passed = (await Promise.all(tabs.map(stateOf))).flatMap((state) => state.passed).join('\n')
+    expect(passed).toContain('"snapshot"')
+    for (const key of keys) expect(passed).not.toContain(key)
+    expect(urls.filter((text) => text.includes('onLocation')).join()).not.toContain('connectionKey')
+  })
+
+  test('nobody reads with another’s rights', async () => {
+    const room = newRoom()
+    const browserOfBoth = await browserOf('ada')
+    const ada = await browserOfBoth.tab(room)
+    await isLive(ada)
+    await signIn(browserOfBoth.context, 'eve')
+    const eve = await browserOfBoth.tab(room)
+    await until('eve is refused', async () => (await stateOf(eve)).status === 'closed')
+    const { others, news } = await stateOf(eve)
+    expect([others, news.filter((item) => !item.startsWith('c'))]).toEqual([[], []])
+  })
+
+  test('who is signed out in one tab reads on in none', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const tabs = [await ada.tab(room), await ada.tab(room)]
+    await Promise.all(tabs.map(isLive))
+    await signIn(ada.context, 'eve')
+    const follower = tabs.find((tab) => tab !== ada.leader())!
+    await follower.evaluate(() => void window.move(9))
+    await until('the follower is refused', async () => (await stateOf(follower)).status === 'closed')
+  })
+
+  test('four streams at most: the fifth room polls, and is there all the same', async () => {
+    const ada = await browserOf('ada')
+    const rooms = Array.from({ length: 5 }, newRoom)
+    const tabs: Page[] = []
+    for (const room of rooms) tabs.push(await ada.tab(room))
+    const state = async (tab: Page) => (await stateOf(tab)).status
+    await until('all are settled', async () => {
+      const states = await Promise.all(tabs.map(state))
+      return states.filter((each) => each === 'live').length === 4 && states.includes('polling')
+    })
+    expect(ada.streams()).toBe(4)
+    const bob = await bobIn(rooms[4]!)
+    await bob.move(2)
+    await sees(tabs[4]!, 'bob 2')
+  })
+})

@@ -1,0 +1,26 @@
+import { describe, expect, test } from 'vitest'
+import { addressOf, example } from '../support/example.js'
+
+const merged = example('merge-into-app')
+
+describe.skipIf(!merged)('the tRPC app', { timeout: 60_000 }, () => {
+  const { commands, run, start } = merged!
+
+  test('starts with the two commands of its README, and ends when it is told to', async () => {
+    expect(commands).toEqual(['npm ci', 'npm run example merge-into-app'])
+    await using app = start()
+    const asking = await fetch(`${await addressOf(app)}/trpc/locations.countMembers?input={"json":{"rooms":[]}}`)
+    expect(asking.status).toBe(401)
+    expect(await asking.json()).toMatchObject({
+      error: { json: { message: 'Sign in first.', data: { issues: null } } },
+    })
+    app.interrupt()
+    await app.status
+  })
+
+  test('passes its own tests: as it was, with at most fifteen lines more, and the contract twice', async () => {
+    const { status, said } = await run('test')
+    expect(status, said).toBe(0)
+    expect(said).toMatch(/^# fail 0$/m)
+  })
+})

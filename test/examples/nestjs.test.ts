@@ -1,0 +1,59 @@
+import { describe, expect, test } from 'vitest'
+import { addressOf, example } from '../support/example.js'
+
+const nestjs = example('nestjs')
+
+describe.skipIf(!nestjs)('the Nest app', { timeout: 60_000 }, () => {
+  const { commands, readme, run, start } = nestjs!
+
+  test('starts with the two commands of its README, and ends when it is told to', async () => {
+    expect(commands).toEqual(['npm ci', 'npm run example nestjs'])
+    await using app = start()
+    const headers = { authorization: 'Bearer Ada' }
+    const asking = await fetch(`${await addressOf(app)}/trpc/countMembers?input={"rooms":["sheet-42"]}`, { headers })
+    expect(await asking.json()).toEqual({ result: { data: [{ room: 'sheet-42', members: 0 }] } })
+    app.interrupt()
+    await app.status
+  })
+
+  test('passes its own tests, the contract among them', async () => {
+    const { status, said } = await run('test')
+    expect(status, said).toBe(0)
+  })
+
+  test('sends what its README says, beside what the first version of the article sends', async () => {
+    const { status, said } = await run('measure')
+    expect(status, said).toBe(0)
+    const [measured, written] = [tableIn(said), tableIn(readme)]
+    expect(measured.map(([what]) => what)).toEqual(written.map(([what]) => what))
+    for (const [i, [what, ...cells]] of measured.entries()) {
+      for (const [j, cell] of cells.entries()) {
+        const [was, is] = [numbersIn(written[i]![j + 1]!), numbersIn(cell)]
+        if (was.length === 0) expect(cell, what).toBe(written[i]![j + 1])
+        // Beats come when they come, and how many posts make one frame depends on the machine.
+        else for (const [k, number] of was.entries()) expect(nearly(is[k]!, number), `${what}: ${cell}`).toBe(true)
+      }
+    }
+    const [, , [, , ours] = []] = measured.slice(1)
+    // Nothing, but for a beat that happens to fall due.
+    const [events, bytes] = numbersIn(ours!)
+    expect(events).toBeLessThan(10)
+    expect(bytes).toBeLessThan(1_000)
+  })
+})
+
+const tableIn = (text: string) =>
+  text
+    .slice(text.indexOf('| to 10 viewers'))
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && !line.startsWith('| ---'))
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    )
+const numbersIn = (cell: string) => Array.from(cell.matchAll(/\d[\d,]*/g), ([text]) => Number(text.replaceAll(',', '')))
+/** Within a factor of three for what depends on timing, which is far less than what the two versions differ by. */
+const nearly = (measured: number, written: number) =>
+  measured <= Math.max(3 * written, 1_000) && measured >= Math.min(written / 3, written - 1_000)

@@ -1,0 +1,146 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import specs from '@asyncapi/specs'
+import { Ajv, type ValidateFunction } from 'ajv'
+import addFormats from 'ajv-formats'
+import type { CellLocation, cellLocation, MemberProfile, memberProfile } from 'hereabouts'
+import type { CountMembersOutput, GetLocationsOutput, LeaveRoomOutput, PostLocationOutput } from 'hereabouts'
+import { locationContract, serveLocations } from 'hereabouts/testing'
+import { describe, expect, expectTypeOf, test } from 'vitest'
+import type * as z from 'zod'
+import type { procedureOutputs } from '../../src/shared/protocol.js'
+import { cells, fastTiming, targetTiming } from '../contract/target.js'
+import { built } from '../support/built.js'
+import { faultProxy, type Call } from '../support/fault-proxy.js'
+import { root } from '../support/snippets.js'
+
+/* docs/contract says what goes over the wire, to people whose language has no zod: held to the schemas and to the wire. */
+
+type Json = { [key: string]: Json } | Json[] | string | number | boolean | null
+const read = (name: string) =>
+  JSON.parse(readFileSync(join(root, 'docs/contract', name), 'utf8')) as { [key: string]: Json }
+
+test('what is written is what the schemas say', { timeout: 60_000 }, () => {
+  built('package')
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/contract.mjs', '--check'], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  expect(status, stdout + stderr).toBe(0)
+})
+
+test('outputs are written as schemas, and typed for TypeScript, alike', () => {
+  type Outputs = ReturnType<typeof procedureOutputs<typeof cellLocation, typeof memberProfile>>
+  type Out<K extends keyof Outputs> = z.output<Outputs[K]>
+  expectTypeOf<Out<'postLocation'>>().toExtend<PostLocationOutput>()
+  expectTypeOf<PostLocationOutput>().toExtend<Out<'postLocation'>>()
+  expectTypeOf<Out<'getLocations'>>().toExtend<GetLocationsOutput<CellLocation, MemberProfile>>()
+  expectTypeOf<Out<'leaveRoom'>>().toEqualTypeOf<LeaveRoomOutput>()
+  expectTypeOf<Out<'countMembers'>>().toEqualTypeOf<CountMembersOutput>()
+})
+
+describe('asyncapi.json', () => {
+  const document = read('asyncapi.json')
+  // The official schema of the specification, in the official package.
+  // It brings draft 7 along, which ajv has too.
+  const ajv = new Ajv({ strict: false, allErrors: true, meta: false, validateSchema: false })
+  addFormats.default(ajv)
+  const isAsyncApi = ajv.compile(specs.schemas['3.0.0'])
+
+  test('is AsyncAPI 3', () => {
+    isAsyncApi(document)
+    expect(isAsyncApi.errors).toBeNull()
+  })
+
+  test('would not be with a mistake in it', () => {
+    const { operations, ...rest } = document
+    expect(isAsyncApi({ ...rest, operations: { post: { action: 'shout' } } })).toBe(false)
+    expect(isAsyncApi({ ...rest, operations, channels: { a: { address: 7 } } })).toBe(false)
+  })
+
+  test('points at nothing that is not there', () => {
+    const dangling = refsIn(document).filter((ref) => at(document, ref) === undefined)
+    expect(dangling).toEqual([])
+  })
+})
+
+describe('schema.json', () => {
+  const ajv = new Ajv({ strict: true, allowUnionTypes: true })
+  addFormats.default(ajv)
+  ajv.addSchema(read('schema.json'), 'contract')
+  const says = (what: string, value: unknown) => {
+    const validate = ajv.getSchema(`contract#/definitions/${what}`) as ValidateFunction
+    return validate(value) ? null : { value, errors: validate.errors }
+  }
+
+  test('lets in what the server lets in, and knows all that it sends', { timeout: 60_000 }, async () => {
+    await using server = await serveLocations({ timing: { ...fastTiming, drainMs: 10 } })
+    const wrong: object[] = []
+    const seen = new Set<string>()
+    const check = (what: string, value: unknown) => {
+      seen.add(what)
+      const complaint = says(what, value)
+      if (complaint) wrong.push({ what, ...complaint })
+    }
+    await using proxy = await faultProxy(server.url, {
+      async call(call, pass) {
+        const reply = await pass(call)
+        if (reply.status !== 200) return reply
+        check(`${call.procedure}.input`, inputOf(call))
+        check(`${call.procedure}.output`, (JSON.parse(reply.body) as { result: { data: unknown } }).result.data)
+        return reply
+      },
+      event(text) {
+        const [, data] = /^data: (.*)\nid: /m.exec(text) ?? []
+        if (data === undefined || text.includes('event: ')) return text
+        const event = JSON.parse(data) as { type: string }
+        check('event', event)
+        check(`event.${event.type}`, event)
+        return text
+      },
+    })
+    const target = { url: proxy.url, ...cells, timing: targetTiming }
+    // For the traffic: whether rules hold is asked in test/contract, with fewer at once.
+    await Promise.allSettled(locationContract(target).map(({ run }) => run()))
+    const last = await fetch(`${proxy.url}/onLocation?input=${encodeURIComponent('{"room":"last"}')}`)
+    await Promise.all([last.text(), server.hub.drain()])
+    expect(wrong).toEqual([])
+    const sent = ['hello', 'snapshot', 'changes', 'beat', 'bye'].map((type) => `event.${type}`)
+    const calls = ['postLocation', 'leaveRoom', 'getLocations', 'countMembers']
+    expect(seen).toEqual(new Set(['event', ...sent, ...calls.flatMap((name) => [`${name}.input`, `${name}.output`])]))
+  })
+
+  test('refuses what the server refuses', () => {
+    const post = { room: 'sheet-42', location: { sheet: 'Q3', row: 4, col: 2 } }
+    expect(says('postLocation.input', post)).toBeNull()
+    expect(says('postLocation.input', { ...post, location: null })).toBeNull()
+    for (const bad of [
+      { location: { sheet: 'Q3', row: -1, col: 2 } },
+      { memberId: 'eve' },
+      { room: '' },
+      { room: 'a\nb' },
+    ])
+      expect(says('postLocation.input', { ...post, ...bad }), JSON.stringify(bad)).not.toBeNull()
+    expect(says('onLocation.input', { room: 'sheet-42', connectionKey: 'short' })).not.toBeNull()
+  })
+})
+
+function inputOf({ path, body }: Call): unknown {
+  const query = new URL(path, 'http://localhost').searchParams.get('input')
+  return JSON.parse(query ?? body) as unknown
+}
+
+function refsIn(value: Json): string[] {
+  if (typeof value !== 'object' || value === null) return []
+  const own = !Array.isArray(value) && typeof value['$ref'] === 'string' ? [value['$ref']] : []
+  return [...own, ...Object.values(value).flatMap(refsIn)]
+}
+
+/** What a JSON pointer of our own document points at. */
+function at(document: Json, ref: string): Json | undefined {
+  return ref
+    .replace('#/', '')
+    .split('/')
+    .reduce<Json | undefined>((value, key) => (value as Record<string, Json> | undefined)?.[key], document)
+}

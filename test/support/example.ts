@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { prepare } from '../../scripts/example.mjs'
+import { blocksOf, root } from './snippets.js'
+import { until } from './until.js'
+
+/** A program of an example, while it runs. */
+export interface Running extends AsyncDisposable {
+  /** What it said so far. */
+  readonly said: string
+  /** How it ended. */
+  readonly status: Promise<number | null>
+  /** Interrupts it, as Ctrl-C does. */
+  interrupt(): void
+}
+
+export interface Example {
+  /** The commands of its README's first block. */
+  readonly commands: string[]
+  readonly readme: string
+  /** Runs one of its scripts to the end. */
+  run(script: string, ...args: string[]): Promise<{ status: number | null; said: string }>
+  /** Runs the last of README's commands, on a free port, with more arguments if need be. */
+  start(env?: Record<string, string>, ...args: string[]): Running
+}
+
+/**
+ * An example of ours, ready to run. `null` when what it uses cannot be installed here: what is then left out is named
+ * as skipped. CI has no such excuse.
+ */
+export function example(name: string): Example | null {
+  try {
+    prepare(name)
+  } catch (error) {
+    if (process.env['CI']) throw error
+    console.warn(error)
+    return null
+  }
+  const readme = `examples/${name}/README.md`
+  const [first] = blocksOf(readme).filter(({ language }) => language === 'sh')
+  const commands = first!.code.trim().split('\n')
+  return {
+    commands: commands.map((line) => line.replace(/ *#.*/, '')),
+    readme: readFileSync(join(root, readme), 'utf8'),
+    async run(script, ...args) {
+      const running = launch(['scripts/example.mjs', name, script, ...args])
+      const status = await running.status
+      return { status, said: running.said }
+    },
+    start: (env = {}, ...args) => launch(['scripts/example.mjs', name, ...args], { PORT: '0', ...env }),
+  }
+}
+
+/** The address that a program says it listens at. */
+export async function addressOf(running: Running): Promise<string> {
+  const address = () => /http:\/\/[\w.[\]:]+:\d+/.exec(running.said)?.[0]
+  await until('it says where it listens', address, 30_000).catch((error: Error) => {
+    throw new Error(`${error.message}. It said: ${running.said}`)
+  })
+  return address()!
+}
+
+function launch(args: string[], env: Record<string, string> = {}): Running {
+  // A group of its own, so that what npm started ends with it.
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  const status = new Promise<number | null>((resolve) => child.on('close', resolve))
+  const signal = (name: NodeJS.Signals) => {
+    try {
+      if (child.pid) process.kill(-child.pid, name)
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return {
+    get said() {
+      return said
+    },
+    status,
+    interrupt: () => signal('SIGINT'),
+    async [Symbol.asyncDispose]() {
+      signal('SIGKILL')
+      await status
+    },
+  }
+}

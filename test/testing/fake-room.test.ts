@@ -1,0 +1,80 @@
+import type { CellLocation } from 'hereabouts'
+import type { RoomEvents } from 'hereabouts/client'
+import type { MemberProfile } from 'hereabouts'
+import { fakeRoom, manualClock } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+
+const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
+
+describe('a fake room', () => {
+  test('is joined and live, with those who were there', async () => {
+    await using fake = await fakeRoom({ others: { ada: { location: cell(1), profile: { name: 'Ada' } } } })
+    expect(fake.room.status).toEqual({ state: 'live' })
+    expect(fake.room.others).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada' }, location: cell(1) }])
+    expect(fake.room.self).toMatchObject({ memberId: 'me', location: null })
+  })
+
+  test('has others who enter, move, change and leave as they are told', async () => {
+    await using fake = await fakeRoom()
+    const news: [string, object][] = []
+    for (const kind of ['entered', 'moved', 'updated', 'left'] as const)
+      fake.room.on(kind, (event: RoomEvents<CellLocation, MemberProfile>[typeof kind]) => news.push([kind, event]))
+    await fake.enters('ada', { location: cell(1) })
+    expect(fake.room.at(cell(1))).toHaveLength(1)
+    await fake.moves('ada', cell(2))
+    expect(fake.room.at(cell(1))).toHaveLength(0)
+    await fake.updates('ada', { activity: 'away', profile: { name: 'Countess' } })
+    await fake.leaves('ada', 'lost')
+    expect(fake.room.others).toEqual([])
+    expect(news).toMatchObject([
+      ['entered', { current: cell(1) }],
+      ['moved', { previous: cell(1), current: cell(2) }],
+      ['updated', { changed: ['profile', 'activity'] }],
+      ['left', { reason: 'lost' }],
+    ])
+  })
+
+  test('keeps what we post, and refuses it when told to', async () => {
+    await using fake = await fakeRoom({ profile: { name: 'Me' } })
+    fake.room.post(cell(3))
+    await fake.room.flush()
+    expect(fake.posts).toEqual([
+      { location: null, profile: { name: 'Me' } },
+      { location: cell(3), profile: { name: 'Me' } },
+    ])
+    fake.refusesPosts('That cell is not there.')
+    fake.room.post(cell(4))
+    await expect(fake.room.flush()).rejects.toMatchObject({ code: 'bad-input', message: 'That cell is not there.' })
+    expect(fake.room.self).toMatchObject({ location: cell(3) })
+  })
+
+  test('loses its connection, and what happens meanwhile is seen when it is restored', async () => {
+    const clock = manualClock()
+    await using fake = await fakeRoom({ clock, others: { ada: { location: cell(1) } } })
+    const heard: string[] = []
+    for (const kind of ['lost', 'restored'] as const) fake.room.on(kind, () => heard.push(kind))
+    await fake.losesConnection()
+    expect(fake.room.others).toMatchObject([{ memberId: 'ada', connections: [{ stale: false }] }])
+    await clock.advance(5_000)
+    expect(fake.room.others).toMatchObject([{ memberId: 'ada', connections: [{ stale: true }] }])
+    const moved = fake.moves('ada', cell(2))
+    await fake.restoresConnection()
+    await moved
+    expect(fake.room.others).toMatchObject([{ location: cell(2), connections: [{ stale: false }] }])
+    expect(heard).toEqual(['lost', 'restored'])
+  })
+
+  test('can be without its store', async () => {
+    await using fake = await fakeRoom()
+    await fake.degrades()
+    expect(fake.room.status).toEqual({ state: 'degraded' })
+    await fake.recovers()
+    expect(fake.room.status).toEqual({ state: 'live' })
+  })
+
+  test('is left like any other', async () => {
+    const fake = await fakeRoom()
+    await fake.close()
+    expect(fake.room.status).toMatchObject({ state: 'closed', reason: 'left' })
+  })
+})

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { createLocationHub } from 'hereabouts/server'
 import type {
   OnLocationInput,
+  GetLocationsOutput,
   LocationEvent,
   PostLocationInput,
   PostLocationOutput,
@@ -57,6 +58,16 @@ export class SimNode {
     const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
     const recheck = async () => true
     return this.hub.subscribe(roomId, { connectionId, memberId: null, lastEventId, expiresAt: null, recheck })
+  }
+
+  ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<Place, null>> {
+    return this.hub.use(roomId, async (room) => {
+      await room.catchUpWith(lastEventId)
+      const { timeline, frames } = room
+      const version = timeline.resumable(lastEventId)
+      const { id, event } = version === null ? frames.snapshot() : frames.since(version)
+      return { id, event: event as SimEvent }
+    })
   }
 
   /** The process is gone, between two steps. */

@@ -1,5 +1,11 @@
 import type { Clock } from '../../src/shared/clock.js'
-import type { OnLocationInput, PostLocationInput, PostLocationOutput } from '../../src/shared/protocol.js'
+import { LocationError } from 'hereabouts'
+import type {
+  GetLocationsOutput,
+  OnLocationInput,
+  PostLocationInput,
+  PostLocationOutput,
+} from '../../src/shared/protocol.js'
 import { connectionIdOf } from '../../src/server/keys.js'
 import { openRoom, type Room, type Wire } from '../../src/client/room.js'
 import type { StreamListener } from '../../src/client/stream.js'
@@ -44,6 +50,12 @@ export class SimPerson {
     const wire: Wire<Place, null> = {
       clock: mine,
       memberKey: String(name).padStart(22, '-'),
+      url: 'http://simulated',
+      shareStream: null,
+      lostMs: 5_000,
+      idleMs: 60_000,
+      awayMs: 0,
+      ask: ({ lastEventId }, deadlineMs) => this.#within(deadlineMs, this.#ask(lastEventId)),
       openStream: (input, listener) => this.#openStream(input, listener),
       post: (input, deadlineMs) => this.#within(deadlineMs, this.#post(input)),
       leave: ({ connectionKey, seq }) => this.#leave(connectionKey!, seq),
@@ -100,7 +112,9 @@ export class SimPerson {
     const cut = () => {
       if (!isOpen) return
       close()
-      this.#clock.after(this.#chance.between(1, 50), () => listener.ended(new Error('cut')))
+      this.#clock.after(this.#chance.between(1, 50), () =>
+        listener.ended({ error: new LocationError('network', 'The stream was cut.'), retry: true }),
+      )
     }
     const close = () => {
       isOpen = false
@@ -147,6 +161,12 @@ export class SimPerson {
         this.#shown.set(connectionId, location)
       }
     }
+  }
+
+  async #ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<Place, null>> {
+    const node = this.#chance.one(this.#nodes())
+    await this.#travel(node)
+    return node.ask(lastEventId)
   }
 
   async #post(input: PostLocationInput<Place, null>): Promise<PostLocationOutput> {

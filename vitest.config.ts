@@ -7,6 +7,7 @@ const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`,
 export default defineConfig({
   resolve: {
     alias: [
+      { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
       { find: /^hereabouts$/, replacement: source('shared') },
       {
         find: /^hereabouts\/server\/prometheus$/,

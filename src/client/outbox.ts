@@ -129,6 +129,11 @@ export function hastened<L, P>(box: Outbox<L, P>): Outbox<L, P> {
   return { ...box, retryAt: -Infinity }
 }
 
+/** The room forgot us, and everybody else: said again soon, before others take us for gone, but not by all at once. */
+export function forgotten<L, P>(box: Outbox<L, P>, { now, random, beatMs }: Moment): Outbox<L, P> {
+  return { ...box, renewing: true, retryAt: now + (random * beatMs) / 10 }
+}
+
 /** What was said must be said again with a newer seq: it undoes a leave, or an end of the lease. */
 export function again<L, P>(box: Outbox<L, P>, seq = box.seq): Outbox<L, P> {
   return { ...box, seq, posted: 0, acked: 0, inFlight: null }

@@ -15,7 +15,7 @@ import { failureOf } from './failure.js'
 import { newKey } from './keys.js'
 import { later } from './later.js'
 import { openLine } from './line.js'
-import { beaten, hastened, rekeyed } from './outbox.js'
+import { beaten, forgotten, hastened, rekeyed } from './outbox.js'
 import { followPage } from './page.js'
 import { sameJson } from './places.js'
 import { openPoster } from './poster.js'
@@ -144,13 +144,15 @@ export function openRoom<L, P>(
     received(eventId, event) {
       const first = view.id === null
       const applied = applyEvent(view, eventId, event)
-      if (event.type === 'beat') poster.step(beaten)
+      // A beat tells of a server that is well, whatever it answered before.
+      if (event.type === 'beat') poster.step((box) => hastened(beaten(box)))
       if (applied.outcome !== 'shown') return applied
       const caughtUp = clock.now() < catchingUpUntil
       catchingUpUntil = -Infinity
       if (first) store.take(applied.shifts)
       else store.announce(applied.shifts, caughtUp)
       if (event.type === 'snapshot' && view.stale.size) {
+        poster.step((box) => forgotten(box, moment()))
         stopForgetting()
         // Whoever waited longest to try again (reconnect.ts: three beats) has been back for a while then.
         const patienceMs = timing.leaseMs + timing.beatMs

@@ -1,5 +1,6 @@
 import type { Clock } from '../shared/clock.js'
 import type { Activity, Connection, Left, PostOutcome } from '../shared/protocol.js'
+import type { Logger } from './logger.js'
 
 /*
  * The port between a hub and what carries its rooms. It speaks of actions and commits only, so that a backend may be a
@@ -95,16 +96,20 @@ export type RoomOptions = {
   sweepMs: number
   /** Hears every commit, in order, whoever caused it. */
   onCommit: (commit: Commit) => void
+  /** Commits were missed, or the room began anew: it was read again, and this is it. The next commit follows on from there. */
+  onReset: (state: RoomState) => void
 }
 
 export interface OpenRoom {
   /** The room when it was opened; commits follow on from it. */
   readonly state: RoomState
   /**
-   * Carries out a batch, in order, as at most one commit, which `onCommit` has seen when this resolves. One outcome for
-   * each action. Rejects when the backend cannot be reached: then nothing may be assumed.
+   * Carries out a batch, in order, as at most one commit, which `onCommit` or `onReset` has shown when this resolves. One
+   * outcome for each action. Rejects when the backend cannot be reached: then nothing may be assumed.
    */
   act(actions: Action[]): Promise<Outcome[]>
+  /** Resolves when all has been heard that the room had when this was called. Rejects as `act` does. */
+  refresh(): Promise<void>
   close(): Promise<void>
 }
 
@@ -112,6 +117,12 @@ export interface OpenRoom {
 export interface Backend {
   /** The room's state now, then every commit in order. */
   open(room: string, options: RoomOptions): Promise<OpenRoom>
+  /**
+   * Whether it can do its work, asked once, before a server listens. Being out of reach is no reason to reject.
+   *
+   * @throws LocationError `misconfigured`
+   */
+  ready(logger: Logger): Promise<void>
   /** Ends a member's connections, in one room or in all, and tells every process. */
   revoke(memberId: string, room?: string): Promise<void>
   /** Hears of every revocation, wherever it was asked for. */

@@ -62,6 +62,13 @@ export interface LocationHub<L, P> {
   room(room: string): HubRoom<L, P>
   /** Ends a member's connections, streams and cached rights, in one room or in all, on every process. */
   revoke(memberId: string, room?: string): Promise<void>
+  /**
+   * Asks the backend whether it can do its work; `listen()` of a LocationServer does so. Resolves also when it is only out
+   * of reach.
+   *
+   * @throws LocationError `misconfigured`: what its server lacks.
+   */
+  ready(): Promise<void>
   /** Whether a load balancer should send anybody here: what `/readyz` says, but for the event loop. */
   health(): HubHealth
   /** Takes no more streams and ends the open ones, spread over 20 seconds. Resolves when the last one is cut. */
@@ -172,6 +179,10 @@ export class Hub<L, P> implements LocationHub<L, P> {
     await this.#backend.revoke(memberId, room)
   }
 
+  async ready(): Promise<void> {
+    await this.#backend.ready(this.logger)
+  }
+
   async drain(): Promise<void> {
     this.logger.info('draining', { streams: this.streams.size })
     await this.streams.drain()
@@ -224,9 +235,10 @@ export class Hub<L, P> implements LocationHub<L, P> {
 
   /** Opens a stream in a room. @throws LocationError `unavailable`, `rate-limited`, `connection-owned` */
   async subscribe(id: string, options: Omit<StreamOptions, 'room'>): Promise<Subscriber> {
-    const { connectionId, memberId, address = null } = options
+    const { connectionId, memberId, lastEventId, address = null } = options
     this.streams.assertOneMore({ memberId, address }, id)
-    return this.use(id, (room) => {
+    return this.use(id, async (room) => {
+      await room.catchUpWith(lastEventId)
       const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (known && memberId !== null && known.memberId !== memberId) throw ownedError()
       let subscriber: Subscriber | undefined
@@ -260,6 +272,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
       const { clock, timing, metrics } = this
       const carried = { backend: this.#backend, rules: this.#rules, traffic: this.#traffic }
       const room = await LiveRoom.open(id, { ...carried, clock, timing, metrics })
+      room.degraded = this.#isDegraded
       this.#sweeps.add(room, Math.random())
       this.#turn()
       return room
@@ -308,7 +321,8 @@ export class Hub<L, P> implements LocationHub<L, P> {
     if (degraded) this.logger.error('the backend is out of reach')
     else this.logger.info('the backend is back')
     for (const room of await Promise.allSettled(this.#rooms.values()))
-      if (room.status === 'fulfilled') room.value.degraded = degraded
+      if (room.status === 'fulfilled') room.value.degraded = this.#isDegraded
+    if (degraded) this.streams.beatAll()
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules } from './backend.js'
+import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules, RoomState } from './backend.js'
 import { Frames } from './frame.js'
 import type { Subscriber } from './subscriber.js'
 import type { Metrics, Traffic } from './metrics.js'
@@ -28,8 +28,6 @@ type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (e
  */
 export class LiveRoom {
   readonly id: string
-  readonly timeline: Timeline
-  readonly frames: Frames
   readonly subscribers = new Set<Subscriber>()
   /** The backend is out of reach: beats would promise too much. */
   degraded = false
@@ -38,6 +36,8 @@ export class LiveRoom {
   readonly traffic: Traffic
   readonly #metrics: Metrics
   readonly #opened: OpenRoom
+  #timeline: Timeline
+  #frames: Frames
   readonly clock: Clock
   readonly timing: Timing
   #pending: Pending[] = []
@@ -50,12 +50,13 @@ export class LiveRoom {
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
     const { backend, clock, rules, timing } = options
-    const early: Commit[] = []
-    let hear = (commit: Commit): void => void early.push(commit)
-    const onCommit = (commit: Commit) => hear(commit)
-    const opened = await backend.open(id, { clock, rules, sweepMs: timing.sweepMs, onCommit })
+    const early: ((room: LiveRoom) => void)[] = []
+    let hear = (heard: (room: LiveRoom) => void): void => void early.push(heard)
+    const onCommit = (commit: Commit) => hear((room) => room.#committed(commit))
+    const onReset = (state: RoomState) => hear((room) => room.#reset(state))
+    const opened = await backend.open(id, { clock, rules, sweepMs: timing.sweepMs, onCommit, onReset })
     const room = new LiveRoom(id, opened, options)
-    hear = (commit) => room.#committed(commit)
+    hear = (heard) => heard(room)
     early.forEach(hear)
     return room
   }
@@ -67,8 +68,17 @@ export class LiveRoom {
     this.#opened = opened
     this.clock = clock
     this.timing = timing
-    this.timeline = new Timeline(opened.state)
-    this.frames = new Frames(this.timeline)
+    this.#timeline = new Timeline(opened.state)
+    this.#frames = new Frames(this.#timeline)
+  }
+
+  /** The room as this process knows it; another one when the backend had to read the room again. */
+  get timeline(): Timeline {
+    return this.#timeline
+  }
+
+  get frames(): Frames {
+    return this.#frames
   }
 
   /** Nobody is here, nobody looks, nothing is under way, and no late post can still come. */
@@ -99,6 +109,12 @@ export class LiveRoom {
     this.timeline.forgetLeavers((this.clock.now() - this.timing.tombstoneMs) * 1_000)
   }
 
+  /** Makes sure that a viewer who was elsewhere finds no older room here than they have seen. */
+  async catchUpWith(lastEventId: string | null | undefined): Promise<void> {
+    // Out of reach, what we have is the best there is.
+    if (this.timeline.isBehind(lastEventId)) await this.#opened.refresh().catch(() => {})
+  }
+
   close(): Promise<void> {
     return this.#opened.close()
   }
@@ -107,6 +123,16 @@ export class LiveRoom {
     if (!this.timeline.apply(commit)) return
     this.#keep()
     this.frames.committed(commit)
+    this.#isOwed = true
+    this.#schedule()
+  }
+
+  /** The backend read the room again. Whoever can be led there from where they stand is; the others begin anew. */
+  #reset(state: RoomState): void {
+    const { epoch } = this.#timeline
+    this.#timeline = new Timeline(state)
+    this.#frames = new Frames(this.#timeline)
+    for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)
     this.#isOwed = true
     this.#schedule()
   }

@@ -203,7 +203,9 @@ class Doors {
     const caller = await this.#gate.caller(ctx)
     this.#chargeMember(caller.memberId, 'read')
     await this.#gate.admit(ctx, caller, room, 'read')
-    return this.#hub.use(room, ({ timeline, frames }) => {
+    return this.#hub.use(room, async (live) => {
+      await live.catchUpWith(lastEventId)
+      const { timeline, frames } = live
       const version = timeline.resumable(lastEventId)
       const { id, event } = version === null ? frames.snapshot() : frames.since(version)
       return { id, event }

@@ -50,7 +50,7 @@ export interface LocationServer<L, P> {
    * Serves the procedures under `/trpc`, and `/livez` and `/readyz`. Default port 3000, default host 127.0.0.1; port 0 takes
    * a free one.
    *
-   * @throws LocationError `misconfigured` when the port is taken or may not be used.
+   * @throws LocationError `misconfigured` when the port is taken or may not be used, or the backend cannot do its work.
    */
   listen(port?: number, host?: string): Promise<ListeningAt>
   /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
@@ -142,6 +142,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
+      await hub.ready()
       const at = await listen(server, port, host)
       loop.start()
       const { address } = server.address() as AddressInfo

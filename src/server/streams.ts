@@ -109,6 +109,11 @@ export class Streams {
     }
   }
 
+  /** A beat to everybody, out of turn: what it says is not to wait. */
+  beatAll(): void {
+    for (const subscriber of this.#upkeep.keys()) subscriber.beat()
+  }
+
   /** Ends a member's streams for good. */
   revoke(memberId: string, room?: string): void {
     for (const subscriber of this.#upkeep.keys()) {

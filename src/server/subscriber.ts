@@ -93,6 +93,11 @@ export class Subscriber {
     this.onOwed()
   }
 
+  /** The room was read again, when this stream stood in that epoch: perhaps no changes lead from there to here. */
+  goOnFrom(epoch: string): void {
+    if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()
+  }
+
   /** The room began anew: only a snapshot leads there. */
   restart(): void {
     this.#version = 0

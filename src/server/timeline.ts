@@ -1,6 +1,6 @@
 import { Digest } from '../shared/digest.js'
 import type { Changed, Changes, Connection, Left, Snapshot } from '../shared/protocol.js'
-import { formatId, parseId } from '../shared/room-time.js'
+import { formatId, parseId, type RoomTime } from '../shared/room-time.js'
 import type { Commit, RoomState } from './backend.js'
 
 /** One connection as viewers see it, with the versions at which they were shown what. */
@@ -84,8 +84,18 @@ export class Timeline {
   /** The version a viewer may be caught up from, `null` when only a snapshot will do. Any text may be asked about. */
   resumable(lastEventId: string | null | undefined): number | null {
     const time = parseId(lastEventId)
-    if (!time || time.epoch !== this.epoch) return null
-    return this.#floor <= time.version && time.version <= this.#version ? time.version : null
+    return time && this.leadsFrom(time) ? time.version : null
+  }
+
+  /** Whether somebody who stands there can be told what changed since. */
+  leadsFrom({ epoch, version }: RoomTime): boolean {
+    return epoch === this.epoch && this.#floor <= version && version <= this.#version
+  }
+
+  /** Whether a viewer may have seen more than this: another lineage, or a version that is still to come. */
+  isBehind(lastEventId: string | null | undefined): boolean {
+    const time = parseId(lastEventId)
+    return time !== null && (time.epoch !== this.epoch || time.version > this.#version)
   }
 
   snapshot(): Snapshot<unknown, unknown> {

@@ -7,6 +7,7 @@ import {
   answered,
   beaten,
   dueAt,
+  forgotten,
   emptyOutbox,
   failed,
   hastened,
@@ -235,6 +236,20 @@ describe('law', () => {
           seq: 1,
           draft: { location: said.at(-1) },
         })
+      }),
+    )
+  })
+
+  test('a room that began anew is told again within a tenth of a beat, by each at a time of their own', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), (random) => {
+        const told = applied(posting(box(1)))
+        expect(due(told)).toBeNull()
+        const dueMs = due(forgotten(told, moment(5_000, random)))!
+        expect(dueMs).toBeGreaterThanOrEqual(5_000)
+        expect(dueMs).toBeLessThan(6_000)
+        // The state that the server had keeps its seq.
+        expect(posting(forgotten(told, moment(5_000, random))).seq).toBe(told.seq)
       }),
     )
   })

@@ -18,12 +18,15 @@ export function memoryBackend(): Backend {
       return {
         state,
         act: async (actions) => room.act(actions),
+        // Nothing is ever on its way.
+        refresh: async () => {},
         async close() {
           close()
           if (room.isUnused && rooms.get(id) === room) rooms.delete(id)
         },
       } satisfies OpenRoom
     },
+    ready: async () => {},
     async revoke(memberId, room) {
       // Told first: whose stream it is, where nobody has a name, is known only while they are in the room.
       for (const listener of revokeListeners) listener(memberId, room)

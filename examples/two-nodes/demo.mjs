@@ -1,0 +1,98 @@
+// @ts-check
+// npm run demo:two-nodes: a Redis, two servers and an nginx without stickiness, all on this machine, all ended by Ctrl-C.
+import { spawn, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as passing } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { build, isStale } from '../../scripts/build.mjs'
+
+const port = Number(process.env['PORT'] ?? 3000)
+const nodePorts = [port + 1, port + 2]
+const redisPort = port + 3
+
+const missing = ['redis-server', 'nginx'].filter((command) => spawnSync(command, ['-v']).error)
+if (missing.length > 0) {
+  const names = missing.join(' ')
+  console.error(`This needs ${names}. On Debian and Ubuntu: apt-get install ${names}`)
+  process.exit(1)
+}
+for (const name of ['package', 'demo']) if (isStale(name)) build(name)
+
+const folder = mkdtempSync(join(tmpdir(), 'hereabouts-two-nodes-'))
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set()
+let isEnding = false
+
+/**
+ * Starts a program, and starts it again when something ends it.
+ *
+ * @param {string} name
+ * @param {string} command
+ * @param {string[]} args
+ * @param {object} [env]
+ */
+function keep(name, command, args, env = {}) {
+  const child = spawn(command, args, {
+    cwd: folder,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  })
+  running.add(child)
+  child.on('exit', (code, signal) => {
+    running.delete(child)
+    if (isEnding) return
+    console.log(`${name} ended (${signal ?? code}); another one starts in 3 s`)
+    setTimeout(() => isEnding || keep(name, command, args, env), 3_000)
+  })
+}
+
+const nodeFile = fileURLToPath(new URL('node.mjs', import.meta.url))
+const conf = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
+// The ports of the file are those of the default.
+const own = conf.replace(/127\.0\.0\.1:300(\d)/g, (_, digit) => `127.0.0.1:${port + Number(digit)}`)
+writeFileSync(join(folder, 'nginx.conf'), own)
+
+keep('redis', 'redis-server', ['--port', `${redisPort}`, '--bind', '127.0.0.1', '--save', '', '--loglevel', 'warning'])
+for (const nodePort of nodePorts)
+  keep(`node ${nodePort}`, process.execPath, [nodeFile], {
+    PORT: `${nodePort}`,
+    REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+  })
+keep('nginx', 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
+
+/** @param {number} at */
+const isReady = (at) =>
+  fetch(`http://127.0.0.1:${at}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+for (
+  let tries = 0;
+  !(await isReady(port)) || !(await isReady(nodePorts[0] ?? 0)) || !(await isReady(nodePorts[1] ?? 0));
+  tries++
+) {
+  if (tries > 100) {
+    console.error('They are not ready after 20 s: see what they say above.')
+    await end(1)
+  }
+  await passing(200)
+}
+console.log(`
+Two servers, one sheet: http://localhost:${port}  (open it in two windows)
+Now kill one of them:   kill -9 PID, with a pid from above; nobody leaves, and another one starts in 3 s.
+Ctrl-C ends it all.
+`)
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void end(0))
+
+/** @param {number} code */
+async function end(code) {
+  isEnding = true
+  for (const child of running) child.kill('SIGTERM')
+  for (let tries = 0; running.size > 0 && tries < 50; tries++) await passing(100)
+  for (const child of running) child.kill('SIGKILL')
+  rmSync(folder, { recursive: true, force: true })
+  process.exit(code)
+}

@@ -1,0 +1,42 @@
+import type { RedisPort } from './port.js'
+
+/** What we use of ioredis: of `new Redis()`, or of `new Cluster(nodes, { shardedSubscribers: true })`. */
+export interface IoredisClient {
+  call(command: string, ...args: string[]): Promise<unknown>
+  duplicate(): IoredisSubscriber
+}
+export interface IoredisSubscriber {
+  ssubscribe(channel: string): Promise<unknown>
+  sunsubscribe(channel: string): Promise<unknown>
+  on(event: string, listener: (channel: string, message: string) => void): unknown
+  disconnect(): void
+}
+
+/** Over a client of ioredis: `redisBackend({ port: ioredisPort(client) })`. */
+export function ioredisPort(client: IoredisClient): RedisPort {
+  const subscriber = client.duplicate()
+  const listeners = new Map<string, Set<(message: string) => void>>()
+  subscriber.on('error', () => {})
+  subscriber.on('smessage', (channel: string, message: string) => {
+    for (const listener of listeners.get(channel) ?? []) listener(message)
+  })
+  return {
+    // ioredis finds the key in the command by itself.
+    send: (_key, [name, ...args]) => client.call(name!, ...args),
+    async subscribe(channel, listener) {
+      const those = listeners.get(channel) ?? new Set()
+      listeners.set(channel, those.add(listener))
+      await subscriber.ssubscribe(channel)
+      return async () => {
+        those.delete(listener)
+        if (those.size > 0) return
+        listeners.delete(channel)
+        await subscriber.sunsubscribe(channel)
+      }
+    },
+    onGap: (listener) => void subscriber.on('ready', listener),
+    async close() {
+      subscriber.disconnect()
+    },
+  }
+}

@@ -1,0 +1,59 @@
+import { LocationError } from '../../../shared/errors.js'
+import type { Logger } from '../../logger.js'
+import type { RedisPort } from './port.js'
+
+/**
+ * Whether this Redis can carry rooms. Says in one line what is wrong: what cannot work is thrown, what works until
+ * something else fails is a warning.
+ *
+ * @throws LocationError `misconfigured`; whatever the client rejects with when Redis is out of reach.
+ */
+export async function checkRequirements(port: RedisPort, prefix: string, logger: Logger): Promise<void> {
+  const probe = `${prefix}:{probe}`
+  const info = async (section: string) => String(await allowed(port.send(probe, ['INFO', section]), prefix))
+  const version = field(await info('server'), 'redis_version') ?? '0'
+  if (Number.parseInt(version) < 7)
+    throw misconfigured(`Redis ${version} is too old: rooms need Redis 7 or later, or Valkey.`)
+  await allowed(port.send(probe, ['EVAL', probeScript, '1', probe]), prefix)
+
+  const policy = field(await info('memory'), 'maxmemory_policy')
+  const limit = Number(field(await info('memory'), 'maxmemory') ?? 0)
+  if (limit > 0 && policy !== undefined && policy !== 'noeviction')
+    logger.warn(`Redis evicts keys (maxmemory-policy ${policy}): rooms may vanish; set maxmemory-policy noeviction.`)
+
+  const replicas = Number(field(await info('replication'), 'connected_slaves') ?? 0)
+  const waits = field(await info('replication'), 'min_slaves_good_slaves') !== undefined
+  if (replicas > 0 && !waits)
+    logger.warn('Redis has replicas but no min-replicas-to-write: a cut-off master takes posts that a failover drops.')
+}
+
+/** Every kind of command that our scripts use, on a key that is gone in a minute. */
+const probeScript = `#!lua
+redis.call('TIME')
+redis.call('INFO', 'replication')
+redis.call('HSET', KEYS[1], 'probe', '1')
+redis.call('HDEL', KEYS[1], 'probe')
+redis.call('SPUBLISH', KEYS[1], '')
+return 'ok'
+`
+
+/** The line that lets a user do all that we need, and nothing else. */
+export const aclLine = (prefix: string) =>
+  `ACL SETUSER <name> on ><password> resetkeys resetchannels ~${prefix}:* &${prefix}:* -@all +@hash +@sortedset +@stream ` +
+  '+@connection +@pubsub +eval +evalsha +pexpire +time +info +cluster'
+
+async function allowed<T>(reply: Promise<T>, prefix: string): Promise<T> {
+  try {
+    return await reply
+  } catch (error) {
+    const message = error instanceof Error ? error.message : ''
+    if (!/NOPERM|ACL failure|can't run this command|No permissions/i.test(message)) throw error
+    throw new LocationError('misconfigured', `The user of Redis lacks a right. Give it: ${aclLine(prefix)}`, {
+      cause: error,
+    })
+  }
+}
+
+const field = (info: string, name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1]
+
+const misconfigured = (message: string) => new LocationError('misconfigured', message)

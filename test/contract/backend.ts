@@ -1,0 +1,157 @@
+import type { Backend, Commit, OpenRoom, RoomOptions, RoomState } from 'hereabouts/server'
+import { backgroundClock } from '../../src/shared/clock.js'
+import { expect } from 'vitest'
+import { leaving, posting, rules, sweeping } from '../laws/histories.js'
+import { until } from '../support/until.js'
+
+/*
+ * What a hub relies on in whatever carries its rooms, as named cases. `backends`: two that share their rooms, as two
+ * processes do; the same one twice where there is only one process.
+ */
+
+export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promise<void>
+
+let rooms = 0
+const newRoom = () => `room ${++rooms}`
+
+/** A room as one process has it open, and all that it was told. */
+async function opened(backend: Backend, room: string) {
+  const commits: Commit[] = []
+  const resets: RoomState[] = []
+  const options: RoomOptions = {
+    clock: backgroundClock,
+    rules,
+    sweepMs: 500,
+    onCommit: (commit) => void commits.push(commit),
+    onReset: (state) => void resets.push(state),
+  }
+  const open: OpenRoom = await backend.open(room, options)
+  return { open, commits, resets, state: open.state }
+}
+
+export const backendCases: Record<string, BackendCase> = {
+  async 'a room that is new is empty, and of one lineage for all'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const first = await opened(one, room)
+    const second = await opened(other, room)
+    expect(first.state).toMatchObject({ connections: [], left: [] })
+    expect(second.state.epoch).toBe(first.state.epoch)
+    expect(second.state.floor).toBeLessThanOrEqual(second.state.version)
+  },
+
+  async 'who opens a room has its state, and then every commit in order'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const first = await opened(one, room)
+    await first.open.act([posting('c1', 1, 'A1')])
+    const second = await opened(other, room)
+    expect(second.state.connections).toMatchObject([{ connectionId: 'c1', location: 'A1', memberId: 'ada' }])
+    for (let seq = 2; seq < 20; seq++) await (seq % 2 ? first : second).open.act([posting('c1', seq, seq)])
+    await until('both have heard all', () => first.commits.length === 19 && second.commits.length === 18)
+    expect(second.commits[0]!.prev).toBe(second.state.version)
+    for (const { commits } of [first, second])
+      for (const [i, commit] of commits.entries()) if (i > 0) expect(commit.prev).toBe(commits[i - 1]!.version)
+    expect(second.commits.map(({ changed }) => changed[0]!.location)).toEqual(
+      Array.from({ length: 18 }, (_, i) => i + 2),
+    )
+  },
+
+  async 'whoever acts has heard the commit when the answer comes'(backends) {
+    const [one] = await backends()
+    const { open, commits } = await opened(one, newRoom())
+    const [outcome] = await open.act([posting('c1', 1, 'A1')])
+    expect(outcome).toMatchObject({ type: 'posted', outcome: 'applied', seq: 1, memberId: 'ada' })
+    expect(commits.map(({ version }) => version)).toEqual([(outcome as { version: number }).version])
+  },
+
+  async 'a batch is one commit, and each action has an outcome'(backends) {
+    const [one] = await backends()
+    const { open, commits } = await opened(one, newRoom())
+    const outcomes = await open.act([
+      posting('c1', 1, 'A1'),
+      posting('c1', 1, 'B2'),
+      posting('c2', 3, 'C3'),
+      leaving('c1'),
+      sweeping,
+      { type: 'shorten', connectionId: 'c2', leaseMs: 1_000 },
+      { type: 'revoke', memberId: 'nobody' },
+    ])
+    expect(outcomes.map((outcome) => ('outcome' in outcome ? outcome.outcome : outcome.type))).toEqual([
+      'applied', 'same', 'applied', 'left', 'done', 'done', 'done',
+    ]) // prettier-ignore
+    expect(commits).toHaveLength(1)
+    expect(commits[0]).toMatchObject({ entered: [{ connectionId: 'c2' }], changed: [], left: [] })
+  },
+
+  async 'what changes nothing is no commit'(backends) {
+    const [one] = await backends()
+    const { open, commits } = await opened(one, newRoom())
+    await open.act([posting('c1', 1, 'A1')])
+    await open.act([posting('c1', 2, 'A1')])
+    await open.act([sweeping])
+    expect(commits).toHaveLength(1)
+  },
+
+  async 'refresh has all that was done elsewhere before'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const first = await opened(one, room)
+    const second = await opened(other, room)
+    await first.open.act([posting('c1', 1, 'A1')])
+    await second.open.refresh()
+    expect(second.commits.at(-1)?.version ?? second.resets.at(-1)?.version).toBe(first.commits[0]!.version)
+  },
+
+  async 'who closed a room hears no more of it, and the others do'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const first = await opened(one, room)
+    const second = await opened(other, room)
+    await second.open.close()
+    await first.open.act([posting('c1', 1, 'A1')])
+    const third = await opened(other, room)
+    expect(third.state.connections).toHaveLength(1)
+    expect([first.commits.length, second.commits.length]).toEqual([1, 0])
+  },
+
+  async 'rooms are apart'(backends) {
+    const [one] = await backends()
+    const first = await opened(one, newRoom())
+    const second = await opened(one, newRoom())
+    await first.open.act([posting('c1', 1, 'A1')])
+    await second.open.refresh()
+    expect(second.commits).toEqual([])
+    expect(second.state.epoch).not.toBe(first.state.epoch)
+  },
+
+  async 'a revocation ends connections and is heard everywhere, in one room or in all'(backends) {
+    const [one, other] = await backends()
+    const [here, there] = [newRoom(), newRoom()]
+    const first = await opened(one, here)
+    const second = await opened(other, there)
+    await first.open.act([posting('c1', 1, 'A1'), posting('c2', 1, 'A1', { memberId: 'bob' })])
+    await second.open.act([posting('c1', 1, 'A1')])
+    const heard: unknown[] = []
+    const stop = other.onRevoke((...revoked) => void heard.push(revoked))
+    await one.revoke('ada', here)
+    await until('it is heard', () => heard.length > 0)
+    expect(heard[0]).toEqual(['ada', here])
+    await until('it is done', () => first.commits.at(-1)!.left.length > 0)
+    expect(first.commits.at(-1)!.left).toMatchObject([{ connectionId: 'c1', reason: 'revoked' }])
+    expect(second.commits).toHaveLength(1)
+    await one.revoke('ada')
+    await until('it is done everywhere', () => second.commits.length === 2)
+    expect(second.commits[1]!.left).toMatchObject([{ connectionId: 'c1', reason: 'revoked' }])
+    stop()
+  },
+
+  async 'all is well says nothing'(backends) {
+    const [one] = await backends()
+    const said: string[] = []
+    const stop = one.onHealth((health) => void said.push(health))
+    await one.ready({ info() {}, warn: (message) => void said.push(message), error() {} })
+    stop()
+    expect(said).toEqual([])
+  },
+}

@@ -1,0 +1,37 @@
+import { locationContract } from 'hereabouts/testing'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { Ends } from '../support/ends.js'
+import { sharedNodes } from '../support/nodes.js'
+import { redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import { roundRobin } from '../support/round-robin.js'
+import { cells, fastTiming, targetTiming } from './target.js'
+
+/*
+ * What PROTOCOL promises, of three processes with one Redis and nothing that would send a client to the same one twice:
+ * posts, streams and resumes of one connection meet only in Redis.
+ */
+
+// Three servers, a balancer and all the clients in one process take their time.
+const timing = { ...fastTiming, scale: 1 / 10 }
+const slower = { ...targetTiming, leaseMaxMs: 30_000, closedMs: 1_500 }
+
+describe.skipIf(skipWithoutRedis).concurrent('three servers with rooms in Redis, by turns', () => {
+  const ends = new Ends()
+  const target = { url: '', timing: slower, ...cells }
+  beforeAll(async () => {
+    const redis = ends.use(await redisServer())
+    const nodes = (await sharedNodes(redis.url, 3, { timing })).map((node) => ends.use(node))
+    target.url = ends.use(await roundRobin(nodes.map(({ url }) => url))).url
+  })
+  afterAll(() => ends.end())
+
+  for (const { name } of locationContract({ ...cells, url: '' }))
+    test(
+      name,
+      () =>
+        locationContract(target)
+          .find((found) => found.name === name)!
+          .run(),
+      60_000,
+    )
+})

@@ -1,0 +1,148 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:http2'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as passing } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { aclLine } from '../../src/server/backends/redis/requirements.js'
+import { built } from '../support/built.js'
+import { Crowd } from '../support/crowd.js'
+import { Ends } from '../support/ends.js'
+import { sharedNodes } from '../support/nodes.js'
+import { freePort, freePorts, redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import { until } from '../support/until.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const conf = readFileSync(join(root, 'examples/two-nodes/nginx.conf'), 'utf8')
+const deploying = readFileSync(join(root, 'docs/deploying.md'), 'utf8')
+const hasNginx = spawnSync('nginx', ['-v']).status === 0
+
+describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))(
+  'npm run demo:two-nodes',
+  { timeout: 60_000 },
+  () => {
+    let demo: ChildProcess
+    let said = ''
+    let port: number
+    beforeAll(async () => {
+      built('package', 'demo')
+      port = await freePorts(4)
+      demo = spawn(process.execPath, ['examples/two-nodes/demo.mjs'], {
+        cwd: root,
+        env: { ...process.env, PORT: String(port) },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      for (const stream of [demo.stdout!, demo.stderr!])
+        stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
+      await until('the demo is there', () => said.includes('Two servers, one sheet'), 40_000).catch((error: Error) => {
+        throw new Error(`${error.message}:\n${said}`)
+      })
+    }, 120_000)
+    afterAll(async () => {
+      demo.kill('SIGTERM')
+      await until('the demo has ended', () => demo.exitCode !== null || demo.signalCode !== null)
+    }, 20_000)
+
+    test('a node that is killed is missed by nobody', async () => {
+      const urls = Array.from({ length: 8 }, () => `http://127.0.0.1:${port}/trpc`)
+      await using crowd = await Crowd.gather(urls, 'demo')
+      await crowd.stroll(1_000, 100)
+      const pid = Number(/pid (\d+)/.exec(said)![1])
+      process.kill(pid, 'SIGKILL')
+      await crowd.stroll(2_000, 100)
+      const agreedMs = await crowd.agree('all agree again', 30_000)
+      console.log(`a node killed behind nginx: ${JSON.stringify({ agreedMs, left: crowd.left })}`)
+      expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+      await until('another one starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
+    })
+  },
+)
+
+describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))('nginx in front', { timeout: 60_000 }, () => {
+  const ends = new Ends()
+  let nodes: { url: string }[]
+  beforeAll(async () => {
+    const redis = ends.use(await redisServer())
+    const both = await sharedNodes(redis.url, 2, { timing: { scale: 1 / 5 } })
+    nodes = both.map((node) => ends.use(node))
+  })
+  afterAll(() => ends.end())
+
+  /** nginx with the file of the example, but for the ports and what a test changes. */
+  async function nginx(change = (text: string) => text) {
+    const folder = mkdtempSync(join(tmpdir(), 'hereabouts-nginx-'))
+    const port = await freePort()
+    const ports = [port, ...nodes.map(({ url }) => Number(new URL(url).port))]
+    const text = conf.replaceAll(/127\.0\.0\.1:300(\d)/g, (_, digit: string) => `127.0.0.1:${ports[Number(digit)]}`)
+    writeFileSync(join(folder, 'nginx.conf'), change(text))
+    const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr']
+    const child = spawn('nginx', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const ended = new Promise((resolve) => child.on('exit', resolve))
+    await passing(100)
+    return {
+      port,
+      url: `http://127.0.0.1:${port}/trpc`,
+      reload: () => void child.kill('SIGHUP'),
+      async [Symbol.asyncDispose]() {
+        child.kill('SIGTERM')
+        await ended
+        rmSync(folder, { recursive: true, force: true })
+      },
+    }
+  }
+  const strollThrough = async (url: string, room: string, meanwhile = async () => {}) => {
+    await using crowd = await Crowd.gather(
+      Array.from({ length: 6 }, () => url),
+      room,
+    )
+    await Promise.all([crowd.stroll(1_000), meanwhile()])
+    await crowd.agree()
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+  }
+
+  test('as the example has it', async () => {
+    await using proxy = await nginx()
+    await strollThrough(proxy.url, 'as it is')
+  })
+
+  test('with buffering turned on: our streams turn it off', async () => {
+    await using proxy = await nginx((text) =>
+      text.replace('proxy_read_timeout', 'proxy_buffering on;\n proxy_read_timeout'),
+    )
+    await strollThrough(proxy.url, 'buffered')
+  })
+
+  test('that cuts streams which are silent for too short a time', async () => {
+    await using proxy = await nginx((text) => text.replace('proxy_read_timeout 60s', 'proxy_read_timeout 1s'))
+    // A beat comes every two seconds, and nothing else when nobody moves.
+    await strollThrough(proxy.url, 'idle', () => passing(4_000))
+  })
+
+  test('that is told to read its file again', async () => {
+    await using proxy = await nginx()
+    await strollThrough(proxy.url, 'reload', async () => {
+      await passing(300)
+      proxy.reload()
+    })
+  })
+
+  test('with HTTP/2 towards the browser', async () => {
+    await using proxy = await nginx((text) => text.replace(/listen (.*);/, 'listen $1 http2;'))
+    const session = connect(`http://127.0.0.1:${proxy.port}`)
+    const input = encodeURIComponent(JSON.stringify({ room: 'h2' }))
+    const streams = Array.from({ length: 20 }, () =>
+      session.request({ ':path': `/trpc/onLocation?input=${input}`, accept: 'text/event-stream' }),
+    )
+    const texts = streams.map(() => '')
+    streams.forEach((stream, i) => stream.setEncoding('utf8').on('data', (text: string) => (texts[i] += text)))
+    await until('twenty streams on one connection say hello', () => texts.every((text) => text.includes('"hello"')))
+    session.destroy()
+  })
+})
+
+test('docs/deploying.md shows the file that is tested, and the line that gives the rights', () => {
+  expect(deploying).toContain(`\`\`\`nginx\n${conf}\`\`\``)
+  expect(deploying).toContain(aclLine('hereabouts'))
+})

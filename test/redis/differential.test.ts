@@ -1,0 +1,123 @@
+import fc from 'fast-check'
+import { createClient } from 'redis'
+import type { Action, Commit, RoomState } from 'hereabouts/server'
+import { manualClock } from 'hereabouts/testing'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { redisBackend } from 'hereabouts/server/redis'
+import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../laws/histories.js'
+import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
+
+/*
+ * The same history, once by room.ts and once by the script in Redis, at the same times: every outcome, every commit and
+ * what remains must be the same. Epochs are random, and entries of one commit have no order.
+ */
+
+const byId = <T extends { connectionId: string }>(entries: readonly T[]) =>
+  entries.toSorted((a, b) => (a.connectionId < b.connectionId ? -1 : 1))
+const commitOf = (commit: Commit | null | undefined) =>
+  commit && {
+    prev: commit.prev,
+    version: commit.version,
+    entered: byId(commit.entered),
+    changed: byId(commit.changed),
+    left: byId(commit.left),
+  }
+const stateOf = ({ version, floor, connections, left }: RoomState) => ({
+  version,
+  floor,
+  connections: byId(connections),
+  left: byId(left),
+})
+
+describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
+  let server: RedisServer
+  let client: ReturnType<typeof createClient>
+  beforeAll(async () => {
+    server = await redisServer()
+    client = createClient({ url: server.url })
+    await client.connect()
+  })
+  afterAll(async () => {
+    client?.destroy()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  /** Plays a history in Redis, a step at a time. Its silences are no outage. */
+  let games = 0
+  async function game() {
+    const time = manualClock(startMs)
+    const backend = redisBackend({ client, time, prefix: `game${++games}` })
+    const commits: Commit[] = []
+    const onCommit = (commit: Commit) => void commits.push(commit)
+    const onReset = () => expect.unreachable('nothing was missed')
+    const options = { clock: time, rules, sweepMs: 10_000, onCommit, onReset }
+    const room = await backend.open('r', options)
+    return {
+      async step({ afterMs, actions }: Step) {
+        time.stall(afterMs)
+        const outcomes = await room.act(actions)
+        return { outcomes, commit: commits.pop() ?? null }
+      },
+      /** As one sees it who opens it now; opening lets go of what has lapsed, as a sweep does. */
+      async state() {
+        const other = await backend.open('r', options)
+        await other.close()
+        commits.length = 0
+        return other.state
+      },
+      close: () => backend.close(),
+    }
+  }
+
+  async function same(steps: readonly Step[]) {
+    const play = new Play()
+    const other = await game()
+    try {
+      for (const step of steps) {
+        const expected = play.after(step.afterMs, ...step.actions)
+        const { outcomes, commit } = await other.step(step)
+        expect(outcomes).toEqual(expected.outcomes)
+        expect(commitOf(commit)).toEqual(commitOf(expected.commit))
+      }
+      play.after(0, sweeping)
+      expect(stateOf(await other.state())).toEqual(stateOf(play.room.state()))
+    } finally {
+      await other.close()
+    }
+  }
+
+  test('goes by the rules of room.ts, whatever happens', { timeout: 60_000 }, async () => {
+    await fc.assert(fc.asyncProperty(history, same), { numRuns: Number(process.env['RUNS'] ?? 400) })
+  })
+
+  test('takes any text as it is', async () => {
+    const odd = ['[]', '{}', '{"__proto__":[]}', '1.7976931348623157e+308', '"\\n|\\u0000}{"', '"\u{1f600}"', '[[[]]]']
+    const posts = odd.map((json, i): Action => {
+      const location = { json, value: JSON.parse(json) as unknown }
+      return {
+        ...(posting('c1', i + 1, null) as Extract<Action, { type: 'post' }>),
+        location,
+        memberId: 'a"\\|é\u{1f600}',
+      }
+    })
+    await same(posts.map((action) => ({ afterMs: 1, actions: [action] })))
+  })
+
+  test('takes a thousand actions at once', async () => {
+    const actions = Array.from({ length: 1_000 }, (_, i) => posting(`c${i % 7}`, i + 1, `place ${i}`))
+    const other = await game()
+    const { outcomes } = await other.step({ afterMs: 1, actions })
+    expect(outcomes).toHaveLength(1_000)
+    expect((await other.state()).connections).toHaveLength(7)
+    await other.close()
+  })
+
+  test('keeps a thousand tombstones of connections that nobody saw', async () => {
+    const leaves = Array.from({ length: 1_001 }, (_, i) => ({ afterMs: 1, actions: [leaving(`c${i}`)] }))
+    await same([
+      ...leaves,
+      { afterMs: 0, actions: [posting('c0', 1, 'A1'), posting('c1', 1, 'A1')] },
+      { afterMs: 60_000, actions: [sweeping] },
+    ])
+  })
+})

@@ -1,0 +1,161 @@
+import { setTimeout as passing } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Crowd, percentile } from '../support/crowd.js'
+import { Ends } from '../support/ends.js'
+import { redisClient, sharedNodes, type NodeOptions, type SharedNode } from '../support/nodes.js'
+import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
+import { roundRobin, type RoundRobin } from '../support/round-robin.js'
+import { eventsOf } from '../support/stream-text.js'
+import { until } from '../support/until.js'
+
+/*
+ * What happens to a Redis and to the way there, on real servers and with our own client. Twenty times as fast as usual:
+ * a beat is half a second, a lease one and a half. Whatever happens, everyone ends at the truth within a bounded time, and
+ * nobody is shown to leave who is there.
+ */
+
+const options: NodeOptions = { timing: { scale: 1 / 20 }, pulseMs: 50, timeoutMs: 250 }
+const leaseMs = 1_500
+const people = 12
+
+const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
+
+describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, () => {
+  const ends = new Ends()
+  let redis: RedisServer
+  let nodes: SharedNode[]
+  let balancer: RoundRobin
+  let rooms = 0
+  beforeAll(async () => {
+    redis = ends.use(await redisServer())
+    nodes = (await sharedNodes(redis.url, 3, options)).map((node) => ends.use(node))
+    balancer = ends.use(await roundRobin(nodes.map(({ url }) => url)))
+  })
+  afterAll(() => ends.end())
+  afterEach(() => until('Redis is back for all', isReady))
+  const isReady = async () => (await Promise.all(nodes.map(readiness))).every((status) => status === 200)
+
+  const gather = (size = people) =>
+    Crowd.gather(
+      Array.from({ length: size }, () => balancer.url),
+      `room ${++rooms}`,
+    )
+
+  test('everyone sees everyone, wherever they post', async () => {
+    await using crowd = await gather()
+    await crowd.stroll(2_000)
+    const agreedMs = await crowd.agree()
+    said('three nodes', {
+      posts: crowd.delays.length,
+      p50: percentile(crowd.delays, 50),
+      p99: percentile(crowd.delays, 99),
+      agreedMs,
+    })
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+  })
+
+  test('a script that Redis forgot is told again', async () => {
+    await using crowd = await gather()
+    const strolling = crowd.stroll(1_000)
+    for (let i = 0; i < 10; i++) {
+      redis.cli('SCRIPT', 'FLUSH')
+      await passing(90)
+    }
+    await strolling
+    said('SCRIPT FLUSH', { agreedMs: await crowd.agree() })
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+  })
+
+  test('subscriptions that are cut again and again lose nothing', async () => {
+    await using crowd = await gather()
+    const strolling = crowd.stroll(2_000)
+    for (let i = 0; i < 20; i++) {
+      redis.cli('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      await passing(90)
+    }
+    await strolling
+    said('CLIENT KILL TYPE pubsub', { agreedMs: await crowd.agree() })
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+  })
+
+  test('a Redis that thinks for a while is waited for', async () => {
+    await using crowd = await gather()
+    const client = await redisClient(redis.url)
+    const sleeping = client.sendCommand(['DEBUG', 'SLEEP', '0.6'])
+    await crowd.stroll(1_000)
+    await sleeping
+    client.destroy()
+    said('DEBUG SLEEP', { agreedMs: await crowd.agree() })
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+  })
+
+  test('a Redis that stood still for two leases has nobody leave', async () => {
+    await using crowd = await gather()
+    redis.signal('SIGSTOP')
+    const strolling = crowd.stroll(2 * leaseMs)
+    await until('nodes say that they are not ready', async () => (await readiness(nodes[0]!)) === 503, 2_000)
+    await strolling
+    redis.signal('SIGCONT')
+    const agreedMs = await crowd.agree()
+    await passing(leaseMs)
+    await crowd.agree()
+    said('SIGSTOP', { agreedMs })
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+  })
+
+  test('a Redis that crashed and starts empty has everyone back, and nobody leave', async () => {
+    await using crowd = await gather()
+    await redis.kill()
+    const began = performance.now()
+    await until('nodes say that they are not ready', async () => (await readiness(nodes[0]!)) === 503, 1_000)
+    const noticedMs = Math.round(performance.now() - began)
+    await crowd.stroll(leaseMs)
+    expect(new Set(crowd.statuses)).toEqual(new Set(['degraded']))
+    await redis.start()
+    const agreedMs = await crowd.agree()
+    said('SIGKILL', { noticedMs, agreedMs })
+    expect(crowd.left).toBe(0)
+  })
+
+  test('while Redis is away posts are refused in good time, and streams say so', async () => {
+    await using crowd = await gather(3)
+    const viewer = await eventsOf(nodes[0]!.url, `room ${rooms}`)
+    await redis.kill()
+    const delays = []
+    for (let i = 0; i < 5; i++) {
+      const began = performance.now()
+      const status = await post(nodes[0]!, `room ${rooms}`)
+      delays.push(Math.round(performance.now() - began))
+      expect(status).toBe(503)
+    }
+    const degradedMs = await viewer.until('"type":"degraded"', 2_000)
+    await redis.start()
+    const beatMs = await viewer.until('"type":"beat"', 5_000)
+    viewer.close()
+    said('while away', { delays, degradedMs, beatMs, agreedMs: await crowd.agree() })
+    expect(Math.max(...delays)).toBeLessThan(1_000)
+  })
+
+  test('a Redis that is full refuses posts, and goes on where it was', async () => {
+    await using crowd = await gather()
+    redis.cli('CONFIG', 'SET', 'maxmemory', '1')
+    expect(await post(nodes[0]!, `room ${rooms}`)).toBe(503)
+    await crowd.stroll(leaseMs / 2)
+    redis.cli('CONFIG', 'SET', 'maxmemory', '0')
+    said('OOM', { agreedMs: await crowd.agree() })
+    expect(crowd.left).toBe(0)
+  })
+})
+
+async function readiness({ url }: SharedNode): Promise<number> {
+  return (await fetch(new URL('/readyz', url))).status
+}
+
+async function post({ url }: SharedNode, room: string): Promise<number> {
+  const response = await fetch(`${url}/postLocation`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ room, location: null }),
+  })
+  return response.status
+}

@@ -1,0 +1,83 @@
+import { redisBackend } from 'hereabouts/server/redis'
+import { serveLocations } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+import { createClient } from 'redis'
+import { checkRequirements } from '../../src/server/backends/redis/requirements.js'
+import type { RedisPort } from '../../src/server/backends/redis/port.js'
+import { redisClient } from '../support/nodes.js'
+import { redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import { until } from '../support/until.js'
+
+/* What a server says when it starts with a Redis that does not do. */
+
+function listener() {
+  const warnings: string[] = []
+  return { warnings, info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
+}
+
+test('a Redis before 7 is refused', async () => {
+  const old = { send: async () => '# Server\r\nredis_version:6.2.14\r\n' } as unknown as RedisPort
+  await expect(checkRequirements(old, 'hereabouts', listener())).rejects.toThrow(/Redis 6\.2\.14 is too old/)
+})
+
+describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, () => {
+  test('is refused without the rights it needs, and told the line that gives them', async () => {
+    await using redis = await redisServer()
+    redis.cli('ACL', 'SETUSER', 'app', 'on', '>secret', '~other:*', '+@all')
+    const client = createClient({ url: redis.url, username: 'app', password: 'secret' })
+    await client.connect()
+    const starting = serveLocations({ backend: redisBackend({ client }) })
+    await expect(starting).rejects.toMatchObject({ code: 'misconfigured' })
+    const refusal = await starting.catch((error: Error) => error.message)
+    const line = /ACL SETUSER .*/
+      .exec(refusal as string)![0]
+      .replace('<name>', 'app')
+      .replace('<password>', 'secret')
+    redis.cli(...line.split(' '))
+    // The rights are those of a connection that was there before.
+    const served = await serveLocations({ backend: redisBackend({ client }) })
+    await served.hub.room('r').post({ memberId: 'ada', location: null })
+    await served.hub.revoke('ada')
+    await served.close()
+    client.destroy()
+  })
+
+  test('warns of a Redis that throws keys away, and of replicas that may lag', async () => {
+    await using master = await redisServer('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
+    await using replica = await redisServer('--replicaof', `127.0.0.1 ${master.port}`)
+    await until('there is a replica', () => master.cli('INFO', 'replication').includes('connected_slaves:1'))
+    const client = await redisClient(master.url)
+    const logger = listener()
+    const served = await serveLocations({ backend: redisBackend({ client }), logger })
+    expect(logger.warnings).toEqual([
+      expect.stringContaining('maxmemory-policy allkeys-lru'),
+      expect.stringContaining('min-replicas-to-write'),
+    ])
+    await served.close()
+    master.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    master.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    const isGood = () => master.cli('INFO', 'replication').includes('min_slaves_good_slaves:1')
+    await until('the replica is good', isGood)
+    const content = listener()
+    const again = await serveLocations({ backend: redisBackend({ client }), logger: content })
+    expect(content.warnings).toEqual([])
+    await again.close()
+    client.destroy()
+    expect(replica.port).toBeGreaterThan(0)
+  })
+
+  test('starts without Redis, is not ready, and becomes so', async () => {
+    await using redis = await redisServer()
+    const client = await redisClient(redis.url)
+    await redis.kill()
+    const logger = listener()
+    const served = await serveLocations({ backend: redisBackend({ client, pulseMs: 50, timeoutMs: 200 }), logger })
+    expect(logger.warnings).toEqual([expect.stringContaining('cannot be used yet')])
+    const readiness = async () => (await fetch(new URL('/readyz', served.url))).status
+    await until('it is not ready', async () => (await readiness()) === 503)
+    await redis.start()
+    await until('it is ready', async () => (await readiness()) === 200)
+    await served.close()
+    client.destroy()
+  })
+})

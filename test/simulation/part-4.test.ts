@@ -1,0 +1,3 @@
+import { simulatePart } from './seeds.js'
+
+simulatePart(4)

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { simulate } from './world.js'
+
+/*
+ * SEED=123 npx vitest run test/simulation       one run again
+ * SEEDS=200000 npx vitest run test/simulation   many more
+ */
+
+const seeds = Number(process.env['SEEDS'] ?? 5_000)
+const only = process.env['SEED']
+// Files run side by side, and tests of one file do not: each of as many files takes its share.
+const parts = 4
+
+/** One part of all seeds, as a test. */
+export function simulatePart(part: number): void {
+  const first = only === undefined ? part : Number(only)
+  const last = only === undefined ? seeds : first
+  test.skipIf(only !== undefined && part > 1)(
+    'whatever goes wrong between store, nodes and people, everyone comes to the truth',
+    { timeout: 7_200_000 },
+    async () => {
+      for (let seed = first; seed <= last; seed += parts) expect(await simulate(seed), `SEED=${seed}`).toEqual([])
+    },
+  )
+}

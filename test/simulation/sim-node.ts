@@ -1,0 +1,79 @@
+import * as z from 'zod'
+import { createLocationHub } from 'hereabouts/server'
+import type {
+  OnLocationInput,
+  GetLocationsOutput,
+  LocationEvent,
+  PostLocationInput,
+  PostLocationOutput,
+} from '../../src/shared/protocol.js'
+import { backendOver } from '../../src/server/backends/redis/backend.js'
+import { assertPosted, type Hub } from '../../src/server/hub.js'
+import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/keys.js'
+import type { Subscriber } from '../../src/server/subscriber.js'
+import type { SimClock } from './sim-clock.js'
+import type { SimRedis } from './sim-redis.js'
+
+export type Place = number
+export type SimEvent = LocationEvent<Place, null>
+
+const place = z.number()
+export const roomId = 'r'
+
+/** One process: the real hub and the real backend, over a line to the store that can be cut. */
+export class SimNode {
+  readonly hub: Hub<unknown, unknown>
+  readonly port: ReturnType<SimRedis['port']>
+  isDead = false
+
+  constructor(clock: SimClock, redis: SimRedis) {
+    this.port = redis.port()
+    const backend = backendOver(this.port, {}, clock)
+    this.hub = createLocationHub({ location: place, profile: z.null(), clock, backend }) as unknown as typeof this.hub
+  }
+
+  async post(input: PostLocationInput<Place, null>): Promise<PostLocationOutput> {
+    const connectionId = connectionIdOf(input.connectionKey!)
+    const outcome = await this.hub.act(roomId, {
+      type: 'post',
+      connectionId,
+      memberId: anonymousMemberIdOf(input.memberKey!),
+      owned: true,
+      seq: input.seq,
+      location: this.hub.keepLocation(input.location),
+      profile: undefined,
+      activity: undefined,
+      leaseMs: this.hub.leaseOf(undefined),
+    })
+    assertPosted(outcome)
+    return { outcome: outcome.outcome, connectionId, memberId: outcome.memberId, seq: outcome.seq }
+  }
+
+  async leave(connectionKey: string, seq: number | undefined): Promise<void> {
+    const connectionId = connectionIdOf(connectionKey)
+    await this.hub.act(roomId, { type: 'leave', connectionId, memberId: null, seq, graceMs: 0 })
+  }
+
+  subscribe({ connectionKey, lastEventId }: OnLocationInput): Promise<Subscriber> {
+    const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
+    const recheck = async () => true
+    return this.hub.subscribe(roomId, { connectionId, memberId: null, lastEventId, expiresAt: null, recheck })
+  }
+
+  ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<Place, null>> {
+    return this.hub.use(roomId, async (room) => {
+      await room.catchUpWith(lastEventId)
+      const { timeline, frames } = room
+      const version = timeline.resumable(lastEventId)
+      const { id, event } = version === null ? frames.snapshot() : frames.since(version)
+      return { id, event: event as SimEvent }
+    })
+  }
+
+  /** The process is gone, between two steps. */
+  kill(): void {
+    this.isDead = true
+    this.port.isCut = true
+    void this.hub.close()
+  }
+}

@@ -1,0 +1,230 @@
+import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
+import { actScript, revokeScript } from '../../src/server/backends/redis/script.js'
+import type { RedisPort } from '../../src/server/backends/redis/port.js'
+import { Room } from '../../src/server/room.js'
+import type { Chance } from './chance.js'
+import type { SimClock } from './sim-clock.js'
+
+/** What goes wrong on the way to a store and from it, how often of 1. */
+export type Weather = { lost: number; twice: number; late: number }
+
+type Step = { actions: Action[]; now: number }
+type Stored = { room: Room; steps: Step[]; epoch: string; lineage: number; startMs: number }
+
+/**
+ * A Redis of one's own that speaks as the script does, with the rules of room.ts inside. Loses, doubles and delays what
+ * passes, stands still, begins anew, and fails over to a replica that lacks the last writes.
+ */
+export class SimRedis {
+  weather: Weather = { lost: 0, twice: 0, late: 0 }
+  isDown = false
+  readonly #clock: SimClock
+  readonly #chance: Chance
+  readonly #rooms = new Map<string, Stored>()
+  readonly #listeners = new Map<string, Set<(message: string) => void>>()
+  #lineage = 1
+  #revocations: [string, string[]][] = []
+
+  constructor(clock: SimClock, chance: Chance) {
+    this.#clock = clock
+    this.#chance = chance
+  }
+
+  /** Everything is gone. */
+  startEmpty(): void {
+    this.#lineage++
+    this.#rooms.clear()
+    this.#revocations = []
+  }
+
+  /** A replica takes over that did not hear of the last writes. */
+  failOver(): void {
+    this.#lineage++
+    for (const stored of this.#rooms.values()) {
+      const lost = Math.floor(this.#chance.between(1, 6))
+      const heard = stored.steps.slice(0, Math.max(0, stored.steps.length - lost))
+      const room = new Room(stored.epoch, micros(stored.startMs), simRules)
+      for (const { actions, now } of heard) room.act(actions, now, micros(now))
+      Object.assign(stored, { room, steps: heard })
+    }
+  }
+
+  /** The room as it is; there is one at most. */
+  state(): RoomState | undefined {
+    for (const { room, epoch } of this.#rooms.values()) return { ...room.state(), epoch }
+  }
+
+  /** The way to it of one process. */
+  port(): RedisPort & { isCut: boolean; lose(): void } {
+    const mine = new Set<[string, (message: string) => void]>()
+    let onGap = () => {}
+    const port = {
+      isCut: false,
+      send: (_key: string, command: string[]) => this.#send(command, () => port.isCut),
+      subscribe: async (channel: string, listener: (message: string) => void) => {
+        await this.#travel(() => port.isCut)
+        const entry: [string, (message: string) => void] = [
+          channel,
+          (message) => {
+            if (!port.isCut && mine.has(entry)) listener(message)
+          },
+        ]
+        mine.add(entry)
+        const those = this.#listeners.get(channel) ?? new Set()
+        this.#listeners.set(channel, those.add(entry[1]))
+        return async () => {
+          mine.delete(entry)
+          those.delete(entry[1])
+        }
+      },
+      onGap: (listener: () => void) => void (onGap = listener),
+      /** The subscribing connection was lost, and another is there. */
+      lose: () => onGap(),
+      close: async () => mine.clear(),
+    }
+    return port
+  }
+
+  async #send(command: string[], isCut: () => boolean): Promise<unknown> {
+    await this.#travel(isCut)
+    if (this.isDown) throw new Error('connection lost')
+    const reply = this.#reply(command)
+    await this.#travel(isCut)
+    return reply
+  }
+
+  /** The time that passes on the way; some do not arrive. */
+  async #travel(isCut: () => boolean): Promise<void> {
+    await this.#clock.pass(this.#chance.between(0.1, 3))
+    if (!isCut() && !this.#chance.is(this.weather.lost / 4)) return
+    // A connection that is lost takes its time to say so.
+    await this.#clock.pass(this.#chance.between(10, 3_000))
+    throw new Error('connection lost')
+  }
+
+  #reply([name, hash, ...rest]: string[]): unknown {
+    switch (name) {
+      case 'EVALSHA': {
+        const count = Number(rest[0])
+        const keys = rest.slice(1, 1 + count)
+        const args = rest.slice(1 + count)
+        if (hash === actScript.sha1) return this.#act(keys[0]!, args)
+        if (hash === revokeScript.sha1) return this.#revoke(keys[0]!, args)
+        throw new Error('NOSCRIPT')
+      }
+      case 'XREVRANGE':
+        return this.#revocations.slice(-1)
+      case 'XRANGE':
+        return this.#revocations.filter(([id]) => Number(id.split('-')[0]) > Number(rest[0]!.slice(1).split('-')[0]))
+      default:
+        throw new Error(`ERR ${name} is not simulated`)
+    }
+  }
+
+  #act(key: string, args: string[]): unknown {
+    const now = this.#clock.now()
+    const stored = this.#stored(key, args[0]!, now)
+    const actions = decodeActions(args.slice(9))
+    const { outcomes, commit } = stored.room.act(actions, now, micros(now))
+    if (actions.length > 0) stored.steps.push({ actions, now })
+    const text = commit ? announcement(stored.epoch, commit) : ''
+    if (text !== '') this.#announce(key, text)
+    const { version, floor, connections, left } = stored.room.state()
+    const reply: unknown[] = [stored.epoch, String(version), dueOf(stored.room, now), text, outcomes.map(outcomeText)]
+    if (args[8] === '1') reply.push([String(floor), connections.flatMap(lines), left.flatMap(graves)])
+    return reply
+  }
+
+  #stored(key: string, freshEpoch: string, now: number): Stored {
+    const known = this.#rooms.get(key)
+    if (!known) {
+      const room = new Room(freshEpoch, micros(now), simRules)
+      const made = { room, steps: [], epoch: freshEpoch, lineage: this.#lineage, startMs: now }
+      this.#rooms.set(key, made)
+      return made
+    }
+    if (known.lineage !== this.#lineage) {
+      known.lineage = this.#lineage
+      known.epoch = freshEpoch
+    }
+    return known
+  }
+
+  #revoke(key: string, [member, room]: string[]): string {
+    const id = `${Math.floor(this.#clock.now() * 1_000)}-0`
+    this.#revocations.push([id, ['member', member!, 'room', room!]])
+    this.#announce(key, id)
+    return id
+  }
+
+  #announce(channel: string, message: string): void {
+    for (const listener of this.#listeners.get(channel) ?? []) {
+      if (this.#chance.is(this.weather.lost)) continue
+      const times = this.#chance.is(this.weather.twice) ? 2 : 1
+      for (let i = 0; i < times; i++) {
+        const delayMs = this.#chance.is(this.weather.late) ? this.#chance.between(0, 400) : this.#chance.between(0.1, 3)
+        this.#clock.after(delayMs, () => listener(message))
+      }
+    }
+  }
+}
+
+export const simRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10 }
+
+const micros = (ms: number) => Math.floor(ms * 1_000)
+
+const dueOf = (room: Room, now: number) =>
+  room.nextLeaseEnd === Infinity ? '' : String(Math.max(0, Math.ceil(Math.min(room.nextLeaseEnd, now + 1_000) - now)))
+
+const announcement = (epoch: string, { prev, version, entered, changed, left }: Commit) =>
+  `${epoch}|${prev}|${version}|${JSON.stringify({ entered, changed, left })}`
+
+function outcomeText(outcome: Outcome): string {
+  if (outcome.type === 'posted') return [outcome.outcome, outcome.seq, JSON.stringify(outcome.memberId)].join('\n')
+  return outcome.type === 'full' ? `full\n${outcome.of}` : outcome.type
+}
+
+const lines = ({ connectionId, at, activity, memberId, profile, location }: RoomState['connections'][number]) => [
+  connectionId,
+  [at, 0, 0, 0, activity, JSON.stringify(memberId), JSON.stringify(profile), JSON.stringify(location)].join('\n'),
+]
+const graves = ({ connectionId, at, reason }: RoomState['left'][number]) => [
+  connectionId,
+  [at, 0, reason, 1, ''].join('\n'),
+]
+
+const optional = (text: string) => (text === '' ? undefined : Number(text))
+const kept = (json: string) => ({ json, value: JSON.parse(json) as unknown })
+
+/** The actions of a call, as the script reads them. */
+function decodeActions(fields: string[]): Action[] {
+  const actions: Action[] = []
+  const take = (count: number) =>
+    fields.splice(0, count) as [string, string, string, string, string, string, string, string]
+  while (fields.length > 0) {
+    const [kind] = fields.splice(0, 1)
+    if (kind === 'p') {
+      const [connectionId, member, owned, seq, location, profile, activity, leaseMs] = take(8)
+      actions.push({
+        type: 'post',
+        connectionId,
+        memberId: JSON.parse(member) as string,
+        owned: owned === '1',
+        seq: optional(seq),
+        location: kept(location),
+        profile: profile === '' ? undefined : kept(profile),
+        activity: activity === '' ? undefined : (activity as 'active'),
+        leaseMs: Number(leaseMs),
+      })
+    } else if (kind === 'l') {
+      const [connectionId, member, seq, graceMs] = take(4)
+      const memberId = member === '' ? null : (JSON.parse(member) as string)
+      actions.push({ type: 'leave', connectionId, memberId, seq: optional(seq), graceMs: Number(graceMs) })
+    } else if (kind === 's') {
+      const [connectionId, leaseMs] = take(2)
+      actions.push({ type: 'shorten', connectionId, leaseMs: Number(leaseMs) })
+    } else if (kind === 'r') actions.push({ type: 'revoke', memberId: JSON.parse(take(1)[0]) as string })
+    else actions.push({ type: 'sweep' })
+  }
+  return actions
+}

@@ -1,0 +1,18 @@
+// @ts-check
+// A server in a process of its own, to be killed: rooms in REDIS_URL. Says where it listens.
+import { cellLocation } from 'hereabouts'
+import { createLocationServer } from 'hereabouts/server'
+import { redisBackend } from 'hereabouts/server/redis'
+import { createClient } from 'redis'
+
+const { REDIS_URL = '', PORT = '0', SCALE = '1' } = process.env
+const client = createClient({ url: REDIS_URL, socket: { reconnectStrategy: 50 } })
+client.on('error', () => {})
+await client.connect()
+const server = createLocationServer({
+  backend: redisBackend({ client, pulseMs: 50, timeoutMs: 250 }),
+  location: cellLocation,
+  anonymous: true,
+  timing: { scale: Number(SCALE) },
+})
+console.log((await server.listen(Number(PORT))).trpcUrl)

@@ -1,0 +1,46 @@
+import { createClient } from 'redis'
+import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
+import { serveLocations, type ServedLocations } from 'hereabouts/testing'
+import type { cellLocation, memberProfile } from 'hereabouts'
+import type { Out } from '../../src/shared/protocol.js'
+
+export type NodeClient = ReturnType<typeof createClient>
+
+/** A process, as far as the others can tell: a server with a Redis client of its own. */
+export interface SharedNode extends AsyncDisposable {
+  readonly url: string
+  readonly served: ServedLocations<Out<typeof cellLocation>, Out<typeof memberProfile>>
+  readonly client: NodeClient
+}
+
+export type NodeOptions = {
+  timing?: { scale?: number }
+} & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
+
+/** A client that comes back soon: a test has no time for the pauses of a default. */
+export async function redisClient(url: string): Promise<NodeClient> {
+  const client: NodeClient = createClient({ url, socket: { reconnectStrategy: 50 } })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+export async function sharedNode(redisUrl: string, { timing, ...options }: NodeOptions = {}): Promise<SharedNode> {
+  const client = await redisClient(redisUrl)
+  const backend = redisBackend({ client, ...options })
+  const served = await serveLocations({ backend, ...(timing && { timing }) })
+  return {
+    url: served.url,
+    served,
+    client,
+    async [Symbol.asyncDispose]() {
+      await served.close()
+      client.destroy()
+    },
+  }
+}
+
+/** Several of them. */
+export async function sharedNodes(redisUrl: string, count: number, options?: NodeOptions): Promise<SharedNode[]> {
+  return Promise.all(Array.from({ length: count }, () => sharedNode(redisUrl, options)))
+}

@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
 
+// Minutes long, at the speed of life: for the commands that say SOAK=1.
+const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : []
+
 /** Tests import the package by its public names; these names stand for the source, so that no build is needed. */
 export default defineConfig({
   resolve: {
@@ -21,7 +24,7 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: 'all', include: ['test/**/*.test.{ts,tsx}'] } },
+      { extends: true, test: { name: 'all', include: ['test/**/*.test.{ts,tsx}', ...soaks] } },
       // What must hold at the other end of the range of tRPC too.
       {
         extends: true,

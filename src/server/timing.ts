@@ -1,3 +1,4 @@
+import { LocationError } from '../shared/errors.js'
 import { numbersOver } from './numbers.js'
 
 /** Every duration of a hub, in milliseconds. */
@@ -64,5 +65,8 @@ export type TimingOptions = Partial<Timing> & { scale?: number }
 export function timingOf({ scale = 1, ...own }: TimingOptions = {}): Timing {
   const { scale: factor } = numbersOver({ scale: 1 }, { scale }, 'timing')
   const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
-  return numbersOver(Object.fromEntries(scaled) as Timing, own, 'timing')
+  const timing = numbersOver(Object.fromEntries(scaled) as Timing, own, 'timing')
+  // One timer turns in steps of these.
+  if (timing.beatMs > 0 && timing.sweepMs > 0) return timing
+  throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')
 }

@@ -48,7 +48,7 @@ const node = /^(server|testing|cli)\//
 /** Rules only: no I/O, no clock, no timer, no chance. The same input gives the same output. */
 const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
-  /^server\/(room|timeline|frame|sse|wheel|timing|lease-clock)\.ts$/,
+  /^server\/(room|timeline|frame|sse|wheel|timing|numbers|lease-clock)\.ts$/,
   /^server\/backends\/redis\/(batch|chain)\.ts$/,
   /^client\/(outbox|reconnect|news|roster|places|failure|attention|event-stream)\.ts$/,
 ]

@@ -4,7 +4,10 @@ import { Gate, type Access } from '../../src/server/access.js'
 import { silentLogger } from '../../src/server/logger.js'
 import { manualClock } from '../../src/testing/manual-clock.js'
 
-const parseProfile = async (value: unknown) => ({ json: JSON.stringify(value), value })
+async function parseProfile(value: unknown) {
+  if (typeof value !== 'object') throw new LocationError('bad-input', 'A profile is an object.')
+  return { json: JSON.stringify(value), value }
+}
 
 function gateOf(access: Partial<Access<string, unknown>>) {
   const clock = manualClock()
@@ -24,6 +27,11 @@ describe('identify', () => {
       profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } },
       expiresAt: clock.now() + 1,
     })
+  })
+
+  test('that gives a profile its schema refuses is believed otherwise, and shown without one', async () => {
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada', profile: 'too long' }), authorize: () => true })
+    expect(await gate.caller('x')).toMatchObject({ memberId: 'ada', profile: { json: 'null' } })
   })
 
   test.each([
@@ -115,9 +123,11 @@ describe('authorize', () => {
 
 describe('what only looks like a promise', () => {
   test('is waited for, and bounded, and its error kept from the caller', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable
     const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(new Error('secret')) }
     const { gate } = gateOf({ identify: () => thenable as never, authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized' })
+    // oxlint-disable-next-line unicorn/no-thenable
     const hanging = gateOf({ identify: () => ({ then: () => {} }) as never, authorize: () => true })
     const asked = hanging.gate.caller('x').catch((error: unknown) => error)
     await hanging.clock.advance(5_000)

@@ -14,7 +14,7 @@ const outages: [name: string, begin: (redis: RedisServer) => unknown, end: (redi
   ['crashes and starts empty', (redis) => redis.kill(), (redis) => redis.start()],
 ]
 
-describe.skipIf(skipWithoutRedis || process.env['SOAK'] === undefined)('a Redis that', { timeout: 300_000 }, () => {
+describe.skipIf(skipWithoutRedis)('a Redis that', { timeout: 300_000 }, () => {
   test.each(outages)('%s', async (name, begin, end) => {
     const ends = new Ends()
     try {

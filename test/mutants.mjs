@@ -961,4 +961,12 @@ export default [
     find: 'this.#note(now)\n    return',
     replace: 'return',
   },
+  {
+    file: 'src/client/room.ts',
+    tests: ['test/client/room.test.ts'],
+    name: 'who comes back late after a restart is shown leaving',
+    rule: 'section 3: a restart is no exodus',
+    find: 'const patienceMs = timing.leaseMs + timing.beatMs',
+    replace: 'const patienceMs = timing.beatMs',
+  },
 ]

@@ -24,9 +24,10 @@ function joined(url: string, room: string, location: CellLocation) {
   return { room: joined, news, [Symbol.asyncDispose]: () => client.close() }
 }
 
+const retries = ({ status }: CellRoom) => (status.state === 'waiting' ? status.attempt : 0)
 const rowsSeen = ({ others }: CellRoom) => others.map(({ location }) => location?.row)
 
-// Those known before are kept in sight for a beat: two seconds, in which even a slow machine brings everyone back.
+// Those known before are kept in sight for a lease and a beat: time in which even a slow machine brings everyone back.
 const slower = { scale: 1 / 5 }
 
 describe('a server that is killed and started again', () => {
@@ -57,6 +58,31 @@ describe('a server that is killed and started again', () => {
       await running.close()
     }
   })
+
+  test(
+    'after many have tried in vain has ten people back, one after the other, and nobody was shown to leave',
+    { timeout: 60_000 },
+    async () => {
+      const timing = { scale: 1 / 10 }
+      let running = await serveLocations({ timing })
+      const { port, url } = running
+      const people = Array.from({ length: 10 }, (_, i) => joined(url, 'long', cell(i)))
+      try {
+        await until('everyone sees everyone', () => people.every(({ room }) => room.others.length === 9))
+        for (const { news } of people) news.length = 0
+        await running.close()
+        await until('they have tried in vain', () => people.every(({ room }) => retries(room) >= 7))
+        running = await serveLocations({ timing, port })
+        const isFresh = ({ room }: { room: CellRoom }) =>
+          room.others.length === 9 && room.others.every(({ connections }) => connections.every(({ stale }) => !stale))
+        await until('everyone sees everyone anew', () => people.every(isFresh))
+        expect(people.flatMap(({ news }) => news)).toEqual([])
+      } finally {
+        for (const person of people) await person[Symbol.asyncDispose]()
+        await running.close()
+      }
+    },
+  )
 
   test('while it is away, moves are kept: only the newest is shown', { timeout: 60_000 }, async () => {
     let running = await serveLocations({ timing: slower })

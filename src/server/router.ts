@@ -81,7 +81,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   if (!(hub instanceof Hub)) throw new LocationError('misconfigured', 'hub: give what createLocationHub() returned.')
   // The app's builder has types of its own, which are nothing to the resolvers below; the record's are written out above.
   const procedure = options.procedure as unknown as PlainBuilder
-  const doors = new Doors(hub, options, options.clientIp)
+  const calls = new Calls(hub, options, options.clientIp)
   const inputs = procedureInputs(hub.location, hub.profile)
   const parsed =
     <S extends Schema, T>(schema: S) =>
@@ -93,7 +93,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
       const startedAt = hub.clock.now()
       const count = (outcome: string) => hub.metrics.called(name, outcome, hub.clock.now() - startedAt)
       try {
-        doors.chargeAddress(ctx, deed)
+        calls.chargeAddress(ctx, deed)
       } catch (error) {
         count(codeOf(error))
         throw toTrpcError(error)
@@ -105,19 +105,19 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   const record = {
     postLocation: entered('postLocation', 'post')
       .input(parsed<typeof inputs.postLocation, PostLocationInput<unknown, unknown>>(inputs.postLocation))
-      .mutation(({ ctx, input }) => atEdge(() => doors.post(ctx, input))),
+      .mutation(({ ctx, input }) => atEdge(() => calls.post(ctx, input))),
     leaveRoom: entered('leaveRoom', 'leave')
       .input(parsed<typeof inputs.leaveRoom, LeaveRoomInput>(inputs.leaveRoom))
-      .mutation(({ ctx, input }) => atEdge(() => doors.leave(ctx, input))),
+      .mutation(({ ctx, input }) => atEdge(() => calls.leave(ctx, input))),
     getLocations: entered('getLocations', 'read')
       .input(parsed<typeof inputs.getLocations, GetLocationsInput>(inputs.getLocations))
-      .query(({ ctx, input }) => atEdge(() => doors.get(ctx, input))),
+      .query(({ ctx, input }) => atEdge(() => calls.get(ctx, input))),
     countMembers: entered('countMembers', 'read')
       .input(parsed<typeof inputs.countMembers, CountMembersInput>(inputs.countMembers))
-      .query(({ ctx, input }) => atEdge(() => doors.count(ctx, input))),
+      .query(({ ctx, input }) => atEdge(() => calls.count(ctx, input))),
     onLocation: entered('onLocation', 'stream')
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
-      .subscription(({ ctx, input, signal }) => atEdge(() => doors.subscribe(ctx, input, signal))),
+      .subscription(({ ctx, input, signal }) => atEdge(() => calls.subscribe(ctx, input, signal))),
   }
   for (const each of Object.values(record)) ours.add(each)
   return record as unknown as LocationRecord<L, P>
@@ -136,7 +136,7 @@ type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 const envelopeDepth = 2
 
 /** What each call comes to: who it is, whether they may, and the action in the room. */
-class Doors {
+class Calls {
   readonly #hub: Hub<unknown, unknown>
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined

@@ -918,7 +918,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/router.ts',
+    file: 'src/server/calls.ts',
     tests: ['test/server/many-streams.test.ts'],
     name: 'a stream opens behind a revocation',
     rule: 'section 5: revoke',
@@ -927,7 +927,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/router.ts',
+    file: 'src/server/calls.ts',
     tests: ['test/server/many-streams.test.ts'],
     name: 'a post gets in behind a revocation',
     rule: 'section 5: revoke',

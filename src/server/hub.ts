@@ -6,21 +6,21 @@ import { isName } from '../shared/ids.js'
 import { memberProfile } from '../shared/locations.js'
 import type { Connection, Out, Schema, Unchanged } from '../shared/protocol.js'
 import type { Member } from './access.js'
-import type { Action, Backend, Kept, Outcome, RoomRules } from './backend.js'
+import type { Action, Backend, Kept, Outcome } from './backend.js'
 import { memoryBackend } from './backends/memory.js'
 import { assertPlain, keep, parse } from './inputs.js'
 import { defaultConnectionIdOf } from './keys.js'
 import { defaultLimits, type Limits } from './limits.js'
-import { LiveRoom } from './live-room.js'
+import type { LiveRoom } from './live-room.js'
 import { nameInLogs, silentLogger, type Logger } from './logger.js'
-import { newTraffic, noMetrics, type Metrics, type Readings } from './metrics.js'
+import { noMetrics, type Metrics, type Readings } from './metrics.js'
 import { numbersOver } from './numbers.js'
+import { OpenRooms } from './open-rooms.js'
 import { Rates } from './rates.js'
 import { Seats } from './seats.js'
 import { Streams, type StreamOptions } from './streams.js'
 import type { Subscriber } from './subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from './timing.js'
-import { Wheel } from './wheel.js'
 
 export interface HubOptions<SL extends Schema, SP extends Schema> {
   /** What a location is: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
@@ -101,15 +101,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly seats: Seats
   readonly streams: Streams
   readonly #backend: Backend
-  readonly #rules: RoomRules
-  readonly #rooms = new Map<string, Promise<LiveRoom>>()
-  readonly #sweeps: Wheel<LiveRoom>
+  readonly #rooms: OpenRooms
   readonly #forgetters = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
-  readonly #traffic = newTraffic()
-  #isDegraded = false
-  #turnedAt = 0
-  #isTurning = false
   #isClosed = false
 
   constructor(options: HubOptions<Schema, Schema>) {
@@ -125,12 +119,21 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
-    const { roomConnections, memberConnections } = limits
-    this.#rules = { tombstoneMs: timing.tombstoneMs, roomConnections, memberConnections }
     this.rates = new Rates(limits, clock, this.logger)
     this.seats = new Seats(limits)
     this.streams = new Streams({ clock, timing, limits, metrics: this.metrics })
-    this.#sweeps = new Wheel(Math.max(1, Math.round(this.timing.sweepMs / this.streams.turnMs)))
+    const { tombstoneMs } = timing
+    const { roomConnections, memberConnections } = limits
+    this.#rooms = new OpenRooms({
+      backend: this.#backend,
+      rules: { tombstoneMs, roomConnections, memberConnections },
+      clock,
+      timing,
+      metrics: this.metrics,
+      logger: this.logger,
+      turnMs: this.streams.turnMs,
+      onTurn: () => this.streams.turn(),
+    })
     this.#unlisten = [
       this.#backend.onRevoke((memberId, room) => this.#revoked(memberId, room)),
       this.#backend.onHealth((health) => void this.#setHealth(health)),
@@ -140,15 +143,13 @@ export class Hub<L, P> implements LocationHub<L, P> {
 
   health(): HubHealth {
     if (this.#isClosed || this.streams.isDraining) return 'draining'
-    return this.#isDegraded ? 'degraded' : 'ready'
+    return this.#rooms.isDegraded ? 'degraded' : 'ready'
   }
 
   /** What there is now. */
   readings(): Readings {
-    let connections = 0
-    for (const { timeline } of this.#sweeps) connections += timeline.size
     const isReady = this.health() === 'ready'
-    return { ...this.#traffic, rooms: this.#rooms.size, connections, streams: this.streams.size, isReady }
+    return { ...this.#rooms.readings(), streams: this.streams.size, isReady }
   }
 
   room(id: string): HubRoom<L, P> {
@@ -194,9 +195,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.#isClosed = true
     this.streams.close()
     for (const unlisten of this.#unlisten) unlisten()
-    const rooms = [...this.#rooms.values()]
-    this.#rooms.clear()
-    await Promise.allSettled(rooms.map(async (room) => (await room).close()))
+    await this.#rooms.close()
     await this.#backend.close()
   }
 
@@ -247,68 +246,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
     })
   }
 
-  /** Runs `work` with a room of this process, which stays open for as long as that takes. */
-  async use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
-    const room = await this.#enter(id)
-    try {
-      return await work(room)
-    } finally {
-      room.users -= 1
-    }
-  }
-
-  async #enter(id: string): Promise<LiveRoom> {
-    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
-    const known = this.#rooms.get(id)
-    const opening = known ?? this.#open(id)
-    if (!known) this.#rooms.set(id, opening)
-    const room = await opening
-    room.users += 1
-    return room
-  }
-
-  async #open(id: string): Promise<LiveRoom> {
-    try {
-      const { clock, timing, metrics } = this
-      const carried = { backend: this.#backend, rules: this.#rules, traffic: this.#traffic }
-      const room = await LiveRoom.open(id, { ...carried, clock, timing, metrics })
-      room.degraded = this.#isDegraded
-      this.#sweeps.add(room, Math.random())
-      this.#turn()
-      return room
-    } catch (cause) {
-      this.#rooms.delete(id)
-      throw new LocationError('unavailable', 'The room is out of reach for the moment: try again.', { cause })
-    }
-  }
-
-  /** One timer serves every beat and every sweep. Late turns are made up for, a whole round at most. */
-  #turn(): void {
-    if (this.#isTurning || this.#isClosed || this.#sweeps.size === 0) return
-    this.#isTurning = true
-    this.#turnedAt = this.clock.now()
-    const { turnMs } = this.streams
-    const again = () => this.clock.after(turnMs, run)
-    const run = () => {
-      if (this.#isClosed) return
-      const due = Math.min(100, Math.floor((this.clock.now() - this.#turnedAt) / turnMs + 0.5))
-      this.#turnedAt = due === 100 ? this.clock.now() : this.#turnedAt + due * turnMs
-      for (let turn = 0; turn < due; turn++) {
-        this.streams.turn()
-        for (const room of this.#sweeps.turn()) this.#sweep(room)
-      }
-      if (this.#sweeps.size > 0) again()
-      else this.#isTurning = false
-    }
-    again()
-  }
-
-  #sweep(room: LiveRoom): void {
-    room.sweep()
-    if (!room.isIdle) return
-    this.#rooms.delete(room.id)
-    this.#sweeps.delete(room)
-    room.close().catch((error: unknown) => this.logger.warn('a room did not close', { error }))
+  /** Runs `work` with a room of this process, which stays open for as long as that takes. @throws LocationError `unavailable` */
+  use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
+    return this.#rooms.use(id, work)
   }
 
   #revoked(memberId: string, room?: string): void {
@@ -317,12 +257,11 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   async #setHealth(health: 'up' | 'down'): Promise<void> {
-    const degraded = (this.#isDegraded = health === 'down')
-    if (degraded) this.logger.error('the backend is out of reach')
+    const isDown = health === 'down'
+    if (isDown) this.logger.error('the backend is out of reach')
     else this.logger.info('the backend is back')
-    for (const room of await Promise.allSettled(this.#rooms.values()))
-      if (room.status === 'fulfilled') room.value.degraded = this.#isDegraded
-    if (degraded) this.streams.beatAll()
+    await this.#rooms.degrade(isDown)
+    if (isDown) this.streams.beatAll()
   }
 }
 

@@ -19,6 +19,7 @@ export type {
   Sweep,
 } from './backend.js'
 export { memoryBackend } from './backends/memory.js'
+export type { ClientIp } from './calls.js'
 export type { DoorOptions } from './doors.js'
 export { drainOnSignals, type Drainable } from './drain.js'
 export {
@@ -37,7 +38,7 @@ export {
   type HttpResponse,
   type LocationMiddlewareOptions,
 } from './middleware.js'
-export { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
+export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
 export {
   createLocationServer,
   type ListeningAt,

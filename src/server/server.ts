@@ -13,7 +13,8 @@ import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub
 import { letIn } from './location-doors.js'
 import { LoopWatch } from './loop-watch.js'
 import { createLocationMiddleware } from './middleware.js'
-import { createLocationRouter, type ClientIp, type LocationRecord, type LocationRouterOptions } from './router.js'
+import type { ClientIp } from './calls.js'
+import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
 
 /** What `identify` and `authorize` see of a request. */
 export type ServerContext = {

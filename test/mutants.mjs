@@ -969,4 +969,28 @@ export default [
     find: 'const patienceMs = timing.leaseMs + timing.beatMs',
     replace: 'const patienceMs = timing.beatMs',
   },
+  {
+    ...desk,
+    file: 'src/server/router.ts',
+    name: "a post goes past the app's own middlewares",
+    rule: 'section 7: the same either way',
+    find: 'return middlewares?.length === 0 && inputs?.length === 0 && caller === undefined',
+    replace: 'return true',
+  },
+  {
+    ...desk,
+    file: 'src/server/router.ts',
+    name: 'an input that is refused keeps its own code',
+    rule: 'section 7: the same either way',
+    find: "throw new TRPCError({ code: 'BAD_REQUEST', cause })",
+    replace: 'throw cause',
+  },
+  {
+    file: 'src/server/inputs.ts',
+    tests: ['test/server/inputs.test.ts'],
+    name: 'a refinement of the app is not waited for',
+    rule: 'section 3: the schema of the app decides',
+    find: "def.checks?.some((check) => check._zod.def.check === 'custom')",
+    replace: 'false',
+  },
 ]

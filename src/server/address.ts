@@ -25,6 +25,19 @@ uncounted.addSubnet('fe80::', 10, 'ipv6')
  */
 export function countedAs(address: string | null | undefined): string | null {
   if (!address) return null
+  const known = answers.get(address)
+  if (known !== undefined) return known
+  const answer = findOut(address)
+  if (answers.size === maxAnswers) answers.clear()
+  answers.set(address, answer)
+  return answer
+}
+
+/** The same few thousand callers post many times each second, and finding out takes longer than charging them. */
+const answers = new Map<string, string | null>()
+const maxAnswers = 4_096
+
+function findOut(address: string): string | null {
   const bare = address.replace(/%.*$/s, '')
   const family = isIP(bare)
   if (family === 0) return address.slice(0, 64)

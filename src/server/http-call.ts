@@ -1,6 +1,7 @@
 import { IncomingMessage } from 'node:http'
 import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { TRPCRequestInfo } from '@trpc/server/http'
+import type { HangUp } from './hang-up.js'
 import type { NodeRequest } from './sink.js'
 
 /*
@@ -100,7 +101,7 @@ export function infoOf(
   { path, type, procedure }: Call,
   request: NodeRequest,
   input: CallInput,
-  signal: AbortSignal,
+  hangUp: HangUp,
 ): TRPCRequestInfo {
   const { getRawInput, result } = input
   return {
@@ -109,7 +110,9 @@ export function infoOf(
     isBatchCall: false,
     calls: [{ batchIndex: 0, path, procedure, getRawInput, result }],
     connectionParams: null,
-    signal,
+    get signal() {
+      return hangUp.signal
+    },
     // Few look at it, and making one costs as much as reading the call.
     get url() {
       const isSecure = request.socket !== undefined && 'encrypted' in request.socket
@@ -168,6 +171,13 @@ const plainUrl = /^\/(?![/\\])[!-"$-[\]-~]*$/
 // RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
 const hostOf = ({ headers }: NodeRequest) =>
   headers.host ?? (headers[':authority'] as string | undefined) ?? 'localhost'
+
 /** The syntax alone would let through ports and numbers that are too large. */
-const isPlainHost = (host: string) =>
-  /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) && URL.canParse(`http://${host}`)
+function isPlainHost(host: string): boolean {
+  // A server is asked by one name, as a rule.
+  if (host === plainHost) return true
+  if (!/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) || !URL.canParse(`http://${host}`)) return false
+  plainHost = host
+  return true
+}
+let plainHost: string | undefined

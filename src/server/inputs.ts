@@ -6,12 +6,37 @@ import type { Kept } from './backend.js'
 
 /** The value, if it is what the schema says; `undefined` properties and their absence are the same. */
 export async function parse<S extends Schema>(schema: S, value: unknown, maxDepth: number): Promise<z.output<S>> {
-  // Looked at before any schema sees it: a recursive schema would follow a hostile value to the end of the stack.
+  assertShallow(value, maxDepth)
+  return dataOf(await z.safeParseAsync(schema, value))
+}
+
+/** The same for a schema in which nothing waits: zod compiles those, and takes a third of the time. */
+export function parseNow<S extends Schema>(schema: S, value: unknown, maxDepth: number): z.output<S> {
+  assertShallow(value, maxDepth)
+  return dataOf(z.safeParse(schema, value))
+}
+
+/** Looked at before any schema sees it: a recursive schema would follow a hostile value to the end of the stack. */
+function assertShallow(value: unknown, maxDepth: number): void {
   if (isDeeperThan(value, maxDepth))
     throw new LocationError('bad-input', `The input is nested more than ${maxDepth} levels deep.`)
-  const result = await z.safeParseAsync(schema, value)
+}
+
+function dataOf<T>(result: z.util.SafeParseResult<T>): T {
   if (result.success) return result.data
   throw new LocationError('bad-input', sentenceOf(result.error), { cause: result.error })
+}
+
+/** Whether nothing in a plain schema can be waiting: only what an app wrote itself, as a refinement, may. */
+export function neverWaits(schema: Schema): boolean {
+  let isImmediate = true
+  z.toJSONSchema(schema, {
+    override({ zodSchema: { _zod } }: Visit) {
+      const { def } = _zod
+      if (def.type === 'custom' || def.checks?.some((check) => check._zod.def.check === 'custom')) isImmediate = false
+    },
+  })
+  return isImmediate
 }
 
 /** A value as it is stored, compared and sent. */

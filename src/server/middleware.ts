@@ -8,9 +8,10 @@ import {
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import type { Awaitable } from './access.js'
 import { AttachedStream } from './attached-stream.js'
+import { HangUp } from './hang-up.js'
 import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
 import { Pump, pumpFor } from './pump.js'
-import { isLocationProcedure } from './router.js'
+import { isLocationProcedure, shortcutOf } from './router.js'
 import { sinkOf, type NodeRequest, type NodeResponse } from './sink.js'
 import { encodeEvent } from './sse.js'
 import {
@@ -71,7 +72,7 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
 }
 
 type Asked = { call: Call; input: CallInput; ctx: unknown }
-type Attaching = Asked & { pump: Pump<unknown>; head: StreamHead; controller: AbortController }
+type Attaching = Asked & { pump: Pump<unknown>; head: StreamHead; hangUp: HangUp }
 type Concluded = { call: Call; input: CallInput; outcome: Outcome }
 
 /** Takes requests: plain calls of ours the short way, all others tRPC's. */
@@ -101,12 +102,12 @@ class Desk {
 
   async #serve(call: Call, request: NodeRequest, response: NodeResponse): Promise<void> {
     const { router, maxBodySize } = this.#options
-    const controller = new AbortController()
-    response.once('close', () => response.writableEnded || controller.abort())
+    const hangUp = new HangUp()
+    response.once('close', () => response.writableEnded || hangUp.abort())
     const input = inputOf(call, request, router, maxBodySize)
-    const outcome = await this.#run(call, input, request, response, controller.signal)
+    const outcome = await this.#run(call, input, request, response, hangUp)
     // A middleware may have thrown when the stream was open already.
-    if ('error' in outcome) pumpFor(controller.signal)?.subscriber.close()
+    if ('error' in outcome && call.type === 'subscription') pumpFor(hangUp.signal)?.subscriber.close()
     if (isGone(response)) return this.#leave({ call, input, outcome }, request)
     if ('value' in outcome) {
       const { value, ctx } = outcome
@@ -114,7 +115,7 @@ class Desk {
         response.once('close', () => value.subscriber.close())
         const head = await this.#headOf({ call, input, ctx }, request, response)
         if (isGone(response)) return
-        if (head) return this.#attach({ pump: value, head, call, input, ctx, controller }, request, response)
+        if (head) return this.#attach({ pump: value, head, call, input, ctx, hangUp }, request, response)
       } else if (call.type === 'subscription') this.#warnOnce(call)
       else if (this.#reply(value, response)) return
     }
@@ -140,19 +141,22 @@ class Desk {
     input: CallInput,
     request: NodeRequest,
     response: NodeResponse,
-    signal: AbortSignal,
+    hangUp: HangUp,
   ): Promise<Outcome> {
     const { router, createContext } = this.#options
     const { path, type } = call
     const { getRawInput } = input
     let ctx: unknown
     try {
-      const info = infoOf(call, request, input, signal)
+      const info = infoOf(call, request, input, hangUp)
       ctx = await createContext?.({ ...this.#options, req: request, res: response, info })
     } catch (contextError) {
       return { contextError }
     }
     try {
+      const direct = shortcutOf(call.procedure)
+      if (direct) return { ctx, value: await direct(ctx, getRawInput) }
+      const { signal } = hangUp
       return { ctx, value: await callTRPCProcedure({ router, path, type, ctx, getRawInput, signal, batchIndex: 0 }) }
     } catch (error) {
       return { ctx, error }
@@ -179,7 +183,7 @@ class Desk {
   }
 
   #attach(attaching: Attaching, request: NodeRequest, response: NodeResponse): void {
-    const { pump, head, call, input, ctx, controller } = attaching
+    const { pump, head, call, input, ctx, hangUp } = attaching
     const { subscriber } = pump
     writeHead(head, response)
     const sink = sinkOf(request, response)
@@ -194,7 +198,7 @@ class Desk {
       frameStallMs: timing.frameStallMs,
       pingMs: config.sse?.ping?.enabled ? (config.sse.ping.intervalMs ?? 1_000) : 0,
       maxDurationMs: config.sse?.maxDurationMs ?? 0,
-      onOutlived: () => controller.abort(),
+      onOutlived: () => hangUp.abort(),
       formatError: (cause) => {
         const error = getTRPCErrorFromUnknown(pump.toError(cause))
         const about = { error, path: call.path, type: call.type, ctx, input: input.result() }

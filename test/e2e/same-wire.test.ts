@@ -24,8 +24,8 @@ async function askedOf(twin: Twin, request: Buffer) {
 
 type Case = [name: string, status: number, request: Buffer, options?: TwinOptions]
 
-async function compare([, status, request, options]: Case) {
-  await using pair = await twins(options)
+async function compare([, status, request, options]: Case, isBare: boolean) {
+  await using pair = await twins({ ...options, isBare })
   const { answer } = await alike(pair, (twin) => askedOf(twin, request))
   expect(Number(answer.status.split(' ')[1])).toBe(status)
 }
@@ -42,7 +42,7 @@ const cookies = {
   }),
 }
 
-describe('a call', () => {
+describe.for([false, true])('a call, without middlewares of the app: %s', (isBare) => {
   const cases: Case[] = [
     ['a post', 200, post('/trpc/locations.postLocation', posted)],
     ['a post without a key', 200, post('/trpc/locations.postLocation', { room: 'q3', location: null })],
@@ -127,7 +127,7 @@ describe('a call', () => {
     ],
     ['an absolute address', 200, post('http://here.example/trpc/locations.postLocation', posted)],
   ]
-  test.for(cases)('%s', (one) => compare(one))
+  test.for(cases)('%s', (one) => compare(one, isBare))
 
   const refused: Case[] = [
     ['by identify', 401, post('/trpc/locations.postLocation', posted, { headers: { 'x-user': '' } })],
@@ -239,7 +239,7 @@ describe('a call', () => {
     ],
     ['for connection parameters that are none', 400, post('/trpc/locations.postLocation?connectionParams=x', posted)],
   ]
-  test.for(refused)('refused %s', (one) => compare(one))
+  test.for(refused)('refused %s', (one) => compare(one, isBare))
 
   const odd: Case[] = [
     ['HEAD', 204, asked('HEAD', '/trpc/locations.postLocation')],
@@ -387,7 +387,7 @@ describe('a call', () => {
       { createContext: ({ req }) => setting(req, 202) },
     ],
   ]
-  test.for(odd)('with %s', (one) => compare(one))
+  test.for(odd)('with %s', (one) => compare(one, isBare))
 })
 
 const mounted = (

@@ -43,6 +43,8 @@ export type TwinOptions = {
   /** Default: whoever the header `x-user` names. */
   createContext?: (options: { req: IncomingMessage; info: Info }) => unknown
   timing?: TimingOptions
+  /** Without any middleware of the app: then a post is not run through tRPC's chain. */
+  isBare?: boolean
   /** Puts the handler into a server. Default: Express, under `/trpc`. */
   mount?: (handler: Handler) => RequestListener
   /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
@@ -127,12 +129,13 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
 }
 
 /** A router of somebody else's, with everything in it that one might have beside location procedures. */
-function appOf(hub: CellHub, { trpc = {} }: TwinOptions, said: Said[]) {
+function appOf(hub: CellHub, { trpc = {}, isBare = false }: TwinOptions, said: Said[]) {
   const t = initTRPC.context<Context>().create({ isDev: false, ...trpc })
-  const heard = t.procedure.use(({ path, type, signal, next }) => {
+  const listening = t.procedure.use(({ path, type, signal, next }) => {
     signal?.addEventListener('abort', () => said.push({ aborted: path, reason: (signal.reason as Error).name }))
     return next().finally(() => said.push({ called: path, type }))
   })
+  const heard = isBare ? (t.procedure as unknown as typeof listening) : listening
   const guarded = {
     hub,
     procedure: heard,

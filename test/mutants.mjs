@@ -993,4 +993,12 @@ export default [
     find: "def.checks?.some((check) => check._zod.def.check === 'custom')",
     replace: 'false',
   },
+  {
+    ...hub,
+    file: 'src/server/streams.ts',
+    name: 'a stream that nobody takes stays',
+    rule: 'section 7: two ways out',
+    find: 'else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()',
+    replace: '',
+  },
 ]

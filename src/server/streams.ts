@@ -29,6 +29,8 @@ export type StreamOptions = {
 /** What a stream has to expect, apart from frames. */
 type Upkeep = {
   rotateAt: number
+  /** Whoever opened it takes its first frame until then. */
+  beginBy: number
   recheckAt: number
   /** When its connection was last seen present; `null` before. */
   presentAt: number | null
@@ -81,7 +83,7 @@ export class Streams {
   open({ room, connectionId, memberId, address = null, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
     this.assertOneMore({ memberId, address }, room.id)
     this.#shares.oldestTooMany(memberId, room.id)?.end('replaced')
-    const { beatMs, leaseMs, postMs, rotateMs, recheckMs } = this.#timing
+    const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
     const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
@@ -90,7 +92,8 @@ export class Streams {
     const callOffExpiry =
       expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
     const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
-    this.#upkeep.set(subscriber, { rotateAt, recheckAt: now + recheckMs, presentAt: null, recheck, callOffExpiry })
+    const upkeep = { rotateAt, beginBy: now + requestMs, recheckAt: now + recheckMs, presentAt: null }
+    this.#upkeep.set(subscriber, { ...upkeep, recheck, callOffExpiry })
     this.#shares.add(subscriber, address)
     this.#beats.add(subscriber, Math.random())
     room.subscribers.add(subscriber)
@@ -104,6 +107,8 @@ export class Streams {
       const upkeep = this.#upkeep.get(subscriber)!
       if (now >= upkeep.rotateAt) subscriber.end('rotated')
       else if (this.#isForsaken(subscriber, upkeep, now)) subscriber.end('slow')
+      // tRPC with its streams switched off refuses what the resolver gave it, and tells nobody.
+      else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
       else subscriber.beat()
       if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }

@@ -63,6 +63,11 @@ export class Subscriber {
     return degraded ? this.#say({ type: 'degraded', reason: 'backend' }) : frames.beat()
   }
 
+  /** Somebody has taken its first frame. */
+  get hasBegun(): boolean {
+    return this.#hello === null
+  }
+
   /** After this, nothing more comes; `endedWith` says what the reader should be told. */
   get isClosed(): boolean {
     return this.#isClosed

@@ -34,7 +34,13 @@ function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
       recheck: async () => true,
       ...own,
     })
-  return { clock, hub, send, post, open }
+  /** A stream that somebody has begun to read. */
+  const read = async (own: Parameters<typeof open>[0] = {}) => {
+    const viewer = await open(own)
+    taken(viewer)
+    return viewer
+  }
+  return { clock, hub, send, post, open, read }
 }
 
 /** All that a stream is owed now. */
@@ -258,9 +264,21 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(1)
   })
 
+  test('that nobody takes a frame of within 20 seconds is let go at its next beat', async () => {
+    const { clock, hub, open, read } = stage()
+    const viewer = await read()
+    const untaken = await open()
+    await clock.advance(19_999)
+    expect(untaken.isClosed).toBe(false)
+    await clock.advance(10_001)
+    expect(untaken.isClosed).toBe(true)
+    expect(viewer.isClosed).toBe(false)
+    expect(hub.streams.size).toBe(1)
+  })
+
   test('is rotated between eight and ten minutes', async () => {
-    const { clock, hub, open } = stage()
-    const viewers = await Promise.all(Array.from({ length: 50 }, () => open()))
+    const { clock, hub, read } = stage()
+    const viewers = await Promise.all(Array.from({ length: 50 }, () => read()))
     await clock.advance(8 * 60_000 - 100)
     expect(hub.streams.size).toBe(50)
     await clock.advance(2 * 60_000 + 10_100)
@@ -279,9 +297,9 @@ describe('a stream', () => {
   })
 
   test('is asked for its right again each minute, and ends for good only on a clear no', async () => {
-    const { clock, hub, open } = stage()
+    const { clock, hub, read } = stage()
     let answer: () => Promise<boolean> = async () => true
-    const viewer = await open({ recheck: () => answer() })
+    const viewer = await read({ recheck: () => answer() })
     await clock.advance(70_000)
     answer = async () => {
       throw new LocationError('unavailable', 'The app is away.')
@@ -295,10 +313,10 @@ describe('a stream', () => {
   })
 
   test('of a connection that was lost is cut: nobody answers there', async () => {
-    const { clock, hub, post, open } = stage()
-    const watcher = await open()
+    const { clock, hub, post, read } = stage()
+    const watcher = await read()
     await post('c1', 1, 'A1')
-    const viewer = await open({ connectionId: 'c1' })
+    const viewer = await read({ connectionId: 'c1' })
     await clock.advance(30_500)
     expect(await hub.room('r').count()).toBe(0)
     expect(hub.streams.size).toBe(2)

@@ -29,11 +29,13 @@ export class AttachedStream {
   readonly #sink: Sink
   readonly #options: AttachedOptions
   #isFull = false
+  #fullSince = 0
+  #isGuarded = false
   #isOver = false
   #writtenAt: number
   #callOffDuration = () => {}
   #callOffPing = () => {}
-  #callOffFrame = () => {}
+  #callOffGuard = () => {}
 
   constructor(subscriber: Subscriber, sink: Sink, options: AttachedOptions) {
     this.#subscriber = subscriber
@@ -51,7 +53,7 @@ export class AttachedStream {
 
   /** The reader went away. */
   close(): void {
-    this.#callOffFrame()
+    this.#callOffGuard()
     if (this.#isOver) return
     this.#isOver = true
     this.#release()
@@ -110,17 +112,31 @@ export class AttachedStream {
   }
 
   #filled(): void {
-    this.#isFull = true
     const { clock, stallMs, frameStallMs } = this.#options
+    this.#isFull = true
+    this.#fullSince = clock.now()
     this.#sink.watch(stallMs)
-    this.#callOffFrame = clock.after(frameStallMs, () => this.#cut())
+    if (!this.#isGuarded) this.#guardFor(frameStallMs)
+  }
+
+  /** One timer for a reader that is full now and then: each large frame would set one, and call it off again. */
+  #guardFor(waitMs: number): void {
+    const { clock, frameStallMs } = this.#options
+    this.#isGuarded = true
+    this.#callOffGuard = clock.after(waitMs, () => {
+      this.#isGuarded = false
+      if (!this.#isFull) return
+      const leftMs = frameStallMs - (clock.now() - this.#fullSince)
+      if (leftMs > 0) this.#guardFor(leftMs)
+      else this.#cut()
+    })
   }
 
   #drained(): void {
     if (!this.#isFull) return
     this.#isFull = false
     this.#sink.watch(0)
-    this.#callOffFrame()
+    if (this.#isOver) this.#callOffGuard()
     this.#flush()
   }
 
@@ -148,7 +164,7 @@ export class AttachedStream {
     this.#callOffDuration()
     this.#callOffPing()
     // What is still on its way has its time: a body that has ended may be stuck too.
-    if (!this.#isFull) this.#callOffFrame()
+    if (!this.#isFull) this.#callOffGuard()
     this.#subscriber.onOwed = () => {}
   }
 }

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
@@ -12,6 +14,14 @@ function mutants(...names: string[]) {
   })
   return { status, said: stdout + stderr }
 }
+
+type Mutant = { name: string; file: string; find: string; tests: string[] }
+const { default: listed } = (await import(`${root}test/mutants.mjs`)) as { default: Mutant[] }
+
+test.for(listed.map((mutant) => [mutant.name, mutant] as const))('%s: fits the source', ([, { file, find, tests }]) => {
+  expect(readFileSync(join(root, file), 'utf8').split(find)).toHaveLength(2)
+  for (const path of tests) expect(existsSync(join(root, path))).toBe(true)
+})
 
 describe('npm run mutants', { timeout: 60_000 }, () => {
   test('names the test that a mutant turned red', () => {

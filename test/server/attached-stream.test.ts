@@ -117,8 +117,24 @@ describe('a reader that is full', () => {
     expect(full.reader.types.slice(3)).toHaveLength(1)
     expect(full.reader.events.at(-1)).toMatch(/E5|D4/)
     expect(full.reader.events.at(-1)).not.toContain('C3')
-    expect(full.timers.size).toBe(0)
     expect(full.reader.watchedMs).toBe(0)
+  })
+
+  test('again and again sets one timer, which goes when it is due and when the reader does', async () => {
+    const full = await stage()
+    for (let n = 0; n < 3; n++) {
+      full.reader.isFull = true
+      await full.post('c1', `at ${n}`)
+      full.reader.drain()
+      expect(full.timers.size).toBe(1)
+    }
+    await full.clock.advance(frameStallMs)
+    expect(full.timers.size).toBe(0)
+    full.reader.isFull = true
+    await full.post('c1', 'Z26')
+    expect(full.timers.size).toBe(1)
+    full.stream.close()
+    expect(full.timers.size).toBe(0)
   })
 
   test('at any moments ends where one ends that kept up', async () => {

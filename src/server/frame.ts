@@ -23,7 +23,9 @@ export class Frame {
     if (this.#encoded && this.#by === serializer) return this.#encoded
     this.#by = serializer
     const data = JSON.stringify(serializer.serialize(this.event))
-    return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`))
+    // All else is about its one reader, or about nobody.
+    const isShared = this.event.type === 'snapshot' || this.event.type === 'changes'
+    return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`, isShared))
   }
 }
 

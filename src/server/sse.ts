@@ -1,21 +1,29 @@
 /** What an app's transformer makes of a value before it becomes JSON. */
 export type Serializer = { serialize(value: unknown): unknown }
 
-/** One event: its bytes, and the same bytes as one chunk of an HTTP/1.1 body, both over one buffer. */
-export type Encoded = { readonly body: Uint8Array; readonly chunk: Uint8Array }
+/** Bytes to send, and the same bytes as one chunk of an HTTP/1.1 body, both over one buffer. */
+export type Bytes = { readonly body: Uint8Array; readonly chunk: Uint8Array }
+/** One event. `isShared`: it is the same for everyone in the room, and says nothing of its reader. */
+export type Encoded = Bytes & { readonly isShared: boolean }
 
 const lineBreak = '\r\n'
 
 /** RFC 9112 §7.1: the size in hexadecimal, a line break, the data, a line break. */
-export function encodeEvent(text: string): Encoded {
-  const bytes = Buffer.byteLength(text)
+function chunkOf(bytes: number, fill: (body: Buffer) => void): Bytes {
   const size = bytes.toString(16) + lineBreak
   const chunk = Buffer.allocUnsafe(size.length + bytes + lineBreak.length)
+  const body = chunk.subarray(size.length, size.length + bytes)
   chunk.write(size, 0, 'latin1')
-  chunk.write(text, size.length)
+  fill(body)
   chunk.write(lineBreak, size.length + bytes, 'latin1')
-  return { chunk, body: chunk.subarray(size.length, size.length + bytes) }
+  return { chunk, body }
 }
+
+export function encodeEvent(text: string, isShared = false): Encoded {
+  return { ...chunkOf(Buffer.byteLength(text), (body) => body.write(text)), isShared }
+}
+
+export const encodeBytes = (bytes: Uint8Array): Bytes => chunkOf(bytes.length, (body) => body.set(bytes))
 
 /** As tRPC says that a stream is alive. */
 export const ping = encodeEvent('event: ping\ndata: \n\n\n')

@@ -70,7 +70,6 @@ export class AttachedStream {
       const encoded = this.#encoded(frame)
       if (!encoded) return
       traffic.frames += 1
-      traffic.bytes += encoded.chunk.length
       if (this.#sink.write(encoded)) continue
       this.#filled()
       break

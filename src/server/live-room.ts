@@ -20,6 +20,8 @@ export type LiveRoomOptions = {
 /** How many subscribers are written to before everything else has its turn: some ten milliseconds' work. */
 const sliceSize = 2_000
 
+/** Whoever is woken when there is something for them. */
+type Woken = { wake(): void; readonly isPumped?: boolean }
 type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (error: LocationError) => void }
 
 /**
@@ -45,7 +47,8 @@ export class LiveRoom {
   #isOwed = false
   #nextTickAt = 0
   #tickIsDue = false
-  #isFanningOut = false
+  /** How many are under way: one, and those for whom a frame was in the making when it came by. */
+  #fanOuts = 0
   #keepUntil = 0
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
@@ -139,13 +142,21 @@ export class LiveRoom {
 
   /** The first change after quiet goes out at once; further ones wait for the tick and go together. */
   #schedule(): void {
-    if (this.#tickIsDue || this.#isCommitting || this.#isFanningOut) return
+    if (this.#tickIsDue || this.#isCommitting || this.#fanOuts > 0) return
     if (!this.#isOwed && this.#pending.length === 0) return
     this.#tickIsDue = true
-    const waitMs = this.#nextTickAt - this.clock.now()
+    const at = this.#nextTickAt
+    const waitMs = at - this.clock.now()
     // A microtask, so that the calls of one batch request go together.
     if (waitMs <= 0) queueMicrotask(() => void this.#tick())
-    else this.clock.after(waitMs, () => void this.#tick())
+    else this.clock.after(waitMs, () => this.#tickUnlessPutOff(at))
+  }
+
+  /** What was written meanwhile may have put it off. */
+  #tickUnlessPutOff(at: number): void {
+    if (this.#nextTickAt === at) return void this.#tick()
+    this.#tickIsDue = false
+    this.#schedule()
   }
 
   async #tick(): Promise<void> {
@@ -174,19 +185,30 @@ export class LiveRoom {
     this.#isOwed = false
     const startedAt = this.clock.now()
     this.#nextTickAt = startedAt + this.timing.frameMinMs
-    if (this.subscribers.size === 0) return
-    this.#isFanningOut = true
-    this.#wakeSlice(this.subscribers.values(), startedAt, 0)
+    if (this.subscribers.size > 0) this.#wakeAll(this.subscribers, startedAt)
+  }
+
+  /**
+   * Wakes those whose frame was being made when the others were sent theirs: a fan-out too, which lets the other rooms have
+   * their turn, and the next tick wait.
+   */
+  wakeLater(waiting: Iterable<Woken>): void {
+    this.#wakeAll(waiting, this.clock.now())
+  }
+
+  #wakeAll(waiting: Iterable<Woken>, startedAt: number): void {
+    this.#fanOuts += 1
+    this.#wakeSlice(waiting[Symbol.iterator](), startedAt, 0)
   }
 
   /** Between two slices the other rooms have their turn. Whoever comes or goes meanwhile is what the set says then. */
-  #wakeSlice(waiting: Iterator<Subscriber>, startedAt: number, spentBefore: number): void {
+  #wakeSlice(waiting: Iterator<Woken>, startedAt: number, spentBefore: number): void {
     const beganAt = this.clock.now()
     let isPumped = false
     let next = waiting.next()
     for (let woken = 1; !next.done; woken++) {
       next.value.wake()
-      isPumped ||= next.value.isPumped
+      isPumped ||= next.value.isPumped === true
       if (woken === sliceSize) break
       next = waiting.next()
     }
@@ -202,10 +224,10 @@ export class LiveRoom {
   }
 
   #fannedOut(startedAt: number, fanOutMs: number): void {
-    const { frameMinMs, frameMaxMs } = this.timing
-    this.#nextTickAt = startedAt + Math.min(Math.max(frameMinMs, 4 * fanOutMs), frameMaxMs)
+    // No sooner than the tick said when it began.
+    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + Math.min(4 * fanOutMs, this.timing.frameMaxMs))
     this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
-    this.#isFanningOut = false
+    this.#fanOuts -= 1
     this.#schedule()
   }
 }

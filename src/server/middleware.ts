@@ -8,11 +8,14 @@ import {
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import type { Awaitable } from './access.js'
 import { AttachedStream } from './attached-stream.js'
+import { agreesOnGzip } from './content-encoding.js'
+import { GzipSink } from './gzip-sink.js'
 import { HangUp } from './hang-up.js'
 import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
+import type { LiveRoom } from './live-room.js'
 import { Pump, pumpFor } from './pump.js'
 import { isLocationProcedure, shortcutOf } from './router.js'
-import { sinkOf, type NodeRequest, type NodeResponse } from './sink.js'
+import { sinkOf, type NodeRequest, type NodeResponse, type Sink } from './sink.js'
 import { encodeEvent } from './sse.js'
 import {
   answerByTrpc,
@@ -41,6 +44,11 @@ export type LocationMiddlewareOptions<
   createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
   /** The largest body of a request, in bytes. Default: no limit. A body that was parsed before is not counted. */
   maxBodySize?: number
+  /**
+   * Sends location streams as gzip to whoever takes it: each frame is compressed once, for all its readers. Default false.
+   * What it saves, costs and gives away: docs/deploying.md.
+   */
+  compress?: boolean
   /** A connect-style middleware to run first, such as `cors()`. */
   middleware?: (req: Req, res: Res, next: (error?: unknown) => void) => void
 }
@@ -57,8 +65,8 @@ export type LocationMiddlewareOptions<
 export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
   options: LocationMiddlewareOptions<R, Req, Res>,
 ): (req: Req, res: Res) => void {
-  const { middleware, ...rest } = options
-  const desk = new Desk(rest as unknown as AdapterOptions)
+  const { middleware, compress = false, ...rest } = options
+  const desk = new Desk(rest as unknown as AdapterOptions, compress)
   return (req, res) => {
     // Types are structural, so that no type of node's is among the public ones.
     const [request, response] = [req as NodeRequest, res as NodeResponse]
@@ -78,11 +86,13 @@ type Concluded = { call: Call; input: CallInput; outcome: Outcome }
 /** Takes requests: plain calls of ours the short way, all others tRPC's. */
 class Desk {
   readonly #options: AdapterOptions
+  readonly #compresses: boolean
   #head: StreamHead | undefined
   #hasWarned = false
 
-  constructor(options: AdapterOptions) {
+  constructor(options: AdapterOptions, compresses: boolean) {
     this.#options = options
+    this.#compresses = compresses
   }
 
   take(request: NodeRequest, response: NodeResponse, error?: unknown): void {
@@ -185,8 +195,7 @@ class Desk {
   #attach(attaching: Attaching, request: NodeRequest, response: NodeResponse): void {
     const { pump, head, call, input, ctx, hangUp } = attaching
     const { subscriber } = pump
-    writeHead(head, response)
-    const sink = sinkOf(request, response)
+    const sink = this.#open(head, subscriber.room, request, response)
     sink.write(encodeEvent(head.preamble))
     const config = this.#options.router._def._config
     const { output } = config.transformer
@@ -207,6 +216,18 @@ class Desk {
       },
     })
     response.once('close', () => stream.close())
+  }
+
+  /** Sends the head. */
+  #open(head: StreamHead, room: LiveRoom, request: NodeRequest, response: NodeResponse): Sink {
+    writeHead(head, response)
+    const isGzip = this.#compresses && agreesOnGzip(request, response)
+    response.flushHeaders()
+    const out = sinkOf(request, response, room.traffic)
+    if (!isGzip) return out
+    const sink = new GzipSink(out, room)
+    response.once('close', () => sink.close())
+    return sink
   }
 
   /** Asked once, or, where the app has a say in headers, each time. */
@@ -246,5 +267,4 @@ function writeHead({ status, headers }: StreamHead, response: NodeResponse): voi
   for (const [name, value] of headers) if (name !== 'set-cookie') response.setHeader(name, value)
   const cookies = headers.getSetCookie()
   if (cookies.length > 0) response.setHeader('set-cookie', cookies)
-  response.flushHeaders()
 }

@@ -35,6 +35,11 @@ export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOpt
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
     static?: string
     /**
+     * Sends streams as gzip to whoever takes it: each frame is compressed once, for all its readers. Default false.
+     * What it saves, costs and gives away: docs/deploying.md.
+     */
+    compress?: boolean
+    /**
      * The address of the caller's own machine, which limits per address go by. Behind a proxy: the one that your proxy
      * vouches for, such as the last entry of `x-forwarded-for`, never what the caller wrote. Default: `ctx.ip`.
      */
@@ -100,6 +105,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     createContext: ({ req }: { req: IncomingMessage }): ServerContext => contextOf(req),
     maxBodySize: limits.bodyBytes,
     maxBatchSize: limits.batch,
+    ...(options.compress !== undefined && { compress: options.compress }),
     onError({ error, path, type }) {
       if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
     },

@@ -1,16 +1,17 @@
 import { OutgoingMessage, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { Encoded } from './sse.js'
+import type { Traffic } from './metrics.js'
+import type { Bytes, Encoded } from './sse.js'
 
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & { body?: unknown; path?: string }
 /** HTTP/2's response has all of this but types of its own; `Http2ServerResponse.flushHeaders` and `write` do the same. */
 export type NodeResponse = (ServerResponse | (Http2ServerResponse & ServerResponse)) & { flush?: () => void }
 
 /** Where the events of one stream go. It holds nothing back: what it took is on its way, and when it is full it says so. */
-export interface Sink {
+export interface Sink<T = Encoded> {
   /** @returns false when the reader is behind: `onDrain` is called when it has caught up. */
-  write(encoded: Encoded): boolean
+  write(item: T): boolean
   onDrain: () => void
   /** Called when the reader takes not one byte for as long as `watch` says. */
   onStall: () => void
@@ -27,9 +28,14 @@ export interface Sink {
  * body, and when nobody stands between (compression does, by putting a `write` of its own in place). It saves what
  * `res.write` costs on each event.
  */
-export function sinkOf(request: NodeRequest, response: NodeResponse): Sink {
-  return isDirect(request, response) ? new SocketSink(response, response.socket!) : new ResponseSink(response)
+export function sinkOf(request: NodeRequest, response: NodeResponse, traffic: Carried): Sink<Bytes> {
+  return isDirect(request, response)
+    ? new SocketSink(response, response.socket!, traffic)
+    : new ResponseSink(response, traffic)
 }
+
+/** Where it is counted what went out. */
+type Carried = Pick<Traffic, 'bytes'>
 
 function isDirect(request: NodeRequest, response: NodeResponse): response is ServerResponse {
   return (
@@ -41,16 +47,18 @@ function isDirect(request: NodeRequest, response: NodeResponse): response is Ser
   )
 }
 
-class SocketSink implements Sink {
+class SocketSink implements Sink<Bytes> {
   onDrain: () => void = () => {}
   onStall: () => void = () => {}
   readonly #response: ServerResponse
   readonly #socket: Socket
+  readonly #traffic: Carried
   #timeoutMs = 0
 
-  constructor(response: ServerResponse, socket: Socket) {
+  constructor(response: ServerResponse, socket: Socket, traffic: Carried) {
     this.#response = response
     this.#socket = socket
+    this.#traffic = traffic
     const drained = () => this.onDrain()
     // Node's own timeout counts bytes that the kernel took of a write still under way, which nothing public tells.
     const stalled = () => this.onStall()
@@ -59,7 +67,8 @@ class SocketSink implements Sink {
     response.once('close', () => socket.off('drain', drained).off('timeout', stalled))
   }
 
-  write({ chunk }: Encoded): boolean {
+  write({ chunk }: Bytes): boolean {
+    this.#traffic.bytes += chunk.length
     return this.#socket.write(chunk)
   }
 
@@ -78,18 +87,21 @@ class SocketSink implements Sink {
   }
 }
 
-class ResponseSink implements Sink {
+class ResponseSink implements Sink<Bytes> {
   onDrain: () => void = () => {}
   onStall: () => void = () => {}
   readonly #response: NodeResponse
+  readonly #traffic: Carried
 
-  constructor(response: NodeResponse) {
+  constructor(response: NodeResponse, traffic: Carried) {
     this.#response = response
+    this.#traffic = traffic
     response.on('drain', () => this.onDrain())
     response.on('timeout', () => this.onStall())
   }
 
-  write({ body }: Encoded): boolean {
+  write({ body }: Bytes): boolean {
+    this.#traffic.bytes += body.length
     const isFlowing = this.#response.write(body)
     // A compressing middleware holds back what it has until told.
     this.#response.flush?.()

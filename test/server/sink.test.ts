@@ -3,8 +3,9 @@ import { connect, createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo, Server } from 'node:net'
 import express from 'express'
 import { describe, expect, test } from 'vitest'
+import { newTraffic } from '../../src/server/metrics.js'
 import { sinkOf, type NodeResponse, type Sink } from '../../src/server/sink.js'
-import { encodeEvent } from '../../src/server/sse.js'
+import { encodeEvent, type Bytes } from '../../src/server/sse.js'
 import { asked, get, rawClient } from '../support/raw-client.js'
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => void
@@ -23,7 +24,7 @@ async function listening(server: Server) {
 }
 
 /** Straight to the socket, or through the response. */
-const wayOf = (sink: Sink) => (sink.constructor.name === 'SocketSink' ? 'direct' : 'through the response')
+const wayOf = (sink: Sink<Bytes>) => (sink.constructor.name === 'SocketSink' ? 'direct' : 'through the response')
 const event = encodeEvent('data: größer\n\n')
 
 /** Writes one event to a response that `prepare` has made, and ends it. */
@@ -31,7 +32,7 @@ async function written(prepare: Handle, request = get('/')) {
   const ways: string[] = []
   const handle: Handle = (request, response) => {
     prepare(request, response)
-    const sink = sinkOf(request, response)
+    const sink = sinkOf(request, response, newTraffic())
     ways.push(wayOf(sink))
     sink.write(event)
     sink.end()
@@ -55,7 +56,7 @@ describe('the way out is straight to the socket', () => {
     const ways: string[] = []
     app.use((request, response) => {
       response.flushHeaders()
-      const sink = sinkOf(request, response)
+      const sink = sinkOf(request, response, newTraffic())
       ways.push(wayOf(sink))
       sink.end()
     })
@@ -97,7 +98,7 @@ describe('the way out is straight to the socket', () => {
     const handle: Handle = (_request, response) => {
       if (held.length === 0) return void held.push(response)
       response.flushHeaders()
-      const sink = sinkOf(_request, response)
+      const sink = sinkOf(_request, response, newTraffic())
       ways.push(wayOf(sink))
       sink.write(event)
       sink.end()
@@ -116,7 +117,7 @@ describe('the way out is straight to the socket', () => {
     const http2 = createHttp2Server((request, response) => {
       const asNode = response as unknown as NodeResponse
       asNode.flushHeaders()
-      const sink = sinkOf(request, asNode)
+      const sink = sinkOf(request, asNode, newTraffic())
       ways.push(wayOf(sink))
       sink.write(event)
       sink.end()
@@ -135,7 +136,7 @@ test('a socket has the timeout back that the app gave it', async () => {
   const seen: (number | undefined)[] = []
   const http = createServer((request, response) => {
     response.flushHeaders()
-    const sink = sinkOf(request, response)
+    const sink = sinkOf(request, response, newTraffic())
     const note = () => seen.push(response.socket!.timeout)
     note()
     sink.watch(5_000)

@@ -234,10 +234,13 @@ export async function alike<T>({ stock, ours }: Twins, observe: (twin: Twin) => 
   return seen
 }
 
+export const headersIn = (headers: Answer['headers']) =>
+  headers.map(([name, value]) => `${name}: ${/^date$/i.test(name) ? 'DATE' : value}`)
+
 /** All that can be seen of an answer. A compressed body is what it says: how it is cut into blocks is a matter of timing. */
 export const seenOf = ({ status, headers, body, isWhole }: Answer) => ({
   status,
-  headers: headers.map(([name, value]) => `${name}: ${/^date$/i.test(name) ? 'DATE' : value}`),
+  headers: headersIn(headers),
   body: (headers.some(([, value]) => value === 'gzip') ? gunzipSync(body) : body).toString(),
   isWhole,
 })

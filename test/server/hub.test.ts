@@ -131,6 +131,29 @@ describe('the tick', () => {
     expect(woken.huge).toBe(4_000 + 4_001)
   })
 
+  test('what is written later, when it has been made, puts off the next frame, and goes in slices too', async () => {
+    const { clock, hub, send, open } = stage()
+    const viewer = await open()
+    taken(viewer)
+    let frames = 0
+    viewer.onOwed = () => (frames += taken(viewer).length)
+    await send('c1', 1, 'A1')
+    const answer = send('c1', 2, 'B2')
+    await clock.advance(5)
+    const room = await hub.use('r', async (live) => live)
+    room.wakeLater([{ wake: () => clock.stall(20) }])
+    await clock.advance(4 * 20 - 21)
+    expect(frames).toBe(1)
+    await clock.advance(1)
+    await answer
+    expect(frames).toBe(2)
+    let woken = 0
+    room.wakeLater(Array.from({ length: 2_001 }, () => ({ wake: () => (woken += 1) })))
+    expect(woken).toBe(2_000)
+    await clock.advance(0)
+    expect(woken).toBe(2_001)
+  })
+
   test('a reader that does not read is owed one frame, however much happens', async () => {
     const { post, open } = stage()
     const [reader, sleeper] = [await open(), await open()]

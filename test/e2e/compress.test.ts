@@ -1,0 +1,266 @@
+import { spawn } from 'node:child_process'
+import { request, type IncomingMessage } from 'node:http'
+import { createGunzip } from 'node:zlib'
+import { applyEvent, View, type CellLocation, type LocationEvent, type MemberProfile } from 'hereabouts'
+import { serveLocations } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { Hub } from '../../src/server/hub.js'
+import { posting } from '../laws/histories.js'
+import { slowProxy } from '../support/slow-proxy.js'
+import { cell, stockClient, subscribed } from '../support/stock-client.js'
+import { until } from '../support/until.js'
+
+/* `compress: true` over real sockets: clients that know nothing of it, and rooms whose frames are made off the event loop. */
+
+const connectionKey = 'k'.repeat(22)
+const streamOf = (url: string, room: string) =>
+  `${url}/onLocation?input=${encodeURIComponent(JSON.stringify({ room }))}`
+
+describe('a client that knows nothing of it hears each move as it is made', () => {
+  /** Moves somebody three times, each when the one before has been heard. */
+  async function hears(url: string, heard: () => string) {
+    const client = stockClient(url)
+    await until('it is told who is there', () => heard().includes('"snapshot"'))
+    for (const row of [101, 102, 103]) {
+      await client.postLocation.mutate({ room: 'r', connectionKey, seq: row, location: cell(row) })
+      await until(`it hears of row ${row}`, () => heard().includes(`"row":${row},`))
+    }
+  }
+
+  test('with fetch in Node', async () => {
+    await using server = await serveLocations({ compress: true })
+    const closing = new AbortController()
+    const response = await fetch(streamOf(server.url, 'r'), { signal: closing.signal })
+    expect(response.headers.get('content-encoding')).toBe('gzip')
+    let text = ''
+    const reading = (async () => {
+      const decoder = new TextDecoder()
+      for await (const chunk of response.body!) text += decoder.decode(chunk, { stream: true })
+    })()
+    await hears(server.url, () => text)
+    await server.hub.drain()
+    // Not broken off: fetch would throw.
+    await reading
+    expect(text).toContain('"bye"')
+  })
+
+  test('with curl', async () => {
+    await using server = await serveLocations({ compress: true })
+    const curl = spawn('curl', ['-sSN', '--compressed', '-D', '-', streamOf(server.url, 'r')])
+    try {
+      let text = ''
+      curl.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      curl.stderr.on('data', (chunk: Buffer) => (text += chunk.toString()))
+      const exited = new Promise<number | null>((resolve) => curl.once('exit', resolve))
+      await hears(server.url, () => text)
+      expect(text.toLowerCase()).toContain('content-encoding: gzip')
+      await server.hub.drain()
+      // 61 would be a stream that is not what its checksum says.
+      expect(await exited).toBe(0)
+    } finally {
+      curl.kill()
+    }
+  })
+
+  test("with tRPC's own client", async () => {
+    await using server = await serveLocations({ compress: true })
+    const stream = subscribed(stockClient(server.url), { room: 'r', connectionKey })
+    const heard = () => JSON.stringify(stream.heard.all.map(({ event }) => event))
+    await hears(server.url, heard)
+    expect(stream.diverged).toEqual([])
+    stream.unsubscribe()
+  })
+})
+
+const place = z.object({ n: z.int(), text: z.string() })
+type Place = z.infer<typeof place>
+
+/** Text that deflate makes little of. */
+const noise = (bytes: number, seed: number) => {
+  let state = seed
+  const next = () => (state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 8
+  return Buffer.from(Array.from({ length: (bytes * 3) / 4 }, next)).toString('base64')
+}
+
+/** A room of members who have much to say of where they are. */
+async function talkative(members: number, bytes: number, timing = {}) {
+  const roomy = { location: place, timing: { leaseMs: 300_000, ...timing }, limits: { memberRoomStreams: 100 } }
+  const server = await serveLocations({ ...roomy, compress: true })
+  const hub = server.hub
+  if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
+  let n = 0
+  const move = (member: number) => {
+    const location = { n: (n += 1), text: noise(bytes, n) }
+    return hub.act('r', posting(`connection-${member}`, n, location, { memberId: `m${member}`, leaseMs: 300_000 }))
+  }
+  const moveAll = () => Promise.all(Array.from({ length: members }, (_, member) => move(member)))
+  await moveAll()
+  const live = await hub.use('r', async (room) => room)
+  return { url: server.url, port: server.port, hub, live, move, moveAll, [Symbol.asyncDispose]: () => server.close() }
+}
+
+/** A stream that a view takes in, as it is decoded. */
+function viewer<L = Place>(url: string, room = 'r', encoding = 'gzip') {
+  const view = new View<L, MemberProfile>()
+  const seen = { bytes: 0, frames: 0, diverged: 0, isClosed: false }
+  let text = ''
+  let body: IncomingMessage | undefined
+  const asked = request(streamOf(url, room), { headers: { 'accept-encoding': encoding }, agent: false }, (response) => {
+    body = response
+    const isGzip = response.headers['content-encoding'] === 'gzip'
+    const decoded = isGzip ? response.on('data', count).pipe(createGunzip()) : response.on('data', count)
+    decoded.setEncoding?.('utf8')
+    decoded.on('data', take).on('error', () => (seen.diverged += 1))
+    response.on('error', () => {}).on('close', () => (seen.isClosed = true))
+  })
+  const count = (chunk: Buffer | string) => void (seen.bytes += Buffer.byteLength(chunk))
+  const take = (chunk: Buffer | string) => {
+    const events = (text + chunk.toString()).split('\n\n\n')
+    text = events.pop()!
+    for (const event of events) {
+      const [, data, id] = /^data: (.*)\nid: (.*)$/m.exec(event) ?? []
+      if (data === undefined) continue
+      seen.frames += 1
+      const { outcome } = applyEvent(view, id!, JSON.parse(data) as LocationEvent<L, MemberProfile>)
+      if (outcome === 'diverged') seen.diverged += 1
+    }
+  }
+  asked.on('error', () => (seen.isClosed = true)).end()
+  return {
+    view,
+    seen,
+    pause: () => body?.socket.pause(),
+    resume: () => body?.socket.resume(),
+    [Symbol.dispose]: () => void asked.destroy(),
+  }
+}
+type Talkative = Awaited<ReturnType<typeof talkative>>
+
+function expectTruth({ view, seen }: ReturnType<typeof viewer>, { live: { timeline } }: Talkative) {
+  expect([view.id, seen.diverged, view.connections.size]).toEqual([timeline.id(), 0, timeline.size])
+  for (const { connectionId, location } of timeline.connections())
+    expect(view.connections.get(connectionId)?.location).toEqual(location)
+}
+
+describe('frames that are deflated off the event loop', () => {
+  test('reach all who joined before, while and after they were made, and all end in the truth', async () => {
+    await using busy = await talkative(200, 600)
+    const viewers: ReturnType<typeof viewer>[] = []
+    try {
+      for (let times = 0; times < 10; times++) {
+        viewers.push(...Array.from({ length: 3 }, () => viewer(busy.url)))
+        await busy.moveAll()
+      }
+      await until('all see the last move', () => viewers.every(({ view }) => view.id === busy.live.timeline.id()))
+      for (const each of viewers) expectTruth(each, busy)
+    } finally {
+      for (const each of viewers) each[Symbol.dispose]()
+    }
+  })
+
+  test('are compressed, and counted as what went out', async () => {
+    await using busy = await talkative(200, 600)
+    using plain = viewer(busy.url, 'r', 'identity')
+    await until('it sees them', () => plain.view.id === busy.live.timeline.id())
+    const before = busy.live.traffic.bytes
+    using gzip = viewer(busy.url)
+    await until('it sees them', () => gzip.view.id === busy.live.timeline.id())
+    const counted = busy.live.traffic.bytes - before
+    expect(plain.seen.bytes).toBeGreaterThan(130_000)
+    expect(gzip.seen.bytes).toBeLessThan(0.85 * plain.seen.bytes)
+    // The framing of its chunks is counted too.
+    expect(counted - gzip.seen.bytes).toBeGreaterThanOrEqual(0)
+    expect(counted - gzip.seen.bytes).toBeLessThan(100)
+  })
+
+  test('leave nobody behind who goes while they are made, or is sent away', async () => {
+    await using busy = await talkative(200, 600)
+    for (const leave of [(each: Disposable) => each[Symbol.dispose](), () => busy.hub.streams.close()]) {
+      const viewers = Array.from({ length: 5 }, () => viewer(busy.url))
+      await until('they are there', () => busy.hub.streams.size === 5)
+      const moved = busy.moveAll()
+      for (const each of viewers) leave(each)
+      await moved
+      await until('they are gone', () => viewers.every(({ seen }) => seen.isClosed))
+      await until('nobody is left', () => busy.live.subscribers.size === 0)
+    }
+  })
+})
+
+describe('a compressed reader', () => {
+  test('that pauses is owed one frame for many, and then has everything', async () => {
+    await using busy = await talkative(60, 2_000, { stallMs: 60_000, frameStallMs: 60_000 })
+    using quick = viewer(busy.url)
+    using slow = viewer(busy.url)
+    const isThere = ({ view }: ReturnType<typeof viewer>) => view.connections.size === 60
+    await until('both see the room', () => isThere(quick) && isThere(slow))
+    slow.pause()
+    while (quick.seen.bytes < 14_000_000) {
+      await busy.moveAll()
+      await until('the quick one has it', () => quick.view.id === busy.live.timeline.id())
+    }
+    slow.resume()
+    await until('the slow one has it', () => slow.view.id === busy.live.timeline.id())
+    for (const each of [quick, slow]) expectTruth(each, busy)
+    expect(slow.seen.frames).toBeLessThan(0.8 * quick.seen.frames)
+    expect(slow.seen.isClosed).toBe(false)
+  })
+
+  test('at 200 KB/s joins a room, and keeps up with what it can', async () => {
+    await using busy = await talkative(200, 600, { stallMs: 2_000 })
+    await using phone = await slowProxy(busy.port, 200_000)
+    using slow = viewer(`http://127.0.0.1:${phone.port}/trpc`)
+    await until('everyone is in sight', () => slow.view.connections.size === 200)
+    for (let times = 0; times < 5; times++) await busy.moveAll()
+    await until('it sees what is true', () => slow.view.id === busy.live.timeline.id())
+    expectTruth(slow, busy)
+  })
+})
+
+describe('bytes of an update', () => {
+  /** 200 members of a sheet who walk about, so many of them in each frame. */
+  async function bytesOf(perFrame: number) {
+    await using server = await serveLocations({ compress: true, timing: { beatMs: 600_000 } })
+    const { hub } = server
+    if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
+    const at = Array.from({ length: 200 }, (_, i) => ({ row: (i * 7_919) % 1_000, col: (i * 104_729) % 26 }))
+    // Ids are random in life, and so most of what remains.
+    const ids = at.map(() => Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString('base64url'))
+    let seq = 0
+    const walk = (member: number) => {
+      const here = at[member]!
+      seq += 1
+      here.row += 1 + ((seq * 31) % 5)
+      here.col = (here.col + ((seq * 17) % 3)) % 26
+      const location = { sheet: 'Q3', ...here }
+      return hub.act('r', posting(ids[member]!, seq, location, { memberId: ids[member]!, leaseMs: 300_000 }))
+    }
+    const all = at.map((_, member) => member)
+    await Promise.all(all.map(walk))
+    using gzip = viewer<CellLocation>(server.url)
+    using plain = viewer<CellLocation>(server.url, 'r', 'identity')
+    const live = await hub.use('r', async (room) => room)
+    const haveIt = () => [gzip, plain].every(({ view }) => view.id === live.timeline.id())
+    const round = async () => {
+      for (let first = 0; first < 200; first += perFrame) {
+        await Promise.all(all.slice(first, first + perFrame).map(walk))
+        await until('both have it', haveIt)
+      }
+    }
+    await round()
+    const before = [gzip.seen.bytes, plain.seen.bytes, gzip.seen.frames] as const
+    for (let times = 0; times < 4; times++) await round()
+    expect(gzip.seen.frames - before[2]).toBe((4 * 200) / perFrame)
+    expect(gzip.seen.diverged).toBe(0)
+    return { gzip: (gzip.seen.bytes - before[0]) / 800, plain: (plain.seen.bytes - before[1]) / 800 }
+  }
+
+  test('in frames of 200 members, and of 40, are an eighth at most', async () => {
+    for (const perFrame of [200, 40]) {
+      const { gzip, plain } = await bytesOf(perFrame)
+      expect(plain).toBeGreaterThan(90)
+      expect(gzip * 8).toBeLessThanOrEqual(plain)
+    }
+  })
+})

@@ -1,6 +1,12 @@
 /* Who is measured: the file that serves, and what its clients speak. */
 export const contestants = [
   { name: 'hereabouts', title: 'Hereabouts', server: 'servers/hereabouts.mjs', dialect: 'trpc' },
+  {
+    name: 'compressed',
+    title: 'Hereabouts, compress: true',
+    server: 'servers/compressed.mjs',
+    dialect: 'trpcGzip',
+  },
   { name: 'bare', title: 'bare node:http, one Buffer', server: 'servers/bare.mjs', dialect: 'sse' },
   { name: 'ws', title: 'ws', server: 'peers/ws.mjs', dialect: 'ws' },
   { name: 'socket-io', title: 'Socket.IO', server: 'peers/socket-io.mjs', dialect: 'socketIo' },

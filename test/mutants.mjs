@@ -1,4 +1,11 @@
 // Each of our rules, taken out: npm run mutants demands that a test notices. What an entry says: scripts/mutants.mjs.
+const gzip = { file: 'src/server/gzip.ts', tests: ['test/laws/gzip.test.ts'] }
+const deflation = { file: 'src/server/deflation.ts', tests: ['test/server/gzip-sink.test.ts'] }
+const gzipSink = {
+  file: 'src/server/gzip-sink.ts',
+  tests: ['test/server/gzip-sink.test.ts', 'test/server/compressed-stream.test.ts'],
+}
+const encoding = { file: 'src/server/content-encoding.ts', tests: ['test/e2e/same-compressed.test.ts'] }
 const room = { file: 'src/server/room.ts', tests: ['test/laws/room.test.ts'] }
 const timeline = { file: 'src/server/timeline.ts', tests: ['test/laws/view.test.ts'] }
 const view = { file: 'src/shared/view.ts', tests: ['test/laws/view.test.ts'] }
@@ -298,8 +305,8 @@ export default [
     file: 'src/server/live-room.ts',
     name: 'frames never come further apart',
     rule: 'section 7: clamp',
-    find: 'Math.max(frameMinMs, 4 * fanOutMs)',
-    replace: 'frameMinMs',
+    find: 'Math.min(4 * fanOutMs, this.timing.frameMaxMs)',
+    replace: '0',
   },
   {
     ...hub,
@@ -1007,5 +1014,139 @@ export default [
     rule: 'section 7: two ways out',
     find: 'else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()',
     replace: '',
+  },
+  {
+    ...gzip,
+    name: 'a checksum forgets what was before',
+    rule: 'section 7: compress once',
+    find: 'combined(this.#crc, crc, shift)',
+    replace: 'crc',
+  },
+  {
+    ...gzip,
+    name: 'the length of a long stream is not modulo 2^32 of all, but of the last',
+    rule: 'section 7: compress once',
+    find: '(this.#length + length) >>> 0',
+    replace: 'length',
+  },
+  {
+    ...gzip,
+    name: 'a long text is stored in one block',
+    rule: 'section 7: compress once',
+    find: 'const longest = 0xffff',
+    replace: 'const longest = 0xfffff',
+  },
+  {
+    ...deflation,
+    name: 'a frame looks back further than its reader has heard',
+    rule: 'section 7: compress once',
+    find: 'isNext && past.bytes >= history.length && body',
+    replace: 'isNext && body',
+  },
+  {
+    ...deflation,
+    name: 'a frame looks back past what its reader was told between',
+    rule: 'section 7: compress once',
+    find: 'const isNext = past.last?.nth === after',
+    replace: 'const isNext = past.last !== null',
+  },
+  {
+    ...deflation,
+    name: 'a beat is forgotten in what a stream ends with',
+    rule: 'section 7: compress once',
+    find: '      past.forget()\n      // What',
+    replace: '      // What',
+  },
+  {
+    ...deflation,
+    name: 'who has heard enough of the line never looks back again',
+    rule: 'section 7: compress once',
+    find: '(isNext ? Math.min(past.bytes, history.length) : 0) + body.length',
+    replace: 'body.length',
+  },
+  {
+    ...deflation,
+    name: 'what one reader is told of itself is compressed',
+    rule: 'section 5: nothing secret is compressed',
+    find: 'isShared && body.length >= smallBytes ?',
+    replace: 'body.length >= smallBytes ?',
+  },
+  {
+    ...deflation,
+    name: 'a large frame is deflated on the event loop',
+    rule: 'section 7: above 64 KiB',
+    find: 'if (this.#alone || body.length <= largeBytes)',
+    replace: 'if (body.length > 0)',
+  },
+  {
+    ...deflation,
+    name: 'a large frame is deflated for each who waits',
+    rule: 'section 7: compress once',
+    find: 'if (this.#waiting) this.#waiting.add(reader)\n    else ',
+    replace: '',
+  },
+  {
+    ...gzipSink,
+    name: 'who waits for a frame is woken by a drained socket',
+    rule: 'section 7: order',
+    find: 'if (!this.#awaited) this.onDrain()',
+    replace: 'this.onDrain()',
+  },
+  {
+    ...gzipSink,
+    name: 'a stream that ended is sent what was in the making',
+    rule: 'section 7: order',
+    find: '  end(): void {\n    this.close()\n',
+    replace: '  end(): void {\n',
+  },
+  {
+    ...gzipSink,
+    name: 'who was cut is sent what was in the making',
+    rule: 'section 5: revoke',
+    find: '  destroy(): void {\n    this.close()\n',
+    replace: '  destroy(): void {\n',
+  },
+  {
+    ...gzipSink,
+    name: 'a full socket counts as drained when a frame has been made',
+    rule: 'section 7: slow',
+    find: 'if (this.#splice(part)) this.onDrain()',
+    replace: 'this.#splice(part)\n    this.onDrain()',
+  },
+  {
+    ...gzipSink,
+    name: 'a stream ends without its checksum',
+    rule: 'section 7: decodes',
+    find: '    this.#out.write(this.#checksum.trailer())\n',
+    replace: '',
+  },
+  {
+    ...encoding,
+    name: 'what is compressed already is compressed again',
+    rule: 'section 7: compress once',
+    find: "|| response.hasHeader('content-encoding')",
+    replace: '',
+  },
+  {
+    ...encoding,
+    name: 'caches are not told',
+    rule: 'section 7: vary',
+    find: '  varyByEncoding(response)\n  const',
+    replace: '  const',
+  },
+  {
+    ...encoding,
+    name: 'gzip goes to who would rather not have it',
+    rule: 'section 7: negotiated',
+    find: "encoding(['gzip', 'identity'])",
+    replace: "encoding(['gzip'])",
+  },
+  {
+    ...hub,
+    file: 'src/server/live-room.ts',
+    name: 'what is written later does not put off the next frame',
+    rule: 'section 7: tick',
+    find: 'if (this.#nextTickAt === at) return void this.#tick()',
+    replace: 'return void this.#tick()',
   },
 ]

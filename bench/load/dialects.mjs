@@ -13,7 +13,7 @@ const httpPost = (url, path, input) => {
   return `${headOf(`POST ${path} HTTP/1.1`, url, 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`)}${body}`
 }
 
-const openSse = (url, path) => headOf(`GET ${path} HTTP/1.1`, url, 'accept: text/event-stream')
+const openSse = (url, path, ...more) => headOf(`GET ${path} HTTP/1.1`, url, 'accept: text/event-stream', ...more)
 
 const openWebSocket = (url, path) =>
   headOf(
@@ -39,15 +39,23 @@ export function maskedText(text) {
 /** 22 base64url characters, always the same for one member. */
 const keyOf = (memberId) => createHash('sha256').update(memberId).digest('base64url').slice(0, 22)
 
+function locationsOf({ room, memberId }) {
+  const input = memberId === null ? { room } : { room, connectionKey: keyOf(memberId) }
+  return `/trpc/onLocation?input=${encodeURIComponent(JSON.stringify(input))}`
+}
+
 const trpc = {
   framing: 'chunks',
-  open(url, { room, memberId }) {
-    const input = memberId === null ? { room } : { room, connectionKey: keyOf(memberId) }
-    return openSse(url, `/trpc/onLocation?input=${encodeURIComponent(JSON.stringify(input))}`)
-  },
+  open: (url, who) => openSse(url, locationsOf(who)),
   post: (url, { room, memberId, seq, location }) =>
     httpPost(url, '/trpc/postLocation', { room, connectionKey: keyOf(memberId), seq, location }),
   isSnapshot: (text) => text.includes('"type":"snapshot"'),
+}
+
+const trpcGzip = {
+  ...trpc,
+  isGzip: true,
+  open: (url, who) => openSse(url, locationsOf(who), 'accept-encoding: gzip'),
 }
 
 const sse = {
@@ -78,4 +86,4 @@ const socketIo = {
   },
 }
 
-export const dialects = { trpc, sse, ws, socketIo }
+export const dialects = { trpc, trpcGzip, sse, ws, socketIo }

@@ -1,10 +1,16 @@
+import { constants, inflateRawSync } from 'node:zlib'
+
 /*
  * What comes over a socket, cut into messages and read. Everyone in a room is sent the same bytes, so a message is read
- * once and recognised the next time: by comparing all of it, which is how deliveries are known to be complete.
+ * once and recognised the next time: by comparing all of it, which is how deliveries are known to be complete. What is
+ * compressed may look back at what came before: then that must be the same too.
  */
 
 const updatePattern = /"x":(-?[\d.]+),"y":(\d+)/g
 const remembered = 64
+const windowBytes = 32_768
+/** What a stream ends with that has just begun. */
+export const nothing = Buffer.alloc(0)
 
 export class Reader {
   #dialect
@@ -16,33 +22,44 @@ export class Reader {
   }
 
   /** @returns how many bytes were whole messages. */
-  read(bytes, take) {
+  read(bytes, viewer) {
     const messageAt = this.#dialect.framing === 'chunks' ? chunkAt : frameAt
     let at = 0
     for (;;) {
       const message = messageAt(bytes, at)
       if (!message) return at
-      take(this.#messageOf(bytes, message.from, message.to))
+      const read = this.#messageOf(bytes, message.from, message.to, viewer.past)
+      viewer.past = read.after
+      viewer.hear(read)
       at = message.end
     }
   }
 
-  #messageOf(bytes, from, to) {
+  #messageOf(bytes, from, to, past) {
     for (let i = 1; i <= this.#recent.length; i++) {
       const known = this.#recent[(this.#next - i + remembered) % remembered]
-      if (known && known.bytes.length === to - from && known.bytes.compare(bytes, from, to) === 0) return known
+      if (known?.bytes.length !== to - from || known.bytes.compare(bytes, from, to) !== 0) continue
+      if (known.before === past || known.before.equals(past)) return known
     }
-    const message = this.#parse(Buffer.from(bytes.subarray(from, to)))
+    const message = this.#parse(Buffer.from(bytes.subarray(from, to)), past)
     this.#recent[this.#next] = message
     this.#next = (this.#next + 1) % remembered
     return message
   }
 
-  #parse(bytes) {
-    const text = bytes.toString()
+  #parse(bytes, before) {
+    const [text, after] = this.#dialect.isGzip ? inflated(bytes, before) : [bytes.toString(), before]
     const updates = Array.from(text.matchAll(updatePattern), ([, x, y]) => ({ x: Number(x), y: Number(y) }))
-    return { bytes, text, updates, isSnapshot: this.#dialect.isSnapshot(text) }
+    return { bytes, before, after, text, updates, isSnapshot: this.#dialect.isSnapshot(text) }
   }
+}
+
+/** A chunk of a gzip stream, which is whole blocks or its header: the text, and what the stream ends with then. */
+function inflated(bytes, before) {
+  if (before.length === 0 && bytes[0] === 0x1f && bytes[1] === 0x8b) return ['', before]
+  const finishFlush = constants.Z_SYNC_FLUSH
+  const text = inflateRawSync(bytes, before.length > 0 ? { finishFlush, dictionary: before } : { finishFlush })
+  return [text.toString(), Buffer.concat([before, text]).subarray(-windowBytes)]
 }
 
 const lineFeed = 10

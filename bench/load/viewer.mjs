@@ -1,4 +1,5 @@
 import { connect } from 'node:net'
+import { nothing } from './messages.mjs'
 import { now } from './time.mjs'
 
 /** A post says who moved, and for the how manieth time, in one number. */
@@ -12,6 +13,8 @@ export class Viewer {
   events = 0
   bytes = 0
   isBroken = false
+  /** What its stream ends with, which what comes next may look back at. */
+  past = nothing
   /** When it had the whole room; `null` before. */
   liveAt = null
   openedAt = now()
@@ -22,6 +25,7 @@ export class Viewer {
   #seqs
   #rest = Buffer.alloc(0)
   #hasHead = false
+  #heardAt = 0
   #options
 
   constructor(options) {
@@ -60,8 +64,8 @@ export class Viewer {
       this.#hasHead = true
       bytes = bytes.subarray(end + 4)
     }
-    const at = now()
-    const done = this.reader.read(bytes, (message) => this.#hear(message, at))
+    this.#heardAt = now()
+    const done = this.reader.read(bytes, this)
     this.#keep(bytes.subarray(done))
     return true
   }
@@ -71,7 +75,8 @@ export class Viewer {
     return true
   }
 
-  #hear({ text, updates, isSnapshot }, at) {
+  hear({ text, updates, isSnapshot }) {
+    const at = this.#heardAt
     const { dialect, who, latencies } = this.#options
     if (updates.length > 0) this.events += 1
     for (const { x, y } of updates) {

@@ -106,11 +106,11 @@ export class Deflation {
     })
   }
 
-  /** The last of what was said in the line, up to here. */
+  /** The last so many bytes that were said in the line, up to here. */
   tail(bytes: number): Uint8Array {
-    const { history } = this.#place!
-    const { body } = this.#encoded
-    return (history.length === 0 ? body : Buffer.concat([history, body])).subarray(-bytes)
+    const own = this.#encoded.body.subarray(-bytes)
+    if (own.length === bytes) return own
+    return Buffer.concat([this.#place!.history.subarray(own.length - bytes), own])
   }
 }
 

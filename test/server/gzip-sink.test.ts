@@ -114,6 +114,19 @@ describe('readers', () => {
   })
 })
 
+test('a frame looks back past the one before, at when its members moved last', () => {
+  const { out, sink } = reader()
+  // Forty members, ten at a time.
+  const sizes = Array.from({ length: 8 }, () => {
+    const members = ids.splice(0, 10)
+    ids.push(...members)
+    const changed = members.map((connectionId) => ({ connectionId, location: { row: 4 }, at: 1, text: 'x'.repeat(40) }))
+    sink.write(encodeEvent(`data: ${JSON.stringify({ type: 'changes', changed })}\n\n\n`, true))
+    return out.parts.at(-1)!.length
+  })
+  for (const size of sizes.slice(4)) expect(size).toBeLessThan(sizes[1]! / 2)
+})
+
 describe('a large frame', () => {
   test('is made elsewhere, once for all who wait; nothing overtakes it', async () => {
     let wakes = 0

@@ -976,6 +976,22 @@ export default [
     replace: 'return',
   },
   {
+    file: 'src/client/line.ts',
+    tests: ['test/client/room.test.ts'],
+    name: 'a timer opens again a room that refused us',
+    rule: 'a closed room stays closed',
+    find: "if (state === 'closed') closeAll()\n    else if",
+    replace: "if (state === 'closed') pausePolls()\n    else if",
+  },
+  {
+    file: 'src/client/line.ts',
+    tests: ['test/client/room.test.ts'],
+    name: 'a post opens again a room that refused us',
+    rule: 'a closed room stays closed',
+    find: "renew: () => link.state !== 'closed' && step(connecting())",
+    replace: 'renew: () => step(connecting())',
+  },
+  {
     file: 'src/client/room.ts',
     tests: ['test/client/room.test.ts'],
     name: 'who comes back late after a restart is shown leaving',

@@ -36,8 +36,10 @@ export interface LineOptions<L, P> {
 /** A room's line to the server: one stream at a time, and another when it ends; polls where there can be none. */
 export interface Line {
   readonly link: Reconnect
-  /** Connects now, with the newest key, whatever was before. */
+  /** Connects now, whatever was before. */
   connect(): void
+  /** The same, with the newest key; but what is closed stays closed. */
+  renew(): void
   /** Waits no longer than a moment. */
   hurry(): void
   /** Closes the stream and waits for `connect`. */
@@ -61,7 +63,9 @@ export function openLine<L, P>(options: LineOptions<L, P>): Line {
     if (next === link) return
     link = next
     const { state, obstacle } = link
-    if (!obstacle || state === 'waiting' || state === 'closed') pausePolls()
+    // A stream that was refused leaves a timer behind, which would take the refusal for silence.
+    if (state === 'closed') closeAll()
+    else if (!obstacle || state === 'waiting') pausePolls()
     if (state === 'waiting') after(link.retryAt - clock.now(), resume)
     if (state === 'connecting') start()
     if (state === 'polling') {
@@ -124,12 +128,10 @@ export function openLine<L, P>(options: LineOptions<L, P>): Line {
       return link
     },
     connect: () => step(connecting()),
+    renew: () => link.state !== 'closed' && step(connecting()),
     hurry: () => step(hurried(link, moment())),
     pause: closeAll,
-    close(reason) {
-      closeAll()
-      step({ ...connecting(), state: 'closed', reason, error: null })
-    },
+    close: (reason) => step({ ...connecting(), state: 'closed', reason, error: null }),
   }
 }
 

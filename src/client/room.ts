@@ -215,17 +215,17 @@ export function openRoom<L, P>(
       memberId = mine
       store.own({ connectionId, memberId })
       // Somebody else signed in here: what the other tabs see is no longer ours to see.
-      if (before !== null && before !== mine) line.connect()
+      if (before !== null && before !== mine) line.renew()
     },
     refused(error) {
       store.emit('error', { error })
       if (memberId === null || !/^(unauthorized|forbidden)$/.test(error.code)) return
       memberId = null
-      line.connect()
+      line.renew()
     },
     disowned() {
       newConnection()
-      line.connect()
+      line.renew()
     },
     changed(draft) {
       store.own({ draft })
@@ -328,8 +328,11 @@ export function openRoom<L, P>(
       retry() {
         // There is an error while waiting and after a refusal; none when live, or left.
         if (!('error' in line.link && line.link.error)) return
+        const isClosed = closedBy()
         line.connect()
-        poster.step(hastened)
+        // The page may have been away while the room was closed: then nothing was posted since.
+        if (isClosed) poster.resume()
+        else poster.step(hastened)
       },
       leave,
     },

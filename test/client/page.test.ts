@@ -60,6 +60,22 @@ test('a page that comes back from the cache is there again: a new stream, and a 
   expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
 })
 
+test('a page that comes back to a room that refused it leaves it closed, until it asks again', async () => {
+  await using page = await openPage()
+  page.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
+  await page.stream.closed
+  dispatchEvent(new Event('pagehide'))
+  await server.leave()
+  pageshow(true)
+  await page.clock.advance(60_000)
+  expect(page.room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  page.room.retry()
+  await server.stream()
+  expect(await server.post()).toMatchObject({ seq: 2, connectionKey: page.post.connectionKey })
+  await page.room.flush()
+})
+
 test('a page that is shown for the first time does nothing of the kind', async () => {
   await using page = await openPage()
   pageshow(false)

@@ -469,6 +469,70 @@ describe('a refusal of the room', () => {
     expect(second.input.connectionKey).not.toBe(first.input.connectionKey)
   })
 
+  test.each([
+    ['at once', (stream: ScriptedStream) => stream.error('FORBIDDEN', 403, 'forbidden: You may not read this room.')],
+    [
+      'after it was live',
+      (stream: ScriptedStream) => {
+        stream.hello()
+        stream.snapshot(id(1))
+        stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
+      },
+    ],
+  ])('%s closes it for good: no timer opens it again', async (_, refuse) => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    refuse(await server.stream())
+    await statusIs(room, 'closed')
+    await opened.clock.advance(600_000)
+    expect(room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
+    expect(server.waiting().streams).toBe(0)
+    expect(server.polls()).toBe(0)
+  })
+
+  test.each([
+    ['is taken', () => ({})],
+    ['is taken from somebody else, who signed in here', () => ({ memberId: 'm-eve' })],
+    ['is of a connection that has left', () => ({ outcome: 'left' as const })],
+    [
+      'is refused',
+      () => {
+        throw new Refusal('FORBIDDEN', 403, 'forbidden: You may not post here.')
+      },
+    ],
+    [
+      'is refused as another’s',
+      () => {
+        throw new Refusal('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
+      },
+    ],
+  ])('closes it until `retry`, also when a post %s', async (_, answer) => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    live.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
+    await statusIs(live.room, 'closed')
+    server.answers.post = ({ seq = 0 }) => {
+      // The next try, if there is one, is taken.
+      server.answers.post = post
+      return { outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq, ...answer() }
+    }
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    await server.post()
+    await delivered()
+    await live.clock.advance(60_000)
+    await delivered()
+    expect(live.room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
+    expect(server.waiting().streams).toBe(0)
+    live.room.retry()
+    const next = await server.stream()
+    next.hello()
+    next.snapshot(id(2))
+    await statusIs(live.room, 'live')
+  })
+
   test('after `bye: revoked` is not argued with', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)

@@ -992,12 +992,12 @@ export default [
     replace: 'renew: () => step(connecting())',
   },
   {
-    file: 'src/client/room.ts',
+    file: 'src/client/sight.ts',
     tests: ['test/client/room.test.ts'],
     name: 'who comes back late after a restart is shown leaving',
     rule: 'section 3: a restart is no exodus',
-    find: 'const patienceMs = timing.leaseMs + timing.beatMs',
-    replace: 'const patienceMs = timing.beatMs',
+    find: 'const patienceMs = pace.timing.leaseMs + pace.timing.beatMs',
+    replace: 'const patienceMs = pace.timing.beatMs',
   },
   {
     ...desk,

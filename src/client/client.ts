@@ -7,9 +7,10 @@ import { cut, failureOf, ForeignAnswer } from './failure.js'
 import { storedMemberKey } from './keys.js'
 import { later } from './later.js'
 import { operation } from './operation.js'
-import { openRoom, type JoinOptions, type Room, type WatchOptions, type Wire } from './room.js'
+import { openRoom, type JoinOptions, type Room, type WatchOptions } from './room.js'
 import { streamOpener, type OpenStream } from './stream.js'
 import type { ShareStream } from './tab-stream.js'
+import type { Wire } from './wire.js'
 
 type CommonOptions = {
   /** Where the server's tRPC procedures are, such as `/trpc` or `https://example.com/trpc`. */

@@ -8,5 +8,6 @@ export {
 } from './app-router.js'
 export { createLocationClient, type LocationClient, type LocationClientOptions } from './client.js'
 export { type JoinOptions, type Room, type WatchOptions } from './room.js'
-export { type RoomEvents, type RoomSnapshot, type RoomStatus } from './store.js'
+export { type RoomStatus } from './status.js'
+export { type RoomEvents, type RoomSnapshot } from './store.js'
 export { type Member, type MemberConnection } from './roster.js'

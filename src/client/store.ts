@@ -1,19 +1,8 @@
 import type { LocationError } from '../shared/errors.js'
 import { newsOf, type News } from './news.js'
 import { keep, Roster, type Member, type Own } from './roster.js'
+import type { RoomStatus } from './status.js'
 import { View, type Shift } from '../shared/view.js'
-
-export type RoomStatus =
-  | { state: 'connecting' }
-  | { state: 'live' }
-  /** There is a stream, but the server cannot reach its own store: what one sees may be old, and no move gets through. */
-  | { state: 'degraded' }
-  /** No stream gets through, for the reason `error`: single requests ask what is new every few seconds. */
-  | { state: 'polling'; error: LocationError }
-  /** Neither; `attempt` counts those in a row that failed. */
-  | { state: 'waiting'; retryAt: Date; attempt: number; error: LocationError }
-  /** For good, unless `retry()`: `left` and no error, or the error's code. */
-  | { state: 'closed'; reason: string; error: LocationError | null }
 
 /** Of the others only, and nothing of those who were there at first. */
 export type RoomEvents<L, P> = News<L, P> & {

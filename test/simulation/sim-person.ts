@@ -7,7 +7,8 @@ import type {
   PostLocationOutput,
 } from '../../src/shared/protocol.js'
 import { connectionIdOf } from '../../src/server/keys.js'
-import { openRoom, type Room, type Wire } from '../../src/client/room.js'
+import { openRoom, type Room } from '../../src/client/room.js'
+import type { Wire } from '../../src/client/wire.js'
 import type { StreamListener } from '../../src/client/stream.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'

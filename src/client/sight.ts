@@ -1,0 +1,114 @@
+import { applyEvent, forgetStale } from '../shared/view.js'
+import { followAbsence } from './absence.js'
+import { failureOf } from './failure.js'
+import { later } from './later.js'
+import { openLine, type Line } from './line.js'
+import type { Pace } from './pace.js'
+import type { Presence } from './presence.js'
+import { isPresent } from './reconnect.js'
+import { statusOf } from './status.js'
+import type { Store } from './store.js'
+import type { Wire } from './wire.js'
+
+export interface SightOptions<L, P> {
+  room: string
+  wire: Wire<L, P>
+  store: Store<L, P>
+  pace: Pace
+  presence: Presence<L, P>
+}
+
+/** What we see of a room: keeps the store's view true by a line to the server. Returns the line, to be connected. */
+export function openSight<L, P>({ room, wire, store, pace, presence }: SightOptions<L, P>): Line {
+  const { clock } = wire
+  const { view } = store
+  const { moment, deadlineMs } = pace
+  let stopForgetting = () => {}
+  const lastEventId = () => view.id ?? undefined
+  /** Until then, the next frame tells what we missed. */
+  let catchingUpUntil = -Infinity
+  const catchUp = () => {
+    catchingUpUntil = clock.now() + pace.timing.beatMs / 10
+  }
+
+  const absence = followAbsence({
+    clock,
+    lostMs: wire.lostMs,
+    lost(since) {
+      store.away(true)
+      store.show()
+      store.emit('lost', { since: new Date(since), status: store.snapshot.status })
+    },
+    restored(since) {
+      store.away(false)
+      store.show()
+      store.emit('restored', { since: new Date(since), awayMs: clock.now() - since })
+    },
+  })
+
+  return openLine<L, P>({
+    clock,
+    moment,
+    open(listener, anew) {
+      const input = { room, lastEventId: anew ? undefined : lastEventId() }
+      const { key: connectionKey, whoAmI } = presence
+      if (wire.shareStream)
+        return wire.shareStream(input, listener, { connectionKey, whoAmI, view, beatMs: pace.timing.beatMs })
+      return wire.openStream({ ...input, connectionKey }, listener)
+    },
+    poll: (listener, anew) =>
+      later(
+        import('./poll.js'),
+        ({ poll }) => {
+          const ask = () => wire.ask({ room, lastEventId: anew() ? undefined : lastEventId() }, deadlineMs())
+          return poll({
+            ...listener,
+            clock,
+            moment,
+            ask,
+            failureOf: (thrown) => ({ ...failureOf(thrown, wire.url), obstructed: false }),
+          })
+        },
+        (thrown) => listener.failed(failureOf(thrown)),
+      ),
+    greeted(hello) {
+      pace.timing = hello
+      catchUp()
+      // A stream that is shared with other tabs is nobody's; our posts are told who we are.
+      if (hello.connectionId !== null) store.own({ connectionId: hello.connectionId })
+    },
+    beaten: presence.renew,
+    received(eventId, event) {
+      const first = view.id === null
+      const applied = applyEvent(view, eventId, event)
+      // A beat tells of a server that is well, whatever it answered before.
+      if (event.type === 'beat') presence.renew()
+      if (applied.outcome !== 'shown') return applied
+      const caughtUp = clock.now() < catchingUpUntil
+      catchingUpUntil = -Infinity
+      if (first) store.take(applied.shifts)
+      else store.announce(applied.shifts, caughtUp)
+      if (event.type === 'snapshot' && view.stale.size) {
+        presence.sayAgain()
+        stopForgetting()
+        // Whoever waited longest to try again (reconnect.ts: three beats) has been back for a while then.
+        const patienceMs = pace.timing.leaseMs + pace.timing.beatMs
+        stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
+      }
+      return applied
+    },
+    changed(link) {
+      if (link.state === 'waiting' && link.error.code === 'connection-owned') presence.rekey()
+      const polls = link.state === 'polling'
+      if (polls && store.snapshot.status.state !== 'polling') catchUp()
+      if (link.state === 'closed') absence.stop()
+      else absence.note(isPresent(link))
+      store.show(statusOf(link))
+      if (link.state === 'closed') {
+        if (link.error) store.emit('error', { error: link.error })
+        else stopForgetting()
+      }
+      if (link.state === 'live' && !link.degraded) presence.renew()
+    },
+  })
+}

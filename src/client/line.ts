@@ -24,8 +24,10 @@ export interface LineOptions<L, P> {
   open(listener: StreamListener<L, P>, anew: boolean): () => void
   /** Polls where no stream gets through; the same events with the same ids. */
   poll(listener: PollListener<L, P>, anew: () => boolean): () => void
-  /** The server's word on its timing, known to everybody before `changed` tells that the line is live. */
-  greeted(hello: Hello): void
+  /** The server's word on its timing, known to everybody before `changed` tells that the line is live; `id`: where it resumes. */
+  greeted(id: string, hello: Hello): void
+  /** Bytes came in, of whatever kind. */
+  heard(): void
   received(id: string, event: LocationEvent<L, P>): Applied<L, P>
   /** While polling, once a beat: what a stream's beat would be answered with is due. */
   beaten(): void
@@ -83,6 +85,7 @@ export function openLine<L, P>(options: LineOptions<L, P>): Line {
     step(ended(link, failure, moment()))
   }
   const heard = () => {
+    options.heard()
     // Bytes are not enough until there was a hello: something may hold back the rest.
     if (link.state === 'live') after(2.5 * moment().beatMs, () => end(cut('silence')))
   }
@@ -109,7 +112,7 @@ export function openLine<L, P>(options: LineOptions<L, P>): Line {
   const event = (id: string, event: LocationEvent<L, P>) => {
     if (event.type === 'bye') return end(event.reason === 'revoked' ? revoked() : cut(event.reason))
     if (event.type === 'hello') {
-      greeted(event)
+      greeted(id, event)
       step(opened(link, clock.now()))
       return heard()
     }

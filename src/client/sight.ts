@@ -27,9 +27,8 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
   const lastEventId = () => view.id ?? undefined
   /** Until then, the next frame tells what we missed. */
   let catchingUpUntil = -Infinity
-  const catchUp = () => {
-    catchingUpUntil = clock.now() + pace.timing.beatMs / 10
-  }
+  /** It follows hello at once, and however long it takes to get here, bytes of it keep coming. */
+  const soon = () => clock.now() + pace.timing.beatMs / 40
 
   const absence = followAbsence({
     clock,
@@ -71,11 +70,15 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
         },
         (thrown) => listener.failed(failureOf(thrown)),
       ),
-    greeted(hello) {
+    greeted(id, hello) {
       pace.timing = hello
-      catchUp()
+      // Where a server does not resume, a snapshot follows, sooner or later; where it does, perhaps nothing.
+      catchingUpUntil = id === view.id ? soon() : Infinity
       // A stream that is shared with other tabs is nobody's; our posts are told who we are.
       if (hello.connectionId !== null) store.own({ connectionId: hello.connectionId })
+    },
+    heard() {
+      if (clock.now() < catchingUpUntil) catchingUpUntil = Math.max(catchingUpUntil, soon())
     },
     beaten: presence.renew,
     received(eventId, event) {
@@ -99,8 +102,8 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
     },
     changed(link) {
       if (link.state === 'waiting' && link.error.code === 'connection-owned') presence.rekey()
-      const polls = link.state === 'polling'
-      if (polls && store.snapshot.status.state !== 'polling') catchUp()
+      // The first poll tells it, whenever it is answered.
+      if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
       if (link.state === 'closed') absence.stop()
       else absence.note(isPresent(link))
       store.show(statusOf(link))

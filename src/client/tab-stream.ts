@@ -119,7 +119,8 @@ function sharedStream<L, P>(
   const answer = (to: string, known: string | null) => {
     say({ type: 'here', to })
     if (!hello) return
-    say({ type: 'event', to, ...hello })
+    // As a server's hello does, it says where to go on from: there where nothing was missed, elsewhere from a snapshot.
+    say({ type: 'event', to, ...hello, id: view.id ?? hello.id })
     if (view.id === null || view.id === known) return
     const snapshot: LocationEvent<L, P> = { type: 'snapshot', connections: [...view.connections.values()] }
     say({ type: 'event', to, id: view.id, event: snapshot })

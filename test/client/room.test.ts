@@ -328,18 +328,53 @@ describe('being away', () => {
     ])
   })
 
-  test('nothing is caught up when nothing was missed', async () => {
+  test('nothing is caught up when nothing was missed: what comes a moment after the hello is new', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
     const next = await live.nextStream()
     next.hello(id(1))
     await statusIs(live.room, 'live')
-    await live.clock.advance(1_000)
+    await live.clock.advance(250)
     next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
     await until(live.room, () => live.room.at(cell(2)).length === 1)
     await delivered()
     expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
+  })
+
+  test('what was missed may take its time to come through a narrow line', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    const moved = { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] }
+    const frame = `data: ${JSON.stringify(moved)}\nid: ${id(2)}\n\n\n`
+    for (let at = 0; at < frame.length; at += 20) {
+      await live.clock.advance(200)
+      next.write(frame.slice(at, at + 20))
+      await delivered()
+    }
+    expect(live.news).toMatchObject([['moved', { caughtUp: true }]])
+  })
+
+  test('a server that does not resume owes a snapshot: whenever that comes, it is caught up', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch1.0')
+    await statusIs(live.room, 'live')
+    await live.clock.advance(10_000)
+    next.snapshot(id(2), one('ada', 2, cell(2)))
+    next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
+    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await delivered()
+    expect(live.news.filter(([kind]) => kind === 'moved')).toMatchObject([
+      ['moved', { current: cell(2), caughtUp: true }],
+      ['moved', { current: cell(3), caughtUp: false }],
+    ])
   })
 
   test('a server without its store says so, until it has it back', async () => {

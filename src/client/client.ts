@@ -1,13 +1,14 @@
 import { httpLink } from '@trpc/client'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
+import { isName, nameRule } from '../shared/names.js'
 import type { GetLocationsOutput, PostLocationOutput } from '../shared/protocol.js'
 import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
 import { cut, failureOf, ForeignAnswer } from './failure.js'
 import { storedMemberKey } from './keys.js'
 import { later } from './later.js'
 import { operation } from './operation.js'
-import { openRoom, type JoinOptions, type Room, type WatchOptions } from './room.js'
+import { openRoom, type JoinOptions, type OpenRoom, type Room, type WatchOptions } from './room.js'
 import { streamOpener, type OpenStream } from './stream.js'
 import type { ShareStream } from './tab-stream.js'
 import type { Wire } from './wire.js'
@@ -19,7 +20,10 @@ type CommonOptions = {
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)
   /** Default: the global one. */
   fetch?: typeof fetch
-  /** One stream for all tabs of this browser that show the same room to the same member. Default `true`. */
+  /**
+   * One stream for all tabs of this browser that show the same room to the same member. Default `true`. Who is the same
+   * member is `identify`'s to say: without it each window is another (a duplicated one excepted), and has its own stream.
+   */
   share?: boolean
   /** How long the connection may be gone until `lost` says so and the others are shown as stale. Default 5,000. */
   lostMs?: number
@@ -35,9 +39,13 @@ type CommonOptions = {
 export type LocationClientOptions<R, Path> = CommonOptions & PathOption<R, Path> & TransformerOption<R>
 
 export interface LocationClient<L, P> {
-  /** Present from now on. The same room joined twice is the same Room; the last leave leaves. */
+  /**
+   * Present from now on. Joined twice, a room is one connection with one state, and left when each has left who joined it.
+   *
+   * @throws LocationError `bad-input` for a room id or a profile that cannot be, `closed` after `close()`.
+   */
   join(room: string, options?: JoinOptions<L, P>): Room<L, P>
-  /** Sees, and is in nobody's list. */
+  /** Sees, and is in nobody's list. @throws as `join`. */
   watch(room: string, options?: WatchOptions<L, P>): Omit<Room<L, P>, 'post' | 'flush' | 'update'>
   /** Leaves every room. */
   close(): Promise<void>
@@ -125,39 +133,42 @@ function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
   const rooms = new Map<string, Held<L, P>>()
   let closed = false
 
-  const open = (
-    key: string,
-    id: string,
-    joining: JoinOptions<L, P> | null,
-    { initial }: WatchOptions<L, P>,
-  ): Held<L, P> => {
-    let holders = 0
-    const end = async () => {
-      if (rooms.delete(key)) await close()
+  const open = (key: string, id: string, joining: JoinOptions<L, P> | null, initial: WatchOptions<L, P>['initial']) => {
+    const { room, close } = openRoom(id, wire, joining, initial)
+    /** What each who joined would have to undo: nothing of theirs is to stay on a signal that outlives the room. */
+    const holders = new Set<() => void>()
+    let ended: Promise<void> | undefined
+    const end = () => {
+      for (const release of holders) release()
+      if (!ended) rooms.delete(key)
+      return (ended ??= close())
     }
-    const leave = async () => {
-      if (--holders === 0) await end()
-    }
-    const { room, close } = openRoom(id, wire, joining, initial, leave)
-    const hold = (signal: AbortSignal | undefined) => {
-      holders++
-      if (signal?.aborted) void leave()
-      signal?.addEventListener('abort', () => void leave(), { once: true })
+    const hold = (signal: AbortSignal | undefined): Room<L, P> => {
+      const leave = async () => {
+        if (holders.delete(release)) release()
+        await (holders.size === 0 ? end() : ended)
+      }
+      const aborted = () => void leave()
+      const release = () => signal?.removeEventListener('abort', aborted)
+      holders.add(release)
+      if (signal?.aborted) aborted()
+      else signal?.addEventListener('abort', aborted)
+      return Object.create(room, { leave: { value: leave } }) as Room<L, P>
     }
     return { room, hold, end }
   }
-  const enter = (id: string, joining: JoinOptions<L, P> | null, options: WatchOptions<L, P>) => {
+  const enter = (id: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
     if (closed) throw new LocationError('closed', 'This client was closed: create another.')
+    if (!isName(id)) throw new LocationError('bad-input', `A room id ${nameRule}.`)
     const key = `${joining ? 'join' : 'watch'} ${id}`
     let held = rooms.get(key)
-    if (!held) rooms.set(key, (held = open(key, id, joining, options)))
+    if (!held) rooms.set(key, (held = open(key, id, joining, initial)))
     else if (joining) {
       const { profile, location } = joining
       if (profile !== undefined) held.room.update({ profile })
       if (location !== undefined) held.room.post(location)
     }
-    held.hold(options.signal)
-    return held.room
+    return held.hold(signal)
   }
   return {
     join: (id, options = {}) => enter(id, options, options),
@@ -170,4 +181,9 @@ function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
 }
 
 /** An open room, for as many as joined it. */
-type Held<L, P> = { room: Room<L, P>; hold(signal: AbortSignal | undefined): void; end(): Promise<void> }
+type Held<L, P> = {
+  room: OpenRoom<L, P>
+  /** The room as one who joined has it: with a leave of their own. */
+  hold(signal: AbortSignal | undefined): Room<L, P>
+  end(): Promise<void>
+}

@@ -36,9 +36,15 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
   subscribe(run: (snapshot: RoomSnapshot<L, P>) => void): () => void
   /** The same object until something changes. */
   getSnapshot(): RoomSnapshot<L, P>
-  /** Resolves when the server knows, or cannot be told; never rejects. */
+  /**
+   * For whoever joined: others who joined the same room here stay, and the last to leave closes it. Once is enough, and more
+   * is no harm. Resolves when the server knows, or cannot be told; never rejects.
+   */
   leave(): Promise<void>
 }
+
+/** A room as all who joined it have it together; each leaves for themselves. */
+export type OpenRoom<L, P> = Omit<Room<L, P>, 'leave'>
 
 export type WatchOptions<L, P> = {
   /** Leaves when aborted. */
@@ -54,8 +60,7 @@ export function openRoom<L, P>(
   wire: Wire<L, P>,
   joining: JoinOptions<L, P> | null,
   initial: GetLocationsOutput<L, P> | undefined,
-  leave: () => Promise<void>,
-): { room: Room<L, P>; close(): Promise<void> } {
+): { room: OpenRoom<L, P>; close(): Promise<void> } {
   const { clock, idleMs, awayMs } = wire
   const store = createStore<L, P>(new Date(clock.now()), wire.report)
   const { view } = store
@@ -142,7 +147,6 @@ export function openRoom<L, P>(
         if (isClosed) presence.resume()
         else presence.hasten()
       },
-      leave,
     },
     close() {
       unfollow()

@@ -1,6 +1,6 @@
 import type { Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import { isName } from '../shared/ids.js'
+import { isName } from '../shared/names.js'
 import type { Kept } from './backend.js'
 import type { Logger } from './logger.js'
 

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { CellLocation, Connection, LocationError, MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
@@ -105,19 +106,59 @@ describe('joining', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('twice is the same room, and the last leave leaves', async () => {
+  test('twice is one connection, and the last to leave leaves', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
-    expect(opened.client.join('r', { location: cell(1) })).toBe(room)
-    await room.flush()
-    await room.leave()
+    const again = opened.client.join('r', { location: cell(1) })
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 1 })
+    await again.flush()
+    expect(again.getSnapshot()).toBe(room.getSnapshot())
+    expect(server.waiting().posts).toBe(0)
+    await again.leave()
     expect(room.status.state).not.toBe('closed')
     await room.leave()
     expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
     expect(await server.leave()).toMatchObject({ room: 'r', seq: 1 })
-    expect(opened.client.join('r')).not.toBe(room)
+    opened.client.join('r')
+    expect((await server.post()).connectionKey).toBeDefined()
   })
+
+  test('twice is left by each for itself, however often it says so', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const controller = new AbortController()
+    const room = opened.client.join('r')
+    const hasty = opened.client.join('r', { signal: controller.signal })
+    await room.flush()
+    controller.abort()
+    await hasty.leave()
+    await hasty.leave()
+    expect(room.status.state).not.toBe('closed')
+    expect(server.waiting().leaves).toBe(0)
+    await room.leave()
+    expect(room.status.state).toBe('closed')
+    // Nor does who left long ago leave for who joined since.
+    const next = opened.client.join('r')
+    await Promise.all([hasty.leave(), room.leave()])
+    expect(next.status.state).not.toBe('closed')
+  })
+
+  test.each(['', 'a\u0000b', 'e\u0301', 'x'.repeat(129)])(
+    'a room that cannot be, %j, is the caller’s mistake',
+    async (id) => {
+      await using server = await scriptedServer()
+      await using opened = clientOf(server)
+      const badInput = expect.objectContaining({
+        code: 'bad-input',
+        message: 'A room id must be 1 to 128 visible characters, in Unicode normal form C.',
+      }) as LocationError
+      expect(() => opened.client.join(id)).toThrow(badInput)
+      expect(() => opened.client.watch(id)).toThrow(badInput)
+      await delivered()
+      expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+    },
+  )
 
   test('sends the app’s headers, made anew for each request, and no secret but the connectionKey in a URL', async () => {
     await using server = await scriptedServer()
@@ -145,6 +186,26 @@ describe('joining', () => {
     controller.abort()
     await server.leave()
     expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
+  })
+
+  test('leaves nothing on the signal, however it ends', async () => {
+    await using server = await scriptedServer()
+    const opened = clientOf(server)
+    const { signal } = new AbortController()
+    const listens = () => getEventListeners(signal, 'abort').length
+    const one = opened.client.join('r', { signal })
+    const two = opened.client.join('r', { signal })
+    opened.client.watch('s', { signal })
+    expect(listens()).toBe(3)
+    await one.leave()
+    expect(listens()).toBe(2)
+    await two.leave()
+    expect(listens()).toBe(1)
+    await opened.client.close()
+    expect(listens()).toBe(0)
+    // Who joins with one that is aborted already has left.
+    await using other = clientOf(server)
+    expect(other.client.join('t', { signal: AbortSignal.abort() }).status.state).toBe('closed')
   })
 
   test('shows what the server rendered, and resumes from there', async () => {

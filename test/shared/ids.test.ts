@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { isName, secretKey } from '../../src/shared/ids.js'
+import { secretKey } from '../../src/shared/ids.js'
+import { isName } from '../../src/shared/names.js'
 import { formatId, parseId } from '../../src/shared/room-time.js'
 
 test.each(['a', 'sheet-42', 'Größe', '会議室', '📊 plan', '__proto__', 'x'.repeat(128), '😀'.repeat(128)])(

@@ -7,7 +7,7 @@ import type {
   PostLocationOutput,
 } from '../../src/shared/protocol.js'
 import { connectionIdOf } from '../../src/server/keys.js'
-import { openRoom, type Room } from '../../src/client/room.js'
+import { openRoom, type OpenRoom } from '../../src/client/room.js'
 import type { Wire } from '../../src/client/wire.js'
 import type { StreamListener } from '../../src/client/stream.js'
 import type { Chance } from './chance.js'
@@ -32,7 +32,7 @@ export class SimPerson {
   readonly #clock: SimClock
   readonly #chance: Chance
   readonly #nodes: () => SimNode[]
-  readonly #room: Room<Place, null>
+  readonly #room: OpenRoom<Place, null>
   readonly #close: () => Promise<void>
   readonly #streams = new Set<() => void>()
   readonly #shown = new Map<string, number>()
@@ -62,7 +62,7 @@ export class SimPerson {
       leave: ({ connectionKey, seq }) => this.#leave(connectionKey!, seq),
       report: (thrown) => void this.wrongs.push(String(thrown)),
     }
-    const opened = openRoom<Place, null>(roomId, wire, { location: name * 1_000 }, undefined, async () => {})
+    const opened = openRoom<Place, null>(roomId, wire, { location: name * 1_000 }, undefined)
     this.#room = opened.room
     this.#close = opened.close
   }

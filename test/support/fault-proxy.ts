@@ -1,5 +1,6 @@
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
 
 export type Call = { procedure: string; path: string; body: string; headers: IncomingHttpHeaders }
 export type Reply = { status: number; headers: IncomingHttpHeaders; body: string }
@@ -8,12 +9,14 @@ export type Reply = { status: number; headers: IncomingHttpHeaders; body: string
 export type Faults = {
   /** In place of passing a query or a mutation on. `pass` does pass it on: never, later, twice, or changed. */
   call?(call: Call, pass: (call: Call) => Promise<Reply>): Promise<Reply>
-  /** A stream that is asked for, changed. */
-  open?(call: Call): Call
+  /** A stream that is asked for, changed; a number refuses it with that status. */
+  open?(call: Call): Call | number
   /** One event of a stream, changed; '' drops it, `null` cuts the stream before it. `nth` counts from 0. */
   event?(event: string, nth: number): string | null
   /** After so many bytes of body each stream is cut. */
   cutAfterBytes?: number
+  /** Streams go on in pieces of so many bytes, each in a packet of its own. */
+  packetBytes?: number
 }
 
 export interface FaultProxy extends AsyncDisposable {
@@ -41,7 +44,11 @@ export async function faultProxy(target: string, faults: Faults = {}): Promise<F
     const path = incoming.url!
     const procedure = new URL(path, upstream).pathname.split('/').at(-1)!
     const call: Call = { procedure, path, body: await textOf(incoming), headers: incoming.headers }
-    if (procedure.endsWith('onLocation')) return stream(proxy.faults.open?.(call) ?? call, outgoing)
+    if (procedure.endsWith('onLocation')) {
+      const opened = proxy.faults.open?.(call) ?? call
+      if (typeof opened === 'object') return stream(opened, outgoing)
+      return void outgoing.writeHead(opened).end()
+    }
     const pass = async (changed: Call): Promise<Reply> => {
       const response = await forward(changed, incoming.method!)
       return { status: response.statusCode!, headers: response.headers, body: await textOf(response) }
@@ -60,13 +67,24 @@ export async function faultProxy(target: string, faults: Faults = {}): Promise<F
       response.destroy()
     })
     const index = proxy.streamed.push(0) - 1
+    let sent = Promise.resolve()
+    const trickle = async (bytes: Buffer, packetBytes: number) => {
+      await sent
+      for (let at = 0; at < bytes.length && !outgoing.destroyed; at += packetBytes) {
+        outgoing.write(bytes.subarray(at, at + packetBytes))
+        await turn()
+      }
+    }
     const write = (text: string) => {
+      const { cutAfterBytes = Infinity, packetBytes } = proxy.faults
       const bytes = Buffer.from(text)
-      const left = (proxy.faults.cutAfterBytes ?? Infinity) - proxy.streamed[index]!
+      const left = cutAfterBytes - proxy.streamed[index]!
       proxy.streamed[index]! += Math.min(bytes.length, left)
-      if (bytes.length <= left) return void outgoing.write(bytes)
-      outgoing.write(bytes.subarray(0, left), cut)
-      response.destroy()
+      if (bytes.length > left) {
+        outgoing.write(bytes.subarray(0, left), cut)
+        response.destroy()
+      } else if (packetBytes) sent = trickle(bytes, packetBytes)
+      else outgoing.write(bytes)
     }
     outgoing.writeHead(response.statusCode!, response.headers)
     outgoing.flushHeaders()
@@ -83,9 +101,9 @@ export async function faultProxy(target: string, faults: Faults = {}): Promise<F
         if (changed !== '') write(changed)
       }
     })
-    response.on('end', () => outgoing.end())
+    response.on('end', () => void sent.then(() => outgoing.end()))
     response.on('error', () => outgoing.destroy())
-    response.on('close', () => outgoing.destroy())
+    response.on('close', () => void sent.then(() => outgoing.destroy()))
   }
 
   function forward({ path, body, headers }: Call, method: string): Promise<IncomingMessage> {

@@ -1008,6 +1008,14 @@ export default [
     replace: '',
   },
   {
+    file: 'src/client/room.ts',
+    tests: ['test/react/leaks.test.tsx'],
+    name: 'a room that was left still listens to the page',
+    rule: 'nothing stays behind',
+    find: '      unfollow()\n',
+    replace: '',
+  },
+  {
     file: 'src/client/client.ts',
     tests: ['test/client/room.test.ts'],
     name: 'one leave is enough for all who joined',

@@ -1,21 +1,16 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { cellLocation } from 'hereabouts'
 import { serveLocations } from 'hereabouts/testing'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { builtPage } from '../support/built-page.js'
 import { chromiumPath, launchChromium } from '../support/chromium.js'
 import { until } from '../support/until.js'
 
-const here = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 /** Beats each two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */
 const scale = 1 / 5
 
 describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
-  let folder: string
+  let built: Awaited<ReturnType<typeof builtPage>>
   let server: Awaited<ReturnType<typeof serve>>
   let browser: Browser
   let rooms = 0
@@ -24,7 +19,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
   const serve = () =>
     serveLocations({
       location: cellLocation,
-      static: folder,
+      static: built.folder,
       timing: { scale },
       limits: { memberConnections: 12 },
       identify: ({ ctx }) => {
@@ -35,19 +30,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     })
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'hereabouts-tabs-'))
-    await build({
-      configFile: false,
-      root: here('test/browser/tab'),
-      logLevel: 'error',
-      resolve: {
-        alias: [
-          { find: /^hereabouts$/, replacement: here('src/shared/index.ts') },
-          { find: /^hereabouts\/client$/, replacement: here('src/client/index.ts') },
-        ],
-      },
-      build: { outDir: folder, emptyOutDir: true },
-    })
+    built = await builtPage('tab')
     server = await serve()
     browser = await launchChromium()
   }, 60_000)
@@ -55,7 +38,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
   afterAll(async () => {
     await browser?.close()
     await server?.close()
-    if (folder) await rm(folder, { recursive: true })
+    await built?.[Symbol.asyncDispose]()
   })
 
   const newRoom = () => `room-${++rooms}`

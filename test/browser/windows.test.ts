@@ -1,34 +1,23 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { cellLocation } from 'hereabouts'
 import { createLocationServer, type LocationServer } from 'hereabouts/server'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { build } from 'vite'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { CellLocation, MemberProfile } from 'hereabouts'
+import { builtPage } from '../support/built-page.js'
 import { chromiumPath, launchChromium } from '../support/chromium.js'
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+/* What a window is to other windows; what may happen to one in the course of its life: life.ts. */
 
 describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
-  let folder: string
+  let built: Awaited<ReturnType<typeof builtPage>>
   let server: LocationServer<CellLocation, MemberProfile>
   let url: string
   let browser: Browser
   let rooms = 0
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'hereabouts-page-'))
-    await build({
-      configFile: false,
-      root: here('page'),
-      logLevel: 'error',
-      resolve: { alias: { 'hereabouts/client': here('../../src/client/index.ts') } },
-      build: { outDir: folder, emptyOutDir: true },
-    })
-    server = createLocationServer({ location: cellLocation, anonymous: true, static: folder })
+    built = await builtPage('page')
+    server = createLocationServer({ location: cellLocation, anonymous: true, static: built.folder })
     ;({ url } = await server.listen(0))
     browser = await launchChromium()
   }, 60_000)
@@ -40,7 +29,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
   afterAll(async () => {
     await browser?.close()
     await server?.close()
-    if (folder) await rm(folder, { recursive: true })
+    await built?.[Symbol.asyncDispose]()
   })
 
   const newRoom = () => `room-${++rooms}`
@@ -73,36 +62,6 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     await expect.poll(() => others(bo), { timeout: 4_000, interval: 20 }).toEqual([])
     expect(performance.now() - closedAt).toBeLessThan(4_000)
     expect((await shown(bo)).news).toEqual(['left Ada'])
-  })
-
-  test('that are reloaded, many times over, are no news', async () => {
-    const room = newRoom()
-    const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
-    await expect.poll(() => others(bo)).toHaveLength(1)
-    for (let times = 0; times < 5; times++) {
-      await ada.reload()
-      await expect.poll(async () => (await shown(ada)).state).toBe('live')
-    }
-    await goTo(ada, 7)
-    await expect.poll(async () => (await others(bo))[0]?.row).toBe(7)
-    // The windows before are gone when their grace is over; the person never was.
-    await expect.poll(() => others(bo), { timeout: 5_000 }).toEqual([{ name: 'Ada', row: 7, windows: 1 }])
-    expect((await shown(bo)).news.filter((line) => !line.startsWith('moved'))).toEqual([])
-  })
-
-  test('that are duplicated are one person, who is there until the last is closed', async () => {
-    const room = newRoom()
-    const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
-    await goTo(ada, 3)
-    // A browser's "duplicate tab" copies the session storage, as an opener does.
-    const [twin] = await Promise.all([ada.waitForEvent('popup'), ada.evaluate(() => void window.open(location.href))])
-    await expect.poll(() => others(bo).then((list) => list.map(({ windows }) => windows))).toEqual([2])
-    await goTo(twin, 5)
-    await expect.poll(async () => (await others(bo))[0]?.row).toBe(5)
-    await ada.close()
-    await expect.poll(() => others(bo), { timeout: 5_000 }).toEqual([{ name: 'Ada', row: 5, windows: 1 }])
-    expect((await shown(bo)).news.filter((line) => !line.startsWith('moved'))).toEqual([])
-    expect(await others(twin)).toHaveLength(1)
   })
 
   test('that were offline catch up, and nobody is shown leaving', async () => {

@@ -16,21 +16,22 @@ export const chromiumPath: string | null = candidates.find((path) => path && exi
 if (!chromiumPath && process.env['REQUIRE_CHROMIUM'] === '1')
   throw new Error('REQUIRE_CHROMIUM=1, and there is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
 
+export const chromiumArgs = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
 /** A browser that talks to nobody but us. Close it: `await using browser = await launchChromium()`. */
 export function launchChromium({ args = [], ...options }: LaunchOptions = {}): Promise<Browser> {
   if (!chromiumPath) throw new Error('There is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
   return chromium.launch({
     executablePath: chromiumPath,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      ...args,
-    ],
+    args: [...chromiumArgs, ...args],
     ...options,
   })
 }

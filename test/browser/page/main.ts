@@ -14,10 +14,20 @@ room.on('entered', ({ member }) => news.push(`entered ${member.profile?.name}`))
 room.on('left', ({ member, reason }) => news.push(`${reason} ${member.profile?.name}`))
 room.on('moved', ({ member, current }) => news.push(`moved ${member.profile?.name} ${current?.row}`))
 
+/** How often this very page came back from the back/forward cache. */
+let restored = 0
+addEventListener('pageshow', ({ persisted }) => (restored += Number(persisted)))
+/** How often a timer of 100 ms ran in the second before: a browser holds back those of hidden pages. */
+let ticks: number[] = []
+setInterval(() => (ticks = [...ticks.filter((at) => at > performance.now() - 1000), performance.now()]), 100)
+
 export type Shown = {
   state: string
   news: string[]
   others: { name: string; row: number | undefined; windows: number }[]
+  restored: number
+  visibility: string
+  ticks: number
 }
 
 declare global {
@@ -35,4 +45,13 @@ window.shown = () => ({
     row: location?.row,
     windows: connections.length,
   })),
+  restored,
+  visibility: document.visibilityState,
+  ticks: ticks.length,
 })
+// For who has no way into the page but the list of tabs. A hidden page's timers are slow: it tells at once.
+if (params.has('tell')) {
+  const tell = () => (document.title = JSON.stringify(window.shown()))
+  room.subscribe(tell)
+  setInterval(tell, 1000)
+}

@@ -1,0 +1,109 @@
+// @vitest-environment jsdom
+import { createLocationClient } from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import { serveLocations } from 'hereabouts/testing'
+import { act, StrictMode, useEffect } from 'react'
+import { createRoot } from 'react-dom/client'
+import { expect, test } from 'vitest'
+import { activeResources, alive, cycles, progress, settled } from '../support/garbage.js'
+import { cell, type Cells } from '../support/stock-client.js'
+import { until } from '../support/until.js'
+
+const { LocationProvider, useLocationEvent, useOther, useOthers, usePost, useRoom, useSelf, useStatus, useWhoIsAt } =
+  createLocationHooks<Cells>()
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+/** What listens to the page: the browser's part of what must not pile up. */
+function listenersOf(...targets: EventTarget[]) {
+  const listening = new Set<object>()
+  for (const target of targets) {
+    const { addEventListener, removeEventListener } = target
+    const known = new WeakMap<object, object>()
+    target.addEventListener = (type: string, run: never, options?: AddEventListenerOptions | boolean) => {
+      const signal = typeof options === 'object' ? options.signal : undefined
+      const entry = { type }
+      listening.add(entry)
+      known.set(run, entry)
+      signal?.addEventListener('abort', () => listening.delete(entry), { once: true })
+      addEventListener.call(target, type, run, options)
+    }
+    target.removeEventListener = (type: string, run: never, options?: EventListenerOptions | boolean) => {
+      listening.delete(known.get(run)!)
+      removeEventListener.call(target, type, run, options)
+    }
+  }
+  return listening
+}
+
+test(
+  `${cycles} times mounted and unmounted, with all hooks, leaves no listener, timer, stream or room`,
+  { timeout: 600_000 },
+  async () => {
+    const before = activeResources()
+    await using server = await serveLocations({
+      timing: { scale: 1 / 20 },
+      limits: { postsPerSecond: 1e6, postBurst: 1e6 },
+    })
+    const client = createLocationClient<Cells>({ url: server.url })
+    const refs: WeakRef<object>[] = []
+    let live = 0
+
+    function Person() {
+      const room = useRoom()
+      const post = usePost()
+      const others = useOthers()
+      const bo = useOther('bo')
+      const self = useSelf()
+      const there = useWhoIsAt(cell(1))
+      const { state } = useStatus()
+      // What belongs to this component alone, and is held by all that it hangs on the room.
+      const own = { others, bo, self, there }
+      useLocationEvent('moved', () => void own.bo)
+      useEffect(() => {
+        refs.push(new WeakRef(own), new WeakRef(room))
+        post(cell(2))
+        return room.on('status', () => void own.self)
+      })
+      useEffect(() => {
+        if (state === 'live') live += 1
+      }, [state])
+      return <p>{others.length}</p>
+    }
+
+    const mounted = async (nth: number, strict: boolean) => {
+      const page = document.createElement('main')
+      document.body.append(page)
+      const root = createRoot(page)
+      const was = live
+      const people = (
+        <LocationProvider client={client} room={`room-${nth % 10}`} profile={{ name: 'Ada' }} location={cell(1)}>
+          <Person />
+          <Person />
+        </LocationProvider>
+      )
+      await act(async () => root.render(strict ? <StrictMode>{people}</StrictMode> : people))
+      // Most go before anything has come of it.
+      if (nth % 3 === 0) await act(() => until('it is live', () => live > was))
+      await act(async () => root.unmount())
+      page.remove()
+      refs.push(new WeakRef(page))
+    }
+    await mounted(0, true)
+    // React's own, and what is loaded later, is there by now.
+    const listening = listenersOf(window, document)
+    const listened = listening.size
+    for (let nth = 1; nth <= cycles; nth++) {
+      await mounted(nth, nth % 2 === 0)
+      progress(nth)
+    }
+    await until('nobody listens to the page', () => listening.size === listened, 5_000)
+    await client.close()
+    for (let nth = 0; nth < 10; nth++) expect(await server.hub.room(`room-${nth}`).count()).toBe(0)
+    // Connections that are kept for the next request are the server's to end.
+    await server.close()
+    await settled(before)
+    // React itself keeps the last tree that it rendered.
+    expect(await alive(refs)).toBeLessThanOrEqual(20)
+    expect(refs.length).toBeGreaterThan(4 * cycles)
+  },
+)

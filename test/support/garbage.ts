@@ -1,0 +1,38 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { until } from './until.js'
+
+setFlagsFromString('--expose_gc')
+const collect = runInNewContext('gc') as () => void
+
+/** How many of them something still holds on to. */
+export async function alive(refs: readonly WeakRef<object>[]): Promise<number> {
+  for (let i = 0; i < 10; i++) {
+    await turn()
+    collect()
+  }
+  return refs.filter((ref) => ref.deref()).length
+}
+
+/** What keeps this process busy, by kind: timers, sockets, servers. */
+export function activeResources(): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1
+  return counts
+}
+
+/** Waits until nothing is active that was not before; connections that are kept for reuse end after a few seconds. */
+export async function settled(before: Record<string, number>): Promise<void> {
+  const more = () => Object.entries(activeResources()).filter(([kind, count]) => count > (before[kind] ?? 0))
+  await until('nothing is left running', () => more().length === 0, 30_000).catch((thrown: unknown) => {
+    throw new Error(`${JSON.stringify(more())} are left of ${JSON.stringify(before)}`, { cause: thrown })
+  })
+}
+
+/** LEAK_CYCLES=10000 for the whole count (npm run soak:leaks). */
+export const cycles = Number(process.env['LEAK_CYCLES'] ?? 300)
+/** Says how far a long run is. */
+export const progress = (done: number): void => {
+  if (cycles > 1000 && done % 1000 === 0) console.log(`${done} of ${cycles}`)
+}

@@ -217,3 +217,56 @@ describe.concurrent('a server that is killed and started again', patience, () =>
     }
   })
 })
+
+describe.concurrent('a stream that is told goodbye', patience, () => {
+  test('again and again, since streams rotate, misses nothing, and nobody is told', async () => {
+    await using rotating = await serveLocations({ timing: { scale, rotateMs: 2 * beatMs } })
+    const goodbyes: string[] = []
+    await using proxy = await faultProxy(rotating.url, {
+      event(event) {
+        const [, reason] = /"type":"bye","reason":"(\w+)"/.exec(event) ?? []
+        if (reason) goodbyes.push(reason)
+        return event
+      },
+    })
+    await using ada = joined(proxy.url, 'rotated', cell(0))
+    await using bob = joined(rotating.url, 'rotated', cell(1))
+    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    const states = new Set<string>()
+    ada.room.on('status', ({ current }) => states.add(current.state))
+    ada.news.length = 0
+    let row = 1
+    while (goodbyes.length < 3) {
+      row += 1
+      bob.room.post(cell(row))
+      await until('a move gets through', () => rowsSeen(ada.room)[0] === row, beatMs + slackMs)
+    }
+    expect(new Set(goodbyes)).toEqual(new Set(['rotated']))
+    expect([...states].filter((state) => state !== 'live' && state !== 'connecting')).toEqual([])
+    expect(ada.news).toEqual(Array.from({ length: row - 1 }, () => 'moved'))
+    expect(bob.news).not.toContain('left')
+  })
+
+  test('by a server that drains, is there again with the next, and nobody was shown to leave', async () => {
+    let running = await serveLocations({ timing: { scale } })
+    const { port, url } = running
+    const everyone = [1, 2, 3].map((row) => joined(url, 'drained', cell(row)))
+    try {
+      await until('everyone sees everyone', () => everyone.every(({ room }) => room.others.length === 2))
+      for (const { news } of everyone) news.length = 0
+      await running.hub.drain()
+      await until('nobody is live', () => everyone.every(({ room }) => room.status.state !== 'live'))
+      await running.close()
+      running = await serveLocations({ timing: { scale }, port })
+      everyone[0]!.room.post(cell(9))
+      const agree = () =>
+        everyone.every(({ room }) => room.status.state === 'live' && isFresh(room) && room.others.length === 2) &&
+        everyone.slice(1).every(({ room }) => rowsSeen(room).includes(9))
+      await until('everyone is back', agree, 3 * beatMs + slackMs)
+      expect(everyone.flatMap(({ news }) => news)).toEqual(['moved', 'moved'])
+    } finally {
+      for (const person of everyone) await person[Symbol.asyncDispose]()
+      await running.close()
+    }
+  })
+})

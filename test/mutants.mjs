@@ -1009,6 +1009,22 @@ export default [
   },
   {
     file: 'src/client/room.ts',
+    tests: ['test/browser/life.test.ts'],
+    name: 'a page that is reloaded leaves for good',
+    rule: 'section 6: pagehide leaves with grace',
+    find: 'void presence.depart(3000)',
+    replace: 'void presence.depart()',
+  },
+  {
+    file: 'src/client/page.ts',
+    tests: ['test/browser/life.test.ts'],
+    name: 'a page from the back/forward cache stays away',
+    rule: 'section 6: pageshow',
+    find: 'event.persisted && restored()',
+    replace: '!event.persisted && restored()',
+  },
+  {
+    file: 'src/client/room.ts',
     tests: ['test/react/leaks.test.tsx'],
     name: 'a room that was left still listens to the page',
     rule: 'nothing stays behind',

@@ -15,6 +15,17 @@ export const integerFrom = (least: number, most: number) => (text: string) => {
   throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
 }
 
+/** What a server takes for a room (shared/ids.ts). Here it is a slip of the pen: an empty variable, say. */
+export function roomName(text: string): string {
+  if (/^[^\p{Cc}\p{Cf}\p{Cs}]{1,128}$/u.test(text) && text.normalize('NFC') === text) return text
+  throw new InvalidArgumentError('Give from 1 to 128 characters that can be seen, such as sheet-42.')
+}
+
+export function key(text: string): string {
+  if (/^[\w-]{22}$/.test(text)) return text
+  throw new InvalidArgumentError('Give the 22 characters that an earlier post came back with.')
+}
+
 export function httpUrl(text: string): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text
   throw new InvalidArgumentError('Give an address such as http://127.0.0.1:3000/trpc.')

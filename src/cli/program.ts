@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { Clock } from '../server/index.js'
-import { header, httpUrl, integerFrom, json, jsonObject, list, numberFrom } from './arguments.js'
+import { header, httpUrl, integerFrom, json, jsonObject, key, list, numberFrom, roomName } from './arguments.js'
 import type { BotsCommand } from './bots.js'
 import type { Output } from './output.js'
 import type { PostCommand } from './post.js'
@@ -133,8 +133,10 @@ function addPost(program: Command, run: Run): void {
     .option('-n, --name <name>', "the member's name; goes into the profile")
     .addOption(new Option('--profile <json>', 'what others may know of the member').argParser(jsonObject))
     .addOption(new Option('--activity <state>', 'what the member does').choices(['active', 'idle', 'away']))
-    .addOption(new Option('--key <key>', 'the connection to post for, from an earlier post').conflicts('stay'))
-    .addOption(new Option('--member-key <key>', 'the anonymous member it belongs to').conflicts('stay'))
+    .addOption(
+      new Option('--key <key>', 'the connection to post for, from an earlier post').argParser(key).conflicts('stay'),
+    )
+    .addOption(new Option('--member-key <key>', 'the anonymous member it belongs to').argParser(key).conflicts('stay'))
     .addOption(
       new Option('--lease <seconds>', 'how long the member stays present; 30 unless given')
         .argParser(numberFrom(0, 1e6))
@@ -185,7 +187,7 @@ ${exitCodes}`,
 /** What every command needs that goes to a room. */
 function inRoom(command: Command): Command {
   return command
-    .requiredOption('-r, --room <id>', 'the room')
+    .requiredOption('-r, --room <id>', 'the room', roomName)
     .addOption(
       new Option('-u, --url <url>', 'where the procedures are')
         .env('HEREABOUTS_URL')

@@ -55,6 +55,11 @@ describe.concurrent('a mistake in the options ends with 2 and a line that says w
   test.each([
     [['walk'], "unknown command 'walk'"],
     [['watch'], '--room'],
+    [['watch', '--room', ''], 'from 1 to 128 characters'],
+    [['bots', '--room', 'a\u0007b', '--count', '1'], 'from 1 to 128 characters'],
+    [['post', '--room', 'r'.repeat(129), '--location', location], 'from 1 to 128 characters'],
+    [['post', '--room', 'r', '--location', location, '--key', 'short'], '22 characters'],
+    [['post', '--room', 'r', '--location', location, '--member-key', 'short'], '22 characters'],
     [['watch', '--room', 'r', '--url', 'ftp://x'], 'http://127.0.0.1:3000/trpc'],
     [['watch', '--room', 'r', '--header', 'nonsense'], "'name: value'"],
     [['serve', '--port', '70000'], 'from 0 to 65535'],

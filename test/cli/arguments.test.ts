@@ -1,0 +1,40 @@
+import { InvalidArgumentError } from 'commander'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { key, roomName } from '../../src/cli/arguments.js'
+import { isName, secretKey } from '../../src/shared/ids.js'
+
+/** Whether the command line takes it; what it does not, it says in a sentence. */
+function takes(argument: (text: string) => string, text: string): boolean {
+  try {
+    expect(argument(text)).toBe(text)
+    return true
+  } catch (thrown) {
+    expect(thrown).toBeInstanceOf(InvalidArgumentError)
+    return false
+  }
+}
+
+describe('an option is refused here if, and only if, a server would', () => {
+  // Some that are in no normal form, some that cannot be seen, and some too long.
+  const unit = fc.oneof(
+    fc.constantFrom('a', 'é', 'e\u0301', '\u200B', '\n', '\uD800', '👩‍💻', '€'),
+    fc.string({ unit: 'binary' }),
+  )
+  const text = fc.array(unit, { maxLength: 140, size: 'max' }).map((units) => units.join(''))
+
+  test('a room', () => {
+    fc.assert(fc.property(text, (text) => takes(roomName, text) === isName(text)))
+    for (const length of [0, 1, 128, 129]) expect(takes(roomName, '👍'.repeat(length))).toBe(length > 0 && length < 129)
+  })
+
+  test('a key', () => {
+    const unit = fc.oneof(
+      { weight: 99, arbitrary: fc.constantFrom('a', 'Z', '0', '-', '_') },
+      fc.constantFrom('=', '+'),
+    )
+    const keys = fc.string({ unit, minLength: 21, maxLength: 23 })
+    fc.assert(fc.property(keys, (text) => takes(key, text) === secretKey.safeParse(text).success))
+    expect(takes(key, 'A'.repeat(22))).toBe(true)
+  })
+})

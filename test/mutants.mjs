@@ -23,6 +23,7 @@ const reconnect = {
 }
 const roster = { file: 'src/client/roster.ts', tests: ['test/client/roster.test.ts'] }
 const tabs = { file: 'src/client/tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
+const waiting = { file: 'src/react/hooks.tsx', tests: ['test/react/waiting.test.tsx'] }
 const hub = { tests: ['test/server/hub.test.ts'] }
 
 const safe = { tests: ['test/server/limits.test.ts', 'test/server/address.test.ts'] }
@@ -1228,5 +1229,48 @@ export default [
     rule: 'section 7: tick',
     find: 'if (this.#nextTickAt === at) return void this.#tick()',
     replace: 'return void this.#tick()',
+  },
+  {
+    ...waiting,
+    name: 'react: a transition waits for a room that is joined after it',
+    rule: 'react: another seat, another boundary',
+    find: '<Suspense key={seat.key} fallback={fallback}>',
+    replace: '<Suspense fallback={fallback}>',
+  },
+  {
+    ...waiting,
+    name: 'react: a tree that was hidden joins once more',
+    rule: 'react: a hidden tree stays',
+    find: 'if (seat.isTaken) return',
+    replace: '',
+  },
+  {
+    ...waiting,
+    name: 'react: a server waits for a room that it never joins',
+    rule: 'react: a server waits for nobody',
+    find: 'isMounting || seat.isTold ?',
+    replace: 'isMounting !== null ?',
+  },
+  {
+    ...waiting,
+    name: 'react: those below a provider without a fallback wait too',
+    rule: 'react: who waits for whom',
+    find: 'if (useContext(AwaitedContext) === seat) seat.wait()',
+    replace: 'if (useContext(AwaitedContext)) seat.wait()',
+  },
+  {
+    ...waiting,
+    name: 'react: what the server said is asked for again',
+    rule: 'react: initial is resumed from',
+    find: 'const told = initial && { initial }',
+    replace: 'const told = undefined',
+  },
+  {
+    ...waiting,
+    file: 'src/react/seat.ts',
+    name: 'react: a room that was refused once is refused to the next',
+    rule: 'react: whoever sits down tries',
+    find: 'room.retry()\n      obstacle',
+    replace: 'obstacle',
   },
 ]

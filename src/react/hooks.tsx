@@ -2,6 +2,7 @@
 
 import {
   createContext,
+  Suspense,
   useCallback,
   useContext,
   useEffect,
@@ -23,6 +24,7 @@ import type {
   RouterLike,
 } from '../client/index.js'
 import { systemClock } from '../shared/clock.js'
+import type { GetLocationsOutput } from '../shared/protocol.js'
 import { emptySeat, type Seat } from './seat.js'
 import { selection } from './selection.js'
 
@@ -34,6 +36,14 @@ export interface LocationProviderProps<L, P> {
   profile?: P
   /** Where to be at first; from then on `usePost` says. */
   location?: L | null
+  /** What `getLocations` answered while the page was made on a server: rendered there, shown here, and resumed from. */
+  initial?: GetLocationsOutput<L, P>
+  /**
+   * Shown until the room is there: its children wait (Suspense), and never see a room that is not. The error of a room
+   * that is refused goes to the error boundary around the provider. A server waits for nobody: unless there is
+   * `initial`, this is what it renders. Without a fallback children are rendered at once, at first in an empty room.
+   */
+  fallback?: ReactNode
   children?: ReactNode
 }
 
@@ -61,6 +71,8 @@ export interface LocationHooks<L, P> {
   useLocationEvent<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): void
 }
 
+const noChange = () => () => {}
+
 // On a server nothing is mounted, and React 18 warns of layout effects there.
 const useMountEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect
 
@@ -74,17 +86,35 @@ export function createLocationHooks<R extends RouterLike, Path extends string = 
 
 function hooksOf<L, P>(): LocationHooks<L, P> {
   const SeatContext = createContext<Seat<L, P> | null>(null)
+  /** The seat that whoever is below waits for; a provider without a fallback has another, and nobody waits for that. */
+  const AwaitedContext = createContext<Seat<L, P> | null>(null)
 
-  function LocationProvider({ children, ...attendance }: LocationProviderProps<L, P>) {
+  function LocationProvider({ children, fallback, ...attendance }: LocationProviderProps<L, P>) {
     const { client, room } = attendance
-    // A new client needs a new seat, although the seat does not know it.
+    // A new client needs a new seat, although the seat does not know it; and what a server said, it said once.
     // oxlint-disable-next-line react/exhaustive-deps
-    const seat = useMemo(() => emptySeat<L, P>(room), [client, room])
+    const seat = useMemo(() => emptySeat(room, attendance.initial), [client, room])
+    // False on a server, and in a browser until it has made the server's page its own.
+    const isMounting = useSyncExternalStore(
+      noChange,
+      () => true,
+      () => false,
+    )
     return (
       <SeatContext.Provider value={seat}>
         {/* Before the children: its effects run before theirs, so that theirs find the room joined. */}
         <Attendance {...attendance} seat={seat} />
-        {children}
+        {fallback === undefined ? (
+          children
+        ) : isMounting || seat.isTold ? (
+          // Inside of the provider, which joins while they wait. Another seat has another boundary: a transition to it
+          // would wait for the children, and they for the room that is joined when the transition is done.
+          <Suspense key={seat.key} fallback={fallback}>
+            <AwaitedContext.Provider value={seat}>{children}</AwaitedContext.Provider>
+          </Suspense>
+        ) : (
+          fallback
+        )}
       </SeatContext.Provider>
     )
   }
@@ -94,22 +124,29 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
     room: id,
     profile,
     location,
+    initial,
     seat,
   }: LocationProviderProps<L, P> & { seat: Seat<L, P> }) {
-    const wanted = useRef({ profile, location })
+    const wanted = useRef({ profile, location, initial })
     useMountEffect(() => {
-      wanted.current = { profile, location }
+      wanted.current = { profile, location, initial }
     })
     useMountEffect(() => {
-      const { profile, location } = wanted.current
+      // Layout effects end when a tree is hidden behind a fallback, and begin again when it is shown: nobody has left.
+      if (seat.isTaken) return
+      const { profile, location, initial } = wanted.current
+      const told = initial && { initial }
       const own = { ...(profile !== undefined && { profile }), ...(location !== undefined && { location }) }
-      const room = spared(() => client.join(id, own)) ?? client.join(id)
-      seat.take(room)
-      // StrictMode unmounts and mounts again at once: by the time this one leaves, the next has joined.
-      return () => {
-        systemClock.after(0, () => void room.leave())
-      }
+      seat.take(spared(() => client.join(id, { ...own, ...told })) ?? client.join(id, told))
     }, [client, id, seat])
+    useEffect(
+      () => () => {
+        const room = seat.free()
+        // StrictMode unmounts and mounts again at once: by the time this one leaves, the next has joined.
+        systemClock.after(0, () => void room.leave())
+      },
+      [seat],
+    )
     useMountEffect(() => {
       if (profile !== undefined) spared(() => seat.room.update({ profile }))
     }, [profile, seat])
@@ -119,18 +156,19 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
   function useSeat() {
     const seat = useContext(SeatContext)
     if (!seat) throw new Error('There is no LocationProvider around this component.')
+    if (useContext(AwaitedContext) === seat) seat.wait()
     return seat
   }
 
   function useRoomValue<T>(read: (room: Room<L, P>) => T, isEqual: (a: T, b: T) => boolean = Object.is): T {
-    const { room, empty } = useSeat()
+    const { room, still } = useSeat()
     const onScreen = useRef<{ value: T } | null>(null)
     const subscribe = useCallback((run: () => void) => room.subscribe(run), [room])
     // As React's own useSyncExternalStoreWithSelector: what is on the screen saves a render when `read` is a new closure.
     // oxlint-disable-next-line react/refs
     const get = useMemo(() => selection(room, read, isEqual, onScreen), [room, read, isEqual])
     // oxlint-disable-next-line react/refs
-    const getOnServer = useMemo(() => selection(empty, read, isEqual, onScreen), [empty, read, isEqual])
+    const getOnServer = useMemo(() => selection(still, read, isEqual, onScreen), [still, read, isEqual])
     const value = useSyncExternalStore(subscribe, get, getOnServer)
     useEffect(() => {
       onScreen.current = { value }

@@ -1,0 +1,318 @@
+// @vitest-environment jsdom
+import { setImmediate as turn } from 'node:timers/promises'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import type { CellLocation, Connection, GetLocationsOutput, MemberProfile } from 'hereabouts'
+import { createLocationClient, type LocationClient } from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import type { LocationServer } from 'hereabouts/server'
+import { act, Component, startTransition, StrictMode, Suspense, type ReactNode } from 'react'
+import { createRoot, hydrateRoot } from 'react-dom/client'
+import { renderToPipeableStream, renderToString } from 'react-dom/server'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { manualClock } from '../../src/testing/manual-clock.js'
+import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/scripted-server.js'
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+const { LocationProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()
+
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+const one = (name: string, at = 1): Connection<CellLocation, MemberProfile> => ({
+  connectionId: name,
+  memberId: name,
+  profile: { name },
+  location: null,
+  activity: 'active',
+  at,
+})
+const id = (version: number) => `epochepoch1.${version}`
+const answered = (...connections: Connection<CellLocation, MemberProfile>[]) =>
+  ({ id: id(1), event: { type: 'snapshot', connections } }) satisfies GetLocationsOutput<CellLocation, MemberProfile>
+const nothing = { streams: 0, posts: 0, leaves: 0 }
+
+let server: ScriptedServer
+let client: LocationClient<CellLocation, MemberProfile>
+let root: ReturnType<typeof createRoot>
+let page: HTMLElement
+
+beforeEach(async () => {
+  server = await scriptedServer()
+  client = createLocationClient<Router>({ url: server.url, clock: manualClock() })
+  page = document.createElement('main')
+  root = createRoot(page)
+})
+afterEach(async () => {
+  await act(async () => root.unmount())
+  await client.close()
+  await server[Symbol.asyncDispose]()
+})
+
+const render = (children: ReactNode) => act(async () => root.render(children))
+/** What is seen: React hides what it keeps behind a fallback. */
+const shown = () =>
+  [...page.childNodes]
+    .filter((node) => !(node instanceof Comment) && !(node instanceof HTMLElement && node.style.display === 'none'))
+    .map((node) => node.textContent)
+    .join('')
+const delivered = () =>
+  act(async () => {
+    for (let i = 0; i < 30; i++) await turn()
+  })
+/** Answers the next stream with who is there. */
+async function answer(...others: Connection<CellLocation, MemberProfile>[]): Promise<ScriptedStream> {
+  const stream = await act(() => server.stream())
+  stream.hello()
+  stream.snapshot(id(1), ...others)
+  await delivered()
+  return stream
+}
+
+/** All that it ever rendered. */
+let seen: string[] = []
+beforeEach(() => {
+  seen = []
+})
+function People() {
+  const names = useOthers().map(({ memberId }) => memberId)
+  const said = `${useRoom().id}: ${names.join()}`
+  seen.push(said)
+  return said
+}
+const awaited = (room: string, children: ReactNode = <People />) => (
+  <LocationProvider client={client} room={room} fallback="...">
+    {children}
+  </LocationProvider>
+)
+const never = new Promise<never>(() => {})
+function Never(): ReactNode {
+  // What Suspense waits for, in every React that we work with.
+  // oxlint-disable-next-line typescript/only-throw-error
+  throw never
+}
+class Boundary extends Component<{ children: ReactNode }, { error: Error | null }> {
+  override state = { error: null as Error | null }
+  static getDerivedStateFromError = (error: Error) => ({ error })
+  override render() {
+    const { error } = this.state
+    return error ? `${(error as Error & { code?: string }).code}!` : this.props.children
+  }
+}
+
+describe('a provider with a fallback', () => {
+  test('shows it until the room is there, and its children never a room that is not', async () => {
+    await render(awaited('r'))
+    expect(shown()).toBe('...')
+    await answer(one('ada'))
+    expect(shown()).toBe('r: ada')
+    expect(new Set(seen)).toEqual(new Set(['r: ada']))
+  })
+
+  test('joins once under StrictMode, and leaves once', async () => {
+    await render(<StrictMode>{awaited('r')}</StrictMode>)
+    await answer(one('ada'))
+    expect(shown()).toBe('r: ada')
+    expect(server.waiting()).toEqual({ ...nothing, posts: 1 })
+    await render(null)
+    await server.leave()
+    await delivered()
+    expect(server.waiting()).toEqual({ ...nothing, posts: 1 })
+  })
+
+  test('lets the fallback say how the line is doing', async () => {
+    const Line = () => `${useStatus().state} ...`
+    await render(
+      <LocationProvider client={client} room="r" fallback={<Line />}>
+        <People />
+      </LocationProvider>,
+    )
+    expect(shown()).toBe('connecting ...')
+    const stream = await act(() => server.stream())
+    stream.cut()
+    await delivered()
+    expect(shown()).toBe('waiting ...')
+  })
+
+  test('gives the error of a room that is refused to the error boundary, and may be tried again', async () => {
+    const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await render(<Boundary key="1">{awaited('r')}</Boundary>)
+    const stream = await act(() => server.stream())
+    stream.hello()
+    stream.error('FORBIDDEN', 403, 'forbidden: not yours')
+    await delivered()
+    complaints.mockRestore()
+    expect(shown()).toBe('forbidden!')
+    await render(<Boundary key="2">{awaited('r')}</Boundary>)
+    // The same room, if nobody has left it yet.
+    await answer(one('ada'))
+    expect(shown()).toBe('r: ada')
+  })
+
+  test('keeps its children when the room is closed later: status says so', async () => {
+    const State = () => ` ${useStatus().state}`
+    await render(awaited('r', [<People key="people" />, <State key="state" />]))
+    const stream = await answer(one('ada'))
+    expect(shown()).toBe('r: ada live')
+    stream.error('FORBIDDEN', 403, 'forbidden: not any more')
+    await delivered()
+    expect(shown()).toBe('r: ada closed')
+  })
+
+  test('goes to another room, in a transition too', async () => {
+    await render(awaited('a'))
+    await answer(one('ada'))
+    expect(shown()).toBe('a: ada')
+    await act(async () => startTransition(() => root.render(awaited('b'))))
+    expect(shown()).toBe('...')
+    await answer(one('bob', 2))
+    expect(shown()).toBe('b: bob')
+    await server.leave()
+  })
+
+  test('waits for what its children wait for, and does not keep others waiting', async () => {
+    const Inner = () => (
+      <LocationProvider client={client} room="inner">
+        <People />
+      </LocationProvider>
+    )
+    await render(awaited('r', <Inner />))
+    // The inner provider has no fallback: below it nobody waits.
+    expect(shown()).toBe('inner: ')
+    await render(awaited('r', <Never />))
+    expect(shown()).toBe('...')
+  })
+
+  test('is there at once where the room is', async () => {
+    await render(awaited('r', null))
+    await answer(one('ada'))
+    await render([<i key="one">{awaited('r', null)}</i>, <b key="two">{awaited('r')}</b>])
+    expect(seen).not.toContain('r: ')
+    expect(shown()).toContain('r: ada')
+  })
+})
+
+describe('a tree that is never shown', () => {
+  test('joins nothing', async () => {
+    await render(
+      <Suspense fallback="outer">
+        {awaited('r')}
+        <LocationProvider client={client} room="s" />
+        <Never />
+      </Suspense>,
+    )
+    await delivered()
+    expect(shown()).toBe('outer')
+    await render(null)
+    await delivered()
+    expect(server.waiting()).toEqual(nothing)
+  })
+
+  test('in a transition that is given up, joins nothing', async () => {
+    const Page = ({ room }: { room: string | null }) => (
+      <Suspense fallback="outer">
+        {room ? awaited(room) : 'before'}
+        {room && <Never />}
+      </Suspense>
+    )
+    await render(<Page room={null} />)
+    await act(async () => startTransition(() => root.render(<Page room="r" />)))
+    await delivered()
+    expect(shown()).toBe('before')
+    await render(<Page room={null} />)
+    await delivered()
+    expect(server.waiting()).toEqual(nothing)
+  })
+})
+
+test('a tree that is hidden behind a fallback for a while stays in the room', async () => {
+  const tree = (child: ReactNode) => (
+    <Suspense fallback="outer">
+      <LocationProvider client={client} room="r">
+        <People />
+        {child}
+      </LocationProvider>
+    </Suspense>
+  )
+  await render(tree(' on time'))
+  const stream = await answer(one('ada'))
+  await render(tree(<Never />))
+  expect(shown()).toBe('outer')
+  await server.post()
+  await delivered()
+  expect(server.waiting()).toEqual(nothing)
+  stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob', 2)] })
+  await delivered()
+  await render(tree(' on time'))
+  await delivered()
+  expect(shown()).toBe('r: ada,bob on time')
+  expect(server.waiting()).toEqual(nothing)
+  await render(null)
+  await server.leave()
+})
+
+describe('on a server', () => {
+  /** The page as a server would stream it, to its end. */
+  const streamed = async (children: ReactNode) => {
+    const bytes = new PassThrough()
+    const errors: unknown[] = []
+    const { pipe } = renderToPipeableStream(children, { onError: (error) => void errors.push(error) })
+    pipe(bytes)
+    const html = await text(bytes)
+    expect(errors).toEqual([])
+    return html
+  }
+  /** Lets a browser go on from there; returns what it complained of. */
+  const hydrated = async (html: string, children: ReactNode) => {
+    const errors: unknown[] = []
+    const complaints = vi.spyOn(console, 'error').mockImplementation((...said) => void errors.push(said))
+    page = document.createElement('main')
+    page.innerHTML = html
+    await act(async () => {
+      root = hydrateRoot(page, children, { onRecoverableError: (error) => void errors.push(error) })
+    })
+    await delivered()
+    complaints.mockRestore()
+    // A server and a browser in one process: a luxury of this test.
+    return errors.filter((said) => !String(said).includes('multiple renderers'))
+  }
+
+  test('nobody is waited for: the fallback is the page', async () => {
+    expect(renderToString(awaited('r'))).toBe('...')
+    expect(await streamed(awaited('r'))).toBe('...')
+    await delivered()
+    expect(server.waiting()).toEqual(nothing)
+  })
+
+  test('and the browser goes on from there', async () => {
+    expect(await hydrated(renderToString(awaited('r')), awaited('r'))).toEqual([])
+    expect(shown()).toBe('...')
+    await answer(one('ada'))
+    expect(shown()).toBe('r: ada')
+  })
+
+  test.each([['with', '...'] as const, ['without', undefined] as const])(
+    'who is there can be told: %s a fallback',
+    async (_, fallback) => {
+      const Count = () => ` of ${useMembers().length}`
+      const told = (
+        <LocationProvider client={client} room="r" fallback={fallback} initial={answered(one('ada'))}>
+          <People />
+          <Count />
+        </LocationProvider>
+      )
+      const html = await streamed(told)
+      expect(html.replaceAll(/<!--.*?-->/g, '')).toBe('r: ada of 1')
+      expect(await hydrated(html, told)).toEqual([])
+      // And now we are.
+      expect(shown()).toBe('r: ada of 2')
+      const stream = await act(async () => server.stream())
+      // Resumed from what the server's page showed.
+      expect(stream.input.lastEventId).toBe(id(1))
+      stream.hello(id(1))
+      stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob', 2)] })
+      await delivered()
+      expect(shown()).toBe('r: ada,bob of 3')
+      expect(new Set(seen)).toEqual(new Set(['r: ada', 'r: ada,bob']))
+    },
+  )
+})

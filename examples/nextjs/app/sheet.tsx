@@ -1,0 +1,47 @@
+'use client'
+
+import { colorOf, type CellLocation, type GetLocationsOutput, type MemberProfile } from 'hereabouts'
+import { createLocationClient } from 'hereabouts/client'
+import { createLocationHooks } from 'hereabouts/react'
+import type { AppRouter } from '../server.mjs'
+
+const client = createLocationClient<AppRouter>({ url: '/trpc', path: 'locations' })
+const { LocationProvider, useMembers, useOthers, usePost, useSelf, useStatus } = createLocationHooks<AppRouter>()
+
+type SheetProps = { room: string; name: string; initial: GetLocationsOutput<CellLocation, MemberProfile> }
+
+export function Sheet({ room, name, initial }: SheetProps) {
+  return (
+    <LocationProvider client={client} room={room} profile={{ name }} initial={initial}>
+      <People />
+      <Rows />
+    </LocationProvider>
+  )
+}
+
+function People() {
+  const members = useMembers()
+  const status = useStatus()
+  return (
+    <>
+      <h1>Here: {status.state}</h1>
+      <ul>
+        {useOthers().map(({ memberId, profile, location }) => (
+          <li key={memberId} style={{ color: colorOf(memberId, members) }}>
+            {profile?.name} {location ? `is in row ${location.row + 1}` : 'has just come'}
+          </li>
+        ))}
+      </ul>
+    </>
+  )
+}
+
+function Rows() {
+  const post = usePost()
+  const mine = useSelf((self) => self.location?.row)
+  return [0, 1, 2, 3].map((row) => (
+    <button key={row} aria-pressed={row === mine} onClick={() => post({ sheet: 'Q3', row, col: 0 })}>
+      Row {row + 1}
+    </button>
+  ))
+}

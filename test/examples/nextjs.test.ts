@@ -1,0 +1,47 @@
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { built } from '../support/built.js'
+import { compile, project, root } from '../support/snippets.js'
+
+/*
+ * What can be said of the Next app without installing Next (a third of a gigabyte). `npm run soak:nextjs` builds it, and
+ * looks at it in Chromium.
+ */
+describe('the Next app', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'hereabouts-nextjs-'))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  beforeAll(() => built('package'), 60_000)
+
+  test('compiles', { timeout: 30_000 }, () => {
+    for (const part of ['app', 'server.mjs'])
+      cpSync(join(root, 'examples/nextjs', part), join(folder, part), { recursive: true })
+    const next = 'export default function next(options: { dev: boolean; hostname: string; port: number }): any'
+    writeFileSync(join(folder, 'next.d.ts'), `declare module 'next' {\n  ${next}\n}\n`)
+    project(
+      folder,
+      {},
+      {
+        extends: join(root, 'tsconfig.json'),
+        compilerOptions: { module: 'ESNext', moduleResolution: 'Bundler', checkJs: true },
+        include: ['.'],
+        exclude: ['node_modules'],
+      },
+    )
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+    expect(compile(folder)).toBe('')
+  })
+
+  test('may import from a server component what is not for React; hooks say that they are for clients', () => {
+    const entry = (name: string) => join(root, 'dist', name, 'index.js')
+    const entries = ['shared', 'client', 'server', 'testing'].map((name) => `import ${JSON.stringify(entry(name))}`)
+    // As Next resolves what a server component imports: there React has no hooks.
+    const args = ['--conditions=react-server', '--input-type=module', '--eval', entries.join('\n')]
+    execFileSync(process.execPath, args, { cwd: root })
+    for (const name of ['index', 'hooks'])
+      expect(readFileSync(join(root, `dist/react/${name}.js`), 'utf8')).toMatch(/^'use client';/)
+    expect(readFileSync(entry('client'), 'utf8')).not.toContain('use client')
+  })
+})

@@ -50,8 +50,12 @@ export function rememberedPlace(room: string): Place {
   const isCell = (cell: unknown): cell is Cell =>
     isRecord(cell) && sheet !== undefined && isIndex(cell.row, sheet.rows) && isIndex(cell.col, sheet.cols)
   if (sheet && isCell(anchor) && isCell(head)) return { sheet: sheet.name, selection: { anchor, head } }
-  // Not all in one cell: two new windows are to see each other.
-  return { sheet: sheets[0]!.name, selection: at(4 + Math.floor(Math.random() * 14), Math.floor(Math.random() * 3)) }
+  // Not all in one cell: two new windows are to see each other. A phone shows two columns without scrolling.
+  const columns = window.innerWidth < 640 ? 2 : 3
+  return {
+    sheet: sheets[0]!.name,
+    selection: at(4 + Math.floor(Math.random() * 14), Math.floor(Math.random() * columns)),
+  }
 }
 
 const isIndex = (value: unknown, count: number) =>

@@ -160,7 +160,7 @@ const portOf = (element: HTMLElement): Port => ({
 })
 
 function usePort(scroller: { readonly current: HTMLDivElement | null }): Port {
-  const [port, setPort] = useState<Port>({ x: 0, y: 0, width: 1280, height: 800 })
+  const [port, setPort] = useState<Port>({ x: 0, y: 0, width: window.innerWidth, height: window.innerHeight })
   useEffect(() => {
     const element = scroller.current!
     const look = () => setPort(portOf(element))

@@ -45,7 +45,8 @@ export function refusalOf(request: IncomingRequest, options: DoorOptions & { bod
   if (origin !== undefined && !isListed && !isSameHost(origin, host))
     return {
       code: 'FORBIDDEN',
-      message: 'forbidden: Pages of this origin may not call this server: list the origin in origins.',
+      message:
+        'forbidden: Pages of this origin may not call this server: list the origin in origins, or let the proxy keep Host.',
     }
   // A cross-site GET may come without an Origin, but not without this (Fetch Metadata).
   if (site === 'cross-site' && !isListed)

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const root = fileURLToPath(new URL('../..', import.meta.url))
+// Also where `URL` is a browser's.
+export const root = join(dirname(fileURLToPath(import.meta.url)), '../../')
 
 /** A fenced block of a document: ```ts server.ts has the language `ts` and the rest `server.ts`. */
 export type Block = { doc: string; line: number; language: string; rest: string; code: string }

@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+/*
+ * What a frame costs a client that shows who is where: so many moves among so many members, against grouping them all
+ * again. It must go by the moves, not by the room; one list of everybody is copied, and that is what grows.
+ *
+ *     node bench/roster.mjs
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+const here = fileURLToPath(new URL('.', import.meta.url))
+if (!existsSync(`${here}peers/node_modules/tinybench`))
+  spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: `${here}peers`, stdio: 'inherit' })
+spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: `${here}..`, stdio: 'inherit' })
+
+const { Bench } = await import('./peers/tinybench.mjs')
+// Not among the public names: what is measured is inside.
+const { Roster } = await import('../dist/client/roster.js')
+const { View } = await import('../dist/shared/view.js')
+
+const own = { connectionId: null, memberId: null, draft: null, since: null }
+const connectionOf = (member, at) => ({
+  connectionId: `connection-${member}`,
+  memberId: `member-${member}`,
+  profile: { name: `Member ${member}` },
+  location: { sheet: 'Q3', row: (member * 7 + at) % 1_000, col: at % 26 },
+  activity: 'active',
+  at,
+})
+
+/** A room of so many, as a client holds it: a frame of moves, and the whole of it once more. */
+function stage(members) {
+  const view = new View()
+  const roster = new Roster()
+  let at = 1
+  const set = (member) => view.set(`connection-${member}`, connectionOf(member, at))
+  roster.update(
+    view,
+    own,
+    Array.from({ length: members }, (_, member) => set(member)),
+    false,
+  )
+  const place = connectionOf(0, at).location
+  // From then on it is kept who is where: a page asks for each of its cells.
+  roster.at(place)
+  return {
+    frame(moves) {
+      at += 1
+      roster.update(
+        view,
+        own,
+        Array.from({ length: moves }, (_, i) => set((at * moves + i) % members)),
+        false,
+      )
+    },
+    again() {
+      const all = Array.from(view.connections.values(), (current) => ({
+        connectionId: current.connectionId,
+        previous: null,
+        current,
+      }))
+      const anew = new Roster()
+      anew.update(view, own, all, false)
+      anew.at(place)
+    },
+  }
+}
+
+const bench = new Bench({ time: 500 })
+for (const members of [200, 1_000, 10_000]) {
+  const { frame, again } = stage(members)
+  const among = `among ${members.toLocaleString('en')}`
+  for (const moves of [20, 200]) bench.add(`a frame of ${moves} moves ${among}`, () => frame(moves))
+  bench.add(`grouping all again ${among}`, again)
+}
+await bench.run()
+console.table(bench.table())

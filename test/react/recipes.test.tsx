@@ -1,0 +1,143 @@
+// @vitest-environment jsdom
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CellLocation, GetLocationsOutput, MemberProfile } from 'hereabouts'
+import type { LocationHooks } from 'hereabouts/react'
+import { fakeRoom, manualClock, type FakeRoom } from 'hereabouts/testing'
+import { act, type ComponentType, type ReactNode } from 'react'
+import { createRoot } from 'react-dom/client'
+import { renderToString } from 'react-dom/server'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { root as repository, writeSnippets } from '../support/snippets.js'
+
+/*
+ * docs/recipes.md as it is written, run: each component in a room where others do what the test says. (That it compiles is
+ * test/house/docs.test.ts's.)
+ */
+Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
+
+// Among the tests, where Vitest looks for what it imports.
+const folder = mkdtempSync(join(repository, 'test/react/.recipes-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** What the page exports, and what each is given. */
+type Recipes = {
+  Cell: ComponentType<{ row: number; col: number }>
+  Faces: ComponentType
+  Cursor: ComponentType<{ memberId: string }>
+  Jump: ComponentType<{ memberId: string; scrollTo(row: number): void }>
+  Line: ComponentType
+  WaitingPage: ComponentType
+  ToldPage: ComponentType<{ initial: GetLocationsOutput<CellLocation, MemberProfile> }>
+}
+let recipes: Recipes
+let hooks: LocationHooks<CellLocation, MemberProfile>
+beforeAll(async () => {
+  const files = writeSnippets(folder, ['docs/recipes.md']).map((file) => join(folder, file))
+  const load = (file: string) => import(/* @vite-ignore */ file) as Promise<object>
+  hooks = (await load(files.find((file) => file.endsWith('locations.ts'))!)) as unknown as typeof hooks
+  const components = files.filter((file) => file.endsWith('.tsx') && /export /.test(readFileSync(file, 'utf8')))
+  recipes = Object.assign({}, ...(await Promise.all(components.map(load)))) as Recipes
+})
+
+const at = (row: number, col = 2): CellLocation => ({ sheet: 'Q3', row, col })
+let fake: FakeRoom<CellLocation, MemberProfile>
+let clock: ReturnType<typeof manualClock>
+let root: ReturnType<typeof createRoot>
+let page: HTMLElement
+beforeEach(async () => {
+  clock = manualClock()
+  fake = await fakeRoom({ clock, others: { ada: { profile: { name: 'Ada' }, location: at(4) } } })
+  page = document.createElement('main')
+  root = createRoot(page)
+})
+afterEach(async () => {
+  await act(async () => root.unmount())
+  await fake.close()
+})
+const show = (children: ReactNode) =>
+  act(async () =>
+    root.render(
+      <hooks.LocationProvider client={fake.client} room={fake.room.id}>
+        {children}
+      </hooks.LocationProvider>,
+    ),
+  )
+const click = () => act(async () => page.querySelector('button')!.click())
+
+test('show who is in a cell', async () => {
+  const { Cell } = recipes
+  const grid = (rows: number[]) => (
+    <table>
+      <tbody>
+        {rows.map((row) => (
+          <tr key={row}>
+            <Cell row={row} col={2} />
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  )
+  await show(grid([4, 5]))
+  const cells = () => [...page.querySelectorAll('td')].map(({ textContent }) => textContent)
+  expect(cells()).toEqual(['Ada', ''])
+  await act(() => fake.moves('ada', at(5)))
+  expect(cells()).toEqual(['', 'Ada'])
+})
+
+test('an avatar stack', async () => {
+  const { Faces } = recipes
+  await show(<Faces />)
+  await act(() => fake.enters('bob', { profile: { name: 'Bob' }, activity: 'away' }))
+  const faces = [...page.querySelectorAll('i')]
+  expect(faces.map(({ textContent, style }) => `${textContent} ${style.opacity}`)).toEqual(['Ad 1', 'Bo 0.5'])
+  expect(new Set(faces.map(({ style }) => style.background)).size).toBe(2)
+})
+
+test('live cursors that glide', async () => {
+  const { Cursor } = recipes
+  await show(<Cursor memberId="ada" />)
+  expect(page.querySelector('span')!.style.transform).toBe('translate(192px, 96px)')
+  await act(() => fake.moves('ada', at(5)))
+  expect(page.querySelector('span')!.style.transform).toBe('translate(192px, 120px)')
+  expect(page.querySelector('span')!.style.transition).toContain('transform')
+  await act(() => fake.leaves('ada'))
+  expect(page.querySelector('span')).toBeNull()
+})
+
+test('jump to a person', async () => {
+  const { Jump } = recipes
+  const rows: number[] = []
+  await show(<Jump memberId="ada" scrollTo={(row) => rows.push(row)} />)
+  await click()
+  expect(rows).toEqual([4])
+  expect(fake.room.self?.location).toEqual(at(4))
+})
+
+test('say when the line is down', async () => {
+  const { Line } = recipes
+  await show(<Line />)
+  expect(page.textContent).toBe('')
+  await act(() => fake.degrades())
+  expect(page.textContent).toBe('What you see may be old.')
+  await act(() => fake.recovers())
+  await act(() => fake.losesConnection())
+  expect(page.textContent).toMatch(/ Try again$/)
+  await act(() => fake.restoresConnection())
+  expect(page.textContent).toBe('')
+})
+
+test('wait for the room, and show who is here before any script runs', async () => {
+  const initial: GetLocationsOutput<CellLocation, MemberProfile> = {
+    id: 'epochepoch1.1',
+    event: {
+      type: 'snapshot',
+      connections: [
+        { connectionId: 'c', memberId: 'ada', profile: { name: 'Ada' }, location: null, activity: 'active', at: 1 },
+      ],
+    },
+  }
+  const { WaitingPage, ToldPage } = recipes
+  expect(renderToString(<WaitingPage />).replaceAll('<!-- -->', '')).toBe('<p>One moment (connecting)</p>')
+  expect(renderToString(<ToldPage initial={initial} />)).toBe('<p>Ada</p>')
+})

@@ -1248,8 +1248,8 @@ export default [
     ...waiting,
     name: 'react: a server waits for a room that it never joins',
     rule: 'react: a server waits for nobody',
-    find: 'isMounting || seat.isTold ?',
-    replace: 'isMounting !== null ?',
+    find: ') : hasChildren ? (',
+    replace: ') : hasChildren !== null ? (',
   },
   {
     ...waiting,

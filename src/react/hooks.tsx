@@ -94,11 +94,12 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
     // A new client needs a new seat, although the seat does not know it; and what a server said, it said once.
     // oxlint-disable-next-line react/exhaustive-deps
     const seat = useMemo(() => emptySeat(room, attendance.initial), [client, room])
-    // False on a server, and in a browser until it has made the server's page its own.
-    const isMounting = useSyncExternalStore(
+    // False on a server that was told nothing, and in a browser until it has made that server's page its own. Where it was
+    // told, nothing changes then: React 18 would give up on a boundary that is updated before it is hydrated.
+    const hasChildren = useSyncExternalStore(
       noChange,
       () => true,
-      () => false,
+      () => seat.isTold,
     )
     return (
       <SeatContext.Provider value={seat}>
@@ -106,7 +107,7 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
         <Attendance {...attendance} seat={seat} />
         {fallback === undefined ? (
           children
-        ) : isMounting || seat.isTold ? (
+        ) : hasChildren ? (
           // Inside of the provider, which joins while they wait. Another seat has another boundary: a transition to it
           // would wait for the children, and they for the room that is joined when the transition is done.
           <Suspense key={seat.key} fallback={fallback}>

@@ -103,6 +103,14 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await same(posts.map((action) => ({ afterMs: 1, actions: [action] })))
   })
 
+  test('sweeps by the leases as its batch has made them', async () => {
+    const over: Action = { type: 'shorten', connectionId: 'c1', leaseMs: 0 }
+    await same([
+      { afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1')] },
+      { afterMs: 1, actions: [over, sweeping, posting('c2', 2, 'B2')] },
+    ])
+  })
+
   test('takes a thousand actions at once', async () => {
     const actions = Array.from({ length: 1_000 }, (_, i) => posting(`c${i % 7}`, i + 1, `place ${i}`))
     const other = await game()

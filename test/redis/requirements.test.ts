@@ -1,7 +1,8 @@
-import { redisBackend } from 'hereabouts/server/redis'
+import { Cluster, Redis } from 'ioredis'
+import { ioredisPort, redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
-import { createClient } from 'redis'
+import { createClient, createCluster, createSentinel } from 'redis'
 import { checkRequirements } from '../../src/server/backends/redis/requirements.js'
 import type { RedisPort } from '../../src/server/backends/redis/port.js'
 import { redisClient } from '../support/nodes.js'
@@ -18,6 +19,25 @@ function listener() {
 test('a Redis before 7 is refused', async () => {
   const old = { send: async () => '# Server\r\nredis_version:6.2.14\r\n' } as unknown as RedisPort
   await expect(checkRequirements(old, 'hereabouts', listener())).rejects.toThrow(/Redis 6\.2\.14 is too old/)
+})
+
+describe('a client that puts words before keys is refused', () => {
+  const keyPrefix = 'app:'
+  const nodes = [{ host: '127.0.0.1', port: 1 }]
+  const url = 'redis://127.0.0.1:1'
+  const clients: [string, () => RedisBackendOptions][] = [
+    ['ioredis', () => ({ port: ioredisPort(new Redis({ keyPrefix, lazyConnect: true })) })],
+    ['a cluster of ioredis', () => ({ port: ioredisPort(new Cluster(nodes, { keyPrefix, lazyConnect: true })) })],
+    ['node-redis', () => ({ client: createClient({ url, keyPrefix }) })],
+    ['a cluster of node-redis', () => ({ client: createCluster({ rootNodes: [{ url }], keyPrefix }) })],
+    [
+      'a sentinel of node-redis',
+      () => ({ client: createSentinel({ name: 'app', sentinelRootNodes: nodes, keyPrefix }) }),
+    ],
+  ]
+  test.each(clients)('%s', (_, options) => {
+    expect(() => redisBackend(options())).toThrow(/keyPrefix 'app:'.*{ prefix: 'app:hereabouts' }/)
+  })
 })
 
 describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, () => {

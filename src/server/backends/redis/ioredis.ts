@@ -1,7 +1,9 @@
+import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './port.js'
 
 /** What we use of ioredis: of `new Redis()`, or of `new Cluster(nodes, { shardedSubscribers: true })`. */
 export interface IoredisClient {
+  readonly isCluster?: boolean
   call(command: string, ...args: string[]): Promise<unknown>
   duplicate(): IoredisSubscriber
 }
@@ -12,8 +14,13 @@ export interface IoredisSubscriber {
   disconnect(): void
 }
 
-/** Over a client of ioredis: `redisBackend({ port: ioredisPort(client) })`. */
+/**
+ * Over a client of ioredis: `redisBackend({ port: ioredisPort(client) })`.
+ *
+ * @throws LocationError `misconfigured` for a client with a keyPrefix.
+ */
 export function ioredisPort(client: IoredisClient): RedisPort {
+  refuseKeyPrefix(client)
   const subscriber = client.duplicate()
   const listeners = new Map<string, Set<(message: string) => void>>()
   subscriber.on('error', () => {})
@@ -21,6 +28,7 @@ export function ioredisPort(client: IoredisClient): RedisPort {
     for (const listener of listeners.get(channel) ?? []) listener(message)
   })
   return {
+    isCluster: client.isCluster === true,
     // ioredis finds the key in the command by itself.
     send: (_key, [name, ...args]) => client.call(name!, ...args),
     async subscribe(channel, listener) {

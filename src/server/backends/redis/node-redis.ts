@@ -1,3 +1,4 @@
+import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './port.js'
 
 /**
@@ -22,17 +23,24 @@ const asText = { typeMapping: {} }
 
 type Send = (...args: unknown[]) => Promise<unknown>
 
-/** Over a client of node-redis: commands go through it, subscriptions through a duplicate that is ours. */
+/**
+ * Over a client of node-redis: commands go through it, subscriptions through a duplicate that is ours.
+ *
+ * @throws LocationError `misconfigured` for a client with a keyPrefix.
+ */
 export function nodeRedisPort(client: NodeRedisClient): RedisPort {
+  refuseKeyPrefix(client)
   const send = client.sendCommand.bind(client) as Send
   const subscriber = client.duplicate()
   // An EventEmitter throws errors that nobody hears; those of a lost connection come as gaps, and it reconnects by itself.
   subscriber.on('error', () => {})
   let connecting: Promise<unknown> | undefined
+  const isCluster = 'slots' in client
   return {
+    isCluster,
     // A cluster is told the key, and whether a replica would do; a sentinel only the latter.
     send: (key, command) => {
-      if ('slots' in client) return send(key, false, command, asText)
+      if (isCluster) return send(key, false, command, asText)
       return 'getMasterNode' in client ? send(false, command, asText) : send(command, asText)
     },
     async subscribe(channel, listener) {

@@ -16,6 +16,7 @@ const sink = { file: 'src/server/sink.ts', tests: ['test/server/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
 const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
 const chain = { file: 'src/server/backends/redis/chain.ts', tests: ['test/laws/chain.test.ts'] }
+const cluster = { tests: ['test/redis/cluster.test.ts'] }
 const reread = { tests: ['test/server/reread.test.ts'] }
 const reconnect = {
   file: 'src/client/reconnect.ts',
@@ -786,6 +787,63 @@ export default [
     rule: 'nothing is left behind',
     find: "for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end",
     replace: '',
+  },
+  // A cluster of which one master is away.
+  {
+    ...cluster,
+    file: 'src/server/backends/redis/links.ts',
+    name: 'in a cluster: one line for all',
+    rule: 'a part may be away by itself',
+    find: 'if (!pulseOfPart) return this.main',
+    replace: 'return this.main',
+  },
+  {
+    ...cluster,
+    file: 'src/server/backends/redis/links.ts',
+    name: 'in a cluster: one part away is all away',
+    rule: 'ready as long as anything can be reached',
+    find: ".some(({ health }) => health === 'up')",
+    replace: ".every(({ health }) => health === 'up')",
+  },
+  {
+    ...cluster,
+    file: 'src/server/backends/redis/backend.ts',
+    name: 'in a cluster: rooms are opened without revocations',
+    rule: 'revocations are listened for before there is anything to revoke',
+    find: "if (!isListening) throw new Error('Redis is out of reach.')",
+    replace: '',
+  },
+  {
+    ...cluster,
+    file: 'src/server/backends/redis/shared-room.ts',
+    name: 'in a cluster: who was revoked meanwhile stays in a room that was away',
+    rule: 'a revocation is not lost',
+    find: 'for (const memberId of revoked) this.#revoked.add(memberId)',
+    replace: '',
+  },
+  {
+    ...cluster,
+    file: 'src/server/backends/redis/shared-room.ts',
+    name: 'in a cluster: closing waits for who does not answer',
+    rule: 'nothing is waited for longer than timeoutMs',
+    find: 'await this.link.within(this.#unsubscribe())',
+    replace: 'await this.#unsubscribe()',
+  },
+  {
+    ...hub,
+    file: 'src/server/live-room.ts',
+    name: 'many: a room that is out of reach by itself says nothing',
+    rule: 'degraded in place of beats',
+    find: "this.#isLost = health === 'down'",
+    replace: '',
+  },
+  {
+    file: 'src/server/backends/redis/key-prefix.ts',
+    tests: ['test/redis/requirements.test.ts'],
+    name: 'in Redis: a client may have a keyPrefix',
+    rule: 'all of a room is in one place',
+    find: "if (keyPrefix === '') return",
+    replace: 'return',
   },
   {
     file: 'src/client/event-stream.ts',

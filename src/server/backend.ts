@@ -98,6 +98,8 @@ export type RoomOptions = {
   onCommit: (commit: Commit) => void
   /** Commits were missed, or the room began anew: it was read again, and this is it. The next commit follows on from there. */
   onReset: (state: RoomState) => void
+  /** Hears when this room goes out of reach, and when it is back, if that can happen to one room alone. */
+  onHealth?: (health: 'up' | 'down') => void
 }
 
 export interface OpenRoom {
@@ -127,7 +129,7 @@ export interface Backend {
   revoke(memberId: string, room?: string): Promise<void>
   /** Hears of every revocation, wherever it was asked for. */
   onRevoke(listener: (memberId: string, room?: string) => void): () => void
-  /** Hears when the backend goes out of reach, and when it is back. */
+  /** Hears when all rooms go out of reach, and when some are back. */
   onHealth(listener: (health: 'up' | 'down') => void): () => void
   close(): Promise<void>
 }

@@ -31,8 +31,10 @@ type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (e
 export class LiveRoom {
   readonly id: string
   readonly subscribers = new Set<Subscriber>()
-  /** The backend is out of reach: beats would promise too much. */
+  /** The backend is out of reach. */
   degraded = false
+  /** This room is, whatever else the backend can do. */
+  #isLost = false
   /** How many calls are at work in this room; it stays open for them. */
   users = 0
   readonly traffic: Traffic
@@ -57,7 +59,9 @@ export class LiveRoom {
     let hear = (heard: (room: LiveRoom) => void): void => void early.push(heard)
     const onCommit = (commit: Commit) => hear((room) => room.#committed(commit))
     const onReset = (state: RoomState) => hear((room) => room.#reset(state))
-    const opened = await backend.open(id, { clock, rules, sweepMs: timing.sweepMs, onCommit, onReset })
+    const onHealth = (health: 'up' | 'down') => hear((room) => room.#setHealth(health))
+    const { sweepMs } = timing
+    const opened = await backend.open(id, { clock, rules, sweepMs, onCommit, onReset, onHealth })
     const room = new LiveRoom(id, opened, options)
     hear = (heard) => heard(room)
     early.forEach(hear)
@@ -82,6 +86,11 @@ export class LiveRoom {
 
   get frames(): Frames {
     return this.#frames
+  }
+
+  /** Beats would promise too much. */
+  get isOutOfReach(): boolean {
+    return this.degraded || this.#isLost
   }
 
   /** Nobody is here, nobody looks, nothing is under way, and no late post can still come. */
@@ -138,6 +147,11 @@ export class LiveRoom {
     for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)
     this.#isOwed = true
     this.#schedule()
+  }
+
+  #setHealth(health: 'up' | 'down'): void {
+    this.#isLost = health === 'down'
+    if (this.#isLost) for (const subscriber of this.subscribers) subscriber.beat()
   }
 
   /** The first change after quiet goes out at once; further ones wait for the tick and go together. */

@@ -45,7 +45,7 @@ export class Subscriber {
 
   /** The next frame, or `null` when the reader has all there is. */
   take(): Frame | null {
-    const { frames, timeline, traffic, degraded } = this.room
+    const { frames, timeline, traffic, isOutOfReach } = this.room
     if (this.#hello) return this.#say(this.#hello, (this.#hello = null))
     if (this.#ending && !this.#isClosed) {
       this.#isClosed = true
@@ -60,7 +60,7 @@ export class Subscriber {
     }
     if (!this.#beatDue) return null
     this.#beatDue = false
-    return degraded ? this.#say({ type: 'degraded', reason: 'backend' }) : frames.beat()
+    return isOutOfReach ? this.#say({ type: 'degraded', reason: 'backend' }) : frames.beat()
   }
 
   /** Somebody has taken its first frame. */

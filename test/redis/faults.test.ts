@@ -2,7 +2,7 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Crowd, percentile } from '../support/crowd.js'
 import { Ends } from '../support/ends.js'
-import { redisClient, sharedNodes, type NodeOptions, type SharedNode } from '../support/nodes.js'
+import { readiness, redisClient, sharedNodes, tryToPost, type NodeOptions, type SharedNode } from '../support/nodes.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
 import { roundRobin, type RoundRobin } from '../support/round-robin.js'
 import { eventsOf } from '../support/stream-text.js'
@@ -124,7 +124,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     const delays = []
     for (let i = 0; i < 5; i++) {
       const began = performance.now()
-      const status = await post(nodes[0]!, `room ${rooms}`)
+      const status = await tryToPost(nodes[0]!, `room ${rooms}`)
       delays.push(Math.round(performance.now() - began))
       expect(status).toBe(503)
     }
@@ -139,23 +139,10 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
   test('a Redis that is full refuses posts, and goes on where it was', async () => {
     await using crowd = await gather()
     redis.cli('CONFIG', 'SET', 'maxmemory', '1')
-    expect(await post(nodes[0]!, `room ${rooms}`)).toBe(503)
+    expect(await tryToPost(nodes[0]!, `room ${rooms}`)).toBe(503)
     await crowd.stroll(leaseMs / 2)
     redis.cli('CONFIG', 'SET', 'maxmemory', '0')
     said('OOM', { agreedMs: await crowd.agree() })
     expect(crowd.left).toBe(0)
   })
 })
-
-async function readiness({ url }: SharedNode): Promise<number> {
-  return (await fetch(new URL('/readyz', url))).status
-}
-
-async function post({ url }: SharedNode, room: string): Promise<number> {
-  const response = await fetch(`${url}/postLocation`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ room, location: null }),
-  })
-  return response.status
-}

@@ -25,8 +25,8 @@ function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
     await clock.advance(16)
     return answer
   }
-  const open = (own: Partial<Parameters<typeof hub.subscribe>[1]> = {}) =>
-    hub.subscribe('r', {
+  const open = (own: Partial<Parameters<typeof hub.subscribe>[1]> = {}, room = 'r') =>
+    hub.subscribe(room, {
       connectionId: null,
       memberId: null,
       lastEventId: null,
@@ -381,6 +381,32 @@ describe('a stream', () => {
 })
 
 describe('a room', () => {
+  test('may be out of reach by itself: its viewers are told at once, and no others', async () => {
+    const memory = memoryBackend()
+    let report: (health: 'up' | 'down') => void = () => {}
+    const backend: Backend = {
+      ...memory,
+      open(room, options) {
+        if (room === 'r') report = options.onHealth!
+        return memory.open(room, options)
+      },
+    }
+    const { clock, hub, open } = stage({ backend })
+    const viewer = await open()
+    const elsewhere = await open({}, 'other')
+    taken(viewer)
+    taken(elsewhere)
+    report('down')
+    expect(typesOf(viewer)).toEqual(['degraded'])
+    await clock.advance(10_000)
+    expect(typesOf(viewer)).toEqual(['degraded'])
+    expect(typesOf(elsewhere)).toEqual(['beat'])
+    expect(hub.health()).toBe('ready')
+    report('up')
+    await clock.advance(10_000)
+    expect(typesOf(viewer)).toEqual(['beat'])
+  })
+
   test('that is only looked at leaves nothing behind', async () => {
     const memory = memoryBackend()
     const open = new Set<string>()

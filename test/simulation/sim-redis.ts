@@ -59,6 +59,7 @@ export class SimRedis {
     const mine = new Set<[string, (message: string) => void]>()
     let onGap = () => {}
     const port = {
+      isCluster: false,
       isCut: false,
       send: (_key: string, command: string[]) => this.#send(command, () => port.isCut),
       subscribe: async (channel: string, listener: (message: string) => void) => {

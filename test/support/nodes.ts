@@ -44,3 +44,15 @@ export async function sharedNode(redisUrl: string, { timing, ...options }: NodeO
 export async function sharedNodes(redisUrl: string, count: number, options?: NodeOptions): Promise<SharedNode[]> {
   return Promise.all(Array.from({ length: count }, () => sharedNode(redisUrl, options)))
 }
+
+/** What a balancer is told of a server. */
+export async function readiness({ url }: { url: string }): Promise<number> {
+  return (await fetch(new URL('/readyz', url))).status
+}
+
+/** How a post by somebody new is answered. */
+export async function tryToPost({ url }: { url: string }, room: string): Promise<number> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ room, location: null })
+  return (await fetch(`${url}/postLocation`, { method: 'POST', headers, body })).status
+}

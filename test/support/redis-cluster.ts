@@ -6,16 +6,18 @@ import { until } from './until.js'
 /** Three masters that share the slots. */
 export interface RedisCluster extends AsyncDisposable {
   readonly nodes: RedisServer[]
+  /** Where a key lives. */
+  ownerOf(key: string): RedisServer
   /** Gives the slot of a key to another node, with what is in it. */
   move(key: string): void
 }
 
-export async function redisCluster(): Promise<RedisCluster> {
+export async function redisCluster(...options: string[]): Promise<RedisCluster> {
   const ends = new Ends()
   const nodes: RedisServer[] = []
   for (let i = 0; i < 3; i++) {
     const bus = String(await freePort())
-    nodes.push(ends.use(await redisServer('--cluster-enabled', 'yes', '--cluster-port', bus)))
+    nodes.push(ends.use(await redisServer('--cluster-enabled', 'yes', '--cluster-port', bus, ...options)))
   }
   const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
   const created = spawnSync('redis-cli', ['--cluster', 'create', ...addresses, '--cluster-yes'], { encoding: 'utf8' })
@@ -24,6 +26,8 @@ export async function redisCluster(): Promise<RedisCluster> {
   await until('the cluster is whole', () => nodes.every(isWhole))
   return {
     nodes,
+    // Any other says where it has moved to.
+    ownerOf: (key) => nodes.find(({ cli }) => /^\d+$/.test(cli('EXISTS', key)))!,
     move(key) {
       const slot = nodes[0]!.cli('CLUSTER', 'KEYSLOT', key)
       const from = nodes.find(({ cli }) => cli('CLUSTER', 'COUNTKEYSINSLOT', slot) !== '0')!

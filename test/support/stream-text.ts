@@ -15,6 +15,10 @@ export async function eventsOf(url: string, room: string) {
   }
   reading().catch(() => {})
   return {
+    /** All that was said since the last wait began. */
+    get text() {
+      return text
+    },
     async until(what: string, withinMs: number) {
       const began = performance.now()
       text = ''

@@ -1,7 +1,8 @@
 import { backgroundClock, type Clock } from '../../../shared/clock.js'
 import type { Backend } from '../../backend.js'
-import { keysOf, revocationsKey } from './keys.js'
-import { Link } from './link.js'
+import { keysOf, partOf, pulseKey, revocationsKey } from './keys.js'
+import type { Link } from './link.js'
+import { Links } from './links.js'
 import { nodeRedisPort, type NodeRedisClient } from './node-redis.js'
 import type { RedisPort } from './port.js'
 import { checkRequirements } from './requirements.js'
@@ -35,6 +36,8 @@ export type RedisBackendOptions = (
 /**
  * Rooms in Redis 7 or later, or Valkey, shared by every process that is given the same one: single, replicated or a
  * cluster. The client is yours; subscriptions go over a duplicate of it, which is closed with the backend.
+ *
+ * @throws LocationError `misconfigured` for a client that puts a prefix of its own before keys.
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
   return backendOver(options.port ?? nodeRedisPort(options.client), options, backgroundClock)
@@ -51,66 +54,79 @@ export function backendOver(
   const revokeListeners = new Set<(memberId: string, room?: string) => void>()
   const revocations = new Revocations(port, revocationsKey(prefix))
 
-  const carryOut = async ({ memberId, room }: Revocation) => {
+  let carriedOut: Promise<unknown> = Promise.resolve()
+  const carryOut = ({ memberId, room }: Revocation) => {
     for (const listener of revokeListeners) listener(memberId, room)
     const concerned = [...rooms].filter(([, id]) => room === undefined || id === room)
-    await Promise.all(concerned.map(([each]) => each.act([{ type: 'revoke', memberId }])))
+    carriedOut = Promise.allSettled([carriedOut, ...concerned.map(([each]) => each.revoke(memberId))])
   }
   let isListening = false
   const pulse = async () => {
     if (!isListening) {
-      await revocations.listen(() => void link.pulse())
+      await revocations.listen(() => void links.main.pulse())
       isListening = true
     }
     await revocations.read(carryOut)
   }
-  let started: Promise<void> | undefined
-  const link = new Link({ port, clock, timeoutMs, pulseMs, pulse })
-  // After a gap all rooms are looked at, but not all at once.
-  const lookAgain = () => {
-    for (const room of rooms.keys())
-      clock.after(Math.random() * (pulseMs / 2), () => void room.refresh().catch(() => {}))
+  const pulseOf = (part: number) => {
+    const key = pulseKey(part, prefix)
+    return port.send(key, ['HLEN', key])
   }
-  port.onGap(lookAgain)
-  link.onHealth((health) => health === 'up' && lookAgain())
+  // After a gap all rooms are looked at, but not all at once.
+  const lookAgain = (link?: Link) => {
+    for (const room of rooms.keys()) {
+      if (link && room.link !== link) continue
+      clock.after(Math.random() * (pulseMs / 2), () => void room.refresh().catch(() => {}))
+    }
+  }
+  port.onGap(() => lookAgain())
+  const pulseOfPart = port.isCluster ? pulseOf : null
+  const links = new Links({ port, clock, timeoutMs, pulseMs, pulse, pulseOfPart, onBack: lookAgain })
+  let started: Promise<void> | undefined
 
   return {
     async open(id, roomOptions) {
       // Revocations are listened for before there is anything to revoke.
-      await (started ??= link.pulse())
+      await (started ??= links.main.pulse())
+      if (!isListening) throw new Error('Redis is out of reach.')
+      const link = links.to(partOf(id))
       link.assertUp()
       const keys = keysOf(id, prefix)
       const room = await SharedRoom.open({ ...roomOptions, port, link, keys, keepMs, time, random: Math.random })
       rooms.set(room, id)
+      // All of Redis is told of by the backend.
+      const unlisten = port.isCluster ? link.onHealth((health) => roomOptions.onHealth?.(health)) : () => {}
       return {
         state: room.state,
         act: (actions) => room.act(actions),
         refresh: () => room.refresh(),
         async close() {
           rooms.delete(room)
+          unlisten()
           await room.close()
         },
       }
     },
     async ready(logger) {
       try {
-        await link.within(checkRequirements(port, prefix, logger))
+        await links.main.within(checkRequirements(port, prefix, logger))
       } catch (error) {
         if (isRefusal(error)) throw error
         logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error })
       }
     },
     async revoke(memberId, room) {
-      await revocations.add({ memberId, room }, link)
-      await link.pulse()
+      await revocations.add({ memberId, room }, links.main)
+      await links.main.pulse()
+      await carriedOut
     },
     onRevoke(listener) {
       revokeListeners.add(listener)
       return () => revokeListeners.delete(listener)
     },
-    onHealth: (listener) => link.onHealth(listener),
+    onHealth: (listener) => links.onHealth(listener),
     async close() {
-      link.close()
+      links.close()
       revokeListeners.clear()
       await Promise.allSettled([...rooms.keys()].map((room) => room.close()))
       rooms.clear()

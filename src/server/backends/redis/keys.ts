@@ -8,12 +8,20 @@ function fnv1a(text: string): number {
   return hash >>> 0
 }
 
+/** The part that a room is in. */
+export const partOf = (room: string) => fnv1a(room) % parts
+
+const inPart = (part: number, prefix: string) => `${prefix}:{${part}}`
+
+/** A key where a part lives, to ask whether anybody is there; nothing is ever in it. */
+export const pulseKey = (part: number, prefix: string) => `${inPart(part, prefix)}:`
+
 /**
  * The keys of a room, in the order in which the script takes them. The braces put them, and the channel that is called
  * like the first one, into one slot of a cluster (Redis cluster specification, "Hash tags").
  */
 export function keysOf(room: string, prefix: string): string[] {
-  const base = `${prefix}:{${fnv1a(room) % parts}}:${room}`
+  const base = `${inPart(partOf(room), prefix)}:${room}`
   return [
     base,
     ...['connections', 'leases', 'tombstones', 'purges', 'unseen', 'members'].map((part) => `${base}:${part}`),

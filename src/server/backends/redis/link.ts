@@ -20,7 +20,7 @@ export type LinkOptions = {
 export class Link {
   readonly #options: LinkOptions
   readonly #listeners = new Set<(health: 'up' | 'down') => void>()
-  #health: 'up' | 'down' = 'up'
+  #health: 'up' | 'down'
   #upSince: number
   /** A reply was late: until the next pulse nobody else waits for one. */
   #isInDoubt = false
@@ -29,9 +29,11 @@ export class Link {
   #asking: Promise<void> | null = null
   #isClosed = false
 
-  constructor(options: LinkOptions) {
+  /** @param upSince since when all has been well, as far as this process knows. */
+  constructor(options: LinkOptions, health: 'up' | 'down' = 'up', upSince = options.clock.now()) {
     this.#options = options
-    this.#upSince = options.clock.now()
+    this.#health = health
+    this.#upSince = upSince
     this.#pulseLater()
   }
 

@@ -2,6 +2,8 @@ import type { Script } from './script.js'
 
 /** What the backend needs of a Redis client; an adapter for another client is a page. */
 export interface RedisPort {
+  /** Keys live in several places, of which one may be away by itself. */
+  readonly isCluster: boolean
   /** Sends one command to where `key` lives, and gives the reply as it is. Errors of Redis reject, with its words. */
   send(key: string, command: string[]): Promise<unknown>
   /** Listens on a sharded channel, over lost connections too, from when this resolves. Returns what ends it. */

@@ -29,8 +29,8 @@ export class Revocations {
     return this.#port.subscribe(this.#key, onAnnounced)
   }
 
-  /** Carries out what was written since the last time; what could not be carried out comes again. */
-  async read(carryOut: (revocation: Revocation) => Promise<void>): Promise<void> {
+  /** Carries out what was written since the last time. */
+  async read(carryOut: (revocation: Revocation) => void): Promise<void> {
     if (this.#cursor === null) {
       const newest = (await this.#port.send(this.#key, ['XREVRANGE', this.#key, '+', '-', 'COUNT', '1'])) as Entry[]
       this.#cursor = newest[0]?.[0] ?? '0-0'
@@ -38,7 +38,7 @@ export class Revocations {
     }
     const entries = (await this.#port.send(this.#key, ['XRANGE', this.#key, `(${this.#cursor}`, '+'])) as Entry[]
     for (const [id, [, memberId, , room]] of entries) {
-      await carryOut({ memberId: memberId!, room: room === '' ? undefined : room })
+      carryOut({ memberId: memberId!, room: room === '' ? undefined : room })
       this.#cursor = id
     }
   }

@@ -35,6 +35,7 @@ const cadence = (sweepMs: number) => ({
 /** One room in Redis, as this process has it open. What is announced is a hint; the hash is the truth. */
 export class SharedRoom implements OpenRoom {
   readonly state: RoomState
+  readonly link: Link
   readonly #options: SharedRoomOptions
   readonly #cadence: ReturnType<typeof cadence>
   readonly #chain: Chain
@@ -47,6 +48,8 @@ export class SharedRoom implements OpenRoom {
   /** Nothing is due before this time. */
   #quietUntil = -Infinity
   #isClosed = false
+  /** Members whose connections are still to be ended. */
+  readonly #revoked = new Set<string>()
 
   static async open(options: SharedRoomOptions): Promise<SharedRoom> {
     // First listen, then read: what comes in between waits.
@@ -70,6 +73,7 @@ export class SharedRoom implements OpenRoom {
 
   private constructor(options: SharedRoomOptions, reply: Reply, unsubscribe: () => Promise<void>) {
     this.state = reply.state!
+    this.link = options.link
     this.#options = options
     this.#cadence = cadence(options.sweepMs)
     this.#chain = new Chain(reply)
@@ -91,15 +95,28 @@ export class SharedRoom implements OpenRoom {
 
   /** Has all that the room had when this was called. */
   async refresh(): Promise<void> {
-    await this.#call([])
+    const revoked = [...this.#revoked]
+    this.#revoked.clear()
+    try {
+      await this.#call(revoked.map((memberId) => ({ type: 'revoke', memberId })))
+    } catch (error) {
+      for (const memberId of revoked) this.#revoked.add(memberId)
+      throw error
+    }
     if (this.#chain.isBehind) await this.#catchUp()
+  }
+
+  /** Ends a member's connections: now or, out of reach, as soon as it is looked at again. */
+  async revoke(memberId: string): Promise<void> {
+    this.#revoked.add(memberId)
+    await this.refresh()
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#cameInTime()
-    await this.#unsubscribe()
+    await this.link.within(this.#unsubscribe())
   }
 
   async #call(actions: Action[], reads = false): Promise<Reply> {

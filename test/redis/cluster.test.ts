@@ -1,0 +1,135 @@
+import { createCluster } from 'redis'
+import { redisBackend } from 'hereabouts/server/redis'
+import { serveLocations } from 'hereabouts/testing'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { keysOf, revocationsKey } from '../../src/server/backends/redis/keys.js'
+import { Crowd } from '../support/crowd.js'
+import { Ends } from '../support/ends.js'
+import { readiness, tryToPost, type SharedNode } from '../support/nodes.js'
+import { redisCluster, type RedisCluster } from '../support/redis-cluster.js'
+import { skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
+import { eventsOf } from '../support/stream-text.js'
+import { until } from '../support/until.js'
+
+/* A cluster of three masters, of which one is away: its rooms are out of reach, and no others. */
+
+const scale = 1 / 20
+
+describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, () => {
+  const ends = new Ends()
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = ends.use(await redisCluster('--cluster-require-full-coverage', 'no'))
+  })
+  afterAll(() => ends.end())
+
+  async function node(own: Ends, timing: { scale: number }, beforeItServes = () => {}): Promise<SharedNode['served']> {
+    const client = createCluster({ rootNodes: cluster.nodes.map(({ url }) => ({ url })) })
+    client.on('error', () => {})
+    await client.connect()
+    own.use({ [Symbol.asyncDispose]: async () => client.destroy() })
+    beforeItServes()
+    const backend = redisBackend({ client, pulseMs: 50, timeoutMs: 250 })
+    return own.use(await serveLocations({ timing, backend }))
+  }
+
+  /** A room that one of them has, and one that it does not have. */
+  function roomsBy(away: RedisServer, name: string): [lost: string, spared: string] {
+    const names = Array.from({ length: 100 }, (_, i) => `${name} ${i}`)
+    const isAway = (room: string) => cluster.ownerOf(keysOf(room, 'hereabouts')[0]!) === away
+    return [names.find(isAway)!, names.find((room) => !isAway(room))!]
+  }
+
+  test('takes its rooms with it, and no others', async () => {
+    const own = new Ends()
+    try {
+      const served = await node(own, { scale })
+      // The one that also has the revocations: without those, the other rooms go on.
+      const away = cluster.ownerOf(revocationsKey('hereabouts'))
+      const [lost, spared] = roomsBy(away, 'room')
+      const seats = [served.url, served.url, served.url]
+      const losers = own.use(await Crowd.gather(seats, lost))
+      const others = own.use(await Crowd.gather(seats, spared))
+      const [loser, other] = [await eventsOf(served.url, lost), await eventsOf(served.url, spared)]
+
+      await away.kill()
+      const degradedMs = await loser.until('"type":"degraded"', 10_000 * scale + 1_000)
+      const began = performance.now()
+      expect(await tryToPost(served, lost)).toBe(503)
+      const refusedMs = Math.round(performance.now() - began)
+      expect(refusedMs).toBeLessThan(1_000)
+      // Two leases long, nobody in the other rooms hears of it.
+      await others.stroll(60_000 * scale)
+      await others.agree()
+      expect(other.text).not.toContain('degraded')
+      expect(new Set(losers.statuses)).toEqual(new Set(['degraded']))
+      // No other server could do better.
+      expect(await readiness(served)).toBe(200)
+
+      await away.start()
+      const healedMs = await losers.agree('the lost room is back', 12_000)
+      console.log(`a master away: ${JSON.stringify({ degradedMs, refusedMs, healedMs })}`)
+      expect(others).toMatchObject({ left: 0, stepsBack: 0 })
+      expect(losers.left).toBe(0)
+      loser.close()
+      other.close()
+    } finally {
+      await own.end()
+    }
+  })
+
+  test('has people sent away from its rooms when it is back, and from others at once', async () => {
+    const own = new Ends()
+    const { hub, url } = await node(own, { scale: 1 })
+    const revoking = cluster.ownerOf(revocationsKey('hereabouts'))
+    const away = cluster.nodes.find((each) => each !== revoking)!
+    const [lost, spared] = roomsBy(away, 'hall')
+    const isIn = async (room: string) => (await hub.room(room).members()).some(({ memberId }) => memberId === 'ada')
+    try {
+      for (const room of [lost, spared]) await hub.room(room).post({ memberId: 'ada', location: null })
+      away.signal('SIGSTOP')
+      await until('it is known to be away', async () => (await tryToPost({ url }, lost)) === 503)
+      await hub.revoke('ada')
+      expect([await isIn(lost), await isIn(spared)]).toEqual([true, false])
+      away.signal('SIGCONT')
+      await until('she is sent away there too', async () => !(await isIn(lost)), 5_000)
+    } finally {
+      away.signal('SIGCONT')
+      await own.end()
+    }
+  })
+
+  test('is waited for by a server that starts, if it has the revocations', async () => {
+    const own = new Ends()
+    const away = cluster.ownerOf(revocationsKey('hereabouts'))
+    const [, spared] = roomsBy(away, 'dawn')
+    try {
+      const served = await node(own, { scale: 1 }, () => away.signal('SIGSTOP'))
+      expect(await tryToPost(served, spared)).toBe(503)
+      expect(await readiness(served)).toBe(503)
+      away.signal('SIGCONT')
+      await until('it has heard of the revocations', async () => (await readiness(served)) === 200, 5_000)
+      expect(await tryToPost(served, spared)).toBe(200)
+    } finally {
+      away.signal('SIGCONT')
+      await own.end()
+    }
+  })
+
+  test('keeps no server from closing', async () => {
+    const own = new Ends()
+    const served = await node(own, { scale: 1 })
+    const [away] = cluster.nodes
+    try {
+      const [lost] = roomsBy(away!, 'closing')
+      await served.hub.room(lost).post({ memberId: 'ada', location: null })
+      away!.signal('SIGSTOP')
+      const began = performance.now()
+      await served.close()
+      expect(performance.now() - began).toBeLessThan(2_000)
+    } finally {
+      away!.signal('SIGCONT')
+      await own.end()
+    }
+  })
+})

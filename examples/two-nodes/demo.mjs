@@ -36,17 +36,25 @@ let isEnding = false
 function keep(name, command, args, env = {}) {
   const child = spawn(command, args, {
     cwd: folder,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   })
   running.add(child)
+  // Of a Redis and an nginx only the last words are of interest.
+  let said = ''
+  const isOurs = command === process.execPath
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (bytes) => (isOurs ? process.stdout.write(bytes) : (said = `${said}${bytes}`.slice(-2_000))))
   child.on('exit', (code, signal) => {
     running.delete(child)
     if (isEnding) return
+    if (said) console.error(said.trimEnd())
     console.log(`${name} ended (${signal ?? code}); another one starts in 3 s`)
     setTimeout(() => isEnding || keep(name, command, args, env), 3_000)
   })
 }
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void end(0))
 
 const nodeFile = fileURLToPath(new URL('node.mjs', import.meta.url))
 const conf = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
@@ -60,32 +68,28 @@ for (const nodePort of nodePorts)
     PORT: `${nodePort}`,
     REDIS_URL: `redis://127.0.0.1:${redisPort}`,
   })
+for (const nodePort of nodePorts) await ready(nodePort)
+// It would say that there is nobody yet, and take a while to look again.
 keep('nginx', 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
-
-/** @param {number} at */
-const isReady = (at) =>
-  fetch(`http://127.0.0.1:${at}/readyz`).then(
-    ({ ok }) => ok,
-    () => false,
-  )
-for (
-  let tries = 0;
-  !(await isReady(port)) || !(await isReady(nodePorts[0] ?? 0)) || !(await isReady(nodePorts[1] ?? 0));
-  tries++
-) {
-  if (tries > 100) {
-    console.error('They are not ready after 20 s: see what they say above.')
-    await end(1)
-  }
-  await passing(200)
-}
+await ready(port)
 console.log(`
 Two servers, one sheet: http://localhost:${port}  (open it in two windows)
+Or without a browser:   npx hereabouts bots -r demo -c 5 -u http://localhost:${port}/trpc
+                        npx hereabouts watch -r demo -u http://localhost:${port}/trpc
 Now kill one of them:   kill -9 PID, with a pid from above; nobody leaves, and another one starts in 3 s.
 Ctrl-C ends it all.
 `)
 
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void end(0))
+/** @param {number} at */
+async function ready(at) {
+  for (let tries = 0; tries < 100; tries++) {
+    const { ok } = await fetch(`http://127.0.0.1:${at}/readyz`).catch(() => ({ ok: false }))
+    if (ok) return
+    await passing(200)
+  }
+  console.error(`Nobody is ready on port ${at} after 20 s: see what was said above.`)
+  await end(1)
+}
 
 /** @param {number} code */
 async function end(code) {

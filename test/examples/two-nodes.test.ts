@@ -107,11 +107,12 @@ describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))('nginx in
     await strollThrough(proxy.url, 'as it is')
   })
 
-  test('with buffering turned on: our streams turn it off', async () => {
+  // Where it is on, our streams turn it off.
+  test.each(['on', 'off'])('with buffering turned %s', async (buffering) => {
     await using proxy = await nginx((text) =>
-      text.replace('proxy_read_timeout', 'proxy_buffering on;\n proxy_read_timeout'),
+      text.replace('proxy_read_timeout', `proxy_buffering ${buffering};\n proxy_read_timeout`),
     )
-    await strollThrough(proxy.url, 'buffered')
+    await strollThrough(proxy.url, `buffering ${buffering}`)
   })
 
   test('that cuts streams which are silent for too short a time', async () => {
@@ -138,6 +139,13 @@ describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))('nginx in
     const texts = streams.map(() => '')
     streams.forEach((stream, i) => stream.setEncoding('utf8').on('data', (text: string) => (texts[i] += text)))
     await until('twenty streams on one connection say hello', () => texts.every((text) => text.includes('"hello"')))
+    const post = session.request({
+      ':path': '/trpc/postLocation',
+      ':method': 'POST',
+      'content-type': 'application/json',
+    })
+    post.end(JSON.stringify({ room: 'h2', location: { sheet: 'Q3', row: 4, col: 2 } }))
+    await until('all are told of a post', () => texts.every((text) => text.includes('"row":4')))
     session.destroy()
   })
 })

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as passing } from 'node:timers/promises'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { CellLocation, MemberProfile } from 'hereabouts'
@@ -13,6 +14,10 @@ type Person = {
   close(): Promise<void>
 }
 
+/** Visitors have columns from here on. */
+export const firstVisitor = 1_000
+const isVisitor = (location: CellLocation | null) => location !== null && location.col >= firstVisitor
+
 /** People in one room, each a client of their own, who know what the others must see. */
 export class Crowd implements AsyncDisposable {
   readonly #people: Person[] = []
@@ -22,6 +27,7 @@ export class Crowd implements AsyncDisposable {
   /** From a post to each who saw it, in milliseconds. */
   readonly delays: number[] = []
   readonly #postedAt = new Map<string, number>()
+  #visitors = 0
 
   /** @param urls one for each person. */
   static async gather(urls: string[], room: string, withinMs?: number): Promise<Crowd> {
@@ -40,7 +46,7 @@ export class Crowd implements AsyncDisposable {
     const client = createLocationClient<Cells>({ url })
     const room = client.join(id, { location: { sheet: 'Q3', row: 0, col } })
     const newest = new Map<number, number>()
-    room.on('left', () => void this.left++)
+    room.on('left', ({ previous }) => void (this.left += isVisitor(previous) ? 0 : 1))
     room.on('moved', ({ current }) => {
       if (!current) return
       if (current.row < (newest.get(current.col) ?? 0)) this.stepsBack++
@@ -74,8 +80,9 @@ export class Crowd implements AsyncDisposable {
     return this.#people.every(({ room }, own) => {
       if (room.status.state !== 'live') return false
       const expected = truth.filter((_, col) => col !== own).toSorted()
-      const isFresh = room.others.every(({ connections }) => connections.every(({ stale }) => !stale))
-      const seen = room.others.map(({ location }) => `${location?.col}:${location?.row}`).toSorted()
+      const others = room.others.filter(({ location }) => !isVisitor(location))
+      const isFresh = others.every(({ connections }) => connections.every(({ stale }) => !stale))
+      const seen = others.map(({ location }) => `${location?.col}:${location?.row}`).toSorted()
       return isFresh && expected.join() === seen.join()
     })
   }
@@ -91,6 +98,24 @@ export class Crowd implements AsyncDisposable {
         .toSorted()
         .join()
     )
+  }
+
+  /**
+   * Somebody comes whom everyone sees, and whose client knows nothing of other servers: it listens at this one, until that
+   * is gone. Says whether anyone still sees them.
+   */
+  async visit(url: string, room: string): Promise<() => boolean> {
+    const col = firstVisitor + ++this.#visitors
+    const key = randomBytes(16).toString('base64url')
+    const input = encodeURIComponent(JSON.stringify({ room, connectionKey: key }))
+    fetch(`${url}/onLocation?input=${input}`, { headers: { accept: 'text/event-stream' } })
+      .then(({ body }) => body?.pipeTo(new WritableStream()))
+      .catch(() => {})
+    const body = JSON.stringify({ room, connectionKey: key, memberKey: key, location: { sheet: 'Q3', row: 0, col } })
+    await fetch(`${url}/postLocation`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+    const isSeenBy = (person: Person) => person.room.others.some(({ location }) => location?.col === col)
+    await until('everyone sees a visitor', () => this.#people.every(isSeenBy))
+    return () => this.#people.some(isSeenBy)
   }
 
   /** Waits until all agree; says how long that took, in milliseconds. */

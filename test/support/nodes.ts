@@ -1,6 +1,7 @@
 import { createClient } from 'redis'
 import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
+import { firstVisitor } from './crowd.js'
 import type { cellLocation, memberProfile } from 'hereabouts'
 import type { Out } from '../../src/shared/protocol.js'
 
@@ -15,18 +16,23 @@ export interface SharedNode extends AsyncDisposable {
 
 export type NodeOptions = {
   timing?: { scale?: number }
+  /** With a client as an app makes it, and not one that comes back sooner. */
+  byDefault?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
 
 /** A client that comes back soon: a test has no time for the pauses of a default. */
-export async function redisClient(url: string): Promise<NodeClient> {
-  const client: NodeClient = createClient({ url, socket: { reconnectStrategy: 50 } })
+export async function redisClient(url: string, byDefault = false): Promise<NodeClient> {
+  const client: NodeClient = createClient(byDefault ? { url } : { url, socket: { reconnectStrategy: 50 } })
   client.on('error', () => {})
   await client.connect()
   return client
 }
 
-export async function sharedNode(redisUrl: string, { timing, ...options }: NodeOptions = {}): Promise<SharedNode> {
-  const client = await redisClient(redisUrl)
+export async function sharedNode(
+  redisUrl: string,
+  { timing, byDefault, ...options }: NodeOptions = {},
+): Promise<SharedNode> {
+  const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
   const served = await serveLocations({ backend, ...(timing && { timing }) })
   return {
@@ -50,9 +56,9 @@ export async function readiness({ url }: { url: string }): Promise<number> {
   return (await fetch(new URL('/readyz', url))).status
 }
 
-/** How a post by somebody new is answered. */
+/** How a post by a visitor is answered. One that is refused may have been taken: by a Redis that was only slow to say so. */
 export async function tryToPost({ url }: { url: string }, room: string): Promise<number> {
   const headers = { 'content-type': 'application/json' }
-  const body = JSON.stringify({ room, location: null })
+  const body = JSON.stringify({ room, location: { sheet: 'Q3', row: 0, col: firstVisitor } })
   return (await fetch(`${url}/postLocation`, { method: 'POST', headers, body })).status
 }

@@ -29,9 +29,15 @@ export class Crowd implements AsyncDisposable {
   readonly #postedAt = new Map<string, number>()
   #visitors = 0
 
+  readonly #fetch: typeof fetch
+
+  private constructor(through: typeof fetch) {
+    this.#fetch = through
+  }
+
   /** @param urls one for each person. */
-  static async gather(urls: string[], room: string, withinMs?: number): Promise<Crowd> {
-    const crowd = new Crowd()
+  static async gather(urls: string[], room: string, withinMs?: number, through = fetch): Promise<Crowd> {
+    const crowd = new Crowd(through)
     urls.forEach((url, col) => crowd.#people.push(crowd.#join(url, room, col)))
     await crowd.agree('everyone sees everyone', withinMs)
     crowd.left = crowd.stepsBack = 0
@@ -43,7 +49,7 @@ export class Crowd implements AsyncDisposable {
   }
 
   #join(url: string, id: string, col: number): Person {
-    const client = createLocationClient<Cells>({ url })
+    const client = createLocationClient<Cells>({ url, fetch: this.#fetch })
     const room = client.join(id, { location: { sheet: 'Q3', row: 0, col } })
     const newest = new Map<number, number>()
     room.on('left', ({ previous }) => void (this.left += isVisitor(previous) ? 0 : 1))

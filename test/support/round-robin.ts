@@ -35,3 +35,13 @@ export async function roundRobin(targets: string[]): Promise<RoundRobin> {
   }
   return balancer
 }
+
+/** The same for whoever can be told where to ask, and costs nothing: each request goes to the next of the servers. */
+export function byTurns(targets: string[]): typeof fetch {
+  let turn = 0
+  return (input, init) => {
+    // Our client asks by text.
+    const { pathname, search } = new URL(input as string)
+    return fetch(new URL(pathname + search, targets[turn++ % targets.length]), init)
+  }
+}

@@ -1,23 +1,13 @@
 // @ts-check
 // npm run bench:redis: how many posts a second one Redis takes, through the script that a server uses, and what one costs
 // it. A redis-server of its own, on this machine.
-import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { redisBackend } from 'hereabouts/server/redis'
-import { createClient } from 'redis'
+import { startRedis } from './redis-server.mjs'
 
-const port = Number(process.env['PORT'] ?? 29_379)
 const seconds = Number(process.env['SECONDS_EACH'] ?? 4)
 
-const dir = mkdtempSync(join(tmpdir(), 'hereabouts-bench-'))
-const server = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir], {
-  stdio: 'ignore',
-})
-const client = createClient({ url: `redis://127.0.0.1:${port}`, socket: { reconnectStrategy: 50 } })
-client.on('error', () => {})
-await client.connect()
+const redis = await startRedis()
+const { client, cpuSeconds } = redis
 
 const silent = { info() {}, warn() {}, error() {} }
 const clock = {
@@ -78,12 +68,6 @@ function postOf(person, seq) {
   return /** @type {const} */ ({ type: 'post', connectionId, memberId: `member ${person}`, seq, location, ...rest })
 }
 
-async function cpuSeconds() {
-  const info = /** @type {string} */ (await client.sendCommand(['INFO', 'cpu']))
-  const of = (/** @type {string} */ name) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1])
-  return of('used_cpu_user') + of('used_cpu_sys')
-}
-
 try {
   const figures = []
   for (const [rooms, people, batch] of [
@@ -97,7 +81,5 @@ try {
   console.log(`most: ${Math.round(Math.max(...figures)).toLocaleString('en')} posts/s`)
   console.log(`memory: at most ${bytesEach} bytes of Redis for each connection present`)
 } finally {
-  client.destroy()
-  server.kill()
-  rmSync(dir, { recursive: true, force: true })
+  redis.end()
 }

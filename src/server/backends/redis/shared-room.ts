@@ -2,6 +2,7 @@ import type { Clock } from '../../../shared/clock.js'
 import type { Action, OpenRoom, Outcome, RoomOptions, RoomState } from '../../backend.js'
 import { newEpoch } from '../../keys.js'
 import { decodeCommit, decodeReply, encodeCall, maxActions, type Announced, type Reply } from './batch.js'
+import { cadence } from './cadence.js'
 import { Chain } from './chain.js'
 import type { Link } from './link.js'
 import type { RedisPort } from './port.js'
@@ -17,20 +18,6 @@ export type SharedRoomOptions = RoomOptions & {
   /** 0 to 1. */
   random: () => number
 }
-
-/** What waits are made of: all of them in sweeps, so that a test that runs faster runs all of it faster. */
-const cadence = (sweepMs: number) => ({
-  /** A room that nobody changes is asked for its version this often: announcements get lost. */
-  pollMs: 4 * sweepMs,
-  /** How long an announcement may be late before it counts as lost. */
-  lateMs: sweepMs / 5,
-  /** The shortest time between two readings of a room. */
-  readMs: 2 * sweepMs,
-  /** No process asked for this long: then Redis was away, and nobody could renew a lease. */
-  outageMs: 16 * sweepMs,
-  /** For this long after an outage, or after the start of this process, somebody may still be on the way back. */
-  settleMs: 60 * sweepMs,
-})
 
 /** One room in Redis, as this process has it open. What is announced is a hint; the hash is the truth. */
 export class SharedRoom implements OpenRoom {

@@ -636,6 +636,14 @@ export default [
   {
     ...simulation,
     file: 'src/server/room.ts',
+    name: 'many: a late post brings back who left',
+    rule: 'guard: tombstone fence',
+    find: "if (tombstone && tombstone.reason !== 'lost') return posted('left', post, tombstone)",
+    replace: '',
+  },
+  {
+    ...simulation,
+    file: 'src/server/room.ts',
     name: 'many: tombstones are gone at once',
     rule: 'guard: tombstone retention',
     find: 'const purgeAt = now + this.#rules.tombstoneMs',

@@ -355,8 +355,8 @@ export default [
     file: 'src/server/streams.ts',
     name: 'all streams of a draining process are cut at once',
     rule: 'section 6: draining',
-    find: 'const share = Math.ceil(leaving.length / Math.max(1, drainSteps - step))',
-    replace: 'const share = leaving.length',
+    find: 'const before = (step: number) => Math.floor((step * leaving.length) / steps)',
+    replace: 'const before = (step: number) => step * leaving.length',
   },
   {
     ...hub,

@@ -131,10 +131,12 @@ export class Streams {
   async drain(): Promise<void> {
     this.#isDraining = true
     const leaving = [...this.#upkeep.keys()]
-    for (let step = 1; leaving.length > 0; step++) {
+    const steps = Math.min(leaving.length, drainSteps)
+    // As many in each step, to within one.
+    const before = (step: number) => Math.floor((step * leaving.length) / steps)
+    for (let step = 0; step < steps; step++) {
       await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
-      const share = Math.ceil(leaving.length / Math.max(1, drainSteps - step))
-      for (const subscriber of leaving.splice(0, share)) subscriber.end('draining')
+      for (const subscriber of leaving.slice(before(step), before(step + 1))) subscriber.end('draining')
     }
     // The last of them are still writing their bye.
     await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))

@@ -6,17 +6,23 @@ type Booted = {
   /** The address that the server listens on. */
   address: string
   isOpenToAll: boolean
+  /** Whoever is at the other end of a connection is taken for the caller: nobody said `clientIp`. */
+  countsPeers: boolean
   origins?: readonly string[] | undefined
   limits: Limits
   timing: Timing
 }
 
 /** A sentence for each default that was weakened: what anybody may do now, or how much more of it. */
-export function bootWarnings({ address, isOpenToAll, origins = [], limits, timing }: Booted): string[] {
+export function bootWarnings({ address, isOpenToAll, countsPeers, origins = [], limits, timing }: Booted): string[] {
   const warnings = []
   if (isOpenToAll && !isLoopbackAddress(address))
     warnings.push(
       'anonymous: whoever reaches this server may watch every room and post in it; authorize() would say who may.',
+    )
+  if (countsPeers)
+    warnings.push(
+      'clientIp: callers from this machine and from private networks are not limited by address; behind a proxy, clientIp says who called.',
     )
   for (const origin of origins)
     if (origin.startsWith('http:') && !/^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(origin))

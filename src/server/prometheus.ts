@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { refusalOf } from './doors.js'
+import { listen } from './listening.js'
 import type { Metrics, Readings } from './metrics.js'
 
 export interface PrometheusMetrics extends Metrics {
@@ -9,6 +9,8 @@ export interface PrometheusMetrics extends Metrics {
   /**
    * Serves them at `/metrics` of a port of their own, on this machine only unless a host says otherwise. Default port 9464;
    * 0 takes a free one.
+   *
+   * @throws LocationError `misconfigured` when the port is taken or may not be used.
    */
   listen(port?: number, host?: string): Promise<{ url: string }>
   close(): Promise<void>
@@ -82,11 +84,11 @@ export function prometheusMetrics({ register }: { register?: Registry } = {}): P
     streamEnded: (why) => streamEnds.inc({ why }),
     watch: (read) => void hubs.push(read),
     async listen(port = 9464, host = '127.0.0.1') {
-      server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 })
-      server.on('request', (request, response) => void answer(own, request, response))
-      await new Promise<void>((resolve, reject) => server!.once('error', reject).listen(port, host, resolve))
-      const { address, family, port: taken } = server.address() as AddressInfo
-      return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}/metrics` }
+      server ??= createServer(
+        { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+        (request, response) => void answer(own, request, response),
+      )
+      return { url: `${await listen(server, port, host)}/metrics` }
     },
     async close() {
       if (!server) return
@@ -118,6 +120,11 @@ async function answer(register: Registry, request: IncomingMessage, response: Se
     response.writeHead(refusal ? 403 : 404).end()
     return
   }
-  const text = await register.metrics()
-  response.writeHead(200, { 'content-type': register.contentType, 'cache-control': 'no-store' }).end(text)
+  try {
+    const text = await register.metrics()
+    response.writeHead(200, { 'content-type': register.contentType, 'cache-control': 'no-store' }).end(text)
+  } catch {
+    // Some are read from files, and there may be no descriptor for one.
+    response.writeHead(500).end()
+  }
 }

@@ -1,8 +1,7 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
 import express, { type NextFunction, type Request, type Response } from 'express'
-import { systemClock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { memberProfile } from '../shared/locations.js'
 import type { Out, Schema } from '../shared/protocol.js'
@@ -10,11 +9,13 @@ import type { Access } from './access.js'
 import { bootWarnings } from './boot-warnings.js'
 import type { DoorOptions } from './doors.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from './hub.js'
+import { closeServer, listen } from './listening.js'
 import { letIn } from './location-doors.js'
 import { LoopWatch } from './loop-watch.js'
 import { createLocationMiddleware } from './middleware.js'
 import type { ClientIp } from './calls.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+import { boundSockets, openFilesLimit, socketsWithin } from './sockets.js'
 
 /** What `identify` and `authorize` see of a request. */
 export type ServerContext = {
@@ -56,7 +57,8 @@ export interface LocationServer<L, P> {
    * Serves the procedures under `/trpc`, and `/livez` and `/readyz`. Default port 3000, default host 127.0.0.1; port 0 takes
    * a free one.
    *
-   * @throws LocationError `misconfigured` when the port is taken or may not be used, or the backend cannot do its work.
+   * @throws LocationError `misconfigured` when the port is taken or may not be used, it listens already, or the backend
+   * cannot do its work; `closed` after `close()`.
    */
   listen(port?: number, host?: string): Promise<ListeningAt>
   /** Ends everything at once. To let clients move on first, `hub.drain()` before, or `drainOnSignals(server)`. */
@@ -138,27 +140,44 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     else if (letIn(request, response, { ...options, bodyBytes: limits.bodyBytes })) procedures(request, response)
   }
 
-  // Node's own: the whole head within 10 seconds, the whole request before any tombstone it may race with is gone.
-  const requestTimeout = Math.max(timing.requestMs, 1_000)
-  const headersTimeout = Math.min(10_000, requestTimeout)
-  // Node looks for requests that are late every 30 seconds only, unless told.
-  const connectionsCheckingInterval = Math.min(1_000, headersTimeout / 4)
-  const server = createServer({ headersTimeout, requestTimeout, connectionsCheckingInterval }, serve)
-  server.maxConnections = limits.sockets
+  // The whole head in half the time that a request may take, all of it in three quarters: Node looks only now and then,
+  // and whoever is late then must be gone before a tombstone is that they may race with.
+  const requestMs = Math.max(timing.requestMs, 1_000)
+  const server = createServer(
+    {
+      headersTimeout: requestMs / 2,
+      requestTimeout: (requestMs * 3) / 4,
+      keepAliveTimeout: 5_000,
+      connectionsCheckingInterval: requestMs / 20,
+    },
+    serve,
+  )
+  boundSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
+  let isClosed = false
   return {
     router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
+      if (isClosed) throw new LocationError('closed', 'This server was closed: make a new one.')
       await hub.ready()
-      const at = await listen(server, port, host)
+      const url = await listen(server, port, host)
       loop.start()
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
-      for (const warning of bootWarnings({ address, isOpenToAll, origins: options.origins, limits, timing }))
+      const countsPeers = options.clientIp === undefined
+      for (const warning of bootWarnings({
+        address,
+        isOpenToAll,
+        countsPeers,
+        origins: options.origins,
+        limits,
+        timing,
+      }))
         logger.warn(warning)
-      return at
+      return { url, trpcUrl: `${url}/trpc` }
     },
     async close() {
+      isClosed = true
       loop.stop()
       await hub.close()
       await closeServer(server)
@@ -188,39 +207,4 @@ function headersOf(request: IncomingMessage): Headers {
   for (const [name, value] of Object.entries(request.headers))
     for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) headers.append(name, each)
   return headers
-}
-
-async function listen(server: Server, port: number, host: string): Promise<ListeningAt> {
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(port, host, () => {
-        server.off('error', reject)
-        resolve()
-      })
-    })
-  } catch (cause) {
-    throw new LocationError('misconfigured', listenAdvice(cause, port, host), { cause })
-  }
-  const { address, family, port: taken } = server.address() as AddressInfo
-  const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`
-  return { url, trpcUrl: `${url}/trpc` }
-}
-
-/** Answers that are under way have a moment to be finished; then every connection is cut. */
-async function closeServer(server: Server): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const callOffs = [
-    systemClock.after(50, () => server.closeIdleConnections()),
-    systemClock.after(500, () => server.closeAllConnections()),
-  ]
-  await closed
-  for (const callOff of callOffs) callOff()
-}
-
-function listenAdvice(cause: unknown, port: number, host: string): string {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (code === 'EADDRINUSE') return `Port ${port} on ${host} is taken: stop what uses it, or choose another port.`
-  if (code === 'EACCES') return `Port ${port} may not be used by this user: choose one above 1023.`
-  return `Cannot listen on ${host}, port ${port}: choose an address of this machine and a port from 0 to 65535.`
 }

@@ -5,7 +5,13 @@ import { defaultTiming } from '../../src/server/timing.js'
 import { createLocationServer } from 'hereabouts/server'
 import { cellLocation } from 'hereabouts'
 
-const usual = { address: '127.0.0.1', isOpenToAll: true, limits: defaultLimits, timing: defaultTiming }
+const usual = {
+  address: '127.0.0.1',
+  isOpenToAll: true,
+  countsPeers: false,
+  limits: defaultLimits,
+  timing: defaultTiming,
+}
 
 test('the defaults, on this machine, are nothing to warn of', () => {
   expect(bootWarnings(usual)).toEqual([])
@@ -15,6 +21,7 @@ test('the defaults, on this machine, are nothing to warn of', () => {
 })
 
 test.each([
+  ['nobody asked who is behind a proxy', { countsPeers: true }, /^clientIp: .* not limited by address/],
   ['everybody, from everywhere', { address: '0.0.0.0' }, /^anonymous: /],
   ['pages that are not encrypted', { origins: ['http://app.example'] }, /^origins: http:\/\/app\.example /],
   [
@@ -41,5 +48,5 @@ test('a server says so to its logger when it begins to listen', async () => {
   expect(warnings).toEqual([])
   await server.listen(0)
   await server.close()
-  expect(warnings).toEqual(['limits.streams is 1000000; the default is 20000.'])
+  expect(warnings).toEqual([expect.stringMatching(/^clientIp: /), 'limits.streams is 1000000; the default is 20000.'])
 })

@@ -1,7 +1,7 @@
 import { cellLocation } from 'hereabouts'
 import { prometheusMetrics } from 'hereabouts/server/prometheus'
 import { serveLocations } from 'hereabouts/testing'
-import { Counter, Registry } from 'prom-client'
+import { Counter, Gauge, Registry } from 'prom-client'
 import { describe, expect, test } from 'vitest'
 import { raw } from '../support/raw.js'
 import { cell, newKey, stockClient, subscribed } from '../support/stock-client.js'
@@ -108,10 +108,21 @@ describe('the port', () => {
     expect((await raw(new URL('/metrics', server.url).href)).status).toBe(404)
   })
 
+  test('lives on when a reading of the app fails', async () => {
+    const register = new Registry()
+    const collect = () => Promise.reject(new Error('EMFILE'))
+    new Gauge({ name: 'broken', help: 'broken', registers: [register], collect: collect as never })
+    const metrics = prometheusMetrics({ register })
+    const { url } = await metrics.listen(0)
+    expect((await raw(url)).status).toBe(500)
+    expect((await raw(new URL('/', url).href)).status).toBe(404)
+    await metrics.close()
+  })
+
   test('that is taken is said at once', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()]
     const { url } = await first.listen(0)
-    await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('EADDRINUSE')
+    await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop what uses it')
     await first.close()
   })
 })

@@ -1,0 +1,53 @@
+// @ts-check
+// A server in a process of its own, which tells what goes on in it when it is asked. OPTIONS: those of serveLocations.
+import { openSync } from 'node:fs'
+import { getHeapStatistics } from 'node:v8'
+import { serveLocations } from 'hereabouts/testing'
+
+/** @type {{ level: string, message: string }[]} */
+const logged = []
+/** @param {string} level @returns {(message: string, details?: { error?: unknown }) => void} */
+const log =
+  (level) =>
+  (message, { error } = {}) =>
+    void logged.push({ level, message: error instanceof Error ? `${message}: ${error.stack}` : message })
+
+const prototypes = [Object, Array, String, Number, Function, Promise, Map].map(({ prototype }) => prototype)
+const tell = {
+  /** Whether anybody changed what all objects have in common, and all else that can be told of a process. */
+  report: () => ({
+    logged,
+    prototypes: prototypes.map((prototype) => Reflect.ownKeys(prototype).map(String).join()),
+    cpuMs: Object.values(process.cpuUsage()).reduce((sum, micros) => sum + micros / 1_000, 0),
+    handles: process.getActiveResourcesInfo().length,
+    heapUsed: (globalThis.gc?.(), getHeapStatistics().used_heap_size),
+    // @ts-ignore: what a hub counts is no business of those who use it.
+    readings: server.hub.readings(),
+  }),
+  /** Opens files until there are no more to be had. */
+  exhaust() {
+    for (let files = 0; ; files++)
+      try {
+        openSync('/dev/null', 'r')
+      } catch {
+        return files
+      }
+  },
+  /** Everybody in a room of 300 says something new of themselves, which is a frame of 200 KB. */
+  async stir() {
+    stirred += 1
+    const profile = { name: 'x'.repeat(64), avatar: `https://x.example/${'x'.repeat(480)}/${stirred}` }
+    const members = Array.from({ length: 300 }, (_, i) => `member ${i}`)
+    await Promise.all(members.map((memberId) => server.hub.room('stirred').post({ memberId, profile, location: null })))
+    return tell.report()
+  },
+}
+let stirred = 0
+
+const logger = { info: log('info'), warn: log('warn'), error: log('error') }
+const server = await serveLocations({ logger, ...JSON.parse(process.env['OPTIONS'] ?? '{}') })
+process.on('uncaughtException', (error) => log('uncaught')(String(error), { error }))
+process.on('unhandledRejection', (error) => log('uncaught')(String(error), { error }))
+process.on('message', async (/** @type {keyof typeof tell} */ asked) => process.send?.(await tell[asked]()))
+process.on('disconnect', () => process.exit())
+process.send?.({ url: server.url, port: server.port })

@@ -80,6 +80,11 @@ function addServe(program: Command, run: Run): void {
         .default(1)
         .argParser(numberFrom(0, 600)),
     )
+    .addOption(
+      new Option('--metrics [port]', 'count for Prometheus, at a port of this machine; 9464 unless given')
+        .preset('9464')
+        .argParser(integerFrom(0, 65_535)),
+    )
     .addOption(jsonOption())
     .addOption(textOption())
     .addHelpText(
@@ -90,7 +95,7 @@ Examples:
   npx hereabouts serve --port 8080 --location point
   npx hereabouts serve --host 0.0.0.0 --allow-host rooms.example --origin https://app.example
 
-JSON lines: listening (url, location, anonymous), log (level, message), draining (signal, seconds).
+JSON lines: listening (url, location, anonymous, metrics?), log (level, message), draining (signal, seconds).
 ${serveExitCodes}`,
     )
     .action(run<ServeCommand>(async (command, output) => (await import('./serve.js')).serve(command, output)))

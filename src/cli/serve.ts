@@ -1,5 +1,7 @@
 import { createLocationServer, drainOnSignals, type Logger } from '../server/index.js'
+import type { PrometheusMetrics } from '../server/prometheus.js'
 import { cellLocation, pointLocation, rangeLocation, textLocation } from '../shared/index.js'
+import { exitCode, Failure } from './failure.js'
 import type { Output } from './output.js'
 
 /*
@@ -23,20 +25,25 @@ export type ServeCommand = {
   allowHost?: string[]
   /** In seconds. */
   drain: number
+  /** On which port of this machine; not at all when left out. */
+  metrics?: number
 }
 
 /** Serves rooms to whoever comes, until it is told to stop; then lets them move on. */
 export async function serve(command: ServeCommand, output: Output): Promise<never> {
   const { port, host, location, origin, allowHost, drain } = command
+  const metrics = command.metrics === undefined ? undefined : await newMetrics()
   const server = createLocationServer({
     location: schemas[location],
     anonymous: true,
     timing: { drainMs: drain * 1_000 },
     logger: loggerOf(output),
+    ...(metrics && { metrics }),
     ...(origin && { origins: origin }),
     ...(allowHost && { allowedHosts: allowHost }),
   })
   const { trpcUrl } = await server.listen(port, host)
+  const measured = await metrics?.listen(command.metrics)
   drainOnSignals(server, (signal) => {
     output.tidy()
     output.say(
@@ -49,10 +56,26 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
   const lines = [
     `${output.style('bold', trpcUrl)}  ${kindText[location]}; Ctrl-C ends it`,
     'Anonymous: whoever can reach this address may watch every room and post in it.',
+    ...(measured ? [`Metrics: ${measured.url}`] : []),
     output.style('dim', `Look in: npx hereabouts watch --room demo${hint}`),
   ]
-  output.say('listening', { url: trpcUrl, location, anonymous: true }, lines.join('\n'))
+  const at = { url: trpcUrl, location, anonymous: true, ...(measured && { metrics: measured.url }) }
+  output.say('listening', at, lines.join('\n'))
   return new Promise(() => {})
+}
+
+/** prom-client is an optional peer: who does not count does not need it. */
+async function newMetrics(): Promise<PrometheusMetrics> {
+  try {
+    const { prometheusMetrics } = await import('../server/prometheus.js')
+    return prometheusMetrics()
+  } catch (cause) {
+    throw new Failure(
+      exitCode.refused,
+      'Metrics need prom-client: npm install prom-client, or npx -p hereabouts -p prom-client hereabouts serve --metrics.',
+      cause,
+    )
+  }
 }
 
 const kindText = {

@@ -5,6 +5,8 @@ export type Drainable = { hub: { drain(): Promise<void> }; close(): Promise<void
 
 // A terminal's Ctrl-C reaches npm and its child, and npm passes it on: that is one signal, heard twice.
 const echoMs = 500
+// Everybody has been let go by then: what a backend has still to say must not keep the process beyond its 30 seconds.
+const closeMs = 5_000
 
 /**
  * On SIGTERM or SIGINT: takes no more streams, ends the open ones spread over 20 seconds, closes, and lets the process
@@ -18,6 +20,7 @@ export function drainOnSignals(server: Drainable, onDrain: (signal: string) => v
   let since: number | null = null
   const finish = async () => {
     await server.hub.drain()
+    systemClock.after(closeMs, () => process.exit(0))
     await server.close()
     process.exit(0)
   }

@@ -54,17 +54,18 @@ class SocketSink implements Sink<Bytes> {
   readonly #socket: Socket
   readonly #traffic: Carried
   #timeoutMs = 0
+  #isWatched = false
+  // Node's own timeout counts bytes that the kernel took of a write still under way, which nothing public tells.
+  readonly #stalled = () => this.onStall()
 
   constructor(response: ServerResponse, socket: Socket, traffic: Carried) {
     this.#response = response
     this.#socket = socket
     this.#traffic = traffic
     const drained = () => this.onDrain()
-    // Node's own timeout counts bytes that the kernel took of a write still under way, which nothing public tells.
-    const stalled = () => this.onStall()
-    socket.on('drain', drained).on('timeout', stalled)
+    socket.on('drain', drained)
     // The socket may carry another response after this one.
-    response.once('close', () => socket.off('drain', drained).off('timeout', stalled))
+    response.once('close', () => socket.off('drain', drained))
   }
 
   write({ chunk }: Bytes): boolean {
@@ -73,8 +74,12 @@ class SocketSink implements Sink<Bytes> {
   }
 
   watch(stallMs: number): void {
+    // Heard of the response, since Node itself cuts a socket whose timeout nobody hears of; only while it is ours.
+    this.#response.off('timeout', this.#stalled)
+    if (stallMs > 0) this.#response.on('timeout', this.#stalled)
     // The app's server may have a timeout of its own on its sockets: it is back when we are done.
-    if (stallMs > 0) this.#timeoutMs = this.#socket.timeout ?? 0
+    if (stallMs > 0 && !this.#isWatched) this.#timeoutMs = this.#socket.timeout ?? 0
+    this.#isWatched = stallMs > 0
     this.#socket.setTimeout(stallMs > 0 ? stallMs : this.#timeoutMs)
   }
 

@@ -4,10 +4,12 @@ import { fileURLToPath } from 'node:url'
 
 const bin = fileURLToPath(new URL('../../bin/hereabouts.mjs', import.meta.url))
 
+type Options = { input?: string; env?: Record<string, string>; script?: string }
+
 export type Line = { type: string; [key: string]: unknown }
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
-/** The real command line in a process of its own; ends with the block that it was started in. */
+/** The real command line, or another script, in a process of its own; ends with the block that it was started in. */
 export interface Command extends AsyncDisposable {
   /** The next JSON line that `wanted` says is the one; those before it are skipped. */
   next(wanted: (line: Line) => boolean): Promise<Line>
@@ -16,9 +18,9 @@ export interface Command extends AsyncDisposable {
   readonly ended: Promise<Ended>
 }
 
-export function start(args: string[], options: { input?: string; env?: Record<string, string> } = {}): Command {
+export function start(args: string[], { script = bin, ...options }: Options = {}): Command {
   const { NO_COLOR: _, HEREABOUTS_URL: __, ...env } = process.env
-  const child = spawn(process.execPath, [bin, ...args], { env: { ...env, ...options.env } })
+  const child = spawn(process.execPath, [script, ...args], { env: { ...env, ...options.env } })
   child.stdin.end(options.input ?? '')
   let stdout = ''
   let stderr = ''
@@ -46,8 +48,7 @@ export function start(args: string[], options: { input?: string; env?: Record<st
 }
 
 /** Runs it to its end. */
-export const run = (args: string[], options: { input?: string; env?: Record<string, string> } = {}) =>
-  start(args, options).ended
+export const run = (args: string[], options: Options = {}) => start(args, options).ended
 
 export const ofType =
   (...types: string[]) =>

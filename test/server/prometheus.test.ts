@@ -111,7 +111,7 @@ describe('the port', () => {
   test('lives on when a reading of the app fails', async () => {
     const register = new Registry()
     const collect = () => Promise.reject(new Error('EMFILE'))
-    new Gauge({ name: 'broken', help: 'broken', registers: [register], collect: collect as never })
+    register.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }))
     const metrics = prometheusMetrics({ register })
     const { url } = await metrics.listen(0)
     expect((await raw(url)).status).toBe(500)

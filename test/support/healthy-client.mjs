@@ -24,6 +24,7 @@ const post = (seq) =>
   })
 
 parentPort?.on('message', () => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
   parentPort?.postMessage(taken)
   taken = { tookMs: [], statuses: [] }
 })

@@ -16,6 +16,7 @@ export function healthyClient(url: string, everyMs = 40) {
   return {
     /** How it went since this was asked the last time. */
     async health(): Promise<Health> {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
       worker.postMessage('health')
       const [{ tookMs, statuses }] = (await once(worker, 'message')) as [{ tookMs: number[]; statuses: number[] }]
       const sorted = tookMs.toSorted((a, b) => a - b)

@@ -48,6 +48,8 @@ const logger = { info: log('info'), warn: log('warn'), error: log('error') }
 const server = await serveLocations({ logger, ...JSON.parse(process.env['OPTIONS'] ?? '{}') })
 process.on('uncaughtException', (error) => log('uncaught')(String(error), { error }))
 process.on('unhandledRejection', (error) => log('uncaught')(String(error), { error }))
-process.on('message', async (/** @type {keyof typeof tell} */ asked) => process.send?.(await tell[asked]()))
+process.on('message', (/** @type {keyof typeof tell} */ asked) => {
+  void Promise.resolve(tell[asked]()).then((answer) => process.send?.(answer))
+})
 process.on('disconnect', () => process.exit())
 process.send?.({ url: server.url, port: server.port })

@@ -1,0 +1,16 @@
+// @ts-check
+// What an app would write to serve rooms, with metrics, until it is told to stop. Says where it listens, and that it drains.
+import { cellLocation } from 'hereabouts'
+import { createLocationServer, drainOnSignals } from 'hereabouts/server'
+import { prometheusMetrics } from 'hereabouts/server/prometheus'
+
+const { DRAIN_MS = '20000' } = process.env
+const metrics = prometheusMetrics()
+const timing = { drainMs: Number(DRAIN_MS) }
+const server = createLocationServer({ location: cellLocation, anonymous: true, metrics, timing })
+/** @param {string} type @param {object} details */
+const say = (type, details) => console.log(JSON.stringify({ type, ...details }))
+const { trpcUrl } = await server.listen(0)
+const measured = await metrics.listen(0)
+drainOnSignals(server, (signal) => say('draining', { signal }))
+say('listening', { url: trpcUrl, metrics: measured.url })

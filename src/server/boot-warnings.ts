@@ -36,3 +36,18 @@ export function bootWarnings({ address, isOpenToAll, countsPeers, origins = [], 
   if (timing.recheckMs > 60_000) warnings.push(`timing.recheckMs is ${timing.recheckMs}: rights may be that old.`)
   return warnings
 }
+
+/** The two of Node's timeouts that bound a request; 0 is none. */
+export type ServerTimeouts = { headersTimeout?: number; requestTimeout?: number }
+
+/** Node waits for up to five minutes: a sentence, if a server that we are given waits longer than it should. */
+export function serverWarning(
+  { headersTimeout, requestTimeout }: ServerTimeouts,
+  { requestMs, tombstoneMs }: Pick<Timing, 'requestMs' | 'tombstoneMs'>,
+): string | null {
+  const isTooLong = (ms: number | undefined) => ms !== undefined && (ms === 0 || ms >= tombstoneMs)
+  if (isTooLong(requestTimeout))
+    return `server.requestTimeout is ${requestTimeout}: a request that takes longer than ${tombstoneMs} ms may bring back who has left; set it to ${requestMs}.`
+  if (headersTimeout === 0) return 'server.headersTimeout is 0: a head that never ends holds its socket for ever.'
+  return null
+}

@@ -32,7 +32,9 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
  */
 export function refusalOf(request: IncomingRequest, options: DoorOptions & { bodyBytes?: number }): Refusal | null {
-  const { origin, host = '', 'sec-fetch-site': site } = request.headers
+  const { origin, 'sec-fetch-site': site } = request.headers
+  // RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
+  const host = String(request.headers.host ?? request.headers[':authority'] ?? '')
   if (!methods.includes(request.method ?? ''))
     return { code: 'METHOD_NOT_SUPPORTED', message: `bad-input: Use ${methods.join(', ')}.` }
   const name = host.replace(/:\d+$/, '').toLowerCase()

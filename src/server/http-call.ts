@@ -32,9 +32,7 @@ export function plainCall(
   const question = url.indexOf('?')
   const pathname = question === -1 ? url : url.slice(0, question)
   const segment = pathname.slice(pathname.lastIndexOf('/') + 1)
-  // Before 11.23 tRPC has one separator, and does not name it.
-  const { pathSeparator } = router._def._config as { pathSeparator?: string }
-  const path = pathSeparator === undefined || pathSeparator === '.' ? segment : segment.split(pathSeparator).join('.')
+  const path = pathOf(segment, router)
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
   if (!procedure || !isOurs(procedure)) return null
@@ -47,6 +45,13 @@ export function plainCall(
   if (method === 'POST' && type === 'mutation' && contentType !== undefined && isJson(contentType) && hasBody(request))
     return { path, type, procedure, searchParams }
   return null
+}
+
+/** A procedure's path as routers keep it, from how an address says it. */
+export function pathOf(segment: string, router: AnyTRPCRouter): string {
+  // Before 11.23 tRPC has one separator, and does not name it.
+  const { pathSeparator } = router._def._config as { pathSeparator?: string }
+  return pathSeparator === undefined || pathSeparator === '.' ? segment : segment.split(pathSeparator).join('.')
 }
 
 /** The input of a call, as tRPC reads it: once, and what is wrong with it is thrown where it is asked for. */

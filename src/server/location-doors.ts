@@ -6,7 +6,7 @@ import { defaultLimits, type Limits } from './limits.js'
 export type DoorRequest = IncomingRequest & { url?: string | undefined; body?: unknown }
 /** As much of a response as doors use. */
 export type DoorResponse = {
-  setHeader(name: string, value: string): unknown
+  setHeader(name: string, value: string | string[]): unknown
   writeHead(status: number): unknown
   end(body?: string): unknown
 }
@@ -18,11 +18,13 @@ export type LocationDoorsOptions = DoorOptions & {
   limits?: Partial<Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>>
 }
 
-const procedures = ['postLocation', 'onLocation', 'getLocations', 'countMembers', 'leaveRoom']
+/** What the five are called by whoever does not call them something else. */
+export const procedureNames = ['postLocation', 'onLocation', 'getLocations', 'countMembers', 'leaveRoom']
 
 /**
- * The doors of `createLocationServer` for procedures that are merged into an app of your own, as a connect-style
- * middleware. It stands in front of the tRPC adapter, before or after `express.json()`, or in the adapter's own option:
+ * The doors of `createLocationServer` for procedures that are merged into an app of your own and served by an adapter of
+ * tRPC's, as a connect-style middleware; `createLocationMiddleware` has them already. It stands in front of the adapter,
+ * before or after `express.json()`, or in the adapter's own option:
  *
  * ```ts
  * app.use('/trpc', createLocationDoors({ origins: ['https://app.example'] }), createExpressMiddleware({ router, createContext }))
@@ -31,34 +33,56 @@ const procedures = ['postLocation', 'onLocation', 'getLocations', 'countMembers'
  * Requests that call only procedures of the app's own pass untouched, and so does all else.
  */
 export function createLocationDoors({ path = 'locations', limits, ...options }: LocationDoorsOptions = {}) {
-  const ours = new Set(procedures.map((name) => (path === '' ? name : `${path}.${name}`)))
+  const ours = new Set(procedureNames.map((name) => (path === '' ? name : `${path}.${name}`)))
   const bounds = { ...defaultLimits, ...limits }
-  const { bodyBytes } = bounds
+  const admit = doorsOf((call) => (ours.has(call) ? bounds : null), options)
   return (request: DoorRequest, response: DoorResponse, next: (error?: unknown) => void): void => {
-    const calls = callsOf(request.url)
-    const own = calls.filter((call) => ours.has(call)).length
-    // How much a request may hold is the app's to say as soon as one call is its own; where it may come from is not.
-    const bounded = own === calls.length
-    const excess = () => (bounded ? excessOf(request, own, bounds) : null)
-    if (own === 0 || letIn(request, response, bounded ? { ...options, bodyBytes } : options, excess)) next()
+    if (admit(request, response) !== null) next()
   }
 }
+
+/** What a request may hold that calls nothing but our procedures. */
+export type DoorBounds = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
+
+/**
+ * The doors in front of procedures of ours.
+ *
+ * @param boundsOf those of a call, by its path; `null`: the procedure is none of ours.
+ * @returns what lets a request in, and says how many bytes its body may have, or answers it, and says `null`.
+ */
+export function doorsOf(boundsOf: (call: string) => DoorBounds | null, options: DoorOptions) {
+  return (request: DoorRequest, response: DoorResponse): number | null => {
+    const calls = callsOf(request.url)
+    const bounds = calls.map(boundsOf)
+    const own = bounds.find((each) => each !== null)
+    if (!own) return Infinity
+    // How much a request may hold is the app's to say as soon as one call is its own; where it may come from is not.
+    const isOnlyOurs = bounds.every((each) => each !== null)
+    const bodyBytes = isOnlyOurs ? own.bodyBytes : Infinity
+    const excess = () => (isOnlyOurs ? excessOf(request, calls.length, own) : null)
+    return letIn(request, response, options, { bodyBytes, refusalOfMore: excess }) ? bodyBytes : null
+  }
+}
+
+type Refusing = { bodyBytes?: number; refusalOfMore?: () => Refusal | null }
 
 /** Lets a request in, or answers it. */
 export function letIn(
   request: DoorRequest,
   response: DoorResponse,
-  options: DoorOptions & { bodyBytes?: number },
-  refusalOfMore: () => Refusal | null = () => null,
+  options: DoorOptions,
+  { bodyBytes = Infinity, refusalOfMore = () => null }: Refusing = {},
 ): boolean {
   response.setHeader('cache-control', 'no-store')
   response.setHeader('x-content-type-options', 'nosniff')
-  for (const [name, value] of Object.entries(corsHeaders(request, options))) response.setHeader(name, value)
-  const refusal = refusalOf(request, options) ?? refusalOfMore()
+  const { vary, ...headers } = corsHeaders(request, options)
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
+  if (vary !== undefined) keepVarying(response, vary)
+  const refusal = refusalOf(request, { ...options, bodyBytes }) ?? refusalOfMore()
   if (refusal) {
     const { httpStatus, body } = bodyOf(refusal)
     // What is still to come of a body that nobody will read must not be taken for the next request.
-    if (refusal.code === 'PAYLOAD_TOO_LARGE') response.setHeader('connection', 'close')
+    if (refusal.code === 'PAYLOAD_TOO_LARGE' && !isHttp2(request)) response.setHeader('connection', 'close')
     response.setHeader('content-type', 'application/json')
     response.writeHead(httpStatus)
     response.end(body)
@@ -69,6 +93,20 @@ export function letIn(
   response.end()
   return false
 }
+
+/** Says that an answer is another one for another `origin`, say, also when whoever answers says what it varies by. */
+function keepVarying(response: DoorResponse, by: string): void {
+  const { setHeader } = response
+  response.setHeader = function (this: DoorResponse, name: string, value: string | string[]) {
+    if (name.toLowerCase() !== 'vary') return setHeader.call(this, name, value)
+    const fields = String(value).split(/\s*,\s*/)
+    return setHeader.call(this, name, fields.includes(by) ? value : [...fields, by].join(', '))
+  }
+  setHeader.call(response, 'vary', by)
+}
+
+// HTTP/2 has streams in place of connections, and no header for them.
+const isHttp2 = ({ headers }: DoorRequest) => headers[':authority'] !== undefined
 
 /** What is too much of a request that calls only us, as far as can be seen before it is read. */
 function excessOf(

@@ -8,13 +8,17 @@ import {
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import type { Awaitable } from './access.js'
 import { AttachedStream } from './attached-stream.js'
+import { serverWarning, type ServerTimeouts } from './boot-warnings.js'
 import { agreesOnGzip } from './content-encoding.js'
+import type { DoorOptions } from './doors.js'
 import { GzipSink } from './gzip-sink.js'
 import { HangUp } from './hang-up.js'
-import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
+import { infoOf, inputOf, pathOf, plainCall, type Call, type CallInput } from './http-call.js'
+import { defaultLimits } from './limits.js'
 import type { LiveRoom } from './live-room.js'
+import { doorsOf, procedureNames, type DoorBounds } from './location-doors.js'
 import { Pump, pumpFor } from './pump.js'
-import { isLocationProcedure, shortcutOf } from './router.js'
+import { hubBehind, isLocationProcedure, shortcutOf } from './router.js'
 import { sinkOf, type NodeRequest, type NodeResponse, type Sink } from './sink.js'
 import { encodeEvent } from './sse.js'
 import {
@@ -34,29 +38,37 @@ export type HttpRequest = {
 }
 export type HttpResponse = { statusCode: number; setHeader(name: string, value: string): unknown }
 
-/** The options of tRPC's own `createExpressMiddleware`. */
+/** The options of tRPC's own `createExpressMiddleware`, and those of our doors. */
 export type LocationMiddlewareOptions<
   R extends AnyTRPCRouter,
   Req = HttpRequest,
   Res = HttpResponse,
-> = HTTPBaseHandlerOptions<R, Req> & {
-  /** Your context; left out when there is none. */
-  createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
-  /** The largest body of a request, in bytes. Default: no limit. A body that was parsed before is not counted. */
-  maxBodySize?: number
-  /**
-   * Sends location streams as gzip to whoever takes it: each frame is compressed once, for all its readers. Default false.
-   * What it saves, costs and gives away: docs/deploying.md.
-   */
-  compress?: boolean
-  /** A connect-style middleware to run first, such as `cors()`. */
-  middleware?: (req: Req, res: Res, next: (error?: unknown) => void) => void
-}
+> = HTTPBaseHandlerOptions<R, Req> &
+  DoorOptions & {
+    /**
+     * `false`: requests for location procedures are let in as tRPC lets them in, because the app has doors of its own.
+     * Default: they pass the doors of `createLocationServer`.
+     */
+    doors?: boolean
+    /** Your context; left out when there is none. */
+    createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
+    /** The largest body of a request, in bytes. Default: no limit. A body that was parsed before is not counted. */
+    maxBodySize?: number
+    /**
+     * Sends location streams as gzip to whoever takes it: each frame is compressed once, for all its readers. Default false.
+     * What it saves, costs and gives away: docs/deploying.md.
+     */
+    compress?: boolean
+    /** A connect-style middleware to run first, such as `cors()`. */
+    middleware?: (req: Req, res: Res, next: (error?: unknown) => void) => void
+  }
 
 /**
  * Serves a router like tRPC's `createExpressMiddleware`, byte for byte, and takes location streams past the Fetch API:
  * each frame is encoded once and written to every socket. For Express, `node:http` and whatever has their requests.
- * Everything else on the router goes out as tRPC sends it.
+ * Requests that call a location procedure pass the doors of `createLocationServer` first: pages of other origins get
+ * nothing done, and what calls nothing else has at most `limits.bodyBytes` and `limits.batch` calls. Everything else on
+ * the router goes in and out as with tRPC.
  *
  * ```ts
  * app.use('/trpc', createLocationMiddleware({ router: appRouter, createContext }))
@@ -65,14 +77,19 @@ export type LocationMiddlewareOptions<
 export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
   options: LocationMiddlewareOptions<R, Req, Res>,
 ): (req: Req, res: Res) => void {
-  const { middleware, compress = false, ...rest } = options
+  const { middleware, compress = false, doors = true, ...rest } = options
   const desk = new Desk(rest as unknown as AdapterOptions, compress)
+  const admit = doors ? doorsOf((call) => boundsOf(call, options.router), options) : () => Infinity
+  const take = (request: NodeRequest, response: NodeResponse) => {
+    const bodyBytes = admit(request, response)
+    if (bodyBytes !== null) desk.take(request, response, bodyBytes)
+  }
   return (req, res) => {
     // Types are structural, so that no type of node's is among the public ones.
     const [request, response] = [req as NodeRequest, res as NodeResponse]
-    if (!middleware) return desk.take(request, response)
+    if (!middleware) return take(request, response)
     try {
-      middleware(req, res, (error) => desk.take(request, response, error))
+      middleware(req, res, (error) => (error ? desk.fail(request, response, error) : take(request, response)))
     } catch (thrown) {
       desk.refuse(request, response, thrown)
     }
@@ -89,18 +106,28 @@ class Desk {
   readonly #compresses: boolean
   #head: StreamHead | undefined
   #hasWarned = false
+  #hasLooked = false
 
   constructor(options: AdapterOptions, compresses: boolean) {
     this.#options = options
     this.#compresses = compresses
   }
 
-  take(request: NodeRequest, response: NodeResponse, error?: unknown): void {
+  /** @param bodyBytes how much of a body is read, if the app does not say less. */
+  take(request: NodeRequest, response: NodeResponse, bodyBytes: number): void {
     const { router } = this.#options
-    const call = error ? null : plainCall(request, router, isLocationProcedure)
+    const maxBodySize = Math.min(bodyBytes, this.#options.maxBodySize || Infinity)
+    const call = plainCall(request, router, isLocationProcedure)
     if (call && !(call.type === 'subscription' && isStreamless(router)))
-      this.#serve(call, request, response).catch((thrown: unknown) => this.refuse(request, response, thrown))
-    else answerByTrpc(this.#options, request, response, (next) => next(error))
+      this.#serve(call, request, response, maxBodySize).catch((thrown: unknown) =>
+        this.refuse(request, response, thrown),
+      )
+    else answerByTrpc(maxBodySize === Infinity ? this.#options : { ...this.#options, maxBodySize }, request, response)
+  }
+
+  /** What came before us said that it failed. */
+  fail(request: NodeRequest, response: NodeResponse, error: unknown): void {
+    answerByTrpc(this.#options, request, response, (next) => next(error))
   }
 
   /** What came before us threw. */
@@ -110,11 +137,12 @@ class Desk {
     })
   }
 
-  async #serve(call: Call, request: NodeRequest, response: NodeResponse): Promise<void> {
-    const { router, maxBodySize } = this.#options
+  async #serve(call: Call, request: NodeRequest, response: NodeResponse, maxBytes: number): Promise<void> {
+    const { router } = this.#options
+    this.#lookAtServer(call, request)
     const hangUp = new HangUp()
     response.once('close', () => response.writableEnded || hangUp.abort())
-    const input = inputOf(call, request, router, maxBodySize)
+    const input = inputOf(call, request, router, maxBytes)
     const outcome = await this.#run(call, input, request, response, hangUp)
     // A middleware may have thrown when the stream was open already.
     if ('error' in outcome && call.type === 'subscription') pumpFor(hangUp.signal)?.subscriber.close()
@@ -238,12 +266,32 @@ class Desk {
     return head
   }
 
+  /** A server that we did not make may wait longer than we can bear: said once, when it first brings a call of ours. */
+  #lookAtServer({ procedure }: Call, { socket }: NodeRequest): void {
+    if (this.#hasLooked) return
+    this.#hasLooked = true
+    const { timing, logger } = hubBehind(procedure)!
+    const warning = serverWarning((socket as { server?: ServerTimeouts } | undefined)?.server ?? {}, timing)
+    if (warning !== null) logger.warn(warning)
+  }
+
   #warnOnce({ path }: Call): void {
     if (this.#hasWarned || process.env['NODE_ENV'] === 'production') return
     this.#hasWarned = true
     const cause = 'a middleware or .output() put a stream of its own around it'
     process.emitWarning(`${path}: frames are encoded for each reader, since ${cause}.`, { code: 'HEREABOUTS_WRAPPED' })
   }
+}
+
+/** What a request may hold for a call of ours, whatever it is called in this router. */
+function boundsOf(call: string, router: AnyTRPCRouter): DoorBounds | null {
+  const path = pathOf(call, router)
+  const { procedures, lazy } = router._def as unknown as Record<'procedures' | 'lazy', Record<string, object>>
+  if (Object.hasOwn(procedures, path)) return hubBehind(procedures[path]!)?.limits ?? null
+  // Part of a router that is loaded when it is asked for: before that, names are all there is to tell by.
+  const [name = '', ...above] = path.split('.').toReversed()
+  const isLoadedLater = above.some((_, depth) => Object.hasOwn(lazy, above.slice(depth).toReversed().join('.')))
+  return isLoadedLater && procedureNames.includes(name) ? defaultLimits : null
 }
 
 function isStreamless(router: AnyTRPCRouter): boolean {

@@ -117,7 +117,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
         atEdge(async () => new Pump(await calls.subscribe(ctx, input), { envelope, toError: toTrpcError, signal })),
       ),
   }
-  for (const each of Object.values(record)) ours.add(each)
+  for (const each of Object.values(record)) hubs.set(each, hub)
   if (isBare(procedure))
     shortcuts.set(record.postLocation, async (ctx, getRawInput) => {
       const startedAt = hub.clock.now()
@@ -137,10 +137,12 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   return record as unknown as LocationRecord<L, P>
 }
 
-const ours = new WeakSet<object>()
+const hubs = new WeakMap<object, Hub<unknown, unknown>>()
 
-/** Whether a procedure is one that `createLocationRouter` made, in whatever router it is now. */
-export const isLocationProcedure = (procedure: object): boolean => ours.has(procedure)
+/** The hub behind a procedure that `createLocationRouter` made, in whatever router that is now; else `undefined`. */
+export const hubBehind = (procedure: object): Hub<unknown, unknown> | undefined => hubs.get(procedure)
+/** Whether a procedure is one of ours. */
+export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
 /** Runs a procedure, given a context and what reads the input. */
 export type Shortcut = (ctx: unknown, getRawInput: () => Promise<unknown>) => Promise<unknown>

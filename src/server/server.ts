@@ -106,6 +106,8 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     router,
     createContext: ({ req }: { req: IncomingMessage }): ServerContext => contextOf(req),
     maxBodySize: limits.bodyBytes,
+    // They stand in front of whatever else is asked for under /trpc, too.
+    doors: false,
     maxBatchSize: limits.batch,
     ...(options.compress !== undefined && { compress: options.compress }),
     onError({ error, path, type }) {
@@ -137,7 +139,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     response.setHeader('referrer-policy', 'no-referrer')
     // Past Express: what it adds to each response costs more than a post does.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) app(request, response)
-    else if (letIn(request, response, { ...options, bodyBytes: limits.bodyBytes })) procedures(request, response)
+    else if (letIn(request, response, options, limits)) procedures(request, response)
   }
 
   // The whole head in half the time that a request may take, all of it in three quarters: Node looks only now and then,

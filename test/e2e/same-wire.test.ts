@@ -501,3 +501,37 @@ function nextWith(...said: unknown[]) {
 function drained(request: express.Request, _response: unknown, next: () => void) {
   request.on('end', () => next()).resume()
 }
+
+describe('behind our doors', () => {
+  const doors = { origins: ['https://app.example'], allowedHosts: ['here.example'] }
+  const evil = { headers: { origin: 'https://evil.example' } }
+  const batch = (calls: number, path = 'locations.postLocation') =>
+    post(`/trpc/${Array.from({ length: calls }, () => path).join()}?batch=1`, Object.fromEntries(Array.from({ length: calls }, (_, i) => [i, { ...posted, seq: i + 1 }]))) // prettier-ignore
+  const cases: Case[] = [
+    ['a post', 200, post('/trpc/locations.postLocation', posted)],
+    ['a post of a page', 200, post('/trpc/locations.postLocation', posted, { headers: { origin: doors.origins[0]! } })],
+    ['a post of a foreign page', 403, post('/trpc/locations.postLocation', posted, evil)],
+    ['a query', 200, get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
+    ['a batch of eight', 200, batch(8)],
+    ['a batch of nine', 400, batch(9)],
+    ["a batch of nine of the app's own", 200, batch(9, 'echo')],
+    ['a batch with a query of theirs', 200, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`)], // prettier-ignore
+    ['such a batch of a foreign page', 403, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`, evil)], // prettier-ignore
+    ["the app's own, of a foreign page", 200, get('/trpc/version', evil)],
+    ['what is not there', 404, get('/trpc/locations.nothing', evil)],
+  ]
+  test.for(cases)('%s', ([name, status, request]) => compare([name, status, request, { doors }], true))
+
+  test('what calls us alone is read no further than we say, also where no length is named', async () => {
+    await using pair = await twins({ doors })
+    const large = 'x'.repeat(9_000)
+    const chunks = (path: string) => {
+      const body = JSON.stringify({ 0: { ...posted, large } })
+      const head = `POST /trpc/${path}?batch=1 HTTP/1.1\r\nhost: here.example\r\nx-user: ada\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`
+      return Buffer.from(`${head}${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`)
+    }
+    const statusOf = async (path: string) => (await askedOf(pair.ours, chunks(path))).answer.status
+    expect(await statusOf('locations.postLocation')).toMatch(/ 413 /)
+    expect(await statusOf('echo')).toMatch(/ 200 /)
+  })
+})

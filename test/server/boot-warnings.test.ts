@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bootWarnings } from '../../src/server/boot-warnings.js'
+import { bootWarnings, serverWarning, type ServerTimeouts } from '../../src/server/boot-warnings.js'
 import { defaultLimits } from '../../src/server/limits.js'
 import { defaultTiming } from '../../src/server/timing.js'
 import { createLocationServer } from 'hereabouts/server'
@@ -35,6 +35,19 @@ test.each([
   ['rights that are old', { timing: { ...defaultTiming, recheckMs: 60_001 } }, /^timing\.recheckMs is 60001/],
 ])('%s is one sentence', (_what, weakened, sentence) => {
   expect(bootWarnings({ ...usual, ...weakened })).toEqual([expect.stringMatching(sentence)])
+})
+
+test.each<[ServerTimeouts, RegExp | null]>([
+  [{}, null],
+  [{ requestTimeout: 20_000, headersTimeout: 20_000 }, null],
+  [{ requestTimeout: 59_999, headersTimeout: 60_000 }, null],
+  [{ requestTimeout: 60_000 }, /^server\.requestTimeout is 60000: /],
+  [{ requestTimeout: 0 }, /^server\.requestTimeout is 0: /],
+  [{ requestTimeout: 20_000, headersTimeout: 0 }, /^server\.headersTimeout is 0: /],
+])('a server that we are given waits %o', (timeouts, sentence) => {
+  const warning = serverWarning(timeouts, defaultTiming)
+  if (sentence) expect(warning).toMatch(sentence)
+  else expect(warning).toBeNull()
 })
 
 test('lower limits are nothing to warn of', () => {

@@ -1,6 +1,6 @@
 import { Agent, createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { initTRPC } from '@trpc/server'
+import { initTRPC, lazy } from '@trpc/server'
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
 import { createHTTPHandler } from '@trpc/server/adapters/standalone'
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
@@ -9,6 +9,7 @@ import { cellLocation } from 'hereabouts'
 import {
   createLocationDoors,
   createLocationHub,
+  createLocationMiddleware,
   createLocationRouter,
   createLocationServer,
   type LocationDoorsOptions,
@@ -92,6 +93,17 @@ const ways: Record<string, (options?: LocationDoorsOptions) => Promise<App>> = {
     app.use('/trpc', createLocationDoors(options), createExpressMiddleware(trpc))
     return served(app, () => hub.close())
   },
+  async 'our middleware, after express.json()'(options = doors) {
+    const { hub, ...trpc } = merged()
+    const app = express()
+    app.use(express.json())
+    app.use('/trpc', createLocationMiddleware({ ...trpc, ...options }))
+    return served(app, () => hub.close())
+  },
+  async 'our middleware, alone'(options = doors) {
+    const { hub, ...trpc } = merged()
+    return served(createLocationMiddleware({ ...trpc, ...options }), () => hub.close())
+  },
   async "node:http, in the adapter's own option"(options = doors) {
     const { hub, ...trpc } = merged()
     const handler = createHTTPHandler({ ...trpc, basePath: '/trpc/', middleware: createLocationDoors(options) })
@@ -150,6 +162,46 @@ function* requests(): Generator<Asked> {
               yield { method, origin, host, site, content, token }
 }
 
+test('what is loaded when it is asked for has its doors from the first call on, whatever else is loaded so', async () => {
+  const { router, hub, createContext } = merged()
+  const t = initTRPC.context<Ctx>().create({ isDev: false })
+  const late = t.router({
+    late: lazy(() => Promise.resolve({ late: router })),
+    other: lazy(() => Promise.resolve({ other: t.router({ hello: t.procedure.query(() => 'hello') }) })),
+  })
+  const app = await served(createLocationMiddleware({ router: late, createContext }), () => hub.close())
+  const evil = (path: string) => raw(new URL(path, app.url).href, { headers: { origin: 'https://evil.example', cookie: 'session=good' } }) // prettier-ignore
+  for (const _ of [1, 2]) {
+    expect((await evil('late.locations.getLocations?input={"room":"r"}')).status).toBe(403)
+    expect((await evil('other.hello')).status).toBe(200)
+  }
+  await app.close()
+})
+
+test('an app with doors of its own can do without ours', async () => {
+  const { router, hub, createContext } = merged()
+  const app = await served(createLocationMiddleware({ router, createContext, doors: false }), () => hub.close())
+  const { status, headers } = await raw(`${app.url}getLocations?input={"room":"r"}`, {
+    headers: { origin: 'https://evil.example', cookie: 'session=good' },
+  })
+  expect([status, headers['cache-control']]).toEqual([200, undefined])
+  await app.close()
+})
+
+test('a server that would wait longer than we remember who left is told of, once', async () => {
+  const warnings: string[] = []
+  const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
+  const hub = createLocationHub({ location: cellLocation, logger })
+  const t = initTRPC.create()
+  const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true, clientIp: () => undefined })
+  const handler = createLocationMiddleware({ router: t.router({ locations }) })
+  const app = await served(handler, () => hub.close())
+  const post = () => raw(`${app.url}postLocation`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"room":"r","location":null}' }) // prettier-ignore
+  for (const { status } of [await post(), await post()]) expect(status).toBe(200)
+  expect(warnings).toEqual([expect.stringMatching(/^server\.requestTimeout is 300000: .* set it to 20000\.$/)])
+  await app.close()
+})
+
 describe.each(Object.entries(ways))('%s', (way, start) => {
   let app: App
   const agent = new Agent({ keepAlive: true, maxSockets: 32 })
@@ -202,6 +254,16 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     const fill = (bytes: number) => '{"room":"r","location":null}'.padEnd(bytes)
     expect((await post(`${own()}postLocation`, fill(8_192))).status).toBe(200)
     expect((await post(`${own()}postLocation`, fill(8_193))).status).toBe(413)
+  })
+
+  test('an answer says that it is another one for another origin', async () => {
+    const path = `${own()}getLocations?input=${encodeURIComponent('{"room":"r"}')}`
+    for (const headers of [{}, { origin: listed }]) {
+      const asked = raw(new URL(path, app.url).href, { headers: { cookie: 'session=good', ...headers } })
+      const posted = post(`${own()}postLocation`, '{"room":"r","location":null}', headers)
+      for (const { status, headers: answered } of await Promise.all([asked, posted]))
+        expect([status, answered.vary?.split(', ').toSorted()]).toEqual([200, ['accept', 'origin', 'trpc-accept']])
+    }
   })
 
   test('eight calls in a batch are let in, nine are not', async () => {

@@ -20,10 +20,10 @@ const tell = {
     prototypes: prototypes.map((prototype) => Reflect.ownKeys(prototype).map(String).join()),
     cpuMs: Object.values(process.cpuUsage()).reduce((sum, micros) => sum + micros / 1_000, 0),
     handles: process.getActiveResourcesInfo().length,
-    heapUsed: (globalThis.gc?.(), getHeapStatistics().used_heap_size),
     // @ts-ignore: what a hub counts is no business of those who use it.
     readings: server.hub.readings(),
   }),
+  heapUsed: () => (globalThis.gc?.(), getHeapStatistics().used_heap_size),
   /** Opens files until there are no more to be had. */
   exhaust() {
     for (let files = 0; ; files++)

@@ -9,8 +9,6 @@ export type Report = {
   prototypes: string[]
   cpuMs: number
   handles: number
-  /** After a garbage collection. */
-  heapUsed: number
   readings: Readings
 }
 
@@ -19,6 +17,8 @@ export interface LoneServer extends AsyncDisposable {
   readonly url: string
   readonly port: number
   report(): Promise<Report>
+  /** After a garbage collection, which takes a while. */
+  heapUsed(): Promise<number>
   /** Has it open files until it may open no more; gives how many. */
   exhaust(): Promise<number>
   /** Moves everybody of the room `stirred`, which is more than a frame of 200 KB; reports then. */
@@ -52,6 +52,7 @@ export async function loneServer({
     url,
     port,
     report: () => ask('report'),
+    heapUsed: () => ask('heapUsed'),
     stir: () => ask('stir'),
     exhaust: () => ask('exhaust'),
     get hasEnded() {

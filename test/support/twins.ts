@@ -9,9 +9,11 @@ import { resolveResponse } from '@trpc/server/http'
 import express from 'express'
 import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
 import {
+  createLocationDoors,
   createLocationHub,
   createLocationMiddleware,
   createLocationRouter,
+  type LocationDoorsOptions,
   type LocationMiddlewareOptions,
   type TimingOptions,
 } from 'hereabouts/server'
@@ -45,6 +47,8 @@ export type TwinOptions = {
   timing?: TimingOptions
   /** Without any middleware of the app: then a post is not run through tRPC's chain. */
   isBare?: boolean
+  /** Our doors: in front of tRPC's own, as they are in ours. Default: none, since what they refuse tRPC never sees. */
+  doors?: LocationDoorsOptions
   /** Puts the handler into a server. Default: Express, under `/trpc`. */
   mount?: (handler: Handler) => RequestListener
   /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
@@ -102,9 +106,12 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
   const hub = createLocationHub({ location: cellLocation, limits: lifted, timing: { ...noBeats, ...options.timing } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
-  const { stock = 'express' } = options
+  const { stock = 'express', doors } = options
   const all = { ...listeners(said, options), router, basePath: '/trpc/', ...options.middleware }
-  const handler = name === 'ours' ? (createLocationMiddleware(all as never) as Handler) : stockHandlers[stock](all)
+  const handler =
+    name === 'ours'
+      ? (createLocationMiddleware({ ...all, ...(doors ?? { doors: false }) } as never) as Handler)
+      : stockHandlers[stock]({ ...all, ...(doors && { middleware: createLocationDoors(doors) }) })
   const mount =
     options.mount ?? ((each) => (stock === 'express' ? express().use('/trpc', each) : (each as RequestListener)))
   const server = stock === 'http2' ? createHttp2Server(mount(handler) as never) : createServer(mount(handler))

@@ -5,10 +5,11 @@ import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { Hub } from '../../src/server/hub.js'
 import { posting } from '../laws/histories.js'
+import { inParts, runsOf } from '../support/fuzz-runs.js'
 
 /* Whatever somebody calls themselves, a reader gets it back as it was, and nothing that they did not send. */
 
-const runs = Number(process.env['FUZZ_RUNS'] ?? 100_000)
+const runs = runsOf(100_000)
 const batch = 100
 
 /** HTML §9.2.6, to the letter: events as a browser takes them from bytes. */
@@ -68,8 +69,9 @@ test(`${runs} names and places come back byte for byte, one event each`, { timeo
   if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
   const stream = await hub.subscribe('r', { connectionId: null, memberId: null, lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
   let seq = 0
-  await fc.assert(
-    fc.asyncProperty(fc.array(fc.tuple(name, name), { minLength: batch, maxLength: batch }), async (names) => {
+  const shown = fc.asyncProperty(
+    fc.array(fc.tuple(name, name), { minLength: batch, maxLength: batch }),
+    async (names) => {
       seq += 1
       const sent = names.map(([location, profile], i) => ({ connectionId: `c${i}`, location, profile }))
       const answers = sent.map(({ connectionId, location, profile }) => {
@@ -101,8 +103,10 @@ test(`${runs} names and places come back byte for byte, one event each`, { timeo
         (event.type === 'snapshot' ? event.connections : []).map((each) => [each.connectionId, each]),
       )
       for (const { connectionId, ...shown } of sent) expect(kept.get(connectionId)).toMatchObject(shown)
-    }),
-    { numRuns: Math.ceil(runs / batch) },
+    },
+  )
+  await inParts(runs, 10 * batch, ({ seed, numRuns }) =>
+    fc.assert(shown, { seed, numRuns: Math.ceil(numRuns / batch) }),
   )
   await hub.close()
 })

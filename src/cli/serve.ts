@@ -38,6 +38,8 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
     anonymous: true,
     timing: { drainMs: drain * 1_000 },
     logger: loggerOf(output),
+    // On this machine there is nobody to be limited by address, and nothing to warn of.
+    ...(host === '127.0.0.1' && { clientIp: () => undefined }),
     ...(metrics && { metrics }),
     ...(origin && { origins: origin }),
     ...(allowHost && { allowedHosts: allowHost }),

@@ -2,6 +2,7 @@ import type { Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import { isName } from '../shared/names.js'
 import type { Kept } from './backend.js'
+import { inTime } from './hook.js'
 import type { Logger } from './logger.js'
 
 export type Awaitable<T> = T | Promise<T>
@@ -141,22 +142,12 @@ export class Gate<Ctx> {
   async #ask<T>(hook: string, run: () => Awaitable<T>, refuse: (cause: unknown) => LocationError): Promise<T> {
     try {
       const answer = run()
-      return isThenable(answer) ? await this.#inTime(hook, Promise.resolve(answer)) : answer
+      return isThenable(answer) ? await inTime(`${hook}()`, answer, this.#options) : answer
     } catch (cause) {
       if (cause instanceof LocationError || isTrpcError(cause)) throw cause
       this.#options.logger.warn(`${hook}() threw`, { error: cause })
       throw refuse(cause)
     }
-  }
-
-  #inTime<T>(hook: string, answer: Promise<T>): Promise<T> {
-    const { clock, hookMs } = this.#options
-    return new Promise<T>((resolve, reject) => {
-      const late = () =>
-        reject(new LocationError('unavailable', `${hook}() did not answer within ${hookMs} ms: try again.`))
-      const callOff = clock.after(hookMs, late)
-      answer.then(resolve, reject).finally(callOff)
-    })
   }
 }
 

@@ -13,6 +13,7 @@ import type {
 import { Gate, type Access, type Caller } from './access.js'
 import { countedAs } from './address.js'
 import type { Kept } from './backend.js'
+import { unheard } from './hook.js'
 import { assertPosted, ownedError, type Hub } from './hub.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, newKey } from './keys.js'
 import type { Who } from './limits.js'
@@ -164,7 +165,10 @@ export class Calls {
   /** As whom the caller's address is counted. A hook that throws hurts only its caller. */
   #address(ctx: unknown): string | null {
     try {
-      return countedAs(this.#clientIp?.({ ctx }))
+      const ip: unknown = this.#clientIp?.({ ctx })
+      if (ip === undefined || typeof ip === 'string') return countedAs(ip)
+      unheard(ip)
+      throw new TypeError('clientIp() must give a string or undefined, and at once.')
     } catch (cause) {
       this.#hub.logger.warn('clientIp() threw', { error: cause })
       throw new LocationError('unavailable', 'Limits could not be checked: try again.', { cause })

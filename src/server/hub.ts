@@ -8,6 +8,7 @@ import type { Connection, Out, Schema, Unchanged } from '../shared/protocol.js'
 import type { Member } from './access.js'
 import type { Action, Backend, Kept, Outcome } from './backend.js'
 import { memoryBackend } from './backends/memory.js'
+import { unfailingLogger, unfailingMetrics } from './hook.js'
 import { assertPlain, keep, parse } from './inputs.js'
 import { defaultConnectionIdOf } from './keys.js'
 import { defaultLimits, type Limits } from './limits.js'
@@ -113,8 +114,8 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.location = location
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
-    this.logger = options.logger ?? silentLogger
-    this.metrics = options.metrics ?? noMetrics
+    this.logger = options.logger ? unfailingLogger(options.logger) : silentLogger
+    this.metrics = options.metrics ? unfailingMetrics(options.metrics) : noMetrics
     this.limits = numbersOver(defaultLimits, options.limits, 'limits')
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
@@ -165,7 +166,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
           memberId,
           owned: true,
           seq: undefined,
-          location: this.keepLocation(await parse(z.nullable(this.location), location, this.limits.depth)),
+          location: this.keepLocation(await this.parse(z.nullable(this.location), location)),
           profile: profile === undefined ? undefined : await this.parseProfile(profile),
           activity: undefined,
           leaseMs: this.leaseOf(leaseMs),
@@ -209,9 +210,14 @@ export class Hub<L, P> implements LocationHub<L, P> {
     return keep(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
   }
 
+  /** What a schema of the app makes of a value. @throws LocationError `bad-input`, `unavailable` */
+  parse(schema: Schema, value: unknown, extraDepth = 0): Promise<unknown> {
+    return parse(schema, value, this.limits.depth + extraDepth, { clock: this.clock, hookMs: this.timing.hookMs })
+  }
+
   /** A profile that the app's own code gave. @throws LocationError `bad-input`, `too-large` */
   async parseProfile(profile: unknown): Promise<Kept> {
-    return this.keepProfile(await parse(this.profile, profile, this.limits.depth))
+    return this.keepProfile(await this.parse(this.profile, profile))
   }
 
   /** The lease that a post asks for. @throws LocationError `bad-input` outside its bounds. */

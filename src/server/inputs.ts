@@ -3,12 +3,24 @@ import { canonicalJson } from '../shared/canonical-json.js'
 import { LocationError } from '../shared/errors.js'
 import type { Schema } from '../shared/protocol.js'
 import type { Kept } from './backend.js'
+import { inTime, type Patience } from './hook.js'
 
 /** The value, if it is what the schema says; `undefined` properties and their absence are the same. */
-export async function parse<S extends Schema>(schema: S, value: unknown, maxDepth: number): Promise<z.output<S>> {
+export async function parse<S extends Schema>(
+  schema: S,
+  value: unknown,
+  maxDepth: number,
+  patience: Patience,
+): Promise<z.output<S>> {
   assertShallow(value, maxDepth)
-  return dataOf(await z.safeParseAsync(schema, value))
+  return dataOf(await inTime('The schema', safely(schema, value), patience))
 }
+
+/** A refinement of the app's may throw in place of an answer: what cannot be checked is not let in. */
+const safely = <S extends Schema>(schema: S, value: unknown) =>
+  z.safeParseAsync(schema, value).catch((cause: unknown) => {
+    throw new LocationError('bad-input', 'The input could not be checked.', { cause })
+  })
 
 /** The same for a schema in which nothing waits: zod compiles those, and takes a third of the time. */
 export function parseNow<S extends Schema>(schema: S, value: unknown, maxDepth: number): z.output<S> {

@@ -28,7 +28,7 @@ import type { Access } from './access.js'
 import { Calls, type ClientIp } from './calls.js'
 import type { Frame } from './frame.js'
 import { Hub, type LocationHub } from './hub.js'
-import { neverWaits, parse, parseNow } from './inputs.js'
+import { neverWaits, parseNow } from './inputs.js'
 import { Pump } from './pump.js'
 import type { Deed } from './rates.js'
 
@@ -75,13 +75,17 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   // The app's builder has types of its own, which are nothing to the resolvers below; the record's are written out above.
   const procedure = options.procedure as unknown as PlainBuilder
   const calls = new Calls(hub, options, options.clientIp)
+  if (!options.clientIp)
+    hub.logger.warn('clientIp: nobody is limited by address, since it does not say whose a caller has.')
   const inputs = procedureInputs(hub.location, hub.profile)
   const depth = hub.limits.depth + envelopeDepth
   const isImmediate = neverWaits(hub.location) && neverWaits(hub.profile)
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
-      atEdge(async () => (isImmediate ? parseNow(schema, raw, depth) : await parse(schema, raw, depth)) as T)
+      atEdge(
+        async () => (isImmediate ? parseNow(schema, raw, depth) : await hub.parse(schema, raw, envelopeDepth)) as T,
+      )
   /** Charged before anything is made of the input, or asked of the app; and counted, whatever becomes of it. */
   const entered = (name: string, deed: Deed) =>
     procedure.use(async ({ ctx, next }) => {

@@ -9,6 +9,9 @@ import { redisClient } from '../support/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis-server.js'
 import { until } from '../support/until.js'
 
+// Said, so that there is nothing else to warn of.
+const clientIp = () => undefined
+
 /* What a server says when it starts with a Redis that does not do. */
 
 function listener() {
@@ -68,7 +71,7 @@ describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, (
     await until('there is a replica', () => master.cli('INFO', 'replication').includes('connected_slaves:1'))
     const client = await redisClient(master.url)
     const logger = listener()
-    const served = await serveLocations({ backend: redisBackend({ client }), logger })
+    const served = await serveLocations({ clientIp, backend: redisBackend({ client }), logger })
     expect(logger.warnings).toEqual([
       expect.stringContaining('maxmemory-policy allkeys-lru'),
       expect.stringContaining('min-replicas-to-write'),
@@ -91,7 +94,11 @@ describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, (
     const client = await redisClient(redis.url)
     await redis.kill()
     const logger = listener()
-    const served = await serveLocations({ backend: redisBackend({ client, pulseMs: 50, timeoutMs: 200 }), logger })
+    const served = await serveLocations({
+      clientIp,
+      backend: redisBackend({ client, pulseMs: 50, timeoutMs: 200 }),
+      logger,
+    })
     expect(logger.warnings).toEqual([expect.stringContaining('cannot be used yet')])
     const readiness = async () => (await fetch(new URL('/readyz', served.url))).status
     await until('it is not ready', async () => (await readiness()) === 503)

@@ -47,6 +47,7 @@ test('nobody is named in a log: not a member, a room, a location, nor a key', as
   await server.hub.revoke('canary-member', 'canary-room')
   await server.hub.drain()
   expect(lines.map(({ msg }) => msg)).toEqual([
+    expect.stringMatching(/^clientIp: /),
     'limits.streams is 1000000; the default is 20000.',
     // Twice refused, said once.
     'a caller is over a limit',
@@ -57,6 +58,6 @@ test('nobody is named in a log: not a member, a room, a location, nor a key', as
   ])
   expect(JSON.stringify(lines)).not.toContain('canary')
   expect(JSON.stringify(lines)).not.toContain(connectionKey)
-  expect(lines[1]).toMatchObject({ deed: 'post', member: nameInLogs('canary-member') })
-  expect(lines[3]).toMatchObject({ member: nameInLogs('canary-member'), room: nameInLogs('canary-room') })
+  expect(lines[2]).toMatchObject({ deed: 'post', member: nameInLogs('canary-member') })
+  expect(lines[4]).toMatchObject({ member: nameInLogs('canary-member'), room: nameInLogs('canary-room') })
 })

@@ -515,6 +515,7 @@ describe('behind our doors', () => {
     ['a batch of eight', 200, batch(8)],
     ['a batch of nine', 400, batch(9)],
     ["a batch of nine of the app's own", 200, batch(9, 'echo')],
+    ['a batch of nine, one of them ours', 200, post(`/trpc/${'echo,'.repeat(8)}locations.postLocation?batch=1`, { 8: posted })], // prettier-ignore
     ['a batch with a query of theirs', 200, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`)], // prettier-ignore
     ['such a batch of a foreign page', 403, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`, evil)], // prettier-ignore
     ["the app's own, of a foreign page", 200, get('/trpc/version', evil)],

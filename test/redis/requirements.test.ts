@@ -82,7 +82,7 @@ describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, (
     const isGood = () => master.cli('INFO', 'replication').includes('min_slaves_good_slaves:1')
     await until('the replica is good', isGood)
     const content = listener()
-    const again = await serveLocations({ backend: redisBackend({ client }), logger: content })
+    const again = await serveLocations({ clientIp, backend: redisBackend({ client }), logger: content })
     expect(content.warnings).toEqual([])
     await again.close()
     client.destroy()

@@ -1073,6 +1073,22 @@ export default [
     replace: '',
   },
   {
+    ...hub,
+    file: 'src/server/open-rooms.ts',
+    name: 'leaves of rooms that nobody was in keep any number of them',
+    rule: 'rule 2: makes no room',
+    find: 'if (!room.wasShown) this.#unused.add(room)',
+    replace: '',
+  },
+  {
+    ...hub,
+    file: 'src/server/hub.ts',
+    name: 'an agent that left cannot come back',
+    rule: 'rule 1: left',
+    find: "if (outcome.outcome !== 'left') return",
+    replace: 'return',
+  },
+  {
     file: 'src/server/hook.ts',
     tests: ['test/e2e/hooks.test.ts'],
     name: 'a promise that nobody waits for ends the process',

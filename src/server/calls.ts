@@ -111,10 +111,11 @@ export class Calls {
     this.#hub.rates.charge('read', { memberId: null, address: this.#address(ctx) }, more)
     this.#chargeMember(caller.memberId, 'read', 1 + more)
     const count = async (room: string) => {
-      await this.#gate.admit(ctx, caller, room, 'read')
-      return { room, members: await this.#hub.use(room, ({ timeline }) => timeline.memberCount) }
+      // A list of rooms is what somebody has kept: one that they may read no more must not hide all others.
+      if (!(await this.#mayRead(ctx, caller, room))) return []
+      return [{ room, members: await this.#hub.use(room, ({ timeline }) => timeline.memberCount) }]
     }
-    return Promise.all(rooms.map(count))
+    return (await Promise.all(rooms.map(count))).flat()
   }
 
   async subscribe(ctx: unknown, input: OnLocationInput): Promise<Subscriber> {

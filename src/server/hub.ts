@@ -44,7 +44,8 @@ export interface HubOptions<SL extends Schema, SP extends Schema> {
 
 /** A room as the server sees it: for agents, webhooks, server rendering. */
 export interface HubRoom<L, P> {
-  members(): Promise<readonly Member<P>[]>
+  /** Who is there and where, as their newest connection has it, which is the first of theirs. */
+  members(): Promise<readonly RoomMember<L, P>[]>
   count(): Promise<number>
   /**
    * Says where a member is; they need no stream. The lease is 30 seconds unless `leaseMs` (5,000 to 300,000) says otherwise.
@@ -52,6 +53,20 @@ export interface HubRoom<L, P> {
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `unavailable`
    */
   post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
+  /**
+   * Takes away what `post` brought; the member may be here with connections of their own, which stay.
+   *
+   * @throws LocationError `bad-input`, `unavailable`
+   */
+  leave(leave: { memberId: string }): Promise<void>
+}
+
+/** A member who is in a room. */
+export interface RoomMember<L, P> extends Member<P> {
+  location: L | null
+  activity: Connection<L, P>['activity']
+  /** The newest first. */
+  connections: readonly Connection<L, P>[]
 }
 
 /** `degraded`: the backend is out of reach. `draining`: no more streams are taken. */
@@ -156,13 +171,12 @@ export class Hub<L, P> implements LocationHub<L, P> {
   room(id: string): HubRoom<L, P> {
     assertName(id, 'room')
     return {
-      members: () => this.use(id, ({ timeline }) => membersOf(timeline.connections()) as Member<P>[]),
+      members: () => this.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<L, P>[])),
       count: () => this.use(id, ({ timeline }) => timeline.memberCount),
       post: async ({ memberId, location, profile, leaseMs }) => {
         assertName(memberId, 'member')
-        const outcome = await this.act(id, {
-          type: 'post',
-          connectionId: defaultConnectionIdOf(memberId),
+        const post = {
+          type: 'post' as const,
           memberId,
           owned: true,
           seq: undefined,
@@ -170,9 +184,23 @@ export class Hub<L, P> implements LocationHub<L, P> {
           profile: profile === undefined ? undefined : await this.parseProfile(profile),
           activity: undefined,
           leaseMs: this.leaseOf(leaseMs),
-        })
-        assertPosted(outcome)
+        }
+        for (const connectionId of staysOf(memberId)) {
+          const outcome = await this.act(id, { ...post, connectionId })
+          assertPosted(outcome)
+          if (outcome.outcome !== 'left') return
+        }
+        const retryAfterMs = this.timing.tombstoneMs
+        throw new LocationError('rate-limited', 'This member came and left too often: wait a minute.', { retryAfterMs })
       },
+      leave: ({ memberId }) =>
+        this.use(id, async (room) => {
+          assertName(memberId, 'member')
+          const here = staysOf(memberId).filter((connectionId) => room.timeline.connection(connectionId))
+          await Promise.all(
+            here.map((connectionId) => room.act({ type: 'leave', connectionId, memberId, seq: undefined, graceMs: 0 })),
+          )
+        }),
     }
   }
 
@@ -290,12 +318,23 @@ function assertName(id: string, what: 'room' | 'member'): void {
     throw new LocationError('bad-input', `A ${what} id is 1 to 128 visible characters, in Unicode normal form C.`)
 }
 
+/**
+ * As which connections a member may be here who comes without a key. Who left has left, and is remembered for a minute: one
+ * that comes back before comes as the next of these.
+ */
+const staysOf = (memberId: string): string[] =>
+  Array.from({ length: 32 }, (_, stay) => defaultConnectionIdOf(stay === 0 ? memberId : `${memberId}\n${stay}`))
+
 /** One entry for each member, as their newest connection shows them. */
-function membersOf(connections: Connection<unknown, unknown>[]): Member<unknown>[] {
-  const newest = new Map<string, Connection<unknown, unknown>>()
-  for (const connection of connections) {
-    const known = newest.get(connection.memberId)
-    if (!known || known.at < connection.at) newest.set(connection.memberId, connection)
+function membersOf<L, P>(all: Connection<L, P>[]): RoomMember<L, P>[] {
+  const byMember = new Map<string, [Connection<L, P>, ...Connection<L, P>[]]>()
+  for (const connection of all.toSorted((a, b) => b.at - a.at)) {
+    const newer = byMember.get(connection.memberId)
+    if (newer) newer.push(connection)
+    else byMember.set(connection.memberId, [connection])
   }
-  return Array.from(newest.values(), ({ memberId, profile }) => ({ memberId, profile }))
+  return Array.from(byMember, ([memberId, connections]) => {
+    const [{ profile, location, activity }] = connections
+    return { memberId, profile, location, activity, connections }
+  })
 }

@@ -52,6 +52,8 @@ export class LiveRoom {
   /** How many are under way: one, and those for whom a frame was in the making when it came by. */
   #fanOuts = 0
   #keepUntil = 0
+  /** Somebody was in it, as far as this process knows: what is remembered of them is worth keeping. */
+  wasShown: boolean
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
     const { backend, clock, rules, timing } = options
@@ -76,6 +78,7 @@ export class LiveRoom {
     this.clock = clock
     this.timing = timing
     this.#timeline = new Timeline(opened.state)
+    this.wasShown = opened.state.connections.length + opened.state.left.length > 0
     this.#frames = new Frames(this.#timeline)
   }
 
@@ -93,10 +96,18 @@ export class LiveRoom {
     return this.degraded || this.#isLost
   }
 
+  /** Nobody was ever shown in it, and nobody uses it: it is kept only for those who left before they came. */
+  get isUnused(): boolean {
+    return !this.wasShown && !this.#isUsed
+  }
+
+  get #isUsed(): boolean {
+    return this.users > 0 || this.subscribers.size > 0 || this.#pending.length > 0 || this.#isCommitting
+  }
+
   /** Nobody is here, nobody looks, nothing is under way, and no late post can still come. */
   get isIdle(): boolean {
-    const isUsed = this.users > 0 || this.subscribers.size > 0 || this.#pending.length > 0 || this.#isCommitting
-    return !isUsed && this.timeline.size === 0 && this.clock.now() >= this.#keepUntil
+    return !this.#isUsed && this.timeline.size === 0 && this.clock.now() >= this.#keepUntil
   }
 
   /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend did not take it. */
@@ -133,6 +144,7 @@ export class LiveRoom {
 
   #committed(commit: Commit): void {
     if (!this.timeline.apply(commit)) return
+    this.wasShown = true
     this.#keep()
     this.frames.committed(commit)
     this.#isOwed = true
@@ -142,6 +154,7 @@ export class LiveRoom {
   /** The backend read the room again. Whoever can be led there from where they stand is; the others begin anew. */
   #reset(state: RoomState): void {
     const { epoch } = this.#timeline
+    this.traffic.rereads += 1
     this.#timeline = new Timeline(state)
     this.#frames = new Frames(this.#timeline)
     for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)

@@ -26,8 +26,10 @@ export type Traffic = {
   bytes: number
   /** Times that a reader was behind and got several frames in one. */
   merged: number
+  /** Times that a room was read again, because what this process had of it had diverged, or might have. */
+  rereads: number
 }
 
-export const newTraffic = (): Traffic => ({ frames: 0, bytes: 0, merged: 0 })
+export const newTraffic = (): Traffic => ({ frames: 0, bytes: 0, merged: 0, rereads: 0 })
 
 export const noMetrics: Metrics = { called() {}, fannedOut() {}, streamEnded() {}, watch() {} }

@@ -20,6 +20,8 @@ export type OpenRoomsOptions = {
   onTurn: () => void
 }
 
+const maxUnused = 1_000
+
 /** The rooms that are open in this process: opened when first used, swept in turn, and dropped when nobody needs them. */
 export class OpenRooms {
   readonly #options: OpenRoomsOptions
@@ -27,6 +29,8 @@ export class OpenRooms {
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
   /** Each room is swept in a slot of its own. */
   readonly #sweeps: Wheel<LiveRoom>
+  /** Those in which nobody was ever shown, the longest unused first. */
+  readonly #unused = new Set<LiveRoom>()
   #isDegraded = false
   #turnedAt = 0
   #isTurning = false
@@ -56,6 +60,7 @@ export class OpenRooms {
       return await work(room)
     } finally {
       room.users -= 1
+      if (!room.wasShown) this.#unused.add(room)
     }
   }
 
@@ -111,6 +116,7 @@ export class OpenRooms {
         onTurn()
         for (const room of this.#sweeps.turn()) this.#sweep(room)
       }
+      this.#shed()
       if (this.#sweeps.size > 0) again()
       else this.#isTurning = false
     }
@@ -119,8 +125,21 @@ export class OpenRooms {
 
   #sweep(room: LiveRoom): void {
     room.sweep()
-    if (!room.isIdle) return
+    if (room.isIdle) this.#drop(room)
+  }
+
+  /** A leave may name any room: those that wait for nothing but a post which comes too late are few. */
+  #shed(): void {
+    for (const room of this.#unused) {
+      if (this.#unused.size <= maxUnused) return
+      if (room.wasShown) this.#unused.delete(room)
+      else if (room.isUnused) this.#drop(room)
+    }
+  }
+
+  #drop(room: LiveRoom): void {
     this.#rooms.delete(room.id)
+    this.#unused.delete(room)
     this.#sweeps.delete(room)
     room.close().catch((error: unknown) => this.#options.logger.warn('a room did not close', { error }))
   }

@@ -110,6 +110,11 @@ const gauges: Reading[] = [
 const counters: Reading[] = [
   ['frames_total', 'Events written to readers', ({ frames }) => frames],
   ['frame_bytes_total', 'Bytes of events that were written past the adapter', ({ bytes }) => bytes],
+  [
+    'rereads_total',
+    'Times a room was read again from the backend: it had diverged, or might have',
+    ({ rereads }) => rereads,
+  ],
   ['merged_frames_total', 'Times a reader was behind and got several frames in one', ({ merged }) => merged],
 ]
 

@@ -53,7 +53,7 @@ describe("another member's connectionKey", () => {
     expect(await refusal(eve.leaveRoom.mutate({ ...mine, graceMs: 1 }))).toEqual(owned)
     using stream = subscribed(eve, mine)
     expect(await stream.errors.at(0)).toMatchObject({ message: owned.message, data: { code: 'FORBIDDEN' } })
-    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'ada', profile: null }])
+    expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: null }])
     const { event } = await ada.getLocations.query({ room: 'x' })
     expect(event).toMatchObject({ connections: [{ connectionId, memberId: 'ada', location: cell(1) }] })
     expect(await ada.postLocation.mutate({ ...mine, seq: 2, location: cell(3) })).toMatchObject({ outcome: 'applied' })
@@ -147,13 +147,13 @@ describe('who somebody is', () => {
       identify: ({ ctx }) => ({ memberId: nameIn(ctx)!, profile: { name: `The real ${nameIn(ctx)}` } }),
     })
     await as(server.url, 'eve').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada' } })
-    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'eve', profile: { name: 'The real eve' } }])
+    expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'eve', profile: { name: 'The real eve' } }])
   })
 
   test('without a profile from the app is what they say of themselves', async () => {
     await using server = await serveLocations(people)
     await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada L.' } })
-    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
+    expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
   })
 
   test('may be in a room with ten connections, and not with eleven', async () => {
@@ -278,7 +278,7 @@ describe('a room that is closed to someone', () => {
     const room = 'closed'
     expect(await refusal(ada.postLocation.mutate({ room, location: null }))).toEqual(forbidden)
     expect(await refusal(ada.getLocations.query({ room }))).toEqual(forbidden)
-    expect(await refusal(ada.countMembers.query({ rooms: ['open', room] }))).toEqual(forbidden)
+    expect(await ada.countMembers.query({ rooms: ['open', room] })).toEqual([{ room: 'open', members: 0 }])
     using stream = subscribed(ada, { room })
     expect(await stream.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
     expect(stream.heard.all).toEqual([])
@@ -354,7 +354,7 @@ describe("the app's hooks hurt only who asked", () => {
     expect(stream.heard.all).toEqual([])
     const reply = await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: cell(1) })
     expect(reply.outcome).toBe('applied')
-    expect(await server.hub.room('x').members()).toEqual([{ memberId: 'ada', profile: null }])
+    expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: null }])
   })
 
   const answers: [string, unknown, string][] = [

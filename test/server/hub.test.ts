@@ -464,15 +464,92 @@ describe('a room', () => {
     await clock.advance(16)
     await hub.room('r').post({ memberId: 'agent', profile: 'Agent', location: 'C3' })
     expect(await hub.room('r').count()).toBe(2)
-    expect(await hub.room('r').members()).toEqual([
-      { memberId: 'ada', profile: 'Ada' },
-      { memberId: 'agent', profile: 'Agent' },
+    const members = await hub.room('r').members()
+    const shown = { activity: 'active', at: expect.any(Number) }
+    const [c1, c2, agent] = [
+      { ...shown, connectionId: 'c1', memberId: 'ada', profile: null, location: 'A1' },
+      { ...shown, connectionId: 'c2', memberId: 'ada', profile: 'Ada', location: 'B2' },
+      { ...shown, connectionId: expect.any(String), memberId: 'agent', profile: 'Agent', location: 'C3' },
+    ]
+    // The newest speaks for all that somebody has here.
+    expect(members).toEqual([
+      { memberId: 'agent', profile: 'Agent', location: 'C3', activity: 'active', connections: [agent] },
+      { memberId: 'ada', profile: 'Ada', location: 'B2', activity: 'active', connections: [c2, c1] },
     ])
     await expect(hub.room('r').post({ memberId: 'agent', location: 7 })).rejects.toMatchObject({ code: 'bad-input' })
     await expect(hub.room('r').post({ memberId: '\u0000', location: 'A1' })).rejects.toMatchObject({
       code: 'bad-input',
     })
     expect(() => hub.room('')).toThrow(LocationError)
+  })
+})
+
+describe('an agent', () => {
+  test('comes, goes at once, and may come back at once', async () => {
+    const { clock, hub, post } = stage()
+    const room = hub.room('r')
+    const soon = async (done: Promise<unknown>) => (await clock.advance(20), done)
+    const here = async () => (await room.members()).map(({ memberId, location }) => `${memberId} ${String(location)}`)
+    await post('c1', 1, 'A1')
+    for (const place of ['B1', 'B2', 'B3']) {
+      await soon(room.post({ memberId: 'agent', location: place }))
+      await soon(room.post({ memberId: 'agent', location: `${place}!` }))
+      expect(await here()).toEqual([`agent ${place}!`, 'ada A1'])
+      await soon(room.leave({ memberId: 'agent' }))
+      expect(await here()).toEqual(['ada A1'])
+    }
+    await soon(room.leave({ memberId: 'nobody' }))
+    // What Ada has open herself is hers.
+    await soon(room.leave({ memberId: 'ada' }))
+    expect(await here()).toEqual(['ada A1'])
+  })
+
+  test('that comes and goes too often has to wait', async () => {
+    const { clock, hub } = stage()
+    const room = hub.room('r')
+    const again = async () => {
+      const posted = room.post({ memberId: 'agent', location: 'A1' }).then(
+        () => 'here',
+        (error: LocationError) => error.code,
+      )
+      await clock.advance(600)
+      const left = room.leave({ memberId: 'agent' })
+      await clock.advance(20)
+      return left.then(() => posted)
+    }
+    for (let times = 0; times < 32; times++) expect(await again()).toBe('here')
+    expect(await again()).toBe('rate-limited')
+    await clock.advance(61_000)
+    expect(await again()).toBe('here')
+  })
+})
+
+describe('leaves of rooms that nobody was in', () => {
+  const leave = (hub: Hub<unknown, unknown>, room: string) =>
+    hub.act(room, { type: 'leave', connectionId: 'c', memberId: 'ada', seq: 5, graceMs: 0 })
+
+  test('keep a thousand of these rooms, the newest, and none where somebody was', async () => {
+    const { clock, hub, post } = stage()
+    await post('c1', 1, 'A1')
+    const gone = hub.act('r', { type: 'leave', connectionId: 'c1', memberId: 'ada', seq: undefined, graceMs: 0 })
+    for (let i = 0; i < 3_000; i += 100) {
+      const left = Array.from({ length: 100 }, (_, n) => leave(hub, `room ${i + n}`))
+      await clock.advance(50)
+      await Promise.all(left)
+    }
+    await gone
+    await clock.advance(200)
+    expect(hub.readings().rooms).toBe(1_001)
+    const late = (room: string, connectionId: string) => {
+      const answer = hub.act(room, posting(connectionId, 4, 'A1'))
+      return clock.advance(300).then(() => answer)
+    }
+    // A post that comes after its leave brings nobody back.
+    expect(await late('room 2999', 'c')).toMatchObject({ outcome: 'left' })
+    expect(await late('r', 'c1')).toMatchObject({ outcome: 'left' })
+    expect(await late('room 0', 'c')).toMatchObject({ outcome: 'applied' })
+    await clock.advance(95_000)
+    expect(hub.readings().rooms).toBeLessThanOrEqual(2)
   })
 })
 

@@ -16,6 +16,7 @@ import {
   createLocationServer,
   LocationError,
   type LocationHub,
+  type RoomMember,
   type ServerContext,
 } from 'hereabouts/server'
 import { serveLocations } from 'hereabouts/testing'
@@ -240,9 +241,7 @@ describe('a room of the hub', () => {
       // @ts-expect-error: no name
       void hub.room('x').post({ memberId: 'bot', location: null, profile: { title: 'Bot' } })
     })
-    expectTypeOf(hub.room('x').members()).resolves.toEqualTypeOf<
-      readonly { memberId: string; profile: MemberProfile | null }[]
-    >()
+    expectTypeOf(hub.room('x').members()).resolves.toEqualTypeOf<readonly RoomMember<CellLocation, MemberProfile>[]>()
   })
 })
 

@@ -1057,7 +1057,7 @@ export default [
     replace: "if (vary !== undefined) response.setHeader('vary', vary)",
   },
   {
-    file: 'src/server/middleware.ts',
+    file: 'src/server/router-doors.ts',
     tests: ['test/server/location-doors.test.ts'],
     name: 'a router that is loaded later has no doors before',
     rule: 'section 5: doors',

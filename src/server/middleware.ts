@@ -13,12 +13,11 @@ import { agreesOnGzip } from './content-encoding.js'
 import type { DoorOptions } from './doors.js'
 import { GzipSink } from './gzip-sink.js'
 import { HangUp } from './hang-up.js'
-import { infoOf, inputOf, pathOf, plainCall, type Call, type CallInput } from './http-call.js'
-import { defaultLimits } from './limits.js'
+import { infoOf, inputOf, plainCall, type Call, type CallInput } from './http-call.js'
 import type { LiveRoom } from './live-room.js'
-import { doorsOf, procedureNames, type DoorBounds } from './location-doors.js'
 import { Pump, pumpFor } from './pump.js'
 import { hubBehind, isLocationProcedure, shortcutOf } from './router.js'
+import { routerDoors } from './router-doors.js'
 import { sinkOf, type NodeRequest, type NodeResponse, type Sink } from './sink.js'
 import { encodeEvent } from './sse.js'
 import {
@@ -79,7 +78,7 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
 ): (req: Req, res: Res) => void {
   const { middleware, compress = false, doors = true, ...rest } = options
   const desk = new Desk(rest as unknown as AdapterOptions, compress)
-  const admit = doors ? doorsOf((call) => boundsOf(call, options.router), options) : () => Infinity
+  const admit = doors ? routerDoors(options.router, options) : () => Infinity
   const take = (request: NodeRequest, response: NodeResponse) => {
     const bodyBytes = admit(request, response)
     if (bodyBytes !== null) desk.take(request, response, bodyBytes)
@@ -281,17 +280,6 @@ class Desk {
     const cause = 'a middleware or .output() put a stream of its own around it'
     process.emitWarning(`${path}: frames are encoded for each reader, since ${cause}.`, { code: 'HEREABOUTS_WRAPPED' })
   }
-}
-
-/** What a request may hold for a call of ours, whatever it is called in this router. */
-function boundsOf(call: string, router: AnyTRPCRouter): DoorBounds | null {
-  const path = pathOf(call, router)
-  const { procedures, lazy } = router._def as unknown as Record<'procedures' | 'lazy', Record<string, object>>
-  if (Object.hasOwn(procedures, path)) return hubBehind(procedures[path]!)?.limits ?? null
-  // Part of a router that is loaded when it is asked for: before that, names are all there is to tell by.
-  const [name = '', ...above] = path.split('.').toReversed()
-  const isLoadedLater = above.some((_, depth) => Object.hasOwn(lazy, above.slice(depth).toReversed().join('.')))
-  return isLoadedLater && procedureNames.includes(name) ? defaultLimits : null
 }
 
 function isStreamless(router: AnyTRPCRouter): boolean {

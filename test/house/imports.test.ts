@@ -28,7 +28,7 @@ const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
   '@trpc/client': /^client\/(client|stream|operation)\.ts$/,
-  '@trpc/server': /^server\/(router|middleware|http-call|trpc-answer|server)\.ts$/,
+  '@trpc/server': /^server\/(router|router-doors|middleware|http-call|trpc-answer|server)\.ts$/,
   '@trpc/server/http': /^server\/(middleware|http-call|trpc-answer)\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/trpc-answer\.ts$/,
   // The codes of JSON-RPC, for a door that refuses as tRPC does.

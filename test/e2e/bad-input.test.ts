@@ -19,6 +19,8 @@ const free = await serveLocations({
   logger,
 })
 afterAll(() => Promise.all([server.close(), free.close()]))
+// What they said when they were started.
+logged.length = 0
 
 let room = ''
 beforeEach(({ task }) => void (room = `bad ${task.id}`))

@@ -11,6 +11,8 @@ const logged: unknown[] = []
 const log = (...said: unknown[]) => void logged.push(said)
 const server = await serveLocations({ logger: { info: log, warn: log, error: log } })
 afterAll(() => server.close())
+// What it said when it was started.
+logged.length = 0
 
 const room = 'forged'
 type Told = { id: string; event: LocationEvent<unknown, unknown> }

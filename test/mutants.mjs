@@ -1434,4 +1434,12 @@ export default [
     find: 'room.retry()\n      obstacle',
     replace: 'obstacle',
   },
+  {
+    file: 'src/client/sight.ts',
+    tests: ['test/client/room.test.ts'],
+    name: 'each snapshot gives those who did not come back more time',
+    rule: 'section 3: a restart is no exodus',
+    find: 'view.stale.size && parseId(eventId)?.epoch !== before?.epoch',
+    replace: 'view.stale.size',
+  },
 ]

@@ -1,3 +1,4 @@
+import { parseId } from '../shared/room-time.js'
 import { applyEvent, forgetStale } from '../shared/view.js'
 import { followAbsence } from './absence.js'
 import { failureOf } from './failure.js'
@@ -82,16 +83,17 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
     },
     beaten: presence.renew,
     received(eventId, event) {
-      const first = view.id === null
+      const before = parseId(view.id)
       const applied = applyEvent(view, eventId, event)
       // A beat tells of a server that is well, whatever it answered before.
       if (event.type === 'beat') presence.renew()
       if (applied.outcome !== 'shown') return applied
       const caughtUp = clock.now() < catchingUpUntil
       catchingUpUntil = -Infinity
-      if (first) store.take(applied.shifts)
-      else store.announce(applied.shifts, caughtUp)
-      if (event.type === 'snapshot' && view.stale.size) {
+      if (before) store.announce(applied.shifts, caughtUp)
+      else store.take(applied.shifts)
+      // Only when the room began anew: other snapshots give nobody more time.
+      if (view.stale.size && parseId(eventId)?.epoch !== before?.epoch) {
         presence.sayAgain()
         stopForgetting()
         // Whoever waited longest to try again (reconnect.ts: three beats) has been back for a while then.

@@ -942,6 +942,21 @@ describe('the others', () => {
     expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
   })
 
+  test('stay no longer than that, however many snapshots follow', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'), one('bob'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch2.0')
+    next.snapshot(id(9, 'epochepoch2'), one('ada', 9_000_000))
+    await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
+    await live.clock.advance(15_000)
+    next.snapshot(id(10, 'epochepoch2'), one('ada', 10_000_000, cell(7)))
+    await until(live.room, () => live.room.at(cell(7)).length > 0)
+    await live.clock.advance(25_000)
+    expect(names(live.room)).toEqual(['m-ada'])
+  })
+
   test('are not said to leave once we left', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))

@@ -27,7 +27,7 @@ async function measure(count) {
   const loads = each.map(() => startLoad())
   try {
     const shares = each.map((nth) => shareOf(nth, count))
-    const about = { dialect: 'hereabouts', roomSize: members, perSecond: 1_000, patienceMs: 30_000 }
+    const about = { dialect: 'trpc', roomSize: members, perSecond: 1_000, patienceMs: 30_000 }
     const opened = await Promise.all(
       loads.map((load, nth) => load.ask('open', { ...about, url: urls[nth], streams: shares[nth]?.streams })),
     )

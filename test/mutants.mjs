@@ -1089,14 +1089,6 @@ export default [
     replace: 'return',
   },
   {
-    file: 'src/server/hook.ts',
-    tests: ['test/e2e/hooks.test.ts'],
-    name: 'a promise that nobody waits for ends the process',
-    rule: 'section 5: hooks',
-    find: 'if (answer instanceof Promise) answer.catch(() => {})',
-    replace: '',
-  },
-  {
     file: 'src/server/hub.ts',
     tests: ['test/e2e/hooks.test.ts'],
     name: 'metrics that throw stop a room',

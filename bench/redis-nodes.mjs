@@ -11,7 +11,7 @@ import { startRedis } from './redis-server.mjs'
 const seconds = Number(process.env['SECONDS_EACH'] ?? 15)
 const rooms = 10
 /** In each room, at each server. */
-const watchers = 100
+const watchers = 50
 /** In each room, however many servers there are. */
 const members = 4
 const movesPerSecond = 5

@@ -6,48 +6,14 @@ import * as z from 'zod'
 import { AttachedStream, type AttachedOptions } from '../../src/server/attached-stream.js'
 import { Hub } from '../../src/server/hub.js'
 import { createLocationHub } from 'hereabouts/server'
-import type { Sink } from '../../src/server/sink.js'
 import { posting } from '../laws/histories.js'
+import { TestSink } from '../support/test-sink.js'
 
 const [stallMs, frameStallMs] = [10_000, 60_000]
 const plain = { serialize: (value: unknown) => value }
 
-/** A reader that takes what it is given, or is full, as a test says. */
-class Reader implements Sink {
-  readonly events: string[] = []
-  isFull = false
-  state: 'open' | 'ended' | 'cut' = 'open'
-  watchedMs = 0
-  onDrain = () => {}
-  onStall = () => {}
-
-  write({ body }: { body: Uint8Array }): boolean {
-    if (this.state !== 'open') throw new Error('It has ended')
-    this.events.push(Buffer.from(body).toString())
-    return !this.isFull
-  }
-  watch(ms: number): void {
-    this.watchedMs = ms
-  }
-  end(): void {
-    this.state = 'ended'
-  }
-  destroy(): void {
-    this.state = 'cut'
-  }
-
-  drain(): void {
-    this.isFull = false
-    this.onDrain()
-  }
-  /** What it was sent, as types. */
-  get types(): string[] {
-    return this.events.map((text) => /"type":"(\w+)"/.exec(text)?.[1] ?? /^event: (.*)$/m.exec(text)![1]!)
-  }
-}
-
 /** A room on a clock that a test moves, with one stream that is written to a reader. */
-async function stage(options: Partial<AttachedOptions> = {}, reader = new Reader()) {
+async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSink()) {
   const clock = manualClock()
   const timers = new Set<object>()
   const counting = {

@@ -1,4 +1,3 @@
-import { constants, gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { applyEvent, View, type LocationEvent } from 'hereabouts'
 import { createLocationHub } from 'hereabouts/server'
@@ -8,47 +7,14 @@ import * as z from 'zod'
 import { AttachedStream, type AttachedOptions } from '../../src/server/attached-stream.js'
 import { GzipSink } from '../../src/server/gzip-sink.js'
 import { Hub } from '../../src/server/hub.js'
-import type { Sink } from '../../src/server/sink.js'
-import type { Bytes } from '../../src/server/sse.js'
 import { posting } from '../laws/histories.js'
+import { GzipTestSink } from '../support/test-sink.js'
 import { until } from '../support/until.js'
 
 /* While a frame is being deflated elsewhere, its reader is as one whose socket is full. */
 
 /** What one has to say of where they are, in this test: so much that a frame of it is large. */
 const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
-
-class Out implements Sink<Bytes> {
-  readonly parts: Uint8Array[] = []
-  isFull = false
-  state: 'open' | 'ended' | 'cut' = 'open'
-  onDrain = () => {}
-  onStall = () => {}
-  write({ body }: Bytes): boolean {
-    this.parts.push(body)
-    return !this.isFull
-  }
-  watch(): void {}
-  end(): void {
-    this.state = 'ended'
-  }
-  destroy(): void {
-    this.state = 'cut'
-  }
-  drain(): void {
-    this.isFull = false
-    this.onDrain()
-  }
-  get events(): string[] {
-    const finishFlush = this.state === 'ended' ? constants.Z_FINISH : constants.Z_SYNC_FLUSH
-    const text = gunzipSync(Buffer.concat(this.parts), { finishFlush }).toString()
-    return text === '' ? [] : text.split(/(?<=\n\n\n)/)
-  }
-  /** What it was sent, as types. */
-  get types(): string[] {
-    return this.events.map((text) => /"type":"(\w+)"/.exec(text)?.[1] ?? /^event: (.*)$/m.exec(text)![1]!)
-  }
-}
 
 /** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */
 async function stage(first: unknown = essay(0), options: Partial<AttachedOptions> = {}) {
@@ -63,7 +29,7 @@ async function stage(first: unknown = essay(0), options: Partial<AttachedOptions
   }
   await post('c1', first)
   const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'ada', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
-  const out = new Out()
+  const out = new GzipTestSink()
   const ends = { stallMs: 1e4, frameStallMs: 6e4, pingMs: 0, maxDurationMs: 0, onOutlived: () => {} }
   const formatError = ({ message }: Error) => ({ message })
   const serializer = { serialize: (value: unknown) => value }
@@ -136,7 +102,9 @@ test('one who may no longer read is not sent what is being made', async () => {
   expect(out.state).toBe('cut')
   const { length } = out.parts
   // Another reader of the same frame has it: whoever waited with them would have it too.
-  const other = new GzipSink(new Out(), { wakeLater: (waiting) => [...waiting].forEach((each) => each.wake()) })
+  const other = new GzipSink(new GzipTestSink(), {
+    wakeLater: (waiting) => [...waiting].forEach((each) => each.wake()),
+  })
   let isThere = false
   other.onDrain = () => (isThere = true)
   const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'bo', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore

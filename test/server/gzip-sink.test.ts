@@ -1,37 +1,12 @@
-import { constants, gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { GzipReader } from '../../src/server/deflation.js'
 import { GzipSink } from '../../src/server/gzip-sink.js'
-import type { Sink } from '../../src/server/sink.js'
-import { encodeEvent, type Bytes, type Encoded } from '../../src/server/sse.js'
+import { encodeEvent, type Encoded } from '../../src/server/sse.js'
+import { GzipTestSink } from '../support/test-sink.js'
 import { until } from '../support/until.js'
 
 /* What readers are sent who take gzip: each in its own order, all of the same parts. */
-
-/** A way out that keeps what went through it. */
-class Out implements Sink<Bytes> {
-  readonly parts: Uint8Array[] = []
-  isFull = false
-  state: 'open' | 'ended' | 'cut' = 'open'
-  onDrain = () => {}
-  onStall = () => {}
-  write({ body }: Bytes): boolean {
-    this.parts.push(body)
-    return !this.isFull
-  }
-  watch(): void {}
-  end(): void {
-    this.state = 'ended'
-  }
-  destroy(): void {
-    this.state = 'cut'
-  }
-  get text(): string {
-    const finishFlush = this.state === 'ended' ? constants.Z_FINISH : constants.Z_SYNC_FLUSH
-    return gunzipSync(Buffer.concat(this.parts), { finishFlush }).toString()
-  }
-}
 
 const room: GzipReader['room'] = {
   wakeLater(waiting) {
@@ -40,7 +15,7 @@ const room: GzipReader['room'] = {
 }
 
 function reader(where = room) {
-  const out = new Out()
+  const out = new GzipTestSink()
   return { out, sink: new GzipSink(out, where) }
 }
 

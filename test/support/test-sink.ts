@@ -1,0 +1,52 @@
+import { constants, gunzipSync } from 'node:zlib'
+import type { Sink } from '../../src/server/sink.js'
+import type { Bytes } from '../../src/server/sse.js'
+
+/** A way out that keeps what went through it, and is full when a test says so. */
+export class TestSink implements Sink<Bytes> {
+  readonly parts: Uint8Array[] = []
+  isFull = false
+  state: 'open' | 'ended' | 'cut' = 'open'
+  watchedMs = 0
+  onDrain = () => {}
+  onStall = () => {}
+
+  write({ body }: Bytes): boolean {
+    if (this.state !== 'open') throw new Error('It has ended')
+    this.parts.push(body)
+    return !this.isFull
+  }
+  watch(ms: number): void {
+    this.watchedMs = ms
+  }
+  end(): void {
+    this.state = 'ended'
+  }
+  destroy(): void {
+    this.state = 'cut'
+  }
+
+  drain(): void {
+    this.isFull = false
+    this.onDrain()
+  }
+  get text(): string {
+    return Buffer.concat(this.parts).toString()
+  }
+  get events(): string[] {
+    const { text } = this
+    return text === '' ? [] : text.split(/(?<=\n\n\n)/)
+  }
+  /** What it was sent, as types. */
+  get types(): string[] {
+    return this.events.map((text) => /"type":"(\w+)"/.exec(text)?.[1] ?? /^event: (.*)$/m.exec(text)![1]!)
+  }
+}
+
+/** The same for gzip: its text is what a reader decodes up to now. */
+export class GzipTestSink extends TestSink {
+  override get text(): string {
+    const finishFlush = this.state === 'ended' ? constants.Z_FINISH : constants.Z_SYNC_FLUSH
+    return gunzipSync(Buffer.concat(this.parts), { finishFlush }).toString()
+  }
+}

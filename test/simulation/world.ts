@@ -122,7 +122,10 @@ class World {
     }
   }
 
-  /** All is well from now on: nodes know the room within moments, people within a lease and a beat. */
+  /**
+   * All is well from now on: nodes know the room within moments. People may wait three beats until they try again, find then
+   * that the room began anew, and keep those in sight for a lease and a beat whom they miss.
+   */
   async #settle(): Promise<void> {
     await this.#pass(8_000)
     // The last words are said; from here the room is silent but for renewals.
@@ -132,7 +135,7 @@ class World {
     this.#redis.weather.lost = 0
     await this.#pass(4_500)
     this.#compareNodes()
-    for (let second = 0; second < 45; second++) await this.#pass(1_000)
+    for (let second = 0; second < 60; second++) await this.#pass(1_000)
     this.#compareNodes()
     const here = this.#people.filter(({ fate }) => fate === 'here')
     const truth = (state: { connections: { location: unknown }[] } | undefined) =>

@@ -124,8 +124,8 @@ export class OpenRooms {
   }
 
   #sweep(room: LiveRoom): void {
-    room.sweep()
     if (room.isIdle) this.#drop(room)
+    else room.sweep()
   }
 
   /** A leave may name any room: those that wait for nothing but a post which comes too late are few. */

@@ -1082,7 +1082,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/hub.ts',
+    file: 'src/server/hub-room.ts',
     name: 'an agent that left cannot come back',
     rule: 'rule 1: left',
     find: "if (outcome.outcome !== 'left') return",

@@ -14,11 +14,12 @@ import { Gate, type Access, type Caller } from './access.js'
 import { countedAs } from './address.js'
 import type { Kept } from './backend.js'
 import { unheard } from './hook.js'
-import { assertPosted, ownedError, type Hub } from './hub.js'
+import type { Hub } from './hub.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, newKey } from './keys.js'
 import type { Who } from './limits.js'
 import type { LiveRoom } from './live-room.js'
 import type { Deed } from './rates.js'
+import { assertPosted, ownedError } from './refusals.js'
 import type { Subscriber } from './subscriber.js'
 
 /** Whose address a caller has. `undefined`: nobody's that should be counted. */

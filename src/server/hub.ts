@@ -1,16 +1,13 @@
-import * as z from 'zod'
 import type { Clock } from '../shared/clock.js'
 import { backgroundClock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import { isName } from '../shared/names.js'
 import { memberProfile } from '../shared/locations.js'
-import type { Connection, Out, Schema, Unchanged } from '../shared/protocol.js'
-import type { Member } from './access.js'
+import type { Out, Schema, Unchanged } from '../shared/protocol.js'
 import type { Action, Backend, Kept, Outcome } from './backend.js'
 import { memoryBackend } from './backends/memory.js'
+import { hubRoom, type HubRoom } from './hub-room.js'
 import { unfailingLogger, unfailingMetrics } from './hook.js'
 import { assertPlain, keep, parse } from './inputs.js'
-import { defaultConnectionIdOf } from './keys.js'
 import { defaultLimits, type Limits } from './limits.js'
 import type { LiveRoom } from './live-room.js'
 import { nameInLogs, silentLogger, type Logger } from './logger.js'
@@ -18,6 +15,7 @@ import { noMetrics, type Metrics, type Readings } from './metrics.js'
 import { numbersOver } from './numbers.js'
 import { OpenRooms } from './open-rooms.js'
 import { Rates } from './rates.js'
+import { ownedError } from './refusals.js'
 import { Seats } from './seats.js'
 import { Streams, type StreamOptions } from './streams.js'
 import type { Subscriber } from './subscriber.js'
@@ -40,33 +38,6 @@ export interface HubOptions<SL extends Schema, SP extends Schema> {
   logger?: Logger
   /** Default: nothing is counted. `prometheusMetrics()` of `hereabouts/server/prometheus` is one. */
   metrics?: Metrics
-}
-
-/** A room as the server sees it: for agents, webhooks, server rendering. */
-export interface HubRoom<L, P> {
-  /** Who is there and where, as their newest connection has it, which is the first of theirs. */
-  members(): Promise<readonly RoomMember<L, P>[]>
-  count(): Promise<number>
-  /**
-   * Says where a member is; they need no stream. The lease is 30 seconds unless `leaseMs` (5,000 to 300,000) says otherwise.
-   *
-   * @throws LocationError `bad-input`, `too-large`, `room-full`, `unavailable`
-   */
-  post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
-  /**
-   * Takes away what `post` brought; the member may be here with connections of their own, which stay.
-   *
-   * @throws LocationError `bad-input`, `unavailable`
-   */
-  leave(leave: { memberId: string }): Promise<void>
-}
-
-/** A member who is in a room. */
-export interface RoomMember<L, P> extends Member<P> {
-  location: L | null
-  activity: Connection<L, P>['activity']
-  /** The newest first. */
-  connections: readonly Connection<L, P>[]
 }
 
 /** `degraded`: the backend is out of reach. `draining`: no more streams are taken. */
@@ -169,39 +140,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   room(id: string): HubRoom<L, P> {
-    assertName(id, 'room')
-    return {
-      members: () => this.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<L, P>[])),
-      count: () => this.use(id, ({ timeline }) => timeline.memberCount),
-      post: async ({ memberId, location, profile, leaseMs }) => {
-        assertName(memberId, 'member')
-        const post = {
-          type: 'post' as const,
-          memberId,
-          owned: true,
-          seq: undefined,
-          location: this.keepLocation(await this.parse(z.nullable(this.location), location)),
-          profile: profile === undefined ? undefined : await this.parseProfile(profile),
-          activity: undefined,
-          leaseMs: this.leaseOf(leaseMs),
-        }
-        for (const connectionId of staysOf(memberId)) {
-          const outcome = await this.act(id, { ...post, connectionId })
-          assertPosted(outcome)
-          if (outcome.outcome !== 'left') return
-        }
-        const retryAfterMs = this.timing.tombstoneMs
-        throw new LocationError('rate-limited', 'This member came and left too often: wait a minute.', { retryAfterMs })
-      },
-      leave: ({ memberId }) =>
-        this.use(id, async (room) => {
-          assertName(memberId, 'member')
-          const here = staysOf(memberId).filter((connectionId) => room.timeline.connection(connectionId))
-          await Promise.all(
-            here.map((connectionId) => room.act({ type: 'leave', connectionId, memberId, seq: undefined, graceMs: 0 })),
-          )
-        }),
-    }
+    return hubRoom(this, id)
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
@@ -297,44 +236,4 @@ export class Hub<L, P> implements LocationHub<L, P> {
     await this.#rooms.degrade(isDown)
     if (isDown) this.streams.beatAll()
   }
-}
-
-export const ownedError = () =>
-  new LocationError('connection-owned', "This connectionKey is another member's: make a new key, once.")
-
-/** @throws LocationError `connection-owned`, `room-full` */
-export function assertPosted(outcome: Outcome): asserts outcome is Extract<Outcome, { type: 'posted' }> {
-  if (outcome.type === 'posted') return
-  if (outcome.type !== 'full') throw ownedError()
-  const message =
-    outcome.of === 'room'
-      ? 'This room has all the people it may have: try again later.'
-      : 'You are in this room with all the connections you may have: close one.'
-  throw new LocationError('room-full', message)
-}
-
-function assertName(id: string, what: 'room' | 'member'): void {
-  if (!isName(id))
-    throw new LocationError('bad-input', `A ${what} id is 1 to 128 visible characters, in Unicode normal form C.`)
-}
-
-/**
- * As which connections a member may be here who comes without a key. Who left has left, and is remembered for a minute: one
- * that comes back before comes as the next of these.
- */
-const staysOf = (memberId: string): string[] =>
-  Array.from({ length: 32 }, (_, stay) => defaultConnectionIdOf(stay === 0 ? memberId : `${memberId}\n${stay}`))
-
-/** One entry for each member, as their newest connection shows them. */
-function membersOf<L, P>(all: Connection<L, P>[]): RoomMember<L, P>[] {
-  const byMember = new Map<string, [Connection<L, P>, ...Connection<L, P>[]]>()
-  for (const connection of all.toSorted((a, b) => b.at - a.at)) {
-    const newer = byMember.get(connection.memberId)
-    if (newer) newer.push(connection)
-    else byMember.set(connection.memberId, [connection])
-  }
-  return Array.from(byMember, ([memberId, connections]) => {
-    const [{ profile, location, activity }] = connections
-    return { memberId, profile, location, activity, connections }
-  })
 }

@@ -28,14 +28,8 @@ export {
   type DoorResponse,
   type LocationDoorsOptions,
 } from './location-doors.js'
-export {
-  createLocationHub,
-  type HubHealth,
-  type HubOptions,
-  type HubRoom,
-  type LocationHub,
-  type RoomMember,
-} from './hub.js'
+export { createLocationHub, type HubHealth, type HubOptions, type LocationHub } from './hub.js'
+export type { HubRoom, RoomMember } from './hub-room.js'
 export type { Limits } from './limits.js'
 export { pinoLogger, type Logger, type ObjectLogger } from './logger.js'
 export type { CallOutcome, Metrics, Readings, Traffic } from './metrics.js'

@@ -8,7 +8,8 @@ import type {
   PostLocationOutput,
 } from '../../src/shared/protocol.js'
 import { backendOver } from '../../src/server/backends/redis/backend.js'
-import { assertPosted, type Hub } from '../../src/server/hub.js'
+import type { Hub } from '../../src/server/hub.js'
+import { assertPosted } from '../../src/server/refusals.js'
 import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/keys.js'
 import type { Subscriber } from '../../src/server/subscriber.js'
 import type { SimClock } from './sim-clock.js'

@@ -7,7 +7,7 @@ const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`,
 const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : []
 
 // What chance finds in a rule is a finding, and is never tried again.
-const rules = ['test/{laws,shared,simulation,types}/**/*.test.{ts,tsx}']
+const rules = ['test/{shared,simulation,types}/**/*.test.{ts,tsx}', 'test/**/*.laws.test.ts']
 // The rest runs over real sockets, in real browsers, on machines that may have other work: there, once more.
 const retry = process.env['CI'] ? 1 : 0
 
@@ -38,7 +38,7 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias: [{ find: /^@trpc\/server(?=$|\/)/, replacement: 'trpc-server-11-22' }] },
-        test: { name: 'tRPC 11.22', include: ['test/e2e/same-*.test.ts'], retry },
+        test: { name: 'tRPC 11.22', include: ['test/e2e/trpc/same-*.test.ts'], retry },
       },
     ],
   },

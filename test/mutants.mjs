@@ -1,34 +1,34 @@
 // Each of our rules, taken out: npm run mutants demands that a test notices. What an entry says: scripts/mutants.mjs.
-const gzip = { file: 'src/server/gzip.ts', tests: ['test/laws/gzip.test.ts'] }
-const deflation = { file: 'src/server/deflation.ts', tests: ['test/server/gzip-sink.test.ts'] }
+const gzip = { file: 'src/server/http/gzip/gzip-format.ts', tests: ['test/server/http/gzip/gzip-format.laws.test.ts'] }
+const deflation = { file: 'src/server/http/gzip/shared-deflate.ts', tests: ['test/server/http/gzip/gzip-sink.test.ts'] }
 const gzipSink = {
-  file: 'src/server/gzip-sink.ts',
-  tests: ['test/server/gzip-sink.test.ts', 'test/server/compressed-stream.test.ts'],
+  file: 'src/server/http/gzip/gzip-sink.ts',
+  tests: ['test/server/http/gzip/gzip-sink.test.ts', 'test/server/http/gzip/compressed-stream.test.ts'],
 }
-const encoding = { file: 'src/server/content-encoding.ts', tests: ['test/e2e/same-compressed.test.ts'] }
-const room = { file: 'src/server/room.ts', tests: ['test/laws/room.test.ts'] }
-const timeline = { file: 'src/server/timeline.ts', tests: ['test/laws/view.test.ts'] }
-const view = { file: 'src/shared/view.ts', tests: ['test/laws/view.test.ts'] }
-const attached = { file: 'src/server/attached-stream.ts', tests: ['test/server/attached-stream.test.ts'] }
-const call = { file: 'src/server/http-call.ts', tests: ['test/server/http-call.test.ts', 'test/e2e/same-wire.test.ts'] }
-const desk = { file: 'src/server/middleware.ts', tests: ['test/e2e/same-wire.test.ts', 'test/e2e/same-stream.test.ts'] }
-const sink = { file: 'src/server/sink.ts', tests: ['test/server/sink.test.ts'] }
+const encoding = { file: 'src/server/http/gzip/content-encoding.ts', tests: ['test/e2e/trpc/same-compressed.test.ts'] }
+const room = { file: 'src/server/rules/room.ts', tests: ['test/server/rules/room.laws.test.ts'] }
+const timeline = { file: 'src/server/rules/timeline.ts', tests: ['test/shared/view.laws.test.ts'] }
+const view = { file: 'src/shared/view.ts', tests: ['test/shared/view.laws.test.ts'] }
+const attached = { file: 'src/server/http/socket-stream.ts', tests: ['test/server/http/socket-stream.test.ts'] }
+const call = { file: 'src/server/http/direct-call.ts', tests: ['test/server/http/direct-call.test.ts', 'test/e2e/trpc/same-wire.test.ts'] }
+const desk = { file: 'src/server/http/middleware.ts', tests: ['test/e2e/trpc/same-wire.test.ts', 'test/e2e/trpc/same-stream.test.ts'] }
+const sink = { file: 'src/server/http/sink.ts', tests: ['test/server/http/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
 const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
-const chain = { file: 'src/server/backends/redis/chain.ts', tests: ['test/laws/chain.test.ts'] }
+const chain = { file: 'src/server/backends/redis/commit-order.ts', tests: ['test/server/backends/redis/commit-order.laws.test.ts'] }
 const cluster = { tests: ['test/redis/cluster.test.ts'] }
-const reread = { tests: ['test/server/reread.test.ts'] }
+const reread = { tests: ['test/server/rooms/reread.test.ts'] }
 const reconnect = {
-  file: 'src/client/reconnect.ts',
-  tests: ['test/client/reconnect.test.ts', 'test/client/polling.test.ts'],
+  file: 'src/client/connection/connection-state.ts',
+  tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
-const roster = { file: 'src/client/roster.ts', tests: ['test/client/roster.test.ts'] }
-const tabs = { file: 'src/client/tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
+const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
+const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
 const waiting = { file: 'src/react/hooks.tsx', tests: ['test/react/waiting.test.tsx'] }
-const hub = { tests: ['test/server/hub.test.ts'] }
+const hub = { tests: ['test/server/hub/hub.test.ts'] }
 
-const safe = { tests: ['test/server/limits.test.ts', 'test/server/address.test.ts'] }
-const rates = { ...safe, file: 'src/server/rates.ts' }
+const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/client-address.test.ts'] }
+const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
 
 export default [
   {
@@ -236,7 +236,7 @@ export default [
   },
   {
     ...timeline,
-    file: 'src/server/frame.ts',
+    file: 'src/server/rooms/frames.ts',
     name: 'a merged frame is never the snapshot',
     rule: 'section 7: half the room',
     find: 'entries * 2 > this.#timeline.size && entries > 1',
@@ -244,7 +244,7 @@ export default [
   },
   {
     ...timeline,
-    file: 'src/server/frame.ts',
+    file: 'src/server/rooms/frames.ts',
     name: 'each subscriber gets a frame of its own',
     rule: 'section 7: a function of (from, to)',
     find: 'if (made) return made',
@@ -252,7 +252,7 @@ export default [
   },
   {
     ...timeline,
-    file: 'src/server/frame.ts',
+    file: 'src/server/rooms/frames.ts',
     name: 'old frames outlive a commit',
     rule: 'section 7: the memo',
     find: 'this.#since.clear()',
@@ -260,7 +260,7 @@ export default [
   },
   {
     ...timeline,
-    file: 'src/server/frame.ts',
+    file: 'src/server/rooms/frames.ts',
     name: 'every frame ever asked for is remembered',
     rule: 'section 7: the memo is small',
     find: 'if (this.#since.size >= maxRemembered) this.#since.delete(this.#since.keys().next().value!)',
@@ -296,7 +296,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'every post is a frame of its own',
     rule: 'section 7: tick',
     find: 'if (waitMs <= 0)',
@@ -304,7 +304,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'frames never come further apart',
     rule: 'section 7: clamp',
     find: 'Math.min(4 * fanOutMs, this.timing.frameMaxMs)',
@@ -312,7 +312,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'answering posts counts as fan-out',
     rule: 'section 7: tick',
     find: 'const written = isPumped ? null : spentMs()',
@@ -320,7 +320,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'a huge room is woken in one go',
     rule: 'section 7: slices',
     find: 'if (woken === sliceSize) break',
@@ -328,7 +328,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'an empty room is dropped at once',
     rule: 'rule 2: late posts',
     find: 'this.timeline.size === 0 && this.clock.now() >= this.#keepUntil',
@@ -336,7 +336,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/streams.ts',
+    file: 'src/server/rooms/stream-registry.ts',
     name: 'a closed stream shortens nothing',
     rule: 'rule 7: peer closed',
     find: "if (by === 'peer' && connectionId !== null)",
@@ -344,7 +344,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/streams.ts',
+    file: 'src/server/rooms/stream-registry.ts',
     name: 'a stream that the server cuts shortens the lease',
     rule: 'rule 7: server cut',
     find: "if (by === 'peer' && connectionId !== null)",
@@ -352,7 +352,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/streams.ts',
+    file: 'src/server/rooms/stream-registry.ts',
     name: 'all streams of a draining process are cut at once',
     rule: 'section 6: draining',
     find: 'const before = (step: number) => Math.floor((step * leaving.length) / steps)',
@@ -360,7 +360,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/streams.ts',
+    file: 'src/server/rooms/stream-registry.ts',
     name: 'everyone hears the beat together',
     rule: 'section 6: no herd',
     find: 'this.#beats.add(subscriber, Math.random())',
@@ -368,7 +368,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/subscriber.ts',
+    file: 'src/server/rooms/subscriber.ts',
     name: 'one that lags hears the beat first',
     rule: 'section 3: a beat only at its version',
     find: 'if (this.#version !== timeline.version) {',
@@ -376,23 +376,23 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/lease-clock.ts',
+    file: 'src/server/rules/lease-clock.ts',
     name: 'a stalled process takes all for gone',
     rule: 'rule 8',
     find: 'this.#lostMs += silenceMs - this.#cadenceMs',
     replace: '',
   },
   {
-    file: 'src/server/access.ts',
-    tests: ['test/server/access.test.ts'],
+    file: 'src/server/access/gate.ts',
+    tests: ['test/server/access/gate.test.ts'],
     name: 'a right is never asked for again',
     rule: 'section 5: every 60 s',
     find: 'known.until > now && !isFresh',
     replace: '!isFresh',
   },
   {
-    file: 'src/server/access.ts',
-    tests: ['test/server/access.test.ts'],
+    file: 'src/server/access/gate.ts',
+    tests: ['test/server/access/gate.test.ts'],
     name: 'a resumed stream goes by an old answer',
     rule: 'section 5: on every resume',
     find: 'known.until > now && !isFresh',
@@ -562,7 +562,7 @@ export default [
   },
   {
     ...call,
-    tests: ['test/e2e/same-stream.test.ts'],
+    tests: ['test/e2e/trpc/same-stream.test.ts'],
     name: 'an id in the input beats the header',
     rule: 'tRPC: header, query, input',
     find: 'return { ...input, lastEventId }',
@@ -634,7 +634,7 @@ export default [
   // Many processes: the guards of docs/ARCHITECTURE.md. Each of these breaks some seed of the simulation, or a real Redis.
   {
     ...simulation,
-    file: 'src/server/room.ts',
+    file: 'src/server/rules/room.ts',
     name: 'many: an older post is taken',
     rule: 'guard: seq fence',
     find: "if (last && seq < last.seq) return posted('stale', post, last)",
@@ -642,7 +642,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/room.ts',
+    file: 'src/server/rules/room.ts',
     name: 'many: a late post brings back who left',
     rule: 'guard: tombstone fence',
     find: "if (tombstone && tombstone.reason !== 'lost') return posted('left', post, tombstone)",
@@ -650,7 +650,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/room.ts',
+    file: 'src/server/rules/room.ts',
     name: 'many: tombstones are gone at once',
     rule: 'guard: tombstone retention',
     find: 'const purgeAt = now + this.#rules.tombstoneMs',
@@ -658,7 +658,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/room.ts',
+    file: 'src/server/rules/room.ts',
     name: 'many: a leave before the post leaves no tombstone',
     rule: 'guard: leave before post',
     find: "this.#bury(connectionId, memberId, seq, 'left', now, version)\n      return { type: 'left' }",
@@ -666,7 +666,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/backends/redis/chain.ts',
+    file: 'src/server/backends/redis/commit-order.ts',
     name: 'many: what does not follow on is shown all the same',
     rule: 'guard: prev',
     find: 'const next = this.#waiting.get(version)',
@@ -674,7 +674,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/backends/redis/shared-room.ts',
+    file: 'src/server/backends/redis/redis-room.ts',
     name: 'many: a quiet room is not asked for its version',
     rule: 'guard: head poll',
     find: "if (isDue && link.health === 'up') this.refresh().catch(() => {})",
@@ -682,7 +682,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/backends/redis/shared-room.ts',
+    file: 'src/server/backends/redis/redis-room.ts',
     name: 'many: a broken chain is never read again',
     rule: 'guard: repair',
     find: 'await this.#read().catch(() => {})',
@@ -705,7 +705,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/client/outbox.ts',
+    file: 'src/client/outbox/outbox.ts',
     name: 'many: nobody posts again at a beat',
     rule: 'guard: beat re-post',
     find: 'return { ...box, renewing: box.renewing || box.quiet, quiet: true }',
@@ -713,7 +713,7 @@ export default [
   },
   {
     ...simulation,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'many: subscribers do not hear that the room was read again',
     rule: 'guard: reset',
     find: 'for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)',
@@ -721,7 +721,7 @@ export default [
   },
   {
     ...reread,
-    file: 'src/server/timeline.ts',
+    file: 'src/server/rules/timeline.ts',
     name: 'many: a viewer from another node is shown an older room',
     rule: 'rule 5: a future version is looked up',
     find: 'return time !== null && (time.epoch !== this.epoch || time.version > this.#version)',
@@ -736,7 +736,7 @@ export default [
   },
   {
     ...reread,
-    file: 'src/server/subscriber.ts',
+    file: 'src/server/rooms/subscriber.ts',
     name: 'many: everyone gets a snapshot when the room was read again',
     rule: 'section 8: one merged frame',
     find: 'if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()',
@@ -744,7 +744,7 @@ export default [
   },
   {
     ...reread,
-    file: 'src/server/subscriber.ts',
+    file: 'src/server/rooms/subscriber.ts',
     name: 'many: a stream of another epoch goes on',
     rule: 'section 3: epochs',
     find: 'if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()',
@@ -806,7 +806,7 @@ export default [
   // A cluster of which one master is away.
   {
     ...cluster,
-    file: 'src/server/backends/redis/links.ts',
+    file: 'src/server/backends/redis/cluster-health.ts',
     name: 'in a cluster: one line for all',
     rule: 'a part may be away by itself',
     find: 'if (!pulseOfPart) return this.main',
@@ -814,7 +814,7 @@ export default [
   },
   {
     ...cluster,
-    file: 'src/server/backends/redis/links.ts',
+    file: 'src/server/backends/redis/cluster-health.ts',
     name: 'in a cluster: one part away is all away',
     rule: 'ready as long as anything can be reached',
     find: ".some(({ health }) => health === 'up')",
@@ -830,7 +830,7 @@ export default [
   },
   {
     ...cluster,
-    file: 'src/server/backends/redis/shared-room.ts',
+    file: 'src/server/backends/redis/redis-room.ts',
     name: 'in a cluster: who was revoked meanwhile stays in a room that was away',
     rule: 'a revocation is not lost',
     find: 'for (const memberId of revoked) this.#revoked.add(memberId)',
@@ -838,7 +838,7 @@ export default [
   },
   {
     ...cluster,
-    file: 'src/server/backends/redis/shared-room.ts',
+    file: 'src/server/backends/redis/redis-room.ts',
     name: 'in a cluster: closing waits for who does not answer',
     rule: 'nothing is waited for longer than timeoutMs',
     find: 'await this.link.within(this.#unsubscribe())',
@@ -846,7 +846,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'many: a room that is out of reach by itself says nothing',
     rule: 'degraded in place of beats',
     find: "this.#isLost = health === 'down'",
@@ -861,8 +861,8 @@ export default [
     replace: 'return',
   },
   {
-    file: 'src/client/event-stream.ts',
-    tests: ['test/client/event-stream.test.ts'],
+    file: 'src/client/connection/sse-parser.ts',
+    tests: ['test/client/connection/sse-parser.test.ts'],
     name: 'half of a CRLF ends a line',
     rule: 'event stream: ends of lines',
     find: '/\\r\\n|\\n|\\r(?!$)/',
@@ -897,16 +897,16 @@ export default [
     replace: '',
   },
   {
-    file: 'src/client/attention.ts',
-    tests: ['test/client/attention.test.ts'],
+    file: 'src/client/browser/activity.ts',
+    tests: ['test/client/browser/activity.test.ts'],
     name: 'who types in a hidden page is active',
     rule: 'activity: away',
     find: "if (hiddenAt !== null && now >= hiddenAt + awayMs) return 'away'",
     replace: "if (hiddenAt !== null && now >= hiddenAt + awayMs && now >= inputAt + idleMs) return 'away'",
   },
   {
-    file: 'src/client/absence.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/room/lost-detector.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'a blink is told as a loss',
     rule: 'lost: tolerance',
     find: 'stop = clock.after(lostMs, () => {',
@@ -949,7 +949,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/address.ts',
+    file: 'src/server/access/client-address.ts',
     name: 'each address of a household counts for itself',
     rule: 'section 5: /64',
     find: 'groups!.slice(0, 4)',
@@ -957,8 +957,8 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/token-buckets.ts',
-    tests: ['test/server/token-buckets.test.ts', 'test/server/limits.test.ts'],
+    file: 'src/server/access/token-buckets.ts',
+    tests: ['test/server/access/token-buckets.test.ts', 'test/server/access/limits.test.ts'],
     name: 'a bucket that is full again is kept',
     rule: 'section 5: bounded',
     find: 'if (this.#tokens(bucket, now) >= this.#burst) this.#buckets.delete(key)',
@@ -966,7 +966,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/seats.ts',
+    file: 'src/server/access/membership-limits.ts',
     name: 'a seat is held for ever',
     rule: 'section 5: rooms per member',
     find: 'if (!seat.isHeld()) {',
@@ -974,7 +974,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/seats.ts',
+    file: 'src/server/access/membership-limits.ts',
     name: 'rooms are not counted',
     rule: 'section 5: rooms per member',
     find: 'return rooms.size < share.rooms',
@@ -982,7 +982,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/stream-shares.ts',
+    file: 'src/server/rooms/stream-limits.ts',
     name: 'streams of an address are not counted',
     rule: 'section 5: streams per address',
     find: '>= addressStreams)',
@@ -990,7 +990,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/stream-shares.ts',
+    file: 'src/server/rooms/stream-limits.ts',
     name: 'the newest stream has to go',
     rule: 'section 5: the oldest is cut',
     find: 'here.length >= this.#limits.memberRoomStreams ? here[0] : undefined',
@@ -998,7 +998,7 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/stream-shares.ts',
+    file: 'src/server/rooms/stream-limits.ts',
     name: 'a closed stream goes on counting for its address',
     rule: 'section 5: streams per address',
     find: 'if (others === 0) this.#ofAddress.delete(address)',
@@ -1006,8 +1006,8 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/calls.ts',
-    tests: ['test/server/many-streams.test.ts'],
+    file: 'src/server/procedures/procedures.ts',
+    tests: ['test/server/rooms/many-streams.test.ts'],
     name: 'a stream opens behind a revocation',
     rule: 'section 5: revoke',
     find: 'if (this.#gate.generation !== generation && !(await recheck())) {',
@@ -1015,8 +1015,8 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/calls.ts',
-    tests: ['test/server/many-streams.test.ts'],
+    file: 'src/server/procedures/procedures.ts',
+    tests: ['test/server/rooms/many-streams.test.ts'],
     name: 'a post gets in behind a revocation',
     rule: 'section 5: revoke',
     find: 'if (this.#gate.generation === generation) return',
@@ -1024,8 +1024,8 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/attached-stream.ts',
-    tests: ['test/server/revoked-reader.test.ts'],
+    file: 'src/server/http/socket-stream.ts',
+    tests: ['test/server/http/revoked-stream.test.ts'],
     name: 'a stalled reader outlives its rights',
     rule: 'section 5: revoke',
     find: "this.#subscriber.endedBy === 'revoked' ? this.#cut() : undefined",
@@ -1033,40 +1033,40 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/location-doors.ts',
-    tests: ['test/server/location-doors.test.ts'],
+    file: 'src/server/http/request-guard.ts',
+    tests: ['test/server/http/request-guard.test.ts'],
     name: "a call of the app's own opens our doors",
     rule: 'section 5: doors',
     find: 'if (!own) return Infinity',
     replace: 'if (!own || bounds.includes(null)) return Infinity',
   },
   {
-    file: 'src/server/location-doors.ts',
-    tests: ['test/e2e/same-wire.test.ts'],
+    file: 'src/server/http/request-guard.ts',
+    tests: ['test/e2e/trpc/same-wire.test.ts'],
     name: "a call of ours bounds the app's own",
     rule: 'section 5: doors',
     find: 'const isOnlyOurs = bounds.every((each) => each !== null)',
     replace: 'const isOnlyOurs = true',
   },
   {
-    file: 'src/server/location-doors.ts',
-    tests: ['test/server/location-doors.test.ts'],
+    file: 'src/server/http/request-guard.ts',
+    tests: ['test/server/http/request-guard.test.ts'],
     name: 'what tRPC says of Vary is all that is said',
     rule: 'section 5: doors',
     find: 'if (vary !== undefined) keepVarying(response, vary)',
     replace: "if (vary !== undefined) response.setHeader('vary', vary)",
   },
   {
-    file: 'src/server/router-doors.ts',
-    tests: ['test/server/location-doors.test.ts'],
+    file: 'src/server/http/router-guard.ts',
+    tests: ['test/server/http/request-guard.test.ts'],
     name: 'a router that is loaded later has no doors before',
     rule: 'section 5: doors',
     find: 'return isLoadedLater && procedureNames.includes(name) ? defaultLimits : null',
     replace: 'return null',
   },
   {
-    file: 'src/server/middleware.ts',
-    tests: ['test/server/location-doors.test.ts'],
+    file: 'src/server/http/middleware.ts',
+    tests: ['test/server/http/request-guard.test.ts'],
     name: 'nobody looks at a server that we are given',
     rule: 'section 5: timeouts',
     find: 'if (warning !== null) logger.warn(warning)',
@@ -1074,7 +1074,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/open-rooms.ts',
+    file: 'src/server/rooms/room-registry.ts',
     name: 'leaves of rooms that nobody was in keep any number of them',
     rule: 'rule 2: makes no room',
     find: 'if (!room.wasShown) this.#unused.add(room)',
@@ -1082,39 +1082,39 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/hub-room.ts',
+    file: 'src/server/hub/hub-room.ts',
     name: 'an agent that left cannot come back',
     rule: 'rule 1: left',
     find: "if (outcome.outcome !== 'left') return",
     replace: 'return',
   },
   {
-    file: 'src/server/hub.ts',
-    tests: ['test/e2e/hooks.test.ts'],
+    file: 'src/server/hub/hub.ts',
+    tests: ['test/e2e/trpc/hooks.test.ts'],
     name: 'metrics that throw stop a room',
     rule: 'section 5: hooks',
     find: 'options.metrics ? unfailingMetrics(options.metrics) : noMetrics',
     replace: 'options.metrics ?? noMetrics',
   },
   {
-    file: 'src/server/inputs.ts',
-    tests: ['test/e2e/hooks.test.ts'],
+    file: 'src/server/validation/inputs.ts',
+    tests: ['test/e2e/trpc/hooks.test.ts'],
     name: 'a schema may take for ever',
     rule: 'section 5: hooks',
     find: "await inTime('The schema', safely(schema, value), patience)",
     replace: 'await safely(schema, value)',
   },
   {
-    file: 'src/server/boot-warnings.ts',
-    tests: ['test/server/boot-warnings.test.ts'],
+    file: 'src/server/standalone/startup-warnings.ts',
+    tests: ['test/server/standalone/startup-warnings.test.ts'],
     name: 'nobody is told that peers of this machine are not counted',
     rule: 'section 5: one boot warning',
     find: '  if (countsPeers)\n',
     replace: '  if (countsPeers && limits.streams < 0)\n',
   },
   {
-    file: 'src/server/listening.ts',
-    tests: ['test/server/listening.test.ts'],
+    file: 'src/server/standalone/listen.ts',
+    tests: ['test/server/standalone/listen.test.ts'],
     name: 'listening twice is a code of Node',
     rule: 'errors say what to do next',
     find: '  if (server.listening)\n',
@@ -1122,47 +1122,47 @@ export default [
   },
   {
     ...safe,
-    file: 'src/server/loop-watch.ts',
-    tests: ['test/server/loop-watch.test.ts'],
+    file: 'src/server/standalone/event-loop-lag.ts',
+    tests: ['test/server/standalone/event-loop-lag.test.ts'],
     name: 'a stall that is going on is not seen',
     rule: 'section 6: readyz',
     find: 'this.#note(now)\n    return',
     replace: 'return',
   },
   {
-    file: 'src/client/line.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/connection/connection.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'a timer opens again a room that refused us',
     rule: 'a closed room stays closed',
     find: "if (state === 'closed') closeAll()\n    else if",
     replace: "if (state === 'closed') pausePolls()\n    else if",
   },
   {
-    file: 'src/client/line.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/connection/connection.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'a post opens again a room that refused us',
     rule: 'a closed room stays closed',
     find: "renew: () => link.state !== 'closed' && step(connecting())",
     replace: 'renew: () => step(connecting())',
   },
   {
-    file: 'src/client/sight.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/room/room-sync.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'a snapshot that comes late is told as news',
     rule: 'caught up: what was missed is not new',
     find: 'id === view.id ? soon() : Infinity',
     replace: 'soon()',
   },
   {
-    file: 'src/client/sight.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/room/room-sync.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'a frame that comes in pieces is told as news',
     rule: 'caught up: what was missed is not new',
     find: 'if (clock.now() < catchingUpUntil) catchingUpUntil = Math.max(catchingUpUntil, soon())',
     replace: '',
   },
   {
-    file: 'src/client/room.ts',
+    file: 'src/client/room/room.ts',
     tests: ['test/browser/life.test.ts'],
     name: 'a page that is reloaded leaves for good',
     rule: 'section 6: pagehide leaves with grace',
@@ -1170,7 +1170,7 @@ export default [
     replace: 'void presence.depart()',
   },
   {
-    file: 'src/client/page.ts',
+    file: 'src/client/browser/page-lifecycle.ts',
     tests: ['test/browser/life.test.ts'],
     name: 'a page from the back/forward cache stays away',
     rule: 'section 6: pageshow',
@@ -1178,7 +1178,7 @@ export default [
     replace: '!event.persisted && restored()',
   },
   {
-    file: 'src/client/room.ts',
+    file: 'src/client/room/room.ts',
     tests: ['test/react/leaks.test.tsx'],
     name: 'a room that was left still listens to the page',
     rule: 'nothing stays behind',
@@ -1187,7 +1187,7 @@ export default [
   },
   {
     file: 'src/client/client.ts',
-    tests: ['test/client/room.test.ts'],
+    tests: ['test/client/room/room.test.ts'],
     name: 'one leave is enough for all who joined',
     rule: 'each leaves for themselves',
     find: 'holders.size === 0 ? end() : ended',
@@ -1195,7 +1195,7 @@ export default [
   },
   {
     file: 'src/client/client.ts',
-    tests: ['test/client/room.test.ts'],
+    tests: ['test/client/room/room.test.ts'],
     name: 'who left still listens to their signal',
     rule: 'nothing stays on a signal',
     find: 'if (holders.delete(release)) release()',
@@ -1203,15 +1203,15 @@ export default [
   },
   {
     file: 'src/client/client.ts',
-    tests: ['test/client/room.test.ts'],
+    tests: ['test/client/room/room.test.ts'],
     name: 'a room that cannot be is asked of the server',
     rule: 'a mistake is told at once',
     find: 'if (!isName(id))',
     replace: 'if (false)',
   },
   {
-    file: 'src/client/sight.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/room/room-sync.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'who comes back late after a restart is shown leaving',
     rule: 'section 3: a restart is no exodus',
     find: 'const patienceMs = pace.timing.leaseMs + pace.timing.beatMs',
@@ -1219,7 +1219,7 @@ export default [
   },
   {
     ...desk,
-    file: 'src/server/router.ts',
+    file: 'src/server/procedures/router.ts',
     name: "a post goes past the app's own middlewares",
     rule: 'section 7: the same either way',
     find: 'return middlewares?.length === 0 && inputs?.length === 0 && caller === undefined',
@@ -1227,15 +1227,15 @@ export default [
   },
   {
     ...desk,
-    file: 'src/server/router.ts',
+    file: 'src/server/procedures/router.ts',
     name: 'an input that is refused keeps its own code',
     rule: 'section 7: the same either way',
     find: "throw new TRPCError({ code: 'BAD_REQUEST', cause })",
     replace: 'throw cause',
   },
   {
-    file: 'src/server/inputs.ts',
-    tests: ['test/server/inputs.test.ts'],
+    file: 'src/server/validation/inputs.ts',
+    tests: ['test/server/validation/parse-input.test.ts'],
     name: 'a refinement of the app is not waited for',
     rule: 'section 3: the schema of the app decides',
     find: "def.checks?.some((check) => check._zod.def.check === 'custom')",
@@ -1243,7 +1243,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/streams.ts',
+    file: 'src/server/rooms/stream-registry.ts',
     name: 'a stream that nobody takes stays',
     rule: 'section 7: two ways out',
     find: 'else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()',
@@ -1377,7 +1377,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/live-room.ts',
+    file: 'src/server/rooms/live-room.ts',
     name: 'what is written later does not put off the next frame',
     rule: 'section 7: tick',
     find: 'if (this.#nextTickAt === at) return void this.#tick()',
@@ -1420,15 +1420,15 @@ export default [
   },
   {
     ...waiting,
-    file: 'src/react/seat.ts',
+    file: 'src/react/room-handle.ts',
     name: 'react: a room that was refused once is refused to the next',
     rule: 'react: whoever sits down tries',
     find: 'room.retry()\n      obstacle',
     replace: 'obstacle',
   },
   {
-    file: 'src/client/sight.ts',
-    tests: ['test/client/room.test.ts'],
+    file: 'src/client/room/room-sync.ts',
+    tests: ['test/client/room/room.test.ts'],
     name: 'each snapshot gives those who did not come back more time',
     rule: 'section 3: a restart is no exodus',
     find: 'view.stale.size && parseId(eventId)?.epoch !== before?.epoch',

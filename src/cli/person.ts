@@ -1,6 +1,6 @@
 import { colorOf } from '../shared/index.js'
 import type { Output } from './output.js'
-import { placeText } from './place.js'
+import { placeText } from './location-text.js'
 import { padded, printable } from './printable.js'
 import type { AnyMember } from './target.js'
 

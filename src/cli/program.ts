@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { Clock } from '../server/index.js'
 import { header, httpUrl, integerFrom, json, jsonObject, key, list, numberFrom, roomName } from './arguments.js'
-import type { BotsCommand } from './bots.js'
+import type { BotsCommand } from './commands/bots.js'
 import type { Output } from './output.js'
-import type { PostCommand } from './post.js'
-import type { ServeCommand } from './serve.js'
-import type { WatchCommand } from './watch.js'
+import type { PostCommand } from './commands/post.js'
+import type { ServeCommand } from './commands/serve.js'
+import type { WatchCommand } from './commands/watch.js'
 
 /** Options that every command may have. */
 export type CommonOptions = { json?: boolean; url?: string }
@@ -98,7 +98,7 @@ Examples:
 JSON lines: listening (url, location, anonymous, metrics?), log (level, message), draining (signal, seconds).
 ${serveExitCodes}`,
     )
-    .action(run<ServeCommand>(async (command, output) => (await import('./serve.js')).serve(command, output)))
+    .action(run<ServeCommand>(async (command, output) => (await import('./commands/serve.js')).serve(command, output)))
 }
 
 function addWatch(program: Command, run: Run): void {
@@ -124,7 +124,7 @@ JSON lines: each has type, at (when it was seen, by this machine's clock) and ro
   error                        code, message
 ${exitCodes}`,
     )
-    .action(run<WatchCommand>(async (...given) => (await import('./watch.js')).watch(...given)))
+    .action(run<WatchCommand>(async (...given) => (await import('./commands/watch.js')).watch(...given)))
 }
 
 function addPost(program: Command, run: Run): void {
@@ -160,7 +160,7 @@ JSON lines: posted (location, outcome, connectionId, memberId, seq, id?, connect
 with --stay entered (memberId, location), left, and status and error as \`watch --help\` has them.
 ${exitCodes}`,
     )
-    .action(run<RawPost>(async (raw, ...given) => (await import('./post.js')).post(postCommand(raw), ...given)))
+    .action(run<RawPost>(async (raw, ...given) => (await import('./commands/post.js')).post(postCommand(raw), ...given)))
 }
 
 function addBots(program: Command, run: Run): void {
@@ -186,7 +186,7 @@ Examples:
 JSON lines: live (bots), each second progress (bots, live, posts, refused, seen, seconds), at the end done.
 ${exitCodes}`,
     )
-    .action(run<BotsCommand>(async (...given) => (await import('./bots.js')).bots(...given)))
+    .action(run<BotsCommand>(async (...given) => (await import('./commands/bots.js')).bots(...given)))
 }
 
 /** What every command needs that goes to a room. */

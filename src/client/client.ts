@@ -1,17 +1,17 @@
 import { httpLink } from '@trpc/client'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import { isName, nameRule } from '../shared/names.js'
+import { isName, nameRule } from '../shared/name-rule.js'
 import type { GetLocationsOutput, PostLocationOutput } from '../shared/protocol.js'
-import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './app-router.js'
-import { cut, failureOf, ForeignAnswer } from './failure.js'
-import { storedMemberKey } from './keys.js'
-import { later } from './later.js'
-import { operation } from './operation.js'
-import { openRoom, type JoinOptions, type OpenRoom, type Room, type WatchOptions } from './room.js'
-import { streamOpener, type OpenStream } from './stream.js'
-import type { ShareStream } from './tab-stream.js'
-import type { Wire } from './wire.js'
+import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './router-types.js'
+import { cut, failureOf, ForeignAnswer } from './connection/failure.js'
+import { storedMemberKey } from './outbox/keys.js'
+import { later } from './lazy-import.js'
+import { operation } from './connection/trpc-operation.js'
+import { openRoom, type JoinOptions, type OpenRoom, type Room, type WatchOptions } from './room/room.js'
+import { streamOpener, type OpenStream } from './connection/subscription.js'
+import type { ShareStream } from './connection/shared-tab-stream.js'
+import type { Wire } from './connection/transport.js'
 
 type CommonOptions = {
   /** Where the server's tRPC procedures are, such as `/trpc` or `https://example.com/trpc`. */
@@ -123,7 +123,7 @@ const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator &&
 function streamSharer<L, P>(url: string, openStream: OpenStream<L, P>, clock: Clock): ShareStream<L, P> {
   return (input, listener, tab) =>
     later(
-      import('./tab-stream.js'),
+      import('./connection/shared-tab-stream.js'),
       ({ openTabStream }) => openTabStream({ url, openStream, clock, cut, ...tab }, input, listener),
       (thrown) => listener.ended(failureOf(thrown)),
     )

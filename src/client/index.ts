@@ -5,9 +5,9 @@ export {
   type LocationPath,
   type ProfileOf,
   type RouterLike,
-} from './app-router.js'
+} from './router-types.js'
 export { createLocationClient, type LocationClient, type LocationClientOptions } from './client.js'
-export { type JoinOptions, type Room, type WatchOptions } from './room.js'
-export { type RoomStatus } from './status.js'
-export { type RoomEvents, type RoomSnapshot } from './store.js'
-export { type Member, type MemberConnection } from './roster.js'
+export { type JoinOptions, type Room, type WatchOptions } from './room/room.js'
+export { type RoomStatus } from './connection/room-status.js'
+export { type RoomEvents, type RoomSnapshot } from './store/store.js'
+export { type Member, type MemberConnection } from './store/roster.js'

@@ -25,8 +25,8 @@ import type {
 } from '../client/index.js'
 import { systemClock } from '../shared/clock.js'
 import type { GetLocationsOutput } from '../shared/protocol.js'
-import { emptySeat, type Seat } from './seat.js'
-import { selection } from './selection.js'
+import { emptySeat, type Seat } from './room-handle.js'
+import { selection } from './snapshot-selector.js'
 
 export interface LocationProviderProps<L, P> {
   client: LocationClient<L, P>

@@ -1,6 +1,6 @@
 export type { Clock } from '../shared/clock.js'
 export { LocationError, type LocationErrorCode } from '../shared/errors.js'
-export type { Access, Awaitable, Identity, Member, RoomAction } from './access.js'
+export type { Access, Awaitable, Identity, Member, RoomAction } from './access/gate.js'
 export type {
   Action,
   Backend,
@@ -17,29 +17,29 @@ export type {
   RoomState,
   Shorten,
   Sweep,
-} from './backend.js'
+} from './rules/backend.js'
 export { memoryBackend } from './backends/memory.js'
-export type { ClientIp } from './calls.js'
-export type { DoorOptions } from './doors.js'
-export { drainOnSignals, type Drainable } from './drain.js'
+export type { ClientIp } from './procedures/procedures.js'
+export type { DoorOptions } from './http/origin-check.js'
+export { drainOnSignals, type Drainable } from './standalone/drain-on-signals.js'
 export {
   createLocationDoors,
   type DoorRequest,
   type DoorResponse,
   type LocationDoorsOptions,
-} from './location-doors.js'
-export { createLocationHub, type HubHealth, type HubOptions, type LocationHub } from './hub.js'
-export type { HubRoom, RoomMember } from './hub-room.js'
-export type { Limits } from './limits.js'
-export { pinoLogger, type Logger, type ObjectLogger } from './logger.js'
-export type { CallOutcome, Metrics, Readings, Traffic } from './metrics.js'
+} from './http/request-guard.js'
+export { createLocationHub, type HubHealth, type HubOptions, type LocationHub } from './hub/hub.js'
+export type { HubRoom, RoomMember } from './hub/hub-room.js'
+export type { Limits } from './options/limits.js'
+export { pinoLogger, type Logger, type ObjectLogger } from './options/logger.js'
+export type { CallOutcome, Metrics, Readings, Traffic } from './options/metrics.js'
 export {
   createLocationMiddleware,
   type HttpRequest,
   type HttpResponse,
   type LocationMiddlewareOptions,
-} from './middleware.js'
-export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './router.js'
+} from './http/middleware.js'
+export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './procedures/router.js'
 export {
   createLocationServer,
   type ListeningAt,
@@ -47,5 +47,5 @@ export {
   type LocationServer,
   type LocationServerOptions,
   type ServerContext,
-} from './server.js'
-export type { Timing, TimingOptions } from './timing.js'
+} from './standalone/server.js'
+export type { Timing, TimingOptions } from './options/timing.js'

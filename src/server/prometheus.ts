@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { refusalOf } from './doors.js'
-import { listen } from './listening.js'
-import type { Metrics, Readings } from './metrics.js'
+import { refusalOf } from './http/origin-check.js'
+import { listen } from './standalone/listen.js'
+import type { Metrics, Readings } from './options/metrics.js'
 
 export interface PrometheusMetrics extends Metrics {
   readonly register: Registry

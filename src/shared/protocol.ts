@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type * as core from 'zod/v4/core'
-import { roomId, secretKey } from './ids.js'
+import { roomId, secretKey } from './id-schemas.js'
 
 /* The wire. Every type here is a `type`: tRPC's inference mangles interfaces that are nested in tuples. */
 

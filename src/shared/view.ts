@@ -1,6 +1,6 @@
 import { Digest } from './digest.js'
 import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './protocol.js'
-import { parseId } from './room-time.js'
+import { parseId } from './event-id.js'
 
 /** What one viewer knows of a room. Only `applyEvent` and `forgetStale` change it. */
 export class View<L, P> {

@@ -6,7 +6,7 @@ import { queryCases } from './contract/queries.js'
 import { resumeCases } from './contract/resuming.js'
 import { streamCases } from './contract/streams.js'
 import type { ContractTarget } from './contract/target.js'
-import { Wire } from './contract/wire.js'
+import { Wire } from './contract/http-client.js'
 
 export type { ContractTarget, ContractTiming } from './contract/target.js'
 

@@ -1,9 +1,9 @@
 import { cellLocation } from 'hereabouts'
 import { createLocationServer } from 'hereabouts/server'
 import { expect, onTestFinished, test } from 'vitest'
-import { Hub } from '../../src/server/hub.js'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
-import { cell, stockClient } from '../support/stock-client.js'
+import { Hub } from '../../src/server/hub/hub.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
+import { cell, stockClient } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 /* A browser's own EventSource, on a stream that is spliced from compressed parts. */

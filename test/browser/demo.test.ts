@@ -2,8 +2,8 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { HubRoom } from 'hereabouts/server'
 import type { Location, Profile } from '../../examples/spreadsheet/server.mjs'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
-import { serveDemo, type Demo } from '../support/demo.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
+import { serveDemo, type Demo } from '../support/servers/demo.js'
 
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }

@@ -2,8 +2,8 @@ import { cellLocation } from 'hereabouts'
 import { serveLocations } from 'hereabouts/testing'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { builtPage } from '../support/built-page.js'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
+import { builtPage } from '../support/browser/built-page.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { until } from '../support/until.js'
 
 /** Beats each two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */

@@ -3,8 +3,8 @@ import { createLocationServer, type LocationServer } from 'hereabouts/server'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { CellLocation, MemberProfile } from 'hereabouts'
-import { builtPage } from '../support/built-page.js'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
+import { builtPage } from '../support/browser/built-page.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 
 /* What a window is to other windows; what may happen to one in the course of its life: life.ts. */
 

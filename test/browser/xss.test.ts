@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
-import { serveDemo, type Demo } from '../support/demo.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
+import { serveDemo, type Demo } from '../support/servers/demo.js'
 
 /** What ran, says so: a dialog, or a mark on the window. */
 const payloads = [

@@ -2,8 +2,8 @@ import { InvalidArgumentError } from 'commander'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { key, roomName } from '../../src/cli/arguments.js'
-import { secretKey } from '../../src/shared/ids.js'
-import { isName } from '../../src/shared/names.js'
+import { secretKey } from '../../src/shared/id-schemas.js'
+import { isName } from '../../src/shared/name-rule.js'
 
 /** Whether the command line takes it; what it does not, it says in a sentence. */
 function takes(argument: (text: string) => string, text: string): boolean {

@@ -3,8 +3,8 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { built } from '../support/built.js'
-import { raw } from '../support/raw.js'
-import { newKey } from '../support/stock-client.js'
+import { raw } from '../support/network/raw.js'
+import { newKey } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 import { ofType, start, type Command } from './command.js'
 
@@ -24,7 +24,7 @@ const servers: [string, (drainMs: number) => Command][] = [
   ],
   [
     'createLocationServer',
-    (ms) => start([], { script: fileURLToPath(new URL('../support/own-server.mjs', import.meta.url)), env: { DRAIN_MS: String(ms) } }), // prettier-ignore
+    (ms) => start([], { script: fileURLToPath(new URL('../support/servers/own-server.mjs', import.meta.url)), env: { DRAIN_MS: String(ms) } }), // prettier-ignore
   ],
 ]
 

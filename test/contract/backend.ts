@@ -1,7 +1,7 @@
 import type { Backend, Commit, OpenRoom, RoomOptions, RoomState } from 'hereabouts/server'
 import { backgroundClock } from '../../src/shared/clock.js'
 import { expect } from 'vitest'
-import { leaving, posting, rules, sweeping } from '../laws/histories.js'
+import { leaving, posting, rules, sweeping } from '../support/histories.js'
 import { until } from '../support/until.js'
 
 /*

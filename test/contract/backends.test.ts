@@ -2,8 +2,8 @@ import { memoryBackend, type Backend } from 'hereabouts/server'
 import { redisBackend } from 'hereabouts/server/redis'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { Ends } from '../support/ends.js'
-import { redisClient } from '../support/nodes.js'
-import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
+import { redisClient } from '../support/redis/nodes.js'
+import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 import { backendCases } from './backend.js'
 
 /* Every backend there is, held to the same behaviour. */

@@ -1,9 +1,9 @@
 import { locationContract } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { Ends } from '../support/ends.js'
-import { sharedNodes } from '../support/nodes.js'
-import { redisServer, skipWithoutRedis } from '../support/redis-server.js'
-import { roundRobin } from '../support/round-robin.js'
+import { sharedNodes } from '../support/redis/nodes.js'
+import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
+import { roundRobin } from '../support/redis/round-robin.js'
 import { cells, fastTiming, targetTiming } from './target.js'
 
 /*

@@ -1,6 +1,6 @@
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, test } from 'vitest'
-import { faultProxy, type Call, type Faults, type Reply } from '../support/fault-proxy.js'
+import { faultProxy, type Call, type Faults, type Reply } from '../support/network/fault-proxy.js'
 import { cells, fastTiming, targetTiming } from './target.js'
 
 /*

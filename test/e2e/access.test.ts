@@ -3,7 +3,7 @@ import { createLocationClient } from 'hereabouts/client'
 import type { ServerContext } from 'hereabouts/server'
 import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
-import { cell, newKey, stockClient, subscribed, type Cells } from '../support/stock-client.js'
+import { cell, newKey, stockClient, subscribed, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 /* Nobody moves anyone else's cursor, and nobody sees what they may not. */

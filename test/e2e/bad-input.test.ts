@@ -2,8 +2,8 @@ import * as z from 'zod'
 import type { Connection } from 'hereabouts'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
-import { dataOf, http, mutation, query, type HttpAnswer } from '../support/http.js'
-import { cell, newKey } from '../support/stock-client.js'
+import { dataOf, http, mutation, query, type HttpAnswer } from '../support/network/http.js'
+import { cell, newKey } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 /* Whatever comes in: a 4xx with a sentence, nothing stored, no stack, never a 5xx. */

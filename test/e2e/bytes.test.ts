@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { cell, stockClient } from '../support/stock-client.js'
+import { cell, stockClient } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 /* What goes over the wire, byte for byte: other languages, proxies and curl depend on it. */

@@ -5,10 +5,10 @@ import { applyEvent, View, type CellLocation, type LocationEvent, type MemberPro
 import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { Hub } from '../../src/server/hub.js'
-import { posting } from '../laws/histories.js'
-import { slowProxy } from '../support/slow-proxy.js'
-import { cell, stockClient, subscribed } from '../support/stock-client.js'
+import { Hub } from '../../src/server/hub/hub.js'
+import { posting } from '../support/histories.js'
+import { slowProxy } from '../support/network/slow-proxy.js'
+import { cell, stockClient, subscribed } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 /* `compress: true` over real sockets: clients that know nothing of it, and rooms whose frames are made off the event loop. */

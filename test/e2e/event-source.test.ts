@@ -2,8 +2,8 @@ import { EventSource } from 'eventsource'
 import { applyEvent, View, type CellLocation, type LocationEvent, type MemberProfile } from 'hereabouts'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { faultProxy, soonAgain } from '../support/fault-proxy.js'
-import { cell, newKey, stockClient } from '../support/stock-client.js'
+import { faultProxy, soonAgain } from '../support/network/fault-proxy.js'
+import { cell, newKey, stockClient } from '../support/clients/stock-client.js'
 import { Inbox, until } from '../support/until.js'
 
 /* A browser's EventSource, which knows nothing of tRPC. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { addressOf, example } from '../support/example.js'
 
 const nextjs = example('nextjs')

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { chromiumPath, launchChromium } from '../support/chromium.js'
+import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { addressOf, example } from '../support/example.js'
 import { root } from '../support/snippets.js'
 

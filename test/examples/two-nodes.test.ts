@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aclLine } from '../../src/server/backends/redis/requirements.js'
 import { built } from '../support/built.js'
-import { Crowd } from '../support/crowd.js'
+import { Crowd } from '../support/redis/crowd.js'
 import { Ends } from '../support/ends.js'
-import { sharedNodes } from '../support/nodes.js'
-import { freePort, freePorts, redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import { sharedNodes } from '../support/redis/nodes.js'
+import { freePort, freePorts, redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { until } from '../support/until.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -3,8 +3,8 @@ import { createLocationHub } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { Hub } from '../../src/server/hub.js'
-import { posting } from '../laws/histories.js'
+import { Hub } from '../../src/server/hub/hub.js'
+import { posting } from '../support/histories.js'
 import { inParts, runsOf } from '../support/fuzz-runs.js'
 
 /* Whatever somebody calls themselves, a reader gets it back as it was, and nothing that they did not send. */

@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { built } from '../support/built.js'
 import { inParts, isFuzzing, runsOf } from '../support/fuzz-runs.js'
-import { healthyClient } from '../support/healthy-client.js'
+import { healthyClient } from '../support/clients/healthy-client.js'
 import { hostileRequest, type HostileRequest } from '../support/hostile.js'
-import { loneServer } from '../support/lone-server.js'
+import { loneServer } from '../support/servers/lone-server.js'
 
 /* `npm run fuzz` sends a million of them. */
 

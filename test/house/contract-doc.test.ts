@@ -12,7 +12,7 @@ import type * as z from 'zod'
 import type { procedureOutputs } from '../../src/shared/protocol.js'
 import { cells, fastTiming, targetTiming } from '../contract/target.js'
 import { built } from '../support/built.js'
-import { faultProxy, type Call } from '../support/fault-proxy.js'
+import { faultProxy, type Call } from '../support/network/fault-proxy.js'
 import { root } from '../support/snippets.js'
 
 /* docs/contract says what goes over the wire, to people whose language has no zod: held to the schemas and to the wire. */

@@ -27,15 +27,15 @@ const publicFile = /^\w+\/index\.ts$|^server\/prometheus\.ts$/
 const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
-  '@trpc/client': /^client\/(client|stream|operation)\.ts$/,
-  '@trpc/server': /^server\/(router|router-doors|middleware|http-call|trpc-answer|server)\.ts$/,
-  '@trpc/server/http': /^server\/(middleware|http-call|trpc-answer)\.ts$/,
-  '@trpc/server/adapters/node-http': /^server\/trpc-answer\.ts$/,
+  '@trpc/client': /^client\/(client|connection\/(subscription|trpc-operation))\.ts$/,
+  '@trpc/server': /^server\/(procedures\/|http\/|standalone\/server\.ts$)/,
+  '@trpc/server/http': /^server\/http\/(middleware|direct-call|trpc-fallback)\.ts$/,
+  '@trpc/server/adapters/node-http': /^server\/http\/trpc-fallback\.ts$/,
   // The codes of JSON-RPC, for a door that refuses as tRPC does.
-  '@trpc/server/rpc': /^server\/server\.ts$/,
+  '@trpc/server/rpc': /^server\/standalone\/server\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
-  express: /^server\/server\.ts$/,
-  negotiator: /^server\/content-encoding\.ts$/,
+  express: /^server\/standalone\/server\.ts$/,
+  negotiator: /^server\/http\/gzip\/content-encoding\.ts$/,
   react: /^react\//,
   'prom-client': /^server\/prometheus\.ts$/,
   // Redis clients are known by what we use of them: no file imports one.
@@ -50,9 +50,15 @@ const node = /^(server|testing|cli)\//
 /** Rules only: no I/O, no clock, no timer, no chance. The same input gives the same output. */
 const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
-  /^server\/(room|timeline|frame|sse|crc32|gzip|wheel|timing|numbers|lease-clock)\.ts$/,
-  /^server\/backends\/redis\/(batch|chain)\.ts$/,
-  /^client\/(outbox|reconnect|news|roster|places|failure|attention|event-stream)\.ts$/,
+  /^server\/rules\/(room|timeline|lease-clock)\.ts$/,
+  /^server\/rooms\/(frames|sse-encoding|timer-wheel)\.ts$/,
+  /^server\/http\/gzip\/(crc32-combine|gzip-format)\.ts$/,
+  /^server\/options\/(timing|number-options)\.ts$/,
+  /^server\/backends\/redis\/(script-codec|commit-order)\.ts$/,
+  /^client\/outbox\/outbox\.ts$/,
+  /^client\/store\/(room-events|roster|location-index)\.ts$/,
+  /^client\/connection\/(connection-state|failure|sse-parser)\.ts$/,
+  /^client\/browser\/activity\.ts$/,
 ]
 
 const asksTheClock = [

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { createLocationClient } from 'hereabouts/client'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
-import { faultProxy } from '../support/fault-proxy.js'
+import { faultProxy } from '../support/network/fault-proxy.js'
 import { blocksOf } from '../support/snippets.js'
 import { until } from '../support/until.js'
 

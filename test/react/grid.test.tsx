@@ -8,7 +8,7 @@ import { act, memo } from 'react'
 import { createRoot } from 'react-dom/client'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
-import { scriptedServer } from '../support/scripted-server.js'
+import { scriptedServer } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 const { LocationProvider, useWhoIsAt } = createLocationHooks<Router>()

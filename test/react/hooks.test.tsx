@@ -9,7 +9,7 @@ import { createRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
-import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/scripted-server.js'
+import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 const { LocationProvider, useLocationEvent, useOthers, usePost, useRoom, useSelf, useStatus, useWhoIsAt } =

@@ -6,7 +6,7 @@ import { act, StrictMode, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import { expect, test } from 'vitest'
 import { activeResources, alive, cycles, progress, settled } from '../support/garbage.js'
-import { cell, type Cells } from '../support/stock-client.js'
+import { cell, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 const { LocationProvider, useLocationEvent, useOther, useOthers, usePost, useRoom, useSelf, useStatus, useWhoIsAt } =

@@ -11,7 +11,7 @@ import { createRoot, hydrateRoot } from 'react-dom/client'
 import { renderToPipeableStream, renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
-import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/scripted-server.js'
+import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 const { LocationProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()

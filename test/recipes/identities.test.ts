@@ -4,7 +4,7 @@ import { cellLocation } from 'hereabouts'
 import { createLocationHub, createLocationRouter, createLocationServer, type ServerContext } from 'hereabouts/server'
 import { generateKeyPair, importJWK, jwtVerify, SignJWT, UnsecuredJWT } from 'jose'
 import { describe, expect, test } from 'vitest'
-import { raw } from '../support/raw.js'
+import { raw } from '../support/network/raw.js'
 
 /* The recipes of docs/security.md, as they are written there, and what a forger tries. */
 

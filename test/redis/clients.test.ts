@@ -4,11 +4,11 @@ import { ioredisPort, redisBackend, type RedisBackendOptions } from 'hereabouts/
 import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
-import { Crowd } from '../support/crowd.js'
+import { Crowd } from '../support/redis/crowd.js'
 import { Ends } from '../support/ends.js'
-import { redisClient } from '../support/nodes.js'
-import { redisCluster } from '../support/redis-cluster.js'
-import { redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import { redisClient } from '../support/redis/nodes.js'
+import { redisCluster } from '../support/redis/redis-cluster.js'
+import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 
 /* Whatever client an app has, and whatever it is connected to: two servers, one room. */
 

@@ -4,8 +4,8 @@ import type { Action, Commit, RoomState } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisBackend } from 'hereabouts/server/redis'
-import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../laws/histories.js'
-import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
+import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
+import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 
 /*
  * The same history, once by room.ts and once by the script in Redis, at the same times: every outcome, every commit and

@@ -5,17 +5,17 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
 import { built } from '../support/built.js'
-import { Crowd, percentile } from '../support/crowd.js'
+import { Crowd, percentile } from '../support/redis/crowd.js'
 import { Ends } from '../support/ends.js'
-import { redisClient } from '../support/nodes.js'
-import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis-server.js'
-import { byTurns, roundRobin } from '../support/round-robin.js'
+import { redisClient } from '../support/redis/nodes.js'
+import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
+import { byTurns, roundRobin } from '../support/redis/round-robin.js'
 import { until } from '../support/until.js'
 
 /* Many rooms, many people, and servers that are processes of their own: a little in CI, all of it by npm run soak:redis. */
 
 const isSoak = process.env['SOAK'] !== undefined
-const nodeFile = fileURLToPath(new URL('../support/node-process.mjs', import.meta.url))
+const nodeFile = fileURLToPath(new URL('../support/redis/node-process.mjs', import.meta.url))
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
 /** A server to kill. */

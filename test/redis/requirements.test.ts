@@ -4,9 +4,9 @@ import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { createClient, createCluster, createSentinel } from 'redis'
 import { checkRequirements } from '../../src/server/backends/redis/requirements.js'
-import type { RedisPort } from '../../src/server/backends/redis/port.js'
-import { redisClient } from '../support/nodes.js'
-import { redisServer, skipWithoutRedis } from '../support/redis-server.js'
+import type { RedisPort } from '../../src/server/backends/redis/client-port.js'
+import { redisClient } from '../support/redis/nodes.js'
+import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { until } from '../support/until.js'
 
 // Said, so that there is nothing else to warn of.

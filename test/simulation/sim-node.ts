@@ -8,10 +8,10 @@ import type {
   PostLocationOutput,
 } from '../../src/shared/protocol.js'
 import { backendOver } from '../../src/server/backends/redis/backend.js'
-import type { Hub } from '../../src/server/hub.js'
-import { assertPosted } from '../../src/server/refusals.js'
-import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/keys.js'
-import type { Subscriber } from '../../src/server/subscriber.js'
+import type { Hub } from '../../src/server/hub/hub.js'
+import { assertPosted } from '../../src/server/access/outcome-errors.js'
+import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/rules/ids.js'
+import type { Subscriber } from '../../src/server/rooms/subscriber.js'
 import type { SimClock } from './sim-clock.js'
 import type { SimRedis } from './sim-redis.js'
 

@@ -6,10 +6,10 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../src/shared/protocol.js'
-import { connectionIdOf } from '../../src/server/keys.js'
-import { openRoom, type OpenRoom } from '../../src/client/room.js'
-import type { Wire } from '../../src/client/wire.js'
-import type { StreamListener } from '../../src/client/stream.js'
+import { connectionIdOf } from '../../src/server/rules/ids.js'
+import { openRoom, type OpenRoom } from '../../src/client/room/room.js'
+import type { Wire } from '../../src/client/connection/transport.js'
+import type { StreamListener } from '../../src/client/connection/subscription.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 import { roomId, type Place, type SimEvent, type SimNode } from './sim-node.js'

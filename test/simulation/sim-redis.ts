@@ -1,7 +1,7 @@
 import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
 import { actScript, revokeScript } from '../../src/server/backends/redis/script.js'
-import type { RedisPort } from '../../src/server/backends/redis/port.js'
-import { Room } from '../../src/server/room.js'
+import type { RedisPort } from '../../src/server/backends/redis/client-port.js'
+import { Room } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 

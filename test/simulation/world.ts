@@ -1,6 +1,6 @@
 import { Chance } from './chance.js'
 import { SimClock } from './sim-clock.js'
-import type { LiveRoom } from '../../src/server/live-room.js'
+import type { LiveRoom } from '../../src/server/rooms/live-room.js'
 import { roomId, SimNode } from './sim-node.js'
 import { SimPerson } from './sim-person.js'
 import { SimRedis } from './sim-redis.js'

@@ -1,6 +1,6 @@
 import { constants, gunzipSync } from 'node:zlib'
-import type { Sink } from '../../src/server/sink.js'
-import type { Bytes } from '../../src/server/sse.js'
+import type { Sink } from '../../src/server/http/sink.js'
+import type { Bytes } from '../../src/server/rooms/sse-encoding.js'
 
 /** A way out that keeps what went through it, and is full when a test says so. */
 export class TestSink implements Sink<Bytes> {

@@ -1,5 +1,5 @@
-import { locations } from './locations'
-import { Sheet } from './sheet'
+import { locations } from './locations.js'
+import { Sheet } from './sheet.js'
 
 /** Made on the server, at each request: who is here is in the page before any script runs. */
 export default async function Page({ searchParams }: { searchParams: Promise<{ name?: string }> }) {

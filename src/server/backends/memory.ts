@@ -1,7 +1,7 @@
-import type { Action, Backend, Commit, OpenRoom, Outcome, RoomOptions } from '../backend.js'
-import { newEpoch } from '../keys.js'
-import { LeaseClock } from '../lease-clock.js'
-import { Room } from '../room.js'
+import type { Action, Backend, Commit, OpenRoom, Outcome, RoomOptions } from '../rules/backend.js'
+import { newEpoch } from '../rules/ids.js'
+import { LeaseClock } from '../rules/lease-clock.js'
+import { Room } from '../rules/room.js'
 
 /**
  * Rooms in this process's memory: the reference for every other backend. They are gone when the process is; clients

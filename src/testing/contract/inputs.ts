@@ -1,5 +1,5 @@
 import { demand, isSame } from './demand.js'
-import { newKey, type Answer, type Wire } from './wire.js'
+import { newKey, type Answer, type Wire } from './http-client.js'
 
 /** What is refused: with a code and a sentence, and without a trace. */
 export const inputCases = {

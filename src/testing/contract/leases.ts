@@ -1,6 +1,6 @@
 import { demand, passing } from './demand.js'
 import { Viewer } from './viewer.js'
-import { newKey, type Wire } from './wire.js'
+import { newKey, type Wire } from './http-client.js'
 
 /** How long a connection stays without posting (room rules 1 and 7). */
 export const leaseCases = {

@@ -1,6 +1,6 @@
 import { demand, isSame, passing } from './demand.js'
 import { Viewer } from './viewer.js'
-import { newKey, type Wire } from './wire.js'
+import { newKey, type Wire } from './http-client.js'
 
 /** Leaving, and what comes late (room rules 2 and 3). */
 export const leaveCases = {

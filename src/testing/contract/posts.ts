@@ -1,7 +1,7 @@
 import type { Connection } from '../../shared/index.js'
 import { demand, isSame } from './demand.js'
 import { Viewer } from './viewer.js'
-import { idOf, newKey, type Wire } from './wire.js'
+import { idOf, newKey, type Wire } from './http-client.js'
 
 /** Who may speak, and what it comes to (room rules 1 and 6). */
 export const postCases = {

@@ -1,5 +1,5 @@
 import { demand, isSame } from './demand.js'
-import { newKey, type Wire } from './wire.js'
+import { newKey, type Wire } from './http-client.js'
 
 /** Asking once, without a stream. */
 export const queryCases = {

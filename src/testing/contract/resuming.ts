@@ -1,6 +1,6 @@
 import { demand, isSame } from './demand.js'
 import { Viewer } from './viewer.js'
-import { idOf, newKey, type Wire } from './wire.js'
+import { idOf, newKey, type Wire } from './http-client.js'
 
 /** Coming back with an id (room rule 5). */
 export const resumeCases = {

@@ -1,6 +1,6 @@
 import { demand, isSame, passing } from './demand.js'
 import { Viewer } from './viewer.js'
-import { idOf, newKey, type Wire } from './wire.js'
+import { idOf, newKey, type Wire } from './http-client.js'
 
 /** What a stream begins with, and how it goes on. */
 export const streamCases = {

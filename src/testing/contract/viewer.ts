@@ -1,6 +1,6 @@
 import { applyEvent, View, type Connection } from '../../shared/index.js'
 import { demand } from './demand.js'
-import { idOf, type Heard, type OpenStream, type Wire } from './wire.js'
+import { idOf, type Heard, type OpenStream, type Wire } from './http-client.js'
 
 type StreamInput = { room: string; connectionKey?: string }
 

@@ -1,13 +1,13 @@
 import { backgroundClock, type Clock } from '../../../shared/clock.js'
-import type { Backend } from '../../backend.js'
+import type { Backend } from '../../rules/backend.js'
 import { keysOf, partOf, pulseKey, revocationsKey } from './keys.js'
-import type { Link } from './link.js'
-import { Links } from './links.js'
+import type { Link } from './redis-health.js'
+import { Links } from './cluster-health.js'
 import { nodeRedisPort, type NodeRedisClient } from './node-redis.js'
-import type { RedisPort } from './port.js'
+import type { RedisPort } from './client-port.js'
 import { checkRequirements } from './requirements.js'
 import { Revocations, type Revocation } from './revocations.js'
-import { SharedRoom } from './shared-room.js'
+import { SharedRoom } from './redis-room.js'
 
 export type RedisBackendOptions = (
   | {

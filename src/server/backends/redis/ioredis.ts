@@ -1,5 +1,5 @@
 import { refuseKeyPrefix } from './key-prefix.js'
-import type { RedisPort } from './port.js'
+import type { RedisPort } from './client-port.js'
 
 /** What we use of ioredis: of `new Redis()`, or of `new Cluster(nodes, { shardedSubscribers: true })`. */
 export interface IoredisClient {

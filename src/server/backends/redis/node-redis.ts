@@ -1,5 +1,5 @@
 import { refuseKeyPrefix } from './key-prefix.js'
-import type { RedisPort } from './port.js'
+import type { RedisPort } from './client-port.js'
 
 /**
  * What we use of node-redis: of `createClient`, `createCluster` or `createSentinel`. Written out, so that the types of

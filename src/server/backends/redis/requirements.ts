@@ -1,6 +1,6 @@
 import { LocationError } from '../../../shared/errors.js'
-import type { Logger } from '../../logger.js'
-import type { RedisPort } from './port.js'
+import type { Logger } from '../../options/logger.js'
+import type { RedisPort } from './client-port.js'
 
 /**
  * Whether this Redis can carry rooms. Says in one line what is wrong: what cannot work is thrown, what works until

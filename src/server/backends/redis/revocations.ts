@@ -1,5 +1,5 @@
-import type { Link } from './link.js'
-import type { RedisPort } from './port.js'
+import type { Link } from './redis-health.js'
+import type { RedisPort } from './client-port.js'
 import { revokeScript } from './script.js'
 
 /** Ends a member's connections in a room, or, without one, everywhere. */

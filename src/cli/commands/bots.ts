@@ -1,0 +1,81 @@
+import type { Clock } from '../../server/index.js'
+import { Bot, botName, type Tally } from '../bot.js'
+import { aborted, bounded, interruption, pause } from '../interruption.js'
+import type { Output } from '../output.js'
+import { count } from '../person.js'
+import { arrival, departure, farewell } from '../session.js'
+import { printable } from '../printable.js'
+import type { Target } from '../target.js'
+
+export type BotsCommand = Target & {
+  room: string
+  count: number
+  sheets: string[]
+  rows: number
+  cols: number
+  /** Moves of each bot in a second. */
+  rate: number
+  /** What goes into every bot's profile besides its name. */
+  profile?: object
+  /** In seconds, from when all are there. */
+  for?: number
+}
+
+/** Fills a room with members who walk over its sheets, and say that they are bots. */
+export async function bots(command: BotsCommand, output: Output, clock: Clock): Promise<void> {
+  const interrupted = interruption(clock)
+  const { room, rate, profile, sheets, rows, cols } = command
+  const tally: Tally = { posts: 0, refused: 0, seen: 0 }
+  const began = clock.now()
+  const progress = () => ({ ...tally, seconds: Math.round((clock.now() - began) / 100) / 10 })
+  output.pin(`${count(command.count, 'bot', 'bots')} on the way to ${command.url}`)
+  const all = Array.from({ length: command.count }, (_, index) => {
+    const options = { room, rate, tally, grid: { sheets, rows, cols }, profile: { ...profile, name: botName(index) } }
+    return new Bot(options, command, clock)
+  })
+  try {
+    await Promise.all(all.map((bot) => arrival({ room: bot.room, target: command, signal: interrupted, clock })))
+    // What one may not post, none of them may.
+    await Promise.race([all[0]!.room.flush(), aborted(interrupted)])
+    const signal = bounded(interrupted, command.for, clock)
+    for (const bot of all) void bot.walk(signal)
+    void tellProgress(all, progress, { output, signal, clock })
+    await departure({ room: all[0]!.room, target: command, signal })
+  } finally {
+    output.tidy()
+    await farewell(
+      all.map(({ client }) => client),
+      clock,
+    )
+  }
+  const { seconds } = progress()
+  const left = `${count(all.length, 'bot', 'bots')} left ${printable(room)} after ${seconds} s`
+  output.say('done', { room, bots: all.length, ...progress() }, `${left}: ${tallyText(tally)}`)
+}
+
+type Progress = Tally & { seconds: number }
+type Telling = { output: Output; signal: AbortSignal; clock: Clock }
+
+/** Once a second: on a terminal the same line again. */
+async function tellProgress(all: Bot[], progress: () => Progress, { output, signal, clock }: Telling): Promise<void> {
+  const { id } = all[0]!.room
+  output.pin('')
+  output.say(
+    'live',
+    { room: id, bots: all.length },
+    `${count(all.length, 'bot walks', 'bots walk')} in ${printable(id)}: Ctrl-C sends them home`,
+  )
+  while (!signal.aborted) {
+    await pause(1_000, signal, clock)
+    if (signal.aborted) return
+    const now = progress()
+    const live = all.filter(({ room }) => room.status.state === 'live').length
+    if (output.isJson) output.say('progress', { room: id, bots: all.length, live, ...now }, null)
+    else output.pin(`${live} of ${all.length} live, ${Math.round(now.seconds)} s: ${tallyText(now)}`)
+  }
+}
+
+function tallyText({ posts, refused, seen }: Tally): string {
+  const refusals = refused > 0 ? `, ${count(refused, 'refusal', 'refusals')}` : ''
+  return `${count(posts, 'post', 'posts')}, ${count(seen, 'move', 'moves')} seen${refusals}`
+}

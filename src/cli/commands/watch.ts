@@ -1,0 +1,86 @@
+import type { Clock } from '../../server/index.js'
+import { bounded, eitherOf, interruption } from '../interruption.js'
+import type { Output } from '../output.js'
+import { count, nameOf, nameText, personRecord, personText } from '../person.js'
+import { placeText } from '../location-text.js'
+import { arrival, departure, farewell } from '../session.js'
+import { printable } from '../printable.js'
+import { followStatus } from '../status.js'
+import { clientOf, type AnyMember, type AnyWatch, type Target } from '../target.js'
+
+export type WatchCommand = Target & {
+  room: string
+  /** Ends after the first snapshot. */
+  once?: boolean
+  /** Ends after so many events, or so many seconds in the room. */
+  count?: number
+  for?: number
+}
+
+/** Tells who is in a room and what they do, until it is told to stop. */
+export async function watch(command: WatchCommand, output: Output, clock: Clock): Promise<void> {
+  const interrupted = interruption(clock)
+  const client = clientOf(command, clock)
+  const room = client.watch(command.room)
+  try {
+    followStatus(room, { target: command, output, clock })
+    await arrival({ room, target: command, signal: interrupted, clock })
+    if (interrupted.aborted) return
+    tellWho(room, output)
+    if (command.once) return
+    const enough = new AbortController()
+    tellNews(room, output, command.count, () => enough.abort())
+    const signal = eitherOf(bounded(interrupted, command.for, clock), enough.signal)
+    await departure({ room, target: command, signal })
+  } finally {
+    output.tidy()
+    await farewell([client], clock)
+  }
+}
+
+function tellWho({ id, members }: AnyWatch, output: Output): void {
+  const people = members.length === 0 ? 'nobody is here yet' : count(members.length, 'person', 'people')
+  const title = `${output.style('bold', printable(id))} · ${people}`
+  const text = [title, ...members.map((member) => personText(member, members, output))].join('\n')
+  output.say('snapshot', { room: id, members: members.map(personRecord) }, text)
+}
+
+/** Each of what the others do, at most `most` of them. */
+function tellNews(room: AnyWatch, output: Output, most = Infinity, enough: () => void): void {
+  let told = 0
+  const tell = (type: string, member: AnyMember, details: object, text: string) => {
+    if (told >= most) return
+    const { memberId, location, activity } = member
+    const record = { room: room.id, memberId, name: nameOf(member), location, activity, ...details }
+    output.say(type, record, `${output.time()}  ${nameText(member, room.members, output)}  ${text}`)
+    told += 1
+    if (told === most) enough()
+  }
+  const verb = (word: string) => output.style('dim', word.padEnd(8))
+  room.on('entered', ({ member, current }) => tell('entered', member, {}, verb('entered') + placeText(current)))
+  room.on('moved', ({ member, previous, current }) =>
+    tell(
+      'moved',
+      member,
+      { previous },
+      `${verb('moved')}${placeText(current)}${output.style('dim', `  from ${placeText(previous)}`)}`,
+    ),
+  )
+  room.on('updated', ({ member, previous, current, changed }) => {
+    const text = changed.includes('profile')
+      ? updateText(previous.profile, current.profile)
+      : output.style('dim', `is ${current.activity}`)
+    tell('updated', member, { profile: current.profile, previous: previous.profile }, verb('updated') + text)
+  })
+  room.on('left', ({ member, previous, reason }) => {
+    const where = output.style('dim', `${leftText[reason]}from ${placeText(previous)}`)
+    tell('left', member, { location: null, previous, reason }, verb('left') + where)
+  })
+}
+
+const leftText = { left: '', lost: 'connection lost, ', revoked: 'access was taken back, ' }
+
+function updateText(previous: unknown, current: unknown): string {
+  const [before, now] = [nameOf({ profile: previous }), nameOf({ profile: current })]
+  return before === undefined || before === now ? 'their profile' : `was ${printable(before)}`
+}

@@ -1,0 +1,56 @@
+import type { Clock } from '../../shared/clock.js'
+import type { GetLocationsOutput, LocationEvent } from '../../shared/protocol.js'
+import type { Failure } from './failure.js'
+import type { Moment } from './connection-state.js'
+
+export interface PollListener<L, P> {
+  event(id: string, event: LocationEvent<L, P>): void
+  polled(): void
+  /** As often as a stream would have a beat. */
+  beaten(): void
+  /** Once: no poll follows. */
+  failed(failure: Failure): void
+}
+
+export interface PollOptions<L, P> extends PollListener<L, P> {
+  clock: Clock
+  moment(): Moment
+  /** One `getLocations` with the newest id. */
+  ask(): Promise<GetLocationsOutput<L, P>>
+  failureOf(thrown: unknown): Failure
+}
+
+/** How long until the next poll: a fifth to a half of a beat, 2 to 5 seconds. */
+export const pollDelayMs = ({ random, beatMs }: Moment): number => beatMs * (0.2 + 0.3 * random)
+
+/** Asks what is new, again and again. Returns what stops it. */
+export function poll<L, P>({ clock, moment, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
+  let over = false
+  let beatAt = -Infinity
+  let stopTimer = () => {}
+  const turn = async () => {
+    try {
+      const { id, event } = await ask()
+      if (over) return
+      listener.polled()
+      listener.event(id, event)
+    } catch (thrown) {
+      if (over) return
+      over = true
+      return listener.failed(failureOf(thrown))
+    }
+    // A listener may have had enough.
+    if (over) return
+    const { now, beatMs } = moment()
+    if (now - beatAt >= beatMs) {
+      beatAt = now
+      listener.beaten()
+    }
+    stopTimer = clock.after(pollDelayMs(moment()), () => void turn())
+  }
+  void turn()
+  return () => {
+    over = true
+    stopTimer()
+  }
+}

@@ -1,0 +1,91 @@
+import { eventStream } from './sse-parser.js'
+import { ForeignAnswer } from './failure.js'
+
+export type Headers = () => Record<string, string> | Promise<Record<string, string>>
+
+export interface OneShotInit {
+  fetch: typeof fetch
+  /** Made anew for each stream. */
+  headers: Headers
+  /** The server answered, and with a stream. */
+  opened(): void
+  /** Bytes came in, of whatever kind. */
+  heard(): void
+}
+
+/** Why there is no stream, or no more. */
+class StreamError extends Event {
+  readonly message: string
+  readonly code: number | undefined
+  readonly foreign: boolean | undefined
+
+  constructor({ message, code, foreign }: { message: string; code?: number; foreign?: boolean }) {
+    super('error')
+    this.message = message
+    this.code = code
+    this.foreign = foreign
+  }
+}
+
+/**
+ * An EventSource for one connection: HTML §9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html) up to where
+ * the standard would reconnect. It would ask for the same URL with the same id every three seconds, together with
+ * everybody else's; ours (reconnect.ts) does better. So this one ends at its first error.
+ */
+export class OneShotEventSource extends EventTarget {
+  readonly CLOSED = 2
+  /** §9.2.2: 0 is CONNECTING, 1 is OPEN. */
+  readyState = 0
+  readonly #controller = new AbortController()
+
+  constructor(url: string | URL, init: OneShotInit) {
+    super()
+    this.#connect(url, init).catch((thrown: Error) => this.#fail(thrown))
+  }
+
+  /** §9.2.2: "must abort any instances of the fetch algorithm started for this EventSource object". */
+  close(): void {
+    this.readyState = this.CLOSED
+    this.#controller.abort()
+  }
+
+  async #connect(url: string | URL, { fetch, headers, opened, heard }: OneShotInit): Promise<void> {
+    const { signal } = this.#controller
+    const response = await fetch(url, {
+      // §9.2.2: "Set (`Accept`, `text/event-stream`) in request's header list. Set request's cache mode to "no-store"."
+      headers: { ...(await headers()), accept: 'text/event-stream' },
+      cache: 'no-store',
+      signal,
+    })
+    const { body, status } = response
+    const isStream = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+    // §9.2.2: "if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection".
+    if (status !== 200 || !isStream || !body) {
+      await body?.cancel()
+      throw new ForeignAnswer(status)
+    }
+    if (signal.aborted) return
+    this.readyState = 1
+    opened()
+    const feed = eventStream(({ type, ...message }) => {
+      // §9.2.6: "if the readyState attribute is set to a value other than CLOSED, dispatches the newly created event".
+      if (this.readyState !== this.CLOSED) this.dispatchEvent(new MessageEvent(type, message))
+    })
+    // §9.2.6: "Streams must be decoded using the UTF-8 decode algorithm", which drops a byte order mark.
+    const text = body.pipeThrough(new TextDecoderStream()).getReader()
+    for (;;) {
+      const { done, value } = await text.read()
+      if (done) break
+      heard()
+      feed(value)
+    }
+    // §9.2.6: "Once the end of the file is reached, any pending data must be discarded."
+    this.#fail({ message: 'The stream ended.' })
+  }
+
+  #fail(why: ConstructorParameters<typeof StreamError>[0]): void {
+    if (this.readyState === this.CLOSED) return
+    this.close()
+    this.dispatchEvent(new StreamError(why))
+  }
+}

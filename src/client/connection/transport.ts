@@ -1,0 +1,28 @@
+import type { Clock } from '../../shared/clock.js'
+import type {
+  GetLocationsInput,
+  GetLocationsOutput,
+  LeaveRoomInput,
+  PostLocationInput,
+  PostLocationOutput,
+} from '../../shared/protocol.js'
+import type { OpenStream } from './subscription.js'
+import type { ShareStream } from './shared-tab-stream.js'
+
+/** A client's way to its server, and what else its rooms have in common. */
+export interface Wire<L, P> {
+  url: string
+  openStream: OpenStream<L, P>
+  /** One stream for all tabs of this browser that are the same member, where there are such things as tabs. */
+  shareStream: ShareStream<L, P> | null
+  ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<L, P>>
+  post(input: PostLocationInput<L, P>, deadlineMs: number): Promise<PostLocationOutput>
+  leave(input: LeaveRoomInput, deadlineMs: number): Promise<unknown>
+  memberKey: string
+  clock: Clock
+  lostMs: number
+  idleMs: number
+  awayMs: number
+  /** Told what a listener threw. */
+  report(thrown: unknown): void
+}

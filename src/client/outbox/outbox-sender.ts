@@ -1,0 +1,106 @@
+import type { Clock } from '../../shared/clock.js'
+import type { LocationError } from '../../shared/errors.js'
+import type { PostLocationOutput } from '../../shared/protocol.js'
+import { failureOf } from '../connection/failure.js'
+import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
+import type { Draft, Outbox, Post } from './outbox.js'
+import type { Moment } from '../connection/connection-state.js'
+
+export interface PosterOptions<L, P> {
+  clock: Clock
+  moment(): Moment
+  postMs(): number
+  send(post: Post<L, P>): Promise<PostLocationOutput>
+  /** The server took note: who we are is known. */
+  acknowledged(reply: PostLocationOutput): void
+  refused(error: LocationError): void
+  /** This connection is over, or was never ours: the next post needs a new key. */
+  disowned(): void
+  /** What is to be shown of us may be another draft than before. */
+  changed(newest: Draft<L, P> | null): void
+}
+
+/** Posts what the outbox says is due, when it is due. */
+export interface Poster<L, P> {
+  readonly box: Outbox<L, P>
+  write(draft: Draft<L, P>): void
+  /** Takes the outbox on by one of its steps, and posts at once what is due then. */
+  step(change: (box: Outbox<L, P>) => Outbox<L, P>): void
+  /** Sends nothing more until `resume`, which says everything again with a newer seq. */
+  pause(): void
+  resume(): void
+}
+
+export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
+  const { clock, moment } = options
+  let box: Outbox<L, P> = emptyOutbox
+  let open = true
+  let queued = false
+  let stopTimer = () => {}
+
+  const step = (change: (box: Outbox<L, P>) => Outbox<L, P>) => {
+    const { refusal } = box
+    box = change(box)
+    if (box.refusal && box.refusal !== refusal) options.refused(box.refusal.error)
+    options.changed(box.newest)
+    pump()
+  }
+  const pump = () => {
+    stopTimer()
+    const dueMs = dueAt(box, options.postMs())
+    if (!open || dueMs === null) return
+    const delayMs = dueMs - clock.now()
+    if (delayMs > 0) stopTimer = clock.after(delayMs, pump)
+    else post()
+  }
+  const post = () => {
+    box = sent(box, clock.now())
+    const { inFlight } = box
+    if (!inFlight) return
+    const settle = (then: () => void) => {
+      // After a change of key or a stay in the back/forward cache, nobody waits for this one.
+      if (open && box.inFlight === inFlight) then()
+    }
+    options.send(inFlight).then(
+      (reply) =>
+        settle(() => {
+          if (reply.outcome === 'left') options.disowned()
+          else options.acknowledged(reply)
+          step((box) => answered(box, reply, moment()))
+        }),
+      (thrown: unknown) =>
+        settle(() => {
+          const failure = failureOf(thrown)
+          const kept = failed(box, failure, moment())
+          const mine = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
+          if (!mine) options.disowned()
+          step(() => (mine ? kept : rekeyed(kept)))
+        }),
+    )
+  }
+  return {
+    get box() {
+      return box
+    },
+    write(draft) {
+      box = written(box, draft)
+      options.changed(box.newest)
+      // What an app says in one breath travels as one post.
+      if (queued) return
+      queued = true
+      queueMicrotask(() => {
+        queued = false
+        pump()
+      })
+    },
+    step,
+    pause() {
+      open = false
+      stopTimer()
+    },
+    resume() {
+      open = true
+      step((box) => hastened(again(box)))
+    },
+  }
+}

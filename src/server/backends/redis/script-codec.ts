@@ -1,0 +1,146 @@
+import type { PostOutcome, LeftReason, Activity } from '../../../shared/protocol.js'
+import type { Action, Commit, Outcome, RoomState } from '../../rules/backend.js'
+
+/* What goes into the script and what comes out of it, as text. script.ts says how. */
+
+/** How many actions one call carries: so that one room does not keep all the others waiting. */
+export const maxActions = 200
+
+/** What the script is told beside the actions. */
+export type Header = {
+  freshEpoch: string
+  /** `null`: the clock of Redis. */
+  nowMicros: number | null
+  outageMs: number
+  renews: boolean
+  tombstoneMs: number
+  roomConnections: number
+  memberConnections: number
+  keepMs: number
+  reads: boolean
+}
+
+export function encodeCall(header: Header, actions: readonly Action[]): string[] {
+  const { freshEpoch, nowMicros, outageMs, renews, tombstoneMs, roomConnections, memberConnections, keepMs, reads } =
+    header
+  const args = [
+    freshEpoch,
+    nowMicros === null ? '' : String(nowMicros),
+    String(outageMs),
+    flag(renews),
+    String(tombstoneMs),
+    String(roomConnections),
+    String(memberConnections),
+    String(keepMs),
+    flag(reads),
+  ]
+  for (const action of actions) args.push(...encodeAction(action))
+  return args
+}
+
+const flag = (yes: boolean) => (yes ? '1' : '0')
+/** Members are kept as JSON, which has no line ends and goes into commits as it is; '' for nobody known. */
+const memberJson = (memberId: string | null) => (memberId === null ? '' : JSON.stringify(memberId))
+
+function encodeAction(action: Action): string[] {
+  switch (action.type) {
+    case 'post': {
+      const { connectionId, memberId, owned, seq, location, profile, activity, leaseMs } = action
+      const who = [connectionId, memberJson(memberId), flag(owned), seq === undefined ? '' : String(seq)]
+      return ['p', ...who, location.json, profile?.json ?? '', activity ?? '', String(leaseMs)]
+    }
+    case 'leave': {
+      const { connectionId, memberId, seq, graceMs } = action
+      return ['l', connectionId, memberJson(memberId), seq === undefined ? '' : String(seq), String(graceMs)]
+    }
+    case 'shorten':
+      return ['s', action.connectionId, String(action.leaseMs)]
+    case 'revoke':
+      return ['r', memberJson(action.memberId)]
+    case 'sweep':
+      return ['w']
+  }
+}
+
+/** What one call came to. */
+export type Reply = {
+  epoch: string
+  version: number
+  /** How long until a lease ends or a tombstone may go; `Infinity`: nothing to do. */
+  dueMs: number
+  /** As it was announced; '' when there is nothing new to see. */
+  commit: string
+  outcomes: Outcome[]
+  /** When it was asked for. */
+  state: RoomState | null
+}
+
+export function decodeReply(raw: unknown): Reply {
+  const [epoch, version, due, commit, outcomes, read] = raw as [string, string, string, string, string[], RawState?]
+  const decoded = { epoch, version: Number(version), dueMs: due === '' ? Infinity : Number(due), commit }
+  return {
+    ...decoded,
+    outcomes: outcomes.map((outcome) => decodeOutcome(outcome, decoded.version)),
+    state: read ? decodeState(epoch, decoded.version, read) : null,
+  }
+}
+
+function decodeOutcome(text: string, version: number): Outcome {
+  const [first, second, third] = text.split('\n') as [string, string?, string?]
+  switch (first) {
+    case 'left':
+    case 'leaving':
+    case 'owned':
+    case 'done':
+      // A post that came after its connection left answers `left` too, and says whose it was.
+      if (third === undefined) return { type: first }
+      break
+    case 'full':
+      return { type: 'full', of: second as 'room' | 'member' }
+    default:
+  }
+  const outcome = first as PostOutcome
+  const memberId = JSON.parse(third!) as string
+  return { type: 'posted', outcome, memberId, seq: Number(second), version: outcome === 'applied' ? version : 0 }
+}
+
+/** The floor, then two hashes as flat lists. */
+type RawState = [floor: string, connections: string[], tombstones: string[]]
+
+function decodeState(epoch: string, version: number, [floor, connections, tombstones]: RawState): RoomState {
+  const state: RoomState = { epoch, version, floor: Number(floor), connections: [], left: [] }
+  for (const [connectionId, lines] of pairs(connections)) {
+    const [at, , , , activity, member, profile, location] = lines
+    state.connections.push({
+      connectionId,
+      memberId: JSON.parse(member!) as string,
+      profile: JSON.parse(profile!) as unknown,
+      location: JSON.parse(location!) as unknown,
+      activity: activity as Activity,
+      at: Number(at),
+    })
+  }
+  for (const [connectionId, [at, , reason, shown]] of pairs(tombstones))
+    if (shown === '1') state.left.push({ connectionId, at: Number(at), reason: reason as LeftReason })
+  return state
+}
+
+function* pairs(flat: string[]): Generator<[string, string[]]> {
+  for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!.split('\n')]
+}
+
+/** An announced commit; what it says is read only when it is wanted. */
+export type Announced = { epoch: string; prev: number; version: number; open(): Commit }
+
+const announcement = /^([^|]*)\|(\d+)\|(\d+)\|/
+
+/** `null` for what no script of ours has announced. */
+export function decodeCommit(text: string): Announced | null {
+  const [head, epoch, prev, version] = announcement.exec(text) ?? []
+  if (head === undefined || epoch === undefined) return null
+  const at = { epoch, prev: Number(prev), version: Number(version) }
+  return {
+    ...at,
+    open: () => ({ ...at, ...(JSON.parse(text.slice(head.length)) as Pick<Commit, 'entered' | 'changed' | 'left'>) }),
+  }
+}

@@ -1,0 +1,146 @@
+import type { Clock } from '../../shared/clock.js'
+import { LocationError } from '../../shared/errors.js'
+import type { Backend, RoomRules } from '../rules/backend.js'
+import { LiveRoom } from './live-room.js'
+import type { Logger } from '../options/logger.js'
+import { newTraffic, type Metrics, type Readings } from '../options/metrics.js'
+import type { Timing } from '../options/timing.js'
+import { Wheel } from './timer-wheel.js'
+
+export type OpenRoomsOptions = {
+  backend: Backend
+  rules: RoomRules
+  clock: Clock
+  timing: Timing
+  metrics: Metrics
+  logger: Logger
+  /** How long a turn of the wheel takes, in milliseconds. */
+  turnMs: number
+  /** Called with every turn, for whatever else goes by it. */
+  onTurn: () => void
+}
+
+const maxUnused = 1_000
+
+/** The rooms that are open in this process: opened when first used, swept in turn, and dropped when nobody needs them. */
+export class OpenRooms {
+  readonly #options: OpenRoomsOptions
+  readonly #traffic = newTraffic()
+  readonly #rooms = new Map<string, Promise<LiveRoom>>()
+  /** Each room is swept in a slot of its own. */
+  readonly #sweeps: Wheel<LiveRoom>
+  /** Those in which nobody was ever shown, the longest unused first. */
+  readonly #unused = new Set<LiveRoom>()
+  #isDegraded = false
+  #turnedAt = 0
+  #isTurning = false
+  #isClosed = false
+
+  constructor(options: OpenRoomsOptions) {
+    this.#options = options
+    this.#sweeps = new Wheel(Math.max(1, Math.round(options.timing.sweepMs / options.turnMs)))
+  }
+
+  /** Whether the backend is out of reach. */
+  get isDegraded(): boolean {
+    return this.#isDegraded
+  }
+
+  /** What there is now. */
+  readings(): Omit<Readings, 'streams' | 'isReady'> {
+    let connections = 0
+    for (const { timeline } of this.#sweeps) connections += timeline.size
+    return { ...this.#traffic, rooms: this.#rooms.size, connections }
+  }
+
+  /** Runs `work` with a room, which stays open for as long as that takes. @throws LocationError `unavailable`, `closed` */
+  async use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
+    const room = await this.#enter(id)
+    try {
+      return await work(room)
+    } finally {
+      room.users -= 1
+      if (!room.wasShown) this.#unused.add(room)
+    }
+  }
+
+  /** Tells every room that the backend went out of reach, or came back. */
+  async degrade(isDegraded: boolean): Promise<void> {
+    this.#isDegraded = isDegraded
+    for (const room of await Promise.allSettled(this.#rooms.values()))
+      if (room.status === 'fulfilled') room.value.degraded = this.#isDegraded
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const rooms = [...this.#rooms.values()]
+    this.#rooms.clear()
+    await Promise.allSettled(rooms.map(async (room) => (await room).close()))
+  }
+
+  async #enter(id: string): Promise<LiveRoom> {
+    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
+    const known = this.#rooms.get(id)
+    const opening = known ?? this.#open(id)
+    if (!known) this.#rooms.set(id, opening)
+    const room = await opening
+    room.users += 1
+    return room
+  }
+
+  async #open(id: string): Promise<LiveRoom> {
+    try {
+      const room = await LiveRoom.open(id, { ...this.#options, traffic: this.#traffic })
+      room.degraded = this.#isDegraded
+      this.#sweeps.add(room, Math.random())
+      this.#turn()
+      return room
+    } catch (cause) {
+      this.#rooms.delete(id)
+      throw new LocationError('unavailable', 'The room is out of reach for the moment: try again.', { cause })
+    }
+  }
+
+  /** One timer serves every beat and every sweep. Late turns are made up for, a whole round at most. */
+  #turn(): void {
+    if (this.#isTurning || this.#isClosed || this.#sweeps.size === 0) return
+    const { clock, turnMs, onTurn } = this.#options
+    this.#isTurning = true
+    this.#turnedAt = clock.now()
+    const again = () => clock.after(turnMs, run)
+    const run = () => {
+      if (this.#isClosed) return
+      const due = Math.min(100, Math.floor((clock.now() - this.#turnedAt) / turnMs + 0.5))
+      this.#turnedAt = due === 100 ? clock.now() : this.#turnedAt + due * turnMs
+      for (let turn = 0; turn < due; turn++) {
+        onTurn()
+        for (const room of this.#sweeps.turn()) this.#sweep(room)
+      }
+      this.#shed()
+      if (this.#sweeps.size > 0) again()
+      else this.#isTurning = false
+    }
+    again()
+  }
+
+  #sweep(room: LiveRoom): void {
+    if (room.isIdle) this.#drop(room)
+    else room.sweep()
+  }
+
+  /** A leave may name any room: those that wait for nothing but a post which comes too late are few. */
+  #shed(): void {
+    for (const room of this.#unused) {
+      if (this.#unused.size <= maxUnused) return
+      if (room.wasShown) this.#unused.delete(room)
+      else if (room.isUnused) this.#drop(room)
+    }
+  }
+
+  #drop(room: LiveRoom): void {
+    this.#rooms.delete(room.id)
+    this.#unused.delete(room)
+    this.#sweeps.delete(room)
+    room.close().catch((error: unknown) => this.#options.logger.warn('a room did not close', { error }))
+  }
+}

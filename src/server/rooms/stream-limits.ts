@@ -1,0 +1,73 @@
+import { LocationError } from '../../shared/errors.js'
+import type { Limits, Who } from '../options/limits.js'
+import type { Subscriber } from './subscriber.js'
+
+type StreamLimits = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoomStreams' | 'addressStreams'>
+
+/** Whose streams are open, and whether one more may be. */
+export class StreamShares {
+  readonly #limits: StreamLimits
+  readonly #retryAfterMs: number
+  /** In the order in which they were opened. */
+  readonly #ofMember = new Map<string, Set<Subscriber>>()
+  readonly #ofAddress = new Map<string, number>()
+  readonly #addressOf = new Map<Subscriber, string | null>()
+
+  /** @param retryAfterMs when to try again: nobody knows when a stream will end. */
+  constructor(limits: StreamLimits, retryAfterMs: number) {
+    this.#limits = limits
+    this.#retryAfterMs = retryAfterMs
+  }
+
+  get size(): number {
+    return this.#addressOf.size
+  }
+
+  /** @throws LocationError `unavailable` when this process is full, `rate-limited` when the member or the address is. */
+  assertOneMore({ memberId, address }: Who, room: string): void {
+    const { streams, memberStreams, addressStreams } = this.#limits
+    if (this.size >= streams)
+      throw new LocationError('unavailable', 'This server has all the streams it can carry: try again later.')
+    if (address !== null && (this.#ofAddress.get(address) ?? 0) >= addressStreams)
+      throw this.#tooMany('Your address', addressStreams)
+    const own = memberId === null ? undefined : this.#ofMember.get(memberId)
+    if (own && own.size >= memberStreams && !this.oldestTooMany(memberId, room))
+      throw this.#tooMany('You', memberStreams)
+  }
+
+  /** The stream that has to go when the member opens one more in this room. */
+  oldestTooMany(memberId: string | null, room: string): Subscriber | undefined {
+    if (memberId === null) return undefined
+    const here = Array.from(this.#ofMember.get(memberId) ?? []).filter((subscriber) => subscriber.room.id === room)
+    return here.length >= this.#limits.memberRoomStreams ? here[0] : undefined
+  }
+
+  add(subscriber: Subscriber, address: string | null): void {
+    const { memberId } = subscriber
+    this.#addressOf.set(subscriber, address)
+    if (address !== null) this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? 0) + 1)
+    if (memberId === null) return
+    const own = this.#ofMember.get(memberId) ?? new Set()
+    this.#ofMember.set(memberId, own.add(subscriber))
+  }
+
+  delete(subscriber: Subscriber): void {
+    const address = this.#addressOf.get(subscriber) ?? null
+    if (!this.#addressOf.delete(subscriber)) return
+    if (address !== null) {
+      const others = this.#ofAddress.get(address)! - 1
+      if (others === 0) this.#ofAddress.delete(address)
+      else this.#ofAddress.set(address, others)
+    }
+    const { memberId } = subscriber
+    const own = memberId === null ? undefined : this.#ofMember.get(memberId)
+    own?.delete(subscriber)
+    if (own?.size === 0) this.#ofMember.delete(memberId!)
+  }
+
+  #tooMany(who: 'You' | 'Your address', most: number): LocationError {
+    const have = who === 'You' ? 'have' : 'has'
+    const message = `${who} ${have} ${most} open streams, which is all there may be: close one, or try again in ${this.#retryAfterMs} ms.`
+    return new LocationError('rate-limited', message, { retryAfterMs: this.#retryAfterMs })
+  }
+}

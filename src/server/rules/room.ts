@@ -1,0 +1,328 @@
+import type { Connection, Left, LeftReason, PostOutcome } from '../../shared/protocol.js'
+import type {
+  Action,
+  Commit,
+  ConnectionChange,
+  Kept,
+  Leave,
+  Outcome,
+  Post,
+  Revoke,
+  RoomRules,
+  RoomState,
+  Shorten,
+} from './backend.js'
+
+/** One live connection. `leaseEnd` is on the clock that `act` is given. */
+type Present = {
+  connectionId: string
+  memberId: string
+  location: Kept
+  profile: Kept
+  activity: Connection<unknown, unknown>['activity']
+  at: number
+  seq: number
+  leaseMs: number
+  leaseEnd: number
+  /** It said goodbye with grace: when the lease ends, it has left, and was not lost. */
+  leaving: boolean
+}
+
+/** What remains of a connection, so that a late post cannot bring it back. */
+type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number }
+
+/** What a batch did to one connection so far. `shown`: viewers knew it before the batch. */
+type Draft = { shown: boolean; entered: boolean; change: ConnectionChange }
+
+const nothing: Kept = { json: 'null', value: null }
+const maxUnseen = 1_000
+
+/**
+ * The rules of one room: who is present, whose post counts, when somebody has left. No I/O, no clock: the same actions
+ * at the same times give the same commits.
+ */
+export class Room {
+  readonly epoch: string
+  #version: number
+  #floor: number
+  readonly #rules: RoomRules
+  readonly #present = new Map<string, Present>()
+  readonly #connectionsOf = new Map<string, number>()
+  /** In the order in which they were written, so that the oldest come first. */
+  readonly #tombstones = new Map<string, Tombstone>()
+  /** Tombstones of connections that nobody was ever shown. */
+  readonly #unseen = new Map<string, Tombstone>()
+  #nextLeaseEnd = Infinity
+  #drafts = new Map<string, Draft>()
+
+  /** @param nowMicros where the versions of this lineage begin, in microseconds. */
+  constructor(epoch: string, nowMicros: number, rules: RoomRules) {
+    this.epoch = epoch
+    this.#version = this.#floor = nowMicros
+    this.#rules = rules
+  }
+
+  /** No lease ends before this time; `Infinity` in an empty room. */
+  get nextLeaseEnd(): number {
+    return this.#nextLeaseEnd
+  }
+
+  get isEmpty(): boolean {
+    return this.#present.size === 0
+  }
+
+  /** What a hub that opens the room begins with. */
+  state(): RoomState {
+    const left = Array.from(this.#tombstones.values(), ({ connectionId, at, reason }) => ({ connectionId, at, reason }))
+    return {
+      epoch: this.epoch,
+      version: this.#version,
+      floor: this.#floor,
+      connections: Array.from(this.#present.values(), asConnection),
+      left,
+    }
+  }
+
+  /**
+   * Carries out a batch as at most one commit, `null` when nobody has anything new to see.
+   *
+   * @param now for leases, in milliseconds.
+   * @param nowMicros for versions: what the wall says, in microseconds.
+   */
+  act(actions: readonly Action[], now: number, nowMicros: number): { outcomes: Outcome[]; commit: Commit | null } {
+    const prev = this.#version
+    // Strictly increasing within an epoch, and exact in a double until the year 2255.
+    const version = Math.max(nowMicros, prev + 1)
+    const outcomes = actions.map((action) => this.#step(action, now, version))
+    if (this.#drafts.size === 0) return { outcomes, commit: null }
+    const commit: Commit = { epoch: this.epoch, prev, version, entered: [], changed: [], left: [] }
+    for (const [connectionId, draft] of this.#drafts) this.#conclude(connectionId, draft, commit)
+    this.#drafts = new Map()
+    this.#version = version
+    return { outcomes, commit }
+  }
+
+  #step(action: Action, now: number, version: number): Outcome {
+    switch (action.type) {
+      case 'post':
+        return this.#post(action, now, version)
+      case 'leave':
+        return this.#leave(action, now, version)
+      case 'shorten':
+        return this.#shorten(action, now)
+      case 'revoke':
+        return this.#revoke(action, now, version)
+      case 'sweep':
+        return this.#sweep(now, version)
+    }
+  }
+
+  #post(post: Post, now: number, version: number): Outcome {
+    const known = this.#live(post.connectionId, now, version)
+    const tombstone = known ? undefined : this.#tombstoneOf(post.connectionId)
+    const last = known ?? tombstone
+    if (last && post.owned && last.memberId !== null && last.memberId !== post.memberId) return { type: 'owned' }
+    // Someone who left has left, whatever comes late; someone who was lost may come back.
+    if (tombstone && tombstone.reason !== 'lost') return posted('left', post, tombstone)
+    const seq = post.seq ?? (last ? last.seq + 1 : 1)
+    // A retry and a reordered request look the same from here: only a newer seq may speak.
+    if (last && seq < last.seq) return posted('stale', post, last)
+    if (tombstone && seq === tombstone.seq) return posted('expired', post, tombstone)
+    if (!known) return this.#enter(post, seq, now, version)
+    if (seq === known.seq) {
+      if (!known.leaving) this.#renew(known, now)
+      return posted('same', post, known)
+    }
+    known.seq = seq
+    known.leaving = false
+    known.leaseMs = post.leaseMs
+    this.#renew(known, now)
+    return posted(this.#show(known, post, version) ? 'applied' : 'same', post, known, version)
+  }
+
+  #enter(post: Post, seq: number, now: number, version: number): Outcome {
+    const { connectionId, memberId } = post
+    if (this.#present.size >= this.#rules.roomConnections) return { type: 'full', of: 'room' }
+    const siblings = this.#connectionsOf.get(memberId) ?? 0
+    if (siblings >= this.#rules.memberConnections) return { type: 'full', of: 'member' }
+    const { location, profile = nothing, activity = 'active', leaseMs } = post
+    const shown = { connectionId, memberId, location, profile, activity, at: version }
+    const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, leaving: false }
+    // One that comes back was shown before: should it leave in this same batch, viewers must hear of it again.
+    this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
+    this.#tombstones.delete(connectionId)
+    this.#present.set(connectionId, entering)
+    this.#connectionsOf.set(memberId, siblings + 1)
+    this.#renew(entering, now)
+    return posted('applied', post, entering, version)
+  }
+
+  /** Takes over what the post says anew; answers whether anything was. */
+  #show(known: Present, post: Post, version: number): boolean {
+    const { location, profile = known.profile, activity = known.activity } = post
+    const change: ConnectionChange = { connectionId: known.connectionId }
+    if (location.json !== known.location.json) change.location = location.value
+    if (profile.json !== known.profile.json) change.profile = profile.value
+    if (activity !== known.activity) change.activity = activity
+    if (Object.keys(change).length === 1) return false
+    Object.assign(this.#draft(known.connectionId, true).change, change)
+    Object.assign(known, { location, profile, activity, at: version })
+    return true
+  }
+
+  #leave(leave: Leave, now: number, version: number): Outcome {
+    const { connectionId, memberId, graceMs } = leave
+    const known = this.#live(connectionId, now, version)
+    const last = known ?? this.#tombstoneOf(connectionId)
+    if (last && memberId !== null && last.memberId !== null && last.memberId !== memberId) return { type: 'owned' }
+    const seq = Math.max(leave.seq ?? 0, last?.seq ?? 0)
+    if (!known) {
+      this.#bury(connectionId, memberId, seq, 'left', now, version)
+      return { type: 'left' }
+    }
+    if (graceMs === 0) {
+      known.seq = seq
+      this.#remove(known, 'left', now, version)
+      return { type: 'left' }
+    }
+    // A newer post has undone this leave before it came.
+    if (leave.seq !== undefined && leave.seq < known.seq) return { type: 'leaving' }
+    // The posts up to this seq are behind the leave, even those still on their way.
+    known.seq = seq
+    known.leaving = true
+    this.#setLeaseEnd(known, Math.min(known.leaseEnd, now + graceMs))
+    return { type: 'leaving' }
+  }
+
+  #shorten({ connectionId, leaseMs }: Shorten, now: number): Outcome {
+    const known = this.#present.get(connectionId)
+    if (known) this.#setLeaseEnd(known, Math.min(known.leaseEnd, now + leaseMs))
+    return { type: 'done' }
+  }
+
+  #revoke({ memberId }: Revoke, now: number, version: number): Outcome {
+    for (const known of this.#present.values())
+      if (known.memberId === memberId) this.#remove(known, 'revoked', now, version)
+    return { type: 'done' }
+  }
+
+  #sweep(now: number, version: number): Outcome {
+    if (now >= this.#nextLeaseEnd) {
+      this.#nextLeaseEnd = Infinity
+      for (const known of this.#present.values()) {
+        if (now >= known.leaseEnd) this.#lapse(known, now, version)
+        else this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, known.leaseEnd)
+      }
+    }
+    for (const [connectionId, tombstone] of this.#tombstones) {
+      if (now < tombstone.purgeAt) break
+      this.#tombstones.delete(connectionId)
+      // Whoever is behind this can no longer be told of it.
+      this.#floor = Math.max(this.#floor, tombstone.at)
+    }
+    for (const [connectionId, tombstone] of this.#unseen) {
+      if (now < tombstone.purgeAt) break
+      this.#unseen.delete(connectionId)
+    }
+    return { type: 'done' }
+  }
+
+  /** The connection, unless its lease is over: then it goes first, so that every rule sees the room as of now. */
+  #live(connectionId: string, now: number, version: number): Present | undefined {
+    const known = this.#present.get(connectionId)
+    if (!known || now < known.leaseEnd) return known
+    this.#lapse(known, now, version)
+    return undefined
+  }
+
+  #lapse(known: Present, now: number, version: number): void {
+    this.#remove(known, known.leaving ? 'left' : 'lost', now, version)
+  }
+
+  #remove(known: Present, reason: LeftReason, now: number, version: number): void {
+    const { connectionId, memberId, seq } = known
+    const siblings = this.#connectionsOf.get(memberId)! - 1
+    if (siblings === 0) this.#connectionsOf.delete(memberId)
+    else this.#connectionsOf.set(memberId, siblings)
+    this.#present.delete(connectionId)
+    const draft = this.#draft(connectionId, true)
+    draft.entered = false
+    draft.change = { connectionId }
+    this.#bury(connectionId, memberId, seq, reason, now, version)
+  }
+
+  #bury(
+    connectionId: string,
+    memberId: string | null,
+    seq: number,
+    reason: LeftReason,
+    now: number,
+    version: number,
+  ): void {
+    const known = this.#tombstoneOf(connectionId)
+    const at = known?.at ?? version
+    const purgeAt = now + this.#rules.tombstoneMs
+    const tombstone = { connectionId, memberId: known?.memberId ?? memberId, seq, reason, at, purgeAt }
+    const shown = this.#tombstones.has(connectionId) || this.#drafts.get(connectionId)?.shown
+    const graves = shown ? this.#tombstones : this.#unseen
+    graves.delete(connectionId)
+    graves.set(connectionId, tombstone)
+    if (this.#unseen.size > maxUnseen) this.#unseen.delete(this.#unseen.keys().next().value!)
+  }
+
+  #tombstoneOf(connectionId: string): Tombstone | undefined {
+    return this.#tombstones.get(connectionId) ?? this.#unseen.get(connectionId)
+  }
+
+  #renew(known: Present, now: number): void {
+    this.#setLeaseEnd(known, now + known.leaseMs)
+  }
+
+  #setLeaseEnd(known: Present, leaseEnd: number): void {
+    known.leaseEnd = leaseEnd
+    this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, leaseEnd)
+  }
+
+  #draft(connectionId: string, shown: boolean): Draft {
+    let draft = this.#drafts.get(connectionId)
+    if (!draft) this.#drafts.set(connectionId, (draft = { shown, entered: false, change: { connectionId } }))
+    return draft
+  }
+
+  /** One entry per connection, whatever the batch did to it. */
+  #conclude(connectionId: string, { shown, entered, change }: Draft, commit: Commit): void {
+    const known = this.#present.get(connectionId)
+    if (known && entered) commit.entered.push(asConnection(known))
+    else if (known) commit.changed.push(change)
+    else if (shown) {
+      const { at, reason } = this.#tombstones.get(connectionId)!
+      commit.left.push({ connectionId, at, reason })
+    }
+  }
+}
+
+function posted(
+  outcome: PostOutcome,
+  post: Post,
+  { memberId, seq }: { memberId: string | null; seq: number },
+  version = 0,
+): Outcome {
+  return {
+    type: 'posted',
+    outcome,
+    memberId: memberId ?? post.memberId,
+    seq,
+    version: outcome === 'applied' ? version : 0,
+  }
+}
+
+function asConnection({
+  connectionId,
+  memberId,
+  profile,
+  location,
+  activity,
+  at,
+}: Present): Connection<unknown, unknown> {
+  return { connectionId, memberId, profile: profile.value, location: location.value, activity, at }
+}

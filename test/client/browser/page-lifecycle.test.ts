@@ -1,0 +1,168 @@
+// @vitest-environment jsdom
+import type { CellLocation, MemberProfile } from 'hereabouts'
+import { createLocationClient } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { manualClock } from '../../../src/testing/manual-clock.js'
+import { scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+
+let server: ScriptedServer
+beforeEach(async () => {
+  server = await scriptedServer()
+})
+afterEach(() => server[Symbol.asyncDispose]())
+
+/** A room that is live in this page. */
+async function openPage() {
+  const clock = manualClock()
+  const requests: { url: string; keepalive: boolean | undefined }[] = []
+  const client = createLocationClient<Router>({
+    url: server.url,
+    clock,
+    fetch: (input, init) => {
+      requests.push({ url: input as string, keepalive: init?.keepalive })
+      return fetch(input, init)
+    },
+  })
+  const room = client.join('r')
+  const stream = await server.stream()
+  const post = await server.post()
+  await room.flush()
+  stream.hello()
+  stream.snapshot('epochepoch1.1')
+  await room.ready()
+  return { client, clock, room, stream, post, requests, [Symbol.asyncDispose]: () => client.close() }
+}
+
+const pageshow = (persisted: boolean) => dispatchEvent(new PageTransitionEvent('pageshow', { persisted }))
+
+test('a page that goes away leaves with grace, by a request that outlives it', async () => {
+  await using page = await openPage()
+  dispatchEvent(new Event('pagehide'))
+  const { connectionKey } = page.post
+  expect(await server.leave()).toEqual({ room: 'r', connectionKey, seq: 1, graceMs: 3000 })
+  expect(page.requests.filter(({ keepalive }) => keepalive)).toEqual([
+    { url: `${server.url}/leaveRoom`, keepalive: true },
+  ])
+  await page.stream.closed
+})
+
+test('a page that comes back from the cache is there again: a new stream, and a newer post that undoes the leave', async () => {
+  await using page = await openPage()
+  dispatchEvent(new Event('pagehide'))
+  await server.leave()
+  await page.clock.advance(60_000)
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  pageshow(true)
+  expect(await server.post()).toMatchObject({ seq: 2, location: null, connectionKey: page.post.connectionKey })
+  expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
+})
+
+test('a page that comes back to a room that refused it leaves it closed, until it asks again', async () => {
+  await using page = await openPage()
+  page.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
+  await page.stream.closed
+  dispatchEvent(new Event('pagehide'))
+  await server.leave()
+  pageshow(true)
+  await page.clock.advance(60_000)
+  expect(page.room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  page.room.retry()
+  await server.stream()
+  expect(await server.post()).toMatchObject({ seq: 2, connectionKey: page.post.connectionKey })
+  await page.room.flush()
+})
+
+test('a page that is shown for the first time does nothing of the kind', async () => {
+  await using page = await openPage()
+  pageshow(false)
+  await page.clock.advance(100)
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+})
+
+test('a network that is back is used at once', async () => {
+  await using page = await openPage()
+  server.answers.status = 503
+  page.stream.cut()
+  const failed = () => page.room.status.state === 'waiting' && page.room.status.attempt >= 6
+  while (!failed()) await page.clock.advance(1000)
+  server.answers.status = 200
+  dispatchEvent(new Event('online'))
+  await page.clock.advance(500)
+  await server.stream()
+})
+
+describe('somebody at the page', () => {
+  const look = (state: 'visible' | 'hidden') => {
+    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
+    document.dispatchEvent(new Event('visibilitychange'))
+  }
+  /** What follows attention is loaded a moment after the room is opened. */
+  const attentive = async () => {
+    await import('../../../src/client/browser/activity-tracker.js')
+    const page = await openPage()
+    await page.clock.advance(0)
+    return page
+  }
+  afterEach(() => look('visible'))
+
+  test('is idle a minute after the last touch, and active with the next', async () => {
+    await using page = await attentive()
+    await page.clock.advance(30_000)
+    dispatchEvent(new Event('pointermove'))
+    await page.clock.advance(59_999)
+    expect(server.waiting().posts).toBe(0)
+    await page.clock.advance(1)
+    expect(await server.post()).toMatchObject({ activity: 'idle', seq: 2 })
+    await page.room.flush()
+    await page.clock.advance(50)
+    dispatchEvent(new Event('keydown'))
+    expect(await server.post()).toMatchObject({ activity: 'active', seq: 3 })
+    await page.room.flush()
+  })
+
+  test('is away while the page is hidden, and back at once', async () => {
+    await using page = await attentive()
+    await page.clock.advance(50)
+    look('hidden')
+    expect(await server.post()).toMatchObject({ activity: 'away' })
+    await page.room.flush()
+    await page.clock.advance(20_000)
+    expect(server.waiting().posts).toBe(0)
+    look('visible')
+    expect(await server.post()).toMatchObject({ activity: 'active' })
+    await page.room.flush()
+  })
+
+  test('is what the app says, once it says so', async () => {
+    await using page = await attentive()
+    await page.clock.advance(50)
+    page.room.update({ activity: 'idle' })
+    expect(await server.post()).toMatchObject({ activity: 'idle' })
+    await page.room.flush()
+    dispatchEvent(new Event('keydown'))
+    look('hidden')
+    await page.clock.advance(20_000)
+    expect(server.waiting().posts).toBe(0)
+  })
+})
+
+test('the person is the same after a reload', async () => {
+  await using page = await openPage()
+  await using reloaded = await openPage()
+  expect(reloaded.post.memberKey).toBe(page.post.memberKey)
+  expect(reloaded.post.connectionKey).not.toBe(page.post.connectionKey)
+})
+
+test('nothing listens to the page once every room is left', async () => {
+  const page = await openPage()
+  await page.client.close()
+  await server.leave()
+  dispatchEvent(new Event('pagehide'))
+  pageshow(true)
+  await page.clock.advance(60_000)
+  expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+})

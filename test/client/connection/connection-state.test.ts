@@ -1,0 +1,130 @@
+import { LocationError } from 'hereabouts'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Failure } from '../../../src/client/connection/failure.js'
+import {
+  backoffMs,
+  connecting,
+  diverged,
+  ended,
+  hurried,
+  opened,
+  reconnecting,
+  type Reconnect,
+} from '../../../src/client/connection/connection-state.js'
+
+const beatMs = 10_000
+const failure = (code: LocationError['code'], retry: boolean, retryAfterMs?: number): Failure => ({
+  error: new LocationError(code, 'as told', retryAfterMs === undefined ? {} : { retryAfterMs }),
+  retry,
+})
+const network = failure('network', true)
+const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+
+describe('backoff', () => {
+  test('stays between nothing and a limit that doubles up to three beats', () => {
+    fc.assert(
+      fc.property(fc.nat(1000), random, fc.integer({ min: 10, max: 60_000 }), (failures, random, beatMs) => {
+        const delayMs = backoffMs(failures, { now: 0, random, beatMs })
+        expect(delayMs).toBeGreaterThanOrEqual(0)
+        expect(delayMs).toBeLessThanOrEqual(Math.min(3 * beatMs, (beatMs / 20) * 2 ** Math.max(0, failures - 1)))
+      }),
+    )
+  })
+
+  test('reaches the whole of its range', () => {
+    expect(backoffMs(1, { now: 0, random: 0, beatMs })).toBe(0)
+    expect(backoffMs(1, { now: 0, random: 0.999, beatMs })).toBeCloseTo(499.5)
+    expect(backoffMs(100, { now: 0, random: 0.999, beatMs })).toBeCloseTo(29_970)
+  })
+})
+
+describe('a line that ended', () => {
+  const at = (now: number, random = 0.5) => ({ now, random, beatMs })
+
+  test('waits longer each time that no stream lasts', () => {
+    let link: Reconnect = connecting()
+    const delays = []
+    for (let i = 0; i < 8; i++) {
+      link = ended(reconnecting(link, 0), network, at(0))
+      if (link.state === 'waiting') delays.push(link.retryAt)
+    }
+    expect(delays).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000])
+  })
+
+  test('has forgotten its failures after a stream that was live for a beat', () => {
+    const failing = ended(ended(connecting(), network, at(0)), network, at(0))
+    expect(ended(opened(failing, 0), network, at(beatMs - 1))).toMatchObject({ state: 'waiting', failures: 3 })
+    expect(ended(opened(failing, 0), network, at(beatMs))).toMatchObject({ failures: 0, retryAt: beatMs + 250 })
+  })
+
+  test('is closed by a refusal, and says why', () => {
+    const link = ended(connecting(), failure('forbidden', false), at(0))
+    expect(link).toMatchObject({ state: 'closed', reason: 'forbidden', error: { code: 'forbidden' } })
+  })
+
+  test.each(['unauthorized', 'connection-owned'] as const)('asks once more, at once, after %s', (code) => {
+    const again = ended(connecting(), failure(code, false), at(7))
+    expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
+    expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
+    // Once per stream that was live, not once for ever: a token runs out every hour.
+    expect(ended(opened(again, 8), failure(code, false), at(9))).toMatchObject({ state: 'waiting' })
+  })
+
+  test('waits as long as the server asks for', () => {
+    const link = ended(connecting(), failure('rate-limited', true, 60_000), at(0))
+    expect(link).toMatchObject({ state: 'waiting', retryAt: 60_000 })
+  })
+
+  test('never waits for longer than three beats otherwise', () => {
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.constantFrom('open', 'end', 'hurry'), fc.nat(20_000), random)), (steps) => {
+        let link: Reconnect = connecting()
+        let now = 0
+        for (const [step, passedMs, random] of steps) {
+          now += passedMs
+          const moment = { now, random, beatMs }
+          if (step === 'open') link = opened(link, now)
+          else link = step === 'end' ? ended(link, network, moment) : hurried(link, moment)
+          if (step === 'end') expect(link.state).toBe('waiting')
+          if (link.state === 'waiting') expect(link.retryAt - now).toBeLessThanOrEqual(3 * beatMs)
+        }
+      }),
+    )
+  })
+})
+
+describe('a view that diverged', () => {
+  const live = opened(connecting(), 0)
+
+  test('begins again at once when it missed a frame, however often', () => {
+    for (const now of [1, 2]) {
+      expect(diverged(live, 'from', network, { now, random: 0.5, beatMs })).toMatchObject({ state: 'waiting' })
+    }
+  })
+
+  test('begins again at most once in six beats when only the digest says so', () => {
+    const first = diverged(live, 'digest', network, { now: 1, random: 0, beatMs })
+    expect(first.state).toBe('waiting')
+    const next = opened(first, 2)
+    expect(diverged(next, 'digest', network, { now: 6 * beatMs, random: 0, beatMs })).toBe(next)
+    expect(diverged(next, 'digest', network, { now: 6 * beatMs + 1, random: 0, beatMs }).state).toBe('waiting')
+  })
+})
+
+describe('hurry', () => {
+  test('shortens a wait and never prolongs one', () => {
+    const failing: Reconnect = { ...connecting(), failures: 9 }
+    const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
+    expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
+    const soon = ended(connecting(), network, { now: 0, random: 0.01, beatMs })
+    expect(hurried(soon, { now: 0, random: 0.9, beatMs })).toMatchObject({ retryAt: 5 })
+  })
+
+  test('leaves everything else as it is, and a wait that the server asked for', () => {
+    const told = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
+    expect(hurried(told, { now: 10, random: 0.5, beatMs })).toBe(told)
+    const live = opened(connecting(), 0)
+    expect(hurried(live, { now: 5, random: 0, beatMs })).toBe(live)
+  })
+})

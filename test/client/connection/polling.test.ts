@@ -1,0 +1,179 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { CellLocation, Connection, MemberProfile } from 'hereabouts'
+import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+import { expect, test } from 'vitest'
+import { manualClock } from '../../../src/testing/manual-clock.js'
+import { Refusal, scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+
+const id = (version: number) => `epochepoch1.${version}`
+const one = (name: string, at = 1): Connection<CellLocation, MemberProfile> => ({
+  connectionId: name,
+  memberId: name,
+  profile: { name },
+  location: null,
+  activity: 'active',
+  at,
+})
+
+/** Bytes that were written by one end are at the other after a few turns of the event loop that both share. */
+const delivered = async () => {
+  for (let i = 0; i < 40; i++) await turn()
+}
+
+async function joined(server: ScriptedServer) {
+  const clock = manualClock()
+  const client = createLocationClient<Router>({ url: server.url, clock })
+  const room = client.join('r')
+  const heard: [string, object][] = []
+  for (const kind of ['entered', 'moved', 'lost', 'restored', 'error'] as const)
+    room.on(kind, (event: RoomEvents<CellLocation, MemberProfile>[typeof kind]) => heard.push([kind, event]))
+  await server.post()
+  await room.flush()
+  const pass = async (ms: number) => {
+    // In steps, since what is due next is known only when the answer is there.
+    for (let passed = 0; passed < ms; passed += 500) {
+      await clock.advance(500)
+      await delivered()
+    }
+  }
+  return { client, clock, room, heard, pass, [Symbol.asyncDispose]: () => client.close() }
+}
+const namesIn = (room: Pick<Room<CellLocation, MemberProfile>, 'others'>) => room.others.map((other) => other.memberId)
+
+/** Polls answer with ada, and nothing new after that. */
+const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>
+  lastEventId
+    ? { id: lastEventId, event: { type: 'changes', from: lastEventId } }
+    : { id: id(1), event: { type: 'snapshot', connections: [one('ada')] } }
+
+test('a stream that is answered and says nothing for a beat is given up for polls', async () => {
+  await using server = await scriptedServer()
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  const stream = await server.stream()
+  await delivered()
+  await tab.pass(9_500)
+  expect(tab.room.status).toEqual({ state: 'connecting' })
+  await tab.pass(500)
+  await stream.closed
+  await server.poll()
+  await delivered()
+  expect(tab.room.status).toMatchObject({ state: 'polling', error: { code: 'network' } })
+  expect(namesIn(tab.room)).toEqual(['ada'])
+})
+
+test('what answers with a page is no stream, and is not waited for', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html; charset=utf-8'
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  await server.poll()
+  await delivered()
+  expect(tab.room.status).toMatchObject({ state: 'polling' })
+  expect(namesIn(tab.room)).toEqual(['ada'])
+})
+
+test('polls go on every 2 to 5 seconds from the newest id, and posts keep us present', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  expect((await server.poll()).lastEventId).toBeUndefined()
+  await tab.pass(20_000)
+  expect(server.polls()).toBeGreaterThanOrEqual(3)
+  expect(server.polls()).toBeLessThanOrEqual(10)
+  expect((await server.poll()).lastEventId).toBe(id(1))
+  // A beat's worth of time without a post is answered, with a lease that outlives a throttled timer.
+  expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
+})
+
+test('others who come are announced', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  await server.poll()
+  await delivered()
+  server.answers.poll = ({ lastEventId }) =>
+    lastEventId === id(1)
+      ? { id: id(2), event: { type: 'changes', from: id(1), entered: [one('bob', 2)] } }
+      : { id: id(2), event: { type: 'changes', from: id(2) } }
+  await tab.pass(5_500)
+  expect(tab.heard).toMatchObject([['entered', { member: { memberId: 'bob' }, caughtUp: false }]])
+})
+
+test('the stream is tried again while polls go on, and taken when it works', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  await delivered()
+  const start = tab.clock.now()
+  const seen = new Set<string>()
+  tab.room.on('status', ({ current }) => seen.add(current.state))
+  server.answers.contentType = 'text/event-stream'
+  while (server.waiting().streams === 0) await tab.pass(500)
+  const stream = await server.stream()
+  expect(tab.clock.now() - start).toBeGreaterThan(24_000)
+  expect(stream.input.lastEventId).toBe(id(1))
+  const before = server.polls()
+  await tab.pass(5_500)
+  expect(server.polls()).toBeGreaterThan(before)
+  expect(seen.size).toBe(0)
+  stream.hello(id(1))
+  await delivered()
+  expect(tab.room.status).toEqual({ state: 'live' })
+  const then = server.polls()
+  await tab.pass(8_000)
+  expect(server.polls()).toBe(then)
+  expect(tab.heard).toEqual([])
+})
+
+test('a stream that is tried in vain leaves the polls alone', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  await delivered()
+  const seen = new Set<string>()
+  tab.room.on('status', ({ current }) => seen.add(current.state))
+  server.answers.contentType = 'text/event-stream'
+  server.answers.status = 503
+  await tab.pass(31_000)
+  expect([...seen]).toEqual([])
+  expect(tab.room.status.state).toBe('polling')
+})
+
+test('where polls fail too we wait, and say what is wrong', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = () => {
+    throw new Refusal('', 200, '')
+  }
+  await using tab = await joined(server)
+  await tab.pass(500)
+  while (tab.room.status.state !== 'waiting') await tab.pass(500)
+  expect(tab.room.status).toMatchObject({
+    attempt: expect.any(Number) as number,
+    error: {
+      name: 'LocationError',
+      code: 'misconfigured',
+      message: `Nothing of Hereabouts answers at ${server.url}: is it the tRPC URL, such as /trpc?`,
+    },
+  })
+})
+
+test('nothing polls once the room is left', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = withAda
+  await using tab = await joined(server)
+  await delivered()
+  await tab.room.leave()
+  const before = server.polls()
+  await tab.pass(60_000)
+  expect(server.polls()).toBe(before)
+})

@@ -1,0 +1,256 @@
+import { LocationError, type PostOutcome } from 'hereabouts'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Failure } from '../../../src/client/connection/failure.js'
+import {
+  again,
+  answered,
+  beaten,
+  dueAt,
+  forgotten,
+  emptyOutbox,
+  failed,
+  hastened,
+  rekeyed,
+  sent,
+  written,
+  type Outbox,
+} from '../../../src/client/outbox/outbox.js'
+
+const postMs = 50
+const moment = (now: number, random = 0.5) => ({ now, random, beatMs: 10_000 })
+const network: Failure = { error: new LocationError('network', 'no answer'), retry: true }
+const refusal = (code: LocationError['code']): Failure => ({ error: new LocationError(code, 'refused'), retry: false })
+
+type Box = Outbox<number, never>
+const box = (...locations: number[]): Box =>
+  locations.reduce<Box>((box, location) => written(box, { location }), emptyOutbox)
+const posting = (of: Box, now = 0) => sent(of, now)
+const applied = (of: Box, now = 0) => answered(of, { outcome: 'applied', seq: of.seq }, moment(now))
+const due = (of: Box) => dueAt(of, postMs)
+
+describe('the outbox', () => {
+  test('has nothing to say until the app has', () => {
+    expect(due(emptyOutbox)).toBeNull()
+    expect(due(beaten(emptyOutbox))).toBeNull()
+  })
+
+  test('sends only the newest of what was said', () => {
+    expect(posting(box(1, 2, 3)).inFlight).toMatchObject({ draft: { location: 3 }, seq: 1 })
+  })
+
+  test('has one post in flight', () => {
+    const busy = written(posting(box(1)), { location: 2 })
+    expect(due(busy)).toBeNull()
+    expect(due(applied(busy, 20))).toBe(postMs)
+  })
+
+  test('is silent once everything is acknowledged', () => {
+    expect(due(applied(posting(box(1))))).toBeNull()
+  })
+
+  test('retries an unchanged state with the same seq, a changed one with the next', () => {
+    const lost = failed(posting(box(1)), network, moment(0))
+    expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
+    expect(posting(written(lost, { location: 2 })).inFlight).toMatchObject({ seq: 2 })
+  })
+
+  test('waits longer each time it gets no answer, and no longer once the server is there again', () => {
+    let lost = posting(box(1))
+    const waits = []
+    for (let i = 0; i < 4; i++) {
+      lost = failed(lost, network, moment(1000))
+      waits.push(due(lost)! - 1000)
+      lost = posting(lost)
+    }
+    expect(waits).toEqual([250, 500, 1000, 2000])
+    expect(due(hastened(failed(lost, network, moment(1000))))).toBe(postMs)
+  })
+
+  test('waits as long as the server asks for', () => {
+    const error = new LocationError('rate-limited', 'too many', { retryAfterMs: 9000 })
+    expect(due(failed(posting(box(1)), { error, retry: true }, moment(0)))).toBe(9000)
+  })
+})
+
+describe('an answer', () => {
+  test('stale: says it again with a seq above the one the server has', () => {
+    const told = answered(posting(box(1)), { outcome: 'stale', seq: 7 }, moment(0))
+    expect(posting(told).inFlight).toMatchObject({ seq: 8, draft: { location: 1 } })
+  })
+
+  test('stale to a renewal: there is nothing to add', () => {
+    const renewing = posting(beaten(beaten(applied(posting(box(1))))))
+    expect(due(answered(renewing, { outcome: 'stale', seq: 7 }, moment(0)))).toBeNull()
+  })
+
+  test('expired: comes back with the next seq', () => {
+    const renewing = posting(beaten(beaten(applied(posting(box(1))))))
+    expect(renewing.inFlight).toMatchObject({ seq: 1 })
+    const told = answered(renewing, { outcome: 'expired', seq: 1 }, moment(0))
+    expect(posting(told).inFlight).toMatchObject({ seq: 2 })
+  })
+
+  test('left: begins again at 1', () => {
+    const told = answered(posting(applied(posting(box(1, 2)))), { outcome: 'left', seq: 5 }, moment(0))
+    expect(posting(again(told)).inFlight).toMatchObject({ seq: 1 })
+  })
+
+  test('expired for ever: is not answered at once for ever', () => {
+    let told = posting(box(1))
+    const waits = []
+    for (let i = 0; i < 5; i++) {
+      told = answered(told, { outcome: 'expired', seq: told.seq }, moment(1e6, 0.999))
+      waits.push(Math.max(0, Math.round(due(told)! - 1e6)))
+      told = posting(told, 1e6 - 100)
+    }
+    expect(waits).toEqual([0, 500, 999, 1998, 3996])
+  })
+})
+
+describe('a refusal', () => {
+  test('drops the refused state and keeps what the room shows', () => {
+    const shown = applied(posting(box(1)))
+    const refused = failed(posting(written(shown, { location: 2 })), refusal('bad-input'), moment(0))
+    expect(refused).toMatchObject({ newest: { location: 1 }, refusal: { edition: 2, error: { code: 'bad-input' } } })
+    expect(due(refused)).toBeNull()
+    expect(posting(beaten(beaten(refused))).inFlight).toMatchObject({ draft: { location: 1 } })
+  })
+
+  test('leaves a newer state alone', () => {
+    const newer = written(posting(box(1)), { location: 2 })
+    expect(posting(failed(newer, refusal('bad-input'), moment(0))).inFlight).toMatchObject({ draft: { location: 2 } })
+  })
+
+  test('of what the room shows already ends the renewals', () => {
+    const renewing = posting(beaten(beaten(applied(posting(box(1))))))
+    const refused = failed(renewing, refusal('forbidden'), moment(0))
+    expect(due(beaten(beaten(refused)))).toBeNull()
+  })
+
+  test.each(['unauthorized', 'connection-owned'] as const)('is asked about once more when it is %s', (code) => {
+    const once = failed(posting(box(1)), refusal(code), moment(0))
+    expect(once.refusal).toBeNull()
+    expect(due(once)).toBe(postMs)
+    expect(failed(posting(once), refusal(code), moment(0)).refusal).toMatchObject({ error: { code } })
+  })
+})
+
+describe('a beat', () => {
+  test('is answered with the last state and its seq', () => {
+    const quiet = beaten(beaten(applied(posting(box(1)))))
+    expect(due(quiet)).toBe(postMs)
+    expect(posting(quiet).inFlight).toMatchObject({ draft: { location: 1 }, seq: 1 })
+  })
+
+  test('is answered once', () => {
+    const renewed = applied(posting(beaten(beaten(applied(posting(box(1)))))))
+    expect(due(renewed)).toBeNull()
+  })
+
+  test('needs no answer when a post was acknowledged since the one before', () => {
+    expect(due(beaten(applied(posting(box(1)))))).toBeNull()
+  })
+
+  test('that found no answer is answered later', () => {
+    const lost = failed(posting(beaten(beaten(applied(posting(box(1)))))), network, moment(0))
+    expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
+  })
+})
+
+/** Anything that can happen, in any order, to a client of a server that keeps the rules of a room. */
+type Step = { kind: 'say' | 'beat' | 'lose request' | 'lose reply' | 'answer' | 'expire' | 'wake'; value: number }
+const steps = fc.array(
+  fc.record({
+    kind: fc.constantFrom<Step['kind']>('say', 'say', 'beat', 'lose request', 'lose reply', 'answer', 'expire', 'wake'),
+    value: fc.nat(9),
+  }),
+  { maxLength: 60 },
+)
+
+class Server {
+  seq = 0
+  location: number | null = null
+  live = true
+
+  take({ seq, draft }: NonNullable<Box['inFlight']>): { outcome: PostOutcome; seq: number } {
+    if (seq < this.seq) return { outcome: 'stale', seq: this.seq }
+    if (seq === this.seq) return { outcome: this.live ? 'same' : 'expired', seq }
+    Object.assign(this, { seq, live: true, location: draft.location })
+    return { outcome: 'applied', seq }
+  }
+}
+
+describe('law', () => {
+  test('whatever happens, the server ends at the newest state, present, and seq never goes down', () => {
+    fc.assert(
+      fc.property(steps, (history) => {
+        const server = new Server()
+        let now = 0
+        let box: Box = emptyOutbox
+        const step = (next: Box) => {
+          expect(next.seq).toBeGreaterThanOrEqual(box.seq)
+          box = next
+        }
+        const post = () => {
+          const at = due(box)
+          if (at === null) return
+          expect(box.inFlight).toBeNull()
+          now = Math.max(now, at)
+          expect(now - box.sentAt).toBeGreaterThanOrEqual(postMs)
+          const { newest, seq, posted, edition } = box
+          step(sent(box, now))
+          expect(box.inFlight).toMatchObject({ draft: newest, seq: posted === edition ? seq : seq + 1 })
+        }
+        const answer = () => {
+          if (box.inFlight) step(answered(box, server.take(box.inFlight), moment(now)))
+        }
+        for (const { kind, value } of history) {
+          now += value * 10
+          post()
+          if (kind === 'say') step(written(box, { location: value }))
+          if (kind === 'beat') step(beaten(box))
+          if (kind === 'answer') answer()
+          if (kind === 'expire') server.live = false
+          if (kind === 'wake') step(hastened(again(box)))
+          if (kind === 'lose reply' && box.inFlight) server.take(box.inFlight)
+          if (kind.startsWith('lose')) step(failed(box, network, moment(now)))
+        }
+        // From here on everything arrives, and two beats come.
+        for (let i = 0; i < 12; i++) {
+          answer()
+          if (i === 4 || i === 8) step(beaten(box))
+          post()
+        }
+        expect(box.acked).toBe(box.newest ? box.edition : box.acked)
+        expect(due(box)).toBeNull()
+        if (box.newest) expect(server).toMatchObject({ location: box.newest.location, live: true })
+      }),
+    )
+  })
+
+  test('a new key begins again at 1 with the newest state', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(9), { minLength: 1 }), (said) => {
+        expect(posting(rekeyed(posting(box(...said)))).inFlight).toMatchObject({
+          seq: 1,
+          draft: { location: said.at(-1) },
+        })
+      }),
+    )
+  })
+
+  test('a room that began anew is told again within a tenth of a beat, by each at a time of their own', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), (random) => {
+        const told = applied(posting(box(1)))
+        expect(due(told)).toBeNull()
+        const dueMs = due(forgotten(told, moment(5_000, random)))!
+        expect(dueMs).toBeGreaterThanOrEqual(5_000)
+        expect(dueMs).toBeLessThan(6_000)
+        // The state that the server had keeps its seq.
+        expect(posting(forgotten(told, moment(5_000, random))).seq).toBe(told.seq)
+      }),
+    )
+  })
+})

@@ -1,0 +1,71 @@
+import { getEventListeners } from 'node:events'
+import { createLocationClient } from 'hereabouts/client'
+import { fakeRoom, serveLocations } from 'hereabouts/testing'
+import { expect, test } from 'vitest'
+import { activeResources, alive, cycles, progress, settled } from '../../support/garbage.js'
+import { cell, type Cells } from '../../support/clients/stock-client.js'
+
+const patience = { timeout: 600_000 }
+
+test(`${cycles} rooms that were joined and left leave nothing behind`, patience, async () => {
+  const cycle = async () => {
+    const fake = await fakeRoom({ others: { ada: {} } })
+    fake.room.on('moved', () => {})
+    fake.room.subscribe(() => {})
+    await fake.moves('ada', { sheet: 'Q3', row: 1, col: 1 })
+    await fake.close()
+    return new WeakRef(fake.room)
+  }
+  await cycle()
+  const before = activeResources()
+  const rooms: WeakRef<object>[] = []
+  for (let i = 0; i < cycles; i++) rooms.push(await cycle())
+  expect(await alive(rooms)).toBeLessThanOrEqual(2)
+  await settled(before)
+})
+
+test(
+  `${cycles} of one client that lives on leave nothing on it, on its signal, or on the server`,
+  patience,
+  async () => {
+    const before = activeResources()
+    await using server = await serveLocations({
+      timing: { scale: 1 / 20 },
+      limits: { postsPerSecond: 1e6, postBurst: 1e6 },
+    })
+    const client = createLocationClient<Cells>({ url: server.url })
+    const { signal } = new AbortController()
+    const rooms: WeakRef<object>[] = []
+    const cycle = async (nth: number) => {
+      const id = `room-${nth % 10}`
+      const own = new AbortController()
+      // What an app hangs on a room, and never takes off.
+      const component = { shown: 0 }
+      const room = client.join(id, { location: cell(nth % 1000), signal: AbortSignal.any([own.signal]) })
+      const again = client.join(id, { signal })
+      room.on('moved', () => component.shown++)
+      again.subscribe(() => component.shown++)
+      await Promise.all([room.ready(), again.flush()])
+      const gone = new Promise<void>((resolve) => {
+        room.subscribe(({ status }) => status.state === 'closed' && resolve())
+      })
+      if (nth % 2) own.abort()
+      else await room.leave()
+      await again.leave()
+      await gone
+      rooms.push(new WeakRef(room), new WeakRef(again), new WeakRef(component))
+    }
+    // Ten rooms at once: in each, one after the other.
+    for (let nth = 0; nth < cycles; nth += 10) {
+      await Promise.all(Array.from({ length: 10 }, (_, i) => cycle(nth + i)))
+      progress(nth)
+    }
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+    expect(await alive(rooms)).toBeLessThanOrEqual(6)
+    await client.close()
+    for (let nth = 0; nth < 10; nth++) expect(await server.hub.room(`room-${nth}`).count()).toBe(0)
+    // Connections that are kept for the next request are the server's to end.
+    await server.close()
+    await settled(before)
+  },
+)

@@ -1,0 +1,1044 @@
+import { getEventListeners } from 'node:events'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { CellLocation, Connection, LocationError, MemberProfile } from 'hereabouts'
+import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+import { describe, expect, test } from 'vitest'
+import { Digest } from '../../../src/shared/digest.js'
+import { manualClock } from '../../../src/testing/manual-clock.js'
+import { Refusal, scriptedServer, type ScriptedServer, type ScriptedStream } from '../../support/servers/scripted-server.js'
+
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+type AnyRoom = Room<CellLocation, MemberProfile>
+
+const cell = (row: number, col = 0): CellLocation => ({ sheet: 'Q3', row, col })
+const one = (
+  connectionId: string,
+  at = 1_000_000,
+  location: CellLocation | null = null,
+  memberId = `m-${connectionId}`,
+) =>
+  ({ connectionId, memberId, profile: { name: memberId }, location, activity: 'active', at }) as Connection<
+    CellLocation,
+    MemberProfile
+  >
+const id = (version: number, epoch = 'epochepoch1') => `${epoch}.${version}`
+const digestOf = (...connections: { connectionId: string; at: number }[]) => {
+  const digest = new Digest()
+  connections.forEach((connection) => digest.toggle(connection))
+  return digest.toString()
+}
+
+/** Resolves when the room is as asked; a change is what wakes it, not time. */
+const until = (room: Pick<AnyRoom, 'subscribe'>, holds: () => boolean) =>
+  new Promise<void>((resolve) => {
+    let stop = () => {}
+    stop = room.subscribe(() => {
+      if (!holds()) return
+      resolve()
+      queueMicrotask(() => stop())
+    })
+  })
+const statusIs = (room: Pick<AnyRoom, 'subscribe' | 'status'>, state: AnyRoom['status']['state']) =>
+  until(room, () => room.status.state === state)
+
+/** Bytes that were written by one end are at the other after a few turns of the event loop that both share. */
+const delivered = async () => {
+  for (let i = 0; i < 20; i++) await turn()
+}
+
+function clientOf(server: ScriptedServer, options: { headers?: () => Record<string, string> } = {}) {
+  const clock = manualClock()
+  const thrown: unknown[] = []
+  const client = createLocationClient<Router>({
+    url: server.url,
+    clock,
+    logger: { error: (error) => thrown.push(error) },
+    ...options,
+  })
+  return { client, clock, thrown, [Symbol.asyncDispose]: () => client.close() }
+}
+
+/** A room that is live and shows `others`. */
+async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocation, MemberProfile>[]) {
+  const { client, clock, thrown } = clientOf(server)
+  const room = client.join('r')
+  const news: [string, object][] = []
+  for (const kind of ['entered', 'moved', 'updated', 'left', 'lost', 'restored', 'error'] as const)
+    room.on(kind, (event) => news.push([kind, event]))
+  const stream = await server.stream()
+  await server.post()
+  await room.flush()
+  stream.hello()
+  stream.snapshot(id(1), ...others)
+  await room.ready()
+  /** Moves time on to the next stream. */
+  const nextStream = async () => {
+    await until(room, () => !['live', 'degraded'].includes(room.status.state))
+    const { status } = room
+    await clock.advance(status.state === 'waiting' ? status.retryAt.getTime() + 1 - clock.now() : 500)
+    return server.stream()
+  }
+  return { room, stream, clock, news, thrown, client, nextStream, [Symbol.asyncDispose]: () => client.close() }
+}
+
+const names = (room: Pick<AnyRoom, 'others'>) => room.others.map(({ memberId }) => memberId)
+
+describe('joining', () => {
+  test('posts null at once when nothing is given, without waiting for the stream', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    opened.client.join('r')
+    const post = await server.post()
+    expect(post).toMatchObject({ room: 'r', location: null, seq: 1 })
+    expect(post.connectionKey).toMatch(/^[\w-]{22}$/)
+    expect(post.memberKey).toMatch(/^[\w-]{22}$/)
+  })
+
+  test('and saying where at once is one post', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.join('r', { profile: { name: 'Ada' } })
+    room.post(cell(1))
+    room.post(cell(2))
+    expect(await server.post()).toMatchObject({ location: cell(2), profile: { name: 'Ada' }, seq: 1 })
+    await room.flush()
+    expect(server.waiting().posts).toBe(0)
+  })
+
+  test('twice is one connection, and the last to leave leaves', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.join('r')
+    const again = opened.client.join('r', { location: cell(1) })
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 1 })
+    await again.flush()
+    expect(again.getSnapshot()).toBe(room.getSnapshot())
+    expect(server.waiting().posts).toBe(0)
+    await again.leave()
+    expect(room.status.state).not.toBe('closed')
+    await room.leave()
+    expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
+    expect(await server.leave()).toMatchObject({ room: 'r', seq: 1 })
+    opened.client.join('r')
+    expect((await server.post()).connectionKey).toBeDefined()
+  })
+
+  test('twice is left by each for itself, however often it says so', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const controller = new AbortController()
+    const room = opened.client.join('r')
+    const hasty = opened.client.join('r', { signal: controller.signal })
+    await room.flush()
+    controller.abort()
+    await hasty.leave()
+    await hasty.leave()
+    expect(room.status.state).not.toBe('closed')
+    expect(server.waiting().leaves).toBe(0)
+    await room.leave()
+    expect(room.status.state).toBe('closed')
+    // Nor does who left long ago leave for who joined since.
+    const next = opened.client.join('r')
+    await Promise.all([hasty.leave(), room.leave()])
+    expect(next.status.state).not.toBe('closed')
+  })
+
+  test.each(['', 'a\u0000b', 'e\u0301', 'x'.repeat(129)])(
+    'a room that cannot be, %j, is the caller’s mistake',
+    async (id) => {
+      await using server = await scriptedServer()
+      await using opened = clientOf(server)
+      const badInput = expect.objectContaining({
+        code: 'bad-input',
+        message: 'A room id must be 1 to 128 visible characters, in Unicode normal form C.',
+      }) as LocationError
+      expect(() => opened.client.join(id)).toThrow(badInput)
+      expect(() => opened.client.watch(id)).toThrow(badInput)
+      await delivered()
+      expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+    },
+  )
+
+  test('sends the app’s headers, made anew for each request, and no secret but the connectionKey in a URL', async () => {
+    await using server = await scriptedServer()
+    let asked = 0
+    await using opened = clientOf(server, { headers: () => ({ authorization: `Bearer ${++asked}` }) })
+    const room = opened.client.join('r')
+    const first = await server.stream()
+    const post = await server.post()
+    expect(first.headers.authorization).toMatch(/^Bearer [12]$/)
+    expect(first.url).not.toContain('Bearer')
+    expect(first.url).not.toContain(post.memberKey)
+    expect(first.input).toEqual({ room: 'r', connectionKey: post.connectionKey })
+    first.cut()
+    await until(room, () => room.status.state === 'waiting')
+    await opened.clock.advance(30_000)
+    expect((await server.stream()).headers.authorization).toMatch(/^Bearer [3-9]$/)
+  })
+
+  test('ends when the signal is aborted', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const controller = new AbortController()
+    const room = opened.client.join('r', { signal: controller.signal })
+    await room.flush()
+    controller.abort()
+    await server.leave()
+    expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
+  })
+
+  test('leaves nothing on the signal, however it ends', async () => {
+    await using server = await scriptedServer()
+    const opened = clientOf(server)
+    const { signal } = new AbortController()
+    const listens = () => getEventListeners(signal, 'abort').length
+    const one = opened.client.join('r', { signal })
+    const two = opened.client.join('r', { signal })
+    opened.client.watch('s', { signal })
+    expect(listens()).toBe(3)
+    await one.leave()
+    expect(listens()).toBe(2)
+    await two.leave()
+    expect(listens()).toBe(1)
+    await opened.client.close()
+    expect(listens()).toBe(0)
+    // Who joins with one that is aborted already has left.
+    await using other = clientOf(server)
+    expect(other.client.join('t', { signal: AbortSignal.abort() }).status.state).toBe('closed')
+  })
+
+  test('shows what the server rendered, and resumes from there', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const initial = { id: id(5), event: { type: 'snapshot' as const, connections: [one('ada')] } }
+    const room = opened.client.join('r', { initial })
+    expect(names(room)).toEqual(['m-ada'])
+    await room.ready()
+    expect((await server.stream()).input.lastEventId).toBe(id(5))
+  })
+
+  test('to watch posts nothing', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    const stream = await server.stream()
+    expect(stream.input).toEqual({ room: 'r' })
+    stream.event(id(0), { type: 'hello', protocol: 1, connectionId: null, beatMs: 10_000, leaseMs: 30_000, postMs: 50 })
+    stream.snapshot(id(1), one('ada'))
+    await room.ready()
+    stream.beat(id(1), 1, digestOf(one('ada')))
+    await delivered()
+    await room.leave()
+    expect(room.self).toBeNull()
+    expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  })
+})
+
+describe('a stream that ends', () => {
+  const ends: [string, (stream: ScriptedStream) => void][] = [
+    ['cut', (stream) => stream.cut()],
+    ['cut in the middle of an event', (stream) => (stream.write('data: {"type":"cha'), setImmediate(stream.cut))],
+    ['ended', (stream) => stream.end()],
+    ['returned from', (stream) => stream.write('event: return\ndata: \n\n\n')],
+    ['told to go', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
+    ['told that the server is full', (stream) => stream.error('SERVICE_UNAVAILABLE', 503, 'unavailable: Draining.')],
+  ]
+  test.each(ends)('is opened again where it was when it was %s', async (_, end) => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    end(live.stream)
+    const next = await live.nextStream()
+    await live.stream.closed
+    expect(next.input.lastEventId).toBe(id(1))
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    expect(names(live.room)).toEqual(['m-ada'])
+    expect(live.news).toEqual([])
+    expect(server.waiting().streams).toBe(0)
+  })
+
+  test('in silence is one of them; any byte is life', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    await live.clock.advance(24_000)
+    live.stream.write('event: ping\ndata: \n\n\n')
+    await delivered()
+    await live.clock.advance(24_000)
+    expect(live.room.status.state).toBe('live')
+    await live.clock.advance(1_000)
+    expect(live.room.status.state).not.toBe('live')
+    await live.stream.closed
+    expect((await live.nextStream()).input.lastEventId).toBe(id(1))
+  })
+
+  test('in silence is known by the beat that its hello told', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    ;(await server.stream()).hello(id(0), { beatMs: 1000 })
+    await statusIs(room, 'live')
+    await opened.clock.advance(2_499)
+    expect(room.status.state).toBe('live')
+    await opened.clock.advance(1)
+    expect(room.status.state).not.toBe('live')
+  })
+
+  test('before it was answered is opened again too', async () => {
+    await using server = await scriptedServer()
+    server.answers.status = 0
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    await delivered()
+    await opened.clock.advance(25_000)
+    await statusIs(room, 'waiting')
+    server.answers.status = 200
+    await opened.clock.advance(30_000)
+    await server.stream()
+  })
+
+  test.each([503, 429, 404, 500])('before it began, with HTTP status %i, is tried again', async (status) => {
+    await using server = await scriptedServer()
+    server.answers.status = status
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    await statusIs(room, 'waiting')
+    expect(room.status).toMatchObject({ attempt: 1, error: { name: 'LocationError' } })
+    server.answers.status = 200
+    await opened.clock.advance(500)
+    await server.stream()
+  })
+
+  test('after a long time live shows no failure, since rotation is routine', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    await live.clock.advance(10_000)
+    live.stream.end()
+    await until(live.room, () => live.room.status.state !== 'live')
+    expect(live.room.status).toEqual({ state: 'connecting' })
+  })
+
+  test('is opened at once by retry', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    live.stream.cut()
+    await statusIs(live.room, 'waiting')
+    live.room.retry()
+    await server.stream()
+  })
+})
+
+describe('being away', () => {
+  test('for a blink is nobody’s business', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(5_000)
+    expect(live.news).toEqual([])
+    expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
+  })
+
+  test('for five seconds is `lost`: the others stay, and are shown as stale until it is `restored`', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    const since = new Date(live.clock.now())
+    server.answers.status = 503
+    live.stream.cut()
+    await statusIs(live.room, 'waiting')
+    await live.clock.advance(4_999)
+    expect(live.news).toEqual([])
+    await live.clock.advance(1)
+    // It tries again when chance says so: perhaps just now.
+    const state = expect.stringMatching(/^(waiting|connecting)$/) as string
+    expect(live.news).toMatchObject([['lost', { since, status: { state } }]])
+    expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
+    expect(live.room.at(cell(1))).toHaveLength(1)
+    server.answers.status = 200
+    live.room.retry()
+    ;(await server.stream()).hello(id(1))
+    await statusIs(live.room, 'live')
+    const awayMs = live.clock.now() - since.getTime()
+    expect(live.news.slice(1)).toEqual([['restored', { since, awayMs }]])
+    expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
+  })
+
+  test('is not lost when we left, nor when we were never there', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    await live.room.leave()
+    await live.clock.advance(60_000)
+    expect(live.news).toEqual([])
+  })
+
+  test('what happened meanwhile is told, and marked as caught up; what happens then is not', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
+    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await delivered()
+    expect(live.news).toMatchObject([
+      ['moved', { current: cell(2), caughtUp: true }],
+      ['moved', { current: cell(3), caughtUp: false }],
+    ])
+  })
+
+  test('nothing is caught up when nothing was missed: what comes a moment after the hello is new', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(250)
+    next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    await until(live.room, () => live.room.at(cell(2)).length === 1)
+    await delivered()
+    expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
+  })
+
+  test('what was missed may take its time to come through a narrow line', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    const moved = { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] }
+    const frame = `data: ${JSON.stringify(moved)}\nid: ${id(2)}\n\n\n`
+    for (let at = 0; at < frame.length; at += 20) {
+      await live.clock.advance(200)
+      next.write(frame.slice(at, at + 20))
+      await delivered()
+    }
+    expect(live.news).toMatchObject([['moved', { caughtUp: true }]])
+  })
+
+  test('a server that does not resume owes a snapshot: whenever that comes, it is caught up', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch1.0')
+    await statusIs(live.room, 'live')
+    await live.clock.advance(10_000)
+    next.snapshot(id(2), one('ada', 2, cell(2)))
+    next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
+    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await delivered()
+    expect(live.news.filter(([kind]) => kind === 'moved')).toMatchObject([
+      ['moved', { current: cell(2), caughtUp: true }],
+      ['moved', { current: cell(3), caughtUp: false }],
+    ])
+  })
+
+  test('a server without its store says so, until it has it back', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(1), { type: 'degraded', reason: 'backend' })
+    await statusIs(live.room, 'degraded')
+    live.stream.beat(id(1), 1, digestOf(one('ada')))
+    await statusIs(live.room, 'live')
+    expect(names(live.room)).toEqual(['m-ada'])
+    expect(live.news).toEqual([])
+  })
+
+  test('a URL where nothing of ours answers is said to be one', async () => {
+    await using server = await scriptedServer()
+    server.answers.status = 404
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    await statusIs(room, 'waiting')
+    expect(room.status).toMatchObject({
+      error: {
+        code: 'misconfigured',
+        message: `Nothing of Hereabouts answers at ${server.url}: is it the tRPC URL, such as /trpc?`,
+      },
+    })
+  })
+})
+
+describe('a view that missed something', () => {
+  test('begins anew when changes do not start where it is', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(3), { type: 'changes', from: id(2), entered: [one('bob')] })
+    await live.stream.closed
+    const next = await live.nextStream()
+    expect(next.input.lastEventId).toBeUndefined()
+    next.hello()
+    next.event(id(3), { type: 'degraded', reason: 'backend' })
+    await statusIs(live.room, 'live')
+    next.cut()
+    const third = await live.nextStream()
+    expect(third.input.lastEventId).toBeUndefined()
+    third.hello()
+    third.snapshot(id(3), one('ada'), one('bob'))
+    await until(live.room, () => live.room.others.length === 2)
+    expect(live.news).toMatchObject([['entered', { member: { memberId: 'm-bob' } }]])
+  })
+
+  test('begins anew when the digest says so, at most once in six beats', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.beat(id(1), 2, digestOf(one('ada'), one('bob')))
+    const next = await live.nextStream()
+    expect(next.input.lastEventId).toBeUndefined()
+    next.hello()
+    next.snapshot(id(1), one('ada'))
+    next.beat(id(1), 2, digestOf(one('ada'), one('bob')))
+    await statusIs(live.room, 'live')
+    await delivered()
+    expect(live.room.status.state).toBe('live')
+    expect(server.waiting().streams).toBe(0)
+  })
+
+  test('keeps its stream when the digest agrees', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.beat(id(1), 1, digestOf(one('ada')))
+    await delivered()
+    expect(live.room.status.state).toBe('live')
+  })
+})
+
+describe('a refusal of the room', () => {
+  test.each([
+    ['FORBIDDEN', 403, 'forbidden: You may not read this room.', 'forbidden'],
+    ['BAD_REQUEST', 400, 'bad-input: A room id must be visible.', 'bad-input'],
+    ['NOT_FOUND', 404, 'No such procedure', 'bad-input'],
+  ])('with %s closes it and says why', async (code, status, message, reason) => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    const errors: Error[] = []
+    room.on('error', ({ error }) => errors.push(error))
+    const ready = room.ready()
+    ;(await server.stream()).error(code, status, message)
+    await expect(ready).rejects.toMatchObject({ name: 'LocationError', code: reason })
+    expect(room.status).toMatchObject({ state: 'closed', reason, error: { code: reason } })
+    expect(errors).toMatchObject([{ code: reason }])
+    room.retry()
+    const next = await server.stream()
+    next.hello()
+    next.snapshot(id(1))
+    await room.ready()
+  })
+
+  test('with UNAUTHORIZED asks once more with new headers', async () => {
+    await using server = await scriptedServer()
+    let token = 'old'
+    await using opened = clientOf(server, { headers: () => ({ authorization: token }) })
+    const room = opened.client.watch('r')
+    const first = await server.stream()
+    token = 'new'
+    first.error('UNAUTHORIZED', 401, 'unauthorized: Sign in.')
+    await until(room, () => room.status.state === 'connecting')
+    await delivered()
+    await opened.clock.advance(0)
+    const second = await server.stream()
+    expect(second.headers.authorization).toBe('new')
+    second.error('UNAUTHORIZED', 401, 'unauthorized: Sign in.')
+    await statusIs(room, 'closed')
+    expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized', error: { message: 'Sign in.' } })
+  })
+
+  test('that says the connection is another’s gets a new key', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.join('r')
+    const first = await server.stream()
+    await server.post()
+    await room.flush()
+    first.error('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
+    await delivered()
+    await opened.clock.advance(50)
+    const post = await server.post()
+    const second = await server.stream()
+    expect(post).toMatchObject({ seq: 1, connectionKey: second.input.connectionKey })
+    expect(second.input.connectionKey).not.toBe(first.input.connectionKey)
+  })
+
+  test.each([
+    ['at once', (stream: ScriptedStream) => stream.error('FORBIDDEN', 403, 'forbidden: You may not read this room.')],
+    [
+      'after it was live',
+      (stream: ScriptedStream) => {
+        stream.hello()
+        stream.snapshot(id(1))
+        stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
+      },
+    ],
+  ])('%s closes it for good: no timer opens it again', async (_, refuse) => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    refuse(await server.stream())
+    await statusIs(room, 'closed')
+    await opened.clock.advance(600_000)
+    expect(room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
+    expect(server.waiting().streams).toBe(0)
+    expect(server.polls()).toBe(0)
+  })
+
+  test.each([
+    ['is taken', () => ({})],
+    ['is taken from somebody else, who signed in here', () => ({ memberId: 'm-eve' })],
+    ['is of a connection that has left', () => ({ outcome: 'left' as const })],
+    [
+      'is refused',
+      () => {
+        throw new Refusal('FORBIDDEN', 403, 'forbidden: You may not post here.')
+      },
+    ],
+    [
+      'is refused as another’s',
+      () => {
+        throw new Refusal('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
+      },
+    ],
+  ])('closes it until `retry`, also when a post %s', async (_, answer) => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    live.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
+    await statusIs(live.room, 'closed')
+    server.answers.post = ({ seq = 0 }) => {
+      // The next try, if there is one, is taken.
+      server.answers.post = post
+      return { outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq, ...answer() }
+    }
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    await server.post()
+    await delivered()
+    await live.clock.advance(60_000)
+    await delivered()
+    expect(live.room.status).toMatchObject({ state: 'closed', reason: 'forbidden' })
+    expect(server.waiting().streams).toBe(0)
+    live.room.retry()
+    const next = await server.stream()
+    next.hello()
+    next.snapshot(id(2))
+    await statusIs(live.room, 'live')
+  })
+
+  test('after `bye: revoked` is not argued with', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    live.stream.event(id(1), { type: 'bye', reason: 'revoked' })
+    await statusIs(live.room, 'closed')
+    expect(live.room.status).toMatchObject({ state: 'closed', reason: 'forbidden', error: { code: 'forbidden' } })
+  })
+})
+
+describe('posts', () => {
+  test('are latest wins: one in flight, at least postMs apart', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    let answer = () => {}
+    server.answers.post = ({ seq = 0 }) =>
+      new Promise((resolve) => {
+        answer = () => resolve({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq })
+      })
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
+    live.room.post(cell(2))
+    live.room.post(cell(3))
+    await delivered()
+    expect(server.waiting().posts).toBe(0)
+    answer()
+    await delivered()
+    expect(server.waiting().posts).toBe(0)
+    await live.clock.advance(50)
+    expect(await server.post()).toMatchObject({ location: cell(3), seq: 3 })
+    answer()
+    await live.room.flush()
+  })
+
+  test('that say nothing new are not sent', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    live.room.post(null)
+    live.room.update({})
+    await live.room.flush()
+    await live.clock.advance(100)
+    expect(server.waiting().posts).toBe(0)
+  })
+
+  test('are shown at once', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(7)))
+    live.room.post(cell(7))
+    expect(live.room.self).toMatchObject({ memberId: 'm-me', location: cell(7) })
+    expect(
+      live.room
+        .at(cell(7))
+        .map(({ memberId }) => memberId)
+        .sort(),
+    ).toEqual(['m-ada', 'm-me'])
+  })
+
+  test('that get no answer are sent again with the same seq', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    server.answers.post = () => Promise.reject(new Error('cut'))
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    expect(await server.post()).toMatchObject({ seq: 2 })
+    server.answers.post = post
+    await delivered()
+    await live.clock.advance(500)
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
+    await live.room.flush()
+  })
+
+  test('that hang are given up, so that newer ones can be sent', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    server.answers.post = () => new Promise(() => {})
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    await server.post()
+    live.room.post(cell(2))
+    server.answers.post = post
+    await live.clock.advance(20_000)
+    await delivered()
+    await live.clock.advance(500)
+    expect(await server.post()).toMatchObject({ location: cell(2), seq: 3 })
+  })
+
+  test('that are refused are dropped, and told of', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    server.answers.post = () => {
+      throw new Refusal('BAD_REQUEST', 400, 'bad-input: col must be at most 16383.')
+    }
+    await live.clock.advance(50)
+    live.room.post(cell(1, 99_999))
+    await expect(live.room.flush()).rejects.toMatchObject({ code: 'bad-input', message: 'col must be at most 16383.' })
+    expect(live.news).toMatchObject([['error', { error: { code: 'bad-input' } }]])
+    expect(live.room.self).toMatchObject({ location: null })
+    server.answers.post = post
+    await server.post()
+    live.room.post(cell(1))
+    await live.clock.advance(50)
+    expect(await server.post()).toMatchObject({ location: cell(1) })
+    await live.room.flush()
+  })
+
+  test('over a limit wait as long as they are told', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    server.answers.post = () => {
+      throw new Refusal('TOO_MANY_REQUESTS', 429, 'rate-limited: Post again in 7000 ms.')
+    }
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    await server.post()
+    server.answers.post = post
+    await delivered()
+    await live.clock.advance(6_999)
+    expect(server.waiting().posts).toBe(0)
+    await live.clock.advance(1)
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
+  })
+
+  test('of a connection that has left begin again with a new key, and so does the stream', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    server.answers.post = () => ({ outcome: 'left', connectionId: 'me', memberId: 'm-me', seq: 1 })
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    const old = await server.post()
+    server.answers.post = post
+    const next = await server.stream()
+    expect(next.input.connectionKey).not.toBe(old.connectionKey)
+    await live.clock.advance(50)
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 1, connectionKey: next.input.connectionKey })
+  })
+
+  test('under a key that was given up are not waited for, nor listened to', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const answers: (() => void)[] = []
+    server.answers.post = ({ seq = 0 }) =>
+      new Promise((resolve) => {
+        answers.push(() => resolve({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq }))
+      })
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    const old = await server.post()
+    let flushed = false
+    const flush = live.room.flush().then(() => (flushed = true))
+    live.stream.error('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
+    await live.stream.closed
+    await live.clock.advance(50)
+    const post = await server.post()
+    expect(post).toMatchObject({ location: cell(1), seq: 1 })
+    expect(post.connectionKey).not.toBe(old.connectionKey)
+    answers[0]!()
+    await delivered()
+    expect(flushed).toBe(false)
+    answers[1]!()
+    await flush
+  })
+
+  test('of what JSON cannot say are the caller’s mistake', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const badInput = expect.objectContaining({ code: 'bad-input' }) as LocationError
+    expect(() => live.room.post(cell(NaN))).toThrow(badInput)
+    expect(() => live.room.post(undefined as never)).toThrow(badInput)
+    // Half of an emoji, as `slice` leaves it.
+    expect(() => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } })).toThrow(badInput)
+    live.room.post(cell(3))
+    await live.clock.advance(50)
+    expect((await server.post()).location).toEqual(cell(3))
+  })
+})
+
+describe('a beat', () => {
+  const beat = (stream: ScriptedStream) => stream.beat(id(1), 0, digestOf())
+
+  test('is answered with the last post, unless the server heard from us since the one before', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    await server.post()
+    await live.room.flush()
+    await live.clock.advance(10_000)
+    beat(live.stream)
+    await delivered()
+    expect(server.waiting().posts).toBe(0)
+    beat(live.stream)
+    expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
+  })
+
+  test('that is answered with `expired` brings us back', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const { post } = server.answers
+    server.answers.post = ({ seq = 0 }) => ({ outcome: 'expired', connectionId: 'me', memberId: 'm-me', seq })
+    await live.clock.advance(10_000)
+    beat(live.stream)
+    beat(live.stream)
+    expect(await server.post()).toMatchObject({ seq: 1 })
+    server.answers.post = post
+    await delivered()
+    await live.clock.advance(50)
+    expect(await server.post()).toMatchObject({ seq: 2 })
+  })
+
+  test('and a hello: each stream renews', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello(id(1))
+    await statusIs(live.room, 'live')
+    await live.clock.advance(50)
+    expect(await server.post()).toMatchObject({ seq: 1 })
+  })
+})
+
+describe('the others', () => {
+  test('enter, move, are updated and leave, told by member', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    const { stream, room, news } = live
+    stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob', 2, cell(1))] })
+    stream.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'bob', at: 3, location: cell(2) }] })
+    stream.event(id(4), {
+      type: 'changes',
+      from: id(3),
+      changed: [{ connectionId: 'bob', at: 4, profile: { name: 'Robert' } }],
+    })
+    stream.event(id(5), { type: 'changes', from: id(4), left: [{ connectionId: 'bob', at: 5, reason: 'lost' }] })
+    await until(room, () => room.others.length === 2)
+    await until(room, () => room.others.every(({ memberId }) => memberId !== 'm-bob'))
+    await delivered()
+    expect(news).toMatchObject([
+      ['entered', { member: { memberId: 'm-bob' }, current: cell(1) }],
+      ['moved', { previous: cell(1), current: cell(2) }],
+      [
+        'updated',
+        { changed: ['profile'], previous: { profile: { name: 'm-bob' } }, current: { profile: { name: 'Robert' } } },
+      ],
+      ['left', { previous: cell(2), reason: 'lost', member: { profile: { name: 'Robert' } } }],
+    ])
+  })
+
+  test('are said to be updated when only their activity is another', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.event(id(2), {
+      type: 'changes',
+      from: id(1),
+      changed: [{ connectionId: 'ada', at: 2, activity: 'idle' }],
+    })
+    await until(live.room, () => live.room.others[0]?.activity === 'idle')
+    await delivered()
+    expect(live.news).toMatchObject([
+      ['updated', { changed: ['activity'], previous: { activity: 'active' }, current: { activity: 'idle' } }],
+    ])
+  })
+
+  test('who reload are not announced', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('tab-1', 1, cell(1), 'ada'))
+    live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'ada')] })
+    live.stream.event(id(3), {
+      type: 'changes',
+      from: id(2),
+      left: [{ connectionId: 'tab-1', at: 3, reason: 'left' }],
+    })
+    await until(live.room, () => live.room.others[0]?.connections[0]?.connectionId === 'tab-2')
+    await delivered()
+    expect(live.room.others[0]?.connections).toHaveLength(1)
+    expect(live.news).toEqual([])
+  })
+
+  test('do not include our own other tab', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('me', 1, null, 'm-me'))
+    live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'm-me')] })
+    await until(live.room, () => live.room.self?.connections.length === 2)
+    expect(live.room.self?.location).toEqual(cell(1))
+    expect(live.room.others).toEqual([])
+    expect(live.news).toEqual([])
+    live.room.post(cell(5))
+    expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
+  })
+
+  test('stay in sight for a lease and a beat when the server lost its memory, and are not said to leave', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'), one('bob'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch2.0')
+    next.snapshot(id(9, 'epochepoch2'), one('ada', 9_000_000))
+    await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
+    expect(names(live.room).sort()).toEqual(['m-ada', 'm-bob'])
+    expect(live.news).toEqual([])
+    const left = () => live.news.filter(([kind]) => kind === 'left')
+    await live.clock.advance(39_000)
+    expect(left()).toEqual([])
+    await live.clock.advance(1_000)
+    expect(names(live.room)).toEqual(['m-ada'])
+    expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
+  })
+
+  test('stay no longer than that, however many snapshots follow', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'), one('bob'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch2.0')
+    next.snapshot(id(9, 'epochepoch2'), one('ada', 9_000_000))
+    await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
+    await live.clock.advance(15_000)
+    next.snapshot(id(10, 'epochepoch2'), one('ada', 10_000_000, cell(7)))
+    await until(live.room, () => live.room.at(cell(7)).length > 0)
+    await live.clock.advance(25_000)
+    expect(names(live.room)).toEqual(['m-ada'])
+  })
+
+  test('are not said to leave once we left', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada'))
+    live.stream.cut()
+    const next = await live.nextStream()
+    next.hello('epochepoch2.0')
+    next.snapshot(id(9, 'epochepoch2'))
+    await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
+    await live.room.leave()
+    await live.clock.advance(10_000)
+    expect(live.news).toEqual([])
+  })
+
+  test('that did not change are the same objects', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server, one('ada', 1, cell(1)), one('bob', 1, cell(2)))
+    const [ada, bob] = live.room.others
+    const before = live.room.getSnapshot()
+    const [atOne, atTwo] = [live.room.at(cell(1)), live.room.at(cell(2))]
+    expect(live.room.getSnapshot()).toBe(before)
+    live.stream.event(id(2), {
+      type: 'changes',
+      from: id(1),
+      changed: [{ connectionId: 'bob', at: 2, location: cell(3) }],
+    })
+    await until(live.room, () => live.room.getSnapshot() !== before)
+    expect(live.room.others[0]).toBe(ada)
+    expect(live.room.others[1]).not.toBe(bob)
+    expect(live.room.at(cell(1))).toBe(atOne)
+    expect(live.room.at(cell(2))).not.toBe(atTwo)
+    expect(live.room.at(cell(3))).toEqual([live.room.others[1]])
+  })
+
+  test('are shown although a listener throws', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    live.room.on('entered', () => {
+      throw new Error('mine')
+    })
+    const entered: RoomEvents<CellLocation, MemberProfile>['entered'][] = []
+    live.room.on('entered', (event) => entered.push(event))
+    live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob')] })
+    await until(live.room, () => live.room.others.length === 1)
+    await delivered()
+    expect(entered).toHaveLength(1)
+    expect(live.thrown).toMatchObject([{ message: 'mine' }])
+  })
+})
+
+describe('leaving', () => {
+  test('tells the server once, closes the stream, and rejects who waits', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    server.answers.post = () => new Promise(() => {})
+    await live.clock.advance(50)
+    live.room.post(cell(1))
+    const flushed = live.room.flush()
+    const left = live.room.leave()
+    await expect(flushed).rejects.toMatchObject({ code: 'closed' })
+    await left
+    await live.stream.closed
+    expect(await server.leave()).toEqual({
+      room: 'r',
+      connectionKey: live.stream.input.connectionKey,
+      seq: 1,
+    })
+    await live.room.leave()
+    expect(server.waiting().leaves).toBe(0)
+  })
+
+  test('never rejects', async () => {
+    const server = await scriptedServer()
+    const live = await liveRoom(server)
+    await server[Symbol.asyncDispose]()
+    await live.room.leave()
+    expect(live.room.status).toEqual({ state: 'closed', reason: 'left', error: null })
+  })
+
+  test('a client that was closed joins nothing', async () => {
+    await using server = await scriptedServer()
+    const { client } = clientOf(server)
+    await client.close()
+    expect(() => client.join('r')).toThrow(expect.objectContaining({ code: 'closed' }) as LocationError)
+  })
+})

@@ -1,0 +1,117 @@
+import type { Connection } from 'hereabouts'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Roster, type Own } from '../../../src/client/store/roster.js'
+import { View, type Shift } from '../../../src/shared/view.js'
+
+type Location = { cell: number }
+type Profile = { name: string }
+
+const nobody: Own<Location, Profile> = { connectionId: null, memberId: null, draft: null, since: null }
+const me: Own<Location, Profile> = {
+  connectionId: 'c0',
+  memberId: 'm0',
+  draft: { location: { cell: 9 } },
+  since: new Date(0),
+}
+
+/** What can become of a room of a few people with a few tabs each. */
+const doing = fc.record({
+  what: fc.constantFrom('set', 'set', 'set', 'leave', 'stale', 'away', 'own'),
+  who: fc.nat(6),
+  cell: fc.nat(3),
+})
+const history = fc.array(doing, { maxLength: 40 })
+type Doing = typeof doing extends fc.Arbitrary<infer T> ? T : never
+
+/** Three tabs each for m0 and m1, one for m2. */
+const connection = ({ who, cell }: Doing, at: number): Connection<Location, Profile> => ({
+  connectionId: `c${who}`,
+  memberId: `m${Math.floor(who / 3)}`,
+  profile: { name: `n${Math.floor(who / 3)}` },
+  location: { cell },
+  activity: 'active',
+  at,
+})
+
+function play(history: Doing[], eachStep: (roster: Roster<Location, Profile>, at: number) => void = () => {}) {
+  const view = new View<Location, Profile>()
+  const roster = new Roster<Location, Profile>()
+  let own = nobody
+  let away = false
+  history.forEach((doing, i) => {
+    const shifts: Shift<Location, Profile>[] = []
+    const id = `c${doing.who}`
+    if (doing.what === 'set') shifts.push(view.set(id, connection(doing, 1000 * (i + 1))))
+    if (doing.what === 'leave' && view.connections.has(id)) shifts.push(view.set(id, null, 'left'))
+    if (doing.what === 'stale' && view.connections.has(id)) view.setStale(view.connections.get(id)!)
+    if (doing.what === 'away') away = !away
+    if (doing.what === 'own') own = own === me ? nobody : me
+    roster.update(view, own, shifts, away)
+    eachStep(roster, i)
+  })
+  return { view, roster, own, away }
+}
+
+/** The same view, seen for the first time. */
+function afresh({ view, own, away }: ReturnType<typeof play>) {
+  const roster = new Roster<Location, Profile>()
+  const all = [...view.connections.values(), ...view.stale.values()]
+  const shifts = all.map((current) => ({ connectionId: current.connectionId, previous: null, current }))
+  roster.update(view, own, shifts, away)
+  return roster
+}
+const sorted = (members: readonly { memberId: string }[]) =>
+  members.toSorted((a, b) => a.memberId.localeCompare(b.memberId))
+
+describe('a roster', () => {
+  test('that was kept up step by step is one that is made afresh', () => {
+    fc.assert(
+      fc.property(history, (history) => {
+        // Places are kept up from when they are first asked for.
+        const played = play(history, (roster) => roster.at({ cell: 0 }))
+        const fresh = afresh(played)
+        expect(sorted(played.roster.members)).toEqual(sorted(fresh.members))
+        expect(sorted(played.roster.others)).toEqual(sorted(fresh.others))
+        expect(played.roster.self).toEqual(fresh.self)
+        for (let cell = 0; cell < 10; cell++)
+          expect(sorted(played.roster.at({ cell }))).toEqual(sorted(fresh.at({ cell })))
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('keeps what did not change: members, lists, and who is at a place', () => {
+    fc.assert(
+      fc.property(history, (history) => {
+        let before: { members: readonly object[]; places: (readonly object[])[] } = { members: [], places: [] }
+        play(history, (roster) => {
+          const places = [0, 1, 2, 3].map((cell) => roster.at({ cell }))
+          places.forEach((now, cell) => {
+            const then = before.places[cell] ?? []
+            const same = then.length === now.length && then.every((member, i) => member === now[i])
+            if (same && now.length > 0) expect(now).toBe(then)
+          })
+          for (const member of roster.members) {
+            const known = before.members.find((each) => (each as typeof member).memberId === member.memberId)
+            if (known && JSON.stringify(known) === JSON.stringify(member)) expect(member).toBe(known)
+          }
+          before = { members: roster.members, places }
+        })
+      }),
+    )
+  })
+
+  test('says who came, went and changed, and nobody else', () => {
+    const view = new View<Location, Profile>()
+    const roster = new Roster<Location, Profile>()
+    const set = (who: number, cell: number, at: number) =>
+      view.set(`c${who}`, connection({ what: 'set', who, cell }, at))
+    roster.update(view, nobody, [set(0, 1, 1), set(3, 1, 2), set(6, 1, 3)], false)
+    const steps = roster.update(view, nobody, [set(0, 2, 4), view.set('c6', null, 'left')], false)
+    expect(steps).toMatchObject([
+      { before: { memberId: 'm0', location: { cell: 1 } }, now: { memberId: 'm0', location: { cell: 2 } } },
+      { before: { memberId: 'm2' }, now: null },
+    ])
+  })
+})

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { get, inputOf, rawClient } from '../../support/network/raw-client.js'
+import { twins } from '../../support/servers/twins.js'
+import { until } from '../../support/until.js'
+
+/* Whoever comes and goes leaves nothing behind. */
+
+const inParallel = 50
+const request = get(`/trpc/locations.onLocation?${inputOf({ room: 'busy', connectionKey: 'k'.repeat(22) })}`)
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+
+test('2,000 streams that are opened and abandoned, half of them abruptly', { timeout: 60_000 }, async () => {
+  await using pair = await twins({
+    trpc: { sse: { ping: { enabled: true, intervalMs: 60_000 }, maxDurationMs: 60_000 } },
+  })
+  const { ours } = pair
+  await ours.post('busy', 1, 1)
+  const live = await ours.hub.use('busy', async (live) => live)
+  const before = timers()
+  let opened = 0
+  for (let nth = 0; nth < 2_000; nth += inParallel) {
+    const coming = Array.from({ length: inParallel }, async (_, i) => {
+      const client = rawClient(ours.port)
+      client.send(request)
+      // Some do not even wait for an answer.
+      if (i % 5 > 0) await client.events(3).then(() => (opened += 1))
+      client.leave(i % 2 === 0 ? 'abruptly' : undefined)
+    })
+    await Promise.all([...coming, ours.post('busy', 1, nth)])
+  }
+  await until('all streams are closed', () => ours.hub.streams.size === 0)
+  await until('all connections are', () => ours.sockets.size === 0)
+  expect(opened).toBe(1_600)
+  expect(live.subscribers.size).toBe(0)
+  expect(live.users).toBe(0)
+  // Those of the test itself come and go.
+  await until('their timers are gone', () => timers() <= before)
+  const failed = ours.said.filter((each) => 'error' in each)
+  expect(failed).toEqual([])
+})

@@ -1,0 +1,95 @@
+import { setTimeout as passing } from 'node:timers/promises'
+import { systemClock, type CellLocation, type MemberProfile } from 'hereabouts'
+import { createLocationClient, type Room } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server'
+import { faultyFetch, serveLocations, skewedClock, type Faults, type FaultyFetch } from 'hereabouts/testing'
+import { afterAll, beforeAll, describe, test } from 'vitest'
+import { until } from '../../support/until.js'
+
+/*
+ * Whatever the network did: once it works again, everyone sees what is true, within the bounds of liveness, and a room is
+ * empty once all have left. FAULT_RUNS says how many rooms; the bounds are those of the protocol, scaled as its timing is.
+ */
+type Router = LocationServer<CellLocation, MemberProfile>['router']
+type AnyRoom = Room<CellLocation, MemberProfile>
+
+const runs = Number(process.env['FAULT_RUNS'] ?? 200)
+const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)
+const atOnce = 5
+/**
+ * Silence is noticed after 25 s, a stream is tried again within 30, a lease ends after 30: and then a beat. Before its
+ * first hello a client knows of no scale: it gives a stream 10 s to say it.
+ */
+const boundMs = 95_000 * scale + 15_000
+
+const kinds: Record<string, Faults> = {
+  'lost requests and answers': { drop: 0.3 },
+  'requests that overtake each other': { delayMs: 60 },
+  'requests that get there twice': { duplicate: 0.5, delayMs: 20 },
+  'a proxy that answers 502 and 503': { badGateway: 0.4 },
+  'streams that break off anywhere': { cut: 0.7 },
+  'streams that fall silent': { halfOpen: 0.7 },
+  'a proxy that holds streams back': { buffering: true },
+  'all of it': { drop: 0.15, delayMs: 40, duplicate: 0.2, badGateway: 0.15, cut: 0.4, halfOpen: 0.2 },
+}
+
+describe('a room whose network failed', { timeout: 600_000 }, () => {
+  let server: Awaited<ReturnType<typeof serve>>
+  const serve = () => serveLocations({ timing: { scale } })
+  beforeAll(async () => {
+    server = await serve()
+  })
+  afterAll(() => server?.close())
+
+  const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
+  const placesIn = (members: AnyRoom['members']) =>
+    members.map(({ memberId, location }) => `${memberId} ${location?.row}`).toSorted()
+
+  async function converges(seed: number, faults: Faults): Promise<void> {
+    const id = `${seed} ${JSON.stringify(faults)}`.slice(0, 120)
+    const networks: FaultyFetch[] = [1, 2, 3].map((one) => faultyFetch(faults, { seed: seed * 3 + one }))
+    const clients = networks.map(({ fetch }, i) =>
+      createLocationClient<Router>({
+        url: server.url,
+        fetch,
+        clock: skewedClock(systemClock, { offsetMs: (i - 1) * 3_600_000, rate: 1 + (i - 1) / 50 }),
+      }),
+    )
+    // One whose network is as it should be.
+    const witness = createLocationClient<Router>({ url: server.url })
+    const seen = witness.watch(id)
+    const truth = () => placesIn(seen.members)
+    const rooms: AnyRoom[] = clients.map((client, i) => client.join(id, { location: cell(i) }))
+    const last = [0, 1, 2]
+    for (let row = 10; row < 20; row++) {
+      rooms.forEach((room, i) => {
+        if ((seed + row + i) % 3 === 0) return
+        last[i] = row * 10 + i
+        room.post(cell(last[i]))
+      })
+      await passing(15)
+    }
+    for (const network of networks) network.faults = {}
+    const agree = () => {
+      const there = truth()
+      return (
+        there.length === 3 &&
+        last.every((row) => there.some((place) => place.endsWith(` ${row}`))) &&
+        rooms.every((room, i) => room.self?.location?.row === last[i]) &&
+        rooms.every((room) => placesIn(room.members).join() === there.join())
+      )
+    }
+    await until(`all see the same (seed ${seed})`, agree, boundMs)
+    await Promise.all(clients.map((client) => client.close()))
+    await until(`nobody remains (seed ${seed})`, () => truth().length === 0, boundMs)
+    await witness.close()
+  }
+
+  const each = Math.ceil(runs / Object.keys(kinds).length)
+  test.each(Object.entries(kinds))(`by %s shows everyone the truth again (${each} seeds)`, async (_, faults) => {
+    for (let first = 0; first < each; first += atOnce) {
+      const seeds = Array.from({ length: Math.min(atOnce, each - first) }, (_, i) => first + i + 1)
+      await Promise.all(seeds.map((seed) => converges(seed, faults)))
+    }
+  })
+})

@@ -1,0 +1,266 @@
+import { serveLocations } from 'hereabouts/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import { faultProxy, type Reply } from '../../support/network/fault-proxy.js'
+import { isFresh, joined, retries, rowsSeen, type CellRoom } from '../../support/clients/joined.js'
+import { cell, newKey, stockClient, subscribed } from '../../support/clients/stock-client.js'
+import { until } from '../../support/until.js'
+
+/* What networks and deploys do. Whatever they do, everyone ends at the truth, and nobody is shown to leave who is there. */
+
+const timing = { scale: 1 / 20 }
+const server = await serveLocations({ timing })
+afterAll(() => server.close())
+
+// Those known before are kept in sight for a lease and a beat: time in which even a slow machine brings everyone back.
+const slower = { scale: 1 / 5 }
+
+describe('a server that is killed and started again', () => {
+  test('has everyone back, and nobody was shown to leave', { timeout: 60_000 }, async () => {
+    let running = await serveLocations({ timing: slower })
+    const { port, url } = running
+    await using ada = joined(url, 'restart', cell(1))
+    await using bob = joined(url, 'restart', cell(2))
+    await using eve = joined(url, 'restart', cell(3))
+    const everyone = [ada, bob, eve]
+    const isComplete = () => everyone.every(({ room }) => room.others.length === 2)
+    try {
+      await until('everyone sees everyone', isComplete)
+      for (const each of everyone) each.news.length = 0
+      const seen: number[] = []
+      for (const { room } of everyone) room.subscribe(({ others }) => void seen.push(others.length))
+      await running.close()
+      running = await serveLocations({ timing: slower, port })
+      await until('all are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
+      await until('everyone sees everyone anew', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
+      ada.room.post(cell(7))
+      await until('a move gets through', () => rowsSeen(bob.room).includes(7) && rowsSeen(eve.room).includes(7))
+      expect(Math.min(...seen)).toBe(2)
+      expect(everyone.flatMap(({ news }) => news)).toEqual(['moved', 'moved'])
+    } finally {
+      await running.close()
+    }
+  })
+
+  test(
+    'after many have tried in vain has ten people back, one after the other, and nobody was shown to leave',
+    { timeout: 60_000 },
+    async () => {
+      const timing = { scale: 1 / 10 }
+      let running = await serveLocations({ timing })
+      const { port, url } = running
+      const people = Array.from({ length: 10 }, (_, i) => joined(url, 'long', cell(i)))
+      try {
+        await until('everyone sees everyone', () => people.every(({ room }) => room.others.length === 9))
+        for (const { news } of people) news.length = 0
+        await running.close()
+        await until('they have tried in vain', () => people.every(({ room }) => retries(room) >= 7))
+        running = await serveLocations({ timing, port })
+        const isBack = ({ room }: { room: CellRoom }) =>
+          room.status.state === 'live' && room.others.length === 9 && isFresh(room)
+        await until('everyone is back and sees everyone anew', () => people.every(isBack))
+        // Who is said to be live may not have been told yet what it missed.
+        people[0]!.room.post(cell(99))
+        await until('a move gets through', () => people.slice(1).every(({ room }) => rowsSeen(room).includes(99)))
+        await until('everyone is there still', () => people.every(isBack))
+        expect(people.flatMap(({ news }) => news)).toEqual(Array.from({ length: 9 }, () => 'moved'))
+      } finally {
+        for (const person of people) await person[Symbol.asyncDispose]()
+        await running.close()
+      }
+    },
+  )
+
+  test('while it is away, moves are kept: only the newest is shown', { timeout: 60_000 }, async () => {
+    let running = await serveLocations({ timing: slower })
+    const { port, url } = running
+    await using ada = joined(url, 'away', cell(1))
+    await using bob = joined(url, 'away', cell(2))
+    try {
+      await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+      const rows = new Set<number | undefined>()
+      bob.room.on('moved', ({ current }) => void rows.add(current?.row))
+      await running.close()
+      for (const row of [10, 11, 12]) ada.room.post(cell(row))
+      expect(ada.room.self?.location).toEqual(cell(12))
+      running = await serveLocations({ timing: slower, port })
+      await until('the newest is shown', () => rowsSeen(bob.room)[0] === 12)
+      expect([...rows]).toEqual([12])
+    } finally {
+      await running.close()
+    }
+  })
+})
+
+describe('posts', () => {
+  test('that arrive in reverse end at the newest', async () => {
+    const held: (() => Promise<Reply>)[] = []
+    await using proxy = await faultProxy(server.url, {
+      call: (call, pass) => new Promise((resolve) => held.push(async () => {
+        const reply = await pass(call)
+        resolve(reply)
+        return reply
+      })),
+    }) // prettier-ignore
+    const room = 'reversed'
+    using viewer = subscribed(stockClient(server.url), { room })
+    await until('the viewer is there', () => viewer.view.id !== null)
+    const client = stockClient(proxy.url)
+    const connectionKey = newKey()
+    const rows = [1, 2, 3, 4, 5]
+    const posts = rows.map((row) => client.postLocation.mutate({ room, connectionKey, seq: row, location: cell(row) }))
+    await until('all are on their way', () => held.length === rows.length)
+    for (const release of held.reverse()) await release()
+    const outcomes = (await Promise.all(posts)).map(({ outcome }) => outcome)
+    // They overtook each other on the way to the proxy, perhaps; what counts is that one order came out.
+    expect(outcomes.filter((outcome) => outcome === 'applied').length).toBeGreaterThan(0)
+    expect(outcomes[4]).toBe('applied')
+    await until('the newest is shown', () => viewer.view.connections.values().next().value?.location?.row === 5)
+    const shown = viewer.heard.all.flatMap(({ event }) =>
+      event.type === 'changes'
+        ? [...(event.entered ?? []), ...(event.changed ?? [])].map(({ location }) => location!.row)
+        : [],
+    )
+    expect(shown).toEqual([...shown].sort((a, b) => a - b))
+    expect(viewer.diverged).toEqual([])
+  })
+
+  test('that arrive twice count once', async () => {
+    await using proxy = await faultProxy(server.url, {
+      async call(call, pass) {
+        await pass(call)
+        return pass(call)
+      },
+    })
+    const room = 'twice'
+    using viewer = subscribed(stockClient(server.url), { room })
+    await until('the viewer is there', () => viewer.view.id !== null)
+    await using ada = joined(proxy.url, room, cell(1))
+    for (const row of [2, 3, 4]) {
+      ada.room.post(cell(row))
+      await ada.room.flush()
+    }
+    await until('the newest is shown', () => viewer.view.connections.values().next().value?.location?.row === 4)
+    expect(viewer.view.connections.size).toBe(1)
+    const frames = viewer.heard.all.filter(({ event }) => event.type === 'changes')
+    expect(frames.length).toBeLessThanOrEqual(4)
+    expect(ada.news).toEqual([])
+  })
+
+  test('that are lost with their answers are made up for', { timeout: 60_000 }, async () => {
+    let calls = 0
+    await using proxy = await faultProxy(server.url, {
+      async call(call, pass) {
+        calls += 1
+        // Every third gets lost on the way there, and the answer of every other third on the way back.
+        if (calls % 3 === 0) throw new Error('lost')
+        const reply = await pass(call)
+        if (calls % 3 === 1) throw new Error('lost')
+        return reply
+      },
+    })
+    const room = 'lossy'
+    using viewer = subscribed(stockClient(server.url), { room })
+    await using ada = joined(proxy.url, room, cell(1))
+    for (let row = 2; row <= 6; row++) {
+      ada.room.post(cell(row))
+      await until(`row ${row} is shown`, () => viewer.view.connections.values().next().value?.location?.row === row)
+    }
+    proxy.faults = {}
+    await ada.room.flush()
+    expect(viewer.view.connections.size).toBe(1)
+    expect(viewer.diverged).toEqual([])
+  })
+
+  test('that a leave overtakes bring nobody back', async () => {
+    const held: (() => void)[] = []
+    await using proxy = await faultProxy(server.url, {
+      async call(call, pass) {
+        if (call.procedure === 'postLocation') await new Promise<void>((resolve) => held.push(resolve))
+        return pass(call)
+      },
+    })
+    const room = 'overtaken'
+    using viewer = subscribed(stockClient(server.url), { room })
+    await until('the viewer is there', () => viewer.view.id !== null)
+    const ada = joined(proxy.url, room, cell(1))
+    await until('the post is on its way', () => held.length === 1)
+    await ada.room.leave()
+    proxy.faults = {}
+    held[0]!()
+    const late = { room, connectionKey: newKey(), location: cell(9) }
+    await stockClient(server.url).postLocation.mutate(late)
+    await until('what came after it is shown', () => viewer.view.connections.size > 0)
+    expect([...viewer.view.connections.values()].map(({ location }) => location?.row)).toEqual([9])
+    await ada[Symbol.asyncDispose]()
+  })
+})
+
+describe('a stream', () => {
+  test('that is cut between hello and snapshot begins again', async () => {
+    let streams = 0
+    await using proxy = await faultProxy(server.url, {
+      open(call) {
+        streams += 1
+        return call
+      },
+      event: (event) => (event.includes('"snapshot"') && streams < 4 ? null : event),
+    })
+    const room = 'after-hello'
+    await stockClient(server.url).postLocation.mutate({
+      room,
+      connectionKey: newKey(),
+      location: cell(5),
+      leaseMs: 15_000,
+    })
+    await using ada = joined(proxy.url, room, cell(1))
+    await ada.room.ready()
+    expect(streams).toBe(4)
+    expect(rowsSeen(ada.room)).toEqual([5])
+    expect(ada.news).toEqual([])
+  })
+
+  test('whose frames get lost finds out, and begins again', { timeout: 60_000 }, async () => {
+    let lost = 0
+    await using proxy = await faultProxy(server.url, {
+      event(event) {
+        if (!event.includes('"changed"') || lost > 2) return event
+        lost += 1
+        return ''
+      },
+    })
+    const room = 'lost-frames'
+    await using ada = joined(proxy.url, room, cell(1))
+    await using bob = joined(server.url, room, cell(2))
+    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    for (const row of [3, 4, 5]) {
+      bob.room.post(cell(row))
+      await bob.room.flush()
+    }
+    await until('the newest is shown', () => rowsSeen(ada.room)[0] === 5)
+    expect(ada.news).not.toContain('left')
+  })
+
+  test('of a stock client that is cut anywhere resumes too', { timeout: 90_000 }, async () => {
+    const client = stockClient(server.url)
+    const offsets = Array.from({ length: 20 }, (_, i) => 100 + i * 37)
+    await Promise.all(
+      offsets.map(async (offset, n) => {
+        const room = `stock-byte-${n}`
+        const connectionKey = newKey()
+        const post = (seq: number) =>
+          client.postLocation.mutate({ room, connectionKey, seq, location: cell(seq), leaseMs: 15_000 })
+        await post(1)
+        await using proxy = await faultProxy(server.url, { cutAfterBytes: offset })
+        using stream = subscribed(stockClient(proxy.url), { room })
+        await until('a stream was cut', () => proxy.streamed.some((sent) => sent >= offset), 30_000)
+        await post(2)
+        proxy.faults = {}
+        await post(3)
+        const isTrue = () => stream.view.connections.values().next().value?.location?.row === 3
+        await until(`the truth is shown after a cut at ${offset}`, isTrue, 30_000)
+        expect(stream.diverged).toEqual([])
+        expect(stream.completed).toBe(false)
+      }),
+    )
+  })
+})

@@ -1,0 +1,272 @@
+import { setTimeout as passing } from 'node:timers/promises'
+import { serveLocations } from 'hereabouts/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import { faultProxy, type Reply } from '../../support/network/fault-proxy.js'
+import { isFresh, joined, retries, rowsSeen } from '../../support/clients/joined.js'
+import { cell, stockClient, subscribed } from '../../support/clients/stock-client.js'
+import { until } from '../../support/until.js'
+
+/*
+ * What lasts: a line that brings one byte at a time, a server that is not to be had for a while, a line that is dead and
+ * does not say so. FAULT_SCALE=1 is the speed of life, and takes minutes (npm run soak:faults); the bounds are those of the
+ * protocol, scaled as its timing is.
+ */
+const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 20)
+/** How often the server is killed. */
+const restarts = Number(process.env['FAULT_RESTARTS'] ?? 20)
+const beatMs = 10_000 * scale
+const leaseMs = 30_000 * scale
+const patience = { timeout: 120_000 + 300_000 * scale }
+/** What a slow machine may add to any bound. */
+const slackMs = 5_000
+
+const server = await serveLocations({ timing: { scale } })
+afterAll(() => server.close())
+const never = () => new Promise<Reply>(() => {})
+
+describe('a stream of one byte per packet', patience, () => {
+  // Letters of four bytes each, in every place where a name may stand.
+  const profile = { name: '𓀀𓁐🦊🧭𝒜𐌰' }
+  const room = '𝒮𝒽𝑒𝑒𝓉 🦉'
+  const place = (row: number) => ({ sheet: '📊𐍈', row, col: 0 })
+
+  test('brings every name and place as it was, to our client and to a stock one', async () => {
+    await using proxy = await faultProxy(server.url, { packetBytes: 1 })
+    let longest = 0
+    const inPieces: typeof fetch = async (input, init) => {
+      const response = await fetch(input, init)
+      if (!response.headers.get('content-type')?.startsWith('text/event-stream')) return response
+      const measure = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, out) {
+          longest = Math.max(longest, chunk.length)
+          out.enqueue(chunk)
+        },
+      })
+      return new Response(response.body!.pipeThrough(measure), response)
+    }
+    await using bob = joined(server.url, room, place(1), { profile })
+    await bob.room.flush()
+    await using ada = joined(proxy.url, room, place(0), { profile, fetch: inPieces })
+    using stock = subscribed(stockClient(proxy.url), { room })
+    await ada.room.ready()
+    for (const row of [2, 3, 4]) {
+      bob.room.post(place(row))
+      await bob.room.flush()
+    }
+    const seen = () => ada.room.others[0]
+    await until('the newest is shown', () => seen()?.location?.row === 4)
+    expect(seen()).toMatchObject({ profile, location: place(4) })
+    const places = () => Array.from(stock.view.connections.values(), ({ profile, location }) => ({ profile, location }))
+    await until('to the stock client too', () => places().some(({ location }) => location?.row === 4))
+    expect(places()).toEqual(
+      expect.arrayContaining([
+        { profile, location: place(4) },
+        { profile, location: place(0) },
+      ]),
+    )
+    // No letter came whole.
+    expect(longest).toBeLessThan(4)
+    expect(ada.news.filter((event) => event === 'left' || event === 'error')).toEqual([])
+    expect(stock.diverged).toEqual([])
+    await bob.room.leave()
+    await until('a leave gets through', () => ada.room.others.length === 0)
+  })
+})
+
+describe.concurrent('a server that answers 503 to every stream for twenty seconds', patience, () => {
+  test('is asked ever more seldom; who moves on is never shown to leave, and sees everything when it is over', async () => {
+    let isDown = false
+    let asked = 0
+    await using proxy = await faultProxy(server.url, {
+      open(call) {
+        if (!isDown) return call
+        asked += 1
+        return 503
+      },
+    })
+    const room = 'unavailable'
+    await using ada = joined(proxy.url, room, cell(0), { lostMs: 5_000 * scale })
+    await using bob = joined(server.url, room, cell(1))
+    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    const words: string[] = []
+    ada.room.on('lost', () => words.push('lost'))
+    ada.room.on('restored', () => words.push('restored'))
+    isDown = true
+    proxy.cut()
+    const end = performance.now() + 20_000 * scale
+    let row = 10
+    while (performance.now() < end) {
+      row += 1
+      ada.room.post(cell(row))
+      bob.room.post(cell(row + 100))
+      await until('a move gets through all the same', () => rowsSeen(bob.room)[0] === row)
+      await passing(beatMs / 4)
+    }
+    expect(words).toEqual(['lost'])
+    expect(retries(ada.room)).toBeGreaterThan(2)
+    expect(rowsSeen(ada.room)).toEqual([1])
+    expect(isFresh(ada.room)).toBe(false)
+    // Full jitter, doubling: about eight in two beats; without it there would be a hundred.
+    expect(asked).toBeLessThan(40)
+    isDown = false
+    await until('the newest is shown', () => rowsSeen(ada.room)[0] === row + 100, 3 * beatMs + slackMs)
+    await until('and is true again', () => isFresh(ada.room) && words.includes('restored'))
+    expect(words).toEqual(['lost', 'restored'])
+    expect(bob.news).not.toContain('left')
+    expect(ada.news).not.toContain('left')
+  })
+})
+
+describe.concurrent('a line that is dead and does not say so', patience, () => {
+  /** What is open when the line dies stays open, and nothing passes there any more. What is opened later is well. */
+  const lines: Record<string, { down: boolean; up: boolean }> = {
+    'from the server to us': { down: true, up: false },
+    'from us to the server': { down: false, up: true },
+    'both ways': { down: true, up: true },
+  }
+  test.each(Object.entries(lines))('%s is noticed, and nobody is shown to leave', async (name, { down, up }) => {
+    let streams = 0
+    let posts = 0
+    let dead = false
+    await using proxy = await faultProxy(server.url, {
+      open(call) {
+        streams += 1
+        return call
+      },
+      event: (event) => (dead && down && streams === 1 ? '' : event),
+      async call(call, pass) {
+        if (!dead || posts++ > 0) return pass(call)
+        if (up) return never()
+        await pass(call)
+        return never()
+      },
+    })
+    const room = `half-open ${name}`
+    await using ada = joined(proxy.url, room, cell(0), { lostMs: 5_000 * scale })
+    await using bob = joined(server.url, room, cell(1))
+    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    dead = true
+    ada.room.post(cell(5))
+    bob.room.post(cell(6))
+    const diedAt = performance.now()
+    await until('ada is seen where she is', () => rowsSeen(bob.room)[0] === 5, 2 * beatMs + slackMs)
+    await until('bob is, too', () => rowsSeen(ada.room)[0] === 6, 2.5 * beatMs + slackMs)
+    // Past the time in which a lease that nobody renewed would have ended.
+    await until('two beats later', () => performance.now() - diedAt > leaseMs + 2 * beatMs, leaseMs + 3 * beatMs)
+    await ada.room.flush()
+    expect(rowsSeen(bob.room)).toEqual([5])
+    expect(rowsSeen(ada.room)).toEqual([6])
+    expect([...ada.news, ...bob.news]).not.toContain('left')
+    expect(streams).toBe(down ? 2 : 1)
+  })
+
+  test('for good, both ways, is a loss: gone when the lease is over, and both ends know', async () => {
+    let dead = false
+    await using proxy = await faultProxy(server.url, {
+      event: (event) => (dead ? '' : event),
+      call: (call, pass) => (dead ? never() : pass(call)),
+    })
+    const room = 'half-open for good'
+    await using ada = joined(proxy.url, room, cell(0), { lostMs: 5_000 * scale })
+    await using bob = joined(server.url, room, cell(1))
+    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    let lost = false
+    ada.room.on('lost', () => (lost = true))
+    dead = true
+    await until('bob sees her go', () => rowsSeen(bob.room).length === 0, 35_000 * scale + slackMs)
+    expect(bob.news.filter((event) => event === 'left')).toEqual(['left'])
+    await until('ada knows', () => lost, 30_000 * scale + slackMs)
+    expect(rowsSeen(ada.room)).toEqual([1])
+    dead = false
+    await until('both are back', () => rowsSeen(bob.room).length === 1 && isFresh(ada.room), 8 * beatMs + slackMs)
+  })
+})
+
+describe.concurrent('a server that is killed and started again', patience, () => {
+  test(`${restarts} times, each time with everyone in it, has everyone back each time, and nobody was shown to leave`, async () => {
+    const timing = { scale }
+    let running = await serveLocations({ timing })
+    const { port, url } = running
+    const everyone = [1, 2, 3].map((row) => joined(url, 'restarts', cell(row)))
+    const [ada] = everyone
+    try {
+      await until('everyone sees everyone', () => everyone.every(({ room }) => room.others.length === 2))
+      const seen: number[] = []
+      for (const { room, news } of everyone) {
+        news.length = 0
+        room.subscribe(({ others }) => void seen.push(others.length))
+      }
+      for (let times = 1; times <= restarts; times++) {
+        await running.close()
+        running = await serveLocations({ timing, port })
+        ada!.room.post(cell(100 + times))
+        const agree = () =>
+          everyone.every(({ room }) => room.status.state === 'live' && isFresh(room) && room.others.length === 2) &&
+          everyone.slice(1).every(({ room }) => rowsSeen(room).includes(100 + times))
+        await until(`everyone is back after ${times} restarts`, agree, 4 * beatMs + 20_000)
+        // Every other time it is killed before anyone has counted it as one that lasts, and they wait longer to try again.
+        if (times % 2 === 0) await passing(beatMs)
+      }
+      expect(Math.min(...seen)).toBe(2)
+      // Each of the two others saw each move, once.
+      expect(everyone.flatMap(({ news }) => news)).toEqual(Array.from({ length: 2 * restarts }, () => 'moved'))
+      await until('the server knows just them', async () => (await running.hub.room('restarts').count()) === 3)
+    } finally {
+      for (const person of everyone) await person[Symbol.asyncDispose]()
+      await running.close()
+    }
+  })
+})
+
+describe.concurrent('a stream that is told goodbye', patience, () => {
+  test('again and again, since streams rotate, misses nothing, and nobody is told', async () => {
+    await using rotating = await serveLocations({ timing: { scale, rotateMs: 2 * beatMs } })
+    const goodbyes: string[] = []
+    await using proxy = await faultProxy(rotating.url, {
+      event(event) {
+        const [, reason] = /"type":"bye","reason":"(\w+)"/.exec(event) ?? []
+        if (reason) goodbyes.push(reason)
+        return event
+      },
+    })
+    await using ada = joined(proxy.url, 'rotated', cell(0))
+    await using bob = joined(rotating.url, 'rotated', cell(1))
+    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    const states = new Set<string>()
+    ada.room.on('status', ({ current }) => states.add(current.state))
+    ada.news.length = 0
+    let row = 1
+    while (goodbyes.length < 3) {
+      row += 1
+      bob.room.post(cell(row))
+      await until('a move gets through', () => rowsSeen(ada.room)[0] === row, beatMs + slackMs)
+    }
+    expect(new Set(goodbyes)).toEqual(new Set(['rotated']))
+    expect([...states].filter((state) => state !== 'live' && state !== 'connecting')).toEqual([])
+    expect(ada.news).toEqual(Array.from({ length: row - 1 }, () => 'moved'))
+    expect(bob.news).not.toContain('left')
+  })
+
+  test('by a server that drains, is there again with the next, and nobody was shown to leave', async () => {
+    let running = await serveLocations({ timing: { scale } })
+    const { port, url } = running
+    const everyone = [1, 2, 3].map((row) => joined(url, 'drained', cell(row)))
+    try {
+      await until('everyone sees everyone', () => everyone.every(({ room }) => room.others.length === 2))
+      for (const { news } of everyone) news.length = 0
+      await running.hub.drain()
+      await until('nobody is live', () => everyone.every(({ room }) => room.status.state !== 'live'))
+      await running.close()
+      running = await serveLocations({ timing: { scale }, port })
+      everyone[0]!.room.post(cell(9))
+      const agree = () =>
+        everyone.every(({ room }) => room.status.state === 'live' && isFresh(room) && room.others.length === 2) &&
+        everyone.slice(1).every(({ room }) => rowsSeen(room).includes(9))
+      await until('everyone is back', agree, 3 * beatMs + slackMs)
+      expect(everyone.flatMap(({ news }) => news)).toEqual(['moved', 'moved'])
+    } finally {
+      for (const person of everyone) await person[Symbol.asyncDispose]()
+      await running.close()
+    }
+  })
+})

@@ -1,0 +1,474 @@
+import { once } from 'node:events'
+import { connect } from 'node:http2'
+import { LocationError } from 'hereabouts/server'
+import { describe, expect, test } from 'vitest'
+import { asked, get, inputOf, post, rawClient, type RawClient } from '../../support/network/raw-client.js'
+import { tagged } from '../../support/tagged.js'
+import {
+  alike,
+  hasSeparators,
+  quiet,
+  seenOf,
+  seenOfStream,
+  twins,
+  type Twin,
+  type TwinOptions,
+} from '../../support/servers/twins.js'
+import { until } from '../../support/until.js'
+
+/* What goes on: the same streams under tRPC's middleware and under ours, from their heads to how they end. */
+
+const live = (input: unknown = { room: 'q3' }, procedure = 'locations.onLocation') =>
+  `/trpc/${procedure}?${inputOf(input)}`
+const key = 'k'.repeat(22)
+
+/** What one stream brings: at once, and with each of two moves. */
+async function moved(twin: Twin, request: Buffer, atOnce = 3, before?: RawClient) {
+  using client = rawClient(twin.port)
+  client.send(request)
+  await client.events(atOnce)
+  await twin.post('q3', 1, 4)
+  await client.events(atOnce + 1)
+  await twin.post('q3', 1, 5)
+  const seen = await seenOfStream(client, atOnce + 2)
+  before?.leave()
+  client.leave()
+  await quiet(twin)
+  return seen
+}
+
+/** A stream that ends by itself, and whether the connection can be used for more. */
+async function ended(twin: Twin, request: Buffer, run?: (twin: Twin) => unknown) {
+  using client = rawClient(twin.port)
+  client.send(request)
+  if (run) await client.events(3)
+  await run?.(twin)
+  const answer = await client.answer()
+  if (run) await quiet(twin)
+  client.send(get('/trpc/version'))
+  const next = await client.answer(1).catch(() => null)
+  return { answer: seenOf(answer), next: next && seenOf(next) }
+}
+
+const cookies = {
+  responseMeta: ({ ctx, type, eagerGeneration }: { ctx?: unknown; type: string; eagerGeneration?: boolean }) => ({
+    status: 202,
+    headers: new Headers([
+      ['set-cookie', 'a=1; Path=/'],
+      ['set-cookie', 'b=2'],
+      ['x-meta', `${type} ${eagerGeneration} ${JSON.stringify(ctx)}`],
+      ['cache-control', 'private'],
+    ]),
+  }),
+}
+const partial: TwinOptions['createContext'] = ({ req }) => {
+  ;(req as unknown as { res: { statusCode: number } }).res.statusCode = 206
+  return { user: 'ada' }
+}
+const sse = (options: object): TwinOptions => ({ trpc: { sse: options } })
+
+describe('a stream', () => {
+  const separated: [string, Buffer, TwinOptions][] = [
+    [
+      'with another separator of names',
+      get(live(undefined, 'deep~presence~onLocation')),
+      { trpc: { pathSeparator: '~' } },
+    ],
+    [
+      'with another separator of names, and dots',
+      get(live(undefined, 'deep.presence.onLocation')),
+      { trpc: { pathSeparator: '~' } },
+    ],
+  ]
+  const cases: [string, Buffer, TwinOptions?][] = [
+    ['of a room', get(live())],
+    ['of a connection', get(live({ room: 'q3', connectionKey: key }))],
+    ['two routers down', get(live(undefined, 'deep.presence.onLocation'))],
+    ['three routers down', get(live(undefined, 'deep.deeper.presence.onLocation'))],
+    ['of a router that is loaded when it is asked for', get(live(undefined, 'late.onLocation'))],
+    ['by a native EventSource', get(live(), { headers: { accept: 'text/event-stream', 'cache-control': 'no-cache' } })],
+    ['with a media type', get(live(), { headers: { 'content-type': 'application/json' } })],
+    ['with connection parameters', get(`${live()}&connectionParams=${encodeURIComponent('{"token":"t"}')}`)],
+    ['with parameters of somebody else', get(`${live()}&since=1&since=2`)],
+    ['with a fragment', get(`${live()}#there`)],
+    ['with a path that is percent-encoded', get(live(undefined, 'locations%2EonLocation'))],
+    ['of a host with a path', get(live(), { headers: { host: 'a/b' } })],
+    ['of an IPv6 host', get(live(), { headers: { host: '[::1]:80' } })],
+    ['in HTTP/1.0', get(live(), { version: '1.0' })],
+    ['of a connection that is to close', get(live(), { headers: { connection: 'close' } })],
+    [
+      'by a POST that overrides the method',
+      asked('POST', '/trpc/locations.onLocation', {
+        headers: { 'content-type': 'application/json' },
+        body: '{"room":"q3"}',
+      }),
+      { middleware: { allowMethodOverride: true } },
+    ],
+    ['with a transformer', get(live(tagged.serialize({ room: 'q3' }))), { trpc: { transformer: tagged } }],
+    ['with options for its client', get(live()), sse({ client: { reconnectAfterInactivityMs: 5_000 } })],
+    ['with status, headers and cookies of responseMeta', get(live()), { middleware: cookies }],
+    ['with a status that the context set', get(live()), { createContext: partial }],
+    ['with pings that nobody needs', get(live()), sse({ ping: { enabled: true, intervalMs: 60_000 } })],
+    ['with pings that never come', get(live()), sse({ ping: { enabled: true, intervalMs: Infinity } })],
+    ['that a middleware wrapped', get(live(undefined, 'wrapped.onLocation'))],
+    ...(hasSeparators ? separated : []),
+  ]
+  test.for(cases)('%s', async ([, request, options]) => {
+    await using pair = await twins(options)
+    const { events } = await alike(pair, (twin) => moved(twin, request))
+    expect(events.at(-1)).toContain('changed')
+    expect(pair.ours.said).toContainEqual({ aborted: expect.any(String), reason: 'AbortError' })
+  })
+
+  test('has headers of its own, where the app has a say in them', async () => {
+    await using pair = await twins({ middleware: cookies })
+    for (const user of ['ada', 'bob']) {
+      const request = get(live(), { headers: { 'x-user': user } })
+      const { headers } = await alike(pair, (twin) => moved(twin, request))
+      expect(headers.join()).toContain(user)
+    }
+  })
+
+  test('that is pinged', async () => {
+    await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
+    const { events } = await alike(pair, async (twin) => {
+      using client = rawClient(twin.port)
+      client.send(get(live()))
+      const seen = await seenOfStream(client, 6)
+      client.leave()
+      await quiet(twin)
+      return seen
+    })
+    expect(events.slice(3)).toEqual(Array(3).fill('event: ping\ndata: \n\n\n'))
+  })
+})
+
+describe('a stream resumes', () => {
+  const ways: [string, (id: string) => Buffer][] = [
+    ['by a header', (id) => get(live(), { headers: { 'Last-Event-ID': id } })],
+    ['by its address', (id) => get(`${live()}&lastEventId=${id}`)],
+    ['by its address, spelled as the header', (id) => get(`${live()}&Last-Event-Id=${id}`)],
+    ['by its input', (id) => get(live({ room: 'q3', lastEventId: id }))],
+    [
+      'by a header that differs from its input',
+      (id) => get(live({ room: 'q3', lastEventId: 'x.1' }), { headers: { 'last-event-id': id } }),
+    ],
+    [
+      'by an empty header: from its input',
+      (id) => get(live({ room: 'q3', lastEventId: id }), { headers: { 'last-event-id': '' } }),
+    ],
+    ['by an id that nobody gave out: not at all', () => get(live(), { headers: { 'last-event-id': 'AAAAAAAAAAA.1' } })],
+  ]
+  test.for(ways)('%s', async ([name, request]) => {
+    await using pair = await twins()
+    const { events } = await alike(pair, async (twin) => {
+      for (const key of [1, 2, 3, 4]) await twin.post('q3', key, key)
+      using before = rawClient(twin.port)
+      before.send(get(live()))
+      const [, , snapshot] = await before.events(3)
+      await twin.post('q3', 1, 9)
+      await before.events(4)
+      const seen = await moved(twin, request(/^id: (.*)$/m.exec(snapshot!)![1]!), 3, before)
+      return seen
+    })
+    expect(events[2]).toContain(name.endsWith('not at all') ? '"snapshot"' : '"changed"')
+  })
+})
+
+describe('a stream is refused', () => {
+  const cases: [string, Buffer, TwinOptions?][] = [
+    ['by identify', get(live(), { headers: { 'x-user': '' } })],
+    ['by authorize', get(live({ room: 'closed' }))],
+    ['for its input', get(live({ room: '' }))],
+    ['for having none', get('/trpc/locations.onLocation')],
+    ['for having none but an id', get('/trpc/locations.onLocation', { headers: { 'last-event-id': 'x.1' } })],
+    ['for an input that is a list, and an id', get(live(['q3']), { headers: { 'last-event-id': 'x.1' } })],
+    ['for an input that is not JSON', get('/trpc/locations.onLocation?input=%7B')],
+    ['for an input that a transformer cannot read', get(live(null)), { trpc: { transformer: tagged } }],
+    ['in a batch', get(`/trpc/locations.onLocation?batch=1&${inputOf({ 0: { room: 'q3' } })}`)],
+    ['as JSON lines', get(live(), { headers: { 'trpc-accept': 'application/jsonl' } })],
+    [
+      'for its method',
+      asked('POST', '/trpc/locations.onLocation', {
+        headers: { 'content-type': 'application/json' },
+        body: '{"room":"q3"}',
+      }),
+    ],
+    ['for a form', get(live(), { headers: { 'content-type': 'multipart/form-data; boundary=x' } })],
+    ['for a host that is none', get(live(), { headers: { host: 'a:99999' } })],
+    ['for connection parameters that are none', get(`${live()}&connectionParams=7`)],
+    ['for a context that throws', get(live()), { createContext: () => Promise.reject(new Error('No such tenant.')) }],
+    ['with status, headers and cookies of responseMeta', get(live({ room: 'closed' })), { middleware: cookies }],
+    ['where streams are off', get(live()), sse({ enabled: false })],
+    [
+      'where pings would come too late',
+      get(live()),
+      sse({ ping: { enabled: true, intervalMs: 2_000 }, client: { reconnectAfterInactivityMs: 1_000 } }),
+    ],
+    [
+      'where responseMeta throws',
+      get(live()),
+      {
+        middleware: {
+          responseMeta: () => {
+            throw new Error('No headers today.')
+          },
+        },
+      },
+    ],
+    [
+      'by a middleware before it',
+      get(live()),
+      {
+        middleware: {
+          middleware: (_req: unknown, _res: unknown, next: (error: unknown) => void) => next(new Error('Not today.')),
+        },
+      },
+    ],
+  ]
+  test.for(cases)('%s', async ([, request, options]) => {
+    await using pair = await twins(options)
+    await alike(pair, (twin) => ended(twin, request))
+    expect(pair.ours.said.some((each) => 'error' in each)).toBe(true)
+  })
+})
+
+describe('a stream ends', () => {
+  test('when its reader goes, and the app hears of it', async () => {
+    for (const how of [undefined, 'abruptly'] as const) {
+      await using pair = await twins()
+      await alike(pair, async (twin) => {
+        using client = rawClient(twin.port)
+        client.send(get(live()))
+        await client.events(3)
+        client.leave(how)
+        await quiet(twin)
+      })
+      expect(pair.ours.said.at(-1)).toEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
+    }
+  })
+
+  test('when one is revoked: with an error', async () => {
+    await using pair = await twins()
+    const { answer } = await alike(pair, (twin) => ended(twin, get(live()), ({ hub }) => hub.revoke('ada')))
+    expect(answer.body).toMatch(/"reason":"revoked".*serialized-error.*FORBIDDEN/s)
+  })
+
+  test('when one is revoked, with an error as the app formats and transforms it', async () => {
+    const errorFormatter = ({
+      shape,
+      input,
+      ctx,
+      path,
+    }: {
+      shape: object
+      input: unknown
+      ctx: unknown
+      path: string
+    }) => ({ ...shape, data: { at: new Date(0), input, ctx, path } })
+    await using pair = await twins({ trpc: { transformer: tagged, errorFormatter } })
+    const request = get(live(tagged.serialize({ room: 'q3' })))
+    await alike(pair, (twin) => ended(twin, request, ({ hub }) => hub.revoke('ada')))
+  })
+
+  test('when the hub closes, or drains: without a word of an end, so that clients come back', async () => {
+    await using closed = await twins()
+    const { answer } = await alike(closed, (twin) => ended(twin, get(live()), ({ hub }) => hub.close()))
+    expect(answer.body).toMatch(/"reason":"draining"\}\nid: .*\n\n\n$/)
+    await using drained = await twins({ timing: { drainMs: 200 } })
+    await alike(drained, (twin) => ended(twin, get(live()), ({ hub }) => hub.drain()))
+    expect(drained.ours.said.some((each) => 'aborted' in each || 'error' in each)).toBe(false)
+  })
+
+  test('when it has been open for long enough', async () => {
+    await using pair = await twins({ timing: { beatMs: 200, rotateMs: 1 } })
+    const { answer } = await alike(pair, (twin) => ended(twin, get(live())))
+    expect(answer.body).toContain('"reason":"rotated"')
+  })
+
+  test('when tRPC wants no longer ones, and the app hears of it', async () => {
+    await using pair = await twins(sse({ maxDurationMs: 150 }))
+    await alike(pair, (twin) => ended(twin, get(live())))
+    expect(pair.ours.said).toContainEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
+  })
+
+  test('with an error when a transformer cannot write a frame', async () => {
+    const transformer = {
+      input: { serialize: (value: unknown) => value, deserialize: (value: unknown) => value },
+      output: {
+        serialize(value: unknown) {
+          if (JSON.stringify(value).includes('"entered"')) throw new Error('Too much to say.')
+          return value
+        },
+        deserialize: (value: unknown) => value,
+      },
+    }
+    await using pair = await twins({ trpc: { transformer } })
+    const { answer } = await alike(pair, (twin) => ended(twin, get(live()), () => twin.post('q3', 1, 4)))
+    expect(answer.body).toMatch(/serialized-error.*Too much to say/s)
+  })
+
+  test('and leaves nothing behind on a connection that is used for more', async () => {
+    await using pair = await twins()
+    await alike(pair, async (twin) => {
+      using client = rawClient(twin.port)
+      client.send(get('/trpc/version'))
+      await client.answer(0)
+      const [socket] = twin.sockets
+      const listeners = () => socket!.eventNames().map((name) => [name.toString(), socket!.listenerCount(name)])
+      const before = listeners()
+      for (let nth = 1; nth <= 12; nth++) {
+        client.send(get(live()))
+        await until('it is open', () => twin.hub.streams.size === 1)
+        await twin.hub.revoke('ada')
+        await client.answer(nth)
+      }
+      client.send(get('/trpc/version'))
+      await client.answer(13)
+      expect(listeners()).toEqual(before)
+      return socket!.timeout
+    })
+  })
+})
+
+describe('what comes to nothing', () => {
+  const slow = (run: () => unknown): TwinOptions => ({
+    async createContext({ req }) {
+      await until('its client has gone', () => req.destroyed)
+      run()
+      return { user: 'ada' }
+    },
+  })
+  const fail = () => {
+    throw new LocationError('unavailable', 'Gone with the wind.')
+  }
+  const cases: [string, () => unknown][] = [
+    ['a call whose client has gone opens no stream', () => {}],
+    ['a call whose client has gone, and that fails, is told to the app', fail],
+  ]
+  test.for(cases)('%s', async ([, run]) => {
+    for (const request of [get(live()), post('/trpc/locations.postLocation', { room: 'q3', location: null })]) {
+      await using pair = await twins(slow(run))
+      await alike(pair, async (twin) => {
+        using client = rawClient(twin.port)
+        client.send(request)
+        await until('it is heard', () => twin.said.length > 0)
+        client.leave()
+        await until('it has come to its end', () => twin.said.length > 1)
+        await quiet(twin)
+      })
+    }
+  })
+})
+
+describe('what is not ours goes out as it is', () => {
+  const cases: [string, string, number][] = [
+    ['a generator of somebody else that goes on', '/trpc/ticks', 3],
+    ['a generator of somebody else that goes on, with an id', '/trpc/ticks?lastEventId=7', 3],
+  ]
+  test.for(cases)('%s', async ([, path, count]) => {
+    await using pair = await twins()
+    await alike(pair, async (twin) => {
+      using client = rawClient(twin.port)
+      client.send(get(path))
+      const seen = await seenOfStream(client, count)
+      client.leave()
+      await until('it has heard', () => twin.said.some((each) => 'aborted' in each))
+      return seen
+    })
+  })
+
+  const finite: [string, Buffer, TwinOptions?][] = [
+    ['a generator that ends', get('/trpc/countdown')],
+    ['a generator that fails', get('/trpc/failing')],
+    ['a room where streams end with their first event', get(live()), sse({ emitAndEndImmediately: true })],
+  ]
+  test.for(finite)('%s', async ([, request, options]) => {
+    await using pair = await twins(options)
+    await alike(pair, (twin) => ended(twin, request))
+  })
+
+  test('a stream that a middleware wrapped, and who made it is told once', async () => {
+    const told: { name: string; message: string }[] = []
+    const listen = (warning: Error) => void told.push(warning)
+    process.on('warning', listen)
+    await using pair = await twins()
+    for (const room of ['q3', 'q4'])
+      await alike(pair, async (twin) => {
+        using client = rawClient(twin.port)
+        client.send(get(live({ room }, 'wrapped.onLocation')))
+        const seen = await seenOfStream(client, 3)
+        client.leave()
+        await quiet(twin)
+        return seen
+      })
+    process.off('warning', listen)
+    expect(told.filter(({ message }) => message.startsWith('wrapped.onLocation'))).toHaveLength(1)
+  })
+})
+
+describe('over HTTP/2', () => {
+  const over: TwinOptions = { stock: 'http2' }
+  const headers = (path: string, more: Record<string, string> = {}): Record<string, string> => ({
+    ':path': path,
+    'x-user': 'ada',
+    ...more,
+  })
+
+  /** A stream of a session, and what came on it. */
+  function opened(twin: Twin, about: Record<string, string>, body?: string) {
+    const session = connect(`http://127.0.0.1:${twin.port}`)
+    const stream = session.request(about, { endStream: body === undefined })
+    const seen: { text: string; head: unknown } = { text: '', head: undefined }
+    stream.on(
+      'response',
+      (head) => (seen.head = Object.entries(head).map(([name, value]) => [name, name === 'date' ? '' : value])),
+    )
+    stream.setEncoding('utf8').on('data', (text: string) => (seen.text += text))
+    stream.on('error', () => {})
+    if (body !== undefined) stream.end(body)
+    return { stream, seen, [Symbol.dispose]: () => session.destroy() }
+  }
+
+  test('a post, and one that is refused', async () => {
+    for (const body of ['{"room":"q3","location":null}', '{', '', '{"room":"closed","location":null}']) {
+      await using pair = await twins(over)
+      await alike(pair, async (twin) => {
+        const about = headers('/trpc/locations.postLocation', { ':method': 'POST', 'content-type': 'application/json' })
+        for (const length of [{}, { 'content-length': String(body.length) }] as Record<string, string>[]) {
+          using call = opened(twin, { ...about, ...length }, body)
+          await once(call.stream, 'end')
+        }
+      })
+    }
+  })
+
+  test('a stream, which its reader cancels', async () => {
+    await using pair = await twins(over)
+    const { text } = await alike(pair, async (twin) => {
+      using call = opened(twin, headers(live()))
+      await until('the snapshot is here', () => call.seen.text.includes('"snapshot"'))
+      await twin.post('q3', 1, 4)
+      await until('the change is here', () => /"entered".*\n\n\n/s.test(call.seen.text))
+      call.stream.close(8)
+      await quiet(twin)
+      return { ...call.seen }
+    })
+    expect(text).toContain('"entered"')
+    expect(pair.ours.said.at(-1)).toEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
+  })
+
+  test('a stream that the server ends', async () => {
+    await using pair = await twins(over)
+    await alike(pair, async (twin) => {
+      using call = opened(twin, headers(live()))
+      await until('the snapshot is here', () => call.seen.text.includes('"snapshot"'))
+      const end = once(call.stream, 'end')
+      await twin.hub.revoke('ada')
+      await end
+      await quiet(twin)
+      return { ...call.seen }
+    })
+    expect(pair.ours.said.some((each) => 'aborted' in each)).toBe(false)
+  })
+})

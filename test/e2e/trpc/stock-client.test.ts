@@ -1,0 +1,129 @@
+import { createTRPCClient, httpBatchStreamLink } from '@trpc/client'
+import { serveLocations } from 'hereabouts/testing'
+import { afterAll, describe, expect, test } from 'vitest'
+import { faultProxy, soonAgain } from '../../support/network/fault-proxy.js'
+import { cell, newKey, stockClient, subscribed, type Cells } from '../../support/clients/stock-client.js'
+import { until } from '../../support/until.js'
+
+/* Just tRPC: @trpc/client and eventsource, nothing of ours, get everything that the protocol promises. */
+
+const server = await serveLocations({ timing: { scale: 1 / 20 } })
+afterAll(() => server.close())
+
+describe('a stock client', () => {
+  test('sees hello, then who is there, then what changes', async () => {
+    const client = stockClient(server.url)
+    const reply = await client.postLocation.mutate({ room: 'stock', location: cell(1) })
+    expect(reply).toMatchObject({ outcome: 'applied', seq: 1, connectionKey: expect.stringMatching(/^[\w-]{22}$/) })
+    using stream = subscribed(client, { room: 'stock' })
+    expect((await stream.heard.at(0)).event).toMatchObject({ type: 'hello', protocol: 1, connectionId: null })
+    const { event: snapshot } = await stream.heard.at(1)
+    expect(snapshot).toMatchObject({ type: 'snapshot', connections: [{ location: cell(1) }] })
+    const { connectionKey } = reply
+    const moved = await client.postLocation.mutate({ room: 'stock', location: cell(2), connectionKey })
+    const changes = await stream.heard.find('the move arrives', ({ event }) => event.type === 'changes')
+    expect(changes).toMatchObject({ id: moved.id, event: { changed: [{ location: cell(2) }] } })
+    expect(stream.errors.all).toEqual([])
+  })
+
+  test('that is cut off comes back by itself where it was: no gap, no second snapshot, nothing overtaken', async () => {
+    await using proxy = await faultProxy(server.url, { event: soonAgain })
+    const client = stockClient(server.url)
+    const room = 'cut-off'
+    const post = (connectionKey: string, seq: number, row: number) =>
+      client.postLocation.mutate({ room, connectionKey, seq, location: cell(row), leaseMs: 15_000 })
+    const [ada, ...others] = Array.from({ length: 6 }, newKey)
+    for (const key of [ada!, ...others]) await post(key, 1, 0)
+    using stream = subscribed(stockClient(proxy.url), { room })
+    await until('everyone is in sight', () => stream.view.connections.size === 6)
+    await post(ada!, 2, 2)
+    await until('the first move is in sight', () => stream.told.at(-1)?.event.type === 'changes')
+    const held = stream.view.id
+    proxy.cut()
+    for (const seq of [3, 4, 5]) await post(ada!, seq, seq)
+    const isHome = () => [...stream.view.connections.values()].some(({ location }) => location?.row === 5)
+    await until('the newest move is in sight', isHome)
+    expect(stream.diverged).toEqual([])
+    const { told } = stream
+    expect(told.map(({ event }) => event.type)).toEqual(['snapshot', 'changes', 'changes'])
+    expect(told.at(-1)!.event).toMatchObject({ from: held, changed: [{ location: cell(5) }] })
+    const rows = JSON.stringify(told)
+    expect(rows).not.toContain('"row":3')
+    expect(rows).not.toContain('"row":4')
+    expect(stream.completed).toBe(false)
+  })
+
+  test('stays present by answering beats in three lines', async () => {
+    const client = stockClient(server.url)
+    const post = { room: 'three-lines', connectionKey: newKey(), seq: 1, location: cell(1) }
+    const { connectionId } = await client.postLocation.mutate(post)
+    using subscription = (() => {
+      const { unsubscribe } = client.onLocation.subscribe(
+        { room: post.room, connectionKey: post.connectionKey },
+        {
+          onData({ data }) {
+            if (data.type === 'beat') void client.postLocation.mutate(post)
+          },
+        },
+      )
+      return { [Symbol.dispose]: unsubscribe }
+    })()
+    using watcher = subscribed(client, { room: post.room })
+    await until(
+      'there are five beats',
+      () => watcher.heard.all.filter(({ event }) => event.type === 'beat').length >= 5,
+    )
+    // A lease is three beats: without the answers it would be over.
+    expect(watcher.view.connections.has(connectionId)).toBe(true)
+    expect(watcher.told).toHaveLength(1)
+    subscription[Symbol.dispose]()
+    await until('it is gone when it answers no more', () => watcher.view.connections.size === 0)
+    expect(watcher.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'lost' }] })
+  })
+
+  test('with a batching link posts and asks in one request', async () => {
+    const client = stockClient(server.url, { batching: true })
+    const room = 'batched'
+    const replies = await Promise.all([
+      client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(1) }),
+      client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(2) }),
+    ])
+    expect(replies.map(({ outcome }) => outcome)).toEqual(['applied', 'applied'])
+    const [counts, { event }] = await Promise.all([
+      client.countMembers.query({ rooms: [room] }),
+      client.getLocations.query({ room }),
+    ])
+    expect(counts).toEqual([{ room, members: 2 }])
+    expect(event).toMatchObject({ type: 'snapshot', connections: [{}, {}] })
+    // The posts of one request go out as one frame.
+    expect(new Set(replies.map(({ id }) => id)).size).toBe(1)
+  })
+
+  test('with a streaming batch link gets the same', async () => {
+    const client = createTRPCClient<Cells>({ links: [httpBatchStreamLink({ url: server.url })] })
+    const room = 'streamed'
+    const replies = await Promise.all([
+      client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(1) }),
+      client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(2) }),
+    ])
+    expect(replies.map(({ outcome }) => outcome)).toEqual(['applied', 'applied'])
+  })
+
+  test('is told in the stream, and once, what it may not have', async () => {
+    using stream = subscribed(stockClient(server.url), { room: 'x'.repeat(129) })
+    const error = await stream.errors.at(0)
+    expect(error.data).toMatchObject({ code: 'BAD_REQUEST', httpStatus: 400, path: 'onLocation' })
+    expect(error.message).toMatch(/^bad-input: room: /)
+  })
+
+  test('that leaves is gone at once', async () => {
+    const client = stockClient(server.url)
+    const connectionKey = newKey()
+    using stream = subscribed(client, { room: 'leaving' })
+    const { connectionId } = await client.postLocation.mutate({ room: 'leaving', location: null, connectionKey })
+    await until('it is there', () => stream.view.connections.has(connectionId))
+    expect(await client.leaveRoom.mutate({ room: 'leaving', connectionKey })).toEqual({ outcome: 'left' })
+    await until('it is gone', () => !stream.view.connections.has(connectionId), 3_000)
+    expect(stream.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'left' }] })
+  })
+})

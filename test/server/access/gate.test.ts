@@ -1,0 +1,161 @@
+import { LocationError } from 'hereabouts'
+import { describe, expect, test, vi } from 'vitest'
+import { Gate, type Access } from '../../../src/server/access/gate.js'
+import { silentLogger } from '../../../src/server/options/logger.js'
+import { manualClock } from '../../../src/testing/manual-clock.js'
+
+async function parseProfile(value: unknown) {
+  if (typeof value !== 'object') throw new LocationError('bad-input', 'A profile is an object.')
+  return { json: JSON.stringify(value), value }
+}
+
+function gateOf(access: Partial<Access<string, unknown>>) {
+  const clock = manualClock()
+  const options = { clock, logger: silentLogger, hookMs: 5_000, recheckMs: 60_000, parseProfile }
+  return { clock, gate: new Gate(access as Access<string, unknown>, options) }
+}
+const ada = { memberId: 'ada', profile: undefined, expiresAt: null }
+
+describe('identify', () => {
+  test('says who is calling, from the context alone', async () => {
+    const { clock, gate } = gateOf({
+      identify: ({ ctx }) => ({ memberId: ctx, profile: { name: 'Ada' }, expiresAt: new Date(clock.now() + 1) }),
+      authorize: () => true,
+    })
+    expect(await gate.caller('ada')).toEqual({
+      memberId: 'ada',
+      profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } },
+      expiresAt: clock.now() + 1,
+    })
+  })
+
+  test('that gives a profile its schema refuses is believed otherwise, and shown without one', async () => {
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada', profile: 'too long' }), authorize: () => true })
+    expect(await gate.caller('x')).toMatchObject({ memberId: 'ada', profile: { json: 'null' } })
+  })
+
+  test.each([
+    ['nobody', () => null, 'unauthorized'],
+    ['an identity that is over', () => ({ memberId: 'ada', expiresAt: new Date(0) }), 'unauthorized'],
+    ['an id that cannot be seen', () => ({ memberId: '\u200b' }), 'misconfigured'],
+    ['an id that is no text', () => ({ memberId: 7 }), 'misconfigured'],
+    ['a date that is none', () => ({ memberId: 'ada', expiresAt: new Date(NaN) }), 'misconfigured'],
+  ])('that gives %s refuses', async (_what, identify, code) => {
+    const { gate } = gateOf({ identify: identify as never, authorize: () => true })
+    await expect(gate.caller('x')).rejects.toMatchObject({ code })
+  })
+
+  test('that throws answers unauthorized, and keeps the cause', async () => {
+    const cause = new Error('bad token')
+    const { gate } = gateOf({ identify: () => Promise.reject(cause), authorize: () => true })
+    await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized', cause })
+  })
+
+  test("that throws tRPC's own error means it", async () => {
+    const own = Object.assign(new Error('Pay first'), { name: 'TRPCError' })
+    const { gate } = gateOf({ identify: () => Promise.reject(own), authorize: () => true })
+    await expect(gate.caller('x')).rejects.toBe(own)
+  })
+
+  test('that hangs is given up after five seconds', async () => {
+    const { clock, gate } = gateOf({ identify: () => new Promise<never>(() => {}), authorize: () => true })
+    const asked = gate.caller('x').catch((error: unknown) => error)
+    await clock.advance(5_000)
+    expect(await asked).toMatchObject({ code: 'unavailable' })
+  })
+})
+
+describe('authorize', () => {
+  test('is asked once a minute for the same member, room and action', async () => {
+    const authorize = vi.fn(() => true)
+    const { clock, gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
+    for (let i = 0; i < 5; i++) await gate.admit('ctx', ada, 'r', 'post')
+    expect(authorize).toHaveBeenCalledTimes(1)
+    await gate.admit('ctx', ada, 'r', 'read')
+    await gate.admit('ctx', ada, 'r2', 'post')
+    await gate.admit('ctx', { ...ada, memberId: 'bob' }, 'r', 'post')
+    expect(authorize).toHaveBeenCalledTimes(4)
+    await clock.advance(60_000)
+    await gate.admit('ctx', ada, 'r', 'post')
+    expect(authorize).toHaveBeenCalledTimes(5)
+  })
+
+  test('is asked again when it must be, and when a member was revoked', async () => {
+    const authorize = vi.fn(() => true)
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
+    await gate.admit('ctx', ada, 'r', 'read')
+    await gate.admit('ctx', ada, 'r', 'read', true)
+    expect(authorize).toHaveBeenCalledTimes(2)
+    gate.forget('ada')
+    await gate.admit('ctx', ada, 'r', 'read')
+    expect(authorize).toHaveBeenCalledTimes(3)
+  })
+
+  test.each([
+    ['false', false],
+    ['nothing', undefined],
+    ['a truthy word', 'yes'],
+  ])('that says %s means no', async (_what, answer) => {
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => answer as never })
+    await expect(gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'forbidden' })
+  })
+
+  test('that throws or hangs means: try again', async () => {
+    const throwing = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => Promise.reject(new Error('db')) })
+    await expect(throwing.gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'unavailable' })
+    const hanging = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => new Promise<never>(() => {}) })
+    const asked = hanging.gate.admit('ctx', ada, 'r', 'read').catch((error: unknown) => error)
+    await hanging.clock.advance(5_000)
+    expect(await asked).toMatchObject({ code: 'unavailable' })
+  })
+
+  test('of members whose names run together are kept apart', async () => {
+    const { gate } = gateOf({
+      identify: () => ({ memberId: 'x' }),
+      authorize: ({ room }: { room: string }) => room === 'b',
+    })
+    await gate.admit('ctx', { ...ada, memberId: 'a"' }, 'b', 'read')
+    await expect(gate.admit('ctx', { ...ada, memberId: 'a' }, '","b', 'read')).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+  })
+})
+
+describe('what only looks like a promise', () => {
+  test('is waited for, and bounded, and its error kept from the caller', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable
+    const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(new Error('secret')) }
+    const { gate } = gateOf({ identify: () => thenable as never, authorize: () => true })
+    await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized' })
+    // oxlint-disable-next-line unicorn/no-thenable
+    const hanging = gateOf({ identify: () => ({ then: () => {} }) as never, authorize: () => true })
+    const asked = hanging.gate.caller('x').catch((error: unknown) => error)
+    await hanging.clock.advance(5_000)
+    expect(await asked).toMatchObject({ code: 'unavailable' })
+  })
+})
+
+describe('without identify', () => {
+  test('and with it at once is a contradiction', () => {
+    expect(() => gateOf({ anonymous: true, identify: () => ({ memberId: 'ada' }) } as never)).toThrow(
+      expect.objectContaining({ code: 'misconfigured' }),
+    )
+  })
+
+  test('anonymous must be written out', () => {
+    expect(() => gateOf({})).toThrow(LocationError)
+    expect(() => gateOf({ identify: () => ({ memberId: 'ada' }) })).toThrow(
+      expect.objectContaining({ code: 'misconfigured' }),
+    )
+  })
+
+  test('everyone may, or whoever the app lets', async () => {
+    const { gate } = gateOf({ anonymous: true })
+    const nobody = await gate.caller('ctx')
+    expect(nobody).toEqual({ memberId: null, profile: undefined, expiresAt: null })
+    await gate.admit('ctx', nobody, 'r', 'post')
+    const closed = gateOf({ anonymous: true, authorize: ({ room }) => room === 'lobby' })
+    await closed.gate.admit('ctx', nobody, 'lobby', 'post')
+    await expect(closed.gate.admit('ctx', nobody, 'vault', 'read')).rejects.toMatchObject({ code: 'forbidden' })
+  })
+})

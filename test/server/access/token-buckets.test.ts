@@ -1,0 +1,35 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { TokenBuckets } from '../../../src/server/access/token-buckets.js'
+
+test('a burst, then so many a second, and never more', () => {
+  const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
+  for (let i = 0; i < 60; i++) expect(buckets.take('ada', 0)).toBe(0)
+  expect(buckets.take('ada', 0)).toBe(34)
+  expect(buckets.take('ada', 33)).toBe(1)
+  expect(buckets.take('ada', 34)).toBe(0)
+  expect(buckets.take('bob', 34)).toBe(0)
+})
+
+test('whoever waits as long as told gets through', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(200), { minLength: 1, maxLength: 200 }), (gaps) => {
+      const buckets = new TokenBuckets({ perSecond: 10, burst: 5 })
+      let now = 0
+      let taken = 0
+      for (const gap of gaps) {
+        now += gap
+        const wait = buckets.take('ada', now)
+        if (wait > 0) expect(buckets.take('ada', (now += wait))).toBe(0)
+        taken += 1
+        expect(taken).toBeLessThanOrEqual(5 + (now / 1_000) * 10 + 1e-6)
+      }
+    }),
+  )
+})
+
+test('a bucket that is full again is forgotten', () => {
+  const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
+  for (let i = 0; i < 10_000; i++) buckets.take(`member ${i}`, i)
+  expect(buckets.size).toBeLessThan(5_000)
+})

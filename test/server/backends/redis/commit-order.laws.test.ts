@@ -1,0 +1,86 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Announced } from '../../../../src/server/backends/redis/script-codec.js'
+import { Chain } from '../../../../src/server/backends/redis/commit-order.js'
+
+/* Announcements come late, twice, in any order, or not at all. */
+
+const commit = (prev: number, version: number, epoch = 'a'): Announced => ({
+  epoch,
+  prev,
+  version,
+  open: () => ({ epoch, prev, version, entered: [], changed: [], left: [] }),
+})
+const chainOf = (length: number) => Array.from({ length }, (_, i) => commit(i, i + 1))
+const versions = (commits: Announced[]) => commits.map(({ version }) => version)
+
+/** What becomes of each commit: how often it comes, and when. */
+const deliveries = fc.array(fc.array(fc.nat(1_000), { maxLength: 3 }), { minLength: 1, maxLength: 20 })
+const delivered = (times: number[][]) => {
+  const all = chainOf(times.length)
+  return times.flatMap((at, i) => at.map((when) => ({ when, commit: all[i]! }))).toSorted((a, b) => a.when - b.when)
+}
+
+test('commits are shown in order, each once, and as far as there is no hole', () => {
+  fc.assert(
+    fc.property(deliveries, (times) => {
+      const chain = new Chain({ epoch: 'a', version: 0 })
+      const shown = delivered(times).flatMap(({ commit }) => versions(chain.take(commit)))
+      const hole = times.findIndex((at) => at.length === 0)
+      const whole = hole === -1 ? times.length : hole
+      expect(shown).toEqual(Array.from({ length: whole }, (_, i) => i + 1))
+      expect(chain.isBehind).toBe(times.some((at, i) => i >= whole && at.length > 0))
+    }),
+  )
+})
+
+test('after a reading, all that came since is shown, whatever came before it', () => {
+  fc.assert(
+    fc.property(deliveries, fc.nat(20), fc.nat(20), (times, read, after) => {
+      const coming = delivered(times)
+      const chain = new Chain({ epoch: 'a', version: 0 })
+      const split = Math.min(after, coming.length)
+      for (const { commit } of coming.slice(0, split)) chain.take(commit)
+      const before = chain.head.version
+      const readAt = Math.min(read, times.length)
+      const following = chain.reset({ epoch: 'a', version: readAt })
+      if (readAt <= before) expect(following).toBe(null)
+      else {
+        const heard = new Set(coming.slice(0, split).map(({ commit }) => commit.version))
+        let head = readAt
+        while (heard.has(head + 1)) head++
+        expect(versions(following!)).toEqual(Array.from({ length: head - readAt }, (_, i) => readAt + 1 + i))
+        expect(chain.head.version).toBe(head)
+      }
+      // Whatever is still to come: no version is shown twice, none out of order.
+      const rest = coming.slice(split).flatMap(({ commit }) => chain.take(commit))
+      for (const { prev } of rest.slice(0, 1)) expect(prev).toBeGreaterThanOrEqual(Math.max(before, readAt))
+    }),
+  )
+})
+
+test('another epoch is news, until the room was read', () => {
+  const chain = new Chain({ epoch: 'a', version: 5 })
+  expect(chain.take(commit(1, 2, 'b'))).toEqual([])
+  expect(chain.isBehind).toBe(true)
+  expect(chain.take(commit(2, 3, 'b'))).toEqual([])
+  expect(versions(chain.reset({ epoch: 'b', version: 1 })!)).toEqual([2, 3])
+  expect(chain.head).toEqual({ epoch: 'b', version: 3 })
+  expect(chain.isBehind).toBe(false)
+})
+
+test('a late word of an epoch that is over is forgotten with the next reading', () => {
+  const chain = new Chain({ epoch: 'b', version: 5 })
+  chain.take(commit(7, 8, 'a'))
+  expect(chain.isBehind).toBe(true)
+  expect(chain.reset({ epoch: 'b', version: 5 })).toBe(null)
+  expect(chain.isBehind).toBe(false)
+})
+
+test('what waits for ever is bounded', () => {
+  const chain = new Chain({ epoch: 'a', version: 0 })
+  for (let version = 2; version < 5_000; version++) chain.take(commit(version, version + 1))
+  expect(chain.isBehind).toBe(true)
+  // The oldest were let go, and the room is to be read.
+  expect(chain.take(commit(0, 1)).length).toBe(1)
+})

@@ -1,0 +1,126 @@
+import fc from 'fast-check'
+import { applyEvent, View, type LocationEvent } from 'hereabouts'
+import { createLocationHub } from 'hereabouts/server'
+import { manualClock } from 'hereabouts/testing'
+import { expect, test } from 'vitest'
+import * as z from 'zod'
+import { AttachedStream, type AttachedOptions } from '../../../../src/server/http/socket-stream.js'
+import { GzipSink } from '../../../../src/server/http/gzip/gzip-sink.js'
+import { Hub } from '../../../../src/server/hub/hub.js'
+import { posting } from '../../../support/histories.js'
+import { GzipTestSink } from '../../../support/test-sink.js'
+import { until } from '../../../support/until.js'
+
+/* While a frame is being deflated elsewhere, its reader is as one whose socket is full. */
+
+/** What one has to say of where they are, in this test: so much that a frame of it is large. */
+const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
+
+/** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */
+async function stage(first: unknown = essay(0), options: Partial<AttachedOptions> = {}) {
+  const clock = manualClock()
+  const hub = createLocationHub({ location: z.string(), clock, timing: { beatMs: 600_000 } })
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  let seq = 0
+  const post = async (connectionId: string, location: unknown) => {
+    const answer = hub.act('r', posting(connectionId, (seq += 1), location))
+    await clock.advance(300)
+    await answer
+  }
+  await post('c1', first)
+  const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'ada', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
+  const out = new GzipTestSink()
+  const ends = { stallMs: 1e4, frameStallMs: 6e4, pingMs: 0, maxDurationMs: 0, onOutlived: () => {} }
+  const formatError = ({ message }: Error) => ({ message })
+  const serializer = { serialize: (value: unknown) => value }
+  const stream = new AttachedStream(subscriber, new GzipSink(out, subscriber.room), { serializer, clock, ...ends, formatError, ...options }) // prettier-ignore
+  return { clock, hub, post, subscriber, out, stream }
+}
+
+test('what comes while a frame is being made goes as one frame after it', async () => {
+  const { out, post } = await stage()
+  expect(out.types).toEqual(['hello'])
+  const before = out.parts.length
+  // The clock stands; the threads may not be done before this does something else.
+  await Promise.all([post('c1', 'B2'), post('c2', 'C3'), post('c1', 'D4')])
+  await until('all is there', () => out.types.length >= 3)
+  expect(before).toBe(2)
+  const [, snapshot, ...changes] = out.events
+  expect(out.types.slice(1)).toEqual(['snapshot', ...changes.map(() => 'changes')])
+  const ids = out.events.map((text) => /\nid: (.*)\n/.exec(text)![1])
+  for (const [nth, text] of changes.entries()) expect(text).toContain(`"from":"${ids[nth + 1]}"`)
+  expect(snapshot).toContain(essay(0))
+  expect(changes.at(-1)).toMatch(/D4|C3/)
+})
+
+test('a reader, whatever is large and whenever it is full, ends in the truth', async () => {
+  const who = fc.constantFrom('a', 'b', 'c')
+  const step = fc.oneof(
+    fc.record({ who, says: fc.constantFrom('little', 'much') }),
+    fc.constantFrom('fill' as const, 'drain' as const, 'beat' as const, 'made' as const),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (history) => {
+      const { post, out, subscriber } = await stage()
+      for (const [n, each] of history.entries()) {
+        if (each === 'fill') out.isFull = true
+        else if (each === 'drain') out.drain()
+        else if (each === 'beat') subscriber.beat()
+        // Threads are done when they are: a turn of the loop may be enough or not.
+        else if (each === 'made') await new Promise((resolve) => setTimeout(resolve, 2))
+        else await post(each.who, each.says === 'much' ? essay(n) : `at ${n}`)
+      }
+      const { timeline } = subscriber.room
+      await until('it has all', () => {
+        out.drain()
+        return out.events.at(-1)?.includes(`id: ${timeline.id()}\n`)
+      })
+      const view = new View<string, string>()
+      for (const text of out.events) {
+        const [, data = '', id = ''] = /^data: (.*)\nid: (.*)\n/.exec(text) ?? []
+        expect(applyEvent(view, id, JSON.parse(data) as LocationEvent<string, string>).outcome).not.toBe('diverged')
+      }
+      expect(view.id).toBe(timeline.id())
+      for (const { connectionId, location } of timeline.connections())
+        expect(view.connections.get(connectionId)?.location).toBe(location)
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('a goodbye comes after the frame that is being made', async () => {
+  const { out, subscriber } = await stage()
+  subscriber.end('rotated')
+  expect(out.state).toBe('open')
+  await until('it is over', () => out.state === 'ended')
+  expect(out.types).toEqual(['hello', 'snapshot', 'bye'])
+})
+
+test('one who may no longer read is not sent what is being made', async () => {
+  const { out, hub } = await stage()
+  await hub.revoke('ada')
+  expect(out.state).toBe('cut')
+  const { length } = out.parts
+  // Another reader of the same frame has it: whoever waited with them would have it too.
+  const other = new GzipSink(new GzipTestSink(), {
+    wakeLater: (waiting) => [...waiting].forEach((each) => each.wake()),
+  })
+  let isThere = false
+  other.onDrain = () => (isThere = true)
+  const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'bo', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
+  subscriber.take()
+  if (!other.write(subscriber.take()!.encoded({ serialize: (value: unknown) => value })))
+    await until('it is made', () => isThere)
+  expect(out.parts).toHaveLength(length)
+})
+
+test('a stream that ends for its age while a frame is being made ends whole, without it', async () => {
+  const { out, clock } = await stage(essay(0), { maxDurationMs: 1_000 })
+  // Before any thread is heard of: the clock lets promises settle, so what was made meanwhile may be there.
+  const isMade = () => out.parts.length > 2
+  const before = isMade()
+  await clock.advance(1_000)
+  expect(out.state).toBe('ended')
+  expect(before).toBe(false)
+  expect([['hello'], ['hello', 'snapshot']]).toContainEqual(out.types)
+})

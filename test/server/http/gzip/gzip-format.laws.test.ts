@@ -1,0 +1,96 @@
+import { constants, crc32, gunzipSync } from 'node:zlib'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { combined, shiftOf } from '../../../../src/server/http/gzip/crc32-combine.js'
+import { Checksum, deflated, header, stored, windowBytes, type Part } from '../../../../src/server/http/gzip/gzip-format.js'
+
+/* A gzip stream that is spliced from parts is one that anybody can read. */
+
+const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
+const words = fc.array(fc.constantFrom('{"connectionId":"', 'x', '1', '7', ',"location":', 'größer', '\n')).map((each) => Buffer.from(each.join(''))) // prettier-ignore
+const text = fc.oneof(bytes, words)
+
+/** What a stream of these parts is, to whoever counts its bytes. */
+function spliced(parts: Part[]) {
+  const checksum = new Checksum()
+  for (const { sum } of parts) checksum.add(sum)
+  return Buffer.concat([header.body, ...parts.map(({ body }) => body), checksum.trailer().body])
+}
+const soFar = { finishFlush: constants.Z_SYNC_FLUSH }
+
+describe('a checksum', () => {
+  test('of two texts in a row follows from those of each', () => {
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        expect(combined(crc32(a), crc32(b), shiftOf(b.length))).toBe(crc32(Buffer.concat([a, b])))
+      }),
+    )
+  })
+
+  test('is moved on by a length as by its parts, however long', () => {
+    const length = fc.integer({ min: 0, max: 2 ** 40 })
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), length, length, (crc, m, n) => {
+        expect(combined(combined(crc, 0, shiftOf(m)), 0, shiftOf(n))).toBe(combined(crc, 0, shiftOf(m + n)))
+      }),
+    )
+  })
+})
+
+describe('parts', () => {
+  const made = fc.tuple(text, fc.boolean()).map(([each, isDeflated]) => ({
+    text: each,
+    part: isDeflated ? deflated(each) : stored(each),
+  }))
+
+  test('in any order are a stream that strict readers take, checksum and all', () => {
+    fc.assert(
+      fc.property(fc.array(made), (all) => {
+        const whole = Buffer.concat(all.map((each) => each.text))
+        expect(gunzipSync(spliced(all.map(({ part }) => part)))).toEqual(whole)
+      }),
+    )
+  })
+
+  test('that are cut off after any of them say all that was sent', () => {
+    fc.assert(
+      fc.property(fc.array(made), fc.nat(), (all, cut) => {
+        const sent = all.slice(0, cut % (all.length + 1))
+        const body = Buffer.concat([header.body, ...sent.map(({ part }) => part.body)])
+        expect(gunzipSync(body, soFar)).toEqual(Buffer.concat(sent.map((each) => each.text)))
+      }),
+    )
+  })
+
+  test('that look back say the same as those that do not, after what they look back at', () => {
+    fc.assert(
+      fc.property(fc.array(text), text, text, (before, history, last) => {
+        const parts = [...before.map((each) => deflated(each)), stored(history), deflated(last, history)]
+        expect(gunzipSync(spliced(parts))).toEqual(Buffer.concat([...before, history, last]))
+      }),
+    )
+  })
+
+  test('look back as far as may be, and no further', () => {
+    const far = Buffer.from(Array.from({ length: windowBytes }, (_, i) => (i * i * 31) >> 5))
+    expect(gunzipSync(spliced([stored(far), deflated(far, far)]))).toEqual(Buffer.concat([far, far]))
+  })
+
+  test('that are stored may be longer than a block can', () => {
+    for (const length of [0, 1, 65_534, 65_535, 65_536, 200_000]) {
+      const long = Buffer.alloc(length, 'long ')
+      expect(gunzipSync(spliced([stored(long), stored(Buffer.from('end'))])).length).toBe(length + 3)
+    }
+  })
+
+  test('are the same bytes as a chunk', () => {
+    const { body, chunk } = deflated(Buffer.from('one, and one, and one'))
+    expect(Buffer.from(chunk).toString('latin1')).toBe(
+      `${body.length.toString(16)}\r\n${Buffer.from(body).toString('latin1')}\r\n`,
+    )
+  })
+})
+
+test('a stream of nothing is one', () => {
+  expect(gunzipSync(spliced([]))).toEqual(Buffer.alloc(0))
+})

@@ -1,0 +1,67 @@
+import type { IncomingMessage } from 'node:http'
+import { expect, test } from 'vitest'
+import { corsHeaders, refusalOf, type DoorOptions } from '../../../src/server/http/origin-check.js'
+
+function request(
+  headers: Record<string, string>,
+  { method = 'GET', localAddress = '127.0.0.1' } = {},
+): IncomingMessage {
+  return {
+    method,
+    headers: { host: 'localhost:3000', ...headers },
+    socket: { localAddress },
+  } as unknown as IncomingMessage
+}
+const json = { 'content-type': 'application/json' }
+const app = { origins: ['https://app.example'] }
+const codeOf = (options: DoorOptions, ...of: Parameters<typeof request>) =>
+  refusalOf(request(...of), options)?.code ?? 'in'
+
+test.each<[string, DoorOptions, Parameters<typeof request>, string]>([
+  ['a script without an origin', {}, [{}], 'in'],
+  ['a page of this server', {}, [{ origin: 'http://localhost:3000' }], 'in'],
+  ['a page behind a proxy that ends TLS', {}, [{ origin: 'https://localhost:3000' }], 'in'],
+  ['a page of another port', {}, [{ origin: 'http://localhost:4000' }], 'FORBIDDEN'],
+  ['a page of another origin', {}, [{ origin: 'https://evil.example' }], 'FORBIDDEN'],
+  ['a page without one (a sandbox, a file)', {}, [{ origin: 'null' }], 'FORBIDDEN'],
+  ['a listed origin', app, [{ origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }], 'in'],
+  ['almost a listed origin', app, [{ origin: 'https://app.example.evil' }], 'FORBIDDEN'],
+  ['a cross-site request that hides its origin', {}, [{ 'sec-fetch-site': 'cross-site' }], 'FORBIDDEN'],
+  ['a same-site one', {}, [{ 'sec-fetch-site': 'same-origin' }], 'in'],
+  ['a name that was rebound to loopback', {}, [{ host: 'evil.example' }], 'FORBIDDEN'],
+  ['a public name on a public address', {}, [{ host: 'app.example' }, { localAddress: '192.0.2.1' }], 'in'],
+  [
+    'a name that is not on the list',
+    { allowedHosts: ['app.example'] },
+    [{ host: 'evil.example' }, { localAddress: '192.0.2.1' }],
+    'FORBIDDEN',
+  ],
+  ['a name on the list, with a port', { allowedHosts: ['app.example'] }, [{ host: 'App.example:8080' }], 'in'],
+  ['a post of JSON', {}, [json, { method: 'POST' }], 'in'],
+  [
+    'a post of JSON with a charset',
+    {},
+    [{ 'content-type': 'application/json; charset=utf-8' }, { method: 'POST' }],
+    'in',
+  ],
+  ['a post as a form sends it', {}, [{ 'content-type': 'text/plain' }, { method: 'POST' }], 'UNSUPPORTED_MEDIA_TYPE'],
+  [
+    'a post of almost JSON',
+    {},
+    [{ 'content-type': 'application/jsonx' }, { method: 'POST' }],
+    'UNSUPPORTED_MEDIA_TYPE',
+  ],
+  ['a post of nothing', {}, [{}, { method: 'POST' }], 'UNSUPPORTED_MEDIA_TYPE'],
+])('%s', (_what, options, of, expected) => {
+  expect(codeOf(options, ...of)).toBe(expected)
+})
+
+test('only a listed origin is told that it may', () => {
+  expect(corsHeaders(request({ origin: 'https://app.example' }), app)).toMatchObject({
+    'access-control-allow-origin': 'https://app.example',
+    vary: 'origin',
+  })
+  expect(corsHeaders(request({ origin: 'https://evil.example' }), app)).toEqual({ vary: 'origin' })
+  expect(corsHeaders(request({}), app)).toEqual({ vary: 'origin' })
+  expect(corsHeaders(request({ origin: 'https://app.example' }), {})).toEqual({})
+})

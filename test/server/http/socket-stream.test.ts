@@ -1,0 +1,268 @@
+import fc from 'fast-check'
+import { applyEvent, View, type LocationEvent } from 'hereabouts'
+import { manualClock } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+import * as z from 'zod'
+import { AttachedStream, type AttachedOptions } from '../../../src/server/http/socket-stream.js'
+import { Hub } from '../../../src/server/hub/hub.js'
+import { createLocationHub } from 'hereabouts/server'
+import { posting } from '../../support/histories.js'
+import { TestSink } from '../../support/test-sink.js'
+
+const [stallMs, frameStallMs] = [10_000, 60_000]
+const plain = { serialize: (value: unknown) => value }
+
+/** A room on a clock that a test moves, with one stream that is written to a reader. */
+async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSink()) {
+  const clock = manualClock()
+  const timers = new Set<object>()
+  const counting = {
+    now: clock.now,
+    after(ms: number, run: () => void) {
+      const timer = {}
+      timers.add(timer)
+      const callOff = clock.after(ms, () => {
+        timers.delete(timer)
+        run()
+      })
+      return () => {
+        timers.delete(timer)
+        callOff()
+      }
+    },
+  }
+  const hub = createLocationHub({ location: z.string(), profile: z.string(), clock, timing: { beatMs: 600_000 } })
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  let seq = 0
+  const post = async (connectionId: string, location: unknown) => {
+    const answer = hub.act('r', posting(connectionId, (seq += 1), location))
+    await clock.advance(300)
+    await answer
+  }
+  await post('c1', 'A1')
+  const subscriber = await hub.subscribe('r', {
+    connectionId: 'c1',
+    memberId: null,
+    lastEventId: null,
+    expiresAt: null,
+    recheck: async () => true,
+  })
+  const outlived: string[] = []
+  const stream = new AttachedStream(subscriber, reader, {
+    serializer: plain,
+    clock: counting,
+    stallMs,
+    frameStallMs,
+    pingMs: 0,
+    maxDurationMs: 0,
+    onOutlived: () => outlived.push('outlived'),
+    formatError: ({ message }) => ({ message }),
+    ...options,
+  })
+  const actions: string[] = []
+  const { room } = subscriber
+  const act = room.act.bind(room)
+  room.act = (action) => {
+    actions.push(action.type)
+    return act(action)
+  }
+  return { clock, hub, post, subscriber, reader, stream, timers, outlived, actions }
+}
+
+describe('a reader that is full', () => {
+  test('is sent nothing, and then one frame that has it all', async () => {
+    const full = await stage()
+    full.reader.isFull = true
+    await full.post('c1', 'B2')
+    expect(full.reader.types).toEqual(['hello', 'snapshot', 'changes'])
+    await full.post('c1', 'C3')
+    await full.post('c2', 'D4')
+    await full.post('c1', 'E5')
+    expect(full.reader.types).toHaveLength(3)
+    full.reader.drain()
+    expect(full.reader.types.slice(3)).toHaveLength(1)
+    expect(full.reader.events.at(-1)).toMatch(/E5|D4/)
+    expect(full.reader.events.at(-1)).not.toContain('C3')
+    expect(full.reader.watchedMs).toBe(0)
+  })
+
+  test('again and again sets one timer, which goes when it is due and when the reader does', async () => {
+    const full = await stage()
+    for (let n = 0; n < 3; n++) {
+      full.reader.isFull = true
+      await full.post('c1', `at ${n}`)
+      full.reader.drain()
+      expect(full.timers.size).toBe(1)
+    }
+    await full.clock.advance(frameStallMs)
+    expect(full.timers.size).toBe(0)
+    full.reader.isFull = true
+    await full.post('c1', 'Z26')
+    expect(full.timers.size).toBe(1)
+    full.stream.close()
+    expect(full.timers.size).toBe(0)
+  })
+
+  test('at any moments ends where one ends that kept up', async () => {
+    const steps = fc.array(fc.constantFrom('a', 'b', 'c', 'fill', 'drain'), { maxLength: 30 })
+    await fc.assert(
+      fc.asyncProperty(steps, async (history) => {
+        const { post, reader, subscriber } = await stage()
+        for (const [n, step] of history.entries()) {
+          if (step === 'fill') reader.isFull = true
+          else if (step === 'drain') reader.drain()
+          else await post(step, `at ${n}`)
+        }
+        reader.drain()
+        const view = new View<string, string>()
+        for (const text of reader.events) {
+          const [, data = '', id = ''] = /^data: (.*)\nid: (.*)\n/.exec(text) ?? []
+          expect(applyEvent(view, id, JSON.parse(data) as LocationEvent<string, string>).outcome).not.toBe('diverged')
+        }
+        const { timeline } = subscriber.room
+        expect(view.connections.size).toBe(timeline.size)
+        for (const { connectionId, location } of view.connections.values())
+          expect(location).toBe(timeline.connection(connectionId)?.location)
+        expect(view.id).toBe(timeline.id())
+      }),
+      { numRuns: 50 },
+    )
+  })
+
+  test('and takes not a byte is cut, and its lease is left alone', async () => {
+    const full = await stage()
+    full.reader.isFull = true
+    await full.post('c2', 'B2')
+    expect(full.reader.watchedMs).toBe(stallMs / 2)
+    // A look each half of the time; one that was passed over in silence saw bytes go.
+    for (const waitMs of [stallMs / 2, stallMs]) {
+      await full.clock.advance(waitMs)
+      full.reader.onStall()
+      expect(full.reader.state).toBe('open')
+    }
+    await full.clock.advance(stallMs / 2)
+    full.reader.onStall()
+    expect(full.reader.state).toBe('cut')
+    expect(full.reader.types).not.toContain('bye')
+    expect(full.hub.streams.size).toBe(0)
+    expect(full.timers.size).toBe(0)
+    expect(full.actions).not.toContain('shorten')
+  })
+
+  test('and does not finish a frame is cut, however many bytes it takes', async () => {
+    const full = await stage()
+    full.reader.isFull = true
+    await full.post('c1', 'B2')
+    await full.clock.advance(frameStallMs - 1_000)
+    expect(full.reader.state).toBe('open')
+    await full.clock.advance(1_000)
+    expect(full.reader.state).toBe('cut')
+    expect(full.subscriber.room.subscribers.size).toBe(0)
+  })
+
+  test('again and again, but finishes each frame, is never cut', async () => {
+    const slow = await stage()
+    for (let n = 0; n < 10; n++) {
+      slow.reader.isFull = true
+      await slow.post('c1', `at ${n}`)
+      await slow.clock.advance(frameStallMs / 2)
+      slow.reader.drain()
+    }
+    expect(slow.reader.state).toBe('open')
+    expect(slow.reader.types.filter((type) => type === 'changes').length).toBeGreaterThanOrEqual(10)
+  })
+
+  test('is told goodbye once it has room', async () => {
+    const full = await stage()
+    full.reader.isFull = true
+    await full.post('c1', 'B2')
+    full.subscriber.end('rotated')
+    expect(full.reader.types.at(-1)).toBe('changes')
+    expect(full.reader.state).toBe('open')
+    full.reader.drain()
+    expect(full.reader.types.at(-1)).toBe('bye')
+    expect(full.reader.state).toBe('ended')
+    expect(full.timers.size).toBe(0)
+  })
+
+  test('of its last words is cut when it never takes them', async () => {
+    const full = await stage()
+    full.reader.isFull = true
+    full.subscriber.end('rotated')
+    expect(full.reader.state).toBe('ended')
+    await full.clock.advance(frameStallMs)
+    expect(full.reader.state).toBe('cut')
+    expect(full.timers.size).toBe(0)
+  })
+
+  test('is not pinged', async () => {
+    const full = await stage({ pingMs: 1_000 })
+    full.reader.isFull = true
+    await full.post('c1', 'B2')
+    await full.clock.advance(5_000)
+    expect(full.reader.types).not.toContain('ping')
+    full.reader.drain()
+    await full.clock.advance(1_000)
+    expect(full.reader.types.at(-1)).toBe('ping')
+  })
+})
+
+describe('a reader that keeps up', () => {
+  test('is not cut when its socket says that nothing moves: nothing has to', async () => {
+    const { reader } = await stage()
+    reader.onStall()
+    reader.onStall()
+    expect(reader.state).toBe('open')
+  })
+
+  test('is pinged after silence, not after events', async () => {
+    const { clock, reader, post } = await stage({ pingMs: 1_000 })
+    await clock.advance(700)
+    await post('c1', 'B2')
+    await clock.advance(600)
+    expect(reader.types.at(-1)).toBe('changes')
+    await clock.advance(400)
+    expect(reader.types.at(-1)).toBe('ping')
+  })
+
+  test('is let go of after as long as tRPC says, without a word', async () => {
+    const { clock, reader, outlived, hub, timers } = await stage({ maxDurationMs: 5_000, pingMs: 10_000 })
+    await clock.advance(5_000)
+    expect(reader.types).toEqual(['hello', 'snapshot'])
+    expect([reader.state, outlived, hub.streams.size, timers.size]).toEqual(['ended', ['outlived'], 0, 0])
+  })
+
+  test('and goes leaves no timer, is written to no more, and has its lease shortened', async () => {
+    const { actions, clock, reader, stream, post, timers, hub } = await stage({ maxDurationMs: 50_000, pingMs: 1_000 })
+    stream.close()
+    expect(actions).toEqual(['shorten'])
+    await post('c2', 'B2')
+    await clock.advance(5_000)
+    expect(reader.types).toEqual(['hello', 'snapshot'])
+    expect([timers.size, hub.streams.size]).toEqual([0, 0])
+  })
+})
+
+describe('an app that throws', () => {
+  test('while it writes a frame ends that stream, with the error', async () => {
+    const serializer = {
+      serialize(value: unknown) {
+        if (JSON.stringify(value).includes('B2')) throw new Error('Too much to say.')
+        return value
+      },
+    }
+    const { post, reader, hub } = await stage({ serializer })
+    await post('c2', 'B2')
+    expect(reader.events.at(-1)).toBe('event: serialized-error\ndata: {"message":"Too much to say."}\n\n\n')
+    expect([reader.state, hub.streams.size]).toEqual(['ended', 0])
+  })
+
+  test('while it writes an error ends the stream all the same', async () => {
+    const formatError = () => {
+      throw new Error('No words.')
+    }
+    const { hub, subscriber, reader } = await stage({ formatError })
+    subscriber.end('revoked', new Error('Out!') as never)
+    expect([reader.types.at(-1), reader.state, hub.streams.size]).toEqual(['bye', 'ended', 0])
+  })
+})

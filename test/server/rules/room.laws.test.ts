@@ -1,0 +1,332 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Room } from '../../../src/server/rules/room.js'
+import { history, leaving, Play, posting, rules, startMs, step, sweeping } from '../../support/histories.js'
+
+const outcomeOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { outcome?: string; type: string }).outcome
+const seqOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { seq?: number }).seq
+
+// Rule 1
+
+test('rule 1: a post is accepted exactly when its seq is above the stored one', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 30 }), (seqs) => {
+      const play = new Play()
+      let stored = -1
+      for (const [i, seq] of seqs.entries()) {
+        const reply = play.after(1, posting('c1', seq, i))
+        if (seq > stored) {
+          expect(outcomeOf(reply)).toBe('applied')
+          expect(play.places).toEqual({ c1: i })
+          stored = seq
+        } else expect(outcomeOf(reply)).toBe(seq === stored ? 'same' : 'stale')
+        expect(seqOf(reply)).toBe(stored)
+      }
+    }),
+  )
+})
+
+test('rule 1: posts in any order, any number of times, end at the newest', () => {
+  const shuffled = fc
+    .array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 40 })
+    .filter((seqs) => seqs.length > 0)
+  fc.assert(
+    fc.property(shuffled, (seqs) => {
+      const play = new Play()
+      for (const seq of seqs) play.after(1, posting('c1', seq, `place ${seq}`))
+      expect(play.places).toEqual({ c1: `place ${Math.max(...seqs)}` })
+    }),
+  )
+})
+
+test('rule 1: a post without a seq is the next one', () => {
+  const play = new Play()
+  expect(seqOf(play.after(0, posting('c1', undefined, 'A1')))).toBe(1)
+  expect(seqOf(play.after(0, posting('c1', undefined, 'B2')))).toBe(2)
+  expect(seqOf(play.after(0, posting('c1', 7, 'C3')))).toBe(7)
+  expect(seqOf(play.after(0, posting('c1', undefined, 'D4')))).toBe(8)
+})
+
+test('rule 1: an equal seq after the lease ran out is expired, and one more is welcome', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 3, 'A1'))
+  expect(outcomeOf(play.after(30_000, posting('c1', 3, 'A1')))).toBe('expired')
+  expect(play.places).toEqual({})
+  expect(outcomeOf(play.after(0, posting('c1', 2, 'A1')))).toBe('stale')
+  expect(outcomeOf(play.after(0, posting('c1', 4, 'A1')))).toBe('applied')
+  expect(play.places).toEqual({ c1: 'A1' })
+})
+
+// Rule 2
+
+test('rule 2: who left has left, whatever comes late', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 59_999 }), fc.option(fc.nat(50), { nil: undefined }), (lateMs, seq) => {
+      const play = new Play()
+      play.after(0, posting('c1', 5, 'A1'), leaving('c1'))
+      play.after(lateMs, sweeping)
+      expect(outcomeOf(play.after(0, posting('c1', seq, 'B2')))).toBe('left')
+      expect(play.places).toEqual({})
+    }),
+  )
+})
+
+test('rule 2: a leave that overtakes the first post keeps it out', () => {
+  const play = new Play()
+  expect(play.after(0, leaving('c1'))).toMatchObject({ outcomes: [{ type: 'left' }], commit: null })
+  play.after(59_999, sweeping)
+  expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('left')
+})
+
+test('rule 2: a tombstone is gone after a minute, and takes the versions before it along', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1'))
+  const left = play.after(1_000, leaving('c1'))
+  const before = play.room.state().floor
+  play.after(59_999, sweeping)
+  expect(play.room.state()).toMatchObject({ floor: before, left: [{ connectionId: 'c1' }] })
+  play.after(1, sweeping)
+  expect(play.room.state()).toMatchObject({ floor: left.commit!.version, left: [] })
+  expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('applied')
+})
+
+test('rule 2: tombstones of connections that nobody saw raise no floor and are at most a thousand', () => {
+  const play = new Play()
+  const { floor } = play.room.state()
+  for (let i = 0; i <= 1_000; i++) play.after(0, leaving(`c${i}`))
+  expect(play.room.state().left).toEqual([])
+  // The oldest gave way; the newest thousand still hold.
+  expect(outcomeOf(play.after(0, posting('c0', 1, 'A1')))).toBe('applied')
+  expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('left')
+  play.after(60_000, sweeping)
+  expect(play.room.state().floor).toBe(floor)
+})
+
+// Rule 3
+
+test('rule 3: grace only shortens the lease, and what lapses then has left', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1', { leaseMs: 5_000 }))
+  expect(play.after(0, leaving('c1', { graceMs: 3_000 }))).toMatchObject({
+    outcomes: [{ type: 'leaving' }],
+    commit: null,
+  })
+  expect(play.after(2_999, sweeping).commit).toBe(null)
+  expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'left' }] })
+  expect(outcomeOf(play.after(0, posting('c1', 9, 'A1')))).toBe('left')
+  const other = new Play()
+  other.after(0, posting('c1', 1, 'A1', { leaseMs: 1_000 }), leaving('c1', { graceMs: 3_000 }))
+  expect(other.after(1_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
+})
+
+test('rule 3: within the grace a newer post undoes the leave; an equal one does not', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1'), leaving('c1', { seq: 1, graceMs: 3_000 }))
+  expect(outcomeOf(play.after(1_000, posting('c1', 1, 'A1')))).toBe('same')
+  expect(outcomeOf(play.after(1_000, posting('c1', 2, 'A1')))).toBe('same')
+  expect(play.after(29_999, sweeping).commit).toBe(null)
+  const other = new Play()
+  other.after(0, posting('c1', 1, 'A1'), leaving('c1', { seq: 1, graceMs: 3_000 }))
+  other.after(1_000, posting('c1', 1, 'A1'))
+  expect(other.after(2_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'left' }] })
+})
+
+test('rule 3: a post that the leave overtook does not undo it', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 4, 'A1'))
+  play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
+  expect(outcomeOf(play.after(10, posting('c1', 5, 'B2')))).toBe('same')
+  expect(play.after(3_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
+})
+
+test('rule 3: a leave that a newer post overtook changes nothing', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 6, 'A1'))
+  play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
+  expect(play.after(29_999, sweeping).commit).toBe(null)
+})
+
+// Rule 4
+
+test('rule 4: versions strictly increase, by any clock, and follow on from each other', () => {
+  fc.assert(
+    fc.property(history, fc.array(fc.integer({ min: -5_000_000, max: 5_000_000 })), (steps, skews) => {
+      const room = new Room('epoch-aaaaa', startMs * 1_000, rules)
+      let { version } = room.state()
+      let now = startMs
+      steps.forEach(({ afterMs, actions }, i) => {
+        now += afterMs
+        const { commit } = room.act(actions, now, now * 1_000 + (skews[i] ?? 0))
+        if (!commit) return expect(room.state().version).toBe(version)
+        expect(commit.prev).toBe(version)
+        expect(commit.version).toBeGreaterThan(version)
+        expect(Number.isSafeInteger(commit.version)).toBe(true)
+        version = commit.version
+        expect(room.state().version).toBe(version)
+      })
+    }),
+  )
+})
+
+test('rule 4: a version is the time in microseconds, unless the clock lags', () => {
+  const play = new Play()
+  const { commit } = play.after(5, posting('c1', 1, 'A1'))
+  expect(commit!.version).toBe((startMs + 5) * 1_000)
+  expect(play.after(0, posting('c1', 2, 'B2')).commit!.version).toBe((startMs + 5) * 1_000 + 1)
+})
+
+test('rule 4: one batch is one commit with one entry for each connection', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      for (const { commit } of new Play().all(steps)) {
+        if (!commit) continue
+        const ids = [...commit.entered, ...commit.changed, ...commit.left].map(({ connectionId }) => connectionId)
+        expect(new Set(ids).size).toBe(ids.length)
+      }
+    }),
+  )
+})
+
+// Rule 6
+
+test('rule 6: a post that says nothing new makes no frame, but its seq counts and its lease is renewed', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, { row: 4 }))
+  const again = play.after(20_000, posting('c1', 2, { row: 4 }))
+  expect(again).toMatchObject({ outcomes: [{ outcome: 'same', seq: 2 }], commit: null })
+  expect(outcomeOf(play.after(0, posting('c1', 1, 'elsewhere')))).toBe('stale')
+  expect(play.after(29_999, sweeping).commit).toBe(null)
+  expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'lost' }] })
+})
+
+test('rule 6: profile and activity left out mean: as before', () => {
+  const play = new Play()
+  play.after(
+    0,
+    posting('c1', 1, 'A1', { profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } }, activity: 'idle' }),
+  )
+  const { commit } = play.after(0, posting('c1', 2, 'B2'))
+  expect(commit!.changed).toEqual([{ connectionId: 'c1', location: 'B2' }])
+  expect(play.room.state().connections[0]).toMatchObject({ profile: { name: 'Ada' }, activity: 'idle', location: 'B2' })
+})
+
+// Rule 7
+
+test('rule 7: without a post a connection is there until its lease ends, and not a millisecond longer', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 5_000, max: 300_000 }), (leaseMs) => {
+      const play = new Play()
+      play.after(0, posting('c1', 1, 'A1', { leaseMs }))
+      expect(play.after(leaseMs - 1, sweeping).commit).toBe(null)
+      expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'lost' }] })
+    }),
+  )
+})
+
+test('rule 7: an equal seq renews the lease', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1'))
+  for (let beat = 0; beat < 20; beat++) {
+    expect(outcomeOf(play.after(10_000, posting('c1', 1, 'A1')))).toBe('same')
+    expect(play.after(0, sweeping).commit).toBe(null)
+  }
+})
+
+test('rule 7: a closed stream shortens a lease, never lengthens it', () => {
+  const shorten = { type: 'shorten', connectionId: 'c1', leaseMs: 15_000 } as const
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1'))
+  play.after(1_000, shorten)
+  expect(play.after(14_999, sweeping).commit).toBe(null)
+  expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ reason: 'lost' }] })
+  const near = new Play()
+  near.after(0, posting('c1', 1, 'A1'))
+  near.after(29_000, shorten)
+  expect(near.after(1_000, sweeping).commit).toMatchObject({ left: [{ reason: 'lost' }] })
+})
+
+test('a sweep at the next lease end always moves the next lease end on', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const play = new Play()
+      play.all(steps)
+      for (let turns = 0; play.room.nextLeaseEnd !== Infinity; turns++) {
+        const end = play.room.nextLeaseEnd
+        play.after(Math.max(0, end - play.now), sweeping)
+        expect(play.room.nextLeaseEnd).toBeGreaterThan(end)
+        expect(turns).toBeLessThan(100)
+      }
+      expect(play.places).toEqual({})
+    }),
+  )
+})
+
+// Whose connection it is, and how many there may be
+
+test("nobody moves another member's connection, alive or gone", () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1', { memberId: 'ada' }))
+  expect(play.after(0, posting('c1', 2, 'B2', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
+  expect(play.after(0, leaving('c1', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
+  expect(play.places).toEqual({ c1: 'A1' })
+  play.after(0, leaving('c1', { memberId: 'ada' }))
+  expect(play.after(0, posting('c1', 3, 'B2', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
+})
+
+test('where nobody has a name, whoever holds the key keeps the member that it is', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1', { memberId: 'ada' }))
+  const reply = play.after(0, posting('c1', 2, 'B2', { memberId: 'derived', owned: false }))
+  expect(reply).toMatchObject({ outcomes: [{ outcome: 'applied', memberId: 'ada' }] })
+})
+
+test('a room and a member in it have no more connections than they may', () => {
+  const play = new Play({ roomConnections: 3, memberConnections: 2 })
+  play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'))
+  expect(play.after(0, posting('c3', 1, 'A1'))).toMatchObject({
+    outcomes: [{ type: 'full', of: 'member' }],
+    commit: null,
+  })
+  play.after(0, posting('c4', 1, 'A1', { memberId: 'bob' }))
+  expect(play.after(0, posting('c5', 1, 'A1', { memberId: 'cy' }))).toMatchObject({
+    outcomes: [{ type: 'full', of: 'room' }],
+  })
+  play.after(0, leaving('c1'))
+  expect(outcomeOf(play.after(0, posting('c3', 1, 'A1')))).toBe('applied')
+})
+
+test('a revoked member is gone from the room, and stays out', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1', { memberId: 'bob' }))
+  const { commit } = play.after(0, { type: 'revoke', memberId: 'ada' })
+  expect(commit!.left.map(({ connectionId, reason }) => [connectionId, reason])).toEqual([
+    ['c1', 'revoked'],
+    ['c2', 'revoked'],
+  ])
+  expect(outcomeOf(play.after(0, posting('c1', 2, 'A1')))).toBe('left')
+})
+
+test('the same actions at the same times give the same commits', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      expect(new Play().all(steps)).toEqual(new Play().all(steps))
+    }),
+  )
+})
+
+test('commits alone rebuild the room', () => {
+  fc.assert(
+    fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
+      const play = new Play()
+      const seen = new Map<string, object>()
+      for (const { commit } of play.all(steps)) {
+        for (const { connectionId } of commit?.left ?? []) seen.delete(connectionId)
+        for (const connection of commit?.entered ?? []) seen.set(connection.connectionId, connection)
+        for (const change of commit?.changed ?? [])
+          seen.set(change.connectionId, { ...seen.get(change.connectionId), ...change, at: commit!.version })
+      }
+      const expected = Object.fromEntries(play.room.state().connections.map((each) => [each.connectionId, each]))
+      expect(Object.fromEntries(seen)).toEqual(expected)
+    }),
+  )
+})

@@ -1,0 +1,46 @@
+import { manualClock } from 'hereabouts/testing'
+import { expect, test } from 'vitest'
+import { LoopWatch } from '../../../src/server/standalone/event-loop-lag.js'
+
+function started() {
+  const clock = manualClock()
+  const watch = new LoopWatch(clock)
+  watch.start()
+  return { clock, watch }
+}
+
+test('a process that comes to its timers in time is not late', async () => {
+  const { clock, watch } = started()
+  for (let i = 0; i < 20; i++) {
+    await clock.advance(333)
+    expect(watch.lagMs).toBe(0)
+  }
+})
+
+test('one that stalled is late by as much, even when nobody asked meanwhile, and for ten seconds', async () => {
+  const { clock, watch } = started()
+  await clock.advance(700)
+  clock.stall(3_300)
+  expect(watch.lagMs).toBe(3_000)
+  await clock.advance(9_999)
+  expect(watch.lagMs).toBe(3_000)
+  await clock.advance(1)
+  expect(watch.lagMs).toBe(0)
+})
+
+test('the worst of late is what counts', async () => {
+  const { clock, watch } = started()
+  for (const stallMs of [100, 2_000, 300]) {
+    clock.stall(500 + stallMs)
+    await clock.advance(500)
+  }
+  expect(watch.lagMs).toBe(2_000)
+})
+
+test('one that stopped watching is not late', async () => {
+  const { clock, watch } = started()
+  watch.stop()
+  clock.stall(60_000)
+  await clock.advance(1)
+  expect(watch.lagMs).toBe(0)
+})

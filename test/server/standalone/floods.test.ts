@@ -1,0 +1,200 @@
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as passing } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { serveLocations } from 'hereabouts/testing'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { built } from '../../support/built.js'
+import { healthyClient, type Health } from '../../support/clients/healthy-client.js'
+import { loneServer } from '../../support/servers/lone-server.js'
+import { raw } from '../../support/network/raw.js'
+import { inputOf } from '../../support/network/raw-client.js'
+import { newKey } from '../../support/clients/stock-client.js'
+import { until } from '../../support/until.js'
+
+/*
+ * Callers who hold connections instead of using them. What we promise is 2,000 of them, at the speed of life: `npm run
+ * soak:server`. In CI they are fewer, and times are a tenth.
+ */
+
+const isSoak = process.env['SOAK'] !== undefined
+const size = isSoak ? 2_000 : 300
+// Each has megabytes of buffers to fill, here and in the kernel.
+const readers = isSoak ? 2_000 : 100
+const scale = isSoak ? 1 : 0.1
+const requestMs = 20_000 * scale
+/** Below this, a p99 is a matter of the machine. */
+const floorMs = isSoak ? 20 : 500
+
+beforeAll(() => built('package'), 120_000)
+
+const opened = (port: number) => {
+  const socket = connect({ port, host: '127.0.0.1' })
+  // What nobody takes would hide the end that comes after it.
+  socket.on('error', () => {}).resume()
+  return socket
+}
+
+const slow: [string, (socket: Socket) => void][] = [
+  ['say nothing', () => {}],
+  ['send a head bit by bit', (socket) => void drip(socket, 'GET /trpc/getLocations HTTP/1.1\r\nhost: localhost\r\n')],
+  [
+    'send a body bit by bit',
+    (socket) => {
+      socket.write('POST /trpc/postLocation HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 8000\r\n\r\n') // prettier-ignore
+      void drip(socket, '{"room": ')
+    },
+  ],
+]
+
+async function drip(socket: Socket, start: string) {
+  socket.write(start)
+  while (!socket.destroyed) {
+    await passing(requestMs / 20)
+    socket.write('x')
+  }
+}
+
+/** Opens connections a few at a time: what a full backlog drops never was a connection of the server. */
+async function crowd<T>(count: number, open: () => T): Promise<T[]> {
+  const all = []
+  for (let i = 0; i < count; i++) {
+    all.push(open())
+    if (i % 50 === 49) await passing(5)
+  }
+  return all
+}
+
+/** How it goes when nothing goes on, once the machine is warm. */
+async function usualOf(others: ReturnType<typeof healthyClient>) {
+  await passing(500)
+  await others.health()
+  await passing(1_000)
+  return others.health()
+}
+
+function expectUnharmed(usual: Health, then: Health, what: string, heldMs: number) {
+  if (isSoak) console.log(`${what}: cut after ${(heldMs / 1_000).toFixed(1)} s; a post of others took ${usual.p99.toFixed(1)} ms at p99 before, ${then.p99.toFixed(1)} ms then`) // prettier-ignore
+  expect(then.statuses).toEqual([])
+  expect(then.p99).toBeLessThan(Math.max(2 * usual.p99, floorMs))
+}
+
+describe(`${size} connections that`, () => {
+  test.each(slow)(
+    '%s are cut within the time that a request may take, and others do not notice',
+    { timeout: 120_000 },
+    async (what, abuse) => {
+      await using server = await loneServer({ timing: { requestMs } })
+      await using others = healthyClient(server.url)
+      const usual = await usualOf(others)
+      const heldMs: number[] = []
+      const held = (socket: Socket) =>
+        new Promise<void>((resolve) => {
+          let since = 0
+          socket.on('connect', () => {
+            since = performance.now()
+            abuse(socket)
+          })
+          socket.on('close', () => {
+            heldMs.push(performance.now() - since)
+            resolve()
+          })
+        })
+      const all = await crowd(size, () => held(opened(server.port)))
+      await Promise.all(all)
+      const then = await others.health()
+      const longest = Math.max(...heldMs)
+      expect(longest).toBeLessThan(requestMs)
+      expectUnharmed(usual, then, `${size} that ${what}`, longest)
+    },
+  )
+})
+
+test(
+  `${readers} that read nothing of their stream are cut, and others do not notice`,
+  { timeout: 120_000 },
+  async () => {
+    const timing = { stallMs: 10_000 * scale, frameStallMs: 60_000 * scale, leaseMs: 300_000 }
+    await using server = await loneServer({ timing })
+    await using others = healthyClient(server.url)
+    const usual = await usualOf(others)
+    const sockets = await crowd(readers, () => {
+      const socket = opened(server.port).pause()
+      socket.write(`GET /trpc/onLocation?${inputOf({ room: 'stirred' })} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+      return socket
+    })
+    await until('all are there', async () => (await server.report()).readings.streams === readers)
+    // Until nothing more goes out: every buffer between here and there is full.
+    for (let bytes = -1, now = 0; now > bytes;) [bytes, now] = [now, (await server.stir()).readings.bytes]
+    const fullAt = performance.now()
+    await others.health()
+    await until('they are cut', async () => (await server.report()).readings.streams === 0, 60_000)
+    const heldMs = performance.now() - fullAt
+    const then = await others.health()
+    for (const socket of sockets) socket.destroy()
+    expect(heldMs).toBeLessThan(20_000 * scale)
+    expectUnharmed(usual, then, `${readers} that read nothing`, heldMs)
+  },
+)
+
+test('more sockets than a server may have are closed before a byte is read', { timeout: 20_000 }, async () => {
+  await using server = await serveLocations({ limits: { sockets: 20 } })
+  const first = Array.from({ length: 20 }, () => opened(server.port))
+  await Promise.all(first.map((socket) => once(socket, 'connect')))
+  const late = opened(server.port)
+  let heard = 0
+  late.on('data', (bytes) => (heard += bytes.length)).write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n')
+  await new Promise((resolve) => late.on('close', resolve))
+  expect(heard).toBe(0)
+  first[0]!.destroy()
+  await until('there is room again', async () => (await raw(new URL('/livez', server.url).href, { agent: false }).catch(() => null))?.status === 200) // prettier-ignore
+  for (const socket of first) socket.destroy()
+})
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+async function heapUsed() {
+  for (let i = 0; i < 4; i++) {
+    await passing(20)
+    collectGarbage()
+  }
+  return process.memoryUsage().heapUsed
+}
+const openHandles = () => process.getActiveResourcesInfo().filter((kind) => /TCP|Timeout|Pipe/.test(kind)).length
+
+test(
+  `${size} streams that are opened and aborted, half of them with a reset, leave nothing behind`,
+  { timeout: 120_000 },
+  async () => {
+    await using server = await serveLocations({
+      timing: { closedMs: 100, tombstoneMs: 500, sweepMs: 50, beatMs: 1_000 },
+    })
+    const input = encodeURIComponent(JSON.stringify({ room: 'r', connectionKey: newKey() }))
+    const abuse = async (times: number) => {
+      for (let done = 0; done < times; done += 50) {
+        const sockets = Array.from({ length: 50 }, () => opened(server.port))
+        await Promise.all(
+          sockets.map(async (socket, i) => {
+            socket.write(`GET /trpc/onLocation?input=${input} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+            // A third do not wait for an answer, a third for its head, a third for a snapshot.
+            if (i % 3 > 0) await once(socket, 'data')
+            if (i % 3 > 1) await passing(5)
+            if (i % 2) socket.resetAndDestroy()
+            else socket.destroy()
+          }),
+        )
+      }
+      await until('no stream is left', () => server.server.hub.health() === 'ready' && readings().streams === 0)
+    }
+    const readings = () => (server.hub as unknown as { readings(): { streams: number; rooms: number } }).readings()
+    await abuse(size)
+    await until('the room is gone', () => readings().rooms === 0)
+    const [heap, handles] = [await heapUsed(), openHandles()]
+    await abuse(size)
+    await until('the room is gone', () => readings().rooms === 0)
+    await until('the sockets are gone', () => openHandles() <= handles)
+    expect((await heapUsed()) - heap).toBeLessThan(2e6)
+  },
+)

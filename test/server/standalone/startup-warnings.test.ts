@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { bootWarnings, serverWarning, type ServerTimeouts } from '../../../src/server/standalone/startup-warnings.js'
+import { defaultLimits } from '../../../src/server/options/limits.js'
+import { defaultTiming } from '../../../src/server/options/timing.js'
+import { createLocationServer } from 'hereabouts/server'
+import { cellLocation } from 'hereabouts'
+
+const usual = {
+  address: '127.0.0.1',
+  isOpenToAll: true,
+  countsPeers: false,
+  limits: defaultLimits,
+  timing: defaultTiming,
+}
+
+test('the defaults, on this machine, are nothing to warn of', () => {
+  expect(bootWarnings(usual)).toEqual([])
+  expect(bootWarnings({ ...usual, address: '::1', origins: ['https://app.example', 'http://localhost:5173'] })).toEqual(
+    [],
+  )
+})
+
+test.each([
+  ['nobody asked who is behind a proxy', { countsPeers: true }, /^clientIp: .* not limited by address/],
+  ['everybody, from everywhere', { address: '0.0.0.0' }, /^anonymous: /],
+  ['pages that are not encrypted', { origins: ['http://app.example'] }, /^origins: http:\/\/app\.example /],
+  [
+    'more streams',
+    { limits: { ...defaultLimits, streams: 20_001 } },
+    /^limits\.streams is 20001; the default is 20000\.$/,
+  ],
+  ['no limit', { limits: { ...defaultLimits, postBurst: Infinity } }, /^limits\.postBurst is Infinity/],
+  ['a limit that is none', { limits: { ...defaultLimits, depth: NaN } }, /^limits\.depth is NaN/],
+  ['requests that outlive tombstones', { timing: { ...defaultTiming, requestMs: 60_000 } }, /^timing\.requestMs /],
+  ['rights that are old', { timing: { ...defaultTiming, recheckMs: 60_001 } }, /^timing\.recheckMs is 60001/],
+])('%s is one sentence', (_what, weakened, sentence) => {
+  expect(bootWarnings({ ...usual, ...weakened })).toEqual([expect.stringMatching(sentence)])
+})
+
+test.each<[ServerTimeouts, RegExp | null]>([
+  [{}, null],
+  [{ requestTimeout: 20_000, headersTimeout: 20_000 }, null],
+  [{ requestTimeout: 59_999, headersTimeout: 60_000 }, null],
+  [{ requestTimeout: 60_000 }, /^server\.requestTimeout is 60000: /],
+  [{ requestTimeout: 0 }, /^server\.requestTimeout is 0: /],
+  [{ requestTimeout: 20_000, headersTimeout: 0 }, /^server\.headersTimeout is 0: /],
+])('a server that we are given waits %o', (timeouts, sentence) => {
+  const warning = serverWarning(timeouts, defaultTiming)
+  if (sentence) expect(warning).toMatch(sentence)
+  else expect(warning).toBeNull()
+})
+
+test('lower limits are nothing to warn of', () => {
+  expect(bootWarnings({ ...usual, limits: { ...defaultLimits, streams: 1, depth: 2 } })).toEqual([])
+})
+
+test('a server says so to its logger when it begins to listen', async () => {
+  const warnings: string[] = []
+  const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
+  const server = createLocationServer({ location: cellLocation, anonymous: true, logger, limits: { streams: 1e6 } })
+  expect(warnings).toEqual([])
+  await server.listen(0)
+  await server.close()
+  expect(warnings).toEqual([expect.stringMatching(/^clientIp: /), 'limits.streams is 1000000; the default is 20000.'])
+})

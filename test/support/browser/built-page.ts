@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+
+const here = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+
+/** A page of test/browser, bundled from the source as an app bundles it, in a folder to be served. */
+export async function builtPage(name: string): Promise<AsyncDisposable & { folder: string }> {
+  const folder = await mkdtemp(join(tmpdir(), `hereabouts-${name}-`))
+  await build({
+    configFile: false,
+    root: here(`test/browser/${name}`),
+    logLevel: 'error',
+    resolve: {
+      alias: [
+        { find: /^hereabouts$/, replacement: here('src/shared/index.ts') },
+        { find: /^hereabouts\/client$/, replacement: here('src/client/index.ts') },
+      ],
+    },
+    build: { outDir: folder, emptyOutDir: true },
+  })
+  return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}

@@ -1,0 +1,46 @@
+import type { CellLocation, MemberProfile } from 'hereabouts'
+import { createLocationClient, type Room } from 'hereabouts/client'
+import { cell, type Cells } from '../clients/stock-client.js'
+import { until } from '../until.js'
+
+/** What a slow machine may add to any bound. */
+const slackMs = 4_000
+
+export type Witnesses = Awaited<ReturnType<typeof witnessesOf>>
+
+/** Three who look on at what becomes of one person; one of the three, Bo, is there and moves. */
+export async function witnessesOf(url: string, room: string, name: string) {
+  const clients = [1, 2, 3].map(() => createLocationClient<Cells>({ url }))
+  const [joins, ...watches] = clients
+  const bo = joins!.join(room, { profile: { name: 'Bo' }, location: cell(0) })
+  const seats: Pick<Room<CellLocation, MemberProfile>, 'others' | 'on' | 'ready'>[] = [bo]
+  for (const client of watches) seats.push(client.watch(room))
+  const leaves: { who: string | undefined; at: number }[] = []
+  for (const seat of seats)
+    seat.on('left', ({ member }) => leaves.push({ who: member.profile?.name, at: performance.now() }))
+  await Promise.all(seats.map((seat) => seat.ready()))
+  const of = (seat: (typeof seats)[number]) => seat.others.find(({ profile }) => profile?.name === name)
+  let row = 0
+  return {
+    leaves,
+    /** As each of them sees it. */
+    windows: () => seats.map((seat) => of(seat)?.connections.length ?? 0),
+    places: () => seats.map((seat) => of(seat)?.location?.row),
+    activities: () => seats.map((seat) => of(seat)?.activity),
+    /** Bo moves, and comes back with where to. */
+    async move() {
+      bo.post(cell(++row))
+      await bo.flush()
+      return row
+    },
+    /** How many too many there are when there is to be none. */
+    async ghosts(expected: number, withinMs: number) {
+      const tooMany = () => Math.max(...this.windows()) - expected
+      await until('all are gone', () => tooMany() === 0, withinMs + slackMs).catch(() => {})
+      return tooMany()
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(clients.map((client) => client.close()))
+    },
+  }
+}

@@ -1,0 +1,114 @@
+import fc from 'fast-check'
+import type { Action, Commit, Kept, Outcome, RoomRules } from 'hereabouts/server'
+import { Room } from '../../src/server/rules/room.js'
+
+/*
+ * Histories of a room: who did what, and when. Few connections and few places, so that they meet.
+ */
+
+export type Step = { afterMs: number; actions: Action[] }
+
+export const rules: RoomRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10 }
+export const startMs = 1_767_225_600_000
+
+export const kept = (value: unknown): Kept => ({ json: JSON.stringify(value), value })
+
+const connectionId = fc.constantFrom('c1', 'c2', 'c3', 'c4')
+const seq = fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined })
+
+export const post = fc.record({
+  type: fc.constant('post' as const),
+  connectionId,
+  memberId: fc.constantFrom('ada', 'bob'),
+  owned: fc.constant(false),
+  seq,
+  location: fc.constantFrom('A1', 'B2', 'C3', null).map(kept),
+  profile: fc.option(fc.constantFrom({ name: 'Ada' }, { name: 'Bob' }).map(kept), { nil: undefined }),
+  activity: fc.constantFrom(undefined, 'active' as const, 'idle' as const),
+  leaseMs: fc.constantFrom(5_000, 30_000),
+})
+
+export const leave = fc.record({
+  type: fc.constant('leave' as const),
+  connectionId,
+  memberId: fc.constant(null),
+  seq,
+  graceMs: fc.constantFrom(0, 0, 3_000),
+})
+
+const shorten = fc.record({ type: fc.constant('shorten' as const), connectionId, leaseMs: fc.constant(15_000) })
+const revoke = fc.record({ type: fc.constant('revoke' as const), memberId: fc.constantFrom('ada', 'bob') })
+const sweep = fc.constant({ type: 'sweep' as const })
+
+export const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 8, arbitrary: post },
+  { weight: 2, arbitrary: leave },
+  { weight: 1, arbitrary: shorten },
+  { weight: 1, arbitrary: revoke },
+  { weight: 3, arbitrary: sweep },
+)
+
+export const step: fc.Arbitrary<Step> = fc.record({
+  afterMs: fc.constantFrom(0, 1, 16, 400, 3_000, 6_000, 31_000, 61_000),
+  actions: fc.array(action, { minLength: 1, maxLength: 4 }),
+})
+
+export const history = fc.array(step, { minLength: 1, maxLength: 40 })
+
+export type Played = { outcomes: Outcome[]; commit: Commit | null; now: number }
+
+/** A room and the hand that plays it. */
+export class Play {
+  readonly room: Room
+  now = startMs
+
+  constructor(own: Partial<RoomRules> = {}, epoch = 'epoch-aaaaa') {
+    this.room = new Room(epoch, startMs * 1_000, { ...rules, ...own })
+  }
+
+  after(afterMs: number, ...actions: Action[]): Played {
+    this.now += afterMs
+    return { ...this.room.act(actions, this.now, this.now * 1_000), now: this.now }
+  }
+
+  all(steps: readonly Step[]): Played[] {
+    return steps.map(({ afterMs, actions }) => this.after(afterMs, ...actions))
+  }
+
+  /** Who is there, and where. */
+  get places(): Record<string, unknown> {
+    return Object.fromEntries(
+      this.room.state().connections.map(({ connectionId, location }) => [connectionId, location]),
+    )
+  }
+}
+
+/** A post with the usual rest. */
+export const posting = (
+  connectionId: string,
+  seq: number | undefined,
+  location: unknown,
+  own: object = {},
+): Action => ({
+  type: 'post',
+  connectionId,
+  memberId: 'ada',
+  owned: true,
+  seq,
+  location: kept(location),
+  profile: undefined,
+  activity: undefined,
+  leaseMs: 30_000,
+  ...own,
+})
+
+export const leaving = (connectionId: string, own: object = {}): Action => ({
+  type: 'leave',
+  connectionId,
+  memberId: null,
+  seq: undefined,
+  graceMs: 0,
+  ...own,
+})
+
+export const sweeping: Action = { type: 'sweep' }

@@ -1,0 +1,64 @@
+import { createClient } from 'redis'
+import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
+import { serveLocations, type ServedLocations } from 'hereabouts/testing'
+import { firstVisitor } from './crowd.js'
+import type { cellLocation, memberProfile } from 'hereabouts'
+import type { Out } from '../../../src/shared/protocol.js'
+
+export type NodeClient = ReturnType<typeof createClient>
+
+/** A process, as far as the others can tell: a server with a Redis client of its own. */
+export interface SharedNode extends AsyncDisposable {
+  readonly url: string
+  readonly served: ServedLocations<Out<typeof cellLocation>, Out<typeof memberProfile>>
+  readonly client: NodeClient
+}
+
+export type NodeOptions = {
+  timing?: { scale?: number }
+  /** With a client as an app makes it, and not one that comes back sooner. */
+  byDefault?: boolean
+} & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
+
+/** A client that comes back soon: a test has no time for the pauses of a default. */
+export async function redisClient(url: string, byDefault = false): Promise<NodeClient> {
+  const client: NodeClient = createClient(byDefault ? { url } : { url, socket: { reconnectStrategy: 50 } })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+export async function sharedNode(
+  redisUrl: string,
+  { timing, byDefault, ...options }: NodeOptions = {},
+): Promise<SharedNode> {
+  const client = await redisClient(redisUrl, byDefault)
+  const backend = redisBackend({ client, ...options })
+  const served = await serveLocations({ backend, ...(timing && { timing }) })
+  return {
+    url: served.url,
+    served,
+    client,
+    async [Symbol.asyncDispose]() {
+      await served.close()
+      client.destroy()
+    },
+  }
+}
+
+/** Several of them. */
+export async function sharedNodes(redisUrl: string, count: number, options?: NodeOptions): Promise<SharedNode[]> {
+  return Promise.all(Array.from({ length: count }, () => sharedNode(redisUrl, options)))
+}
+
+/** What a balancer is told of a server. */
+export async function readiness({ url }: { url: string }): Promise<number> {
+  return (await fetch(new URL('/readyz', url))).status
+}
+
+/** How a post by a visitor is answered. One that is refused may have been taken: by a Redis that was only slow to say so. */
+export async function tryToPost({ url }: { url: string }, room: string): Promise<number> {
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ room, location: { sheet: 'Q3', row: 0, col: firstVisitor } })
+  return (await fetch(`${url}/postLocation`, { method: 'POST', headers, body })).status
+}

@@ -1,0 +1,284 @@
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
+import type { AddressInfo, Socket } from 'node:net'
+import { gunzipSync } from 'node:zlib'
+import { initTRPC, TRPCError, tracked, lazy } from '@trpc/server'
+import { createExpressMiddleware } from '@trpc/server/adapters/express'
+import { createHTTP2Handler, createHTTPHandler } from '@trpc/server/adapters/standalone'
+import { resolveResponse } from '@trpc/server/http'
+import express from 'express'
+import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
+import {
+  createLocationDoors,
+  createLocationHub,
+  createLocationMiddleware,
+  createLocationRouter,
+  type LocationDoorsOptions,
+  type LocationMiddlewareOptions,
+  type TimingOptions,
+} from 'hereabouts/server'
+import { expect } from 'vitest'
+import { Hub } from '../../../src/server/hub/hub.js'
+import type { Answer, RawClient } from '../network/raw-client.js'
+import { cell } from '../clients/stock-client.js'
+import { until } from '../until.js'
+
+/*
+ * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. What happens to the one must
+ * happen to the other, but for what is random. Beyond comparison, on purpose: the stacks of `isDev`; a body that breaks off
+ * (tRPC waits for the rest of it for ever, we let go); an `errorFormatter` that throws (of a stream, tRPC 11.22 loses the
+ * process by it); how a compressed body is cut into blocks.
+ */
+
+type Context = { user: string | null }
+
+/** One member may open here what a thousand would. */
+const lifted = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6, connectionBurst: 1e6, readBurst: 1e6 }
+
+type Handler = Parameters<typeof express.application.use>[1] & ((request: never, response: never) => void)
+
+export type TwinOptions = {
+  /** What tRPC is created with. */
+  trpc?: object
+  /** What the middleware is created with, beside the router. */
+  middleware?: Partial<LocationMiddlewareOptions<never>> | object
+  /** Default: whoever the header `x-user` names. */
+  createContext?: (options: { req: IncomingMessage; info: Info }) => unknown
+  timing?: TimingOptions
+  /** Without any middleware of the app: then a post is not run through tRPC's chain. */
+  isBare?: boolean
+  /** Our doors: in front of tRPC's own, as they are in ours. Default: none, since what they refuse tRPC never sees. */
+  doors?: LocationDoorsOptions
+  /** Puts the handler into a server. Default: Express, under `/trpc`. */
+  mount?: (handler: Handler) => RequestListener
+  /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
+  stock?: keyof typeof stockHandlers
+}
+
+type Info = {
+  type: string
+  accept: string | null
+  isBatchCall: boolean
+  connectionParams: unknown
+  calls: { path: string }[]
+  url: URL | null
+}
+
+/** Whatever anyone on the server was told. */
+export type Said = Record<string, unknown>
+
+export interface Twin {
+  readonly name: 'stock' | 'ours'
+  readonly hub: CellHub
+  readonly port: number
+  readonly said: Said[]
+  /** The server's ends of the connections that are open. */
+  readonly sockets: ReadonlySet<Socket>
+  /** Moves someone in a room, past HTTP. */
+  post(room: string, key: number, row: number): Promise<void>
+}
+
+const stockHandlers = {
+  express: createExpressMiddleware,
+  standalone: createHTTPHandler,
+  http2: createHTTP2Handler,
+} as unknown as Record<'express' | 'standalone' | 'http2', (options: object) => Handler>
+
+/** Before 11.23 tRPC has one separator of names. */
+export const hasSeparators = await (async () => {
+  const options: object = { pathSeparator: '~' }
+  const t = initTRPC.create(options)
+  const router = t.router({ a: t.router({ b: t.procedure.query(() => 0) }) })
+  const asked = { router, req: new Request('http://localhost/a~b'), path: 'a~b', error: null }
+  const { status } = await resolveResponse({ ...asked, createContext: async () => ({}) })
+  return status === 200
+})()
+
+// They come when they come.
+const noBeats = { beatMs: 600_000 }
+
+type CellHub = Hub<CellLocation, MemberProfile>
+
+const keyOf = (key: number) => String(key).padStart(22, 'k')
+
+async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & AsyncDisposable> {
+  const said: Said[] = []
+  const hub = createLocationHub({ location: cellLocation, limits: lifted, timing: { ...noBeats, ...options.timing } })
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  const { router, caller } = appOf(hub, options, said)
+  const { stock = 'express', doors } = options
+  const all = { ...listeners(said, options), router, basePath: '/trpc/', ...options.middleware }
+  const handler =
+    name === 'ours'
+      ? (createLocationMiddleware({ ...all, ...(doors ?? { doors: false }) } as never) as Handler)
+      : stockHandlers[stock]({ ...all, ...(doors && { middleware: createLocationDoors(doors) }) })
+  const mount =
+    options.mount ?? ((each) => (stock === 'express' ? express().use('/trpc', each) : (each as RequestListener)))
+  const server = stock === 'http2' ? createHttp2Server(mount(handler) as never) : createServer(mount(handler))
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => sockets.add(socket.once('close', () => sockets.delete(socket))))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    name,
+    hub,
+    said,
+    sockets,
+    port: (server.address() as AddressInfo).port,
+    async post(room, key, row) {
+      await caller.locations.postLocation({ room, connectionKey: keyOf(key), location: cell(row) })
+    },
+    async [Symbol.asyncDispose]() {
+      await hub.close()
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+/** A router of somebody else's, with everything in it that one might have beside location procedures. */
+function appOf(hub: CellHub, { trpc = {}, isBare = false }: TwinOptions, said: Said[]) {
+  const t = initTRPC.context<Context>().create({ isDev: false, ...trpc })
+  const listening = t.procedure.use(({ path, type, signal, next }) => {
+    signal?.addEventListener('abort', () => said.push({ aborted: path, reason: (signal.reason as Error).name }))
+    return next().finally(() => said.push({ called: path, type }))
+  })
+  const heard = isBare ? (t.procedure as unknown as typeof listening) : listening
+  const guarded = {
+    hub,
+    procedure: heard,
+    identify: ({ ctx }: { ctx: Context }) => {
+      if (ctx.user === 'bug') throw new RangeError('A bug in the app.')
+      if (!ctx.user) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'Say who you are.' })
+      return { memberId: ctx.user, profile: { name: ctx.user } }
+    },
+    authorize: ({ room }: { room: string }) => !room.startsWith('closed'),
+  }
+  const locations = createLocationRouter(guarded)
+  const wrapped = createLocationRouter({
+    ...guarded,
+    procedure: heard.use(async ({ next }) => {
+      const result = await next()
+      return result.ok ? { ...result, data: rewrapped(result.data) } : result
+    }),
+  })
+  const presence = t.router(locations)
+  const router = t.router({
+    locations,
+    wrapped,
+    deep: t.router({ presence, deeper: t.router({ presence }) }),
+    late: lazy(() => Promise.resolve({ late: t.router(locations) })),
+    version: heard.query(() => ({ since: new Date(0), until: undefined })),
+    broken: heard.query(() => {
+      throw new Error('A wheel came off.')
+    }),
+    echo: heard.input((raw: unknown) => raw).mutation(({ input }) => ({ input })),
+    slow: heard.mutation(
+      ({ signal }) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve('aborted'))),
+    ),
+    ticks: heard.subscription(async function* ({ signal }) {
+      yield tracked('1', { tick: 1 })
+      yield { tick: 2 }
+      await new Promise((resolve) => signal?.addEventListener('abort', resolve))
+    }),
+    countdown: heard.subscription(async function* () {
+      yield* [3, 2, 1]
+    }),
+    failing: heard.subscription(async function* () {
+      yield 1
+      throw new TRPCError({ code: 'CONFLICT', message: 'Somebody else counts.' })
+    }),
+  })
+  return { router, caller: t.createCallerFactory(router)({ user: 'ada' }) }
+}
+
+function rewrapped(data: unknown): unknown {
+  if (typeof data !== 'object' || data === null || !(Symbol.asyncIterator in data)) return data
+  return (async function* () {
+    yield* data as AsyncIterable<unknown>
+  })()
+}
+
+/** What tells `said` of everything that an app can be told. */
+function listeners(said: Said[], options: TwinOptions) {
+  const identified = ({ req }: { req: IncomingMessage; info: Info }): unknown => ({
+    user: req.headers['x-user'] ?? null,
+  })
+  const createContext = options.createContext ?? identified
+  type Failure = { error: TRPCError; path: unknown; type: unknown; input: unknown; ctx: unknown; req: IncomingMessage }
+  return {
+    createContext(about: { req: IncomingMessage; info: Info }) {
+      const { type, accept, isBatchCall, connectionParams, calls, url } = about.info
+      const paths = calls.map(({ path }) => path)
+      const address = url && `${url.protocol}${url.pathname}${url.search}`
+      said.push({ context: paths, type, accept, isBatchCall, connectionParams, address })
+      return createContext(about)
+    },
+    onError({ error, path, type, input, ctx, req }: Failure) {
+      const cause = error.cause && { name: error.cause.name, message: error.cause.message }
+      said.push({ error: error.code, message: error.message, cause, path, type, input, ctx, url: req.url })
+    },
+  }
+}
+
+export type Twins = AsyncDisposable & { stock: Twin; ours: Twin; both: Twin[] }
+
+export async function twins(options: TwinOptions = {}): Promise<Twins> {
+  const [stock, ours] = await Promise.all([twin('stock', options), twin('ours', options)])
+  return {
+    stock,
+    ours,
+    both: [stock, ours],
+    async [Symbol.asyncDispose]() {
+      await Promise.all([stock[Symbol.asyncDispose](), ours[Symbol.asyncDispose]()])
+    },
+  }
+}
+
+/** Does the same to both, and expects the same of both. Returns what tRPC's own made of it. */
+export async function alike<T>({ stock, ours }: Twins, observe: (twin: Twin) => Promise<T>): Promise<T> {
+  const [seen, seenOfOurs] = await Promise.all([observe(stock), observe(ours)])
+  expect(plain({ seen: seenOfOurs, said: ours.said })).toEqual(plain({ seen, said: stock.said }))
+  return seen
+}
+
+export const headersIn = (headers: Answer['headers']) =>
+  headers.map(([name, value]) => `${name}: ${/^date$/i.test(name) ? 'DATE' : value}`)
+
+/** All that can be seen of an answer. A compressed body is what it says: how it is cut into blocks is a matter of timing. */
+export const seenOf = ({ status, headers, body, isWhole }: Answer) => ({
+  status,
+  headers: headersIn(headers),
+  body: (headers.some(([, value]) => value === 'gzip') ? gunzipSync(body) : body).toString(),
+  isWhole,
+})
+
+/** Some events of a stream that goes on, and its head. */
+export async function seenOfStream(client: RawClient, count: number) {
+  const events = await client.events(count)
+  const { body: _body, ...head } = seenOf(client.answers[0]!)
+  return { ...head, events }
+}
+
+/** Resolves when a twin has closed its streams and told everyone who listens. */
+export const quiet = (twin: Twin) => until(`${twin.name} is quiet`, () => twin.hub.streams.size === 0)
+
+/** The same, with what is random replaced by the order in which it came. */
+function plain(value: unknown): unknown {
+  const names = new Map<string, string>()
+  const nameOf = (kind: string, item: string) => {
+    const known = names.get(kind + item)
+    if (known) return known
+    const name = `${kind}-${[...names.keys()].filter((key) => key.startsWith(kind)).length}`
+    names.set(kind + item, name)
+    return name
+  }
+  const text = JSON.stringify(value, (_key, item: unknown) => (item === undefined ? 'UNDEFINED' : item))
+  return JSON.parse(
+    text
+      .replace(/(?<=%22|(?<![\w-]))([\w-]{11})\.(\d{16}|0)(?!\d)/g, (_all, epoch: string, at: string) => {
+        return `${nameOf('EPOCH', epoch)}.${nameOf('AT', at)}`
+      })
+      .replace(/(?<=\\*"at\\*":)\d{16}/g, (at) => nameOf('AT', at))
+      .replace(/(?<=\\*"(?:connectionId|memberId|connectionKey)\\*":\\*")([\w-]{16,22})/g, (id) => nameOf('ID', id)),
+  )
+}

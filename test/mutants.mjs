@@ -10,12 +10,21 @@ const room = { file: 'src/server/rules/room.ts', tests: ['test/server/rules/room
 const timeline = { file: 'src/server/rules/timeline.ts', tests: ['test/shared/view.laws.test.ts'] }
 const view = { file: 'src/shared/view.ts', tests: ['test/shared/view.laws.test.ts'] }
 const attached = { file: 'src/server/http/socket-stream.ts', tests: ['test/server/http/socket-stream.test.ts'] }
-const call = { file: 'src/server/http/direct-call.ts', tests: ['test/server/http/direct-call.test.ts', 'test/e2e/trpc/same-wire.test.ts'] }
-const desk = { file: 'src/server/http/middleware.ts', tests: ['test/e2e/trpc/same-wire.test.ts', 'test/e2e/trpc/same-stream.test.ts'] }
+const call = {
+  file: 'src/server/http/direct-call.ts',
+  tests: ['test/server/http/direct-call.test.ts', 'test/e2e/trpc/same-wire.test.ts'],
+}
+const desk = {
+  file: 'src/server/http/middleware.ts',
+  tests: ['test/e2e/trpc/same-wire.test.ts', 'test/e2e/trpc/same-stream.test.ts'],
+}
 const sink = { file: 'src/server/http/sink.ts', tests: ['test/server/http/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
 const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
-const chain = { file: 'src/server/backends/redis/commit-order.ts', tests: ['test/server/backends/redis/commit-order.laws.test.ts'] }
+const chain = {
+  file: 'src/server/backends/redis/commit-order.ts',
+  tests: ['test/server/backends/redis/commit-order.laws.test.ts'],
+}
 const cluster = { tests: ['test/redis/cluster.test.ts'] }
 const reread = { tests: ['test/server/rooms/reread.test.ts'] }
 const reconnect = {
@@ -1093,7 +1102,7 @@ export default [
     tests: ['test/e2e/trpc/hooks.test.ts'],
     name: 'metrics that throw stop a room',
     rule: 'section 5: hooks',
-    find: 'options.metrics ? unfailingMetrics(options.metrics) : noMetrics',
+    find: 'options.metrics ? safeMetrics(options.metrics) : noMetrics',
     replace: 'options.metrics ?? noMetrics',
   },
   {
@@ -1101,7 +1110,7 @@ export default [
     tests: ['test/e2e/trpc/hooks.test.ts'],
     name: 'a schema may take for ever',
     rule: 'section 5: hooks',
-    find: "await inTime('The schema', safely(schema, value), patience)",
+    find: "await withDeadline('The schema', safely(schema, value), patience)",
     replace: 'await safely(schema, value)',
   },
   {
@@ -1431,7 +1440,7 @@ export default [
     tests: ['test/client/room/room.test.ts'],
     name: 'each snapshot gives those who did not come back more time',
     rule: 'section 3: a restart is no exodus',
-    find: 'view.stale.size && parseId(eventId)?.epoch !== before?.epoch',
+    find: 'view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch',
     replace: 'view.stale.size',
   },
 ]

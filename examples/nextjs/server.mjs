@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import { initTRPC } from '@trpc/server'
 import { cellLocation } from 'hereabouts'
 import {
-  createLocationDoors,
+  createRequestGuard,
   createLocationHub,
   createLocationMiddleware,
   createLocationRouter,
@@ -29,7 +29,7 @@ Object.assign(globalThis, { locations: caller.locations })
 const app = next({ dev, hostname: '127.0.0.1', port })
 await app.prepare()
 const page = app.getRequestHandler()
-const doors = createLocationDoors()
+const doors = createRequestGuard()
 const trpc = createLocationMiddleware({ router: appRouter })
 
 const server = createServer((req, res) => {

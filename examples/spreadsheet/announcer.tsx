@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'react'
-import { useLocationEvent, type Member } from './locations.js'
+import { useRoomEvent, type Member } from './locations.js'
 import { nameOfMember } from './paint.js'
 
 /** A screen reader hears of people coming and going at most this often, of moves less. */
@@ -18,9 +18,9 @@ export function Announcer() {
   const note = (to: Map<string, string>, from: Map<string, string>, member: Member) => {
     if (!from.delete(member.memberId)) to.set(member.memberId, nameOfMember(member))
   }
-  useLocationEvent('entered', ({ member }) => note(entered.current, left.current, member))
-  useLocationEvent('left', ({ member }) => note(left.current, entered.current, member))
-  useLocationEvent('moved', ({ member }) => void moved.current.add(member.memberId))
+  useRoomEvent('entered', ({ member }) => note(entered.current, left.current, member))
+  useRoomEvent('left', ({ member }) => note(left.current, entered.current, member))
+  useRoomEvent('moved', ({ member }) => void moved.current.add(member.memberId))
 
   useEffect(() => {
     const people = setInterval(() => {

@@ -3,7 +3,7 @@ import { Announcer } from './announcer.js'
 import { Bar, Sums } from './bar.js'
 import { sheetNamed, sheets } from './data.js'
 import { LogIcon, Mark } from './icons.js'
-import { client, LocationProvider, usePost, type Member, type Profile } from './locations.js'
+import { client, RoomProvider, usePost, type Member, type Profile } from './locations.js'
 import { Log, useLines } from './log.js'
 import {
   rememberedLog,
@@ -35,9 +35,9 @@ export function App({ room }: { room: string }) {
     setProfile(profile)
   }
   return (
-    <LocationProvider client={client} room={room} profile={profile} location={toLocation(start)}>
+    <RoomProvider client={client} room={room} profile={profile} location={toLocation(start)}>
       <Page room={room} start={start} profile={profile} onProfile={choose} />
-    </LocationProvider>
+    </RoomProvider>
   )
 }
 

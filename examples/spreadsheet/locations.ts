@@ -7,5 +7,13 @@ export type Member = AnyMember<Location, Profile>
 
 export const client = createLocationClient<AppRouter>({ url: new URL('/trpc', window.location.href) })
 
-export const { LocationProvider, useRoom, useMembers, useOthers, useSelf, usePost, useStatus, useLocationEvent } =
-  createLocationHooks<AppRouter>()
+export const {
+  RoomProvider: RoomProvider,
+  useRoom,
+  useMembers,
+  useOthers,
+  useSelf,
+  usePost,
+  useStatus,
+  useRoomEvent: useRoomEvent,
+} = createLocationHooks<AppRouter>()

@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react'
 import { CloseIcon } from './icons.js'
-import { useLocationEvent, useRoom, type Member } from './locations.js'
+import { useRoomEvent, useRoom, type Member } from './locations.js'
 import { colorOfMember, nameOfMember, paint } from './paint.js'
 import { placeName } from './place.js'
 
@@ -90,13 +90,13 @@ export function useLines(): readonly Line[] {
       setLines((known) => withNews(known, news))
     })
   }
-  useLocationEvent('entered', ({ member, connection, current }) =>
+  useRoomEvent('entered', ({ member, connection, current }) =>
     add(member, 'entered', `entered ${placeName(current)}`, connection.at),
   )
-  useLocationEvent('moved', ({ member, connection, current }) =>
+  useRoomEvent('moved', ({ member, connection, current }) =>
     add(member, 'moved', `to ${placeName(current)}`, connection.at),
   )
-  useLocationEvent('left', ({ member, reason }) => add(member, 'left', reasons[reason], null))
+  useRoomEvent('left', ({ member, reason }) => add(member, 'left', reasons[reason], null))
   return lines
 }
 

@@ -160,7 +160,9 @@ JSON lines: posted (location, outcome, connectionId, memberId, seq, id?, connect
 with --stay entered (memberId, location), left, and status and error as \`watch --help\` has them.
 ${exitCodes}`,
     )
-    .action(run<RawPost>(async (raw, ...given) => (await import('./commands/post.js')).post(postCommand(raw), ...given)))
+    .action(
+      run<RawPost>(async (raw, ...given) => (await import('./commands/post.js')).post(postCommand(raw), ...given)),
+    )
 }
 
 function addBots(program: Command, run: Run): void {

@@ -6,12 +6,12 @@ import type { GetLocationsOutput, PostLocationOutput } from '../shared/protocol.
 import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './router-types.js'
 import { cut, failureOf, ForeignAnswer } from './connection/failure.js'
 import { storedMemberKey } from './outbox/keys.js'
-import { later } from './lazy-import.js'
+import { lazyImport } from './lazy-import.js'
 import { operation } from './connection/trpc-operation.js'
-import { openRoom, type JoinOptions, type OpenRoom, type Room, type WatchOptions } from './room/room.js'
-import { streamOpener, type OpenStream } from './connection/subscription.js'
+import { openRoom, type JoinOptions, type JoinedRoom, type Room, type WatchOptions } from './room/room.js'
+import { subscriptionOpener, type OpenSubscription } from './connection/subscription.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
-import type { Wire } from './connection/transport.js'
+import type { Transport } from './connection/transport.js'
 
 type CommonOptions = {
   /** Where the server's tRPC procedures are, such as `/trpc` or `https://example.com/trpc`. */
@@ -61,7 +61,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
   return clientOf(wireOf(options as CommonOptions))
 }
 
-function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: unknown }): Wire<L, P> {
+function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: unknown }): Transport<L, P> {
   const { path, transformer, logger, clock = systemClock } = options
   const { share = true, lostMs = 5_000, idleMs = 60_000, awayMs = 0 } = options
   const url = String(options.url)
@@ -95,7 +95,7 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
       })
     }).finally(() => stopDeadline())
   }
-  const openStream = streamOpener<L, P>({ url, prefix, headers, fetch, transformer })
+  const openStream = subscriptionOpener<L, P>({ url, prefix, headers, fetch, transformer })
   return {
     url,
     openStream,
@@ -120,16 +120,16 @@ function wireOf<L, P>(options: CommonOptions & { path?: string; transformer?: un
 /** Not in Node, nor in a worker, nor where a page is not secure: there is nobody to share with. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
-function streamSharer<L, P>(url: string, openStream: OpenStream<L, P>, clock: Clock): ShareStream<L, P> {
+function streamSharer<L, P>(url: string, openStream: OpenSubscription<L, P>, clock: Clock): ShareStream<L, P> {
   return (input, listener, tab) =>
-    later(
+    lazyImport(
       import('./connection/shared-tab-stream.js'),
       ({ openTabStream }) => openTabStream({ url, openStream, clock, cut, ...tab }, input, listener),
       (thrown) => listener.ended(failureOf(thrown)),
     )
 }
 
-function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
+function clientOf<L, P>(wire: Transport<L, P>): LocationClient<L, P> {
   const rooms = new Map<string, Held<L, P>>()
   let closed = false
 
@@ -182,7 +182,7 @@ function clientOf<L, P>(wire: Wire<L, P>): LocationClient<L, P> {
 
 /** An open room, for as many as joined it. */
 type Held<L, P> = {
-  room: OpenRoom<L, P>
+  room: JoinedRoom<L, P>
   /** The room as one who joined has it: with a leave of their own. */
   hold(signal: AbortSignal | undefined): Room<L, P>
   end(): Promise<void>

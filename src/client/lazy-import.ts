@@ -2,7 +2,7 @@
  * Opens something whose code is loaded first: what few pages need is not in what every page loads. Returns what closes
  * it, whether or not it is there yet.
  */
-export function later<M>(
+export function lazyImport<M>(
   load: Promise<M>,
   open: (module: M) => () => void,
   failed: (thrown: unknown) => void,

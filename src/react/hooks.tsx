@@ -25,10 +25,10 @@ import type {
 } from '../client/index.js'
 import { systemClock } from '../shared/clock.js'
 import type { GetLocationsOutput } from '../shared/protocol.js'
-import { emptySeat, type Seat } from './room-handle.js'
-import { selection } from './snapshot-selector.js'
+import { createRoomHandle, type RoomHandle } from './room-handle.js'
+import { snapshotSelector } from './snapshot-selector.js'
 
-export interface LocationProviderProps<L, P> {
+export interface RoomProviderProps<L, P> {
   client: LocationClient<L, P>
   /** The room to be in while mounted. */
   room: string
@@ -49,7 +49,7 @@ export interface LocationProviderProps<L, P> {
 
 export interface LocationHooks<L, P> {
   /** Joins a room for its children. Several may be nested; each child sees the nearest. */
-  LocationProvider(props: LocationProviderProps<L, P>): ReactNode
+  RoomProvider(props: RoomProviderProps<L, P>): ReactNode
   useRoom(): Room<L, P>
   /** Everybody else, or what `select` makes of them; renders again only when that changed. */
   useOthers(): readonly Member<L, P>[]
@@ -66,9 +66,9 @@ export interface LocationHooks<L, P> {
   /** The same function for as long as the room is the same. */
   usePost(): (location: L | null) => void
   /** Everybody who is exactly there, ourselves too. */
-  useWhoIsAt(location: L): readonly Member<L, P>[]
+  useMembersAt(location: L): readonly Member<L, P>[]
   useStatus(): RoomStatus
-  useLocationEvent<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): void
+  useRoomEvent<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): void
 }
 
 const noChange = () => () => {}
@@ -85,15 +85,15 @@ export function createLocationHooks<R extends RouterLike, Path extends string = 
 }
 
 function hooksOf<L, P>(): LocationHooks<L, P> {
-  const SeatContext = createContext<Seat<L, P> | null>(null)
+  const SeatContext = createContext<RoomHandle<L, P> | null>(null)
   /** The seat that whoever is below waits for; a provider without a fallback has another, and nobody waits for that. */
-  const AwaitedContext = createContext<Seat<L, P> | null>(null)
+  const AwaitedContext = createContext<RoomHandle<L, P> | null>(null)
 
-  function LocationProvider({ children, fallback, ...attendance }: LocationProviderProps<L, P>) {
+  function RoomProvider({ children, fallback, ...attendance }: RoomProviderProps<L, P>) {
     const { client, room } = attendance
     // A new client needs a new seat, although the seat does not know it; and what a server said, it said once.
     // oxlint-disable-next-line react/exhaustive-deps
-    const seat = useMemo(() => emptySeat(room, attendance.initial), [client, room])
+    const seat = useMemo(() => createRoomHandle(room, attendance.initial), [client, room])
     // False on a server that was told nothing, and in a browser until it has made that server's page its own. Where it was
     // told, nothing changes then: React 18 would give up on a boundary that is updated before it is hydrated.
     const hasChildren = useSyncExternalStore(
@@ -127,7 +127,7 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
     location,
     initial,
     seat,
-  }: LocationProviderProps<L, P> & { seat: Seat<L, P> }) {
+  }: RoomProviderProps<L, P> & { seat: RoomHandle<L, P> }) {
     const wanted = useRef({ profile, location, initial })
     useMountEffect(() => {
       wanted.current = { profile, location, initial }
@@ -156,7 +156,7 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
 
   function useSeat() {
     const seat = useContext(SeatContext)
-    if (!seat) throw new Error('There is no LocationProvider around this component.')
+    if (!seat) throw new Error('There is no RoomProvider around this component.')
     if (useContext(AwaitedContext) === seat) seat.wait()
     return seat
   }
@@ -167,9 +167,9 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
     const subscribe = useCallback((run: () => void) => room.subscribe(run), [room])
     // As React's own useSyncExternalStoreWithSelector: what is on the screen saves a render when `read` is a new closure.
     // oxlint-disable-next-line react/refs
-    const get = useMemo(() => selection(room, read, isEqual, onScreen), [room, read, isEqual])
+    const get = useMemo(() => snapshotSelector(room, read, isEqual, onScreen), [room, read, isEqual])
     // oxlint-disable-next-line react/refs
-    const getOnServer = useMemo(() => selection(still, read, isEqual, onScreen), [still, read, isEqual])
+    const getOnServer = useMemo(() => snapshotSelector(still, read, isEqual, onScreen), [still, read, isEqual])
     const value = useSyncExternalStore(subscribe, get, getOnServer)
     useEffect(() => {
       onScreen.current = { value }
@@ -199,7 +199,7 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
   }
 
   return {
-    LocationProvider,
+    RoomProvider: RoomProvider,
     useRoom: () => useSeat().room,
     useOthers: <T,>(select?: (others: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean) =>
       useSelected(othersOf, select, isEqual) as T,
@@ -215,9 +215,9 @@ function hooksOf<L, P>(): LocationHooks<L, P> {
       const { room } = useSeat()
       return useCallback((location: L | null) => room.post(location), [room])
     },
-    useWhoIsAt: (location) => useRoomValue((room) => room.at(location)),
+    useMembersAt: (location) => useRoomValue((room) => room.membersAt(location)),
     useStatus: () => useRoomValue(statusOf),
-    useLocationEvent(event, listener) {
+    useRoomEvent(event, listener) {
       const { room } = useSeat()
       const latest = useRef(listener)
       useEffect(() => {

@@ -1,3 +1,3 @@
 'use client'
 
-export { createLocationHooks, type LocationHooks, type LocationProviderProps } from './hooks.js'
+export { createLocationHooks, type LocationHooks, type RoomProviderProps } from './hooks.js'

@@ -7,7 +7,7 @@ import { applyEvent } from '../shared/view.js'
  * A place in a room that is taken when the provider is mounted: a render must not join, since React may render what it
  * never shows, and a server renders for somebody else. Until then the room is as the server said, or empty.
  */
-export interface Seat<L, P> {
+export interface RoomHandle<L, P> {
   /** Another for each seat. */
   readonly key: number
   /** One object for as long as the seat lasts; it speaks for whichever room is taken. */
@@ -26,7 +26,7 @@ export interface Seat<L, P> {
 
 let seats = 0
 
-export function emptySeat<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefined): Seat<L, P> {
+export function createRoomHandle<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefined): RoomHandle<L, P> {
   const { still, isTold } = stillRoom(id, initial)
   let taken = still
   let isTaken = false
@@ -69,15 +69,15 @@ function stillRoom<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefin
   const store = createStore<L, P>(new Date(0), () => {})
   const applied = initial && applyEvent(store.view, initial.id, initial.event)
   if (applied?.outcome === 'shown') store.take(applied.shifts)
-  const { snapshot, members, at, other, view } = store
+  const { snapshot, members, membersAt, other, view } = store
   const tooEarly = () => {
-    throw new Error('A room is joined when its LocationProvider is mounted: call this in an effect or a handler.')
+    throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or a handler.')
   }
   const still: Room<L, P> = {
     id,
     ...snapshot,
     members,
-    at,
+    membersAt,
     other,
     getSnapshot: () => snapshot,
     subscribe: tooEarly,

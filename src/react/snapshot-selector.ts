@@ -6,7 +6,7 @@ type Value<T> = { value: T }
  * Reads something out of a room once per snapshot, as `useSyncExternalStore` asks of a getSnapshot. A value that equals
  * the one before, or the one on the screen, stays that very value, so that nothing is rendered again.
  */
-export function selection<L, P, T>(
+export function snapshotSelector<L, P, T>(
   room: Room<L, P>,
   read: (room: Room<L, P>) => T,
   isEqual: (a: T, b: T) => boolean,

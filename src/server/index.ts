@@ -1,32 +1,32 @@
 export type { Clock } from '../shared/clock.js'
 export { LocationError, type LocationErrorCode } from '../shared/errors.js'
-export type { Access, Awaitable, Identity, Member, RoomAction } from './access/gate.js'
+export type { Access, Awaitable, Identity, CallerMember, RoomAction } from './access/gate.js'
 export type {
   Action,
   Backend,
   Commit,
   ConnectionChange,
-  Kept,
-  Leave,
-  OpenRoom,
+  StoredValue,
+  LeaveAction,
+  BackendRoom,
   Outcome,
-  Post,
-  Revoke,
+  PostAction,
+  RevokeAction,
   RoomOptions,
   RoomRules,
   RoomState,
-  Shorten,
-  Sweep,
+  ShortenAction,
+  SweepAction,
 } from './rules/backend.js'
 export { memoryBackend } from './backends/memory.js'
 export type { ClientIp } from './procedures/procedures.js'
-export type { DoorOptions } from './http/origin-check.js'
+export type { OriginOptions } from './http/origin-check.js'
 export { drainOnSignals, type Drainable } from './standalone/drain-on-signals.js'
 export {
-  createLocationDoors,
-  type DoorRequest,
-  type DoorResponse,
-  type LocationDoorsOptions,
+  createRequestGuard,
+  type GuardRequest,
+  type GuardResponse,
+  type RequestGuardOptions,
 } from './http/request-guard.js'
 export { createLocationHub, type HubHealth, type HubOptions, type LocationHub } from './hub/hub.js'
 export type { HubRoom, RoomMember } from './hub/hub-room.js'

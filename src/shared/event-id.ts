@@ -1,13 +1,13 @@
 /** A point in a room's time. On the wire `epoch.version`: 11 base64url characters, a dot, microseconds. */
-export type RoomTime = { epoch: string; version: number }
+export type EventId = { epoch: string; version: number }
 
 const wireForm = /^([\w-]{11})\.(0|[1-9]\d{0,15})$/
 
 /** Reads an SSE id; `null` for anything that is not one of ours, which is never an error. */
-export function parseId(id: string | null | undefined): RoomTime | null {
+export function parseEventId(id: string | null | undefined): EventId | null {
   const [, epoch, digits] = wireForm.exec(id ?? '') ?? []
   const version = Number(digits)
   return epoch && Number.isSafeInteger(version) ? { epoch, version } : null
 }
 
-export const formatId = ({ epoch, version }: RoomTime): string => `${epoch}.${version}`
+export const formatEventId = ({ epoch, version }: EventId): string => `${epoch}.${version}`

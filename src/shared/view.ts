@@ -1,6 +1,6 @@
 import { Digest } from './digest.js'
 import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './protocol.js'
-import { parseId } from './event-id.js'
+import { parseEventId } from './event-id.js'
 
 /** What one viewer knows of a room. Only `applyEvent` and `forgetStale` change it. */
 export class View<L, P> {
@@ -74,8 +74,8 @@ export function forgetStale<L, P>(view: View<L, P>): Shift<L, P>[] {
 }
 
 function applySnapshot<L, P>(view: View<L, P>, id: string, event: Snapshot<L, P>): Applied<L, P> {
-  const held = parseId(view.id)
-  const given = parseId(id)
+  const held = parseEventId(view.id)
+  const given = parseEventId(id)
   const sameEpoch = held?.epoch === given?.epoch
   if (sameEpoch && held && given && given.version < held.version) return { outcome: 'diverged', because: 'older' }
   const missing = new Map(view.connections)

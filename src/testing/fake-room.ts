@@ -23,7 +23,7 @@ export type FakeMember<L, P> = { location?: L | null; profile?: P | null; activi
 export interface FakeRoom<L, P> extends AsyncDisposable {
   /** The room, joined: the real thing, on a server that is played by hand. */
   readonly room: Room<L, P>
-  /** For your LocationProvider: whatever room is joined with it is this one. */
+  /** For your RoomProvider: whatever room is joined with it is this one. */
   readonly client: LocationClient<L, P>
   /** What we posted, oldest first. */
   readonly posts: readonly FakeMember<L, P>[]
@@ -47,7 +47,7 @@ export interface FakeRoom<L, P> extends AsyncDisposable {
  *
  * ```ts
  * await using fake = await fakeRoom<CellLocation, MemberProfile>()
- * render(<LocationProvider client={fake.client} room={fake.room.id}><Sheet /></LocationProvider>)
+ * render(<RoomProvider client={fake.client} room={fake.room.id}><Sheet /></RoomProvider>)
  * await act(() => fake.enters('ada', { location: { sheet: 'Q3', row: 4, col: 2 } }))
  * ```
  */

@@ -36,8 +36,8 @@ describe('two clients of a real server', () => {
     bobs.on('moved', ({ previous, current }) => news.push([previous, current]))
     bobs.on('left', ({ member, reason }) => news.push([member.profile, reason]))
     adas.post(cell(2))
-    await until(bobs, () => bobs.at(cell(2)).length === 1)
-    expect(bobs.at(cell(2))[0]).toMatchObject({ profile: { name: 'Ada' } })
+    await until(bobs, () => bobs.membersAt(cell(2)).length === 1)
+    expect(bobs.membersAt(cell(2))[0]).toMatchObject({ profile: { name: 'Ada' } })
     await adas.leave()
     await until(bobs, () => bobs.others.length === 0)
     expect(news).toEqual([
@@ -61,7 +61,7 @@ describe('two clients of a real server', () => {
     const second = await start(Number(new URL(first.url).port))
     rooms[0]!.post(cell(9))
     await Promise.all(
-      rooms.map((room) => until(room, () => room.at(cell(9)).length === 1 && room.status.state === 'live')),
+      rooms.map((room) => until(room, () => room.membersAt(cell(9)).length === 1 && room.status.state === 'live')),
     )
     for (const room of rooms) expect(room.others).toHaveLength(2)
     expect(news).toEqual([])
@@ -93,7 +93,7 @@ describe('a merged router', () => {
     const room = client.join('r', { location: cell(4), profile: { name: 'Ada' } })
     const watcher = client.watch('r')
     await room.flush()
-    await until(watcher, () => watcher.at(cell(4)).length === 1)
+    await until(watcher, () => watcher.membersAt(cell(4)).length === 1)
     expect(watcher.others).toMatchObject([{ profile: { name: 'Ada' }, location: cell(4) }])
     await client.close()
     await hub.close()

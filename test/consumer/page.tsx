@@ -4,7 +4,7 @@ import { renderToString } from 'react-dom/server'
 import type { AppRouter } from './app.js'
 
 const client = createLocationClient<AppRouter>({ url: 'http://127.0.0.1:9/trpc', path: 'locations' })
-const { LocationProvider, useOthers, usePost, useStatus } = createLocationHooks<AppRouter>()
+const { RoomProvider, useOthers, usePost, useStatus } = createLocationHooks<AppRouter>()
 
 function People() {
   const others = useOthers()
@@ -21,9 +21,9 @@ function People() {
 
 console.log(
   renderToString(
-    <LocationProvider client={client} room="ada/1" profile={{ name: 'Ada' }}>
+    <RoomProvider client={client} room="ada/1" profile={{ name: 'Ada' }}>
       <People />
-    </LocationProvider>,
+    </RoomProvider>,
   ),
 )
 await client.close()

@@ -1,4 +1,4 @@
-import type { Backend, Commit, OpenRoom, RoomOptions, RoomState } from 'hereabouts/server'
+import type { Backend, Commit, BackendRoom, RoomOptions, RoomState } from 'hereabouts/server'
 import { backgroundClock } from '../../src/shared/clock.js'
 import { expect } from 'vitest'
 import { leaving, posting, rules, sweeping } from '../support/histories.js'
@@ -25,7 +25,7 @@ async function opened(backend: Backend, room: string) {
     onCommit: (commit) => void commits.push(commit),
     onReset: (state) => void resets.push(state),
   }
-  const open: OpenRoom = await backend.open(room, options)
+  const open: BackendRoom = await backend.open(room, options)
   return { open, commits, resets, state: open.state }
 }
 

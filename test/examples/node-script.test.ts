@@ -14,7 +14,7 @@ test('the bot follows people, also after the server was away', { timeout: 60_000
   await using bot = start({}, first.url, 'sheet-42')
   const client = createLocationClient<typeof first.server.router>({ url: first.url })
   const room = client.join('sheet-42', { location: cell(1), profile: { name: 'Ada' } })
-  const isFollowed = (row: number) => room.at(cell(row, 3)).some(({ profile }) => profile?.name === 'Shadow')
+  const isFollowed = (row: number) => room.membersAt(cell(row, 3)).some(({ profile }) => profile?.name === 'Shadow')
   try {
     await until('the bot is there', () => room.others.length === 1, 20_000)
     room.post(cell(2))

@@ -120,7 +120,7 @@ import { createLocationHooks } from 'hereabouts/react'
 import { colorOf } from 'hereabouts'
 import type { AppRouter } from './server.js'
 
-export const { LocationProvider, useOthers, usePost } = createLocationHooks<AppRouter>()
+export const { RoomProvider, useOthers, usePost } = createLocationHooks<AppRouter>()
 export const client = createLocationClient<AppRouter>({ url: '/trpc' })
 export function Avatars() {
   const others = useOthers()

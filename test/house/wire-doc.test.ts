@@ -64,7 +64,7 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
     child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
     child.stderr.on('data', (bytes: Buffer) => (complained += bytes.toString()))
     try {
-      await until('it is there', () => room.at(cell(4)).some(({ profile }) => profile?.name === name))
+      await until('it is there', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
       await until('it sees who is there', () => said.includes('Ada'))
       room.post(cell(77))
       await until('it sees a move', () => said.includes('77'))

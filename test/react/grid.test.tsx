@@ -11,7 +11,7 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { LocationProvider, useWhoIsAt } = createLocationHooks<Router>()
+const { RoomProvider: RoomProvider, useMembersAt: useMembersAt } = createLocationHooks<Router>()
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
 const columns = 40
@@ -30,16 +30,16 @@ test('of 2,000 cells only those are rendered again that somebody entered or left
   const rendered = new Map<number, number>()
   const Cell = memo(function Cell({ cell }: { cell: number }) {
     rendered.set(cell, (rendered.get(cell) ?? 0) + 1)
-    return <i>{useWhoIsAt(place(cell)).length}</i>
+    return <i>{useMembersAt(place(cell)).length}</i>
   })
   const root = createRoot(document.createElement('main'))
   await act(async () =>
     root.render(
-      <LocationProvider client={client} room="r">
+      <RoomProvider client={client} room="r">
         {Array.from({ length: cells }, (_, cell) => (
           <Cell key={cell} cell={cell} />
         ))}
-      </LocationProvider>,
+      </RoomProvider>,
     ),
   )
   const delivered = () =>

@@ -12,8 +12,16 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { LocationProvider, useLocationEvent, useOthers, usePost, useRoom, useSelf, useStatus, useWhoIsAt } =
-  createLocationHooks<Router>()
+const {
+  RoomProvider: RoomProvider,
+  useRoomEvent: useRoomEvent,
+  useOthers,
+  usePost,
+  useRoom,
+  useSelf,
+  useStatus,
+  useMembersAt: useMembersAt,
+} = createLocationHooks<Router>()
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
@@ -51,9 +59,9 @@ afterEach(async () => {
 
 const render = (children: ReactNode) => act(async () => root.render(children))
 const inRoom = (children: ReactNode) => (
-  <LocationProvider client={client} room="r">
+  <RoomProvider client={client} room="r">
     {children}
-  </LocationProvider>
+  </RoomProvider>
 )
 /** Lets what one end wrote arrive at the other, and be rendered. */
 const delivered = () =>
@@ -93,12 +101,12 @@ describe('a provider', () => {
   })
 
   test('starts where it is told, with the profile it is given', async () => {
-    await render(<LocationProvider client={client} room="r" profile={{ name: 'Ada' }} location={cell(1)} />)
+    await render(<RoomProvider client={client} room="r" profile={{ name: 'Ada' }} location={cell(1)} />)
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: cell(1) })
   })
 
   test('shows a profile that changed, and only then', async () => {
-    const named = (name: string) => <LocationProvider client={client} room="r" profile={{ name }} />
+    const named = (name: string) => <RoomProvider client={client} room="r" profile={{ name }} />
     await render(named('Ada'))
     await server.post()
     await delivered()
@@ -111,10 +119,10 @@ describe('a provider', () => {
   })
 
   test('changes rooms with its prop', async () => {
-    await render(<LocationProvider client={client} room="a" />)
+    await render(<RoomProvider client={client} room="a" />)
     expect(await server.post()).toMatchObject({ room: 'a' })
     await delivered()
-    await render(<LocationProvider client={client} room="b" />)
+    await render(<RoomProvider client={client} room="b" />)
     expect(await server.post()).toMatchObject({ room: 'b' })
     expect(await server.leave()).toMatchObject({ room: 'a' })
   })
@@ -122,12 +130,12 @@ describe('a provider', () => {
   test('can be nested: each child sees the nearest', async () => {
     const RoomName = () => <b>{useRoom().id} </b>
     await render(
-      <LocationProvider client={client} room="outer">
+      <RoomProvider client={client} room="outer">
         <RoomName />
-        <LocationProvider client={client} room="inner">
+        <RoomProvider client={client} room="inner">
           <RoomName />
-        </LocationProvider>
-      </LocationProvider>,
+        </RoomProvider>
+      </RoomProvider>,
     )
     expect(page.textContent).toBe('outer inner ')
   })
@@ -146,11 +154,11 @@ describe('a provider', () => {
 
   test('is missed by hooks outside of it', () => {
     const Lost = () => useStatus().state
-    expect(() => renderToString(<Lost />)).toThrow('LocationProvider')
+    expect(() => renderToString(<Lost />)).toThrow('RoomProvider')
   })
 
   test('touches no network on a server, where the room is empty', async () => {
-    const Page = () => [useStatus().state, useOthers().length, useWhoIsAt(cell(1)).length, useSelf() === null].join()
+    const Page = () => [useStatus().state, useOthers().length, useMembersAt(cell(1)).length, useSelf() === null].join()
     expect(renderToString(inRoom(<Page />))).toBe('connecting,0,0,true')
     await delivered()
     expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
@@ -216,7 +224,7 @@ describe('hooks', () => {
     const renders: number[] = []
     function Cell({ row }: { row: number }) {
       renders.push(row)
-      return <i>{namesOf(useWhoIsAt(cell(row)))};</i>
+      return <i>{namesOf(useMembersAt(cell(row)))};</i>
     }
     await render(inRoom([1, 2, 3].map((row) => <Cell key={row} row={row} />)))
     const stream = await live(one('ada', 1, cell(1)))
@@ -231,7 +239,7 @@ describe('hooks', () => {
   test('tell of events, with the listener of the last render', async () => {
     const heard: string[] = []
     function Log({ prefix }: { prefix: string }) {
-      useLocationEvent('entered', ({ member }) => heard.push(prefix + member.memberId))
+      useRoomEvent('entered', ({ member }) => heard.push(prefix + member.memberId))
       return null
     }
     await render(inRoom(<Log prefix="a:" />))

@@ -9,8 +9,17 @@ import { activeResources, alive, cycles, progress, settled } from '../support/ga
 import { cell, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-const { LocationProvider, useLocationEvent, useOther, useOthers, usePost, useRoom, useSelf, useStatus, useWhoIsAt } =
-  createLocationHooks<Cells>()
+const {
+  RoomProvider: RoomProvider,
+  useRoomEvent: useRoomEvent,
+  useOther,
+  useOthers,
+  usePost,
+  useRoom,
+  useSelf,
+  useStatus,
+  useMembersAt: useMembersAt,
+} = createLocationHooks<Cells>()
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
 /** What listens to the page: the browser's part of what must not pile up. */
@@ -54,11 +63,11 @@ test(
       const others = useOthers()
       const bo = useOther('bo')
       const self = useSelf()
-      const there = useWhoIsAt(cell(1))
+      const there = useMembersAt(cell(1))
       const { state } = useStatus()
       // What belongs to this component alone, and is held by all that it hangs on the room.
       const own = { others, bo, self, there }
-      useLocationEvent('moved', () => void own.bo)
+      useRoomEvent('moved', () => void own.bo)
       useEffect(() => {
         refs.push(new WeakRef(own), new WeakRef(room))
         post(cell(2))
@@ -76,10 +85,10 @@ test(
       const root = createRoot(page)
       const was = live
       const people = (
-        <LocationProvider client={client} room={`room-${nth % 10}`} profile={{ name: 'Ada' }} location={cell(1)}>
+        <RoomProvider client={client} room={`room-${nth % 10}`} profile={{ name: 'Ada' }} location={cell(1)}>
           <Person />
           <Person />
-        </LocationProvider>
+        </RoomProvider>
       )
       await act(async () => root.render(strict ? <StrictMode>{people}</StrictMode> : people))
       // Most go before anything has come of it.

@@ -58,9 +58,9 @@ afterEach(async () => {
 const show = (children: ReactNode) =>
   act(async () =>
     root.render(
-      <hooks.LocationProvider client={fake.client} room={fake.room.id}>
+      <hooks.RoomProvider client={fake.client} room={fake.room.id}>
         {children}
-      </hooks.LocationProvider>,
+      </hooks.RoomProvider>,
     ),
   )
 const click = () => act(async () => page.querySelector('button')!.click())

@@ -14,7 +14,7 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { LocationProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()
+const { RoomProvider: RoomProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
@@ -80,9 +80,9 @@ function People() {
   return said
 }
 const awaited = (room: string, children: ReactNode = <People />) => (
-  <LocationProvider client={client} room={room} fallback="...">
+  <RoomProvider client={client} room={room} fallback="...">
     {children}
-  </LocationProvider>
+  </RoomProvider>
 )
 const never = new Promise<never>(() => {})
 function Never(): ReactNode {
@@ -122,9 +122,9 @@ describe('a provider with a fallback', () => {
   test('lets the fallback say how the line is doing', async () => {
     const Line = () => `${useStatus().state} ...`
     await render(
-      <LocationProvider client={client} room="r" fallback={<Line />}>
+      <RoomProvider client={client} room="r" fallback={<Line />}>
         <People />
-      </LocationProvider>,
+      </RoomProvider>,
     )
     expect(shown()).toBe('connecting ...')
     const stream = await act(() => server.stream())
@@ -171,9 +171,9 @@ describe('a provider with a fallback', () => {
 
   test('waits for what its children wait for, and does not keep others waiting', async () => {
     const Inner = () => (
-      <LocationProvider client={client} room="inner">
+      <RoomProvider client={client} room="inner">
         <People />
-      </LocationProvider>
+      </RoomProvider>
     )
     await render(awaited('r', <Inner />))
     // The inner provider has no fallback: below it nobody waits.
@@ -196,7 +196,7 @@ describe('a tree that is never shown', () => {
     await render(
       <Suspense fallback="outer">
         {awaited('r')}
-        <LocationProvider client={client} room="s" />
+        <RoomProvider client={client} room="s" />
         <Never />
       </Suspense>,
     )
@@ -227,10 +227,10 @@ describe('a tree that is never shown', () => {
 test('a tree that is hidden behind a fallback for a while stays in the room', async () => {
   const tree = (child: ReactNode) => (
     <Suspense fallback="outer">
-      <LocationProvider client={client} room="r">
+      <RoomProvider client={client} room="r">
         <People />
         {child}
-      </LocationProvider>
+      </RoomProvider>
     </Suspense>
   )
   await render(tree(' on time'))
@@ -295,10 +295,10 @@ describe('on a server', () => {
     async (_, fallback) => {
       const Count = () => ` of ${useMembers().length}`
       const told = (
-        <LocationProvider client={client} room="r" fallback={fallback} initial={answered(one('ada'))}>
+        <RoomProvider client={client} room="r" fallback={fallback} initial={answered(one('ada'))}>
           <People />
           <Count />
-        </LocationProvider>
+        </RoomProvider>
       )
       const html = await streamed(told)
       expect(html.replaceAll(/<!--.*?-->/g, '')).toBe('r: ada of 1')

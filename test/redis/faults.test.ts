@@ -2,7 +2,14 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { Crowd, percentile } from '../support/redis/crowd.js'
 import { Ends } from '../support/ends.js'
-import { readiness, redisClient, sharedNodes, tryToPost, type NodeOptions, type SharedNode } from '../support/redis/nodes.js'
+import {
+  readiness,
+  redisClient,
+  sharedNodes,
+  tryToPost,
+  type NodeOptions,
+  type SharedNode,
+} from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 import { roundRobin, type RoundRobin } from '../support/redis/round-robin.js'
 import { eventsOf } from '../support/network/stream-text.js'

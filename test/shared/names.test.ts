@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { secretKey } from '../../src/shared/id-schemas.js'
 import { isName } from '../../src/shared/name-rule.js'
-import { formatId, parseId } from '../../src/shared/event-id.js'
+import { formatEventId, parseEventId } from '../../src/shared/event-id.js'
 
 test.each(['a', 'sheet-42', 'Größe', '会議室', '📊 plan', '__proto__', 'x'.repeat(128), '😀'.repeat(128)])(
   '%j is a name',
@@ -44,12 +44,12 @@ test('a key is exactly 22 base64url characters', () => {
 test('an id comes back as it went, and anything else is nothing', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), (version) => {
-      expect(parseId(formatId({ epoch: 'abcDEF123_-', version }))).toEqual({ epoch: 'abcDEF123_-', version })
+      expect(parseEventId(formatEventId({ epoch: 'abcDEF123_-', version }))).toEqual({ epoch: 'abcDEF123_-', version })
     }),
   )
   fc.assert(
     fc.property(fc.string(), (text) => {
-      expect(parseId(text)).toBe(null)
+      expect(parseEventId(text)).toBe(null)
     }),
   )
   for (const text of [
@@ -61,5 +61,5 @@ test('an id comes back as it went, and anything else is nothing', () => {
     'short.1',
     null,
   ])
-    expect(parseId(text)).toBe(null)
+    expect(parseEventId(text)).toBe(null)
 })

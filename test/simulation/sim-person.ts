@@ -7,8 +7,8 @@ import type {
   PostLocationOutput,
 } from '../../src/shared/protocol.js'
 import { connectionIdOf } from '../../src/server/rules/ids.js'
-import { openRoom, type OpenRoom } from '../../src/client/room/room.js'
-import type { Wire } from '../../src/client/connection/transport.js'
+import { openRoom, type JoinedRoom } from '../../src/client/room/room.js'
+import type { Transport } from '../../src/client/connection/transport.js'
 import type { StreamListener } from '../../src/client/connection/subscription.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
@@ -32,7 +32,7 @@ export class SimPerson {
   readonly #clock: SimClock
   readonly #chance: Chance
   readonly #nodes: () => SimNode[]
-  readonly #room: OpenRoom<Place, null>
+  readonly #room: JoinedRoom<Place, null>
   readonly #close: () => Promise<void>
   readonly #streams = new Set<() => void>()
   readonly #shown = new Map<string, number>()
@@ -48,7 +48,7 @@ export class SimPerson {
       // Who crashed does nothing more.
       after: (ms, run) => clock.after(ms, () => this.fate !== 'crashed' && run()),
     }
-    const wire: Wire<Place, null> = {
+    const wire: Transport<Place, null> = {
       clock: mine,
       memberKey: String(name).padStart(22, '-'),
       url: 'http://simulated',

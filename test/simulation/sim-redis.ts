@@ -1,7 +1,7 @@
 import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
 import { actScript, revokeScript } from '../../src/server/backends/redis/script.js'
 import type { RedisPort } from '../../src/server/backends/redis/client-port.js'
-import { Room } from '../../src/server/rules/room.js'
+import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 
@@ -9,7 +9,7 @@ import type { SimClock } from './sim-clock.js'
 export type Weather = { lost: number; twice: number; late: number }
 
 type Step = { actions: Action[]; now: number }
-type Stored = { room: Room; steps: Step[]; epoch: string; lineage: number; startMs: number }
+type Stored = { room: RoomMachine; steps: Step[]; epoch: string; lineage: number; startMs: number }
 
 /**
  * A Redis of one's own that speaks as the script does, with the rules of room.ts inside. Loses, doubles and delays what
@@ -43,7 +43,7 @@ export class SimRedis {
     for (const stored of this.#rooms.values()) {
       const lost = Math.floor(this.#chance.between(1, 6))
       const heard = stored.steps.slice(0, Math.max(0, stored.steps.length - lost))
-      const room = new Room(stored.epoch, micros(stored.startMs), simRules)
+      const room = new RoomMachine(stored.epoch, micros(stored.startMs), simRules)
       for (const { actions, now } of heard) room.act(actions, now, micros(now))
       Object.assign(stored, { room, steps: heard })
     }
@@ -139,7 +139,7 @@ export class SimRedis {
   #stored(key: string, freshEpoch: string, now: number): Stored {
     const known = this.#rooms.get(key)
     if (!known) {
-      const room = new Room(freshEpoch, micros(now), simRules)
+      const room = new RoomMachine(freshEpoch, micros(now), simRules)
       const made = { room, steps: [], epoch: freshEpoch, lineage: this.#lineage, startMs: now }
       this.#rooms.set(key, made)
       return made
@@ -174,7 +174,7 @@ export const simRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberCon
 
 const micros = (ms: number) => Math.floor(ms * 1_000)
 
-const dueOf = (room: Room, now: number) =>
+const dueOf = (room: RoomMachine, now: number) =>
   room.nextLeaseEnd === Infinity ? '' : String(Math.max(0, Math.ceil(Math.min(room.nextLeaseEnd, now + 1_000) - now)))
 
 const announcement = (epoch: string, { prev, version, entered, changed, left }: Commit) =>

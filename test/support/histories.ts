@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import type { Action, Commit, Kept, Outcome, RoomRules } from 'hereabouts/server'
-import { Room } from '../../src/server/rules/room.js'
+import type { Action, Commit, StoredValue, Outcome, RoomRules } from 'hereabouts/server'
+import { RoomMachine } from '../../src/server/rules/room.js'
 
 /*
  * Histories of a room: who did what, and when. Few connections and few places, so that they meet.
@@ -11,7 +11,7 @@ export type Step = { afterMs: number; actions: Action[] }
 export const rules: RoomRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10 }
 export const startMs = 1_767_225_600_000
 
-export const kept = (value: unknown): Kept => ({ json: JSON.stringify(value), value })
+export const kept = (value: unknown): StoredValue => ({ json: JSON.stringify(value), value })
 
 const connectionId = fc.constantFrom('c1', 'c2', 'c3', 'c4')
 const seq = fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined })
@@ -59,11 +59,11 @@ export type Played = { outcomes: Outcome[]; commit: Commit | null; now: number }
 
 /** A room and the hand that plays it. */
 export class Play {
-  readonly room: Room
+  readonly room: RoomMachine
   now = startMs
 
   constructor(own: Partial<RoomRules> = {}, epoch = 'epoch-aaaaa') {
-    this.room = new Room(epoch, startMs * 1_000, { ...rules, ...own })
+    this.room = new RoomMachine(epoch, startMs * 1_000, { ...rules, ...own })
   }
 
   after(afterMs: number, ...actions: Action[]): Played {

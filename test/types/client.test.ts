@@ -141,7 +141,7 @@ describe('locations and profiles', () => {
       // @ts-expect-error: an activity is one of three words
       room.update({ activity: 'asleep' })
       // @ts-expect-error: people are asked for by a point
-      room.at({ x: 1 })
+      room.membersAt({ x: 1 })
       // @ts-expect-error: an event has a name
       room.on('entred', () => {})
       // @ts-expect-error: whoever watches posts nothing

@@ -6,16 +6,16 @@ import { createLocationHooks } from 'hereabouts/react'
 import type { AppRouter } from '../server.mjs'
 
 const client = createLocationClient<AppRouter>({ url: '/trpc', path: 'locations' })
-const { LocationProvider, useMembers, useOthers, usePost, useSelf, useStatus } = createLocationHooks<AppRouter>()
+const { RoomProvider, useMembers, useOthers, usePost, useSelf, useStatus } = createLocationHooks<AppRouter>()
 
 type SheetProps = { room: string; name: string; initial: GetLocationsOutput<CellLocation, MemberProfile> }
 
 export function Sheet({ room, name, initial }: SheetProps) {
   return (
-    <LocationProvider client={client} room={room} profile={{ name }} initial={initial}>
+    <RoomProvider client={client} room={room} profile={{ name }} initial={initial}>
       <People />
       <Rows />
-    </LocationProvider>
+    </RoomProvider>
   )
 }
 

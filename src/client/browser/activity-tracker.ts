@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/clock.js'
 import type { Activity } from '../../shared/protocol.js'
-import { activityOf, changesAt, type Attention, type Thresholds } from './activity.js'
+import { activityOf, changesAt, type ActivitySignals, type Thresholds } from './activity.js'
 
-export interface AttentionOptions extends Thresholds {
+export interface ActivityTrackerOptions extends Thresholds {
   clock: Clock
   /** Told when it is another than before; at first it is `active`. */
   changed(activity: Activity): void
@@ -11,10 +11,10 @@ export interface AttentionOptions extends Thresholds {
 const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart']
 
 /** Follows whether somebody is at the page of a browser. Returns what stops it. */
-export function followAttention({ clock, changed, ...thresholds }: AttentionOptions): () => void {
+export function trackActivity({ clock, changed, ...thresholds }: ActivityTrackerOptions): () => void {
   const controller = new AbortController()
   const { signal } = controller
-  let attention: Attention = { inputAt: clock.now(), hiddenAt: null }
+  let attention: ActivitySignals = { inputAt: clock.now(), hiddenAt: null }
   let activity: Activity = 'active'
   let stopTimer = () => {}
   const look = () => {

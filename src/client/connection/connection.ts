@@ -18,7 +18,7 @@ import {
 } from './connection-state.js'
 import type { StreamListener } from './subscription.js'
 
-export interface LineOptions<L, P> {
+export interface ConnectionOptions<L, P> {
   clock: Clock
   /** Opens a stream that resumes, or, after the view went wrong, begins anew. */
   open(listener: StreamListener<L, P>, anew: boolean): () => void
@@ -36,7 +36,7 @@ export interface LineOptions<L, P> {
 }
 
 /** A room's line to the server: one stream at a time, and another when it ends; polls where there can be none. */
-export interface Line {
+export interface ServerConnection {
   readonly link: Reconnect
   /** Connects now, whatever was before. */
   connect(): void
@@ -49,7 +49,7 @@ export interface Line {
   close(reason: string): void
 }
 
-export function openLine<L, P>(options: LineOptions<L, P>): Line {
+export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerConnection {
   const { clock, open, greeted, received, changed, moment } = options
   let link = connecting()
   let anew = false

@@ -2,7 +2,7 @@ import type { Clock } from '../../shared/clock.js'
 import type { LocationEvent, OnLocationInput } from '../../shared/protocol.js'
 import type { View } from '../../shared/view.js'
 import type { cut as cutOf } from './failure.js'
-import type { OpenStream, StreamListener } from './subscription.js'
+import type { OpenSubscription, StreamListener } from './subscription.js'
 import { aborted, takeSlot } from './connection-slots.js'
 
 /*
@@ -24,7 +24,7 @@ export type ShareStream<L, P> = (input: OnLocationInput, listener: StreamListene
 
 type TabStreamOptions<L, P> = Tab<L, P> & {
   url: string
-  openStream: OpenStream<L, P>
+  openStream: OpenSubscription<L, P>
   clock: Clock
   /** Handed over: what is loaded later is to import nothing of what was loaded first. */
   cut: typeof cutOf

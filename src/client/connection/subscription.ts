@@ -24,9 +24,15 @@ export interface StreamListener<L, P> {
   ended(failure: Failure): void
 }
 /** Opens one `onLocation` subscription that never reconnects by itself; returns what closes it without another word. */
-export type OpenStream<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>) => () => void
+export type OpenSubscription<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>) => () => void
 
-export function streamOpener<L, P>({ url, prefix, headers, fetch, transformer }: Endpoint): OpenStream<L, P> {
+export function subscriptionOpener<L, P>({
+  url,
+  prefix,
+  headers,
+  fetch,
+  transformer,
+}: Endpoint): OpenSubscription<L, P> {
   const link = httpSubscriptionLink({
     url,
     transformer: transformer as undefined,

@@ -6,13 +6,13 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/protocol.js'
-import type { OpenStream } from './subscription.js'
+import type { OpenSubscription } from './subscription.js'
 import type { ShareStream } from './shared-tab-stream.js'
 
 /** A client's way to its server, and what else its rooms have in common. */
-export interface Wire<L, P> {
+export interface Transport<L, P> {
   url: string
-  openStream: OpenStream<L, P>
+  openStream: OpenSubscription<L, P>
   /** One stream for all tabs of this browser that are the same member, where there are such things as tabs. */
   shareStream: ShareStream<L, P> | null
   ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<L, P>>

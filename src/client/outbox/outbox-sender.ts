@@ -3,27 +3,27 @@ import type { LocationError } from '../../shared/errors.js'
 import type { PostLocationOutput } from '../../shared/protocol.js'
 import { failureOf } from '../connection/failure.js'
 import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
-import type { Draft, Outbox, Post } from './outbox.js'
+import type { OutboxDraft, Outbox, OutboxPost } from './outbox.js'
 import type { Moment } from '../connection/connection-state.js'
 
-export interface PosterOptions<L, P> {
+export interface OutboxSenderOptions<L, P> {
   clock: Clock
   moment(): Moment
   postMs(): number
-  send(post: Post<L, P>): Promise<PostLocationOutput>
+  send(post: OutboxPost<L, P>): Promise<PostLocationOutput>
   /** The server took note: who we are is known. */
   acknowledged(reply: PostLocationOutput): void
   refused(error: LocationError): void
   /** This connection is over, or was never ours: the next post needs a new key. */
   disowned(): void
   /** What is to be shown of us may be another draft than before. */
-  changed(newest: Draft<L, P> | null): void
+  changed(newest: OutboxDraft<L, P> | null): void
 }
 
 /** Posts what the outbox says is due, when it is due. */
-export interface Poster<L, P> {
+export interface OutboxSender<L, P> {
   readonly box: Outbox<L, P>
-  write(draft: Draft<L, P>): void
+  write(draft: OutboxDraft<L, P>): void
   /** Takes the outbox on by one of its steps, and posts at once what is due then. */
   step(change: (box: Outbox<L, P>) => Outbox<L, P>): void
   /** Sends nothing more until `resume`, which says everything again with a newer seq. */
@@ -31,7 +31,7 @@ export interface Poster<L, P> {
   resume(): void
 }
 
-export function openPoster<L, P>(options: PosterOptions<L, P>): Poster<L, P> {
+export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): OutboxSender<L, P> {
   const { clock, moment } = options
   let box: Outbox<L, P> = emptyOutbox
   let open = true

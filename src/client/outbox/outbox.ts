@@ -4,16 +4,16 @@ import type { Failure } from '../connection/failure.js'
 import { backoffMs, isForgivable, retryDelayMs, type Moment } from '../connection/connection-state.js'
 
 /** All that a connection says of itself. */
-export type Draft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
+export type OutboxDraft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
 
-export type Post<L, P> = { readonly draft: Draft<L, P>; readonly edition: number; readonly seq: number }
+export type OutboxPost<L, P> = { readonly draft: OutboxDraft<L, P>; readonly edition: number; readonly seq: number }
 
 /**
  * What a connection has to say: its newest state and nothing older, one post in flight. Drafts are counted in editions;
  * `seq` is what the server orders posts by. Replaced, never changed.
  */
 export type Outbox<L, P> = {
-  readonly newest: Draft<L, P> | null
+  readonly newest: OutboxDraft<L, P> | null
   readonly edition: number
   readonly seq: number
   /** The edition that `seq` stands for; 0 when the next post must have a new seq. */
@@ -21,8 +21,8 @@ export type Outbox<L, P> = {
   /** The newest edition that the server has. */
   readonly acked: number
   /** The draft of that edition: what the room shows of us, and what remains when a newer one is refused. */
-  readonly shown: Draft<L, P> | null
-  readonly inFlight: Post<L, P> | null
+  readonly shown: OutboxDraft<L, P> | null
+  readonly inFlight: OutboxPost<L, P> | null
   readonly sentAt: number
   readonly retryAt: number
   readonly failures: number
@@ -52,7 +52,7 @@ export const emptyOutbox: Outbox<never, never> = {
 }
 
 /** The app has something new to say; what it said before and was not sent yet is forgotten. */
-export function written<L, P>(box: Outbox<L, P>, draft: Draft<L, P>): Outbox<L, P> {
+export function written<L, P>(box: Outbox<L, P>, draft: OutboxDraft<L, P>): Outbox<L, P> {
   return { ...box, newest: draft, edition: box.edition + 1 }
 }
 

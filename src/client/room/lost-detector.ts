@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 
-export interface AbsenceOptions {
+export interface LostDetectorOptions {
   clock: Clock
   /** What is shorter than this is nobody's business. */
   lostMs: number
@@ -9,14 +9,14 @@ export interface AbsenceOptions {
 }
 
 /** Tells a connection that is lost from one that blinked. */
-export interface Absence {
+export interface LostDetector {
   /** Told at each change whether word from the room reaches us. */
   note(present: boolean): void
   /** We left, or were refused: that is no loss of connection. */
   stop(): void
 }
 
-export function followAbsence({ clock, lostMs, lost, restored }: AbsenceOptions): Absence {
+export function detectLoss({ clock, lostMs, lost, restored }: LostDetectorOptions): LostDetector {
   // Who was never there cannot be lost.
   let state: 'never' | 'present' | 'blinking' | 'lost' = 'never'
   let since = 0

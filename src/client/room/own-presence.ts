@@ -1,30 +1,30 @@
 import type { Activity } from '../../shared/protocol.js'
 import { newKey } from '../outbox/keys.js'
-import type { Line } from '../connection/connection.js'
+import type { ServerConnection } from '../connection/connection.js'
 import { beaten, forgotten, hastened, rekeyed } from '../outbox/outbox.js'
 import type { Pace } from './post-pace.js'
 import { sameJson } from '../store/location-index.js'
-import { openPoster } from '../outbox/outbox-sender.js'
+import { openOutboxSender } from '../outbox/outbox-sender.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Store } from '../store/store.js'
-import type { Wire } from '../connection/transport.js'
+import type { Transport } from '../connection/transport.js'
 
-export interface PresenceOptions<L, P> {
+export interface OwnPresenceOptions<L, P> {
   room: string
-  wire: Wire<L, P>
+  wire: Transport<L, P>
   store: Store<L, P>
   pace: Pace
   /** Whether we are there for the others; who watches has no connection, and nothing to say. */
   joined: boolean
   /** By which we see the room. */
-  line(): Line
+  line(): ServerConnection
 }
 
 /** What we say of ourselves besides where we are. */
 export type About<P> = { profile?: P; activity?: Activity }
 
 /** Ourselves in a room: the connection as which we are there, and what it says. */
-export interface Presence<L, P> {
+export interface OwnPresence<L, P> {
   /** The connection's secret. */
   readonly key: string | undefined
   /** As the server says in its answers to our posts; `null` when it takes none of us. */
@@ -48,7 +48,7 @@ export interface Presence<L, P> {
   depart(graceMs?: number): Promise<void>
 }
 
-export function openPresence<L, P>(options: PresenceOptions<L, P>): Presence<L, P> {
+export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPresence<L, P> {
   const { room, wire, store, pace, joined, line } = options
   const { moment, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
@@ -59,7 +59,7 @@ export function openPresence<L, P>(options: PresenceOptions<L, P>): Presence<L, 
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  const poster = openPoster<L, P>({
+  const poster = openOutboxSender<L, P>({
     clock: wire.clock,
     moment,
     postMs: () => pace.timing.postMs,
@@ -98,7 +98,7 @@ export function openPresence<L, P>(options: PresenceOptions<L, P>): Presence<L, 
       store.show()
     },
   })
-  const say: Presence<L, P>['say'] = (location, change) => {
+  const say: OwnPresence<L, P>['say'] = (location, change) => {
     // Absent is not a place, though a property that is `undefined` would pass for one that was left out.
     sameJson([location], [null])
     const next = { ...about, ...change }

@@ -1,26 +1,26 @@
-import { parseId } from '../../shared/event-id.js'
+import { parseEventId } from '../../shared/event-id.js'
 import { applyEvent, forgetStale } from '../../shared/view.js'
-import { followAbsence } from './lost-detector.js'
+import { detectLoss } from './lost-detector.js'
 import { failureOf } from '../connection/failure.js'
-import { later } from '../lazy-import.js'
-import { openLine, type Line } from '../connection/connection.js'
+import { lazyImport } from '../lazy-import.js'
+import { openConnection, type ServerConnection } from '../connection/connection.js'
 import type { Pace } from './post-pace.js'
-import type { Presence } from './own-presence.js'
+import type { OwnPresence } from './own-presence.js'
 import { isPresent } from '../connection/connection-state.js'
 import { statusOf } from '../connection/room-status.js'
 import type { Store } from '../store/store.js'
-import type { Wire } from '../connection/transport.js'
+import type { Transport } from '../connection/transport.js'
 
-export interface SightOptions<L, P> {
+export interface RoomSyncOptions<L, P> {
   room: string
-  wire: Wire<L, P>
+  wire: Transport<L, P>
   store: Store<L, P>
   pace: Pace
-  presence: Presence<L, P>
+  presence: OwnPresence<L, P>
 }
 
 /** What we see of a room: keeps the store's view true by a line to the server. Returns the line, to be connected. */
-export function openSight<L, P>({ room, wire, store, pace, presence }: SightOptions<L, P>): Line {
+export function openRoomSync<L, P>({ room, wire, store, pace, presence }: RoomSyncOptions<L, P>): ServerConnection {
   const { clock } = wire
   const { view } = store
   const { moment, deadlineMs } = pace
@@ -31,7 +31,7 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
   /** It follows hello at once, and however long it takes to get here, bytes of it keep coming. */
   const soon = () => clock.now() + pace.timing.beatMs / 40
 
-  const absence = followAbsence({
+  const absence = detectLoss({
     clock,
     lostMs: wire.lostMs,
     lost(since) {
@@ -46,7 +46,7 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
     },
   })
 
-  return openLine<L, P>({
+  return openConnection<L, P>({
     clock,
     moment,
     open(listener, anew) {
@@ -57,7 +57,7 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
       return wire.openStream({ ...input, connectionKey }, listener)
     },
     poll: (listener, anew) =>
-      later(
+      lazyImport(
         import('../connection/polling.js'),
         ({ poll }) => {
           const ask = () => wire.ask({ room, lastEventId: anew() ? undefined : lastEventId() }, deadlineMs())
@@ -83,7 +83,7 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
     },
     beaten: presence.renew,
     received(eventId, event) {
-      const before = parseId(view.id)
+      const before = parseEventId(view.id)
       const applied = applyEvent(view, eventId, event)
       // A beat tells of a server that is well, whatever it answered before.
       if (event.type === 'beat') presence.renew()
@@ -93,7 +93,7 @@ export function openSight<L, P>({ room, wire, store, pace, presence }: SightOpti
       if (before) store.announce(applied.shifts, caughtUp)
       else store.take(applied.shifts)
       // Only when the room began anew: other snapshots give nobody more time.
-      if (view.stale.size && parseId(eventId)?.epoch !== before?.epoch) {
+      if (view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch) {
         presence.sayAgain()
         stopForgetting()
         // Whoever waited longest to try again (reconnect.ts: three beats) has been back for a while then.

@@ -1,14 +1,14 @@
 import type { GetLocationsOutput } from '../../shared/protocol.js'
 import { applyEvent } from '../../shared/view.js'
-import { later } from '../lazy-import.js'
+import { lazyImport } from '../lazy-import.js'
 import { paceBy } from './post-pace.js'
 import { followPage } from '../browser/page-lifecycle.js'
-import { openPresence, type About, type Presence } from './own-presence.js'
+import { openOwnPresence, type About, type OwnPresence } from './own-presence.js'
 import type { Member } from '../store/roster.js'
-import { openSight } from './room-sync.js'
+import { openRoomSync } from './room-sync.js'
 import { closedBy } from '../connection/room-status.js'
 import { createStore, type RoomEvents, type RoomSnapshot } from '../store/store.js'
-import type { Wire } from '../connection/transport.js'
+import type { Transport } from '../connection/transport.js'
 
 export interface Room<L, P> extends RoomSnapshot<L, P> {
   readonly id: string
@@ -30,7 +30,7 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
   /** One of the others by id; `null` when they are not here, or are ourselves. */
   other(memberId: string): Member<L, P> | null
   /** Everybody who is exactly there. The same array as before while the same people are. */
-  at(location: L): readonly Member<L, P>[]
+  membersAt(location: L): readonly Member<L, P>[]
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): () => void
   /** Calls `run` now and after every change. */
   subscribe(run: (snapshot: RoomSnapshot<L, P>) => void): () => void
@@ -44,7 +44,7 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
 }
 
 /** A room as all who joined it have it together; each leaves for themselves. */
-export type OpenRoom<L, P> = Omit<Room<L, P>, 'leave'>
+export type JoinedRoom<L, P> = Omit<Room<L, P>, 'leave'>
 
 export type WatchOptions<L, P> = {
   /** Leaves when aborted. */
@@ -57,15 +57,15 @@ export type JoinOptions<L, P> = WatchOptions<L, P> & { location?: L | null; prof
 /** `joining`: `null` for one who only watches. */
 export function openRoom<L, P>(
   id: string,
-  wire: Wire<L, P>,
+  wire: Transport<L, P>,
   joining: JoinOptions<L, P> | null,
   initial: GetLocationsOutput<L, P> | undefined,
-): { room: OpenRoom<L, P>; close(): Promise<void> } {
+): { room: JoinedRoom<L, P>; close(): Promise<void> } {
   const { clock, idleMs, awayMs } = wire
   const store = createStore<L, P>(new Date(clock.now()), wire.report)
   const { view } = store
   const pace = paceBy(clock)
-  const presence: Presence<L, P> = openPresence({
+  const presence: OwnPresence<L, P> = openOwnPresence({
     room: id,
     wire,
     store,
@@ -73,7 +73,7 @@ export function openRoom<L, P>(
     joined: joining !== null,
     line: () => line,
   })
-  const line = openSight<L, P>({ room: id, wire, store, pace, presence })
+  const line = openRoomSync<L, P>({ room: id, wire, store, pace, presence })
 
   if (initial) {
     const applied = applyEvent(view, initial.id, initial.event)
@@ -87,10 +87,10 @@ export function openRoom<L, P>(
   // Nobody is idle in the first second: this may come later. Without it everything else goes on.
   const unattend =
     joining && typeof document !== 'undefined'
-      ? later(
+      ? lazyImport(
           import('../browser/activity-tracker.js'),
-          ({ followAttention }) =>
-            followAttention({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
+          ({ trackActivity }) =>
+            trackActivity({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
           () => {},
         )
       : () => {}
@@ -126,7 +126,7 @@ export function openRoom<L, P>(
       get members() {
         return store.members
       },
-      at: store.at,
+      membersAt: store.membersAt,
       other: store.other,
       on: store.on,
       subscribe: store.subscribe,

@@ -4,7 +4,7 @@ import type { Member } from './roster.js'
 const nobody: readonly never[] = []
 
 /** Who is where, looked up by place. Made when it is first asked for, and from then on kept up move by move. */
-export class Places<L, P> {
+export class LocationIndex<L, P> {
   #byText: Map<string, readonly Member<L, P>[]> | null = null
 
   /** Who is exactly there. A place whose people are the same gives the same array, so that 2,000 cells can ask. */

@@ -32,7 +32,7 @@ export type NewsItem<L, P> = { [K in keyof News<L, P>]: [kind: K, news: News<L, 
  * What to tell of a roster's steps, our own left out. By member, not by connection: whoever reloads a page, or moves to
  * another tab, has neither left nor entered.
  */
-export function newsOf<L, P>(
+export function roomEventsOf<L, P>(
   steps: readonly Step<L, P>[],
   shifts: readonly Shift<L, P>[],
   selfId: string | undefined,

@@ -1,7 +1,7 @@
 import type { Activity, Connection } from '../../shared/protocol.js'
 import type { Shift, View } from '../../shared/view.js'
-import type { Draft } from '../outbox/outbox.js'
-import { Places, sameJson } from './location-index.js'
+import type { OutboxDraft } from '../outbox/outbox.js'
+import { LocationIndex, sameJson } from './location-index.js'
 
 /** One tab or script of a member. `at` is when it last changed, by the server's clock. */
 export interface MemberConnection<L> {
@@ -27,7 +27,7 @@ export interface Member<L, P> {
 export interface Own<L, P> {
   readonly connectionId: string | null
   readonly memberId: string | null
-  readonly draft: Draft<L, P> | null
+  readonly draft: OutboxDraft<L, P> | null
   readonly since: Date | null
 }
 
@@ -51,7 +51,7 @@ export class Roster<L, P> {
   self: Member<L, P> | null = null
   readonly #byId = new Map<string, Member<L, P>>()
   readonly #groups = new Map<string, Set<string>>()
-  readonly #places = new Places<L, P>()
+  readonly #places = new LocationIndex<L, P>()
   #own: Own<L, P> = nothing
   #selfId: string | null = null
   #away = false
@@ -83,7 +83,7 @@ export class Roster<L, P> {
   }
 
   /** Members who are exactly there. The same array as before while the same people are. */
-  at(location: L): readonly Member<L, P>[] {
+  membersAt(location: L): readonly Member<L, P>[] {
     return this.#places.at(location, this.members)
   }
 
@@ -160,11 +160,11 @@ function seeOwn<L, P>(seen: Seen<L, P>[], { connectionId, memberId, draft, since
 function memberOf<L, P>(memberId: string, group: Seen<L, P>[], before: Member<L, P> | null): Member<L, P> {
   group.sort((a, b) => b.order - a.order)
   const { profile, shown } = group[0]!
-  const connections = keep(
+  const connections = keepIfEqual(
     before?.connections,
-    group.map(({ shown }, i) => keep(before?.connections[i], shown)),
+    group.map(({ shown }, i) => keepIfEqual(before?.connections[i], shown)),
   )
-  return keep(before ?? undefined, {
+  return keepIfEqual(before ?? undefined, {
     memberId,
     profile,
     location: shown.location,
@@ -174,7 +174,7 @@ function memberOf<L, P>(memberId: string, group: Seen<L, P>[], before: Member<L,
 }
 
 /** The value from before, if the new one holds just the same. */
-export function keep<T extends object>(before: T | undefined, now: T): T {
+export function keepIfEqual<T extends object>(before: T | undefined, now: T): T {
   if (!before || before === now) return now
   const same = (key: string) => Object.is(before[key as keyof T], now[key as keyof T])
   return Object.keys({ ...before, ...now }).every(same) ? before : now

@@ -1,6 +1,6 @@
 import type { LocationError } from '../../shared/errors.js'
-import { newsOf, type News } from './room-events.js'
-import { keep, Roster, type Member, type Own } from './roster.js'
+import { roomEventsOf, type News } from './room-events.js'
+import { keepIfEqual, Roster, type Member, type Own } from './roster.js'
 import type { RoomStatus } from '../connection/room-status.js'
 import { View, type Shift } from '../../shared/view.js'
 
@@ -40,7 +40,7 @@ export interface Store<L, P> {
   /** Whether what is shown may all be old. Shown with the next `show`. */
   away(away: boolean): void
   emit<K extends keyof RoomEvents<L, P>>(event: K, value: RoomEvents<L, P>[K]): void
-  at(location: L): readonly Member<L, P>[]
+  membersAt(location: L): readonly Member<L, P>[]
   other(memberId: string): Member<L, P> | null
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: Listener<RoomEvents<L, P>[K]>): () => void
   subscribe(run: Listener<RoomSnapshot<L, P>>): () => void
@@ -71,8 +71,8 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     const previous = snapshot
     const steps = roster.update(view, own, shifts, away)
     const { self, others } = roster
-    const status = keep(previous.status, changed)
-    snapshot = keep(previous, { status, self, others })
+    const status = keepIfEqual(previous.status, changed)
+    snapshot = keepIfEqual(previous, { status, self, others })
     if (snapshot !== previous) runs.forEach((run) => tell(run, snapshot))
     if (status !== previous.status) emit('status', { previous: previous.status, current: status })
     expectations.forEach((check) => check())
@@ -97,10 +97,10 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     take: (shifts) => void update(shifts),
     announce(shifts, caughtUp = false) {
       const steps = update(shifts)
-      for (const [kind, news] of newsOf(steps, shifts, roster.self?.memberId, caughtUp)) emit(kind, news as never)
+      for (const [kind, news] of roomEventsOf(steps, shifts, roster.self?.memberId, caughtUp)) emit(kind, news as never)
     },
     emit,
-    at: (location) => roster.at(location),
+    membersAt: (location) => roster.membersAt(location),
     other: (memberId) => roster.other(memberId),
     on(event, listener) {
       const set: Set<typeof listener> = (listeners[event] ??= new Set() as never)

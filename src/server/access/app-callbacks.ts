@@ -9,10 +9,10 @@ import type { Metrics } from '../options/metrics.js'
  */
 
 /** How long the app's code may take. */
-export type Patience = { clock: Clock; hookMs: number }
+export type Deadline = { clock: Clock; hookMs: number }
 
 /** What it answers. @throws LocationError `unavailable` when it takes too long, and whatever it throws itself. */
-export function inTime<T>(what: string, answer: PromiseLike<T>, { clock, hookMs }: Patience): Promise<T> {
+export function withDeadline<T>(what: string, answer: PromiseLike<T>, { clock, hookMs }: Deadline): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const late = () =>
       reject(new LocationError('unavailable', `${what} did not answer within ${hookMs} ms: try again.`))
@@ -22,7 +22,7 @@ export function inTime<T>(what: string, answer: PromiseLike<T>, { clock, hookMs 
 }
 
 /** What nobody waits for may be a promise all the same, and one that is rejected unheard ends the process. */
-export function unheard(answer: unknown): void {
+export function ignoreErrors(answer: unknown): void {
   if (answer instanceof Promise) answer.catch(() => {})
 }
 
@@ -31,19 +31,19 @@ const unfailing =
   <A extends unknown[]>(tell: (...args: A) => unknown) =>
   (...args: A): void => {
     try {
-      unheard(tell(...args))
+      ignoreErrors(tell(...args))
     } catch {
       // Whom should it be told?
     }
   }
 
-export const unfailingLogger = (logger: Logger): Logger => ({
+export const safeLogger = (logger: Logger): Logger => ({
   info: unfailing((message, details) => logger.info(message, details)),
   warn: unfailing((message, details) => logger.warn(message, details)),
   error: unfailing((message, details) => logger.error(message, details)),
 })
 
-export const unfailingMetrics = (metrics: Metrics): Metrics => ({
+export const safeMetrics = (metrics: Metrics): Metrics => ({
   called: unfailing((...args) => metrics.called(...args)),
   fannedOut: unfailing((...args) => metrics.fannedOut(...args)),
   streamEnded: unfailing((why) => metrics.streamEnded(why)),

@@ -23,7 +23,7 @@ uncounted.addSubnet('fe80::', 10, 'ipv6')
  * machine is given to choose from. `null`: not at all, being of this machine or of a private network. What is not an
  * address is the app's own way to tell callers apart.
  */
-export function countedAs(address: string | null | undefined): string | null {
+export function addressKey(address: string | null | undefined): string | null {
   if (!address) return null
   const known = answers.get(address)
   if (known !== undefined) return known

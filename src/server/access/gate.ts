@@ -1,8 +1,8 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { isName } from '../../shared/name-rule.js'
-import type { Kept } from '../rules/backend.js'
-import { inTime } from './app-callbacks.js'
+import type { StoredValue } from '../rules/backend.js'
+import { withDeadline } from './app-callbacks.js'
 import type { Logger } from '../options/logger.js'
 
 export type Awaitable<T> = T | Promise<T>
@@ -20,7 +20,7 @@ export type Identity<P> = {
 }
 
 /** A person or an agent. */
-export type Member<P> = { memberId: string; profile: P | null }
+export type CallerMember<P> = { memberId: string; profile: P | null }
 
 /** Either you say who people are, and what they may do, or you say that nobody has a name. */
 export type Access<Ctx, P> =
@@ -30,7 +30,7 @@ export type Access<Ctx, P> =
        */
       identify(options: { ctx: Ctx }): Awaitable<Identity<P>>
       /** Whether they may. Asked again every 60 seconds, and whenever a stream is opened. */
-      authorize(options: { ctx: Ctx; member: Member<P>; room: string; action: RoomAction }): Awaitable<boolean>
+      authorize(options: { ctx: Ctx; member: CallerMember<P>; room: string; action: RoomAction }): Awaitable<boolean>
       anonymous?: never
     }
   | {
@@ -41,7 +41,7 @@ export type Access<Ctx, P> =
     }
 
 /** Who is calling, checked. `memberId` is `null` where nobody has a name. */
-export type Caller = { memberId: string | null; profile: Kept | undefined; expiresAt: number | null }
+export type Caller = { memberId: string | null; profile: StoredValue | undefined; expiresAt: number | null }
 
 export type GateOptions = {
   clock: Clock
@@ -49,7 +49,7 @@ export type GateOptions = {
   /** How long a hook may take, and after how long a right is asked for again. */
   hookMs: number
   recheckMs: number
-  parseProfile: (profile: unknown) => Promise<Kept>
+  parseProfile: (profile: unknown) => Promise<StoredValue>
 }
 
 const maxAnswers = 10_000
@@ -92,7 +92,7 @@ export class Gate<Ctx> {
   }
 
   /** A name that the app has and its schema refuses is no fault of the caller: they are shown without a profile. */
-  async #keep(profile: unknown): Promise<Kept> {
+  async #keep(profile: unknown): Promise<StoredValue> {
     try {
       return await this.#options.parseProfile(profile)
     } catch (error) {
@@ -142,7 +142,7 @@ export class Gate<Ctx> {
   async #ask<T>(hook: string, run: () => Awaitable<T>, refuse: (cause: unknown) => LocationError): Promise<T> {
     try {
       const answer = run()
-      return isThenable(answer) ? await inTime(`${hook}()`, answer, this.#options) : answer
+      return isThenable(answer) ? await withDeadline(`${hook}()`, answer, this.#options) : answer
     } catch (cause) {
       if (cause instanceof LocationError || isTrpcError(cause)) throw cause
       this.#options.logger.warn(`${hook}() threw`, { error: cause })

@@ -1,19 +1,19 @@
 import { LocationError } from '../../shared/errors.js'
-import type { Limits, Who } from '../options/limits.js'
+import type { Limits, LimitedCaller } from '../options/limits.js'
 
 /** A connection or a stream in a room, for as long as it says so. */
-export type Seat = { readonly isConnection: boolean; isHeld(): boolean }
+export type Membership = { readonly isConnection: boolean; isHeld(): boolean }
 
 /** How many rooms somebody may be in, and with how many connections in each. */
 type Share = { rooms: number; connections: number }
 
-type Rooms = Map<string, Set<Seat>>
+type Rooms = Map<string, Set<Membership>>
 
 /**
  * Who is in which rooms of this process. Nobody reports that a seat was left: they are looked through when somebody is at
  * a limit, and all of them when there are twice as many as were held the last time.
  */
-export class Seats {
+export class MembershipLimits {
   readonly #rooms = new Map<string, Rooms>()
   readonly #memberShare: Share
   readonly #addressShare: Share
@@ -26,7 +26,7 @@ export class Seats {
   }
 
   /** @throws LocationError `room-full` when the caller has all the rooms, or all the connections in this one. */
-  take({ memberId, address }: Who, room: string, seat: Seat): void {
+  take({ memberId, address }: LimitedCaller, room: string, seat: Membership): void {
     // How many connections a member may have in a room, the room itself sees to, on all processes.
     if (memberId !== null) this.#take(`m:${memberId}`, room, seat, this.#memberShare)
     // All that come from one address and have no name share one seat map.
@@ -38,7 +38,7 @@ export class Seats {
     return this.#taken
   }
 
-  #take(who: string, room: string, seat: Seat, share: Share): void {
+  #take(who: string, room: string, seat: Membership, share: Share): void {
     if (this.#taken >= this.#sweepAt) this.#sweep()
     const known = this.#rooms.get(who)
     if (known && !this.#fits(known, room, seat, share)) {
@@ -46,13 +46,13 @@ export class Seats {
       if (!this.#fits(known, room, seat, share))
         throw new LocationError('room-full', known.has(room) ? connectionAdvice : roomAdvice(share.rooms))
     }
-    const rooms = this.#rooms.get(who) ?? new Map<string, Set<Seat>>()
+    const rooms = this.#rooms.get(who) ?? new Map<string, Set<Membership>>()
     const seats = rooms.get(room) ?? new Set()
     this.#rooms.set(who, rooms.set(room, seats.add(seat)))
     this.#taken += 1
   }
 
-  #fits(rooms: Rooms, room: string, { isConnection }: Seat, share: Share): boolean {
+  #fits(rooms: Rooms, room: string, { isConnection }: Membership, share: Share): boolean {
     const seats = rooms.get(room)
     if (!seats) return rooms.size < share.rooms
     return !isConnection || connectionsIn(seats) < share.connections
@@ -77,7 +77,7 @@ export class Seats {
   }
 }
 
-function connectionsIn(seats: Set<Seat>): number {
+function connectionsIn(seats: Set<Membership>): number {
   let connections = 0
   for (const { isConnection } of seats) if (isConnection) connections += 1
   return connections

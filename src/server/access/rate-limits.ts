@@ -1,21 +1,21 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { Limits, Who } from '../options/limits.js'
+import type { Limits, LimitedCaller } from '../options/limits.js'
 import { nameInLogs, type Logger } from '../options/logger.js'
 import { TokenBuckets, type Rate } from './token-buckets.js'
 
 /** What may be done only so often. */
-export type Deed = 'post' | 'read' | 'leave' | 'connect' | 'stream'
+export type ChargedAction = 'post' | 'read' | 'leave' | 'connect' | 'stream'
 
 const quietMs = 10_000
 
 /** How often anyone may do what: a bucket for each deed and member, and one for each deed and address. */
-export class Rates {
+export class RateLimits {
   readonly #clock: Clock
   readonly #logger: Logger
-  readonly #quietUntil = new Map<Deed, number>()
-  readonly #members: Record<Deed, TokenBuckets>
-  readonly #addresses: Record<Deed, TokenBuckets>
+  readonly #quietUntil = new Map<ChargedAction, number>()
+  readonly #members: Record<ChargedAction, TokenBuckets>
+  readonly #addresses: Record<ChargedAction, TokenBuckets>
 
   constructor(limits: Limits, clock: Clock, logger: Logger) {
     this.#clock = clock
@@ -25,7 +25,7 @@ export class Rates {
   }
 
   /** @throws LocationError `rate-limited` when the member, or the address, does this too often. */
-  charge(deed: Deed, { memberId, address }: Who, cost = 1): void {
+  charge(deed: ChargedAction, { memberId, address }: LimitedCaller, cost = 1): void {
     const now = this.#clock.now()
     const waitMs =
       (address === null ? 0 : this.#addresses[deed].take(address, now, cost)) ||
@@ -36,7 +36,7 @@ export class Rates {
   }
 
   /** Says so now and then: who floods a server must not flood its log. */
-  #report(deed: Deed, memberId: string | null, now: number): void {
+  #report(deed: ChargedAction, memberId: string | null, now: number): void {
     if (now < (this.#quietUntil.get(deed) ?? 0)) return
     this.#quietUntil.set(deed, now + quietMs)
     this.#logger.info('a caller is over a limit', { deed, ...(memberId !== null && { member: nameInLogs(memberId) }) })
@@ -49,7 +49,7 @@ export class Rates {
   }
 }
 
-function bucketsOf(limits: Limits, times: number): Record<Deed, TokenBuckets> {
+function bucketsOf(limits: Limits, times: number): Record<ChargedAction, TokenBuckets> {
   const buckets = ({ perSecond, burst }: Rate) =>
     new TokenBuckets({ perSecond: perSecond * times, burst: burst * times })
   const perMinute = (each: number, burst: number) => buckets({ perSecond: each / 60, burst })
@@ -64,5 +64,5 @@ function bucketsOf(limits: Limits, times: number): Record<Deed, TokenBuckets> {
 
 const nounOf = { post: 'posts', read: 'queries', leave: 'leaves', connect: 'new connections', stream: 'new streams' }
 
-const tooOften = (deed: Deed, retryAfterMs: number) =>
+const tooOften = (deed: ChargedAction, retryAfterMs: number) =>
   new LocationError('rate-limited', `Too many ${nounOf[deed]}: try again in ${retryAfterMs} ms.`, { retryAfterMs })

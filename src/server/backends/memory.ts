@@ -1,7 +1,7 @@
-import type { Action, Backend, Commit, OpenRoom, Outcome, RoomOptions } from '../rules/backend.js'
+import type { Action, Backend, Commit, BackendRoom, Outcome, RoomOptions } from '../rules/backend.js'
 import { newEpoch } from '../rules/ids.js'
 import { LeaseClock } from '../rules/lease-clock.js'
-import { Room } from '../rules/room.js'
+import { RoomMachine } from '../rules/room.js'
 
 /**
  * Rooms in this process's memory: the reference for every other backend. They are gone when the process is; clients
@@ -24,7 +24,7 @@ export function memoryBackend(): Backend {
           close()
           if (room.isUnused && rooms.get(id) === room) rooms.delete(id)
         },
-      } satisfies OpenRoom
+      } satisfies BackendRoom
     },
     ready: async () => {},
     async revoke(memberId, room) {
@@ -47,7 +47,7 @@ export function memoryBackend(): Backend {
 }
 
 class MemoryRoom {
-  readonly #room: Room
+  readonly #room: RoomMachine
   readonly #options: RoomOptions
   readonly #leaseClock: LeaseClock
   readonly #listeners = new Set<(commit: Commit) => void>()
@@ -56,7 +56,7 @@ class MemoryRoom {
     const now = options.clock.now()
     this.#options = options
     this.#leaseClock = new LeaseClock(now, options.sweepMs)
-    this.#room = new Room(newEpoch(), micros(now), options.rules)
+    this.#room = new RoomMachine(newEpoch(), micros(now), options.rules)
   }
 
   get isUnused(): boolean {

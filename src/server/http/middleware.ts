@@ -10,13 +10,13 @@ import type { Awaitable } from '../access/gate.js'
 import { AttachedStream } from './socket-stream.js'
 import { serverWarning, type ServerTimeouts } from '../standalone/startup-warnings.js'
 import { agreesOnGzip } from './gzip/content-encoding.js'
-import type { DoorOptions } from './origin-check.js'
+import type { OriginOptions } from './origin-check.js'
 import { GzipSink } from './gzip/gzip-sink.js'
 import { HangUp } from './lazy-abort.js'
 import { infoOf, inputOf, plainCall, type Call, type CallInput } from './direct-call.js'
 import type { LiveRoom } from '../rooms/live-room.js'
-import { Pump, pumpFor } from '../rooms/subscriber-iterable.js'
-import { hubBehind, isLocationProcedure, shortcutOf } from '../procedures/router.js'
+import { SubscriberIterable, iterableFor } from '../rooms/subscriber-iterable.js'
+import { hubOf, isLocationProcedure, shortcutOf } from '../procedures/router.js'
 import { routerDoors } from './router-guard.js'
 import { sinkOf, type NodeRequest, type NodeResponse, type Sink } from './sink.js'
 import { encodeEvent } from '../rooms/sse-encoding.js'
@@ -25,7 +25,7 @@ import {
   answerOutcome,
   streamHead,
   type AdapterOptions,
-  type Outcome,
+  type TrpcOutcome,
   type StreamHead,
 } from './trpc-fallback.js'
 
@@ -43,12 +43,12 @@ export type LocationMiddlewareOptions<
   Req = HttpRequest,
   Res = HttpResponse,
 > = HTTPBaseHandlerOptions<R, Req> &
-  DoorOptions & {
+  OriginOptions & {
     /**
      * `false`: requests for location procedures are let in as tRPC lets them in, because the app has doors of its own.
      * Default: they pass the doors of `createLocationServer`.
      */
-    doors?: boolean
+    requestGuard?: boolean
     /** Your context; left out when there is none. */
     createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
     /** The largest body of a request, in bytes. Default: no limit. A body that was parsed before is not counted. */
@@ -76,9 +76,9 @@ export type LocationMiddlewareOptions<
 export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
   options: LocationMiddlewareOptions<R, Req, Res>,
 ): (req: Req, res: Res) => void {
-  const { middleware, compress = false, doors = true, ...rest } = options
+  const { middleware, compress = false, requestGuard = true, ...rest } = options
   const desk = new Desk(rest as unknown as AdapterOptions, compress)
-  const admit = doors ? routerDoors(options.router, options) : () => Infinity
+  const admit = requestGuard ? routerDoors(options.router, options) : () => Infinity
   const take = (request: NodeRequest, response: NodeResponse) => {
     const bodyBytes = admit(request, response)
     if (bodyBytes !== null) desk.take(request, response, bodyBytes)
@@ -96,8 +96,8 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
 }
 
 type Asked = { call: Call; input: CallInput; ctx: unknown }
-type Attaching = Asked & { pump: Pump<unknown>; head: StreamHead; hangUp: HangUp }
-type Concluded = { call: Call; input: CallInput; outcome: Outcome }
+type Attaching = Asked & { pump: SubscriberIterable<unknown>; head: StreamHead; hangUp: HangUp }
+type Concluded = { call: Call; input: CallInput; outcome: TrpcOutcome }
 
 /** Takes requests: plain calls of ours the short way, all others tRPC's. */
 class Desk {
@@ -144,11 +144,11 @@ class Desk {
     const input = inputOf(call, request, router, maxBytes)
     const outcome = await this.#run(call, input, request, response, hangUp)
     // A middleware may have thrown when the stream was open already.
-    if ('error' in outcome && call.type === 'subscription') pumpFor(hangUp.signal)?.subscriber.close()
+    if ('error' in outcome && call.type === 'subscription') iterableFor(hangUp.signal)?.subscriber.close()
     if (isGone(response)) return this.#leave({ call, input, outcome }, request)
     if ('value' in outcome) {
       const { value, ctx } = outcome
-      if (value instanceof Pump) {
+      if (value instanceof SubscriberIterable) {
         response.once('close', () => value.subscriber.close())
         const head = await this.#headOf({ call, input, ctx }, request, response)
         if (isGone(response)) return
@@ -161,7 +161,8 @@ class Desk {
 
   /** Nobody is left to answer; what failed is told to the app all the same. */
   #leave({ call: { path, type }, input, outcome }: Concluded, request: NodeRequest): void {
-    if ('value' in outcome) return void (outcome.value instanceof Pump && outcome.value.subscriber.close())
+    if ('value' in outcome)
+      return void (outcome.value instanceof SubscriberIterable && outcome.value.subscriber.close())
     const { ctx, cause } =
       'error' in outcome ? { ctx: outcome.ctx, cause: outcome.error } : { ctx: undefined, cause: outcome.contextError }
     const error = getTRPCErrorFromUnknown(cause)
@@ -179,7 +180,7 @@ class Desk {
     request: NodeRequest,
     response: NodeResponse,
     hangUp: HangUp,
-  ): Promise<Outcome> {
+  ): Promise<TrpcOutcome> {
     const { router, createContext } = this.#options
     const { path, type } = call
     const { getRawInput } = input
@@ -269,7 +270,7 @@ class Desk {
   #lookAtServer({ procedure }: Call, { socket }: NodeRequest): void {
     if (this.#hasLooked) return
     this.#hasLooked = true
-    const { timing, logger } = hubBehind(procedure)!
+    const { timing, logger } = hubOf(procedure)!
     const warning = serverWarning((socket as { server?: ServerTimeouts } | undefined)?.server ?? {}, timing)
     if (warning !== null) logger.warn(warning)
   }

@@ -5,7 +5,7 @@ export type IncomingRequest = {
   socket: { localAddress?: string | undefined }
 }
 
-export type DoorOptions = {
+export type OriginOptions = {
   /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default none. */
   origins?: readonly string[]
   /** Names under which this server may be called. Default: any, but loopback names only while it listens on loopback. */
@@ -31,7 +31,7 @@ const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * Whether a request may come in at all, before anything is made of it: pages of other origins may not act in the name of
  * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
  */
-export function refusalOf(request: IncomingRequest, options: DoorOptions & { bodyBytes?: number }): Refusal | null {
+export function refusalOf(request: IncomingRequest, options: OriginOptions & { bodyBytes?: number }): Refusal | null {
   const { origin, 'sec-fetch-site': site } = request.headers
   // RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
   const host = String(request.headers.host ?? request.headers[':authority'] ?? '')
@@ -69,7 +69,7 @@ export function bodyOf({ code, message }: Refusal): { httpStatus: number; body: 
 }
 
 /** The CORS headers for a page that may call; one of this server's own needs none. */
-export function corsHeaders(request: IncomingRequest, { origins = [] }: DoorOptions): Record<string, string> {
+export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOptions): Record<string, string> {
   const { origin } = request.headers
   // A cache that keeps what one origin was told must not tell it to another (Fetch §3.3.7).
   if (origin === undefined || !origins.includes(origin)) return origins.length > 0 ? { vary: 'origin' } : {}

@@ -1,17 +1,24 @@
-import { bodyOf, corsHeaders, refusalOf, type DoorOptions, type IncomingRequest, type Refusal } from './origin-check.js'
+import {
+  bodyOf,
+  corsHeaders,
+  refusalOf,
+  type OriginOptions,
+  type IncomingRequest,
+  type Refusal,
+} from './origin-check.js'
 import { isDeeperThan } from '../validation/inputs.js'
 import { defaultLimits, type Limits } from '../options/limits.js'
 
 /** A request as far as doors look at it: `node:http`'s and Express's are both like this. */
-export type DoorRequest = IncomingRequest & { url?: string | undefined; body?: unknown }
+export type GuardRequest = IncomingRequest & { url?: string | undefined; body?: unknown }
 /** As much of a response as doors use. */
-export type DoorResponse = {
+export type GuardResponse = {
   setHeader(name: string, value: string | string[]): unknown
   writeHead(status: number): unknown
   end(body?: string): unknown
 }
 
-export type LocationDoorsOptions = DoorOptions & {
+export type RequestGuardOptions = OriginOptions & {
   /** Where the procedures are in the app's router: `locations` for `router({ locations: ... })`, '' at the top. Default `locations`. */
   path?: string
   /** Bytes of a body and calls of a batch that calls nothing but our procedures; each has a default. */
@@ -27,22 +34,22 @@ export const procedureNames = ['postLocation', 'onLocation', 'getLocations', 'co
  * before or after `express.json()`, or in the adapter's own option:
  *
  * ```ts
- * app.use('/trpc', createLocationDoors({ origins: ['https://app.example'] }), createExpressMiddleware({ router, createContext }))
+ * app.use('/trpc', createRequestGuard({ origins: ['https://app.example'] }), createExpressMiddleware({ router, createContext }))
  * ```
  *
  * Requests that call only procedures of the app's own pass untouched, and so does all else.
  */
-export function createLocationDoors({ path = 'locations', limits, ...options }: LocationDoorsOptions = {}) {
+export function createRequestGuard({ path = 'locations', limits, ...options }: RequestGuardOptions = {}) {
   const ours = new Set(procedureNames.map((name) => (path === '' ? name : `${path}.${name}`)))
   const bounds = { ...defaultLimits, ...limits }
   const admit = doorsOf((call) => (ours.has(call) ? bounds : null), options)
-  return (request: DoorRequest, response: DoorResponse, next: (error?: unknown) => void): void => {
+  return (request: GuardRequest, response: GuardResponse, next: (error?: unknown) => void): void => {
     if (admit(request, response) !== null) next()
   }
 }
 
 /** What a request may hold that calls nothing but our procedures. */
-export type DoorBounds = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
+export type GuardBounds = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
 
 /**
  * The doors in front of procedures of ours.
@@ -50,8 +57,8 @@ export type DoorBounds = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
  * @param boundsOf those of a call, by its path; `null`: the procedure is none of ours.
  * @returns what lets a request in, and says how many bytes its body may have, or answers it, and says `null`.
  */
-export function doorsOf(boundsOf: (call: string) => DoorBounds | null, options: DoorOptions) {
-  return (request: DoorRequest, response: DoorResponse): number | null => {
+export function doorsOf(boundsOf: (call: string) => GuardBounds | null, options: OriginOptions) {
+  return (request: GuardRequest, response: GuardResponse): number | null => {
     const calls = callsOf(request.url)
     const bounds = calls.map(boundsOf)
     const own = bounds.find((each) => each !== null)
@@ -68,9 +75,9 @@ type Refusing = { bodyBytes?: number; refusalOfMore?: () => Refusal | null }
 
 /** Lets a request in, or answers it. */
 export function letIn(
-  request: DoorRequest,
-  response: DoorResponse,
-  options: DoorOptions,
+  request: GuardRequest,
+  response: GuardResponse,
+  options: OriginOptions,
   { bodyBytes = Infinity, refusalOfMore = () => null }: Refusing = {},
 ): boolean {
   response.setHeader('cache-control', 'no-store')
@@ -95,9 +102,9 @@ export function letIn(
 }
 
 /** Says that an answer is another one for another `origin`, say, also when whoever answers says what it varies by. */
-function keepVarying(response: DoorResponse, by: string): void {
+function keepVarying(response: GuardResponse, by: string): void {
   const { setHeader } = response
-  response.setHeader = function (this: DoorResponse, name: string, value: string | string[]) {
+  response.setHeader = function (this: GuardResponse, name: string, value: string | string[]) {
     if (name.toLowerCase() !== 'vary') return setHeader.call(this, name, value)
     const fields = String(value).split(/\s*,\s*/)
     return setHeader.call(this, name, fields.includes(by) ? value : [...fields, by].join(', '))
@@ -106,11 +113,11 @@ function keepVarying(response: DoorResponse, by: string): void {
 }
 
 // HTTP/2 has streams in place of connections, and no header for them.
-const isHttp2 = ({ headers }: DoorRequest) => headers[':authority'] !== undefined
+const isHttp2 = ({ headers }: GuardRequest) => headers[':authority'] !== undefined
 
 /** What is too much of a request that calls only us, as far as can be seen before it is read. */
 function excessOf(
-  { body }: DoorRequest,
+  { body }: GuardRequest,
   calls: number,
   { batch, depth }: Pick<Limits, 'batch' | 'depth'>,
 ): Refusal | null {

@@ -14,7 +14,8 @@ import type { NodeRequest, NodeResponse } from './sink.js'
  */
 
 /** What a call came to. */
-export type Outcome = { contextError: unknown } | { ctx: unknown; value: unknown } | { ctx: unknown; error: unknown }
+export type TrpcOutcome =
+  { contextError: unknown } | { ctx: unknown; value: unknown } | { ctx: unknown; error: unknown }
 
 /** The options of tRPC's Node adapter; `middleware` has been run. */
 export type AdapterOptions = Omit<Parameters<typeof nodeHTTPRequestHandler>[0], 'req' | 'res' | 'path' | 'middleware'>
@@ -42,7 +43,7 @@ export function answerByTrpc(
 /** Answers a call whose outcome is known. */
 export function answerOutcome(
   options: AdapterOptions,
-  { call, input, outcome }: { call: Call; input: CallInput; outcome: Outcome },
+  { call, input, outcome }: { call: Call; input: CallInput; outcome: TrpcOutcome },
   request: NodeRequest,
   response: NodeResponse,
 ): void {
@@ -99,7 +100,7 @@ const silence: AsyncIterable<never> = {
 }
 
 /** The router and the context, with nothing left to happen. */
-function concluded(router: AnyTRPCRouter, { path, procedure }: Call, input: CallInput, outcome: Outcome) {
+function concluded(router: AnyTRPCRouter, { path, procedure }: Call, input: CallInput, outcome: TrpcOutcome) {
   const conclude = async ({ getRawInput }: { getRawInput: () => Promise<unknown> }) => {
     // Whoever reports an error shows the input, if it was read.
     if (input.wasRead()) await getRawInput().catch(() => {})

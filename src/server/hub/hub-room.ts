@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
 import { isName } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/protocol.js'
-import type { Member } from '../access/gate.js'
+import type { CallerMember } from '../access/gate.js'
 import type { Hub } from './hub.js'
 import { defaultConnectionIdOf } from '../rules/ids.js'
 import { assertPosted } from '../access/outcome-errors.js'
@@ -27,7 +27,7 @@ export interface HubRoom<L, P> {
 }
 
 /** A member who is in a room. */
-export interface RoomMember<L, P> extends Member<P> {
+export interface RoomMember<L, P> extends CallerMember<P> {
   location: L | null
   activity: Connection<L, P>['activity']
   /** The newest first. */

@@ -3,21 +3,21 @@ import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Out, Schema, Unchanged } from '../../shared/protocol.js'
-import type { Action, Backend, Kept, Outcome } from '../rules/backend.js'
+import type { Action, Backend, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
-import { unfailingLogger, unfailingMetrics } from '../access/app-callbacks.js'
-import { assertPlain, keep, parse } from '../validation/inputs.js'
+import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
+import { assertPlainSchema, toStoredValue, parseInput } from '../validation/inputs.js'
 import { defaultLimits, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import { nameInLogs, silentLogger, type Logger } from '../options/logger.js'
 import { noMetrics, type Metrics, type Readings } from '../options/metrics.js'
-import { numbersOver } from '../options/number-options.js'
-import { OpenRooms } from '../rooms/room-registry.js'
-import { Rates } from '../access/rate-limits.js'
+import { mergeNumbers } from '../options/number-options.js'
+import { RoomRegistry } from '../rooms/room-registry.js'
+import { RateLimits } from '../access/rate-limits.js'
 import { ownedError } from '../access/outcome-errors.js'
-import { Seats } from '../access/membership-limits.js'
-import { Streams, type StreamOptions } from '../rooms/stream-registry.js'
+import { MembershipLimits } from '../access/membership-limits.js'
+import { StreamRegistry, type StreamOptions } from '../rooms/stream-registry.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from '../options/timing.js'
 
@@ -84,34 +84,34 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
-  readonly rates: Rates
-  readonly seats: Seats
-  readonly streams: Streams
+  readonly rates: RateLimits
+  readonly seats: MembershipLimits
+  readonly streams: StreamRegistry
   readonly #backend: Backend
-  readonly #rooms: OpenRooms
+  readonly #rooms: RoomRegistry
   readonly #forgetters = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
   constructor(options: HubOptions<Schema, Schema>) {
     const { location, profile = memberProfile } = options
-    assertPlain(location, 'location')
-    assertPlain(profile, 'profile')
+    assertPlainSchema(location, 'location')
+    assertPlainSchema(profile, 'profile')
     this.location = location
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
-    this.logger = options.logger ? unfailingLogger(options.logger) : silentLogger
-    this.metrics = options.metrics ? unfailingMetrics(options.metrics) : noMetrics
-    this.limits = numbersOver(defaultLimits, options.limits, 'limits')
+    this.logger = options.logger ? safeLogger(options.logger) : silentLogger
+    this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
+    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits')
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
-    this.rates = new Rates(limits, clock, this.logger)
-    this.seats = new Seats(limits)
-    this.streams = new Streams({ clock, timing, limits, metrics: this.metrics })
+    this.rates = new RateLimits(limits, clock, this.logger)
+    this.seats = new MembershipLimits(limits)
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics })
     const { tombstoneMs } = timing
     const { roomConnections, memberConnections } = limits
-    this.#rooms = new OpenRooms({
+    this.#rooms = new RoomRegistry({
       backend: this.#backend,
       rules: { tombstoneMs, roomConnections, memberConnections },
       clock,
@@ -168,22 +168,22 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   /** A parsed location as it is stored. @throws LocationError `bad-input`, `too-large` */
-  keepLocation(location: unknown): Kept {
-    return keep(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
+  keepLocation(location: unknown): StoredValue {
+    return toStoredValue(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
   }
 
   /** A parsed profile as it is stored. @throws LocationError `bad-input`, `too-large` */
-  keepProfile(profile: unknown): Kept {
-    return keep(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
+  keepProfile(profile: unknown): StoredValue {
+    return toStoredValue(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
   }
 
   /** What a schema of the app makes of a value. @throws LocationError `bad-input`, `unavailable` */
   parse(schema: Schema, value: unknown, extraDepth = 0): Promise<unknown> {
-    return parse(schema, value, this.limits.depth + extraDepth, { clock: this.clock, hookMs: this.timing.hookMs })
+    return parseInput(schema, value, this.limits.depth + extraDepth, { clock: this.clock, hookMs: this.timing.hookMs })
   }
 
   /** A profile that the app's own code gave. @throws LocationError `bad-input`, `too-large` */
-  async parseProfile(profile: unknown): Promise<Kept> {
+  async parseProfile(profile: unknown): Promise<StoredValue> {
     return this.keepProfile(await this.parse(this.profile, profile))
   }
 

@@ -76,4 +76,4 @@ export const defaultLimits: Limits = {
 }
 
 /** Whom a call is counted against. `null`: nobody signed in; an address that is not counted. */
-export type Who = { readonly memberId: string | null; readonly address: string | null }
+export type LimitedCaller = { readonly memberId: string | null; readonly address: string | null }

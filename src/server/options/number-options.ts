@@ -5,7 +5,7 @@ import { LocationError } from '../../shared/errors.js'
  *
  * @throws LocationError `misconfigured` for a name that is none of them, and for what is not a number of 0 or more.
  */
-export function numbersOver<T extends Record<string, number>>(usual: T, own: Partial<T> | undefined, what: string): T {
+export function mergeNumbers<T extends Record<string, number>>(usual: T, own: Partial<T> | undefined, what: string): T {
   const numbers: Record<string, number> = { ...usual }
   for (const [name, value] of Object.entries<unknown>(own ?? {})) {
     if (value === undefined) continue

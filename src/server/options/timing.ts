@@ -1,5 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
-import { numbersOver } from './number-options.js'
+import { mergeNumbers } from './number-options.js'
 
 /** Every duration of a hub, in milliseconds. */
 export type Timing = {
@@ -63,9 +63,9 @@ export const defaultTiming: Timing = {
 export type TimingOptions = Partial<Timing> & { scale?: number }
 
 export function timingOf({ scale = 1, ...own }: TimingOptions = {}): Timing {
-  const { scale: factor } = numbersOver({ scale: 1 }, { scale }, 'timing')
+  const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing')
   const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
-  const timing = numbersOver(Object.fromEntries(scaled) as Timing, own, 'timing')
+  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, own, 'timing')
   // One timer turns in steps of these.
   if (timing.beatMs > 0 && timing.sweepMs > 0) return timing
   throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')

@@ -11,14 +11,14 @@ import type {
   PostLocationOutput,
 } from '../../shared/protocol.js'
 import { Gate, type Access, type Caller } from '../access/gate.js'
-import { countedAs } from '../access/client-address.js'
-import type { Kept } from '../rules/backend.js'
-import { unheard } from '../access/app-callbacks.js'
+import { addressKey } from '../access/client-address.js'
+import type { StoredValue } from '../rules/backend.js'
+import { ignoreErrors } from '../access/app-callbacks.js'
 import type { Hub } from '../hub/hub.js'
-import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, newKey } from '../rules/ids.js'
-import type { Who } from '../options/limits.js'
+import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
+import type { LimitedCaller } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
-import type { Deed } from '../access/rate-limits.js'
+import type { ChargedAction } from '../access/rate-limits.js'
 import { assertPosted, ownedError } from '../access/outcome-errors.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 
@@ -29,7 +29,7 @@ export type ClientIp<Ctx> = (options: { ctx: Ctx }) => string | undefined
 const roomsPerRead = 10
 
 /** What each call comes to: who it is, whether they may, and the action in the room. */
-export class Calls {
+export class Procedures {
   readonly #hub: Hub<unknown, unknown>
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined
@@ -44,7 +44,7 @@ export class Calls {
   }
 
   /** @throws LocationError `rate-limited` */
-  chargeAddress(ctx: unknown, deed: Deed): void {
+  chargeAddress(ctx: unknown, deed: ChargedAction): void {
     this.#hub.rates.charge(deed, { memberId: null, address: this.#address(ctx) })
   }
 
@@ -160,7 +160,7 @@ export class Calls {
     }
   }
 
-  #chargeMember(memberId: string | null, deed: Deed, cost = 1): void {
+  #chargeMember(memberId: string | null, deed: ChargedAction, cost = 1): void {
     this.#hub.rates.charge(deed, { memberId, address: null }, cost)
   }
 
@@ -168,8 +168,8 @@ export class Calls {
   #address(ctx: unknown): string | null {
     try {
       const ip: unknown = this.#clientIp?.({ ctx })
-      if (ip === undefined || typeof ip === 'string') return countedAs(ip)
-      unheard(ip)
+      if (ip === undefined || typeof ip === 'string') return addressKey(ip)
+      ignoreErrors(ip)
       throw new TypeError('clientIp() must give a string or undefined, and at once.')
     } catch (cause) {
       this.#hub.logger.warn('clientIp() threw', { error: cause })
@@ -178,7 +178,7 @@ export class Calls {
   }
 
   /** Charges for a connection that is not there yet, and finds it a seat. Call what it returns when the post is through. */
-  #seat(live: LiveRoom, connectionId: string, who: Who): () => void {
+  #seat(live: LiveRoom, connectionId: string, who: LimitedCaller): () => void {
     const isThere = () => live.timeline.connection(connectionId) !== undefined
     if (isThere()) return () => {}
     this.#hub.rates.charge('connect', who)
@@ -188,7 +188,7 @@ export class Calls {
   }
 
   /** What `identify` says of a member is their profile; only where it says nothing, the member does. */
-  #profile(caller: Caller, { profile }: PostLocationInput<unknown, unknown>): Kept | undefined {
+  #profile(caller: Caller, { profile }: PostLocationInput<unknown, unknown>): StoredValue | undefined {
     return caller.profile ?? (profile === undefined ? undefined : this.#hub.keepProfile(profile))
   }
 }
@@ -207,7 +207,7 @@ function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInpu
     const connectionId = connectionKey === undefined ? defaultConnectionIdOf(memberId) : connectionIdOf(connectionKey)
     return { connectionId, memberId, owned: true, made: undefined }
   }
-  const made = connectionKey === undefined ? newKey() : undefined
+  const made = connectionKey === undefined ? generateKey() : undefined
   const key = connectionKey ?? made!
   // Whoever holds the key is the connection. A memberKey left out means the member that it already is.
   const owned = memberKey !== undefined

@@ -25,12 +25,12 @@ import {
   type Tracked,
 } from '../../shared/protocol.js'
 import type { Access } from '../access/gate.js'
-import { Calls, type ClientIp } from './procedures.js'
+import { Procedures, type ClientIp } from './procedures.js'
 import type { Frame } from '../rooms/frames.js'
 import { Hub, type LocationHub } from '../hub/hub.js'
-import { neverWaits, parseNow } from '../validation/inputs.js'
-import { Pump } from '../rooms/subscriber-iterable.js'
-import type { Deed } from '../access/rate-limits.js'
+import { isSynchronous, parseInputSync } from '../validation/inputs.js'
+import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
+import type { ChargedAction } from '../access/rate-limits.js'
 
 // Whatever the app's builder carries, we only add inputs and resolvers to it.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -74,20 +74,21 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   if (!(hub instanceof Hub)) throw new LocationError('misconfigured', 'hub: give what createLocationHub() returned.')
   // The app's builder has types of its own, which are nothing to the resolvers below; the record's are written out above.
   const procedure = options.procedure as unknown as PlainBuilder
-  const calls = new Calls(hub, options, options.clientIp)
+  const calls = new Procedures(hub, options, options.clientIp)
   if (!options.clientIp)
     hub.logger.warn('clientIp: nobody is limited by address, since it does not say whose a caller has.')
   const inputs = procedureInputs(hub.location, hub.profile)
   const depth = hub.limits.depth + envelopeDepth
-  const isImmediate = neverWaits(hub.location) && neverWaits(hub.profile)
+  const isImmediate = isSynchronous(hub.location) && isSynchronous(hub.profile)
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
       atEdge(
-        async () => (isImmediate ? parseNow(schema, raw, depth) : await hub.parse(schema, raw, envelopeDepth)) as T,
+        async () =>
+          (isImmediate ? parseInputSync(schema, raw, depth) : await hub.parse(schema, raw, envelopeDepth)) as T,
       )
   /** Charged before anything is made of the input, or asked of the app; and counted, whatever becomes of it. */
-  const entered = (name: string, deed: Deed) =>
+  const entered = (name: string, deed: ChargedAction) =>
     procedure.use(async ({ ctx, next }) => {
       const startedAt = hub.clock.now()
       const count = (outcome: string) => hub.metrics.called(name, outcome, hub.clock.now() - startedAt)
@@ -118,7 +119,10 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
     onLocation: entered('onLocation', 'stream')
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) =>
-        atEdge(async () => new Pump(await calls.subscribe(ctx, input), { envelope, toError: toTrpcError, signal })),
+        atEdge(
+          async () =>
+            new SubscriberIterable(await calls.subscribe(ctx, input), { envelope, toError: toTrpcError, signal }),
+        ),
       ),
   }
   for (const each of Object.values(record)) hubs.set(each, hub)
@@ -144,7 +148,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
 const hubs = new WeakMap<object, Hub<unknown, unknown>>()
 
 /** The hub behind a procedure that `createLocationRouter` made, in whatever router that is now; else `undefined`. */
-export const hubBehind = (procedure: object): Hub<unknown, unknown> | undefined => hubs.get(procedure)
+export const hubOf = (procedure: object): Hub<unknown, unknown> | undefined => hubs.get(procedure)
 /** Whether a procedure is one of ours. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { Action, Backend, Commit, OpenRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
+import type { Action, Backend, Commit, BackendRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
 import { Frames } from './frames.js'
 import type { Subscriber } from './subscriber.js'
 import type { Metrics, Traffic } from '../options/metrics.js'
@@ -39,7 +39,7 @@ export class LiveRoom {
   users = 0
   readonly traffic: Traffic
   readonly #metrics: Metrics
-  readonly #opened: OpenRoom
+  readonly #opened: BackendRoom
   #timeline: Timeline
   #frames: Frames
   readonly clock: Clock
@@ -70,7 +70,7 @@ export class LiveRoom {
     return room
   }
 
-  private constructor(id: string, opened: OpenRoom, { clock, timing, metrics, traffic }: LiveRoomOptions) {
+  private constructor(id: string, opened: BackendRoom, { clock, timing, metrics, traffic }: LiveRoomOptions) {
     this.id = id
     this.traffic = traffic
     this.#metrics = metrics

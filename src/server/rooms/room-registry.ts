@@ -5,9 +5,9 @@ import { LiveRoom } from './live-room.js'
 import type { Logger } from '../options/logger.js'
 import { newTraffic, type Metrics, type Readings } from '../options/metrics.js'
 import type { Timing } from '../options/timing.js'
-import { Wheel } from './timer-wheel.js'
+import { TimerWheel } from './timer-wheel.js'
 
-export type OpenRoomsOptions = {
+export type RoomRegistryOptions = {
   backend: Backend
   rules: RoomRules
   clock: Clock
@@ -23,12 +23,12 @@ export type OpenRoomsOptions = {
 const maxUnused = 1_000
 
 /** The rooms that are open in this process: opened when first used, swept in turn, and dropped when nobody needs them. */
-export class OpenRooms {
-  readonly #options: OpenRoomsOptions
+export class RoomRegistry {
+  readonly #options: RoomRegistryOptions
   readonly #traffic = newTraffic()
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
   /** Each room is swept in a slot of its own. */
-  readonly #sweeps: Wheel<LiveRoom>
+  readonly #sweeps: TimerWheel<LiveRoom>
   /** Those in which nobody was ever shown, the longest unused first. */
   readonly #unused = new Set<LiveRoom>()
   #isDegraded = false
@@ -36,9 +36,9 @@ export class OpenRooms {
   #isTurning = false
   #isClosed = false
 
-  constructor(options: OpenRoomsOptions) {
+  constructor(options: RoomRegistryOptions) {
     this.#options = options
-    this.#sweeps = new Wheel(Math.max(1, Math.round(options.timing.sweepMs / options.turnMs)))
+    this.#sweeps = new TimerWheel(Math.max(1, Math.round(options.timing.sweepMs / options.turnMs)))
   }
 
   /** Whether the backend is out of reach. */

@@ -1,12 +1,12 @@
 import { LocationError } from '../../shared/errors.js'
-import type { Limits, Who } from '../options/limits.js'
+import type { Limits, LimitedCaller } from '../options/limits.js'
 import type { Subscriber } from './subscriber.js'
 
-type StreamLimits = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoomStreams' | 'addressStreams'>
+type StreamLimitOptions = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoomStreams' | 'addressStreams'>
 
 /** Whose streams are open, and whether one more may be. */
-export class StreamShares {
-  readonly #limits: StreamLimits
+export class StreamLimits {
+  readonly #limits: StreamLimitOptions
   readonly #retryAfterMs: number
   /** In the order in which they were opened. */
   readonly #ofMember = new Map<string, Set<Subscriber>>()
@@ -14,7 +14,7 @@ export class StreamShares {
   readonly #addressOf = new Map<Subscriber, string | null>()
 
   /** @param retryAfterMs when to try again: nobody knows when a stream will end. */
-  constructor(limits: StreamLimits, retryAfterMs: number) {
+  constructor(limits: StreamLimitOptions, retryAfterMs: number) {
     this.#limits = limits
     this.#retryAfterMs = retryAfterMs
   }
@@ -24,7 +24,7 @@ export class StreamShares {
   }
 
   /** @throws LocationError `unavailable` when this process is full, `rate-limited` when the member or the address is. */
-  assertOneMore({ memberId, address }: Who, room: string): void {
+  assertOneMore({ memberId, address }: LimitedCaller, room: string): void {
     const { streams, memberStreams, addressStreams } = this.#limits
     if (this.size >= streams)
       throw new LocationError('unavailable', 'This server has all the streams it can carry: try again later.')

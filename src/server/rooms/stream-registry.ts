@@ -1,13 +1,13 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import type { Hello } from '../../shared/protocol.js'
-import type { Limits, Who } from '../options/limits.js'
+import type { Limits, LimitedCaller } from '../options/limits.js'
 import type { LiveRoom } from './live-room.js'
 import type { Metrics } from '../options/metrics.js'
-import { StreamShares } from './stream-limits.js'
+import { StreamLimits } from './stream-limits.js'
 import { Subscriber } from './subscriber.js'
 import type { Timing } from '../options/timing.js'
-import { Wheel } from './timer-wheel.js'
+import { TimerWheel } from './timer-wheel.js'
 
 const minBeatSlots = 100
 const drainSteps = 100
@@ -39,14 +39,14 @@ type Upkeep = {
 }
 
 /** The open streams of this process: their beats, and their ends. */
-export class Streams {
+export class StreamRegistry {
   readonly #clock: Clock
   readonly #timing: Timing
   readonly #metrics: Metrics
-  readonly #shares: StreamShares
+  readonly #shares: StreamLimits
   readonly #upkeep = new Map<Subscriber, Upkeep>()
   /** Everyone hears a beat in a slot of their own, so that there is no herd. */
-  readonly #beats: Wheel<Subscriber>
+  readonly #beats: TimerWheel<Subscriber>
   readonly #beatSlots: number
   #isDraining = false
 
@@ -54,10 +54,10 @@ export class Streams {
     this.#clock = clock
     this.#metrics = metrics
     this.#timing = timing
-    this.#shares = new StreamShares(limits, timing.beatMs)
+    this.#shares = new StreamLimits(limits, timing.beatMs)
     // Rooms are swept by the same turns, so these come at least that often.
     this.#beatSlots = Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs))
-    this.#beats = new Wheel(this.#beatSlots)
+    this.#beats = new TimerWheel(this.#beatSlots)
   }
 
   get size(): number {
@@ -74,7 +74,7 @@ export class Streams {
   }
 
   /** @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller has enough. */
-  assertOneMore(who: Who, room: string): void {
+  assertOneMore(who: LimitedCaller, room: string): void {
     if (this.#isDraining) throw new LocationError('unavailable', 'This server is going down: connect again.')
     this.#shares.assertOneMore(who, room)
   }

@@ -1,7 +1,7 @@
 import type { Frame } from './frames.js'
 import type { Subscriber } from './subscriber.js'
 
-export type PumpOptions<T> = {
+export type SubscriberIterableOptions<T> = {
   /** Makes of a frame what the adapter sends. */
   envelope: (frame: Frame) => T
   /** Makes of an error what the adapter understands. */
@@ -10,21 +10,21 @@ export type PumpOptions<T> = {
   signal: AbortSignal | undefined
 }
 
-const pumps = new WeakMap<AbortSignal, Pump<unknown>>()
+const pumps = new WeakMap<AbortSignal, SubscriberIterable<unknown>>()
 
 /** The stream that was opened for a call, if one was: for a caller who was never given it. */
-export const pumpFor = (signal: AbortSignal): Pump<unknown> | undefined => pumps.get(signal)
+export const iterableFor = (signal: AbortSignal): SubscriberIterable<unknown> | undefined => pumps.get(signal)
 
 /**
  * What `onLocation` resolves to: an async iterable that any tRPC adapter can pump, and that bears the subscriber, so that
  * a writer which knows it can take its frames directly.
  */
-export class Pump<T> implements AsyncIterable<T, void> {
+export class SubscriberIterable<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
   readonly toError: (error: Error) => Error
   readonly #envelope: (frame: Frame) => T
 
-  constructor(subscriber: Subscriber, { envelope, toError, signal }: PumpOptions<T>) {
+  constructor(subscriber: Subscriber, { envelope, toError, signal }: SubscriberIterableOptions<T>) {
     this.subscriber = subscriber
     this.toError = toError
     this.#envelope = envelope

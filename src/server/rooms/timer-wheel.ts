@@ -1,5 +1,5 @@
 /** Slots that come round in turn, so that one timer serves everyone and nobody is served in a herd. */
-export class Wheel<T> {
+export class TimerWheel<T> {
   readonly #slots: Set<T>[]
   readonly #slotOf = new Map<T, Set<T>>()
   #next = 0

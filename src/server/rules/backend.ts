@@ -8,10 +8,10 @@ import type { Logger } from '../options/logger.js'
  */
 
 /** A value beside its canonical JSON, which is what equality goes by. */
-export type Kept = { readonly json: string; readonly value: unknown }
+export type StoredValue = { readonly json: string; readonly value: unknown }
 
 /** "I am here now." What is `undefined` stays as it was. */
-export type Post = {
+export type PostAction = {
   type: 'post'
   connectionId: string
   /** Whose connection this is, if it is new. */
@@ -20,13 +20,13 @@ export type Post = {
   owned: boolean
   /** `undefined`: the next one. */
   seq: number | undefined
-  location: Kept
-  profile: Kept | undefined
+  location: StoredValue
+  profile: StoredValue | undefined
   activity: Activity | undefined
   leaseMs: number
 }
 
-export type Leave = {
+export type LeaveAction = {
   type: 'leave'
   connectionId: string
   /** Refuses another member's connection; `null`: whoever holds the key speaks. */
@@ -36,15 +36,15 @@ export type Leave = {
 }
 
 /** The peer closed its stream: `leaseMs` is all that remains of the lease. */
-export type Shorten = { type: 'shorten'; connectionId: string; leaseMs: number }
+export type ShortenAction = { type: 'shorten'; connectionId: string; leaseMs: number }
 
 /** Ends every connection of a member in the room. */
-export type Revoke = { type: 'revoke'; memberId: string }
+export type RevokeAction = { type: 'revoke'; memberId: string }
 
 /** Lets go of lapsed leases and old tombstones. */
-export type Sweep = { type: 'sweep' }
+export type SweepAction = { type: 'sweep' }
 
-export type Action = Post | Leave | Shorten | Revoke | Sweep
+export type Action = PostAction | LeaveAction | ShortenAction | RevokeAction | SweepAction
 
 /**
  * What an action came to. `posted` carries the seq that is stored now, and the version of the commit that shows an
@@ -102,7 +102,7 @@ export type RoomOptions = {
   onHealth?: (health: 'up' | 'down') => void
 }
 
-export interface OpenRoom {
+export interface BackendRoom {
   /** The room when it was opened; commits follow on from it. */
   readonly state: RoomState
   /**
@@ -118,7 +118,7 @@ export interface OpenRoom {
 /** What carries rooms: memory for one process, a shared store for many. */
 export interface Backend {
   /** The room's state now, then every commit in order. */
-  open(room: string, options: RoomOptions): Promise<OpenRoom>
+  open(room: string, options: RoomOptions): Promise<BackendRoom>
   /**
    * Whether it can do its work, asked once, before a server listens. Being out of reach is no reason to reject.
    *

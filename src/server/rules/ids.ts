@@ -13,7 +13,7 @@ export const anonymousMemberIdOf = (key: string) => publicId(`m:${key}`)
 export const defaultConnectionIdOf = (memberId: string) => publicId(`d:${memberId}`)
 
 /** A connectionKey for someone who brought none: 128 random bits. */
-export const newKey = () => randomBytes(16).toString('base64url')
+export const generateKey = () => randomBytes(16).toString('base64url')
 
 /** The name of a lineage of versions: 64 random bits. */
 export const newEpoch = () => randomBytes(8).toString('base64url')

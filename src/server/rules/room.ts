@@ -3,22 +3,22 @@ import type {
   Action,
   Commit,
   ConnectionChange,
-  Kept,
-  Leave,
+  StoredValue,
+  LeaveAction,
   Outcome,
-  Post,
-  Revoke,
+  PostAction,
+  RevokeAction,
   RoomRules,
   RoomState,
-  Shorten,
+  ShortenAction,
 } from './backend.js'
 
 /** One live connection. `leaseEnd` is on the clock that `act` is given. */
 type Present = {
   connectionId: string
   memberId: string
-  location: Kept
-  profile: Kept
+  location: StoredValue
+  profile: StoredValue
   activity: Connection<unknown, unknown>['activity']
   at: number
   seq: number
@@ -34,14 +34,14 @@ type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number 
 /** What a batch did to one connection so far. `shown`: viewers knew it before the batch. */
 type Draft = { shown: boolean; entered: boolean; change: ConnectionChange }
 
-const nothing: Kept = { json: 'null', value: null }
+const nothing: StoredValue = { json: 'null', value: null }
 const maxUnseen = 1_000
 
 /**
  * The rules of one room: who is present, whose post counts, when somebody has left. No I/O, no clock: the same actions
  * at the same times give the same commits.
  */
-export class Room {
+export class RoomMachine {
   readonly epoch: string
   #version: number
   #floor: number
@@ -117,7 +117,7 @@ export class Room {
     }
   }
 
-  #post(post: Post, now: number, version: number): Outcome {
+  #post(post: PostAction, now: number, version: number): Outcome {
     const known = this.#live(post.connectionId, now, version)
     const tombstone = known ? undefined : this.#tombstoneOf(post.connectionId)
     const last = known ?? tombstone
@@ -140,7 +140,7 @@ export class Room {
     return posted(this.#show(known, post, version) ? 'applied' : 'same', post, known, version)
   }
 
-  #enter(post: Post, seq: number, now: number, version: number): Outcome {
+  #enter(post: PostAction, seq: number, now: number, version: number): Outcome {
     const { connectionId, memberId } = post
     if (this.#present.size >= this.#rules.roomConnections) return { type: 'full', of: 'room' }
     const siblings = this.#connectionsOf.get(memberId) ?? 0
@@ -158,7 +158,7 @@ export class Room {
   }
 
   /** Takes over what the post says anew; answers whether anything was. */
-  #show(known: Present, post: Post, version: number): boolean {
+  #show(known: Present, post: PostAction, version: number): boolean {
     const { location, profile = known.profile, activity = known.activity } = post
     const change: ConnectionChange = { connectionId: known.connectionId }
     if (location.json !== known.location.json) change.location = location.value
@@ -170,7 +170,7 @@ export class Room {
     return true
   }
 
-  #leave(leave: Leave, now: number, version: number): Outcome {
+  #leave(leave: LeaveAction, now: number, version: number): Outcome {
     const { connectionId, memberId, graceMs } = leave
     const known = this.#live(connectionId, now, version)
     const last = known ?? this.#tombstoneOf(connectionId)
@@ -194,13 +194,13 @@ export class Room {
     return { type: 'leaving' }
   }
 
-  #shorten({ connectionId, leaseMs }: Shorten, now: number): Outcome {
+  #shorten({ connectionId, leaseMs }: ShortenAction, now: number): Outcome {
     const known = this.#present.get(connectionId)
     if (known) this.#setLeaseEnd(known, Math.min(known.leaseEnd, now + leaseMs))
     return { type: 'done' }
   }
 
-  #revoke({ memberId }: Revoke, now: number, version: number): Outcome {
+  #revoke({ memberId }: RevokeAction, now: number, version: number): Outcome {
     for (const known of this.#present.values())
       if (known.memberId === memberId) this.#remove(known, 'revoked', now, version)
     return { type: 'done' }
@@ -303,7 +303,7 @@ export class Room {
 
 function posted(
   outcome: PostOutcome,
-  post: Post,
+  post: PostAction,
   { memberId, seq }: { memberId: string | null; seq: number },
   version = 0,
 ): Outcome {

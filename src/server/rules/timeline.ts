@@ -1,6 +1,6 @@
 import { Digest } from '../../shared/digest.js'
 import type { Changed, Changes, Connection, Left, Snapshot } from '../../shared/protocol.js'
-import { formatId, parseId, type RoomTime } from '../../shared/event-id.js'
+import { formatEventId, parseEventId, type EventId } from '../../shared/event-id.js'
 import type { Commit, RoomState } from './backend.js'
 
 /** One connection as viewers see it, with the versions at which they were shown what. */
@@ -67,7 +67,7 @@ export class Timeline {
   }
 
   id(version = this.#version): string {
-    return formatId({ epoch: this.epoch, version })
+    return formatEventId({ epoch: this.epoch, version })
   }
 
   /** @returns false when the commit does not follow on from this version: then something was missed. */
@@ -83,18 +83,18 @@ export class Timeline {
 
   /** The version a viewer may be caught up from, `null` when only a snapshot will do. Any text may be asked about. */
   resumable(lastEventId: string | null | undefined): number | null {
-    const time = parseId(lastEventId)
+    const time = parseEventId(lastEventId)
     return time && this.leadsFrom(time) ? time.version : null
   }
 
   /** Whether somebody who stands there can be told what changed since. */
-  leadsFrom({ epoch, version }: RoomTime): boolean {
+  leadsFrom({ epoch, version }: EventId): boolean {
     return epoch === this.epoch && this.#floor <= version && version <= this.#version
   }
 
   /** Whether a viewer may have seen more than this: another lineage, or a version that is still to come. */
   isBehind(lastEventId: string | null | undefined): boolean {
-    const time = parseId(lastEventId)
+    const time = parseEventId(lastEventId)
     return time !== null && (time.epoch !== this.epoch || time.version > this.#version)
   }
 

@@ -5,7 +5,7 @@ const everyMs = 500
 const rememberedMs = 10_000
 
 /** How late this process comes to its timers: what everybody in it has to wait. */
-export class LoopWatch {
+export class EventLoopLag {
   readonly #clock: Clock
   #dueAt = Infinity
   #worst = { lagMs: 0, until: 0 }

@@ -6,12 +6,12 @@ import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { Out, Schema } from '../../shared/protocol.js'
 import type { Access } from '../access/gate.js'
-import { bootWarnings } from './startup-warnings.js'
-import type { DoorOptions } from '../http/origin-check.js'
+import { startupWarnings } from './startup-warnings.js'
+import type { OriginOptions } from '../http/origin-check.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
 import { closeServer, listen } from './listen.js'
 import { letIn } from '../http/request-guard.js'
-import { LoopWatch } from './event-loop-lag.js'
+import { EventLoopLag } from './event-loop-lag.js'
 import { createLocationMiddleware } from '../http/middleware.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
@@ -32,7 +32,7 @@ export type LocationRouter<L, P> = TRPCBuiltRouter<
 
 export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOptions<SL, SP> &
   Access<ServerContext, NoInfer<Out<SP>>> &
-  DoorOptions & {
+  OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
     static?: string
     /**
@@ -107,7 +107,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     createContext: ({ req }: { req: IncomingMessage }): ServerContext => contextOf(req),
     maxBodySize: limits.bodyBytes,
     // They stand in front of whatever else is asked for under /trpc, too.
-    doors: false,
+    requestGuard: false,
     maxBatchSize: limits.batch,
     ...(options.compress !== undefined && { compress: options.compress }),
     onError({ error, path, type }) {
@@ -117,7 +117,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const app = express()
   app.disable('x-powered-by')
   app.get('/livez', (_request, response) => void response.type('text').send('ok\n'))
-  const loop = new LoopWatch(hub.clock)
+  const loop = new EventLoopLag(hub.clock)
   app.get('/readyz', (_request, response) => {
     const health = hub.health()
     const said = health === 'ready' && loop.lagMs > lateMs ? 'late' : health
@@ -167,7 +167,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
       const countsPeers = options.clientIp === undefined
-      for (const warning of bootWarnings({
+      for (const warning of startupWarnings({
         address,
         isOpenToAll,
         countsPeers,

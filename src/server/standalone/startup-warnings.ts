@@ -14,7 +14,7 @@ type Booted = {
 }
 
 /** A sentence for each default that was weakened: what anybody may do now, or how much more of it. */
-export function bootWarnings({ address, isOpenToAll, countsPeers, origins = [], limits, timing }: Booted): string[] {
+export function startupWarnings({ address, isOpenToAll, countsPeers, origins = [], limits, timing }: Booted): string[] {
   const warnings = []
   if (isOpenToAll && !isLoopbackAddress(address))
     warnings.push(

@@ -2,18 +2,18 @@ import * as z from 'zod/v4/core'
 import { canonicalJson } from '../../shared/canonical-json.js'
 import { LocationError } from '../../shared/errors.js'
 import type { Schema } from '../../shared/protocol.js'
-import type { Kept } from '../rules/backend.js'
-import { inTime, type Patience } from '../access/app-callbacks.js'
+import type { StoredValue } from '../rules/backend.js'
+import { withDeadline, type Deadline } from '../access/app-callbacks.js'
 
 /** The value, if it is what the schema says; `undefined` properties and their absence are the same. */
-export async function parse<S extends Schema>(
+export async function parseInput<S extends Schema>(
   schema: S,
   value: unknown,
   maxDepth: number,
-  patience: Patience,
+  patience: Deadline,
 ): Promise<z.output<S>> {
   assertShallow(value, maxDepth)
-  return dataOf(await inTime('The schema', safely(schema, value), patience))
+  return dataOf(await withDeadline('The schema', safely(schema, value), patience))
 }
 
 /** A refinement of the app's may throw in place of an answer: what cannot be checked is not let in. */
@@ -23,7 +23,7 @@ const safely = <S extends Schema>(schema: S, value: unknown) =>
   })
 
 /** The same for a schema in which nothing waits: zod compiles those, and takes a third of the time. */
-export function parseNow<S extends Schema>(schema: S, value: unknown, maxDepth: number): z.output<S> {
+export function parseInputSync<S extends Schema>(schema: S, value: unknown, maxDepth: number): z.output<S> {
   assertShallow(value, maxDepth)
   return dataOf(z.safeParse(schema, value))
 }
@@ -40,7 +40,7 @@ function dataOf<T>(result: z.util.SafeParseResult<T>): T {
 }
 
 /** Whether nothing in a plain schema can be waiting: only what an app wrote itself, as a refinement, may. */
-export function neverWaits(schema: Schema): boolean {
+export function isSynchronous(schema: Schema): boolean {
   let isImmediate = true
   z.toJSONSchema(schema, {
     override({ zodSchema: { _zod } }: Visit) {
@@ -52,11 +52,11 @@ export function neverWaits(schema: Schema): boolean {
 }
 
 /** A value as it is stored, compared and sent. */
-export function keep(
+export function toStoredValue(
   value: unknown,
   what: 'location' | 'profile',
   limits: { maxBytes: number; maxDepth: number },
-): Kept {
+): StoredValue {
   const json = canonicalJson(value, limits.maxDepth)
   const bytes = Buffer.byteLength(json)
   if (bytes > limits.maxBytes)
@@ -69,7 +69,7 @@ export function keep(
  *
  * @throws LocationError `misconfigured`
  */
-export function assertPlain(schema: Schema, what: 'location' | 'profile'): void {
+export function assertPlainSchema(schema: Schema, what: 'location' | 'profile'): void {
   const advice =
     'A location or profile schema must be plain JSON and give back what it was given: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {

@@ -6,7 +6,12 @@ import type { LocationServer } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import { Digest } from '../../../src/shared/digest.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
-import { Refusal, scriptedServer, type ScriptedServer, type ScriptedStream } from '../../support/servers/scripted-server.js'
+import {
+  Refusal,
+  scriptedServer,
+  type ScriptedServer,
+  type ScriptedStream,
+} from '../../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 type AnyRoom = Room<CellLocation, MemberProfile>
@@ -355,7 +360,7 @@ describe('being away', () => {
     const state = expect.stringMatching(/^(waiting|connecting)$/) as string
     expect(live.news).toMatchObject([['lost', { since, status: { state } }]])
     expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
-    expect(live.room.at(cell(1))).toHaveLength(1)
+    expect(live.room.membersAt(cell(1))).toHaveLength(1)
     server.answers.status = 200
     live.room.retry()
     ;(await server.stream()).hello(id(1))
@@ -381,7 +386,7 @@ describe('being away', () => {
     next.hello(id(1))
     next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
     next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
-    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await until(live.room, () => live.room.membersAt(cell(3)).length === 1)
     await delivered()
     expect(live.news).toMatchObject([
       ['moved', { current: cell(2), caughtUp: true }],
@@ -398,7 +403,7 @@ describe('being away', () => {
     await statusIs(live.room, 'live')
     await live.clock.advance(250)
     next.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
-    await until(live.room, () => live.room.at(cell(2)).length === 1)
+    await until(live.room, () => live.room.membersAt(cell(2)).length === 1)
     await delivered()
     expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
   })
@@ -430,7 +435,7 @@ describe('being away', () => {
     await live.clock.advance(10_000)
     next.snapshot(id(2), one('ada', 2, cell(2)))
     next.event(id(3), { type: 'changes', from: id(2), changed: [{ connectionId: 'ada', at: 3, location: cell(3) }] })
-    await until(live.room, () => live.room.at(cell(3)).length === 1)
+    await until(live.room, () => live.room.membersAt(cell(3)).length === 1)
     await delivered()
     expect(live.news.filter(([kind]) => kind === 'moved')).toMatchObject([
       ['moved', { current: cell(2), caughtUp: true }],
@@ -680,7 +685,7 @@ describe('posts', () => {
     expect(live.room.self).toMatchObject({ memberId: 'm-me', location: cell(7) })
     expect(
       live.room
-        .at(cell(7))
+        .membersAt(cell(7))
         .map(({ memberId }) => memberId)
         .sort(),
     ).toEqual(['m-ada', 'm-me'])
@@ -952,7 +957,7 @@ describe('the others', () => {
     await until(live.room, () => live.room.others.some(({ connections }) => connections[0]?.stale))
     await live.clock.advance(15_000)
     next.snapshot(id(10, 'epochepoch2'), one('ada', 10_000_000, cell(7)))
-    await until(live.room, () => live.room.at(cell(7)).length > 0)
+    await until(live.room, () => live.room.membersAt(cell(7)).length > 0)
     await live.clock.advance(25_000)
     expect(names(live.room)).toEqual(['m-ada'])
   })
@@ -975,7 +980,7 @@ describe('the others', () => {
     await using live = await liveRoom(server, one('ada', 1, cell(1)), one('bob', 1, cell(2)))
     const [ada, bob] = live.room.others
     const before = live.room.getSnapshot()
-    const [atOne, atTwo] = [live.room.at(cell(1)), live.room.at(cell(2))]
+    const [atOne, atTwo] = [live.room.membersAt(cell(1)), live.room.membersAt(cell(2))]
     expect(live.room.getSnapshot()).toBe(before)
     live.stream.event(id(2), {
       type: 'changes',
@@ -985,9 +990,9 @@ describe('the others', () => {
     await until(live.room, () => live.room.getSnapshot() !== before)
     expect(live.room.others[0]).toBe(ada)
     expect(live.room.others[1]).not.toBe(bob)
-    expect(live.room.at(cell(1))).toBe(atOne)
-    expect(live.room.at(cell(2))).not.toBe(atTwo)
-    expect(live.room.at(cell(3))).toEqual([live.room.others[1]])
+    expect(live.room.membersAt(cell(1))).toBe(atOne)
+    expect(live.room.membersAt(cell(2))).not.toBe(atTwo)
+    expect(live.room.membersAt(cell(3))).toEqual([live.room.others[1]])
   })
 
   test('are shown although a listener throws', async () => {

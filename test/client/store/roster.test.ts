@@ -69,13 +69,13 @@ describe('a roster', () => {
     fc.assert(
       fc.property(history, (history) => {
         // Places are kept up from when they are first asked for.
-        const played = play(history, (roster) => roster.at({ cell: 0 }))
+        const played = play(history, (roster) => roster.membersAt({ cell: 0 }))
         const fresh = afresh(played)
         expect(sorted(played.roster.members)).toEqual(sorted(fresh.members))
         expect(sorted(played.roster.others)).toEqual(sorted(fresh.others))
         expect(played.roster.self).toEqual(fresh.self)
         for (let cell = 0; cell < 10; cell++)
-          expect(sorted(played.roster.at({ cell }))).toEqual(sorted(fresh.at({ cell })))
+          expect(sorted(played.roster.membersAt({ cell }))).toEqual(sorted(fresh.membersAt({ cell })))
       }),
       { numRuns: 500 },
     )
@@ -86,7 +86,7 @@ describe('a roster', () => {
       fc.property(history, (history) => {
         let before: { members: readonly object[]; places: (readonly object[])[] } = { members: [], places: [] }
         play(history, (roster) => {
-          const places = [0, 1, 2, 3].map((cell) => roster.at({ cell }))
+          const places = [0, 1, 2, 3].map((cell) => roster.membersAt({ cell }))
           places.forEach((now, cell) => {
             const then = before.places[cell] ?? []
             const same = then.length === now.length && then.every((member, i) => member === now[i])

@@ -29,7 +29,7 @@ async function busyRoom(timing: TimingOptions, { members = 1, bytes = 250_000 } 
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const t = initTRPC.create()
   const router = t.router(createLocationRouter({ hub, procedure: t.procedure, anonymous: true }))
-  const server = createServer(createLocationMiddleware({ router, doors: false }))
+  const server = createServer(createLocationMiddleware({ router, requestGuard: false }))
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => sockets.add(socket.on('close', () => sockets.delete(socket))))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

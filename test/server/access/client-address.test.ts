@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { countedAs } from '../../../src/server/access/client-address.js'
+import { addressKey } from '../../../src/server/access/client-address.js'
 
 test.each([
   ['203.0.113.7', '203.0.113.7'],
@@ -12,7 +12,7 @@ test.each([
   ['8.8.8.8, 203.0.113.7', '8.8.8.8, 203.0.113.7'],
   ['device 7', 'device 7'],
 ])('%s is counted as %s', (address, as) => {
-  expect(countedAs(address)).toBe(as)
+  expect(addressKey(address)).toBe(as)
 })
 
 test.each([
@@ -32,7 +32,7 @@ test.each([
   [''],
   [undefined],
 ])('%s is of this machine, of a private network, or nobody: not counted', (address) => {
-  expect(countedAs(address)).toBeNull()
+  expect(addressKey(address)).toBeNull()
 })
 
 test.each([
@@ -44,7 +44,7 @@ test.each([
   ['11.0.0.0'],
   ['fec0::1'],
 ])('%s is next to a private network, and counted', (address) => {
-  expect(countedAs(address)).not.toBeNull()
+  expect(addressKey(address)).not.toBeNull()
 })
 
 test('whoever has a /64 is counted once, however they write their addresses', () => {
@@ -58,11 +58,11 @@ test('whoever has a /64 is counted once, however they write their addresses', ()
         net[0] = 0x2001
         const address = (groups: number[], pad: number) =>
           groups.map((bits) => bits.toString(16).padStart(pad, '0')).join(':')
-        const as = countedAs(address([...net, ...host], 1))
+        const as = addressKey(address([...net, ...host], 1))
         expect(as).toMatch(/::\/64$/)
-        expect(countedAs(address([...net, ...host.toReversed()], 4).toUpperCase())).toBe(as)
-        expect(countedAs(`${address(net, 1)}::`)).toBe(as)
-        if (other !== net[3]) expect(countedAs(address([...net.slice(0, 3), other, ...host], 1))).not.toBe(as)
+        expect(addressKey(address([...net, ...host.toReversed()], 4).toUpperCase())).toBe(as)
+        expect(addressKey(`${address(net, 1)}::`)).toBe(as)
+        if (other !== net[3]) expect(addressKey(address([...net.slice(0, 3), other, ...host], 1))).not.toBe(as)
       },
     ),
   )

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { expect, test } from 'vitest'
-import { corsHeaders, refusalOf, type DoorOptions } from '../../../src/server/http/origin-check.js'
+import { corsHeaders, refusalOf, type OriginOptions } from '../../../src/server/http/origin-check.js'
 
 function request(
   headers: Record<string, string>,
@@ -14,10 +14,10 @@ function request(
 }
 const json = { 'content-type': 'application/json' }
 const app = { origins: ['https://app.example'] }
-const codeOf = (options: DoorOptions, ...of: Parameters<typeof request>) =>
+const codeOf = (options: OriginOptions, ...of: Parameters<typeof request>) =>
   refusalOf(request(...of), options)?.code ?? 'in'
 
-test.each<[string, DoorOptions, Parameters<typeof request>, string]>([
+test.each<[string, OriginOptions, Parameters<typeof request>, string]>([
   ['a script without an origin', {}, [{}], 'in'],
   ['a page of this server', {}, [{ origin: 'http://localhost:3000' }], 'in'],
   ['a page behind a proxy that ends TLS', {}, [{ origin: 'https://localhost:3000' }], 'in'],

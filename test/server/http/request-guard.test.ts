@@ -7,12 +7,12 @@ import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import express from 'express'
 import { cellLocation } from 'hereabouts'
 import {
-  createLocationDoors,
+  createRequestGuard,
   createLocationHub,
   createLocationMiddleware,
   createLocationRouter,
   createLocationServer,
-  type LocationDoorsOptions,
+  type RequestGuardOptions,
 } from 'hereabouts/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answers } from '../../../src/server/http/origin-check.js'
@@ -66,7 +66,7 @@ function merged() {
   return { hub, router, createContext }
 }
 
-const ways: Record<string, (options?: LocationDoorsOptions) => Promise<App>> = {
+const ways: Record<string, (options?: RequestGuardOptions) => Promise<App>> = {
   async 'our own server'() {
     const server = createLocationServer({
       location: cellLocation,
@@ -82,7 +82,7 @@ const ways: Record<string, (options?: LocationDoorsOptions) => Promise<App>> = {
   async 'Express, before express.json()'(options = doors) {
     const { hub, ...trpc } = merged()
     const app = express()
-    app.use('/trpc', createLocationDoors(options), createExpressMiddleware(trpc))
+    app.use('/trpc', createRequestGuard(options), createExpressMiddleware(trpc))
     app.use(express.json())
     return served(app, () => hub.close())
   },
@@ -90,7 +90,7 @@ const ways: Record<string, (options?: LocationDoorsOptions) => Promise<App>> = {
     const { hub, ...trpc } = merged()
     const app = express()
     app.use(express.json())
-    app.use('/trpc', createLocationDoors(options), createExpressMiddleware(trpc))
+    app.use('/trpc', createRequestGuard(options), createExpressMiddleware(trpc))
     return served(app, () => hub.close())
   },
   async 'our middleware, after express.json()'(options = doors) {
@@ -106,7 +106,7 @@ const ways: Record<string, (options?: LocationDoorsOptions) => Promise<App>> = {
   },
   async "node:http, in the adapter's own option"(options = doors) {
     const { hub, ...trpc } = merged()
-    const handler = createHTTPHandler({ ...trpc, basePath: '/trpc/', middleware: createLocationDoors(options) })
+    const handler = createHTTPHandler({ ...trpc, basePath: '/trpc/', middleware: createRequestGuard(options) })
     return served(handler, () => hub.close())
   },
 }
@@ -180,7 +180,7 @@ test('what is loaded when it is asked for has its doors from the first call on, 
 
 test('an app with doors of its own can do without ours', async () => {
   const { router, hub, createContext } = merged()
-  const app = await served(createLocationMiddleware({ router, createContext, doors: false }), () => hub.close())
+  const app = await served(createLocationMiddleware({ router, createContext, requestGuard: false }), () => hub.close())
   const { status, headers } = await raw(`${app.url}getLocations?input={"room":"r"}`, {
     headers: { origin: 'https://evil.example', cookie: 'session=good' },
   })

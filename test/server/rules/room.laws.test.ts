@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Room } from '../../../src/server/rules/room.js'
+import { RoomMachine } from '../../../src/server/rules/room.js'
 import { history, leaving, Play, posting, rules, startMs, step, sweeping } from '../../support/histories.js'
 
 const outcomeOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { outcome?: string; type: string }).outcome
@@ -151,7 +151,7 @@ test('rule 3: a leave that a newer post overtook changes nothing', () => {
 test('rule 4: versions strictly increase, by any clock, and follow on from each other', () => {
   fc.assert(
     fc.property(history, fc.array(fc.integer({ min: -5_000_000, max: 5_000_000 })), (steps, skews) => {
-      const room = new Room('epoch-aaaaa', startMs * 1_000, rules)
+      const room = new RoomMachine('epoch-aaaaa', startMs * 1_000, rules)
       let { version } = room.state()
       let now = startMs
       steps.forEach(({ afterMs, actions }, i) => {

@@ -1,10 +1,10 @@
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
-import { LoopWatch } from '../../../src/server/standalone/event-loop-lag.js'
+import { EventLoopLag } from '../../../src/server/standalone/event-loop-lag.js'
 
 function started() {
   const clock = manualClock()
-  const watch = new LoopWatch(clock)
+  const watch = new EventLoopLag(clock)
   watch.start()
   return { clock, watch }
 }

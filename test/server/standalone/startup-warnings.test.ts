@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bootWarnings, serverWarning, type ServerTimeouts } from '../../../src/server/standalone/startup-warnings.js'
+import { startupWarnings, serverWarning, type ServerTimeouts } from '../../../src/server/standalone/startup-warnings.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
 import { defaultTiming } from '../../../src/server/options/timing.js'
 import { createLocationServer } from 'hereabouts/server'
@@ -14,10 +14,10 @@ const usual = {
 }
 
 test('the defaults, on this machine, are nothing to warn of', () => {
-  expect(bootWarnings(usual)).toEqual([])
-  expect(bootWarnings({ ...usual, address: '::1', origins: ['https://app.example', 'http://localhost:5173'] })).toEqual(
-    [],
-  )
+  expect(startupWarnings(usual)).toEqual([])
+  expect(
+    startupWarnings({ ...usual, address: '::1', origins: ['https://app.example', 'http://localhost:5173'] }),
+  ).toEqual([])
 })
 
 test.each([
@@ -34,7 +34,7 @@ test.each([
   ['requests that outlive tombstones', { timing: { ...defaultTiming, requestMs: 60_000 } }, /^timing\.requestMs /],
   ['rights that are old', { timing: { ...defaultTiming, recheckMs: 60_001 } }, /^timing\.recheckMs is 60001/],
 ])('%s is one sentence', (_what, weakened, sentence) => {
-  expect(bootWarnings({ ...usual, ...weakened })).toEqual([expect.stringMatching(sentence)])
+  expect(startupWarnings({ ...usual, ...weakened })).toEqual([expect.stringMatching(sentence)])
 })
 
 test.each<[ServerTimeouts, RegExp | null]>([
@@ -51,7 +51,7 @@ test.each<[ServerTimeouts, RegExp | null]>([
 })
 
 test('lower limits are nothing to warn of', () => {
-  expect(bootWarnings({ ...usual, limits: { ...defaultLimits, streams: 1, depth: 2 } })).toEqual([])
+  expect(startupWarnings({ ...usual, limits: { ...defaultLimits, streams: 1, depth: 2 } })).toEqual([])
 })
 
 test('a server says so to its logger when it begins to listen', async () => {

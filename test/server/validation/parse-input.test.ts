@@ -3,7 +3,7 @@ import { createLocationServer } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import * as mini from 'zod/mini'
-import { neverWaits } from '../../../src/server/validation/inputs.js'
+import { isSynchronous } from '../../../src/server/validation/inputs.js'
 
 const odd = z.object({ row: z.int() }).refine(({ row }) => row % 2 === 1, 'must be odd')
 const oddLater = z.object({ row: z.int() }).refine(({ row }) => Promise.resolve(row % 2 === 1), 'must be odd')
@@ -12,7 +12,7 @@ describe('a schema', () => {
   test.for(Object.entries({ cellLocation, rangeLocation, pointLocation, textLocation, memberProfile }))(
     'of ours never waits: %s',
     ([, schema]) => {
-      expect(neverWaits(schema)).toBe(true)
+      expect(isSynchronous(schema)).toBe(true)
     },
   )
 
@@ -22,7 +22,7 @@ describe('a schema', () => {
     ['one deep inside', z.object({ at: z.array(z.union([z.null(), oddLater])) })],
     ["one of zod/mini's", mini.string().check(mini.refine(async () => true))],
   ] as const)('with %s may', ([, schema]) => {
-    expect(neverWaits(schema)).toBe(false)
+    expect(isSynchronous(schema)).toBe(false)
   })
 })
 

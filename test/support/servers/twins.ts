@@ -9,11 +9,11 @@ import { resolveResponse } from '@trpc/server/http'
 import express from 'express'
 import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
 import {
-  createLocationDoors,
+  createRequestGuard,
   createLocationHub,
   createLocationMiddleware,
   createLocationRouter,
-  type LocationDoorsOptions,
+  type RequestGuardOptions,
   type LocationMiddlewareOptions,
   type TimingOptions,
 } from 'hereabouts/server'
@@ -48,7 +48,7 @@ export type TwinOptions = {
   /** Without any middleware of the app: then a post is not run through tRPC's chain. */
   isBare?: boolean
   /** Our doors: in front of tRPC's own, as they are in ours. Default: none, since what they refuse tRPC never sees. */
-  doors?: LocationDoorsOptions
+  doors?: RequestGuardOptions
   /** Puts the handler into a server. Default: Express, under `/trpc`. */
   mount?: (handler: Handler) => RequestListener
   /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
@@ -110,8 +110,8 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
   const all = { ...listeners(said, options), router, basePath: '/trpc/', ...options.middleware }
   const handler =
     name === 'ours'
-      ? (createLocationMiddleware({ ...all, ...(doors ?? { doors: false }) } as never) as Handler)
-      : stockHandlers[stock]({ ...all, ...(doors && { middleware: createLocationDoors(doors) }) })
+      ? (createLocationMiddleware({ ...all, ...(doors ?? { requestGuard: false }) } as never) as Handler)
+      : stockHandlers[stock]({ ...all, ...(doors && { middleware: createRequestGuard(doors) }) })
   const mount =
     options.mount ?? ((each) => (stock === 'express' ? express().use('/trpc', each) : (each as RequestListener)))
   const server = stock === 'http2' ? createHttp2Server(mount(handler) as never) : createServer(mount(handler))

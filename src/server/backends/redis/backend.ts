@@ -1,13 +1,13 @@
 import { backgroundClock, type Clock } from '../../../shared/clock.js'
 import type { Backend } from '../../rules/backend.js'
 import { keysOf, partOf, pulseKey, revocationsKey } from './keys.js'
-import type { Link } from './redis-health.js'
-import { Links } from './cluster-health.js'
+import type { RedisHealth } from './redis-health.js'
+import { ClusterHealth } from './cluster-health.js'
 import { nodeRedisPort, type NodeRedisClient } from './node-redis.js'
 import type { RedisPort } from './client-port.js'
 import { checkRequirements } from './requirements.js'
 import { Revocations, type Revocation } from './revocations.js'
-import { SharedRoom } from './redis-room.js'
+import { RedisRoom } from './redis-room.js'
 
 export type RedisBackendOptions = (
   | {
@@ -50,7 +50,7 @@ export function backendOver(
   clock: Clock,
 ): Backend {
   const { prefix = 'hereabouts', timeoutMs = 750, pulseMs = 1_000, keepMs = 900_000, time = null } = options
-  const rooms = new Map<SharedRoom, string>()
+  const rooms = new Map<RedisRoom, string>()
   const revokeListeners = new Set<(memberId: string, room?: string) => void>()
   const revocations = new Revocations(port, revocationsKey(prefix))
 
@@ -73,7 +73,7 @@ export function backendOver(
     return port.send(key, ['HLEN', key])
   }
   // After a gap all rooms are looked at, but not all at once.
-  const lookAgain = (link?: Link) => {
+  const lookAgain = (link?: RedisHealth) => {
     for (const room of rooms.keys()) {
       if (link && room.link !== link) continue
       clock.after(Math.random() * (pulseMs / 2), () => void room.refresh().catch(() => {}))
@@ -81,7 +81,7 @@ export function backendOver(
   }
   port.onGap(() => lookAgain())
   const pulseOfPart = port.isCluster ? pulseOf : null
-  const links = new Links({ port, clock, timeoutMs, pulseMs, pulse, pulseOfPart, onBack: lookAgain })
+  const links = new ClusterHealth({ port, clock, timeoutMs, pulseMs, pulse, pulseOfPart, onBack: lookAgain })
   let started: Promise<void> | undefined
 
   return {
@@ -92,7 +92,7 @@ export function backendOver(
       const link = links.to(partOf(id))
       link.assertUp()
       const keys = keysOf(id, prefix)
-      const room = await SharedRoom.open({ ...roomOptions, port, link, keys, keepMs, time, random: Math.random })
+      const room = await RedisRoom.open({ ...roomOptions, port, link, keys, keepMs, time, random: Math.random })
       rooms.set(room, id)
       // All of Redis is told of by the backend.
       const unlisten = port.isCluster ? link.onHealth((health) => roomOptions.onHealth?.(health)) : () => {}

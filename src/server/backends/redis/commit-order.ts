@@ -10,7 +10,7 @@ const mostWaiting = 1_000
  * Puts commits in order, in whatever order they come and however often. An announcement may be lost, so each names the
  * version that it follows: what does not follow waits, and a wait that has no end means that the room must be read again.
  */
-export class Chain {
+export class CommitOrder {
   #head: Head
   /** The newest that we know of; of another epoch, when the room began anew. */
   #newest: Head

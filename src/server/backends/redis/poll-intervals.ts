@@ -1,5 +1,5 @@
 /** What waits are made of: all of them in sweeps, of 250 ms by default, so that a test that runs faster runs all of it faster. */
-export const cadence = (sweepMs: number) => ({
+export const pollIntervals = (sweepMs: number) => ({
   /** A room that nobody changes is asked for its version this often: announcements get lost. */
   pollMs: 8 * sweepMs,
   /** How long an announcement may be late before it counts as lost. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../../shared/clock.js'
 import { run, type RedisPort } from './client-port.js'
 import type { Script } from './script.js'
 
-export type LinkOptions = {
+export type RedisHealthOptions = {
   port: RedisPort
   clock: Clock
   /** How long a reply may take. */
@@ -17,8 +17,8 @@ export type LinkOptions = {
  * The line to Redis: knows whether anybody is at the other end. No reply is waited for longer than `timeoutMs`, and while
  * Redis is away nothing is sent but the question whether it is back: there is no queue.
  */
-export class Link {
-  readonly #options: LinkOptions
+export class RedisHealth {
+  readonly #options: RedisHealthOptions
   readonly #listeners = new Set<(health: 'up' | 'down') => void>()
   #health: 'up' | 'down'
   #upSince: number
@@ -30,7 +30,7 @@ export class Link {
   #isClosed = false
 
   /** @param upSince since when all has been well, as far as this process knows. */
-  constructor(options: LinkOptions, health: 'up' | 'down' = 'up', upSince = options.clock.now()) {
+  constructor(options: RedisHealthOptions, health: 'up' | 'down' = 'up', upSince = options.clock.now()) {
     this.#options = options
     this.#health = health
     this.#upSince = upSince

@@ -1,16 +1,16 @@
 import type { Clock } from '../../../shared/clock.js'
-import type { Action, OpenRoom, Outcome, RoomOptions, RoomState } from '../../rules/backend.js'
+import type { Action, BackendRoom, Outcome, RoomOptions, RoomState } from '../../rules/backend.js'
 import { newEpoch } from '../../rules/ids.js'
 import { decodeCommit, decodeReply, encodeCall, maxActions, type Announced, type Reply } from './script-codec.js'
-import { cadence } from './poll-intervals.js'
-import { Chain } from './commit-order.js'
-import type { Link } from './redis-health.js'
+import { pollIntervals } from './poll-intervals.js'
+import { CommitOrder } from './commit-order.js'
+import type { RedisHealth } from './redis-health.js'
 import type { RedisPort } from './client-port.js'
 import { actScript } from './script.js'
 
-export type SharedRoomOptions = RoomOptions & {
+export type RedisRoomOptions = RoomOptions & {
   port: RedisPort
-  link: Link
+  link: RedisHealth
   keys: string[]
   keepMs: number
   /** The time that rooms go by, in place of that of Redis. */
@@ -20,12 +20,12 @@ export type SharedRoomOptions = RoomOptions & {
 }
 
 /** One room in Redis, as this process has it open. What is announced is a hint; the hash is the truth. */
-export class SharedRoom implements OpenRoom {
+export class RedisRoom implements BackendRoom {
   readonly state: RoomState
-  readonly link: Link
-  readonly #options: SharedRoomOptions
-  readonly #cadence: ReturnType<typeof cadence>
-  readonly #chain: Chain
+  readonly link: RedisHealth
+  readonly #options: RedisRoomOptions
+  readonly #cadence: ReturnType<typeof pollIntervals>
+  readonly #chain: CommitOrder
   readonly #unsubscribe: () => Promise<void>
   #catchingUp: Promise<void> | null = null
   /** Ends the wait for an announcement that is late. */
@@ -38,16 +38,16 @@ export class SharedRoom implements OpenRoom {
   /** Members whose connections are still to be ended. */
   readonly #revoked = new Set<string>()
 
-  static async open(options: SharedRoomOptions): Promise<SharedRoom> {
+  static async open(options: RedisRoomOptions): Promise<RedisRoom> {
     // First listen, then read: what comes in between waits.
     const early: string[] = []
     let hear = (message: string): void => void early.push(message)
     const subscribing = options.port.subscribe(options.keys[0]!, (message) => hear(message))
     try {
       const unsubscribe = await options.link.within(subscribing)
-      const { settleMs } = cadence(options.sweepMs)
+      const { settleMs } = pollIntervals(options.sweepMs)
       const reply = await call(options, [{ type: 'sweep' }], { reads: true, renews: options.link.upMs < settleMs })
-      const room = new SharedRoom(options, reply, unsubscribe)
+      const room = new RedisRoom(options, reply, unsubscribe)
       hear = (message) => room.#hear(message)
       early.forEach(hear)
       return room
@@ -58,12 +58,12 @@ export class SharedRoom implements OpenRoom {
     }
   }
 
-  private constructor(options: SharedRoomOptions, reply: Reply, unsubscribe: () => Promise<void>) {
+  private constructor(options: RedisRoomOptions, reply: Reply, unsubscribe: () => Promise<void>) {
     this.state = reply.state!
     this.link = options.link
     this.#options = options
-    this.#cadence = cadence(options.sweepMs)
-    this.#chain = new Chain(reply)
+    this.#cadence = pollIntervals(options.sweepMs)
+    this.#chain = new CommitOrder(reply)
     this.#unsubscribe = unsubscribe
     this.#askedAt = options.clock.now()
     this.#quietUntil = this.#askedAt + reply.dueMs
@@ -176,12 +176,12 @@ export class SharedRoom implements OpenRoom {
 }
 
 async function call(
-  { link, keys, keepMs, time, rules, sweepMs }: SharedRoomOptions,
+  { link, keys, keepMs, time, rules, sweepMs }: RedisRoomOptions,
   actions: Action[],
   { reads, renews }: { reads: boolean; renews: boolean },
 ): Promise<Reply> {
   const nowMicros = time ? Math.floor(time.now() * 1_000) : null
-  const { outageMs } = cadence(sweepMs)
+  const { outageMs } = pollIntervals(sweepMs)
   const header = { freshEpoch: newEpoch(), nowMicros, outageMs, renews, keepMs, reads, ...rules }
   return decodeReply(await link.run(actScript, keys, encodeCall(header, actions)))
 }

@@ -1,4 +1,4 @@
-import type { Link } from './redis-health.js'
+import type { RedisHealth } from './redis-health.js'
 import type { RedisPort } from './client-port.js'
 import { revokeScript } from './script.js'
 
@@ -20,7 +20,7 @@ export class Revocations {
     this.#key = key
   }
 
-  async add({ memberId, room }: Revocation, link: Link): Promise<void> {
+  async add({ memberId, room }: Revocation, link: RedisHealth): Promise<void> {
     await link.run(revokeScript, [this.#key], [memberId, room ?? ''])
   }
 

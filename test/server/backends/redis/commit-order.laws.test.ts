@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Announced } from '../../../../src/server/backends/redis/script-codec.js'
-import { Chain } from '../../../../src/server/backends/redis/commit-order.js'
+import { CommitOrder } from '../../../../src/server/backends/redis/commit-order.js'
 
 /* Announcements come late, twice, in any order, or not at all. */
 
@@ -24,7 +24,7 @@ const delivered = (times: number[][]) => {
 test('commits are shown in order, each once, and as far as there is no hole', () => {
   fc.assert(
     fc.property(deliveries, (times) => {
-      const chain = new Chain({ epoch: 'a', version: 0 })
+      const chain = new CommitOrder({ epoch: 'a', version: 0 })
       const shown = delivered(times).flatMap(({ commit }) => versions(chain.take(commit)))
       const hole = times.findIndex((at) => at.length === 0)
       const whole = hole === -1 ? times.length : hole
@@ -38,7 +38,7 @@ test('after a reading, all that came since is shown, whatever came before it', (
   fc.assert(
     fc.property(deliveries, fc.nat(20), fc.nat(20), (times, read, after) => {
       const coming = delivered(times)
-      const chain = new Chain({ epoch: 'a', version: 0 })
+      const chain = new CommitOrder({ epoch: 'a', version: 0 })
       const split = Math.min(after, coming.length)
       for (const { commit } of coming.slice(0, split)) chain.take(commit)
       const before = chain.head.version
@@ -60,7 +60,7 @@ test('after a reading, all that came since is shown, whatever came before it', (
 })
 
 test('another epoch is news, until the room was read', () => {
-  const chain = new Chain({ epoch: 'a', version: 5 })
+  const chain = new CommitOrder({ epoch: 'a', version: 5 })
   expect(chain.take(commit(1, 2, 'b'))).toEqual([])
   expect(chain.isBehind).toBe(true)
   expect(chain.take(commit(2, 3, 'b'))).toEqual([])
@@ -70,7 +70,7 @@ test('another epoch is news, until the room was read', () => {
 })
 
 test('a late word of an epoch that is over is forgotten with the next reading', () => {
-  const chain = new Chain({ epoch: 'b', version: 5 })
+  const chain = new CommitOrder({ epoch: 'b', version: 5 })
   chain.take(commit(7, 8, 'a'))
   expect(chain.isBehind).toBe(true)
   expect(chain.reset({ epoch: 'b', version: 5 })).toBe(null)
@@ -78,7 +78,7 @@ test('a late word of an epoch that is over is forgotten with the next reading', 
 })
 
 test('what waits for ever is bounded', () => {
-  const chain = new Chain({ epoch: 'a', version: 0 })
+  const chain = new CommitOrder({ epoch: 'a', version: 0 })
   for (let version = 2; version < 5_000; version++) chain.take(commit(version, version + 1))
   expect(chain.isBehind).toBe(true)
   // The oldest were let go, and the room is to be read.

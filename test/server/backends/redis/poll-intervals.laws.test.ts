@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
-import { cadence } from '../../../../src/server/backends/redis/poll-intervals.js'
+import { pollIntervals } from '../../../../src/server/backends/redis/poll-intervals.js'
 import { defaultTiming } from '../../../../src/server/options/timing.js'
 
 // As docs/ARCHITECTURE.md and docs/deploying.md say it.
 test('a shared room is polled each two seconds, read once a second at most, and held for a lease after eight of silence', () => {
-  expect(cadence(defaultTiming.sweepMs)).toEqual({
+  expect(pollIntervals(defaultTiming.sweepMs)).toEqual({
     pollMs: 2_000,
     lateMs: 100,
     readMs: 1_000,

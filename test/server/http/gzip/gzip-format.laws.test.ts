@@ -2,7 +2,14 @@ import { constants, crc32, gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { combined, shiftOf } from '../../../../src/server/http/gzip/crc32-combine.js'
-import { Checksum, deflated, header, stored, windowBytes, type Part } from '../../../../src/server/http/gzip/gzip-format.js'
+import {
+  Checksum,
+  deflated,
+  header,
+  stored,
+  windowBytes,
+  type Part,
+} from '../../../../src/server/http/gzip/gzip-format.js'
 
 /* A gzip stream that is spliced from parts is one that anybody can read. */
 

@@ -8,12 +8,12 @@ export type Member = AnyMember<Location, Profile>
 export const client = createLocationClient<AppRouter>({ url: new URL('/trpc', window.location.href) })
 
 export const {
-  RoomProvider: RoomProvider,
+  RoomProvider,
   useRoom,
   useMembers,
   useOthers,
   useSelf,
   usePost,
   useStatus,
-  useRoomEvent: useRoomEvent,
+  useRoomEvent,
 } = createLocationHooks<AppRouter>()

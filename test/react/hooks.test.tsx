@@ -13,14 +13,14 @@ import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../sup
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 const {
-  RoomProvider: RoomProvider,
-  useRoomEvent: useRoomEvent,
+  RoomProvider,
+  useRoomEvent,
   useOthers,
   usePost,
   useRoom,
   useSelf,
   useStatus,
-  useMembersAt: useMembersAt,
+  useMembersAt,
 } = createLocationHooks<Router>()
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })

@@ -10,15 +10,15 @@ import { cell, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 const {
-  RoomProvider: RoomProvider,
-  useRoomEvent: useRoomEvent,
+  RoomProvider,
+  useRoomEvent,
   useOther,
   useOthers,
   usePost,
   useRoom,
   useSelf,
   useStatus,
-  useMembersAt: useMembersAt,
+  useMembersAt,
 } = createLocationHooks<Cells>()
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 

@@ -14,7 +14,7 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { RoomProvider: RoomProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()
+const { RoomProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 

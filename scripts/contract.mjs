@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
 import * as z from 'zod'
 import { cellLocation, memberProfile } from '../dist/shared/locations.js'
-import { procedureInputs, procedureOutputs } from '../dist/shared/protocol.js'
+import { procedureInputs, procedureOutputs } from '../dist/shared/wire-schemas.js'
 
 const folder = fileURLToPath(new URL('../docs/contract/', import.meta.url))
 

@@ -1106,12 +1106,12 @@ export default [
     replace: 'options.metrics ?? noMetrics',
   },
   {
-    file: 'src/server/validation/inputs.ts',
+    file: 'src/server/validation/parse-input.ts',
     tests: ['test/e2e/trpc/hooks.test.ts'],
     name: 'a schema may take for ever',
     rule: 'section 5: hooks',
-    find: "await withDeadline('The schema', safely(schema, value), patience)",
-    replace: 'await safely(schema, value)',
+    find: "await withDeadline('The schema', parseSafely(schema, value), deadline)",
+    replace: 'await parseSafely(schema, value)',
   },
   {
     file: 'src/server/standalone/startup-warnings.ts',
@@ -1243,7 +1243,7 @@ export default [
     replace: 'throw cause',
   },
   {
-    file: 'src/server/validation/inputs.ts',
+    file: 'src/server/validation/plain-schema.ts',
     tests: ['test/server/validation/parse-input.test.ts'],
     name: 'a refinement of the app is not waited for',
     rule: 'section 3: the schema of the app decides',

@@ -24,7 +24,7 @@ import type {
   RouterLike,
 } from '../client/index.js'
 import { systemClock } from '../shared/clock.js'
-import type { GetLocationsOutput } from '../shared/protocol.js'
+import type { GetLocationsOutput } from '../shared/call-types.js'
 import { createRoomHandle, type RoomHandle } from './room-handle.js'
 import { snapshotSelector } from './snapshot-selector.js'
 

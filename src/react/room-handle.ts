@@ -1,6 +1,6 @@
 import type { LocationError, Room } from '../client/index.js'
 import { createStore } from '../client/store/store.js'
-import type { GetLocationsOutput } from '../shared/protocol.js'
+import type { GetLocationsOutput } from '../shared/call-types.js'
 import { applyEvent } from '../shared/view.js'
 
 /**

@@ -13,25 +13,19 @@ export {
   type RangeLocation,
   type TextLocation,
 } from './locations.js'
-export {
-  locationEvent,
-  type Activity,
-  type ByeReason,
-  type Changed,
-  type Connection,
-  type CountMembersInput,
-  type CountMembersOutput,
-  type GetLocationsInput,
-  type GetLocationsOutput,
-  type LeaveRoomInput,
-  type LeaveRoomOutput,
-  type Left,
-  type LeftReason,
-  type LocationEvent,
-  type OnLocationInput,
-  type PostLocationInput,
-  type PostLocationOutput,
-  type PostOutcome,
-  type Tracked,
-} from './protocol.js'
+export type {
+  CountMembersInput,
+  CountMembersOutput,
+  GetLocationsInput,
+  GetLocationsOutput,
+  LeaveRoomInput,
+  LeaveRoomOutput,
+  OnLocationInput,
+  PostLocationInput,
+  PostLocationOutput,
+  PostOutcome,
+} from './call-types.js'
+export type { Activity, ByeReason, Changed, Connection, Left, LeftReason, LocationEvent, Tracked } from './events.js'
+export type { Out, Schema, Unchanged } from './schema-types.js'
+export { locationEvent } from './wire-schemas.js'
 export { applyEvent, forgetStale, View, type Applied, type Shift } from './view.js'

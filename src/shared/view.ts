@@ -1,5 +1,5 @@
 import { Digest } from './digest.js'
-import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './protocol.js'
+import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './events.js'
 import { parseEventId } from './event-id.js'
 
 /** What one viewer knows of a room. Only `applyEvent` and `forgetStale` change it. */

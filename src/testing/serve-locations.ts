@@ -7,7 +7,7 @@ import {
 } from '../server/index.js'
 import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
-import type { Out, Schema, Unchanged } from '../shared/protocol.js'
+import type { Out, Schema, Unchanged } from '../shared/schema-types.js'
 
 /** Those of `createLocationServer`, all of which may be left out, and the port. */
 export type ServeLocationsOptions<SL extends Schema, SP extends Schema> = Own<SL, SP> &

@@ -9,7 +9,7 @@ import type { CountMembersOutput, GetLocationsOutput, LeaveRoomOutput, PostLocat
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import type * as z from 'zod'
-import type { procedureOutputs } from '../../src/shared/protocol.js'
+import type { procedureOutputs } from '../../src/shared/wire-schemas.js'
 import { cells, fastTiming, targetTiming } from '../contract/target.js'
 import { built } from '../support/built.js'
 import { faultProxy, type Call } from '../support/network/fault-proxy.js'

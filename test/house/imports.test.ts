@@ -187,7 +187,7 @@ describe('imports', () => {
   })
 
   test('the client knows schemas as types only', () => {
-    const schemas = ['zod', 'shared/locations.ts', 'shared/protocol.ts', 'shared/index.ts']
+    const schemas = ['zod', 'shared/locations.ts', 'shared/wire-schemas.ts', 'shared/index.ts']
     const wrong = offending(
       (path, { from, file, typeOnly }) => /^(client|react)\//.test(path) && schemas.includes(file ?? from) && !typeOnly,
     )

@@ -3,10 +3,10 @@ import { createLocationHub } from 'hereabouts/server'
 import type {
   OnLocationInput,
   GetLocationsOutput,
-  LocationEvent,
   PostLocationInput,
   PostLocationOutput,
-} from '../../src/shared/protocol.js'
+} from '../../src/shared/call-types.js'
+import type { LocationEvent } from '../../src/shared/events.js'
 import { backendOver } from '../../src/server/backends/redis/backend.js'
 import type { Hub } from '../../src/server/hub/hub.js'
 import { assertPosted } from '../../src/server/access/outcome-errors.js'

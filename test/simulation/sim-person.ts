@@ -5,7 +5,7 @@ import type {
   OnLocationInput,
   PostLocationInput,
   PostLocationOutput,
-} from '../../src/shared/protocol.js'
+} from '../../src/shared/call-types.js'
 import { connectionIdOf } from '../../src/server/rules/ids.js'
 import { openRoom, type JoinedRoom } from '../../src/client/room/room.js'
 import type { Transport } from '../../src/client/connection/transport.js'

@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.js'
-import type { Activity } from '../../shared/protocol.js'
+import type { Activity } from '../../shared/events.js'
 import { activityOf, changesAt, type ActivitySignals, type Thresholds } from './activity.js'
 
 export interface ActivityTrackerOptions extends Thresholds {

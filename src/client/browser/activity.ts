@@ -1,4 +1,4 @@
-import type { Activity } from '../../shared/protocol.js'
+import type { Activity } from '../../shared/events.js'
 
 /** What there is to know of somebody's attention: when they last touched anything, and since when they look elsewhere. */
 export type ActivitySignals = { readonly inputAt: number; readonly hiddenAt: number | null }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { Hello, LocationEvent } from '../../shared/protocol.js'
+import type { Hello, LocationEvent } from '../../shared/events.js'
 import type { Applied } from '../../shared/view.js'
 import { cut, type Failure } from './failure.js'
 import type { PollListener } from './polling.js'

@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
-import type { GetLocationsOutput, LocationEvent } from '../../shared/protocol.js'
+import type { GetLocationsOutput } from '../../shared/call-types.js'
+import type { LocationEvent } from '../../shared/events.js'
 import type { Failure } from './failure.js'
 import type { Moment } from './connection-state.js'
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
-import type { LocationEvent, OnLocationInput } from '../../shared/protocol.js'
+import type { OnLocationInput } from '../../shared/call-types.js'
+import type { LocationEvent } from '../../shared/events.js'
 import type { View } from '../../shared/view.js'
 import type { cut as cutOf } from './failure.js'
 import type { OpenSubscription, StreamListener } from './subscription.js'

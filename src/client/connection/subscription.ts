@@ -1,5 +1,6 @@
 import { httpSubscriptionLink } from '@trpc/client'
-import type { LocationEvent, OnLocationInput, Tracked } from '../../shared/protocol.js'
+import type { OnLocationInput } from '../../shared/call-types.js'
+import type { LocationEvent, Tracked } from '../../shared/events.js'
 import { OneShotEventSource, type Headers } from './sse-connection.js'
 import { cut, failureOf, type Failure } from './failure.js'
 import { operation } from './trpc-operation.js'

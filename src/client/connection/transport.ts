@@ -5,7 +5,7 @@ import type {
   LeaveRoomInput,
   PostLocationInput,
   PostLocationOutput,
-} from '../../shared/protocol.js'
+} from '../../shared/call-types.js'
 import type { OpenSubscription } from './subscription.js'
 import type { ShareStream } from './shared-tab-stream.js'
 

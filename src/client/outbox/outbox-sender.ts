@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import type { LocationError } from '../../shared/errors.js'
-import type { PostLocationOutput } from '../../shared/protocol.js'
+import type { PostLocationOutput } from '../../shared/call-types.js'
 import { failureOf } from '../connection/failure.js'
 import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
 import type { OutboxDraft, Outbox, OutboxPost } from './outbox.js'

@@ -1,5 +1,6 @@
 import type { LocationError } from '../../shared/errors.js'
-import type { Activity, PostOutcome } from '../../shared/protocol.js'
+import type { PostOutcome } from '../../shared/call-types.js'
+import type { Activity } from '../../shared/events.js'
 import type { Failure } from '../connection/failure.js'
 import { backoffMs, isForgivable, retryDelayMs, type Moment } from '../connection/connection-state.js'
 

@@ -1,4 +1,4 @@
-import type { Activity } from '../../shared/protocol.js'
+import type { Activity } from '../../shared/events.js'
 import { newKey } from '../outbox/keys.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { beaten, forgotten, hastened, rekeyed } from '../outbox/outbox.js'

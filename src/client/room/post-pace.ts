@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.js'
-import type { Hello } from '../../shared/protocol.js'
+import type { Hello } from '../../shared/events.js'
 import type { Moment } from '../connection/connection-state.js'
 
 /** How fast everything goes in a room. */

@@ -1,4 +1,4 @@
-import type { GetLocationsOutput } from '../../shared/protocol.js'
+import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { applyEvent } from '../../shared/view.js'
 import { lazyImport } from '../lazy-import.js'
 import { paceBy } from './post-pace.js'

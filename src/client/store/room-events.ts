@@ -1,4 +1,4 @@
-import type { Activity, LeftReason } from '../../shared/protocol.js'
+import type { Activity, LeftReason } from '../../shared/events.js'
 import type { Shift } from '../../shared/view.js'
 import { sameJson } from './location-index.js'
 import type { Member, MemberConnection, Step } from './roster.js'

@@ -1,4 +1,4 @@
-import type { Activity, Connection } from '../../shared/protocol.js'
+import type { Activity, Connection } from '../../shared/events.js'
 import type { Shift, View } from '../../shared/view.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
 import { LocationIndex, sameJson } from './location-index.js'

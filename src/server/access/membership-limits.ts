@@ -1,5 +1,6 @@
 import { LocationError } from '../../shared/errors.js'
-import type { Limits, LimitedCaller } from '../options/limits.js'
+import type { LimitedCaller } from '../options/caller.js'
+import type { Limits } from '../options/limits.js'
 
 /** A connection or a stream in a room, for as long as it says so. */
 export type Membership = { readonly isConnection: boolean; isHeld(): boolean }

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { Limits, LimitedCaller } from '../options/limits.js'
+import type { LimitedCaller } from '../options/caller.js'
+import type { Limits } from '../options/limits.js'
 import { nameInLogs, type Logger } from '../options/logger.js'
 import { TokenBuckets, type Rate } from './token-buckets.js'
 

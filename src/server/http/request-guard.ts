@@ -6,7 +6,7 @@ import {
   type IncomingRequest,
   type Refusal,
 } from './origin-check.js'
-import { isDeeperThan } from '../validation/inputs.js'
+import { isDeeperThan } from '../validation/parse-input.js'
 import { defaultLimits, type Limits } from '../options/limits.js'
 
 /** A request as far as doors look at it: `node:http`'s and Express's are both like this. */

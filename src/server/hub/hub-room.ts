@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
 import { isName } from '../../shared/name-rule.js'
-import type { Connection } from '../../shared/protocol.js'
+import type { Connection } from '../../shared/events.js'
 import type { CallerMember } from '../access/gate.js'
 import type { Hub } from './hub.js'
 import { defaultConnectionIdOf } from '../rules/ids.js'

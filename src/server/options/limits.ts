@@ -1,47 +1,64 @@
-/** What anyone may use of this process. A rate is so many each second or minute, and a burst of so many at once. */
+/**
+ * The limits of one process. A rate limit has two numbers: the calls allowed each second or minute, and the burst, which
+ * is how many calls may come at once. Each limit has a default.
+ */
 export type Limits = {
-  /** The body of a request to the server that we make, in bytes. Default 8,192. */
+  /** Size of a request body, in bytes. Applies to the server of `createLocationServer`. Default 8,192. */
   bodyBytes: number
-  /** A location, as canonical JSON in UTF-8. Default 2,048. */
+  /** Size of a location as canonical JSON in UTF-8, in bytes. Default 2,048. */
   locationBytes: number
-  /** A profile, likewise. Default 1,024. */
+  /** Size of a profile as canonical JSON in UTF-8, in bytes. Default 1,024. */
   profileBytes: number
-  /** How deeply a location or a profile may be nested. Default 8. */
+  /** Nesting of a location or a profile, in levels. Default 8. */
   depth: number
-  /** Calls in one HTTP batch, on the server that we make; each is charged. Default 8. */
+  /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
   batch: number
-  /** Posts of one member. Default 30 and 60. */
+  /** Posts of one member, each second. Default 30. */
   postsPerSecond: number
+  /** Posts of one member at once. Default 60. */
   postBurst: number
-  /** Queries of one member; `countMembers` counts as one for every ten rooms. Default 10 and 60. */
+  /** Queries of one member, each second. `countMembers` counts as one query for every ten rooms. Default 10. */
   readsPerSecond: number
+  /** Queries of one member at once. Default 60. */
   readBurst: number
-  /** Leaves of one member. Default 10 and 30. */
+  /** Leaves of one member, each minute. Default 10. */
   leavesPerMinute: number
+  /** Leaves of one member at once. Default 30. */
   leaveBurst: number
-  /** New connections of one member, in all rooms. Default 10 and 30. */
+  /** New connections of one member in all rooms, each minute. Default 10. */
   connectionsPerMinute: number
+  /** New connections of one member in all rooms at once. Default 30. */
   connectionBurst: number
-  /** Streams that one member opens. Default 10 and 30. */
+  /** Streams that one member opens, each minute. Default 10. */
   streamsPerMinute: number
+  /** Streams that one member opens at once. Default 30. */
   streamBurst: number
-  /** An address may do all of these so many times as often: all that binds an anonymous caller. Default 20. */
+  /**
+   * Factor by which the rate limits of an address exceed those of a member. An anonymous caller has only the limits of
+   * the address. Default 20.
+   */
   addressTimes: number
   /** Connections in one room. Default 1,000. */
   roomConnections: number
-  /** Connections of one member in one room. Default 10. Nobody can be counted who has no name: an anonymous member is not. */
+  /** Connections of one identified member in one room. Anonymous members cannot be counted. Default 10. */
   memberConnections: number
   /** Anonymous connections of one address in one room. Default 200. */
   addressConnections: number
-  /** Rooms that one member is in, with connections or streams; an anonymous address, `addressTimes` as many. Default 32. */
+  /**
+   * Rooms in which one member has connections or streams. An anonymous address may be in `addressTimes` as many.
+   * Default 32.
+   */
   memberRooms: number
   /** Open streams in this process. Default 20,000. */
   streams: number
-  /** Open sockets of the server that we make; more are closed before a byte is read. Default 25,000. */
+  /**
+   * Open sockets of the server of `createLocationServer`. Further sockets are closed before a byte is read. Default
+   * 25,000.
+   */
   sockets: number
   /** Open streams of one member. Default 64. */
   memberStreams: number
-  /** Open streams of one member in one room; one more, and the oldest is cut. Default 10. */
+  /** Open streams of one member in one room. One more ends the oldest. Default 10. */
   memberRoomStreams: number
   /** Open streams of one address. Default 1,000. */
   addressStreams: number
@@ -74,6 +91,3 @@ export const defaultLimits: Limits = {
   memberRoomStreams: 10,
   addressStreams: 1_000,
 }
-
-/** Whom a call is counted against. `null`: nobody signed in; an address that is not counted. */
-export type LimitedCaller = { readonly memberId: string | null; readonly address: string | null }

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 
-/** Where a hub says what its owner should know. `console` is one. */
+/** Receives the log messages of a hub. `console` implements it. */
 export interface Logger {
   info(message: string, details?: object): void
   warn(message: string, details?: object): void
@@ -9,12 +9,15 @@ export interface Logger {
 
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
 
-/** A logger that takes the details first, such as pino's. */
+/** A logger that takes the details before the message, such as pino. */
 export type ObjectLogger = Record<'info' | 'warn' | 'error', (details: object, message: string) => void>
 
-/** pino, or what is called like it, as a `logger`: `createLocationHub({ logger: pinoLogger(pino()) })`. */
+/**
+ * Adapts pino, or a logger with the same signature, to `Logger`: `createLocationHub({ logger: pinoLogger(pino()) })`.
+ * The detail `error` is passed on as `err`.
+ */
 export function pinoLogger(pino: ObjectLogger): Logger {
-  // pino writes out an error only under its own name for one.
+  // pino serializes an Error only under the key `err`.
   const renamed = ({ error, ...details }: { error?: unknown } = {}) =>
     error === undefined ? details : { ...details, err: error }
   return {
@@ -26,6 +29,6 @@ export function pinoLogger(pino: ObjectLogger): Logger {
 
 const secret = randomBytes(16)
 
-/** A room or a member in a log: the same for the same, for as long as this process lives, and nobody's name. */
+/** A pseudonym for a room or a member in logs: constant while this process runs, and not reversible. */
 export const nameInLogs = (id: string): string =>
   createHmac('sha256', secret).update(id).digest('base64url').slice(0, 10)

@@ -1,32 +1,32 @@
-import type { ByeReason } from '../../shared/protocol.js'
+import type { ByeReason } from '../../shared/events.js'
 
-/** How a call ended: what a post came to, `ok`, or the code it was refused with. */
+/** How a call ended: the outcome of a post, `ok`, or the code of the error. */
 export type CallOutcome = string
 
-/** What may be counted of a hub. Nothing here names a room, a member or an address. */
+/** Receives the measurements of a hub. None of them names a room, a member or an address. */
 export interface Metrics {
-  /** A procedure answered, after `tookMs`. A stream counts when it is open. */
+  /** Called when a procedure has answered, after `tookMs` milliseconds. A stream counts when it is open. */
   called(procedure: string, outcome: CallOutcome, tookMs: number): void
-  /** A room woke its subscribers for one frame; `tookMs` until the process came to its next timer. */
+  /** Called when one frame was sent to the subscribers of a room. `tookMs` is how long that kept the process busy. */
   fannedOut(subscribers: number, tookMs: number): void
-  /** `closed`: by its reader. */
+  /** Called when a stream has ended. `closed`: the client closed it. */
   streamEnded(why: ByeReason | 'closed'): void
-  /** Called once by a hub: what to read whenever somebody looks. */
+  /** Called once by each hub, with the function that returns its current readings. */
   watch(read: () => Readings): void
 }
 
-/** What a process has at the moment, and what it has sent since it began. */
+/** The current state of a hub, and its traffic since it was created. */
 export type Readings = Readonly<Traffic> & { rooms: number; connections: number; streams: number; isReady: boolean }
 
-/** What went out. Plain numbers, added to on the way of every frame and read when somebody looks. */
+/** Counters of the fan-out. Plain numbers: they are incremented for every frame and read only when metrics are collected. */
 export type Traffic = {
-  /** Events written to readers, beats and all. */
+  /** Events written to subscribers, heartbeats included. */
   frames: number
-  /** Their bytes, as far as they were written by us and not by an adapter. */
+  /** Bytes of these events. Events that tRPC's own adapter writes are not counted. */
   bytes: number
-  /** Times that a reader was behind and got several frames in one. */
+  /** How often a slow consumer received several frames merged into one. */
   merged: number
-  /** Times that a room was read again, because what this process had of it had diverged, or might have. */
+  /** How often a room was read again from the backend because the copy in this process was or may have been stale. */
   rereads: number
 }
 

@@ -1,18 +1,26 @@
 import { LocationError } from '../../shared/errors.js'
 
 /**
- * Some numbers of one's own over those that are usual. What is `undefined` stays as it is usually.
+ * Returns the defaults with an app's own numbers over them. An option that is `undefined` keeps its default.
  *
- * @throws LocationError `misconfigured` for a name that is none of them, and for what is not a number of 0 or more.
+ * @param path the option that holds the numbers, for error messages: `limits`.
+ * @throws LocationError `misconfigured` for an unknown name, or for a value that is not a number of 0 or more.
  */
-export function mergeNumbers<T extends Record<string, number>>(usual: T, own: Partial<T> | undefined, what: string): T {
-  const numbers: Record<string, number> = { ...usual }
-  for (const [name, value] of Object.entries<unknown>(own ?? {})) {
+export function mergeNumbers<T extends Record<string, number>>(
+  defaults: T,
+  custom: Partial<T> | undefined,
+  path: string,
+): T {
+  const numbers: Record<string, number> = { ...defaults }
+  for (const [name, value] of Object.entries<unknown>(custom ?? {})) {
     if (value === undefined) continue
-    if (!Object.hasOwn(usual, name))
-      throw new LocationError('misconfigured', `${what}.${name}: there is no such number. Leave it out.`)
+    if (!Object.hasOwn(defaults, name))
+      throw new LocationError('misconfigured', `Unknown option ${path}.${name}. Leave it out.`)
     if (typeof value !== 'number' || !(value >= 0))
-      throw new LocationError('misconfigured', `${what}.${name}: must be a number of 0 or more, or left out.`)
+      throw new LocationError(
+        'misconfigured',
+        `${path}.${name} must be a number of 0 or more. Leave it out for the default.`,
+      )
     numbers[name] = value
   }
   return numbers as T

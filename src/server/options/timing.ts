@@ -3,38 +3,44 @@ import { mergeNumbers } from './number-options.js'
 
 /** Every duration of a hub, in milliseconds. */
 export type Timing = {
-  /** How often a subscriber hears a beat. */
+  /** Interval between two heartbeats of a stream. Default 10,000. */
   beatMs: number
-  /** How long a connection stays present without posting, unless its post says otherwise. */
+  /** How long a connection stays present without a post, unless the post asks for another lease. Default 30,000. */
   leaseMs: number
-  /** The shortest and the longest lease that a post may ask for. */
+  /** The shortest lease that a post may ask for. Default 5,000. */
   leaseMinMs: number
+  /** The longest lease that a post may ask for. Default 300,000. */
   leaseMaxMs: number
-  /** What remains of a lease when the peer closed its stream: more than one beat, so that whoever moved renews in time. */
+  /**
+   * What remains of a lease after the client closed its stream. Longer than a heartbeat interval, so that a client that
+   * reconnects elsewhere renews it in time. Default 15,000.
+   */
   closedMs: number
-  /** The longest grace that a leave may ask for. */
+  /** The longest grace period that a leave may ask for. Default 5,000. */
   graceMaxMs: number
-  /** How long a tombstone stays: longer than any request. */
+  /** How long the tombstone of a connection is kept. Longer than any request takes. Default 60,000. */
   tombstoneMs: number
-  /** How long a request may take; the server that we make cuts it then. */
+  /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */
   requestMs: number
-  /** How long a stream lives: this, times 0.8 to 1. */
+  /** The longest life of a stream. Each stream is rotated at a random point between 0.8 and 1 times this. Default 600,000. */
   rotateMs: number
-  /** A stream is cut when its reader took no byte for so long, or did not take all of one frame. */
+  /** A stream ends when its client read no byte for this long. Default 10,000. */
   stallMs: number
+  /** A stream ends when its client has not read one frame to its end for this long. Default 60,000. */
   frameStallMs: number
-  /** Over how long the streams of a draining process are cut. */
+  /** The time over which a draining process ends its streams. Default 20,000. */
   drainMs: number
-  /** How often leases are looked at. */
+  /** Interval at which leases are checked. Default 250. */
   sweepMs: number
-  /** After how long a right is asked for again. */
+  /** Age at which a granted right is authorized again. Default 60,000. */
   recheckMs: number
-  /** How long `identify` and `authorize` may take. */
+  /** How long `identify` and `authorize` may take. Default 5,000. */
   hookMs: number
-  /** The time between two posts that clients are asked to keep. */
+  /** The interval between two posts that clients are asked to keep. Default 50. */
   postMs: number
-  /** The shortest and the longest time between two frames of a room. */
+  /** The shortest interval between two frames of a room. Default 16. */
   frameMinMs: number
+  /** The longest interval between two frames of a room. Default 250. */
   frameMaxMs: number
 }
 
@@ -59,14 +65,14 @@ export const defaultTiming: Timing = {
   frameMaxMs: 250,
 }
 
-/** Some durations of one's own; `scale` multiplies all the others, for tests that want a beat in 200 ms. */
+/** Durations in milliseconds that replace the defaults. `scale` multiplies every other default; tests use it. Default 1. */
 export type TimingOptions = Partial<Timing> & { scale?: number }
 
-export function timingOf({ scale = 1, ...own }: TimingOptions = {}): Timing {
+export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
   const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing')
   const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
-  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, own, 'timing')
-  // One timer turns in steps of these.
+  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, custom, 'timing')
+  // The timer wheel advances in steps that are derived from these two.
   if (timing.beatMs > 0 && timing.sweepMs > 0) return timing
   throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')
 }

@@ -9,14 +9,14 @@ import type {
   OnLocationInput,
   PostLocationInput,
   PostLocationOutput,
-} from '../../shared/protocol.js'
+} from '../../shared/call-types.js'
 import { Gate, type Access, type Caller } from '../access/gate.js'
 import { addressKey } from '../access/client-address.js'
 import type { StoredValue } from '../rules/backend.js'
 import { ignoreErrors } from '../access/app-callbacks.js'
 import type { Hub } from '../hub/hub.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
-import type { LimitedCaller } from '../options/limits.js'
+import type { LimitedCaller } from '../options/caller.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import type { ChargedAction } from '../access/rate-limits.js'
 import { assertPosted, ownedError } from '../access/outcome-errors.js'

@@ -9,26 +9,26 @@ import type {
   TRPCSubscriptionProcedure,
 } from '@trpc/server'
 import { LocationError, type LocationErrorCode } from '../../shared/errors.js'
-import {
-  procedureInputs,
-  type CountMembersInput,
-  type CountMembersOutput,
-  type GetLocationsInput,
-  type GetLocationsOutput,
-  type LeaveRoomInput,
-  type LeaveRoomOutput,
-  type LocationEvent,
-  type OnLocationInput,
-  type PostLocationInput,
-  type PostLocationOutput,
-  type Schema,
-  type Tracked,
-} from '../../shared/protocol.js'
+import type {
+  CountMembersInput,
+  CountMembersOutput,
+  GetLocationsInput,
+  GetLocationsOutput,
+  LeaveRoomInput,
+  LeaveRoomOutput,
+  OnLocationInput,
+  PostLocationInput,
+  PostLocationOutput,
+} from '../../shared/call-types.js'
+import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type { Schema } from '../../shared/schema-types.js'
+import { procedureInputs } from '../../shared/wire-schemas.js'
 import type { Access } from '../access/gate.js'
 import { Procedures, type ClientIp } from './procedures.js'
 import type { Frame } from '../rooms/frames.js'
 import { Hub, type LocationHub } from '../hub/hub.js'
-import { isSynchronous, parseInputSync } from '../validation/inputs.js'
+import { parseInputSync } from '../validation/parse-input.js'
+import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
 

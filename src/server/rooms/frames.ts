@@ -1,4 +1,4 @@
-import type { LocationEvent } from '../../shared/protocol.js'
+import type { LocationEvent } from '../../shared/events.js'
 import type { Commit } from '../rules/backend.js'
 import { encodeEvent, type Encoded, type Serializer } from './sse-encoding.js'
 import type { Timeline } from '../rules/timeline.js'

@@ -1,5 +1,6 @@
 import { LocationError } from '../../shared/errors.js'
-import type { Limits, LimitedCaller } from '../options/limits.js'
+import type { LimitedCaller } from '../options/caller.js'
+import type { Limits } from '../options/limits.js'
 import type { Subscriber } from './subscriber.js'
 
 type StreamLimitOptions = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoomStreams' | 'addressStreams'>

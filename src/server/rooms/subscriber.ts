@@ -1,5 +1,5 @@
 import type { LocationError } from '../../shared/errors.js'
-import type { ByeReason, Hello } from '../../shared/protocol.js'
+import type { ByeReason, Hello } from '../../shared/events.js'
 import { Frame } from './frames.js'
 import type { LiveRoom } from './live-room.js'
 

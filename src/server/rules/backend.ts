@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
-import type { Activity, Connection, Left, PostOutcome } from '../../shared/protocol.js'
+import type { PostOutcome } from '../../shared/call-types.js'
+import type { Activity, Connection, Left } from '../../shared/events.js'
 import type { Logger } from '../options/logger.js'
 
 /*

@@ -1,4 +1,5 @@
-import type { Connection, Left, LeftReason, PostOutcome } from '../../shared/protocol.js'
+import type { PostOutcome } from '../../shared/call-types.js'
+import type { Connection, Left, LeftReason } from '../../shared/events.js'
 import type {
   Action,
   Commit,

@@ -1,5 +1,5 @@
 import { Digest } from '../../shared/digest.js'
-import type { Changed, Changes, Connection, Left, Snapshot } from '../../shared/protocol.js'
+import type { Changed, Changes, Connection, Left, Snapshot } from '../../shared/events.js'
 import { formatEventId, parseEventId, type EventId } from '../../shared/event-id.js'
 import type { Commit, RoomState } from './backend.js'
 

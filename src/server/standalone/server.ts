@@ -4,7 +4,7 @@ import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trp
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
-import type { Out, Schema } from '../../shared/protocol.js'
+import type { Out, Schema } from '../../shared/schema-types.js'
 import type { Access } from '../access/gate.js'
 import { startupWarnings } from './startup-warnings.js'
 import type { OriginOptions } from '../http/origin-check.js'

@@ -3,7 +3,7 @@ import { createLocationServer } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import * as mini from 'zod/mini'
-import { isSynchronous } from '../../../src/server/validation/inputs.js'
+import { isSynchronous } from '../../../src/server/validation/plain-schema.js'
 
 const odd = z.object({ row: z.int() }).refine(({ row }) => row % 2 === 1, 'must be odd')
 const oddLater = z.object({ row: z.int() }).refine(({ row }) => Promise.resolve(row % 2 === 1), 'must be odd')

@@ -3,7 +3,7 @@ import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
 import { firstVisitor } from './crowd.js'
 import type { cellLocation, memberProfile } from 'hereabouts'
-import type { Out } from '../../../src/shared/protocol.js'
+import type { Out } from '../../../src/shared/schema-types.js'
 
 export type NodeClient = ReturnType<typeof createClient>
 

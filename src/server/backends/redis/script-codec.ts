@@ -1,4 +1,5 @@
-import type { PostOutcome, LeftReason, Activity } from '../../../shared/protocol.js'
+import type { PostOutcome } from '../../../shared/call-types.js'
+import type { LeftReason, Activity } from '../../../shared/events.js'
 import type { Action, Commit, Outcome, RoomState } from '../../rules/backend.js'
 
 /* What goes into the script and what comes out of it, as text. script.ts says how. */

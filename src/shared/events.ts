@@ -1,0 +1,69 @@
+/* The events of a stream. Every type is a `type`: tRPC's inference mangles interfaces that are nested in tuples. */
+
+/** Whether a member is at the keyboard (`active`), still on the page (`idle`), or in another window (`away`). */
+export type Activity = 'active' | 'idle' | 'away'
+
+/**
+ * One running client of a member: a browser tab, a script. `at` is the version of its last change, in microseconds of
+ * the server's clock.
+ */
+export type Connection<L, P> = {
+  connectionId: string
+  memberId: string
+  profile: P | null
+  location: L | null
+  activity: Activity
+  at: number
+}
+
+/** The changed fields of one connection. An absent field is unchanged. */
+export type Changed<L, P> = {
+  connectionId: string
+  at: number
+  location?: L | null
+  profile?: P | null
+  activity?: Activity
+}
+
+/** Why a connection left its room. `lost`: its lease expired. */
+export type LeftReason = 'left' | 'lost' | 'revoked'
+export type Left = { connectionId: string; at: number; reason: LeftReason }
+
+/** Why the server ends a stream. After every reason but `revoked` the client reconnects. */
+export type ByeReason = 'draining' | 'expired' | 'revoked' | 'slow' | 'rotated' | 'replaced'
+
+/** The first event of a stream. */
+export type Hello = {
+  type: 'hello'
+  protocol: 1
+  /** The connection that this stream belongs to; `null` for a stream that only watches. */
+  connectionId: string | null
+  /** The heartbeat interval. After two and a half intervals of silence the client reconnects. */
+  beatMs: number
+  /** The default lease: how long a connection stays present without a post. */
+  leaseMs: number
+  /** The shortest interval between two posts that the server asks clients to keep. */
+  postMs: number
+}
+/** Every connection of the room. */
+export type Snapshot<L, P> = { type: 'snapshot'; connections: Connection<L, P>[] }
+/** The difference between two versions of the room. */
+export type Changes<L, P> = {
+  type: 'changes'
+  /** The event id that these changes follow. */
+  from: string
+  entered?: Connection<L, P>[]
+  changed?: Changed<L, P>[]
+  left?: Left[]
+}
+/** The heartbeat: the number of connections and the digest that an up-to-date view has. */
+export type Beat = { type: 'beat'; count: number; digest: string }
+/** Sent instead of a heartbeat while the backend is unreachable: the view may be stale. */
+export type Degraded = { type: 'degraded'; reason: 'backend' }
+/** The last event of a stream. */
+export type Bye = { type: 'bye'; reason: ByeReason }
+
+export type LocationEvent<L, P> = Hello | Snapshot<L, P> | Changes<L, P> | Beat | Degraded | Bye
+
+/** One tracked event as a tRPC client receives it. */
+export type Tracked<T> = { id: string; data: T }

@@ -1,0 +1,14 @@
+import type * as core from 'zod/v4/core'
+
+/** A zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
+export type Schema = core.$ZodType
+
+/** The type of the values that a schema accepts. */
+export type Out<S extends Schema> = core.output<S>
+
+/** `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change. */
+export type Unchanged<S extends Schema> = [core.input<S>] extends [core.output<S>]
+  ? [core.output<S>] extends [core.input<S>]
+    ? S
+    : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
+  : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }

@@ -1,0 +1,100 @@
+import * as z from 'zod'
+import { roomId, secretKey } from './id-schemas.js'
+import type { Schema } from './schema-types.js'
+
+const activity = z.enum(['active', 'idle', 'away'])
+const seq = z.int().min(0)
+const lastEventId = z.string().nullish()
+
+/** Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are refused. */
+export function procedureInputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+  return {
+    postLocation: z.strictObject({
+      room: roomId,
+      location: z.nullable(location),
+      connectionKey: secretKey.optional(),
+      seq: seq.optional(),
+      profile: z.optional(profile),
+      activity: activity.optional(),
+      memberKey: secretKey.optional(),
+      leaseMs: z.int().min(1).optional(),
+      lastEventId,
+    }),
+    onLocation: z.strictObject({ room: roomId, connectionKey: secretKey.optional(), lastEventId }),
+    getLocations: z.strictObject({ room: roomId, lastEventId }),
+    leaveRoom: z.strictObject({
+      room: roomId,
+      connectionKey: secretKey.optional(),
+      seq: seq.optional(),
+      graceMs: z.number().min(0).optional(),
+      lastEventId,
+    }),
+    countMembers: z.strictObject({ rooms: z.array(roomId).max(100) }),
+  }
+}
+
+/** Builds the output schemas of the five procedures. The server does not parse with them: docs/contract is generated from them. */
+export function procedureOutputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+  const id = z.string()
+  return {
+    postLocation: z.object({
+      outcome: z.enum(['applied', 'same', 'stale', 'expired', 'left']),
+      connectionId,
+      memberId: z.string(),
+      seq,
+      id: id.optional(),
+      connectionKey: secretKey.optional(),
+    }),
+    onLocation: locationEvent(location, profile),
+    getLocations: z.object({ id, event: locationEvent(location, profile) }),
+    leaveRoom: z.object({ outcome: z.enum(['left', 'leaving']) }),
+    countMembers: z.array(z.object({ room: roomId, members: z.int().min(0) })),
+  }
+}
+
+const at = z.int().min(1)
+const connectionId = z.string()
+
+/** Builds the schema of every event that a stream of this app can carry, for contract tests. */
+export function locationEvent<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+  const connection = z.object({
+    connectionId,
+    memberId: z.string(),
+    profile: z.nullable(profile),
+    location: z.nullable(location),
+    activity,
+    at,
+  })
+  const changed = z.object({
+    connectionId,
+    at,
+    location: z.optional(z.nullable(location)),
+    profile: z.optional(z.nullable(profile)),
+    activity: activity.optional(),
+  })
+  const left = z.object({ connectionId, at, reason: z.enum(['left', 'lost', 'revoked']) })
+  return z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('hello'),
+      protocol: z.literal(1),
+      connectionId: connectionId.nullable(),
+      beatMs: z.number().positive(),
+      leaseMs: z.number().positive(),
+      postMs: z.number().min(0),
+    }),
+    z.object({ type: z.literal('snapshot'), connections: z.array(connection) }),
+    z.object({
+      type: z.literal('changes'),
+      from: z.string(),
+      entered: z.array(connection).optional(),
+      changed: z.array(changed).optional(),
+      left: z.array(left).optional(),
+    }),
+    z.object({ type: z.literal('beat'), count: z.int().min(0), digest: z.string().regex(/^[0-9a-f]{16}$/) }),
+    z.object({ type: z.literal('degraded'), reason: z.literal('backend') }),
+    z.object({
+      type: z.literal('bye'),
+      reason: z.enum(['draining', 'expired', 'revoked', 'slow', 'rotated', 'replaced']),
+    }),
+  ])
+}

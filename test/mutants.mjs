@@ -79,7 +79,7 @@ export default [
     ...room,
     name: 'a leave before the post leaves no tombstone',
     rule: 'rule 2: leave before post',
-    find: "this.#bury(connectionId, memberId, seq, 'left', now, version)\n      return { type: 'left' }",
+    find: "this.#addTombstone(connectionId, memberId, seq, 'left', now, version)\n      return { type: 'left' }",
     replace: "return { type: 'left' }",
   },
   {
@@ -177,8 +177,8 @@ export default [
     ...room,
     name: 'a lease ends late',
     rule: 'rule 7: not a millisecond longer',
-    find: 'if (now >= known.leaseEnd) this.#lapse(known, now, version)',
-    replace: 'if (now > known.leaseEnd) this.#lapse(known, now, version)',
+    find: 'if (now >= known.leaseEnd) this.#expire(known, now, version)',
+    replace: 'if (now > known.leaseEnd) this.#expire(known, now, version)',
   },
   {
     ...room,
@@ -388,7 +388,7 @@ export default [
     file: 'src/server/rules/lease-clock.ts',
     name: 'a stalled process takes all for gone',
     rule: 'rule 8',
-    find: 'this.#lostMs += silenceMs - this.#cadenceMs',
+    find: 'this.#lostMs += gapMs - this.#readIntervalMs',
     replace: '',
   },
   {
@@ -670,7 +670,7 @@ export default [
     file: 'src/server/rules/room.ts',
     name: 'many: a leave before the post leaves no tombstone',
     rule: 'guard: leave before post',
-    find: "this.#bury(connectionId, memberId, seq, 'left', now, version)\n      return { type: 'left' }",
+    find: "this.#addTombstone(connectionId, memberId, seq, 'left', now, version)\n      return { type: 'left' }",
     replace: "return { type: 'left' }",
   },
   {
@@ -733,7 +733,7 @@ export default [
     file: 'src/server/rules/timeline.ts',
     name: 'many: a viewer from another node is shown an older room',
     rule: 'rule 5: a future version is looked up',
-    find: 'return time !== null && (time.epoch !== this.epoch || time.version > this.#version)',
+    find: 'return id !== null && (id.epoch !== this.epoch || id.version > this.#version)',
     replace: 'return false',
   },
   {

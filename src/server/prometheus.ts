@@ -4,23 +4,26 @@ import { refusalOf } from './http/origin-check.js'
 import { listen } from './standalone/listen.js'
 import type { Metrics, Readings } from './options/metrics.js'
 
+/** Measurements of a hub for Prometheus, and an HTTP endpoint that serves them. */
 export interface PrometheusMetrics extends Metrics {
+  /** The registry that holds the metrics. */
   readonly register: Registry
   /**
-   * Serves them at `/metrics` of a port of their own, on this machine only unless a host says otherwise. Default port 9464;
-   * 0 takes a free one.
+   * Serves the metrics at `/metrics` on a port of its own. Default port 9464; 0 uses a free port. Default host
+   * `127.0.0.1`, which only this machine can reach.
    *
-   * @throws LocationError `misconfigured` when the port is taken or may not be used.
+   * @throws LocationError `misconfigured` when the port is in use or not permitted.
    */
   listen(port?: number, host?: string): Promise<{ url: string }>
+  /** Stops the HTTP endpoint. */
   close(): Promise<void>
 }
 
-// From a frame's shortest time to what a person would call slow.
+// Histogram buckets, from less than the shortest frame interval to a delay that people call slow.
 const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5]
 
 /**
- * What a hub counts, for Prometheus. Needs prom-client, which is an optional peer.
+ * Creates metrics for Prometheus. Requires prom-client, which is an optional peer dependency.
  *
  * ```ts
  * const metrics = prometheusMetrics()
@@ -28,8 +31,8 @@ const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 
  * await metrics.listen()
  * ```
  *
- * @param options.register an app's own registry. Default: a new one, with prom-client's default metrics in it (event-loop
- * lag, memory, handles).
+ * @param options.register the app's own registry. Default: a new one that also contains prom-client's default metrics
+ * (event-loop lag, memory, handles).
  */
 export function prometheusMetrics({ register }: { register?: Registry } = {}): PrometheusMetrics {
   const own = register ?? new Registry()
@@ -37,26 +40,26 @@ export function prometheusMetrics({ register }: { register?: Registry } = {}): P
   const registers = [own]
   const calls = new Counter({
     name: 'hereabouts_calls_total',
-    help: 'Calls answered, by procedure and what they came to',
+    help: 'Calls answered, by procedure and outcome',
     labelNames: ['procedure', 'outcome'],
     registers,
   })
   const callSeconds = new Histogram({
     name: 'hereabouts_call_seconds',
-    help: 'From call to answer: a post is answered when its frame is committed',
+    help: 'Time from call to answer in seconds; a post is answered when its frame is committed',
     labelNames: ['procedure'],
     buckets: seconds,
     registers,
   })
   const fanOutSeconds = new Histogram({
     name: 'hereabouts_fan_out_seconds',
-    help: 'How long a process is busy sending one frame of one room to its readers',
+    help: 'Time that the process is busy sending one frame to the subscribers of one room, in seconds',
     buckets: seconds,
     registers,
   })
   const streamEnds = new Counter({
     name: 'hereabouts_stream_ends_total',
-    help: 'Streams ended, by why: slow, revoked, expired, rotated, replaced, draining; closed by the reader',
+    help: 'Streams ended, by reason: slow, revoked, expired, rotated, replaced, draining, or closed by the client',
     labelNames: ['why'],
     registers,
   })
@@ -99,27 +102,27 @@ export function prometheusMetrics({ register }: { register?: Registry } = {}): P
   }
 }
 
-type Reading = [name: string, help: string, of: (readings: Readings) => number]
+type ReadingMetric = [name: string, help: string, of: (readings: Readings) => number]
 
-const gauges: Reading[] = [
-  ['rooms', 'Rooms that this process serves', ({ rooms }) => rooms],
-  ['connections', 'Connections present in them', ({ connections }) => connections],
+const gauges: ReadingMetric[] = [
+  ['rooms', 'Rooms open in this process', ({ rooms }) => rooms],
+  ['connections', 'Connections present in the open rooms', ({ connections }) => connections],
   ['streams', 'Open streams', ({ streams }) => streams],
-  ['ready', '1 when ready: not draining, and the backend within reach', ({ isReady }) => (isReady ? 1 : 0)],
+  ['ready', '1 when ready: not draining, and the backend is reachable', ({ isReady }) => (isReady ? 1 : 0)],
 ]
-const counters: Reading[] = [
-  ['frames_total', 'Events written to readers', ({ frames }) => frames],
-  ['frame_bytes_total', 'Bytes of events that were written past the adapter', ({ bytes }) => bytes],
+const counters: ReadingMetric[] = [
+  ['frames_total', 'Events written to subscribers, heartbeats included', ({ frames }) => frames],
+  ['frame_bytes_total', 'Bytes of events, without those that the tRPC adapter writes', ({ bytes }) => bytes],
   [
     'rereads_total',
-    'Times a room was read again from the backend: it had diverged, or might have',
+    'Times a room was read again from the backend because its copy was or may have been stale',
     ({ rereads }) => rereads,
   ],
-  ['merged_frames_total', 'Times a reader was behind and got several frames in one', ({ merged }) => merged],
+  ['merged_frames_total', 'Times a slow consumer received several frames merged into one', ({ merged }) => merged],
 ]
 
 async function answer(register: Registry, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // A page in a browser on this machine has no business here either.
+  // Pages in a browser on this machine may not read the metrics either.
   const refusal = refusalOf(request, {})
   if (refusal || request.method !== 'GET' || request.url !== '/metrics') {
     response.writeHead(refusal ? 403 : 404).end()
@@ -129,7 +132,7 @@ async function answer(register: Registry, request: IncomingMessage, response: Se
     const text = await register.metrics()
     response.writeHead(200, { 'content-type': register.contentType, 'cache-control': 'no-store' }).end(text)
   } catch {
-    // Some are read from files, and there may be no descriptor for one.
+    // prom-client reads some metrics from files, which fails when no file descriptor is free.
     response.writeHead(500).end()
   }
 }

@@ -57,7 +57,9 @@ export type LeaveRoomInput = {
   connectionKey?: string | undefined
   /** The highest `seq` that this connection posted. A newer post undoes a leave that has a grace period. */
   seq?: number | undefined
-  /** How long the server waits for another post before the connection leaves, in milliseconds. Default 0; at most 5,000. */
+  /**
+   * How long the server waits for another post before the connection leaves, in milliseconds. Default 0; at most 5,000.
+   */
   graceMs?: number | undefined
   lastEventId?: string | undefined
 }

@@ -1,17 +1,17 @@
 import { LocationError } from './errors.js'
 
 /**
- * A value as JSON with sorted keys, so that equal locations are equal text, whoever wrote them and in whatever order.
- * Absent and `undefined` properties are the same.
+ * Returns a value as JSON with sorted keys, so that equal values are equal text. A property that is `undefined` counts
+ * as absent.
  *
- * @throws LocationError `bad-input` for what JSON cannot say (NaN, a lone surrogate, a function, a Date, a Map),
- * `too-large` below `maxDepth` levels.
+ * @throws LocationError `bad-input` for a value that JSON cannot express (NaN, a lone surrogate, a function, a Date, a
+ * Map), `too-large` for more than `maxDepth` levels.
  */
 export function canonicalJson(value: unknown, maxDepth = 8): string {
   switch (typeof value) {
     case 'string':
       if (/\p{Cs}/u.test(value))
-        throw new LocationError('bad-input', 'Text must be well-formed Unicode: it holds half of a surrogate pair.')
+        throw new LocationError('bad-input', 'Text must be well-formed Unicode, without lone surrogates.')
       return JSON.stringify(value)
     case 'number':
       if (!Number.isFinite(value))
@@ -27,7 +27,10 @@ export function canonicalJson(value: unknown, maxDepth = 8): string {
       break
     default:
   }
-  throw new LocationError('bad-input', 'Only plain JSON travels: no dates, maps, classes, functions or symbols.')
+  throw new LocationError(
+    'bad-input',
+    'Values must be plain JSON: no dates, maps, class instances, functions or symbols.',
+  )
 }
 
 function canonicalRecord(record: Record<string, unknown>, maxDepth: number): string {

@@ -1,17 +1,17 @@
-/** Where time comes from. Everything takes one, so that a test can move time by hand. */
+/** The source of time. All code that needs time takes a clock, so that tests can advance it. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch, with fractions; never goes back. */
+  /** Returns the milliseconds since the Unix epoch, with fractions. Monotonic. */
   now(): number
-  /** Runs `run` once, `delayMs` from now. Returns what calls it off. */
+  /** Runs `run` once, `delayMs` milliseconds from now. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void
 }
 
-// A timer of 2^31 ms or more fires at once (HTML, "timers": the delay is a signed 32-bit number).
+// A timer of 2^31 ms or more would fire at once: the delay is a signed 32-bit number (HTML, "timers").
 const longestDelayMs = 2 ** 31 - 1
 
 const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
 
-/** The machine's clock, free of the jumps that setting the time makes. */
+/** The system clock. It does not jump when somebody changes the time of the machine. */
 export const systemClock: Clock = {
   now: () => performance.timeOrigin + performance.now(),
   after(delayMs, run) {
@@ -20,7 +20,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** The same, for work in the background of a server: its timers alone do not keep a process alive. */
+/** The system clock for background work of a server: pending timers do not keep the process alive. */
 export const backgroundClock: Clock = {
   now: systemClock.now,
   after(delayMs, run) {

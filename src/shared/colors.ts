@@ -1,6 +1,7 @@
 /*
- * Sixteen hues that stay apart for people who see fewer, each at least 4.5:1 against white text and 3:1 against a white
- * and a near-black page (WCAG 2.2, 1.4.3 and 1.4.11); test/shared/colors.test.ts computes both.
+ * Sixteen hues that people with a colour vision deficiency can tell apart. Each has a contrast of at least 4.5:1 with
+ * white text and of 3:1 with a white and a near-black page (WCAG 2.2, 1.4.3 and 1.4.11); test/shared/colors.test.ts
+ * computes both.
  */
 const palette = [
   '#c2410c',
@@ -24,8 +25,8 @@ const palette = [
 const assigned = new WeakMap<readonly object[], Map<string, string>>()
 
 /**
- * The colour of a member among others, as `#rrggbb`, readable under white text. The same members give the same colours
- * in every window; as long as there are no more than sixteen, no two share one.
+ * Returns the colour of a member among `members`, as `#rrggbb`. White text on it is readable. The same members get the
+ * same colours in every window, and up to sixteen members get different ones.
  */
 export function colorOf(memberId: string, members: readonly { memberId: string }[]): string {
   let colors = assigned.get(members)
@@ -33,7 +34,10 @@ export function colorOf(memberId: string, members: readonly { memberId: string }
   return colors.get(memberId) ?? palette[hash(memberId) % palette.length]!
 }
 
-/** Everyone gets the colour their id asks for, or the next one free: so one who comes or goes recolours few. */
+/**
+ * Assigns each member the colour of their id's hash, or the next free one, so that few colours change when a member
+ * enters or leaves.
+ */
 function assign(members: readonly { memberId: string }[]): Map<string, string> {
   const colors = new Map<string, string>()
   const taken = new Set<number>()

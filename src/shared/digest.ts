@@ -1,6 +1,6 @@
 /*
- * cyrb53 by bryc, seed 0 (https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js, public domain): its
- * two 32-bit lanes. Not against adversaries: it shows a client that lost something that it did.
+ * cyrb53 by bryc, seed 0 (https://github.com/bryc/code/blob/master/jshash/experimental/cyrb53.js, public domain), as
+ * its two 32-bit lanes. It detects lost events and is no protection against an adversary.
  */
 function cyrb53(text: string): readonly [h1: number, h2: number] {
   let h1 = 0xdeadbeef
@@ -17,19 +17,19 @@ function cyrb53(text: string): readonly [h1: number, h2: number] {
 
 const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, '0')
 
-/** The fingerprint of a room: which connections it has and when each last changed, in any order. */
+/** The fingerprint of a room: its connections and the version of each. Independent of their order. */
 export class Digest {
   #h1 = 0
   #h2 = 0
 
-  /** Counts a connection in, or, the second time, out. */
+  /** Adds a connection, or removes it when it was added before. */
   toggle(connection: { connectionId: string; at: number }): void {
     const [h1, h2] = cyrb53(`${connection.connectionId}:${connection.at}`)
     this.#h1 ^= h1
     this.#h2 ^= h2
   }
 
-  /** 16 hex digits, h2 first. */
+  /** Returns 16 hex digits, h2 first. */
   toString(): string {
     return hex(this.#h2) + hex(this.#h1)
   }

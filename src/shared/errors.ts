@@ -1,19 +1,19 @@
 /**
- * Everything that can go wrong, by what the caller can do about it.
+ * The error codes. Each code stands for one reaction of the caller.
  *
- * | code | means | do |
+ * | code | meaning | reaction |
  * |---|---|---|
- * | `bad-input` | a value is not what its schema says | correct it |
- * | `too-large` | more bytes or levels than the limit | send less |
+ * | `bad-input` | a value does not match its schema | correct the value |
+ * | `too-large` | a value exceeds a limit in bytes or levels | send less |
  * | `rate-limited` | too many calls in a short time | wait `retryAfterMs` |
- * | `unauthorized` | nobody is signed in, or no longer | sign in, then `room.retry()` |
+ * | `unauthorized` | the caller is not signed in, or no longer | sign in, then call `room.retry()` |
  * | `forbidden` | the member may not do this in this room | ask for access |
- * | `connection-owned` | the connectionKey is another member's | make a new key, once |
- * | `room-full` | the room, or the member in it, has all the connections it may have | leave somewhere else |
- * | `unavailable` | the server drains, is full, or lost its backend | try again later |
- * | `network` | no answer, or not one of ours | try again later |
- * | `closed` | the room, client or hub was closed by its owner | open a new one |
- * | `misconfigured` | options that cannot work together | correct the code |
+ * | `connection-owned` | the connectionKey belongs to another member | generate a new key, once |
+ * | `room-full` | the room or the member has the maximum of connections in this room | close another connection |
+ * | `unavailable` | the server is draining, is full, or cannot reach its backend | retry later |
+ * | `network` | no response, or a response of something else | retry later |
+ * | `closed` | the app closed the room, client or hub | open a new one |
+ * | `misconfigured` | an option is invalid, or options contradict each other | correct the code |
  */
 export type LocationErrorCode =
   | 'bad-input'
@@ -28,11 +28,11 @@ export type LocationErrorCode =
   | 'closed'
   | 'misconfigured'
 
-/** The one error of this package. Its message says what to do next and never holds a location. */
+/** The error class of this package. The message says what to do next and never contains a location. */
 export class LocationError extends Error {
   override readonly name = 'LocationError'
   readonly code: LocationErrorCode
-  /** With `rate-limited`: how long to wait, in milliseconds. */
+  /** How long to wait before a retry, in milliseconds. Set with `rate-limited`. */
   readonly retryAfterMs: number | undefined
 
   constructor(code: LocationErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {

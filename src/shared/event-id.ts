@@ -1,9 +1,9 @@
-/** A point in a room's time. On the wire `epoch.version`: 11 base64url characters, a dot, microseconds. */
+/** The version of a room within an epoch. On the wire `epoch.version`: 11 base64url characters, a dot, microseconds. */
 export type EventId = { epoch: string; version: number }
 
 const wireForm = /^([\w-]{11})\.(0|[1-9]\d{0,15})$/
 
-/** Reads an SSE id; `null` for anything that is not one of ours, which is never an error. */
+/** Parses an SSE id. Returns `null` for any other text; never throws. */
 export function parseEventId(id: string | null | undefined): EventId | null {
   const [, epoch, digits] = wireForm.exec(id ?? '') ?? []
   const version = Number(digits)

@@ -1,8 +1,8 @@
 import * as z from 'zod'
 
 /*
- * Ready-made locations. An app's own schema is just as good: any zod 4 schema, classic or mini, whose input and output
- * are the same plain JSON.
+ * Ready-made schemas. An app can use its own instead: any zod 4 schema, classic or mini, whose input and output are the
+ * same plain JSON.
  */
 
 const sheet = z.string().min(1).max(64)
@@ -11,19 +11,19 @@ const row = z.int().min(0).max(1_048_575)
 const col = z.int().min(0).max(16_383)
 const cell = z.strictObject({ row, col })
 
-/** One cell of a sheet; rows and columns count from 0. */
+/** One cell of a sheet. Rows and columns count from 0. */
 export const cellLocation = z.strictObject({ sheet, row, col })
 export type CellLocation = z.output<typeof cellLocation>
 
-/** A rectangle of cells: from the corner where the selection began, to the corner where it is now. */
+/** A rectangle of cells. `from` is the corner where the selection began, `to` the corner where it is now. */
 export const rangeLocation = z.strictObject({ sheet, from: cell, to: cell })
 export type RangeLocation = z.output<typeof rangeLocation>
 
-/** A point of a map, a canvas, a board; the unit is the app's. */
+/** A point on a map, a canvas or a board. The app chooses the unit. */
 export const pointLocation = z.strictObject({ x: z.number(), y: z.number() })
 export type PointLocation = z.output<typeof pointLocation>
 
-/** A selection in a text: `anchor` is where it began, `head` where the caret is, both in UTF-16 units. */
+/** A selection in a text. `anchor` is where it began, `head` is the caret; both are offsets in UTF-16 code units. */
 export const textLocation = z.strictObject({
   path: z.string().min(1).max(256),
   anchor: z.int().min(0),
@@ -31,7 +31,7 @@ export const textLocation = z.strictObject({
 })
 export type TextLocation = z.output<typeof textLocation>
 
-/** What others may know of a member, unless the app has a schema of its own. `avatar` is an https address. */
+/** The default profile: what other members see of a member. `avatar` is an https URL. */
 export const memberProfile = z.strictObject({
   name: z.string().min(1).max(64),
   color: z.string().max(32).optional(),

@@ -6,7 +6,9 @@ export type Schema = core.$ZodType
 /** The type of the values that a schema accepts. */
 export type Out<S extends Schema> = core.output<S>
 
-/** `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change. */
+/**
+ * `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change.
+ */
 export type Unchanged<S extends Schema> = [core.input<S>] extends [core.output<S>]
   ? [core.output<S>] extends [core.input<S>]
     ? S

@@ -2,12 +2,15 @@ import { Digest } from './digest.js'
 import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './events.js'
 import { parseEventId } from './event-id.js'
 
-/** What one viewer knows of a room. Only `applyEvent` and `forgetStale` change it. */
+/** The state of a room as one viewer knows it. Only `applyEvent` and `forgetStale` change it. */
 export class View<L, P> {
-  /** The id of the newest frame applied; `null` before the first snapshot. */
+  /** The id of the last event applied; `null` before the first snapshot. */
   id: string | null = null
   readonly connections = new Map<string, Connection<L, P>>()
-  /** Known before the room began anew, and not seen again yet: kept for a while, since a restart is not an exodus. */
+  /**
+   * Connections of the previous epoch that the new epoch has not shown yet. They stay visible for a while, because after
+   * a restart of the server their clients come back.
+   */
   readonly stale = new Map<string, Connection<L, P>>()
   readonly #digest = new Digest()
 
@@ -15,7 +18,7 @@ export class View<L, P> {
     return this.#digest.toString()
   }
 
-  /** Puts a connection in, or takes it out; returns what is now different for whoever watches. */
+  /** Adds, replaces or (with `null`) removes a connection. Returns the difference. */
   set(connectionId: string, current: Connection<L, P> | null, reason?: LeftReason): Shift<L, P> {
     const known = this.connections.get(connectionId) ?? null
     const previous = known ?? this.stale.get(connectionId) ?? null
@@ -28,14 +31,14 @@ export class View<L, P> {
     return { connectionId, previous, current, ...(reason && { reason }) }
   }
 
-  /** Takes a connection out of the count, but not out of sight. */
+  /** Moves a connection to `stale`: the digest no longer includes it, but it stays visible. */
   setStale(connection: Connection<L, P>): void {
     this.set(connection.connectionId, null)
     this.stale.set(connection.connectionId, connection)
   }
 }
 
-/** What became of one connection: `previous` is `null` when it entered, `current` when it left. */
+/** The change of one connection. `previous` is `null` when it entered, `current` is `null` when it left. */
 export type Shift<L, P> = {
   connectionId: string
   previous: Connection<L, P> | null
@@ -44,16 +47,18 @@ export type Shift<L, P> = {
 }
 
 /**
- * - `shown`: the view moved on; `shifts` says what changed (nothing, perhaps).
- * - `diverged`: the viewer missed something and must begin again, without an id.
- * - `ignored`: says nothing about who is where.
+ * The result of an event.
+ *
+ * - `shown`: the view is at the version of the event. `shifts` holds the changes and may be empty.
+ * - `diverged`: the viewer missed an event and must subscribe again without a last event id.
+ * - `ignored`: the event does not change the view.
  */
 export type Applied<L, P> =
   | { outcome: 'shown'; shifts: Shift<L, P>[] }
   | { outcome: 'diverged'; because: 'from' | 'digest' | 'older' }
   | { outcome: 'ignored' }
 
-/** What one event does to a view. The same events in the same order give the same view. */
+/** Applies one event to a view. Deterministic: the same events in the same order lead to the same view. */
 export function applyEvent<L, P>(view: View<L, P>, id: string, event: LocationEvent<L, P>): Applied<L, P> {
   switch (event.type) {
     case 'snapshot':
@@ -68,7 +73,7 @@ export function applyEvent<L, P>(view: View<L, P>, id: string, event: LocationEv
   return { outcome: 'ignored' }
 }
 
-/** Lets go of those who did not come back after the room began anew. */
+/** Removes the connections that did not come back after the room began a new epoch. Returns them as `lost`. */
 export function forgetStale<L, P>(view: View<L, P>): Shift<L, P>[] {
   return Array.from(view.stale.keys(), (connectionId) => view.set(connectionId, null, 'lost'))
 }
@@ -96,7 +101,7 @@ function applySnapshot<L, P>(view: View<L, P>, id: string, event: Snapshot<L, P>
 function applyChanges<L, P>(view: View<L, P>, id: string, event: Changes<L, P>): Applied<L, P> {
   if (event.from !== view.id) return { outcome: 'diverged', because: 'from' }
   const shifts: Shift<L, P>[] = []
-  // A merged frame also tells of those who came and went in between.
+  // A merged frame also lists connections that entered and left in between, which this view never showed.
   for (const { connectionId, reason } of event.left ?? [])
     if (view.connections.has(connectionId) || view.stale.has(connectionId))
       shifts.push(view.set(connectionId, null, reason))
@@ -110,7 +115,7 @@ function applyChanges<L, P>(view: View<L, P>, id: string, event: Changes<L, P>):
   return { outcome: 'shown', shifts }
 }
 
-// JSON has no undefined, but a transformer like superjson does: absent and undefined both mean "as before".
+// JSON has no undefined, but a transformer like superjson has. Both absent and undefined mean unchanged.
 function withoutUndefined<L, P>(changed: Changed<L, P>): Changed<L, P> {
   const { location, profile, activity, ...rest } = changed
   return {

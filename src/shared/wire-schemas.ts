@@ -6,7 +6,10 @@ const activity = z.enum(['active', 'idle', 'away'])
 const seq = z.int().min(0)
 const lastEventId = z.string().nullish()
 
-/** Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are refused. */
+/**
+ * Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are
+ * refused.
+ */
 export function procedureInputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
   return {
     postLocation: z.strictObject({
@@ -33,7 +36,10 @@ export function procedureInputs<SL extends Schema, SP extends Schema>(location: 
   }
 }
 
-/** Builds the output schemas of the five procedures. The server does not parse with them: docs/contract is generated from them. */
+/**
+ * Builds the output schemas of the five procedures. The server does not parse with them: docs/contract is generated
+ * from them.
+ */
 export function procedureOutputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
   const id = z.string()
   return {

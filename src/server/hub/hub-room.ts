@@ -1,25 +1,32 @@
 import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
-import { isName } from '../../shared/name-rule.js'
+import { isName, nameRule } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/events.js'
 import type { CallerMember } from '../access/gate.js'
 import type { Hub } from './hub.js'
 import { defaultConnectionIdOf } from '../rules/ids.js'
 import { assertPosted } from '../access/outcome-errors.js'
 
-/** A room as the server sees it: for agents, webhooks, server rendering. */
+/** A room for use by the server itself: by agents, webhooks and server rendering. */
 export interface HubRoom<L, P> {
-  /** Who is there and where, as their newest connection has it, which is the first of theirs. */
+  /**
+   * Returns the members of the room. Profile, location and activity are those of a member's newest connection, which is
+   * the first in `connections`.
+   *
+   * @throws LocationError `unavailable`
+   */
   members(): Promise<readonly RoomMember<L, P>[]>
+  /** Returns the number of members. @throws LocationError `unavailable` */
   count(): Promise<number>
   /**
-   * Says where a member is; they need no stream. The lease is 30 seconds unless `leaseMs` (5,000 to 300,000) says otherwise.
+   * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds pass
+   * without another post. Default 30,000; 5,000 to 300,000.
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
   post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
   /**
-   * Takes away what `post` brought; the member may be here with connections of their own, which stay.
+   * Removes the connection that `post` created. The member's own connections stay.
    *
    * @throws LocationError `bad-input`, `unavailable`
    */
@@ -34,7 +41,7 @@ export interface RoomMember<L, P> extends CallerMember<P> {
   connections: readonly Connection<L, P>[]
 }
 
-/** @throws LocationError `bad-input` for a name that cannot be a room's. */
+/** Creates the `HubRoom` of a room. @throws LocationError `bad-input` when the id is not valid. */
 export function hubRoom<L, P>(hub: Hub<L, P>, id: string): HubRoom<L, P> {
   assertName(id, 'room')
   return {
@@ -52,38 +59,41 @@ export function hubRoom<L, P>(hub: Hub<L, P>, id: string): HubRoom<L, P> {
         activity: undefined,
         leaseMs: hub.leaseOf(leaseMs),
       }
-      for (const connectionId of staysOf(memberId)) {
+      for (const connectionId of defaultConnectionIdsOf(memberId)) {
         const outcome = await hub.act(id, { ...post, connectionId })
         assertPosted(outcome)
         if (outcome.outcome !== 'left') return
       }
       const retryAfterMs = hub.timing.tombstoneMs
-      throw new LocationError('rate-limited', 'This member came and left too often: wait a minute.', { retryAfterMs })
+      throw new LocationError('rate-limited', 'This member entered and left too often. Retry in a minute.', {
+        retryAfterMs,
+      })
     },
     leave: ({ memberId }) =>
       hub.use(id, async (room) => {
         assertName(memberId, 'member')
-        const here = staysOf(memberId).filter((connectionId) => room.timeline.connection(connectionId))
+        const present = defaultConnectionIdsOf(memberId).filter((id) => room.timeline.connection(id))
         await Promise.all(
-          here.map((connectionId) => room.act({ type: 'leave', connectionId, memberId, seq: undefined, graceMs: 0 })),
+          present.map((connectionId) =>
+            room.act({ type: 'leave', connectionId, memberId, seq: undefined, graceMs: 0 }),
+          ),
         )
       }),
   }
 }
 
-function assertName(id: string, what: 'room' | 'member'): void {
-  if (!isName(id))
-    throw new LocationError('bad-input', `A ${what} id is 1 to 128 visible characters, in Unicode normal form C.`)
+function assertName(id: string, kind: 'room' | 'member'): void {
+  if (!isName(id)) throw new LocationError('bad-input', `A ${kind} id ${nameRule}.`)
 }
 
 /**
- * As which connections a member may be here who comes without a key. Who left has left, and is remembered for a minute: one
- * that comes back before comes as the next of these.
+ * Returns the connection ids that a member without a key may use. An id that left stays blocked for a minute, so the next
+ * one is used.
  */
-const staysOf = (memberId: string): string[] =>
-  Array.from({ length: 32 }, (_, stay) => defaultConnectionIdOf(stay === 0 ? memberId : `${memberId}\n${stay}`))
+const defaultConnectionIdsOf = (memberId: string): string[] =>
+  Array.from({ length: 32 }, (_, index) => defaultConnectionIdOf(index === 0 ? memberId : `${memberId}\n${index}`))
 
-/** One entry for each member, as their newest connection shows them. */
+/** Groups connections by member. The newest connection gives the member's profile, location and activity. */
 function membersOf<L, P>(all: Connection<L, P>[]): RoomMember<L, P>[] {
   const byMember = new Map<string, [Connection<L, P>, ...Connection<L, P>[]]>()
   for (const connection of all.toSorted((a, b) => b.at - a.at)) {

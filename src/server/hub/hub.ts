@@ -24,52 +24,66 @@ import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from '../options/timing.js'
 
 export interface HubOptions<SL extends Schema, SP extends Schema> {
-  /** What a location is: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
+  /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
-  /** What others may know of a member. Default `memberProfile`: name, color?, avatar?. */
+  /** The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. */
   profile?: SP & Unchanged<SP>
-  /** What carries the rooms. Default `memoryBackend()`: one process. */
+  /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
   backend?: Backend
-  /** What anyone may use of this process; each has a default. */
+  /** Limits that replace the defaults. */
   limits?: Partial<Limits>
-  /** Durations of one's own, or all of them scaled; each has a default. */
+  /** Durations in milliseconds that replace the defaults, or a `scale` for all of them. */
   timing?: TimingOptions
-  /** Default: the machine's. */
+  /** Default: the system clock. */
   clock?: Clock
-  /** Default: silent. pino fits through `pinoLogger`. */
+  /** Receives log messages. `pinoLogger` adapts pino. Default: nothing is logged. */
   logger?: Logger
-  /** Default: nothing is counted. `prometheusMetrics()` of `hereabouts/server/prometheus` is one. */
+  /**
+   * Receives measurements, for example `prometheusMetrics()` of `hereabouts/server/prometheus`. Default: nothing is
+   * measured.
+   */
   metrics?: Metrics
 }
 
-/** `degraded`: the backend is out of reach. `draining`: no more streams are taken. */
+/**
+ * `degraded`: the backend is unreachable. `draining`: new streams are refused, because the hub is draining or closed.
+ */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
 export interface LocationHub<L, P> {
-  /** Carries types, never a value. */
+  /** Carries types for inference. Always `undefined`. */
   readonly '~types'?: { location: L; profile: P }
+  /**
+   * Returns a room for use by the server itself.
+   *
+   * @throws LocationError `bad-input` when the id is not valid.
+   */
   room(room: string): HubRoom<L, P>
-  /** Ends a member's connections, streams and cached rights, in one room or in all, on every process. */
+  /**
+   * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
+   * every process.
+   */
   revoke(memberId: string, room?: string): Promise<void>
   /**
-   * Asks the backend whether it can do its work; `listen()` of a LocationServer does so. Resolves also when it is only out
-   * of reach.
+   * Checks that the backend meets the requirements. `listen()` of a LocationServer calls this. Resolves when the backend
+   * is unreachable.
    *
-   * @throws LocationError `misconfigured`: what its server lacks.
+   * @throws LocationError `misconfigured`, with the requirement that the backend does not meet.
    */
   ready(): Promise<void>
-  /** Whether a load balancer should send anybody here: what `/readyz` says, but for the event loop. */
+  /** Returns whether this process can take traffic: the answer of `/readyz`, apart from the state of the event loop. */
   health(): HubHealth
-  /** Takes no more streams and ends the open ones, spread over 20 seconds. Resolves when the last one is cut. */
+  /** Refuses new streams and ends the open ones, spread over 20 seconds. Resolves when the last one has ended. */
   drain(): Promise<void>
-  /** Ends everything at once. */
+  /** Ends all streams, closes all rooms and closes the backend. */
   close(): Promise<void>
 }
 
 /**
- * Makes the hub: the rooms of this process, and the rules they go by.
+ * Creates a hub, which holds the rooms of this process.
  *
- * @throws LocationError `misconfigured` for a schema that transforms, or that is more than JSON.
+ * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an invalid limit
+ * or duration.
  */
 export function createLocationHub<SL extends Schema, SP extends Schema = typeof memberProfile>(
   options: HubOptions<SL, SP>,
@@ -77,7 +91,7 @@ export function createLocationHub<SL extends Schema, SP extends Schema = typeof 
   return new Hub(options as unknown as HubOptions<Schema, Schema>)
 }
 
-/** What `createLocationHub` makes, with what the router needs of it. */
+/** The implementation of `LocationHub`, with the methods that the router needs. */
 export class Hub<L, P> implements LocationHub<L, P> {
   readonly clock: Clock
   readonly logger: Logger
@@ -91,7 +105,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly streams: StreamRegistry
   readonly #backend: Backend
   readonly #rooms: RoomRegistry
-  readonly #forgetters = new Set<(memberId: string) => void>()
+  readonly #revokeListeners = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
@@ -124,7 +138,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
       onTurn: () => this.streams.turn(),
     })
     this.#unlisten = [
-      this.#backend.onRevoke((memberId, room) => this.#revoked(memberId, room)),
+      this.#backend.onRevoke((memberId, room) => this.#onRevoked(memberId, room)),
       this.#backend.onHealth((health) => void this.#setHealth(health)),
     ]
     this.metrics.watch(() => this.readings())
@@ -135,7 +149,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     return this.#rooms.isDegraded ? 'degraded' : 'ready'
   }
 
-  /** What there is now. */
+  /** Returns the current readings, for metrics. */
   readings(): Readings {
     const isReady = this.health() === 'ready'
     return { ...this.#rooms.readings(), streams: this.streams.size, isReady }
@@ -169,37 +183,37 @@ export class Hub<L, P> implements LocationHub<L, P> {
     await this.#backend.close()
   }
 
-  /** A parsed location as it is stored. @throws LocationError `bad-input`, `too-large` */
+  /** Converts a parsed location to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
   keepLocation(location: unknown): StoredValue {
     return toStoredValue(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
   }
 
-  /** A parsed profile as it is stored. @throws LocationError `bad-input`, `too-large` */
+  /** Converts a parsed profile to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
   keepProfile(profile: unknown): StoredValue {
     return toStoredValue(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
   }
 
-  /** What a schema of the app makes of a value. @throws LocationError `bad-input`, `unavailable` */
+  /** Parses a value with a schema of the app. @throws LocationError `bad-input`, `unavailable` */
   parse(schema: Schema, value: unknown, extraDepth = 0): Promise<unknown> {
     return parseInput(schema, value, this.limits.depth + extraDepth, { clock: this.clock, hookMs: this.timing.hookMs })
   }
 
-  /** A profile that the app's own code gave. @throws LocationError `bad-input`, `too-large` */
+  /** Parses a profile that the app's own code returned. @throws LocationError `bad-input`, `too-large` */
   async parseProfile(profile: unknown): Promise<StoredValue> {
     return this.keepProfile(await this.parse(this.profile, profile))
   }
 
-  /** The lease that a post asks for. @throws LocationError `bad-input` outside its bounds. */
+  /** Returns the lease for a post, in milliseconds. @throws LocationError `bad-input` outside the allowed range. */
   leaseOf(leaseMs: number | undefined): number {
-    const { leaseMs: usual, leaseMinMs, leaseMaxMs } = this.timing
-    if (leaseMs === undefined) return usual
+    const { leaseMs: defaultMs, leaseMinMs, leaseMaxMs } = this.timing
+    if (leaseMs === undefined) return defaultMs
     if (leaseMs >= leaseMinMs && leaseMs <= leaseMaxMs) return leaseMs
-    throw new LocationError('bad-input', `leaseMs: must be ${leaseMinMs} to ${leaseMaxMs}.`)
+    throw new LocationError('bad-input', `leaseMs must be ${leaseMinMs} to ${leaseMaxMs}.`)
   }
 
-  /** Has `forget` called with every member whose rights changed. */
-  onRevoke(forget: (memberId: string) => void): void {
-    this.#forgetters.add(forget)
+  /** Registers a listener that is called with every revoked member. */
+  onRevoke(listener: (memberId: string) => void): void {
+    this.#revokeListeners.add(listener)
   }
 
   /** Carries out one action in a room. @throws LocationError `unavailable` */
@@ -213,21 +227,21 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.streams.assertOneMore({ memberId, address }, id)
     return this.use(id, async (room) => {
       await room.catchUpWith(lastEventId)
-      const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
-      if (known && memberId !== null && known.memberId !== memberId) throw ownedError()
+      const own = connectionId === null ? undefined : room.timeline.connection(connectionId)
+      if (own && memberId !== null && own.memberId !== memberId) throw ownedError()
       let subscriber: Subscriber | undefined
       this.seats.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
       return (subscriber = this.streams.open({ ...options, room }))
     })
   }
 
-  /** Runs `work` with a room of this process, which stays open for as long as that takes. @throws LocationError `unavailable` */
+  /** Runs `work` with a live room, which stays open until the result settles. @throws LocationError `unavailable` */
   use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
     return this.#rooms.use(id, work)
   }
 
-  #revoked(memberId: string, room?: string): void {
-    for (const forget of this.#forgetters) forget(memberId)
+  #onRevoked(memberId: string, room?: string): void {
+    for (const listener of this.#revokeListeners) listener(memberId)
     this.streams.revoke(memberId, room)
   }
 

@@ -18,7 +18,10 @@ export interface Metrics {
 /** The current state of a hub, and its traffic since it was created. */
 export type Readings = Readonly<Traffic> & { rooms: number; connections: number; streams: number; isReady: boolean }
 
-/** Counters of the fan-out. Plain numbers: they are incremented for every frame and read only when metrics are collected. */
+/**
+ * Counters of the fan-out. Plain numbers: they are incremented for every frame and read only when metrics are
+ * collected.
+ */
 export type Traffic = {
   /** Events written to subscribers, heartbeats included. */
   frames: number

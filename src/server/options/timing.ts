@@ -22,7 +22,10 @@ export type Timing = {
   tombstoneMs: number
   /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */
   requestMs: number
-  /** The longest life of a stream. Each stream is rotated at a random point between 0.8 and 1 times this. Default 600,000. */
+  /**
+   * The longest life of a stream. Each stream is rotated at a random point between 0.8 and 1 times this. Default
+   * 600,000.
+   */
   rotateMs: number
   /** A stream ends when its client read no byte for this long. Default 10,000. */
   stallMs: number
@@ -65,7 +68,9 @@ export const defaultTiming: Timing = {
   frameMaxMs: 250,
 }
 
-/** Durations in milliseconds that replace the defaults. `scale` multiplies every other default; tests use it. Default 1. */
+/**
+ * Durations in milliseconds that replace the defaults. `scale` multiplies every other default; tests use it. Default 1.
+ */
 export type TimingOptions = Partial<Timing> & { scale?: number }
 
 export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {

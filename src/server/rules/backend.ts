@@ -4,22 +4,22 @@ import type { Activity, Connection, Left } from '../../shared/events.js'
 import type { Logger } from '../options/logger.js'
 
 /*
- * The port between a hub and what carries its rooms. It speaks of actions and commits only, so that a backend may be a
- * map in this process or a database that many processes share; test/contract holds every backend to the same behaviour.
+ * The port between a hub and the storage of its rooms. It knows only actions and commits, so a backend can be a map in
+ * this process or a database that many processes share. test/contract holds every backend to the same behaviour.
  */
 
-/** A value beside its canonical JSON, which is what equality goes by. */
+/** A value and its canonical JSON. Two values are equal when their JSON is. */
 export type StoredValue = { readonly json: string; readonly value: unknown }
 
-/** "I am here now." What is `undefined` stays as it was. */
+/** Adds a connection to the room, or updates it. A field that is `undefined` stays unchanged. */
 export type PostAction = {
   type: 'post'
   connectionId: string
-  /** Whose connection this is, if it is new. */
+  /** The owner of the connection, when it is new. */
   memberId: string
-  /** Refuses a connection that is known and another member's. `false`: whoever holds the key speaks. */
+  /** `true` refuses the post when the connection belongs to another member. `false`: the key alone is sufficient. */
   owned: boolean
-  /** `undefined`: the next one. */
+  /** `undefined`: one more than the stored `seq`. */
   seq: number | undefined
   location: StoredValue
   profile: StoredValue | undefined
@@ -30,33 +30,36 @@ export type PostAction = {
 export type LeaveAction = {
   type: 'leave'
   connectionId: string
-  /** Refuses another member's connection; `null`: whoever holds the key speaks. */
+  /** Refuses the leave when the connection belongs to another member. `null`: the key alone is sufficient. */
   memberId: string | null
   seq: number | undefined
   graceMs: number
 }
 
-/** The peer closed its stream: `leaseMs` is all that remains of the lease. */
+/** Shortens a lease to `leaseMs`, because the client closed its stream. */
 export type ShortenAction = { type: 'shorten'; connectionId: string; leaseMs: number }
 
-/** Ends every connection of a member in the room. */
+/** Removes every connection of a member from the room. */
 export type RevokeAction = { type: 'revoke'; memberId: string }
 
-/** Lets go of lapsed leases and old tombstones. */
+/** Removes connections whose lease has expired, and old tombstones. */
 export type SweepAction = { type: 'sweep' }
 
 export type Action = PostAction | LeaveAction | ShortenAction | RevokeAction | SweepAction
 
 /**
- * What an action came to. `posted` carries the seq that is stored now, and the version of the commit that shows an
- * applied post. `owned`: the connection is another member's. `full`: the room, or the member in it, has all it may have.
+ * The result of an action.
+ *
+ * - `posted`: `seq` is the stored one. `version` is that of the commit that shows an applied post, otherwise 0.
+ * - `owned`: refused, because the connection belongs to another member.
+ * - `full`: refused, because the room, or the member in it, has the maximum of connections.
  */
 export type Outcome =
   | { type: 'posted'; outcome: PostOutcome; memberId: string; seq: number; version: number }
   | { type: 'left' | 'leaving' | 'owned' | 'done' }
   | { type: 'full'; of: 'room' | 'member' }
 
-/** What one batch of actions changed, for every viewer. `prev` is the version it follows. */
+/** The changes that one batch of actions made to the room. `prev` is the version that it follows. */
 export type Commit = {
   epoch: string
   prev: number
@@ -72,7 +75,7 @@ export type ConnectionChange = {
   activity?: Activity
 }
 
-/** A room as a backend gives it to a hub. A viewer at a version below `floor` cannot be caught up with changes. */
+/** A room as a backend returns it to a hub. A viewer below version `floor` needs a snapshot instead of changes. */
 export type RoomState = {
   epoch: string
   version: number
@@ -81,56 +84,68 @@ export type RoomState = {
   left: Left[]
 }
 
-/** What the rules of a room leave open. */
+/** The configurable numbers in the rules of a room. */
 export type RoomRules = {
-  /** How long a tombstone stays, in milliseconds. */
+  /** How long a tombstone is kept, in milliseconds. */
   tombstoneMs: number
-  /** Connections in the room, and of one member in it. */
+  /** Maximum number of connections in the room. */
   roomConnections: number
+  /** Maximum number of connections of one member in the room. */
   memberConnections: number
 }
 
 export type RoomOptions = {
   clock: Clock
   rules: RoomRules
-  /** While anyone is in the room, `act` is called at least this often. A longer silence was a stall of this process. */
+  /**
+   * The interval at which the hub calls `act` while the room has connections. A longer gap means that the process
+   * stalled.
+   */
   sweepMs: number
-  /** Hears every commit, in order, whoever caused it. */
+  /** Called with every commit of every process, in order. */
   onCommit: (commit: Commit) => void
-  /** Commits were missed, or the room began anew: it was read again, and this is it. The next commit follows on from there. */
+  /** Called with the whole room after commits were missed or a new epoch began. The next commit follows this state. */
   onReset: (state: RoomState) => void
-  /** Hears when this room goes out of reach, and when it is back, if that can happen to one room alone. */
+  /** Called when this room alone becomes unreachable, and when it is reachable again. */
   onHealth?: (health: 'up' | 'down') => void
 }
 
 export interface BackendRoom {
-  /** The room when it was opened; commits follow on from it. */
+  /** The room at the time it was opened. Commits follow this state. */
   readonly state: RoomState
   /**
-   * Carries out a batch, in order, as at most one commit, which `onCommit` or `onReset` has shown when this resolves. One
-   * outcome for each action. Rejects when the backend cannot be reached: then nothing may be assumed.
+   * Carries out a batch of actions, in order, as at most one commit. Resolves with one outcome for each action, after
+   * `onCommit` or `onReset` was called. Rejects when the backend is unreachable; then the actions may or may not have
+   * been carried out.
    */
   act(actions: Action[]): Promise<Outcome[]>
-  /** Resolves when all has been heard that the room had when this was called. Rejects as `act` does. */
+  /**
+   * Resolves when every commit that existed at the time of the call was delivered. Rejects when the backend is
+   * unreachable.
+   */
   refresh(): Promise<void>
   close(): Promise<void>
 }
 
-/** What carries rooms: memory for one process, a shared store for many. */
+/** The storage of rooms: memory for one process, a shared database for many. */
 export interface Backend {
-  /** The room's state now, then every commit in order. */
+  /** Opens a room: returns its current state and delivers every later commit in order. */
   open(room: string, options: RoomOptions): Promise<BackendRoom>
   /**
-   * Whether it can do its work, asked once, before a server listens. Being out of reach is no reason to reject.
+   * Checks once, before a server listens, that the backend meets the requirements. Resolves when the backend is
+   * unreachable.
    *
    * @throws LocationError `misconfigured`
    */
   ready(logger: Logger): Promise<void>
-  /** Ends a member's connections, in one room or in all, and tells every process. */
+  /** Removes a member's connections from one room or from all, and notifies every process. */
   revoke(memberId: string, room?: string): Promise<void>
-  /** Hears of every revocation, wherever it was asked for. */
+  /** Registers a listener for every revocation of every process. Returns a function that removes it. */
   onRevoke(listener: (memberId: string, room?: string) => void): () => void
-  /** Hears when all rooms go out of reach, and when some are back. */
+  /**
+   * Registers a listener that is called with `down` when all rooms become unreachable and with `up` when some are
+   * reachable again. Returns a function that removes it.
+   */
   onHealth(listener: (health: 'up' | 'down') => void): () => void
   close(): Promise<void>
 }

@@ -1,22 +1,22 @@
 /**
- * The time that leases go by: it stands still while this process does. A process that stalled for a minute heard nobody
- * for that minute, and must not take them for gone. Pure: it is told the time.
+ * The time by which leases expire. It stands still while the process is stalled: a process that stalled for a minute
+ * received no posts in that minute and must not expire the leases of its clients. Pure: time is an argument.
  */
 export class LeaseClock {
-  readonly #cadenceMs: number
-  #seen: number
+  readonly #readIntervalMs: number
+  #lastRead: number
   #lostMs = 0
 
-  /** @param cadenceMs how often it is read when all is well; four times as long a silence counts as a stall. */
-  constructor(now: number, cadenceMs: number) {
-    this.#seen = now
-    this.#cadenceMs = cadenceMs
+  /** @param readIntervalMs how often `read` is normally called. Four times as long a gap counts as a stall. */
+  constructor(now: number, readIntervalMs: number) {
+    this.#lastRead = now
+    this.#readIntervalMs = readIntervalMs
   }
 
   read(now: number): number {
-    const silenceMs = now - this.#seen
-    if (silenceMs > 4 * this.#cadenceMs) this.#lostMs += silenceMs - this.#cadenceMs
-    this.#seen = now
+    const gapMs = now - this.#lastRead
+    if (gapMs > 4 * this.#readIntervalMs) this.#lostMs += gapMs - this.#readIntervalMs
+    this.#lastRead = now
     return now - this.#lostMs
   }
 }

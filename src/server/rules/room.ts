@@ -14,7 +14,7 @@ import type {
   ShortenAction,
 } from './backend.js'
 
-/** One live connection. `leaseEnd` is on the clock that `act` is given. */
+/** A present connection. `leaseEnd` is a time of the clock whose `now` is passed to `act`. */
 type Present = {
   connectionId: string
   memberId: string
@@ -25,22 +25,24 @@ type Present = {
   seq: number
   leaseMs: number
   leaseEnd: number
-  /** It said goodbye with grace: when the lease ends, it has left, and was not lost. */
+  /**
+   * The connection asked to leave with a grace period: when its lease expires, the reason is `left` instead of `lost`.
+   */
   leaving: boolean
 }
 
-/** What remains of a connection, so that a late post cannot bring it back. */
+/** The record of a connection that is gone. It prevents that a late post brings the connection back. */
 type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number }
 
-/** What a batch did to one connection so far. `shown`: viewers knew it before the batch. */
+/** The changes of the current batch to one connection. `shown`: viewers knew the connection before the batch. */
 type Draft = { shown: boolean; entered: boolean; change: ConnectionChange }
 
 const nothing: StoredValue = { json: 'null', value: null }
 const maxUnseen = 1_000
 
 /**
- * The rules of one room: who is present, whose post counts, when somebody has left. No I/O, no clock: the same actions
- * at the same times give the same commits.
+ * The rules of one room: which connections are present, which posts are applied, when a connection has left. No I/O, no
+ * clock: the same actions at the same times lead to the same commits.
  */
 export class RoomMachine {
   readonly epoch: string
@@ -49,21 +51,21 @@ export class RoomMachine {
   readonly #rules: RoomRules
   readonly #present = new Map<string, Present>()
   readonly #connectionsOf = new Map<string, number>()
-  /** In the order in which they were written, so that the oldest come first. */
+  /** Ordered by insertion, so that the oldest come first. */
   readonly #tombstones = new Map<string, Tombstone>()
-  /** Tombstones of connections that nobody was ever shown. */
+  /** Tombstones of connections that no viewer was ever shown. Ordered by insertion. */
   readonly #unseen = new Map<string, Tombstone>()
   #nextLeaseEnd = Infinity
   #drafts = new Map<string, Draft>()
 
-  /** @param nowMicros where the versions of this lineage begin, in microseconds. */
+  /** @param nowMicros the first version of this epoch, in microseconds. */
   constructor(epoch: string, nowMicros: number, rules: RoomRules) {
     this.epoch = epoch
     this.#version = this.#floor = nowMicros
     this.#rules = rules
   }
 
-  /** No lease ends before this time; `Infinity` in an empty room. */
+  /** A time before which no lease expires; `Infinity` in an empty room. */
   get nextLeaseEnd(): number {
     return this.#nextLeaseEnd
   }
@@ -72,7 +74,7 @@ export class RoomMachine {
     return this.#present.size === 0
   }
 
-  /** What a hub that opens the room begins with. */
+  /** The state that a hub receives when it opens the room. */
   state(): RoomState {
     const left = Array.from(this.#tombstones.values(), ({ connectionId, at, reason }) => ({ connectionId, at, reason }))
     return {
@@ -85,10 +87,10 @@ export class RoomMachine {
   }
 
   /**
-   * Carries out a batch as at most one commit, `null` when nobody has anything new to see.
+   * Carries out a batch of actions as at most one commit. The commit is `null` when viewers have nothing new to see.
    *
-   * @param now for leases, in milliseconds.
-   * @param nowMicros for versions: what the wall says, in microseconds.
+   * @param now the time for leases, in milliseconds.
+   * @param nowMicros the wall clock time for versions, in microseconds.
    */
   act(actions: readonly Action[], now: number, nowMicros: number): { outcomes: Outcome[]; commit: Commit | null } {
     const prev = this.#version
@@ -123,7 +125,7 @@ export class RoomMachine {
     const tombstone = known ? undefined : this.#tombstoneOf(post.connectionId)
     const last = known ?? tombstone
     if (last && post.owned && last.memberId !== null && last.memberId !== post.memberId) return { type: 'owned' }
-    // Someone who left has left, whatever comes late; someone who was lost may come back.
+    // A connection that left stays out, even when a post arrives late. A connection that was lost may come back.
     if (tombstone && tombstone.reason !== 'lost') return posted('left', post, tombstone)
     const seq = post.seq ?? (last ? last.seq + 1 : 1)
     // A retry and a reordered request look the same from here: only a newer seq may speak.
@@ -149,7 +151,7 @@ export class RoomMachine {
     const { location, profile = nothing, activity = 'active', leaseMs } = post
     const shown = { connectionId, memberId, location, profile, activity, at: version }
     const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, leaving: false }
-    // One that comes back was shown before: should it leave in this same batch, viewers must hear of it again.
+    // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again.
     this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
     this.#tombstones.delete(connectionId)
     this.#present.set(connectionId, entering)
@@ -158,7 +160,7 @@ export class RoomMachine {
     return posted('applied', post, entering, version)
   }
 
-  /** Takes over what the post says anew; answers whether anything was. */
+  /** Copies the changed fields of a post. Returns whether there were any. */
   #show(known: Present, post: PostAction, version: number): boolean {
     const { location, profile = known.profile, activity = known.activity } = post
     const change: ConnectionChange = { connectionId: known.connectionId }
@@ -178,7 +180,7 @@ export class RoomMachine {
     if (last && memberId !== null && last.memberId !== null && last.memberId !== memberId) return { type: 'owned' }
     const seq = Math.max(leave.seq ?? 0, last?.seq ?? 0)
     if (!known) {
-      this.#bury(connectionId, memberId, seq, 'left', now, version)
+      this.#addTombstone(connectionId, memberId, seq, 'left', now, version)
       return { type: 'left' }
     }
     if (graceMs === 0) {
@@ -186,9 +188,9 @@ export class RoomMachine {
       this.#remove(known, 'left', now, version)
       return { type: 'left' }
     }
-    // A newer post has undone this leave before it came.
+    // Ignored: a newer post was applied first and undoes this leave.
     if (leave.seq !== undefined && leave.seq < known.seq) return { type: 'leaving' }
-    // The posts up to this seq are behind the leave, even those still on their way.
+    // Raises the stored seq, so that posts sent before the leave do not undo it when they arrive late.
     known.seq = seq
     known.leaving = true
     this.#setLeaseEnd(known, Math.min(known.leaseEnd, now + graceMs))
@@ -211,14 +213,14 @@ export class RoomMachine {
     if (now >= this.#nextLeaseEnd) {
       this.#nextLeaseEnd = Infinity
       for (const known of this.#present.values()) {
-        if (now >= known.leaseEnd) this.#lapse(known, now, version)
+        if (now >= known.leaseEnd) this.#expire(known, now, version)
         else this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, known.leaseEnd)
       }
     }
     for (const [connectionId, tombstone] of this.#tombstones) {
       if (now < tombstone.purgeAt) break
       this.#tombstones.delete(connectionId)
-      // Whoever is behind this can no longer be told of it.
+      // A viewer below this version cannot learn of the leave from changes any more: it needs a snapshot.
       this.#floor = Math.max(this.#floor, tombstone.at)
     }
     for (const [connectionId, tombstone] of this.#unseen) {
@@ -228,15 +230,18 @@ export class RoomMachine {
     return { type: 'done' }
   }
 
-  /** The connection, unless its lease is over: then it goes first, so that every rule sees the room as of now. */
+  /**
+   * Returns a present connection. One whose lease has expired is removed first, so that every rule sees the current
+   * room.
+   */
   #live(connectionId: string, now: number, version: number): Present | undefined {
     const known = this.#present.get(connectionId)
     if (!known || now < known.leaseEnd) return known
-    this.#lapse(known, now, version)
+    this.#expire(known, now, version)
     return undefined
   }
 
-  #lapse(known: Present, now: number, version: number): void {
+  #expire(known: Present, now: number, version: number): void {
     this.#remove(known, known.leaving ? 'left' : 'lost', now, version)
   }
 
@@ -249,10 +254,10 @@ export class RoomMachine {
     const draft = this.#draft(connectionId, true)
     draft.entered = false
     draft.change = { connectionId }
-    this.#bury(connectionId, memberId, seq, reason, now, version)
+    this.#addTombstone(connectionId, memberId, seq, reason, now, version)
   }
 
-  #bury(
+  #addTombstone(
     connectionId: string,
     memberId: string | null,
     seq: number,
@@ -265,9 +270,10 @@ export class RoomMachine {
     const purgeAt = now + this.#rules.tombstoneMs
     const tombstone = { connectionId, memberId: known?.memberId ?? memberId, seq, reason, at, purgeAt }
     const shown = this.#tombstones.has(connectionId) || this.#drafts.get(connectionId)?.shown
-    const graves = shown ? this.#tombstones : this.#unseen
-    graves.delete(connectionId)
-    graves.set(connectionId, tombstone)
+    const tombstones = shown ? this.#tombstones : this.#unseen
+    // Deleted first, so that the new entry is the last.
+    tombstones.delete(connectionId)
+    tombstones.set(connectionId, tombstone)
     if (this.#unseen.size > maxUnseen) this.#unseen.delete(this.#unseen.keys().next().value!)
   }
 
@@ -290,7 +296,7 @@ export class RoomMachine {
     return draft
   }
 
-  /** One entry per connection, whatever the batch did to it. */
+  /** Adds one entry to the commit for a connection, however often the batch changed it. */
   #conclude(connectionId: string, { shown, entered, change }: Draft, commit: Commit): void {
     const known = this.#present.get(connectionId)
     if (known && entered) commit.entered.push(asConnection(known))

@@ -3,7 +3,7 @@ import type { Changed, Changes, Connection, Left, Snapshot } from '../../shared/
 import { formatEventId, parseEventId, type EventId } from '../../shared/event-id.js'
 import type { Commit, RoomState } from './backend.js'
 
-/** One connection as viewers see it, with the versions at which they were shown what. */
+/** A connection as viewers see it, and the version at which each of its fields last changed. */
 type Shown = {
   connection: Connection<unknown, unknown>
   enteredAt: number
@@ -13,12 +13,12 @@ type Shown = {
 }
 
 /**
- * A room as its viewers see it, and what changed since any version they may stand at. Made of a backend's commits;
- * every process that serves the room has one. No I/O, no clock.
+ * The current state of a room, and the changes since any version that a viewer may have. Built from the commits of a
+ * backend; every process that serves the room has one. No I/O, no clock.
  */
 export class Timeline {
   readonly epoch: string
-  /** The version before this one: who stands elsewhere is behind. */
+  /** The version before the last commit. A viewer that is neither at this nor at the current version lags behind. */
   previous: number
   #version: number
   #floor: number
@@ -39,17 +39,17 @@ export class Timeline {
     return this.#version
   }
 
-  /** A viewer below this version can only be caught up with a snapshot. */
+  /** The oldest version from which changes are known. A viewer below it needs a snapshot. */
   get floor(): number {
     return this.#floor
   }
 
-  /** How many connections there are. */
+  /** The number of connections. */
   get size(): number {
     return this.#shown.size
   }
 
-  /** How many members those belong to. */
+  /** The number of members who own these connections. */
   get memberCount(): number {
     return this.#connectionsOf.size
   }
@@ -70,7 +70,9 @@ export class Timeline {
     return formatEventId({ epoch: this.epoch, version })
   }
 
-  /** @returns false when the commit does not follow on from this version: then something was missed. */
+  /**
+   * Applies a commit. Returns false when it does not follow the current version, which means that a commit was missed.
+   */
   apply(commit: Commit): boolean {
     if (commit.epoch !== this.epoch || commit.prev !== this.#version) return false
     this.previous = commit.prev
@@ -81,28 +83,30 @@ export class Timeline {
     return true
   }
 
-  /** The version a viewer may be caught up from, `null` when only a snapshot will do. Any text may be asked about. */
+  /**
+   * Returns the version from which a viewer can be sent changes, or `null` when it needs a snapshot. Accepts any text.
+   */
   resumable(lastEventId: string | null | undefined): number | null {
-    const time = parseEventId(lastEventId)
-    return time && this.leadsFrom(time) ? time.version : null
+    const id = parseEventId(lastEventId)
+    return id && this.leadsFrom(id) ? id.version : null
   }
 
-  /** Whether somebody who stands there can be told what changed since. */
+  /** Returns whether the changes since a version are known. */
   leadsFrom({ epoch, version }: EventId): boolean {
     return epoch === this.epoch && this.#floor <= version && version <= this.#version
   }
 
-  /** Whether a viewer may have seen more than this: another lineage, or a version that is still to come. */
+  /** Returns whether a viewer may have seen newer state than this: another epoch, or a later version. */
   isBehind(lastEventId: string | null | undefined): boolean {
-    const time = parseEventId(lastEventId)
-    return time !== null && (time.epoch !== this.epoch || time.version > this.#version)
+    const id = parseEventId(lastEventId)
+    return id !== null && (id.epoch !== this.epoch || id.version > this.#version)
   }
 
   snapshot(): Snapshot<unknown, unknown> {
     return { type: 'snapshot', connections: this.connections() }
   }
 
-  /** Everything that changed after a version, one entry for each connection. */
+  /** Returns everything that changed after a version, one entry for each connection. */
   since(version: number): Changes<unknown, unknown> {
     const entered: Connection<unknown, unknown>[] = []
     const changed: Changed<unknown, unknown>[] = []
@@ -115,14 +119,14 @@ export class Timeline {
     return changesOf(this.id(version), entered, changed, left)
   }
 
-  /** The changes of one commit, which need no search. */
+  /** Returns the changes of the last commit, without searching all connections. */
   changesIn(commit: Commit): Changes<unknown, unknown> {
     const at = commit.version
     const changed = commit.changed.map((change) => ({ ...change, at }))
     return changesOf(this.id(commit.prev), commit.entered, changed, commit.left)
   }
 
-  /** Lets go of those who left at or before a version; viewers further behind need a snapshot from now on. */
+  /** Forgets the connections that left at or before a version. Viewers further behind then need a snapshot. */
   forgetLeavers(version: number): void {
     for (const { connectionId, at } of this.#left.values()) {
       if (at > version) continue
@@ -181,7 +185,7 @@ function changedSince(shown: Shown, version: number): Changed<unknown, unknown> 
   }
 }
 
-/** Empty lists are left out: most frames have one entry. */
+/** Omits empty lists, because most frames have one entry. */
 function changesOf(
   from: string,
   entered: Connection<unknown, unknown>[],

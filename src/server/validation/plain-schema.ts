@@ -32,14 +32,18 @@ export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'):
     throw new LocationError('misconfigured', `The ${kind} schema returns other values than it accepts. ${advice}`)
 }
 
-/** True for changes that JSON Schema does not show: coercions, `.catch()`, codecs, preprocessors, `.trim()` and similar. */
+/**
+ * True for changes that JSON Schema does not show: coercions, `.catch()`, codecs, preprocessors, `.trim()` and similar.
+ */
 function isChanging({ _zod: { def } }: z.$ZodTypes): boolean {
   if ('coerce' in def && def.coerce) return true
   if (def.type === 'catch' || def.type === 'pipe' || def.type === 'transform') return true
   return def.checks?.some((check) => check._zod.def.check === 'overwrite') ?? false
 }
 
-/** True when no part of a plain schema can be asynchronous. Only code of the app can be: a custom check or a refinement. */
+/**
+ * True when no part of a plain schema can be asynchronous. Only code of the app can be: a custom check or a refinement.
+ */
 export function isSynchronous(schema: Schema): boolean {
   let synchronous = true
   z.toJSONSchema(schema, {

@@ -16,6 +16,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
+      { find: /^hereabouts\/server\/standalone$/, replacement: source('server/standalone') },
       { find: /^hereabouts$/, replacement: source('shared') },
       {
         find: /^hereabouts\/server\/prometheus$/,

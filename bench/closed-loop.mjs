@@ -13,7 +13,7 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { applyEvent, cellLocation, View } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 
 const room = 'closed-loop'
 const maxGrowthBytes = 20_000_000

@@ -1,5 +1,5 @@
 import { pointLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { liftedLimits, liftedTiming } from './lifted.mjs'
 import { metered } from './meter.mjs'
 

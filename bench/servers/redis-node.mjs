@@ -1,5 +1,5 @@
 import { pointLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { redisBackend } from 'hereabouts/server/redis'
 import { createClient } from 'redis'
 import { liftedLimits, liftedTiming } from './lifted.mjs'

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { pointLocation } from 'hereabouts'
-import { createLocationServer, drainOnSignals } from 'hereabouts/server'
+import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'
 import { build } from 'vite'
 
 const page = fileURLToPath(new URL('page', import.meta.url))

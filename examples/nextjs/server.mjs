@@ -9,7 +9,7 @@ import {
   createLocationMiddleware,
   createLocationRouter,
 } from 'hereabouts/server'
-import { drainOnSignals } from 'hereabouts/server'
+import { drainOnSignals } from 'hereabouts/server/standalone'
 import next from 'next'
 
 const dev = process.argv.includes('--dev')

@@ -2,7 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { drainOnSignals } from 'hereabouts/server'
+import { drainOnSignals } from 'hereabouts/server/standalone'
 import { startBots } from './bots.mjs'
 import { createSheetServer } from './server.mjs'
 

@@ -1,6 +1,6 @@
 // @ts-check
 import { cellLocation, memberProfile, rangeLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import * as z from 'zod'
 
 /** Where one can be in the sheet: in a cell, or over a range of cells. */

@@ -1,5 +1,5 @@
 import { cellLocation } from 'hereabouts'
-import { createLocationServer, drainOnSignals } from 'hereabouts/server'
+import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'
 
 const timing = { drainMs: 500 }
 const server = createLocationServer({ location: cellLocation, anonymous: true, static: 'dist', timing })

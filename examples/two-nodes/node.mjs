@@ -2,7 +2,7 @@
 // One of the two: the spreadsheet's server, with its rooms in Redis. That is all that changes.
 import { fileURLToPath } from 'node:url'
 import { cellLocation, memberProfile, rangeLocation } from 'hereabouts'
-import { createLocationServer, drainOnSignals } from 'hereabouts/server'
+import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'
 import { redisBackend } from 'hereabouts/server/redis'
 import { createClient } from 'redis'
 import * as z from 'zod'

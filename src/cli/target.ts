@@ -5,7 +5,8 @@ import {
   type LocationErrorCode,
   type Member,
 } from '../client/index.js'
-import type { Clock, LocationRouter } from '../server/index.js'
+import type { Clock } from '../server/index.js'
+import type { LocationRouter } from '../server/standalone/index.js'
 import { exitCode, Failure, notHere } from './failure.js'
 
 /** Where the server is, and how it is called. */

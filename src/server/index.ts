@@ -21,7 +21,6 @@ export type {
 export { memoryBackend } from './backends/memory.js'
 export type { ClientIp } from './procedures/procedures.js'
 export type { OriginOptions } from './http/origin-check.js'
-export { drainOnSignals, type Drainable } from './standalone/drain-on-signals.js'
 export {
   createRequestGuard,
   type GuardRequest,
@@ -40,12 +39,4 @@ export {
   type LocationMiddlewareOptions,
 } from './http/middleware.js'
 export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './procedures/router.js'
-export {
-  createLocationServer,
-  type ListeningAt,
-  type LocationRouter,
-  type LocationServer,
-  type LocationServerOptions,
-  type ServerContext,
-} from './standalone/server.js'
 export type { Timing, TimingOptions } from './options/timing.js'

@@ -1,10 +1,10 @@
+import type { Access } from '../server/index.js'
 import {
   createLocationServer,
-  type Access,
   type LocationServer,
   type LocationServerOptions,
   type ServerContext,
-} from '../server/index.js'
+} from '../server/standalone/index.js'
 import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
 import type { Out, Schema, Unchanged } from '../shared/schema-types.js'

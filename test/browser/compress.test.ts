@@ -1,5 +1,5 @@
 import { cellLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { expect, onTestFinished, test } from 'vitest'
 import { Hub } from '../../src/server/hub/hub.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'

@@ -1,6 +1,7 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
-import { createLocationServer, type LocationServer, type TimingOptions } from 'hereabouts/server'
+import type { TimingOptions } from 'hereabouts/server'
+import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtPage } from '../support/browser/built-page.js'

@@ -1,5 +1,5 @@
 import { cellLocation } from 'hereabouts'
-import { createLocationServer, type LocationServer } from 'hereabouts/server'
+import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { CellLocation, MemberProfile } from 'hereabouts'

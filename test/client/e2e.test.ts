@@ -2,7 +2,8 @@ import { initTRPC } from '@trpc/server'
 import { createHTTPServer } from '@trpc/server/adapters/standalone'
 import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
 import { createLocationClient, type LocationClient, type Room } from 'hereabouts/client'
-import { createLocationHub, createLocationRouter, createLocationServer } from 'hereabouts/server'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expect, test } from 'vitest'
 
 type AnyRoom = Pick<Room<CellLocation, MemberProfile>, 'subscribe' | 'others' | 'on'>

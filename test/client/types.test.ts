@@ -9,7 +9,8 @@ import type {
   ProfileOf,
 } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
-import { createLocationHub, createLocationRouter, createLocationServer } from 'hereabouts/server'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
 

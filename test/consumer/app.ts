@@ -1,6 +1,7 @@
 import { initTRPC } from '@trpc/server'
 import { memberProfile } from 'hereabouts'
-import { createLocationHub, createLocationRouter, createLocationServer } from 'hereabouts/server'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { location } from './location.js'
 
 export const server = createLocationServer({ location, profile: memberProfile, anonymous: true })

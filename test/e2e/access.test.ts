@@ -1,6 +1,6 @@
 import { TRPCClientError } from '@trpc/client'
 import { createLocationClient } from 'hereabouts/client'
-import type { ServerContext } from 'hereabouts/server'
+import type { ServerContext } from 'hereabouts/server/standalone'
 import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { cell, newKey, stockClient, subscribed, type Cells } from '../support/clients/stock-client.js'

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cellLocation } from 'hereabouts'
-import { createLocationServer, type LocationServer } from 'hereabouts/server'
+import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blocksOf, compile, project, root, writeSnippets } from '../support/snippets.js'
 

@@ -21,7 +21,7 @@ const folders: Record<string, string[]> = {
 
 /** These two use the package as anybody would: of other folders they import what package.json exports (and types). */
 const byPublicNames = ['testing', 'cli']
-const publicFile = /^\w+\/index\.ts$|^server\/prometheus\.ts$/
+const publicFile = /^\w+\/index\.ts$|^server\/standalone\/index\.ts$|^server\/prometheus\.ts$/
 
 /** Other packages, and who may know them. What is not listed here is not imported. */
 const packages: Record<string, RegExp> = {
@@ -155,6 +155,15 @@ const offending = (wrong: (path: string, found: Import) => boolean) =>
     imports.filter((found) => wrong(path, found)).map(({ from }) => `${path} -> ${from}`),
   )
 
+/** The files and packages that a file imports at run time, directly or through others. */
+function reachableFrom(entry: string): Set<string> {
+  const reached = new Set([entry])
+  for (const path of reached)
+    for (const { from, file, typeOnly } of files.find((known) => known.path === path)?.imports ?? [])
+      if (!typeOnly) reached.add(file ?? from)
+  return reached
+}
+
 describe('imports', () => {
   test('every folder of src is in the picture', () => {
     expect([...new Set(files.map(({ path }) => folderOf(path)))].toSorted()).toEqual(Object.keys(folders).toSorted())
@@ -184,6 +193,12 @@ describe('imports', () => {
       return !packages[from]?.test(path)
     })
     expect(wrong).toEqual([])
+  })
+
+  test('hereabouts/server imports no Express', () => {
+    const reached = reachableFrom('server/index.ts')
+    expect(reached.has('server/hub/hub.ts')).toBe(true)
+    expect(reached.has('express')).toBe(false)
   })
 
   test('the client knows schemas as types only', () => {

@@ -96,7 +96,9 @@ describe('its declarations', () => {
     )
 
   test('name nothing that tRPC tells nobody to import', () => {
-    expect(mentions(['shared', 'server', 'client', 'react', 'testing'], /.*unstable-core.*/g)).toEqual([])
+    expect(
+      mentions(['shared', 'server', 'server/standalone', 'client', 'react', 'testing'], /.*unstable-core.*/g),
+    ).toEqual([])
   })
 
   test('ask a browser for nothing of Node, of Express, of tRPC or of the server', () => {
@@ -108,7 +110,7 @@ describe('its declarations', () => {
 
 const server = `
 import { cellLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 
 export const server = createLocationServer({ location: cellLocation, anonymous: true })
 export type AppRouter = typeof server.router
@@ -176,7 +178,7 @@ describe('somebody who installed it', { timeout: 60_000 }, () => {
     writeFileSync(
       join(place, 'server.d.ts'),
       `import type { CellLocation, MemberProfile } from 'hereabouts'
-import type { LocationRouter } from 'hereabouts/server'
+import type { LocationRouter } from 'hereabouts/server/standalone'
 export type AppRouter = LocationRouter<CellLocation, MemberProfile>
 `,
     )

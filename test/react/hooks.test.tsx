@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { CellLocation, Connection, MemberProfile } from 'hereabouts'
 import { createLocationClient, type LocationClient, type Member } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
-import type { LocationServer } from 'hereabouts/server'
+import type { LocationServer } from 'hereabouts/server/standalone'
 import { act, StrictMode, useEffect, useLayoutEffect, type ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
@@ -12,16 +12,8 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const {
-  RoomProvider,
-  useRoomEvent,
-  useOthers,
-  usePost,
-  useRoom,
-  useSelf,
-  useStatus,
-  useMembersAt,
-} = createLocationHooks<Router>()
+const { RoomProvider, useRoomEvent, useOthers, usePost, useRoom, useSelf, useStatus, useMembersAt } =
+  createLocationHooks<Router>()
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 

@@ -8,7 +8,8 @@ import {
   type Member,
   type ProfileOf,
 } from 'hereabouts/client'
-import { createLocationHub, createLocationRouter, createLocationServer } from 'hereabouts/server'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
 import { tagged } from '../support/tagged.js'

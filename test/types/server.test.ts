@@ -13,12 +13,11 @@ import {
 import {
   createLocationHub,
   createLocationRouter,
-  createLocationServer,
   LocationError,
   type LocationHub,
   type RoomMember,
-  type ServerContext,
 } from 'hereabouts/server'
+import { createLocationServer, type ServerContext } from 'hereabouts/server/standalone'
 import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'

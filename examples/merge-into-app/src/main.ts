@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net'
-import { drainOnSignals } from 'hereabouts/server'
+import { drainOnSignals } from 'hereabouts/server/standalone'
 import { createApp } from './app.js'
 
 const { app, sheets, texts } = createApp()

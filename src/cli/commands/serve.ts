@@ -1,4 +1,5 @@
-import { createLocationServer, drainOnSignals, type Logger } from '../../server/index.js'
+import type { Logger } from '../../server/index.js'
+import { createLocationServer, drainOnSignals } from '../../server/standalone/index.js'
 import type { PrometheusMetrics } from '../../server/prometheus.js'
 import { cellLocation, pointLocation, rangeLocation, textLocation } from '../../shared/index.js'
 import { exitCode, Failure } from '../failure.js'

@@ -1,5 +1,5 @@
 import { createLocationClient } from 'hereabouts/client'
-import type { LocationServer } from 'hereabouts/server'
+import type { LocationServer } from 'hereabouts/server/standalone'
 import type { CellLocation, MemberProfile } from 'hereabouts'
 
 /* A page that is in a room, and nothing else: what a test wants to know lies on the window. */

@@ -1,6 +1,6 @@
 import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room } from 'hereabouts/client'
-import type { LocationServer } from 'hereabouts/server'
+import type { LocationServer } from 'hereabouts/server/standalone'
 
 /** What a test sees of a tab. */
 export type TabState = {

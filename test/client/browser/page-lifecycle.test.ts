@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
-import type { LocationServer } from 'hereabouts/server'
+import type { LocationServer } from 'hereabouts/server/standalone'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { CellLocation, Connection, MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
-import type { LocationServer } from 'hereabouts/server'
+import type { LocationServer } from 'hereabouts/server/standalone'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { Refusal, scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'

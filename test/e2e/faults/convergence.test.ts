@@ -1,7 +1,7 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { systemClock, type CellLocation, type MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room } from 'hereabouts/client'
-import type { LocationServer } from 'hereabouts/server'
+import type { LocationServer } from 'hereabouts/server/standalone'
 import { faultyFetch, serveLocations, skewedClock, type Faults, type FaultyFetch } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { until } from '../../support/until.js'

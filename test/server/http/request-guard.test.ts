@@ -11,9 +11,9 @@ import {
   createLocationHub,
   createLocationMiddleware,
   createLocationRouter,
-  createLocationServer,
   type RequestGuardOptions,
 } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answers } from '../../../src/server/http/origin-check.js'
 import { raw } from '../../support/network/raw.js'

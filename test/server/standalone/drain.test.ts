@@ -1,4 +1,4 @@
-import { drainOnSignals } from 'hereabouts/server'
+import { drainOnSignals } from 'hereabouts/server/standalone'
 import { afterEach, expect, test, vi } from 'vitest'
 
 afterEach(() => {

@@ -1,4 +1,4 @@
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { prometheusMetrics } from 'hereabouts/server/prometheus'
 import { cellLocation } from 'hereabouts'
 import { expect, test } from 'vitest'

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { startupWarnings, serverWarning, type ServerTimeouts } from '../../../src/server/standalone/startup-warnings.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
 import { defaultTiming } from '../../../src/server/options/timing.js'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { cellLocation } from 'hereabouts'
 
 const usual = {

@@ -1,5 +1,5 @@
 import { memberProfile, cellLocation, pointLocation, rangeLocation, textLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
 import * as mini from 'zod/mini'

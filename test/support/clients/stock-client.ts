@@ -8,7 +8,7 @@ import {
 } from '@trpc/client'
 import { EventSource } from 'eventsource'
 import { applyEvent, View, type CellLocation, type LocationEvent, type MemberProfile } from 'hereabouts'
-import type { LocationRouter } from 'hereabouts/server'
+import type { LocationRouter } from 'hereabouts/server/standalone'
 import { Inbox } from '../until.js'
 
 export type Cells = LocationRouter<CellLocation, MemberProfile>

@@ -1,7 +1,7 @@
 // @ts-check
 // A server in a process of its own, to be killed: rooms in REDIS_URL. Says where it listens.
 import { cellLocation } from 'hereabouts'
-import { createLocationServer } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
 import { redisBackend } from 'hereabouts/server/redis'
 import { createClient } from 'redis'
 

@@ -1,7 +1,7 @@
 // @ts-check
 // What an app would write to serve rooms, with metrics, until it is told to stop. Says where it listens, and that it drains.
 import { cellLocation } from 'hereabouts'
-import { createLocationServer, drainOnSignals } from 'hereabouts/server'
+import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'
 import { prometheusMetrics } from 'hereabouts/server/prometheus'
 
 const { DRAIN_MS = '20000' } = process.env

@@ -5,7 +5,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { Out, Schema } from '../../shared/protocol.js'
-import type { Access } from '../access/gate.js'
+import type { Access } from '../access/access-types.js'
 import { startupWarnings } from './startup-warnings.js'
 import type { OriginOptions } from '../http/origin-check.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'

@@ -1,6 +1,7 @@
 import { LocationError } from 'hereabouts'
 import { describe, expect, test, vi } from 'vitest'
-import { Gate, type Access } from '../../../src/server/access/gate.js'
+import type { Access } from '../../../src/server/access/access-types.js'
+import { Gate } from '../../../src/server/access/gate.js'
 import { silentLogger } from '../../../src/server/options/logger.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 

@@ -1,4 +1,4 @@
-import { TRPCError, type TRPC_ERROR_CODE_KEY } from '@trpc/server'
+import { TRPCError, type TRPC_ERROR_CODE_KEY, type TRPCDefaultErrorShape } from '@trpc/server'
 import { LocationError, type LocationErrorCode } from '../../shared/errors.js'
 
 const trpcCodes: Record<LocationErrorCode, TRPC_ERROR_CODE_KEY> = {
@@ -24,7 +24,8 @@ const trpcCodes: Record<LocationErrorCode, TRPC_ERROR_CODE_KEY> = {
  * ```
  *
  * The message begins with the code (`rate-limited: Too many ...`), because every app's errorFormatter keeps the message. The
- * LocationError is the `cause`, with its `code` and `retryAfterMs`.
+ * LocationError is the `cause`: your errorFormatter can send its `retryAfterMs` as `data.retryAfterMs`, as
+ * `createLocationServer` does.
  */
 export function toTRPCError(error: unknown): Error {
   if (!(error instanceof LocationError)) return error as Error
@@ -49,6 +50,15 @@ function locationErrorIn(error: unknown): LocationError | undefined {
   if (error instanceof LocationError) return error
   // tRPC wraps the error of an input in a TRPCError of its own.
   return error instanceof Error && error.cause !== undefined ? locationErrorIn(error.cause) : undefined
+}
+
+/** tRPC's default error shape, with the wait of a rate-limited call in milliseconds. */
+export type LocationErrorShape = TRPCDefaultErrorShape & { data: { retryAfterMs?: number } }
+
+/** Adds `data.retryAfterMs` to the shape of an error that has it. */
+export function withRetryAfterMs(shape: TRPCDefaultErrorShape, error: unknown): LocationErrorShape {
+  const retryAfterMs = retryAfterMsOf(error)
+  return retryAfterMs === undefined ? shape : { ...shape, data: { ...shape.data, retryAfterMs } }
 }
 
 /** Returns the time after which the caller may try again, in milliseconds, if the error has one. */

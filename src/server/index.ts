@@ -1,6 +1,6 @@
 export type { Clock } from '../shared/clock.js'
 export { LocationError, type LocationErrorCode } from '../shared/errors.js'
-export type { Access, Awaitable, Identity, CallerMember, RoomAction } from './access/gate.js'
+export type { Access, Awaitable, Identity, CallerMember, RoomAction } from './access/access-types.js'
 export type {
   Action,
   Backend,
@@ -38,5 +38,6 @@ export {
   type HttpResponse,
   type LocationMiddlewareOptions,
 } from './http/middleware.js'
+export { toTRPCError } from './procedures/trpc-errors.js'
 export { createLocationRouter, type LocationRecord, type LocationRouterOptions } from './procedures/router.js'
 export type { Timing, TimingOptions } from './options/timing.js'

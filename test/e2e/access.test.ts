@@ -6,11 +6,11 @@ import { describe, expect, test } from 'vitest'
 import { cell, newKey, stockClient, subscribed, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/* Nobody moves anyone else's cursor, and nobody sees what they may not. */
+/* Members cannot act for one another, and see only the rooms that they may read. */
 
 const nameIn = ({ headers }: ServerContext) => headers.get('authorization')?.replace(/^Bearer /, '')
 
-/** Everyone is who they say they are, and may do what is not closed to them. */
+/** The bearer token is the memberId. The room's name says what is forbidden there. */
 const people = {
   identify({ ctx }: { ctx: ServerContext }) {
     const memberId = nameIn(ctx)
@@ -24,7 +24,7 @@ const people = {
 
 const as = (url: string, name: string) => stockClient(url, { headers: { authorization: `Bearer ${name}` } })
 
-/** What a refused call was told. */
+/** Returns the error of a call that must be refused. */
 async function refusal(call: Promise<unknown>): Promise<{ code: string; httpStatus: number; message: string }> {
   try {
     await call
@@ -42,7 +42,7 @@ const forbidden = { code: 'FORBIDDEN', httpStatus: 403, message: expect.stringMa
 const unauthorized = { code: 'UNAUTHORIZED', httpStatus: 401, message: expect.stringMatching(/^unauthorized: Sign in/) }
 
 describe("another member's connectionKey", () => {
-  test('posts nothing, leaves nothing and opens no stream', async () => {
+  test('cannot be used to post, to leave or to open a stream', async () => {
     await using server = await serveLocations(people)
     const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
     const mine = { room: 'x', connectionKey: newKey() }
@@ -59,7 +59,7 @@ describe("another member's connectionKey", () => {
     expect(await ada.postLocation.mutate({ ...mine, seq: 2, location: cell(3) })).toMatchObject({ outcome: 'applied' })
   })
 
-  test('stays theirs after they left', async () => {
+  test('still belongs to its member after they left', async () => {
     await using server = await serveLocations(people)
     const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
     const mine = { room: 'x', connectionKey: newKey() }
@@ -69,7 +69,7 @@ describe("another member's connectionKey", () => {
     expect(await server.hub.room('x').count()).toBe(0)
   })
 
-  test('is given up by our client when somebody else signs in', { timeout: 60_000 }, async () => {
+  test('is replaced by our client when another member signs in', { timeout: 60_000 }, async () => {
     await using server = await serveLocations({ ...people, timing: { scale: 1 / 20 } })
     let name = 'ada'
     const client = createLocationClient<Cells>({
@@ -89,8 +89,8 @@ describe("another member's connectionKey", () => {
   })
 })
 
-describe('who somebody is', () => {
-  test('is asked of the app alone', async () => {
+describe('the identity of a caller', () => {
+  test('comes from identify(), not from a memberKey', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const memberKey = newKey()
@@ -100,7 +100,7 @@ describe('who somebody is', () => {
     expect(second.memberId).toBe('bob')
   })
 
-  test('without a session is nobody, whatever they ask for', async () => {
+  test('without a session is refused with UNAUTHORIZED by every procedure', async () => {
     await using server = await serveLocations(people)
     const stranger = stockClient(server.url)
     const room = 'x'
@@ -111,11 +111,11 @@ describe('who somebody is', () => {
     using stream = subscribed(stranger, { room })
     const { message, data } = await stream.errors.at(0)
     expect({ message, code: data!.code }).toEqual({ message: unauthorized.message, code: 'UNAUTHORIZED' })
-    // What the app threw is for its own log.
+    // The app's own error goes to its log, not to the caller.
     expect(message).not.toContain('203.0.113.7')
   })
 
-  test('without a key is one default connection, which no key opens', async () => {
+  test('without a connectionKey has one default connection, which no key gives access to', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const first = await ada.postLocation.mutate({ room: 'x', location: cell(1) })
@@ -125,7 +125,7 @@ describe('who somebody is', () => {
     expect(await server.hub.room('x').count()).toBe(1)
   })
 
-  test('may be a name that is a word of the language', async () => {
+  test('may be a property name of JavaScript objects, such as __proto__', async () => {
     await using server = await serveLocations(people)
     const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString']
     using stream = subscribed(as(server.url, 'viewer'), { room: '__proto__' })
@@ -141,7 +141,7 @@ describe('who somebody is', () => {
     await until('one is gone', () => stream.view.connections.size === names.length - 1)
   })
 
-  test('brings the profile, and then a posted one is nothing', async () => {
+  test('sets the profile, and a posted profile is then ignored', async () => {
     await using server = await serveLocations({
       ...people,
       identify: ({ ctx }) => ({ memberId: nameIn(ctx)!, profile: { name: `The real ${nameIn(ctx)}` } }),
@@ -150,13 +150,13 @@ describe('who somebody is', () => {
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'eve', profile: { name: 'The real eve' } }])
   })
 
-  test('without a profile from the app is what they say of themselves', async () => {
+  test('without a profile from identify() uses the posted profile', async () => {
     await using server = await serveLocations(people)
     await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada L.' } })
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
   })
 
-  test('may be in a room with ten connections, and not with eleven', async () => {
+  test('may have ten connections in one room, but not eleven', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const post = (room = 'x') => ada.postLocation.mutate({ room, location: null, connectionKey: newKey() })
@@ -176,7 +176,7 @@ describe('an identity that expires', () => {
     identify: ({ ctx }: { ctx: ServerContext }) => ({ memberId: nameIn(ctx)!.split('#')[0]!, expiresAt: new Date(Date.now() + 500) }),
   } // prettier-ignore
 
-  test('cuts the stream with a bye', async () => {
+  test('ends the stream with a bye', async () => {
     await using server = await serveLocations(shortly)
     using stream = subscribed(as(server.url, 'ada'), { room: 'x' })
     const { event } = await stream.heard.find('the bye arrives', ({ event }) => event.type === 'bye')
@@ -185,7 +185,7 @@ describe('an identity that expires', () => {
     expect(stream.completed).toBe(false)
   })
 
-  test('is refreshed by our client, and nobody sees it leave', { timeout: 60_000 }, async () => {
+  test('is refreshed by our client, and other viewers see no leave', { timeout: 60_000 }, async () => {
     await using server = await serveLocations({ ...shortly, timing: { scale: 1 / 20 } })
     let tokens = 0
     const headers = () => ({ authorization: `Bearer ada#${(tokens += 1)}` })
@@ -193,7 +193,7 @@ describe('an identity that expires', () => {
     const watched = watcher.watch('x')
     const ada = createLocationClient<Cells>({ url: server.url, headers })
     const room = ada.join('x', { location: cell(1) })
-    await until('ada is in sight', () => watched.others.length === 1)
+    await until('ada is visible', () => watched.others.length === 1)
     const news: string[] = []
     for (const event of ['entered', 'left'] as const) watched.on(event, () => void news.push(event))
     const before = tokens
@@ -207,7 +207,7 @@ describe('an identity that expires', () => {
     await Promise.all([ada.close(), watcher.close()])
   })
 
-  test('that is over is nobody', async () => {
+  test('is refused with UNAUTHORIZED once it has expired', async () => {
     await using server = await serveLocations({
       ...people,
       identify: () => ({ memberId: 'ada', expiresAt: new Date(0) }),
@@ -217,7 +217,7 @@ describe('an identity that expires', () => {
 })
 
 describe('a member who is revoked', () => {
-  test('is gone from every room, and their streams end with FORBIDDEN', async () => {
+  test('is removed from every room, and their streams end with FORBIDDEN', async () => {
     const revoked = new Set<string>()
     await using server = await serveLocations({
       identify: people.identify,
@@ -227,7 +227,7 @@ describe('a member who is revoked', () => {
     using stream = subscribed(bob, { room: 'x' })
     using mine = subscribed(ada, { room: 'x' })
     for (const room of ['x', 'y']) await ada.postLocation.mutate({ room, location: null })
-    await until('ada is in sight', () => stream.view.connections.size === 1 && mine.view.connections.size === 1)
+    await until('ada is visible', () => stream.view.connections.size === 1 && mine.view.connections.size === 1)
     revoked.add('ada')
     await server.hub.revoke('ada')
     await until('ada is gone', () => stream.view.connections.size === 0)
@@ -239,7 +239,7 @@ describe('a member who is revoked', () => {
     expect(stream.errors.all).toEqual([])
   })
 
-  test('in one room stays in the others', async () => {
+  test('in one room stays in the other rooms', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     for (const room of ['x', 'y']) await ada.postLocation.mutate({ room, location: null })
@@ -251,7 +251,7 @@ describe('a member who is revoked', () => {
     expect(elsewhere.errors.all).toEqual([])
   })
 
-  test('is told by our client, which stops', async () => {
+  test('finds the room closed in our client, with reason forbidden', async () => {
     const revoked = new Set<string>()
     await using server = await serveLocations({
       identify: people.identify,
@@ -260,7 +260,7 @@ describe('a member who is revoked', () => {
     const ada = createLocationClient<Cells>({ url: server.url, headers: { authorization: 'Bearer ada' } })
     const room = ada.join('x', { location: cell(1) })
     await until(
-      'ada is in sight',
+      'ada is visible',
       async () => room.status.state === 'live' && (await server.hub.room('x').count()) === 1,
     )
     revoked.add('ada')
@@ -271,8 +271,8 @@ describe('a member who is revoked', () => {
   })
 })
 
-describe('a room that is closed to someone', () => {
-  test('tells them nothing at all', async () => {
+describe('a room that a member has no access to', () => {
+  test('is not posted to, read, counted or streamed', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const room = 'closed'
@@ -285,17 +285,17 @@ describe('a room that is closed to someone', () => {
     expect(await server.hub.room(room).count()).toBe(0)
   })
 
-  test('but to look may be looked at', async () => {
+  test('can still be streamed when only posting is forbidden', async () => {
     await using server = await serveLocations(people)
     const room = 'read-only'
     await as(server.url, 'owner').postLocation.mutate({ room, location: cell(1) })
     const ada = as(server.url, 'ada')
     expect(await refusal(ada.postLocation.mutate({ room, location: null }))).toEqual(forbidden)
     using stream = subscribed(ada, { room })
-    await until('the owner is in sight', () => stream.view.connections.size === 1)
+    await until('the owner is visible', () => stream.view.connections.size === 1)
   })
 
-  test('but to post is posted to, and shows nothing, not even an id', async () => {
+  test('can still be posted to when only reading is forbidden, and the reply has no version id', async () => {
     await using server = await serveLocations(people)
     const room = 'drop-box'
     const ada = as(server.url, 'ada')
@@ -306,7 +306,7 @@ describe('a room that is closed to someone', () => {
     expect(await server.hub.room(room).count()).toBe(1)
   })
 
-  test('who may no longer read is asked again, and cut', { timeout: 60_000 }, async () => {
+  test('is rechecked, and the stream of a member who lost the right to read ends', { timeout: 60_000 }, async () => {
     let mayRead = true
     await using server = await serveLocations({
       ...people,
@@ -321,17 +321,17 @@ describe('a room that is closed to someone', () => {
   })
 })
 
-describe("the app's hooks hurt only who asked", () => {
+describe('an app callback that fails affects only its caller', () => {
   const never = new Promise<never>(() => {})
   const wrongs: [string, unknown, string][] = [
     ['throws', () => { throw new Error('database password is hunter2') }, 'UNAUTHORIZED'],
     ['rejects', () => Promise.reject(new Error('database password is hunter2')), 'UNAUTHORIZED'],
     ['hangs', () => never, 'SERVICE_UNAVAILABLE'],
-    ['gives nothing', () => undefined, 'UNAUTHORIZED'],
-    ['gives a memberId that is no text', () => ({ memberId: 7 }), 'INTERNAL_SERVER_ERROR'],
-    ['gives an empty memberId', () => ({ memberId: '' }), 'INTERNAL_SERVER_ERROR'],
-    ['gives a memberId with a control character', () => ({ memberId: 'a\u0000' }), 'INTERNAL_SERVER_ERROR'],
-    ['gives a date that is none', () => ({ memberId: 'ada', expiresAt: 'tomorrow' }), 'INTERNAL_SERVER_ERROR'],
+    ['returns nothing', () => undefined, 'UNAUTHORIZED'],
+    ['returns a memberId that is not a string', () => ({ memberId: 7 }), 'INTERNAL_SERVER_ERROR'],
+    ['returns an empty memberId', () => ({ memberId: '' }), 'INTERNAL_SERVER_ERROR'],
+    ['returns a memberId with a control character', () => ({ memberId: 'a\u0000' }), 'INTERNAL_SERVER_ERROR'],
+    ['returns an invalid date', () => ({ memberId: 'ada', expiresAt: 'tomorrow' }), 'INTERNAL_SERVER_ERROR'],
   ] // prettier-ignore
 
   test.for(wrongs)('an identify that %s', async ([, wrong, code]) => {
@@ -361,10 +361,10 @@ describe("the app's hooks hurt only who asked", () => {
     ['throws', () => { throw new Error('hunter2') }, 'SERVICE_UNAVAILABLE'],
     ['rejects', () => Promise.reject(new Error('hunter2')), 'SERVICE_UNAVAILABLE'],
     ['hangs', () => never, 'SERVICE_UNAVAILABLE'],
-    ['says nothing', () => undefined, 'FORBIDDEN'],
-    ['says yes in a word', () => 'yes', 'FORBIDDEN'],
-    ['says 1', () => 1, 'FORBIDDEN'],
-    ['says an object', () => ({ allowed: true }), 'FORBIDDEN'],
+    ['returns nothing', () => undefined, 'FORBIDDEN'],
+    ['returns a string', () => 'yes', 'FORBIDDEN'],
+    ['returns 1', () => 1, 'FORBIDDEN'],
+    ['returns an object', () => ({ allowed: true }), 'FORBIDDEN'],
   ] // prettier-ignore
 
   test.for(answers)('an authorize that %s', async ([, wrong, code]) => {

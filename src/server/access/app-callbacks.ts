@@ -4,49 +4,56 @@ import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
 
 /*
- * The app's own code, which we run: it may throw, hang, or answer anything, and that is to hurt nobody but whose call it
- * was run for.
+ * Callbacks of the app. They may throw, hang or return anything; none of that may affect a call other than the one that
+ * they were run for.
  */
 
-/** How long the app's code may take. */
+/** The time limit for one callback of the app. */
 export type Deadline = { clock: Clock; hookMs: number }
 
-/** What it answers. @throws LocationError `unavailable` when it takes too long, and whatever it throws itself. */
-export function withDeadline<T>(what: string, answer: PromiseLike<T>, { clock, hookMs }: Deadline): Promise<T> {
+/**
+ * Waits for the answer of a callback, at most `hookMs`.
+ *
+ * @param name the callback's name, for the error message.
+ * @throws LocationError `unavailable` after the deadline, and the callback's own rejection.
+ */
+export function withDeadline<T>(name: string, answer: PromiseLike<T>, { clock, hookMs }: Deadline): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const late = () =>
-      reject(new LocationError('unavailable', `${what} did not answer within ${hookMs} ms: try again.`))
-    const callOff = clock.after(hookMs, late)
-    Promise.resolve(answer).then(resolve, reject).finally(callOff)
+    const expire = () =>
+      reject(new LocationError('unavailable', `${name} did not answer within ${hookMs} ms: try again.`))
+    const cancelTimer = clock.after(hookMs, expire)
+    Promise.resolve(answer).then(resolve, reject).finally(cancelTimer)
   })
 }
 
-/** What nobody waits for may be a promise all the same, and one that is rejected unheard ends the process. */
+/** Handles the rejection of a promise that is not awaited: an unhandled rejection would end the process. */
 export function ignoreErrors(answer: unknown): void {
   if (answer instanceof Promise) answer.catch(() => {})
 }
 
-/** One that is told, and whose own trouble with that is nobody's. */
+/** Wraps a callback so that its exceptions and rejections are ignored. */
 const unfailing =
-  <A extends unknown[]>(tell: (...args: A) => unknown) =>
+  <A extends unknown[]>(callback: (...args: A) => unknown) =>
   (...args: A): void => {
     try {
-      ignoreErrors(tell(...args))
+      ignoreErrors(callback(...args))
     } catch {
-      // Whom should it be told?
+      // The logger itself may be what failed: there is nowhere to report this.
     }
   }
 
+/** Wraps a logger so that its failures are ignored. */
 export const safeLogger = (logger: Logger): Logger => ({
   info: unfailing((message, details) => logger.info(message, details)),
   warn: unfailing((message, details) => logger.warn(message, details)),
   error: unfailing((message, details) => logger.error(message, details)),
 })
 
+/** Wraps metrics so that their failures are ignored, except in `watch`. */
 export const safeMetrics = (metrics: Metrics): Metrics => ({
   called: unfailing((...args) => metrics.called(...args)),
   fannedOut: unfailing((...args) => metrics.fannedOut(...args)),
   streamEnded: unfailing((why) => metrics.streamEnded(why)),
-  // Once, when the hub is made: there it may say that it cannot work.
+  // Called once, while the hub is created, where metrics that cannot work may throw.
   watch: (read) => metrics.watch(read),
 })

@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 
 /*
- * Callers whom counting by address would throw together: this machine (a reverse proxy, as a rule) and networks that are
- * not the internet's (a load balancer, a cluster). RFC 1918, 6598, 3927, 4193, 4291.
+ * Addresses that many callers share: the loopback addresses (usually a reverse proxy) and private networks (a load balancer
+ * or a cluster). A limit per address would count all those callers as one. RFC 1918, 6598, 3927, 4193, 4291.
  */
 const uncounted = new BlockList()
 for (const [net, prefix] of [
@@ -19,25 +19,26 @@ uncounted.addSubnet('fc00::', 7, 'ipv6')
 uncounted.addSubnet('fe80::', 10, 'ipv6')
 
 /**
- * As whom an address is counted: an IPv4 address as itself, an IPv6 address as its /64, which is what one household or one
- * machine is given to choose from. `null`: not at all, being of this machine or of a private network. What is not an
- * address is the app's own way to tell callers apart.
+ * Returns the key under which an address is rate-limited: an IPv4 address itself, or the /64 network of an IPv6 address,
+ * since one household or machine is assigned a whole /64. `null` means that the address is not counted: it is absent, of
+ * this machine, or of a private network. A string that is not an address is its own key: the app may identify callers in
+ * another way.
  */
 export function addressKey(address: string | null | undefined): string | null {
   if (!address) return null
-  const known = answers.get(address)
+  const known = cache.get(address)
   if (known !== undefined) return known
-  const answer = findOut(address)
-  if (answers.size === maxAnswers) answers.clear()
-  answers.set(address, answer)
-  return answer
+  const key = computeKey(address)
+  if (cache.size === maxCached) cache.clear()
+  cache.set(address, key)
+  return key
 }
 
-/** The same few thousand callers post many times each second, and finding out takes longer than charging them. */
-const answers = new Map<string, string | null>()
-const maxAnswers = 4_096
+/** Keys by address. The same few thousand callers post many times a second, and parsing costs more than charging. */
+const cache = new Map<string, string | null>()
+const maxCached = 4_096
 
-function findOut(address: string): string | null {
+function computeKey(address: string): string | null {
   const bare = address.replace(/%.*$/s, '')
   const family = isIP(bare)
   if (family === 0) return address.slice(0, 64)
@@ -47,15 +48,15 @@ function findOut(address: string): string | null {
   return uncounted.check(bare, 'ipv6') ? null : `${groups!.slice(0, 4).join(':')}::/64`
 }
 
-/** The eight groups of an IPv6 address, however it was written. */
+/** Returns the eight groups of an IPv6 address in any notation. */
 function groupsOf(address: string): string[] {
-  // A URL's host is the one short form of RFC 5952: no leading zeros, no dots, `::` at most once.
+  // A URL's host is in the one canonical form of RFC 5952: no leading zeros, no dots, `::` at most once.
   const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::')
   const [before, after] = [head, tail ?? ''].map((part) => (part === '' ? [] : part.split(':'))) as [string[], string[]]
   return [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after]
 }
 
-/** ::ffff:0:0/96 is an IPv4 address, as a socket that listens on both families writes it. */
+/** Returns the IPv4 address that `::ffff:0:0/96` embeds, as dual-stack sockets report it; `null` for any other address. */
 function mappedIpv4(groups: string[]): string | null {
   if (groups.slice(0, 6).join() !== '0,0,0,0,0,ffff') return null
   return groups

@@ -1,80 +1,54 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { isName } from '../../shared/name-rule.js'
-import type { StoredValue } from '../rules/backend.js'
-import { withDeadline } from './app-callbacks.js'
 import type { Logger } from '../options/logger.js'
+import type { StoredValue } from '../rules/backend.js'
+import type { Access, Awaitable, RoomAction } from './access-types.js'
+import { withDeadline } from './app-callbacks.js'
 
-export type Awaitable<T> = T | Promise<T>
-
-/** What may be asked for in a room. */
-export type RoomAction = 'read' | 'post'
-
-/** Who is calling, as `identify` says. `profile` left out: the member says it in a post. */
-export type Identity<P> = {
-  /** 1 to 128 visible characters. */
-  memberId: string
-  profile?: P
-  /** When this identity is no longer good: open streams are cut then, and the client comes back with fresh headers. */
-  expiresAt?: Date
-}
-
-/** A person or an agent. */
-export type CallerMember<P> = { memberId: string; profile: P | null }
-
-/** Either you say who people are, and what they may do, or you say that nobody has a name. */
-export type Access<Ctx, P> =
-  | {
-      /**
-       * Who is calling, from your context: a session, a token. Throw to refuse; what is not a TRPCError answers UNAUTHORIZED.
-       */
-      identify(options: { ctx: Ctx }): Awaitable<Identity<P>>
-      /** Whether they may. Asked again every 60 seconds, and whenever a stream is opened. */
-      authorize(options: { ctx: Ctx; member: CallerMember<P>; room: string; action: RoomAction }): Awaitable<boolean>
-      anonymous?: never
-    }
-  | {
-      /** Nobody has a name: whoever holds a connectionKey is that connection. */
-      anonymous: true
-      identify?: never
-      authorize?(options: { ctx: Ctx; member: null; room: string; action: RoomAction }): Awaitable<boolean>
-    }
-
-/** Who is calling, checked. `memberId` is `null` where nobody has a name. */
+/** A caller whose identity was checked. `memberId` is `null` when callers are anonymous. */
 export type Caller = { memberId: string | null; profile: StoredValue | undefined; expiresAt: number | null }
 
 export type GateOptions = {
   clock: Clock
   logger: Logger
-  /** How long a hook may take, and after how long a right is asked for again. */
+  /** The time limit for one call of `identify` or `authorize`, in milliseconds. */
   hookMs: number
+  /** The time for which an answer of `authorize` is cached, in milliseconds. */
   recheckMs: number
   parseProfile: (profile: unknown) => Promise<StoredValue>
 }
 
 const maxAnswers = 10_000
 
-/** Asks the app who people are and what they may do, and bears with whatever it answers. */
+/** Identifies and authorizes callers with the app's callbacks, and caches what `authorize` answered. */
 export class Gate<Ctx> {
   readonly #access: Access<Ctx, unknown>
   readonly #options: GateOptions
-  /** Goes up whenever rights are taken away: an answer that was asked for before says nothing any more. */
+  /** Incremented by every revocation: an answer that was requested before the increment is no longer valid. */
   generation = 0
+  /** The cached answers of `authorize`, by member, room and action. */
   readonly #answers = new Map<string, { memberId: string; isAllowed: boolean; until: number }>()
 
+  /** @throws LocationError `misconfigured` */
   constructor(access: Access<Ctx, unknown>, options: GateOptions) {
-    // Types say so too; but who writes JavaScript should not find out that everyone may do everything.
+    // The types enforce this too, but without this check a mistake in plain JavaScript would allow everyone everything.
     const { identify, authorize, anonymous }: Partial<Record<keyof typeof access, unknown>> = access
     if (anonymous ? identify : !(identify && authorize))
       throw new LocationError(
         'misconfigured',
-        'Say who people are with identify() and what they may do with authorize(), or write anonymous: true.',
+        'Pass identify() and authorize() to identify callers and check their rights, or pass anonymous: true.',
       )
     this.#access = access
     this.#options = options
   }
 
-  /** @throws LocationError `unauthorized`, `unavailable` when the app does not answer, `misconfigured` on nonsense. */
+  /**
+   * Identifies the caller.
+   *
+   * @throws LocationError `unauthorized`, `unavailable` when the app does not answer in time, `misconfigured` when
+   * `identify` returns an invalid identity.
+   */
   async caller(ctx: Ctx): Promise<Caller> {
     if (!this.#access.identify) return { memberId: null, profile: undefined, expiresAt: null }
     const { identify } = this.#access
@@ -84,30 +58,35 @@ export class Gate<Ctx> {
     if (typeof memberId !== 'string' || !isName(memberId) || !isDateOrAbsent(expiresAt))
       throw new LocationError(
         'misconfigured',
-        'identify() must give { memberId, profile?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, expiresAt a Date.',
+        'identify() must return { memberId, profile?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, expiresAt a Date.',
       )
     if (expiresAt && expiresAt.getTime() <= this.#options.clock.now()) throw unauthorized()
-    const kept = profile === undefined || profile === null ? undefined : await this.#keep(profile)
-    return { memberId, profile: kept, expiresAt: expiresAt?.getTime() ?? null }
+    const stored = profile === undefined || profile === null ? undefined : await this.#parseProfile(profile)
+    return { memberId, profile: stored, expiresAt: expiresAt?.getTime() ?? null }
   }
 
-  /** A name that the app has and its schema refuses is no fault of the caller: they are shown without a profile. */
-  async #keep(profile: unknown): Promise<StoredValue> {
+  /** A profile from `identify` that fails the app's own schema is not the caller's fault: the member is shown without one. */
+  async #parseProfile(profile: unknown): Promise<StoredValue> {
     try {
       return await this.#options.parseProfile(profile)
     } catch (error) {
-      this.#options.logger.warn('identify() gave a profile that its schema refuses', { error })
+      this.#options.logger.warn('identify() returned a profile that does not match the profile schema', { error })
       return { json: 'null', value: null }
     }
   }
 
-  /** @param isFresh asks the app even if it has just answered. @throws LocationError `forbidden`, `unavailable`. */
+  /**
+   * Checks that the caller may do `action` in `room`.
+   *
+   * @param isFresh calls `authorize` even when a cached answer exists.
+   * @throws LocationError `forbidden`, `unavailable`
+   */
   async admit(ctx: Ctx, caller: Caller, room: string, action: RoomAction, isFresh = false): Promise<void> {
     if (await this.#isAllowed(ctx, caller, room, action, isFresh)) return
     throw new LocationError('forbidden', `You may not ${action} in this room: ask its owner for access.`)
   }
 
-  /** Forgets what the app said of a member. */
+  /** Drops the cached answers about a member. */
   forget(memberId: string): void {
     this.generation += 1
     for (const [question, answer] of this.#answers) if (answer.memberId === memberId) this.#answers.delete(question)
@@ -123,7 +102,7 @@ export class Gate<Ctx> {
     }
     const { authorize } = access
     const now = this.#options.clock.now()
-    // JSON keeps the parts apart, whatever they hold.
+    // JSON keeps the parts apart, whatever characters they contain.
     const question = JSON.stringify([memberId, room, action])
     const known = this.#answers.get(question)
     if (known && known.until > now && !isFresh) return known.isAllowed
@@ -138,7 +117,12 @@ export class Gate<Ctx> {
     return isAllowed
   }
 
-  /** The app's code throws, hangs, or answers: a hook that does the first two hurts only who asked. */
+  /**
+   * Runs one of the app's callbacks. An exception or a timeout fails only the call that it was run for.
+   *
+   * @param refuse makes the error that the caller gets when the callback throws. A LocationError or a TRPCError is passed
+   * on as it is.
+   */
   async #ask<T>(hook: string, run: () => Awaitable<T>, refuse: (cause: unknown) => LocationError): Promise<T> {
     try {
       const answer = run()
@@ -159,5 +143,5 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 const isDateOrAbsent = (value: unknown) =>
   value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
-// By name, since only the router knows tRPC: an app that throws a TRPCError means what it says.
+/** Recognizes a TRPCError by its name, since this folder does not depend on tRPC. */
 const isTrpcError = (error: unknown) => error instanceof Error && error.name === 'TRPCError'

@@ -2,87 +2,92 @@ import { LocationError } from '../../shared/errors.js'
 import type { LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 
-/** A connection or a stream in a room, for as long as it says so. */
+/**
+ * A connection or a stream in a room. `isHeld` is asked rather than a release awaited: a connection also ends by expiry, by
+ * a revocation or through another process, which this process only sees in the room's state.
+ */
 export type Membership = { readonly isConnection: boolean; isHeld(): boolean }
 
-/** How many rooms somebody may be in, and with how many connections in each. */
-type Share = { rooms: number; connections: number }
+/** The number of rooms that one member or address may be in, and of connections in each room. */
+type Quota = { rooms: number; connections: number }
 
+/** The memberships of one member or address, by room. */
 type Rooms = Map<string, Set<Membership>>
 
 /**
- * Who is in which rooms of this process. Nobody reports that a seat was left: they are looked through when somebody is at
- * a limit, and all of them when there are twice as many as were held the last time.
+ * Limits the rooms that a member or an address may be in, on this process. Memberships that ended are purged lazily: those
+ * of one member or address when it reaches a limit, and all of them when twice as many are stored as the last purge kept.
  */
 export class MembershipLimits {
+  /** By member (`m:<memberId>`) or by address (`a:<address>`). */
   readonly #rooms = new Map<string, Rooms>()
-  readonly #memberShare: Share
-  readonly #addressShare: Share
-  #taken = 0
-  #sweepAt = 1_024
+  readonly #memberQuota: Quota
+  readonly #addressQuota: Quota
+  #stored = 0
+  #purgeAt = 1_024
 
   constructor({ memberRooms, addressTimes, addressConnections }: Limits) {
-    this.#memberShare = { rooms: memberRooms, connections: Infinity }
-    this.#addressShare = { rooms: memberRooms * addressTimes, connections: addressConnections }
+    this.#memberQuota = { rooms: memberRooms, connections: Infinity }
+    this.#addressQuota = { rooms: memberRooms * addressTimes, connections: addressConnections }
   }
 
-  /** @throws LocationError `room-full` when the caller has all the rooms, or all the connections in this one. */
-  take({ memberId, address }: LimitedCaller, room: string, seat: Membership): void {
-    // How many connections a member may have in a room, the room itself sees to, on all processes.
-    if (memberId !== null) this.#take(`m:${memberId}`, room, seat, this.#memberShare)
-    // All that come from one address and have no name share one seat map.
-    else if (address !== null) this.#take(`a:${address}`, room, seat, this.#addressShare)
+  /** Adds a membership. @throws LocationError `room-full` when the caller's quota of rooms, or of connections here, is used up. */
+  take({ memberId, address }: LimitedCaller, room: string, membership: Membership): void {
+    // The backend limits the connections of one member in a room, across all processes.
+    if (memberId !== null) this.#take(`m:${memberId}`, room, membership, this.#memberQuota)
+    // Anonymous callers of one address share one quota.
+    else if (address !== null) this.#take(`a:${address}`, room, membership, this.#addressQuota)
   }
 
-  /** How many seats are kept in mind, held or not. */
+  /** The number of stored memberships, including those that ended and are not purged yet. */
   get size(): number {
-    return this.#taken
+    return this.#stored
   }
 
-  #take(who: string, room: string, seat: Membership, share: Share): void {
-    if (this.#taken >= this.#sweepAt) this.#sweep()
-    const known = this.#rooms.get(who)
-    if (known && !this.#fits(known, room, seat, share)) {
-      this.#stand(who, known)
-      if (!this.#fits(known, room, seat, share))
-        throw new LocationError('room-full', known.has(room) ? connectionAdvice : roomAdvice(share.rooms))
+  #take(holder: string, room: string, membership: Membership, quota: Quota): void {
+    if (this.#stored >= this.#purgeAt) this.#purgeAll()
+    const known = this.#rooms.get(holder)
+    if (known && !fits(known, room, membership, quota)) {
+      this.#purge(holder, known)
+      if (!fits(known, room, membership, quota))
+        throw new LocationError('room-full', known.has(room) ? connectionAdvice : roomAdvice(quota.rooms))
     }
-    const rooms = this.#rooms.get(who) ?? new Map<string, Set<Membership>>()
-    const seats = rooms.get(room) ?? new Set()
-    this.#rooms.set(who, rooms.set(room, seats.add(seat)))
-    this.#taken += 1
+    const rooms = this.#rooms.get(holder) ?? new Map<string, Set<Membership>>()
+    const memberships = rooms.get(room) ?? new Set()
+    this.#rooms.set(holder, rooms.set(room, memberships.add(membership)))
+    this.#stored += 1
   }
 
-  #fits(rooms: Rooms, room: string, { isConnection }: Membership, share: Share): boolean {
-    const seats = rooms.get(room)
-    if (!seats) return rooms.size < share.rooms
-    return !isConnection || connectionsIn(seats) < share.connections
+  #purgeAll(): void {
+    for (const [holder, rooms] of this.#rooms) this.#purge(holder, rooms)
+    this.#purgeAt = Math.max(1_024, 2 * this.#stored)
   }
 
-  #sweep(): void {
-    for (const [who, rooms] of this.#rooms) this.#stand(who, rooms)
-    this.#sweepAt = Math.max(1_024, 2 * this.#taken)
-  }
-
-  /** Forgets the seats that nobody holds any more. */
-  #stand(who: string, rooms: Rooms): void {
-    for (const [room, seats] of rooms) {
-      for (const seat of seats)
-        if (!seat.isHeld()) {
-          seats.delete(seat)
-          this.#taken -= 1
+  /** Removes the memberships of one holder that ended. */
+  #purge(holder: string, rooms: Rooms): void {
+    for (const [room, memberships] of rooms) {
+      for (const membership of memberships)
+        if (!membership.isHeld()) {
+          memberships.delete(membership)
+          this.#stored -= 1
         }
-      if (seats.size === 0) rooms.delete(room)
+      if (memberships.size === 0) rooms.delete(room)
     }
-    if (rooms.size === 0) this.#rooms.delete(who)
+    if (rooms.size === 0) this.#rooms.delete(holder)
   }
 }
 
-function connectionsIn(seats: Set<Membership>): number {
+function fits(rooms: Rooms, room: string, { isConnection }: Membership, quota: Quota): boolean {
+  const memberships = rooms.get(room)
+  if (!memberships) return rooms.size < quota.rooms
+  return !isConnection || connectionsIn(memberships) < quota.connections
+}
+
+function connectionsIn(memberships: Set<Membership>): number {
   let connections = 0
-  for (const { isConnection } of seats) if (isConnection) connections += 1
+  for (const { isConnection } of memberships) if (isConnection) connections += 1
   return connections
 }
 
-const connectionAdvice = 'Your address has all the connections that it may have in this room: close one.'
-const roomAdvice = (rooms: number) => `You are in ${rooms} rooms, which is all you may be in: leave one.`
+const connectionAdvice = 'Your address has reached its limit of connections in this room: close one.'
+const roomAdvice = (rooms: number) => `You are in ${rooms} rooms, which is the limit: leave one.`

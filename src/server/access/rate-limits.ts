@@ -5,12 +5,13 @@ import type { Limits } from '../options/limits.js'
 import { nameInLogs, type Logger } from '../options/logger.js'
 import { TokenBuckets, type Rate } from './token-buckets.js'
 
-/** What may be done only so often. */
+/** An action that is rate-limited. */
 export type ChargedAction = 'post' | 'read' | 'leave' | 'connect' | 'stream'
 
+/** The least time between two log lines about the same action, in milliseconds. */
 const quietMs = 10_000
 
-/** How often anyone may do what: a bucket for each deed and member, and one for each deed and address. */
+/** The rate limits of a process: one token bucket for each action and member, and one for each action and address. */
 export class RateLimits {
   readonly #clock: Clock
   readonly #logger: Logger
@@ -25,25 +26,28 @@ export class RateLimits {
     this.#addresses = bucketsOf(limits, limits.addressTimes)
   }
 
-  /** @throws LocationError `rate-limited` when the member, or the address, does this too often. */
-  charge(deed: ChargedAction, { memberId, address }: LimitedCaller, cost = 1): void {
+  /** Charges an action to the caller. @throws LocationError `rate-limited` when the member, or the address, is over the limit. */
+  charge(action: ChargedAction, { memberId, address }: LimitedCaller, cost = 1): void {
     const now = this.#clock.now()
     const waitMs =
-      (address === null ? 0 : this.#addresses[deed].take(address, now, cost)) ||
-      (memberId === null ? 0 : this.#members[deed].take(memberId, now, cost))
+      (address === null ? 0 : this.#addresses[action].take(address, now, cost)) ||
+      (memberId === null ? 0 : this.#members[action].take(memberId, now, cost))
     if (waitMs === 0) return
-    this.#report(deed, memberId, now)
-    throw tooOften(deed, waitMs)
+    this.#report(action, memberId, now)
+    throw tooMany(action, waitMs)
   }
 
-  /** Says so now and then: who floods a server must not flood its log. */
-  #report(deed: ChargedAction, memberId: string | null, now: number): void {
-    if (now < (this.#quietUntil.get(deed) ?? 0)) return
-    this.#quietUntil.set(deed, now + quietMs)
-    this.#logger.info('a caller is over a limit', { deed, ...(memberId !== null && { member: nameInLogs(memberId) }) })
+  /** Logs at most one line for each action in `quietMs`, so that a flood of calls does not flood the log. */
+  #report(action: ChargedAction, memberId: string | null, now: number): void {
+    if (now < (this.#quietUntil.get(action) ?? 0)) return
+    this.#quietUntil.set(action, now + quietMs)
+    this.#logger.info('a caller is over a limit', {
+      action,
+      ...(memberId !== null && { member: nameInLogs(memberId) }),
+    })
   }
 
-  /** How many buckets there are, for whoever watches memory. */
+  /** The number of buckets in memory. */
   get size(): number {
     const all = [...Object.values(this.#members), ...Object.values(this.#addresses)]
     return all.reduce((sum, { size }) => sum + size, 0)
@@ -65,5 +69,6 @@ function bucketsOf(limits: Limits, times: number): Record<ChargedAction, TokenBu
 
 const nounOf = { post: 'posts', read: 'queries', leave: 'leaves', connect: 'new connections', stream: 'new streams' }
 
-const tooOften = (deed: ChargedAction, retryAfterMs: number) =>
-  new LocationError('rate-limited', `Too many ${nounOf[deed]}: try again in ${retryAfterMs} ms.`, { retryAfterMs })
+/** Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.` */
+const tooMany = (action: ChargedAction, retryAfterMs: number) =>
+  new LocationError('rate-limited', `Too many ${nounOf[action]}: try again in ${retryAfterMs} ms.`, { retryAfterMs })

@@ -1,35 +1,35 @@
 type Bucket = { tokens: number; at: number }
 
-/** So many come back each second, and so many may be had at once. */
+/** The rate of a token bucket: the tokens that are added each second, and the most that it holds. */
 export type Rate = { perSecond: number; burst: number }
 
-/** As many as a process remembers of one kind; whoever comes on top of them pushes out the one not seen for longest. */
+/** The most buckets in memory. A new key then evicts the bucket that was not used for longest. */
 const maxBuckets = 50_000
 
-/** A token bucket for each key: `perSecond` tokens come back each second, up to `burst`. */
+/** One token bucket for each key: `perSecond` tokens are added each second, up to `burst`. */
 export class TokenBuckets {
   readonly #buckets = new Map<string, Bucket>()
   readonly #perSecond: number
   readonly #burst: number
-  #swept = 0
+  #purgedAt = 0
 
   constructor({ perSecond, burst }: Rate) {
     this.#perSecond = perSecond
     this.#burst = burst
   }
 
-  /** Takes tokens, never more than a full bucket's; answers 0, or how many milliseconds to wait for them. */
+  /** Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until enough tokens are there. */
   take(key: string, now: number, tokens = 1): number {
-    this.#forgetFull(now)
+    this.#purgeFull(now)
     const cost = Math.min(tokens, this.#burst)
     const known = this.#buckets.get(key)
-    const has = known ? this.#tokens(known, now) : this.#burst
-    const missing = cost - has
-    // Whoever waited just as long as told gets through, whatever rounding did on the way.
+    const available = known ? this.#tokens(known, now) : this.#burst
+    const missing = cost - available
+    // The tolerance absorbs rounding: a caller who waited exactly as long as they were told must get through.
     const waitMs = missing > 1e-9 ? Math.ceil((missing / this.#perSecond) * 1_000) : 0
     // Deleted first, so that the map stays in the order of use.
     this.#buckets.delete(key)
-    this.#buckets.set(key, { tokens: waitMs === 0 ? Math.max(0, has - cost) : has, at: now })
+    this.#buckets.set(key, { tokens: waitMs === 0 ? Math.max(0, available - cost) : available, at: now })
     if (this.#buckets.size > maxBuckets) this.#buckets.delete(this.#buckets.keys().next().value!)
     return waitMs
   }
@@ -42,10 +42,10 @@ export class TokenBuckets {
     return Math.min(this.#burst, tokens + ((now - at) / 1_000) * this.#perSecond)
   }
 
-  /** A full bucket says no more than a missing one. Looked for once in the time that filling one takes. */
-  #forgetFull(now: number): void {
-    if (now - this.#swept < (this.#burst / this.#perSecond) * 1_000) return
-    this.#swept = now
+  /** Removes full buckets, which are equivalent to missing ones. Runs at most once in the time that filling a bucket takes. */
+  #purgeFull(now: number): void {
+    if (now - this.#purgedAt < (this.#burst / this.#perSecond) * 1_000) return
+    this.#purgedAt = now
     for (const [key, bucket] of this.#buckets) if (this.#tokens(bucket, now) >= this.#burst) this.#buckets.delete(key)
   }
 }

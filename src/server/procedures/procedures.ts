@@ -10,25 +10,26 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
-import { Gate, type Access, type Caller } from '../access/gate.js'
-import { addressKey } from '../access/client-address.js'
-import type { StoredValue } from '../rules/backend.js'
+import type { Access } from '../access/access-types.js'
 import { ignoreErrors } from '../access/app-callbacks.js'
+import { addressKey } from '../access/client-address.js'
+import { Gate, type Caller } from '../access/gate.js'
+import { assertPosted, ownedError } from '../access/outcome-errors.js'
+import type { ChargedAction } from '../access/rate-limits.js'
 import type { Hub } from '../hub/hub.js'
-import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 import type { LimitedCaller } from '../options/caller.js'
 import type { LiveRoom } from '../rooms/live-room.js'
-import type { ChargedAction } from '../access/rate-limits.js'
-import { assertPosted, ownedError } from '../access/outcome-errors.js'
 import type { Subscriber } from '../rooms/subscriber.js'
+import type { StoredValue } from '../rules/backend.js'
+import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
-/** Whose address a caller has. `undefined`: nobody's that should be counted. */
+/** Returns the address of the caller's own machine. `undefined`: the caller is not limited by address. */
 export type ClientIp<Ctx> = (options: { ctx: Ctx }) => string | undefined
 
-/** Counting ten rooms costs as much as one query. */
+/** The number of rooms that `countMembers` counts for the price of one query. */
 const roomsPerRead = 10
 
-/** What each call comes to: who it is, whether they may, and the action in the room. */
+/** The work of the five procedures: identifies the caller, checks rights and limits, and acts in the room. */
 export class Procedures {
   readonly #hub: Hub<unknown, unknown>
   readonly #gate: Gate<unknown>
@@ -43,9 +44,9 @@ export class Procedures {
     hub.onRevoke((memberId) => this.#gate.forget(memberId))
   }
 
-  /** @throws LocationError `rate-limited` */
-  chargeAddress(ctx: unknown, deed: ChargedAction): void {
-    this.#hub.rates.charge(deed, { memberId: null, address: this.#address(ctx) })
+  /** Charges an action to the caller's address. @throws LocationError `rate-limited` */
+  chargeAddress(ctx: unknown, action: ChargedAction): void {
+    this.#hub.rates.charge(action, { memberId: null, address: this.#address(ctx) })
   }
 
   async post(ctx: unknown, input: PostLocationInput<unknown, unknown>): Promise<PostLocationOutput> {
@@ -56,36 +57,36 @@ export class Procedures {
     const leaseMs = hub.leaseOf(input.leaseMs)
     const location = hub.keepLocation(input.location)
     const profile = this.#profile(caller, input)
-    const { made, ...poster } = posterOf(caller, input)
+    const { generatedKey, ...poster } = posterOf(caller, input)
     this.#chargeMember(poster.memberId, 'post')
     await this.#gate.admit(ctx, caller, room, 'post')
-    const who = { memberId: caller.memberId, address: this.#address(ctx) }
+    const limited = { memberId: caller.memberId, address: this.#address(ctx) }
     const { outcome, id } = await hub.use(room, async (live) => {
-      const seated = this.#seat(live, poster.connectionId, who)
+      const endCharge = this.#chargeConnection(live, poster.connectionId, limited)
       try {
         const outcome = await live.act({ type: 'post', ...poster, seq, location, profile, activity, leaseMs })
         assertPosted(outcome)
-        await this.#takeBack(live, ctx, caller, poster.connectionId, generation)
+        await this.#removeIfRevoked(live, ctx, caller, poster.connectionId, generation)
         return { outcome, id: live.timeline.id(outcome.version) }
       } finally {
-        seated()
+        endCharge()
       }
     })
-    const mayKnow = outcome.outcome === 'applied' && (await this.#mayRead(ctx, caller, room))
+    const mayRead = outcome.outcome === 'applied' && (await this.#mayRead(ctx, caller, room))
     return {
       outcome: outcome.outcome,
       connectionId: poster.connectionId,
       memberId: outcome.memberId,
       seq: outcome.seq,
-      ...(mayKnow && { id }),
-      ...(made !== undefined && { connectionKey: made }),
+      ...(mayRead && { id }),
+      ...(generatedKey !== undefined && { connectionKey: generatedKey }),
     }
   }
 
   async leave(ctx: unknown, input: LeaveRoomInput): Promise<LeaveRoomOutput> {
     const { memberId } = await this.#gate.caller(ctx)
     this.#chargeMember(memberId, 'leave')
-    const connectionId = leaverOf(memberId, input.connectionKey)
+    const connectionId = leavingConnectionIdOf(memberId, input.connectionKey)
     const graceMs = Math.min(input.graceMs ?? 0, this.#hub.timing.graceMaxMs)
     const outcome = await this.#hub.act(input.room, { type: 'leave', connectionId, memberId, seq: input.seq, graceMs })
     if (outcome.type === 'owned') throw ownedError()
@@ -107,12 +108,12 @@ export class Procedures {
 
   async count(ctx: unknown, { rooms }: CountMembersInput): Promise<CountMembersOutput> {
     const caller = await this.#gate.caller(ctx)
-    // One was charged to the address before it was known how many rooms there are.
+    // The address was already charged for one query, before the number of rooms was known.
     const more = Math.floor(rooms.length / roomsPerRead)
     this.#hub.rates.charge('read', { memberId: null, address: this.#address(ctx) }, more)
     this.#chargeMember(caller.memberId, 'read', 1 + more)
     const count = async (room: string) => {
-      // A list of rooms is what somebody has kept: one that they may read no more must not hide all others.
+      // Callers keep lists of rooms: a room that they may no longer read must not hide all others.
       if (!(await this.#mayRead(ctx, caller, room))) return []
       return [{ room, members: await this.#hub.use(room, ({ timeline }) => timeline.memberCount) }]
     }
@@ -131,7 +132,7 @@ export class Procedures {
     const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
     const recheck = () => this.#mayRead(ctx, caller, room, true)
     const subscriber = await hub.subscribe(room, { connectionId, memberId, address, lastEventId, expiresAt, recheck })
-    // Somebody's rights were taken away since we asked for these, when there was no stream yet that could be cut.
+    // A revocation while the stream was being opened found no stream to end: the right is checked again.
     if (this.#gate.generation !== generation && !(await recheck())) {
       subscriber.close()
       throw new LocationError('forbidden', 'You may no longer read this room: ask its owner for access.')
@@ -149,8 +150,8 @@ export class Procedures {
     }
   }
 
-  /** Rights that were taken away while a post was under way would let a new connection in behind the revocation. */
-  async #takeBack(live: LiveRoom, ctx: unknown, caller: Caller, connectionId: string, generation: number) {
+  /** Removes a connection whose member lost the right to post while the post was in progress, after the revocation. */
+  async #removeIfRevoked(live: LiveRoom, ctx: unknown, caller: Caller, connectionId: string, generation: number) {
     if (this.#gate.generation === generation) return
     try {
       await this.#gate.admit(ctx, caller, live.id, 'post', true)
@@ -160,56 +161,65 @@ export class Procedures {
     }
   }
 
-  #chargeMember(memberId: string | null, deed: ChargedAction, cost = 1): void {
-    this.#hub.rates.charge(deed, { memberId, address: null }, cost)
+  #chargeMember(memberId: string | null, action: ChargedAction, cost = 1): void {
+    this.#hub.rates.charge(action, { memberId, address: null }, cost)
   }
 
-  /** As whom the caller's address is counted. A hook that throws hurts only its caller. */
+  /** Returns the key of the caller's address; `null` when it is not counted. @throws LocationError `unavailable` when `clientIp` fails. */
   #address(ctx: unknown): string | null {
     try {
       const ip: unknown = this.#clientIp?.({ ctx })
       if (ip === undefined || typeof ip === 'string') return addressKey(ip)
       ignoreErrors(ip)
-      throw new TypeError('clientIp() must give a string or undefined, and at once.')
+      throw new TypeError('clientIp() must return a string or undefined, not a promise.')
     } catch (cause) {
       this.#hub.logger.warn('clientIp() threw', { error: cause })
       throw new LocationError('unavailable', 'Limits could not be checked: try again.', { cause })
     }
   }
 
-  /** Charges for a connection that is not there yet, and finds it a seat. Call what it returns when the post is through. */
-  #seat(live: LiveRoom, connectionId: string, who: LimitedCaller): () => void {
-    const isThere = () => live.timeline.connection(connectionId) !== undefined
-    if (isThere()) return () => {}
-    this.#hub.rates.charge('connect', who)
-    let isUnderWay = true
-    this.#hub.seats.take(who, live.id, { isConnection: true, isHeld: () => isUnderWay || isThere() })
-    return () => (isUnderWay = false)
+  /**
+   * Charges for a connection that is not in the room yet, and adds it to the caller's memberships.
+   *
+   * @returns a function to call when the post has settled: from then on the membership lasts while the connection is present.
+   */
+  #chargeConnection(live: LiveRoom, connectionId: string, limited: LimitedCaller): () => void {
+    const isPresent = () => live.timeline.connection(connectionId) !== undefined
+    if (isPresent()) return () => {}
+    this.#hub.rates.charge('connect', limited)
+    let isPosting = true
+    this.#hub.seats.take(limited, live.id, { isConnection: true, isHeld: () => isPosting || isPresent() })
+    return () => {
+      isPosting = false
+    }
   }
 
-  /** What `identify` says of a member is their profile; only where it says nothing, the member does. */
+  /** Returns the profile of a post: the one from `identify`, or else the one that the member sent. */
   #profile(caller: Caller, { profile }: PostLocationInput<unknown, unknown>): StoredValue | undefined {
     return caller.profile ?? (profile === undefined ? undefined : this.#hub.keepProfile(profile))
   }
 }
 
-/** Whose connection leaves: a member without a key has the one that they post with. */
-function leaverOf(memberId: string | null, connectionKey: string | undefined): string {
+/** Returns the connection that leaves: the key's, or a member's default connection. @throws LocationError `bad-input` */
+function leavingConnectionIdOf(memberId: string | null, connectionKey: string | undefined): string {
   if (connectionKey !== undefined) return connectionIdOf(connectionKey)
   if (memberId !== null) return defaultConnectionIdOf(memberId)
-  throw new LocationError('bad-input', 'connectionKey: say which connection leaves, by the key it posts with.')
+  throw new LocationError('bad-input', 'connectionKey: required here, to name the connection that leaves.')
 }
 
-/** Whose connection a post is for. `made`: a key for someone who came without. */
+/**
+ * Returns the connection and the member that a post is for. `generatedKey` is the new key of an anonymous caller who sent none.
+ * `owned`: the member is certain, so a connection of another member is refused.
+ */
 function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInput<unknown, unknown>) {
   if (caller.memberId !== null) {
     const { memberId } = caller
     const connectionId = connectionKey === undefined ? defaultConnectionIdOf(memberId) : connectionIdOf(connectionKey)
-    return { connectionId, memberId, owned: true, made: undefined }
+    return { connectionId, memberId, owned: true, generatedKey: undefined }
   }
-  const made = connectionKey === undefined ? generateKey() : undefined
-  const key = connectionKey ?? made!
-  // Whoever holds the key is the connection. A memberKey left out means the member that it already is.
+  const generatedKey = connectionKey === undefined ? generateKey() : undefined
+  const key = connectionKey ?? generatedKey!
+  // The holder of the key controls the connection. Without a memberKey, the connection keeps the member that it has.
   const owned = memberKey !== undefined
-  return { connectionId: connectionIdOf(key), memberId: anonymousMemberIdOf(memberKey ?? key), owned, made }
+  return { connectionId: connectionIdOf(key), memberId: anonymousMemberIdOf(memberKey ?? key), owned, generatedKey }
 }

@@ -1,16 +1,16 @@
 import type { LocationEvent } from '../../shared/events.js'
 import type { Commit } from '../rules/backend.js'
-import { encodeEvent, type Encoded, type Serializer } from './sse-encoding.js'
 import type { Timeline } from '../rules/timeline.js'
+import { encodeEvent, type Encoded, type Serializer } from './sse-encoding.js'
 
-/** What a subscriber is sent at once: the same object, and so the same bytes, for all who stand at the same version. */
+/** One event to send. All subscribers at the same version get the same frame object, and therefore the same bytes. */
 export class Frame {
   readonly id: string
   readonly event: LocationEvent<unknown, unknown>
-  /** The version a subscriber stands at after it. */
+  /** The version that a subscriber has after this frame. */
   readonly version: number
   #encoded: Encoded | undefined
-  #by: Serializer | undefined
+  #encodedBy: Serializer | undefined
 
   constructor(id: string, event: LocationEvent<unknown, unknown>, version: number) {
     this.id = id
@@ -18,20 +18,20 @@ export class Frame {
     this.version = version
   }
 
-  /** The bytes on the wire, made once for each transformer; an app has one. */
+  /** Returns the bytes on the wire. The last serializer's bytes are cached, since an app usually has one. */
   encoded(serializer: Serializer): Encoded {
-    if (this.#encoded && this.#by === serializer) return this.#encoded
-    this.#by = serializer
+    if (this.#encoded && this.#encodedBy === serializer) return this.#encoded
+    this.#encodedBy = serializer
     const data = JSON.stringify(serializer.serialize(this.event))
-    // All else is about its one reader, or about nobody.
+    // Other events are about one subscriber, or carry nothing about the room.
     const isShared = this.event.type === 'snapshot' || this.event.type === 'changes'
     return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`, isShared))
   }
 }
 
-const maxRemembered = 32
+const maxCachedFrames = 32
 
-/** The frames that lead to the room's present version. Each is made once, when first asked for. */
+/** The frames that lead to the room's present version. Each is made when it is first requested, and then cached. */
 export class Frames {
   readonly #timeline: Timeline
   readonly #since = new Map<number, Frame>()
@@ -42,24 +42,24 @@ export class Frames {
     this.#timeline = timeline
   }
 
-  /** Drops what led to the version before. */
+  /** Drops the frames that lead to the version before this commit. */
   committed(commit: Commit): void {
     this.#since.clear()
     this.#snapshot = this.#beat = undefined
     this.#since.set(commit.prev, this.#frame(this.#timeline.changesIn(commit)))
   }
 
-  /** From a version to the present one: the changes, or, when they are over half the room, the snapshot. */
+  /** Returns the frame from a version to the present one: the changes, or the snapshot if they are over half the room. */
   since(version: number): Frame {
-    const made = this.#since.get(version)
-    if (made) return made
-    // Whoever left before that version is forgotten: changes would not tell of it.
+    const cached = this.#since.get(version)
+    if (cached) return cached
+    // The timeline no longer knows who left before its floor, so changes could not report them.
     if (version < this.#timeline.floor) return this.snapshot()
     const changes = this.#timeline.since(version)
     const entries = (changes.entered?.length ?? 0) + (changes.changed?.length ?? 0) + (changes.left?.length ?? 0)
     const frame = entries * 2 > this.#timeline.size && entries > 1 ? this.snapshot() : this.#frame(changes)
-    // Anybody may ask from any version, in a room where nothing happens for hours.
-    if (this.#since.size >= maxRemembered) this.#since.delete(this.#since.keys().next().value!)
+    // Callers choose the version, and in a quiet room no commit clears the cache for hours: it must be bounded.
+    if (this.#since.size >= maxCachedFrames) this.#since.delete(this.#since.keys().next().value!)
     this.#since.set(version, frame)
     return frame
   }

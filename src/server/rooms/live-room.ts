@@ -1,11 +1,11 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { Action, Backend, Commit, BackendRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
-import { Frames } from './frames.js'
-import type { Subscriber } from './subscriber.js'
+import type { ByeReason } from '../../shared/events.js'
 import type { Metrics, Traffic } from '../options/metrics.js'
-import { Timeline } from '../rules/timeline.js'
 import type { Timing } from '../options/timing.js'
+import type { Action, Backend, Commit, BackendRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
+import { Timeline } from '../rules/timeline.js'
+import { Frames } from './frames.js'
 
 export type LiveRoomOptions = {
   backend: Backend
@@ -13,29 +13,38 @@ export type LiveRoomOptions = {
   rules: RoomRules
   timing: Timing
   metrics: Metrics
-  /** Shared by all rooms of a hub. */
+  /** The traffic counters, shared by all rooms of a hub. */
   traffic: Traffic
 }
 
-/** How many subscribers are written to before everything else has its turn: some ten milliseconds' work. */
+/** The number of subscribers that are woken before the event loop serves other work: about ten milliseconds of it. */
 const sliceSize = 2_000
 
-/** Whoever is woken when there is something for them. */
-type Woken = { wake(): void; readonly isPumped?: boolean }
+/** A reader that a fan-out wakes. `isPumped`: it writes later, in a microtask, rather than inside `wake`. */
+type Reader = { wake(): void; readonly isPumped?: boolean }
+
+/** A subscriber as its room knows it. */
+export interface RoomSubscriber extends Reader {
+  readonly connectionId: string | null
+  beat(): void
+  goOnFrom(epoch: string): void
+  end(bye: ByeReason): void
+}
+
 type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (error: LocationError) => void }
 
 /**
- * A room that this process serves. Gathers what is posted into one batch a tick, hands it to the backend, and wakes the
- * subscribers at most once a tick, however many posts came in.
+ * A room that this process serves. It collects the posts of one tick into a batch for the backend, and wakes its subscribers
+ * at most once a tick, regardless of the number of posts.
  */
 export class LiveRoom {
   readonly id: string
-  readonly subscribers = new Set<Subscriber>()
-  /** The backend is out of reach. */
+  readonly subscribers = new Set<RoomSubscriber>()
+  /** True while the whole backend is unreachable. */
   degraded = false
-  /** This room is, whatever else the backend can do. */
+  /** True when only this room is unreachable, for example while one cluster shard is down. */
   #isLost = false
-  /** How many calls are at work in this room; it stays open for them. */
+  /** The number of calls that use this room now. It stays open for them. */
   users = 0
   readonly traffic: Traffic
   readonly #metrics: Metrics
@@ -46,27 +55,33 @@ export class LiveRoom {
   readonly timing: Timing
   #pending: Pending[] = []
   #isCommitting = false
-  #isOwed = false
+  /** True when a commit was applied that the subscribers were not woken for yet. */
+  #fanOutIsDue = false
   #nextTickAt = 0
   #tickIsDue = false
-  /** How many are under way: one, and those for whom a frame was in the making when it came by. */
+  /** Fan-outs in progress: the current one, plus readers that waited for a compressed frame. */
   #fanOuts = 0
+  /** The time until which the room stays open although it is empty. */
   #keepUntil = 0
-  /** Somebody was in it, as far as this process knows: what is remembered of them is worth keeping. */
+  /** True once this process saw a connection in the room, present or left: its state is worth keeping. */
   wasShown: boolean
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
     const { backend, clock, rules, timing } = options
+    // The backend may report before its `open` resolves: those reports wait for the room.
     const early: ((room: LiveRoom) => void)[] = []
-    let hear = (heard: (room: LiveRoom) => void): void => void early.push(heard)
-    const onCommit = (commit: Commit) => hear((room) => room.#committed(commit))
-    const onReset = (state: RoomState) => hear((room) => room.#reset(state))
-    const onHealth = (health: 'up' | 'down') => hear((room) => room.#setHealth(health))
+    let room: LiveRoom | null = null
+    const report = (run: (room: LiveRoom) => void): void => {
+      if (room) run(room)
+      else early.push(run)
+    }
+    const onCommit = (commit: Commit) => report((room) => room.#committed(commit))
+    const onReset = (state: RoomState) => report((room) => room.#reset(state))
+    const onHealth = (health: 'up' | 'down') => report((room) => room.#setHealth(health))
     const { sweepMs } = timing
     const opened = await backend.open(id, { clock, rules, sweepMs, onCommit, onReset, onHealth })
-    const room = new LiveRoom(id, opened, options)
-    hear = (heard) => heard(room)
-    early.forEach(hear)
+    room = new LiveRoom(id, opened, options)
+    for (const run of early) run(room)
     return room
   }
 
@@ -82,7 +97,7 @@ export class LiveRoom {
     this.#frames = new Frames(this.#timeline)
   }
 
-  /** The room as this process knows it; another one when the backend had to read the room again. */
+  /** The room's state as this process knows it. Replaced when the backend had to read the room again. */
   get timeline(): Timeline {
     return this.#timeline
   }
@@ -91,12 +106,12 @@ export class LiveRoom {
     return this.#frames
   }
 
-  /** Beats would promise too much. */
+  /** True when the state here may be out of date: subscribers get `degraded` in place of heartbeats. */
   get isOutOfReach(): boolean {
     return this.degraded || this.#isLost
   }
 
-  /** Nobody was ever shown in it, and nobody uses it: it is kept only for those who left before they came. */
+  /** True when nobody was ever in the room and nothing uses it: it is open only because a leave named it. */
   get isUnused(): boolean {
     return !this.wasShown && !this.#isUsed
   }
@@ -105,12 +120,12 @@ export class LiveRoom {
     return this.users > 0 || this.subscribers.size > 0 || this.#pending.length > 0 || this.#isCommitting
   }
 
-  /** Nobody is here, nobody looks, nothing is under way, and no late post can still come. */
+  /** True when the room is empty and unused, and no late post can arrive for it any more. */
   get isIdle(): boolean {
     return !this.#isUsed && this.timeline.size === 0 && this.clock.now() >= this.#keepUntil
   }
 
-  /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend did not take it. */
+  /** Carries out an action with the next batch. @throws LocationError `unavailable` when the backend failed. */
   act(action: Action): Promise<Outcome> {
     if (action.type === 'post' || action.type === 'leave') this.#keep()
     return new Promise((resolve, reject) => {
@@ -119,22 +134,22 @@ export class LiveRoom {
     })
   }
 
-  /** What happened now leaves a tombstone, perhaps: the room stays, and is swept, until that is gone. */
+  /** Keeps the room open and swept until a tombstone that this action may leave has expired. */
   #keep(): void {
     const { tombstoneMs, sweepMs } = this.timing
     this.#keepUntil = this.clock.now() + tombstoneMs + 2 * sweepMs
   }
 
-  /** Lets go of lapsed leases, and of what no viewer can be behind of any more. */
+  /** Expires lapsed leases, and forgets who left so long ago that no viewer needs to be told. */
   sweep(): void {
-    // Also while nothing is left but tombstones: the backend takes a room that is not swept for one that stalled.
+    // Also while only tombstones are left: the backend treats a room that is not swept as stalled.
     if (this.timeline.size > 0 || this.clock.now() < this.#keepUntil) this.act({ type: 'sweep' }).catch(() => {})
     this.timeline.forgetLeavers((this.clock.now() - this.timing.tombstoneMs) * 1_000)
   }
 
-  /** Makes sure that a viewer who was elsewhere finds no older room here than they have seen. */
+  /** Refreshes the room when a viewer, coming from another process, has already seen a newer version than it has here. */
   async catchUpWith(lastEventId: string | null | undefined): Promise<void> {
-    // Out of reach, what we have is the best there is.
+    // When the backend is unreachable, the present state is served as it is.
     if (this.timeline.isBehind(lastEventId)) await this.#opened.refresh().catch(() => {})
   }
 
@@ -147,18 +162,18 @@ export class LiveRoom {
     this.wasShown = true
     this.#keep()
     this.frames.committed(commit)
-    this.#isOwed = true
+    this.#fanOutIsDue = true
     this.#schedule()
   }
 
-  /** The backend read the room again. Whoever can be led there from where they stand is; the others begin anew. */
+  /** Takes over the state that the backend read again. Subscribers continue from their version, or restart with a snapshot. */
   #reset(state: RoomState): void {
     const { epoch } = this.#timeline
     this.traffic.rereads += 1
     this.#timeline = new Timeline(state)
     this.#frames = new Frames(this.#timeline)
     for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)
-    this.#isOwed = true
+    this.#fanOutIsDue = true
     this.#schedule()
   }
 
@@ -167,20 +182,20 @@ export class LiveRoom {
     if (this.#isLost) for (const subscriber of this.subscribers) subscriber.beat()
   }
 
-  /** The first change after quiet goes out at once; further ones wait for the tick and go together. */
+  /** Schedules the next tick: at once after a quiet time, otherwise at the end of the frame interval. */
   #schedule(): void {
     if (this.#tickIsDue || this.#isCommitting || this.#fanOuts > 0) return
-    if (!this.#isOwed && this.#pending.length === 0) return
+    if (!this.#fanOutIsDue && this.#pending.length === 0) return
     this.#tickIsDue = true
     const at = this.#nextTickAt
     const waitMs = at - this.clock.now()
-    // A microtask, so that the calls of one batch request go together.
+    // A microtask, so that the calls of one batch request share a tick.
     if (waitMs <= 0) queueMicrotask(() => void this.#tick())
-    else this.clock.after(waitMs, () => this.#tickUnlessPutOff(at))
+    else this.clock.after(waitMs, () => this.#tickUnlessPostponed(at))
   }
 
-  /** What was written meanwhile may have put it off. */
-  #tickUnlessPutOff(at: number): void {
+  /** Runs the tick, or schedules it again if a fan-out has postponed it meanwhile. */
+  #tickUnlessPostponed(at: number): void {
     if (this.#nextTickAt === at) return void this.#tick()
     this.#tickIsDue = false
     this.#schedule()
@@ -191,7 +206,7 @@ export class LiveRoom {
     this.#isCommitting = true
     await this.#commit()
     this.#isCommitting = false
-    if (this.#isOwed) this.#fanOut()
+    if (this.#fanOutIsDue) this.#fanOut()
     this.#schedule()
   }
 
@@ -203,33 +218,36 @@ export class LiveRoom {
       const outcomes = await this.#opened.act(batch.map(({ action }) => action))
       batch.forEach(({ resolve }, i) => resolve(outcomes[i]!))
     } catch (cause) {
-      const error = new LocationError('unavailable', 'The room is out of reach for the moment: post again.', { cause })
+      const error = new LocationError('unavailable', 'The room is temporarily unavailable: post again.', { cause })
       for (const { reject } of batch) reject(error)
     }
   }
 
   #fanOut(): void {
-    this.#isOwed = false
+    this.#fanOutIsDue = false
     const startedAt = this.clock.now()
     this.#nextTickAt = startedAt + this.timing.frameMinMs
     if (this.subscribers.size > 0) this.#wakeAll(this.subscribers, startedAt)
   }
 
   /**
-   * Wakes those whose frame was being made when the others were sent theirs: a fan-out too, which lets the other rooms have
-   * their turn, and the next tick wait.
+   * Wakes the readers whose compressed frame was not ready when the others were woken. This is a fan-out too: it runs in
+   * slices, and the next tick waits for it.
    */
-  wakeLater(waiting: Iterable<Woken>): void {
+  wakeLater(waiting: Iterable<Reader>): void {
     this.#wakeAll(waiting, this.clock.now())
   }
 
-  #wakeAll(waiting: Iterable<Woken>, startedAt: number): void {
+  #wakeAll(waiting: Iterable<Reader>, startedAt: number): void {
     this.#fanOuts += 1
     this.#wakeSlice(waiting[Symbol.iterator](), startedAt, 0)
   }
 
-  /** Between two slices the other rooms have their turn. Whoever comes or goes meanwhile is what the set says then. */
-  #wakeSlice(waiting: Iterator<Woken>, startedAt: number, spentBefore: number): void {
+  /**
+   * Wakes one slice of the readers, then lets the event loop serve other rooms. A set's iterator is live: it includes readers
+   * that are added meanwhile, and skips those that are removed.
+   */
+  #wakeSlice(waiting: Iterator<Reader>, startedAt: number, spentBefore: number): void {
     const beganAt = this.clock.now()
     let isPumped = false
     let next = waiting.next()
@@ -240,10 +258,10 @@ export class LiveRoom {
       next = waiting.next()
     }
     const spentMs = () => spentBefore + this.clock.now() - beganAt
-    // What goes straight to a socket is written now; what this process does next, such as answering posts, is no fan-out.
+    // Readers that write inside `wake` are done by now. The work that follows, such as answering posts, is not fan-out time.
     const written = isPumped ? null : spentMs()
     if (next.done && written !== null) return this.#fannedOut(startedAt, written)
-    // Pumped streams encode in the microtasks that follow, so their slice is over when this process comes to its next timer.
+    // Pumped readers encode in the microtasks that follow: their slice is over when the next timer runs.
     this.clock.after(0, () => {
       if (next.done) this.#fannedOut(startedAt, written ?? spentMs())
       else this.#wakeSlice(waiting, startedAt, written ?? spentMs())
@@ -251,7 +269,7 @@ export class LiveRoom {
   }
 
   #fannedOut(startedAt: number, fanOutMs: number): void {
-    // No sooner than the tick said when it began.
+    // Never earlier than the tick itself has set it.
     this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + Math.min(4 * fanOutMs, this.timing.frameMaxMs))
     this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
     this.#fanOuts -= 1

@@ -14,22 +14,23 @@ export type RoomRegistryOptions = {
   timing: Timing
   metrics: Metrics
   logger: Logger
-  /** How long a turn of the wheel takes, in milliseconds. */
+  /** The time between two turns of the wheel, in milliseconds. */
   turnMs: number
-  /** Called with every turn, for whatever else goes by it. */
+  /** Called with every turn, for other work at the same interval. */
   onTurn: () => void
 }
 
+/** The most open rooms in which nobody ever was. */
 const maxUnused = 1_000
 
-/** The rooms that are open in this process: opened when first used, swept in turn, and dropped when nobody needs them. */
+/** The open rooms of this process. A room is opened when it is first used, swept in turn, and closed when it is idle. */
 export class RoomRegistry {
   readonly #options: RoomRegistryOptions
   readonly #traffic = newTraffic()
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
-  /** Each room is swept in a slot of its own. */
+  /** The slot in which each room is swept. */
   readonly #sweeps: TimerWheel<LiveRoom>
-  /** Those in which nobody was ever shown, the longest unused first. */
+  /** The rooms in which nobody ever was, the longest unused first. */
   readonly #unused = new Set<LiveRoom>()
   #isDegraded = false
   #turnedAt = 0
@@ -41,19 +42,19 @@ export class RoomRegistry {
     this.#sweeps = new TimerWheel(Math.max(1, Math.round(options.timing.sweepMs / options.turnMs)))
   }
 
-  /** Whether the backend is out of reach. */
+  /** True while the backend is unreachable. */
   get isDegraded(): boolean {
     return this.#isDegraded
   }
 
-  /** What there is now. */
+  /** The present values for metrics. */
   readings(): Omit<Readings, 'streams' | 'isReady'> {
     let connections = 0
     for (const { timeline } of this.#sweeps) connections += timeline.size
     return { ...this.#traffic, rooms: this.#rooms.size, connections }
   }
 
-  /** Runs `work` with a room, which stays open for as long as that takes. @throws LocationError `unavailable`, `closed` */
+  /** Runs `work` with a room, which stays open until `work` settles. @throws LocationError `unavailable`, `closed` */
   async use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
     const room = await this.#enter(id)
     try {
@@ -64,7 +65,7 @@ export class RoomRegistry {
     }
   }
 
-  /** Tells every room that the backend went out of reach, or came back. */
+  /** Tells every room that the backend became unreachable, or is back. */
   async degrade(isDegraded: boolean): Promise<void> {
     this.#isDegraded = isDegraded
     for (const room of await Promise.allSettled(this.#rooms.values()))
@@ -97,11 +98,11 @@ export class RoomRegistry {
       return room
     } catch (cause) {
       this.#rooms.delete(id)
-      throw new LocationError('unavailable', 'The room is out of reach for the moment: try again.', { cause })
+      throw new LocationError('unavailable', 'The room is temporarily unavailable: try again.', { cause })
     }
   }
 
-  /** One timer serves every beat and every sweep. Late turns are made up for, a whole round at most. */
+  /** Starts the one timer that drives every heartbeat and every sweep. Missed turns are made up for, at most one round. */
   #turn(): void {
     if (this.#isTurning || this.#isClosed || this.#sweeps.size === 0) return
     const { clock, turnMs, onTurn } = this.#options
@@ -116,7 +117,7 @@ export class RoomRegistry {
         onTurn()
         for (const room of this.#sweeps.turn()) this.#sweep(room)
       }
-      this.#shed()
+      this.#closeUnused()
       if (this.#sweeps.size > 0) again()
       else this.#isTurning = false
     }
@@ -128,8 +129,8 @@ export class RoomRegistry {
     else room.sweep()
   }
 
-  /** A leave may name any room: those that wait for nothing but a post which comes too late are few. */
-  #shed(): void {
+  /** Closes the oldest unused rooms above the limit: a leave may name any room, and opens it only to refuse a late post. */
+  #closeUnused(): void {
     for (const room of this.#unused) {
       if (this.#unused.size <= maxUnused) return
       if (room.wasShown) this.#unused.delete(room)
@@ -141,6 +142,6 @@ export class RoomRegistry {
     this.#rooms.delete(room.id)
     this.#unused.delete(room)
     this.#sweeps.delete(room)
-    room.close().catch((error: unknown) => this.#options.logger.warn('a room did not close', { error }))
+    room.close().catch((error: unknown) => this.#options.logger.warn('a room could not be closed', { error }))
   }
 }

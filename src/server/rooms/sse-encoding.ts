@@ -1,9 +1,9 @@
-/** What an app's transformer makes of a value before it becomes JSON. */
+/** The app's tRPC transformer: converts a value before it becomes JSON. */
 export type Serializer = { serialize(value: unknown): unknown }
 
-/** Bytes to send, and the same bytes as one chunk of an HTTP/1.1 body, both over one buffer. */
+/** Bytes to send, plain and as one chunk of an HTTP/1.1 body. Both are views of one buffer. */
 export type Bytes = { readonly body: Uint8Array; readonly chunk: Uint8Array }
-/** One event. `isShared`: it is the same for everyone in the room, and says nothing of its reader. */
+/** One encoded event. `isShared`: every subscriber of the room gets the same bytes, which tell nothing about any of them. */
 export type Encoded = Bytes & { readonly isShared: boolean }
 
 const lineBreak = '\r\n'
@@ -25,9 +25,9 @@ export function encodeEvent(text: string, isShared = false): Encoded {
 
 export const encodeBytes = (bytes: Uint8Array): Bytes => chunkOf(bytes.length, (body) => body.set(bytes))
 
-/** As tRPC says that a stream is alive. */
+/** The ping of tRPC's SSE format. */
 export const ping = encodeEvent('event: ping\ndata: \n\n\n')
 
-/** As tRPC says that a stream has failed. */
+/** The error event of tRPC's SSE format, which ends a stream for good. */
 export const serializedError = (data: unknown) =>
   encodeEvent(`event: serialized-error\ndata: ${JSON.stringify(data)}\n\n\n`)

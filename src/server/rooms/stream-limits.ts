@@ -5,7 +5,7 @@ import type { Subscriber } from './subscriber.js'
 
 type StreamLimitOptions = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoomStreams' | 'addressStreams'>
 
-/** Whose streams are open, and whether one more may be. */
+/** Limits the open streams of this process, of each member and of each address. */
 export class StreamLimits {
   readonly #limits: StreamLimitOptions
   readonly #retryAfterMs: number
@@ -14,7 +14,7 @@ export class StreamLimits {
   readonly #ofAddress = new Map<string, number>()
   readonly #addressOf = new Map<Subscriber, string | null>()
 
-  /** @param retryAfterMs when to try again: nobody knows when a stream will end. */
+  /** @param retryAfterMs the wait that a refused caller is told, in milliseconds: the end of a stream cannot be predicted. */
   constructor(limits: StreamLimitOptions, retryAfterMs: number) {
     this.#limits = limits
     this.#retryAfterMs = retryAfterMs
@@ -24,11 +24,15 @@ export class StreamLimits {
     return this.#addressOf.size
   }
 
-  /** @throws LocationError `unavailable` when this process is full, `rate-limited` when the member or the address is. */
+  /**
+   * Checks that the caller may open one more stream.
+   *
+   * @throws LocationError `unavailable` when this process is full, `rate-limited` when the member or the address is at its limit.
+   */
   assertOneMore({ memberId, address }: LimitedCaller, room: string): void {
     const { streams, memberStreams, addressStreams } = this.#limits
     if (this.size >= streams)
-      throw new LocationError('unavailable', 'This server has all the streams it can carry: try again later.')
+      throw new LocationError('unavailable', 'This server has reached its limit of streams: try again later.')
     if (address !== null && (this.#ofAddress.get(address) ?? 0) >= addressStreams)
       throw this.#tooMany('Your address', addressStreams)
     const own = memberId === null ? undefined : this.#ofMember.get(memberId)
@@ -36,7 +40,7 @@ export class StreamLimits {
       throw this.#tooMany('You', memberStreams)
   }
 
-  /** The stream that has to go when the member opens one more in this room. */
+  /** Returns the stream that must end when the member opens one more in this room. */
   oldestTooMany(memberId: string | null, room: string): Subscriber | undefined {
     if (memberId === null) return undefined
     const here = Array.from(this.#ofMember.get(memberId) ?? []).filter((subscriber) => subscriber.room.id === room)
@@ -66,9 +70,10 @@ export class StreamLimits {
     if (own?.size === 0) this.#ofMember.delete(memberId!)
   }
 
-  #tooMany(who: 'You' | 'Your address', most: number): LocationError {
-    const have = who === 'You' ? 'have' : 'has'
-    const message = `${who} ${have} ${most} open streams, which is all there may be: close one, or try again in ${this.#retryAfterMs} ms.`
+  /** Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.` */
+  #tooMany(subject: 'You' | 'Your address', limit: number): LocationError {
+    const have = subject === 'You' ? 'have' : 'has'
+    const message = `${subject} ${have} ${limit} open streams, which is the limit: close one, or try again in ${this.#retryAfterMs} ms.`
     return new LocationError('rate-limited', message, { retryAfterMs: this.#retryAfterMs })
   }
 }

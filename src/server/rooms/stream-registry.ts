@@ -4,49 +4,53 @@ import type { Hello } from '../../shared/events.js'
 import type { LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 import type { LiveRoom } from './live-room.js'
+
 import type { Metrics } from '../options/metrics.js'
+import type { Timing } from '../options/timing.js'
+
 import { StreamLimits } from './stream-limits.js'
 import { Subscriber } from './subscriber.js'
-import type { Timing } from '../options/timing.js'
 import { TimerWheel } from './timer-wheel.js'
 
+/** The least number of slots over which heartbeats are spread. */
 const minBeatSlots = 100
+/** The number of steps in which a draining process closes its streams. */
 const drainSteps = 100
 
 export type StreamOptions = {
   room: LiveRoom
-  /** Whose stream it is; `null` when it only watches. */
+  /** The connection that opens the stream; `null` when it only watches. */
   connectionId: string | null
   memberId: string | null
-  /** Where it is counted; `null`: nowhere. */
+  /** The key of the address that the stream counts against; `null`: none. */
   address?: string | null
   lastEventId: string | null | undefined
-  /** When the caller's identity ends, in milliseconds since the epoch. */
+  /** The time at which the caller's identity expires, in milliseconds since the epoch; `null`: never. */
   expiresAt: number | null
-  /** Whether the caller may still read. */
+  /** Resolves to whether the caller may still read. */
   recheck: () => Promise<boolean>
 }
 
-/** What a stream has to expect, apart from frames. */
+/** The deadlines and checks of one stream. */
 type Upkeep = {
   rotateAt: number
-  /** Whoever opened it takes its first frame until then. */
+  /** The time by which its first frame must have been taken. */
   beginBy: number
   recheckAt: number
-  /** When its connection was last seen present; `null` before. */
+  /** The time at which its connection was last seen present; `null` when it was not yet. */
   presentAt: number | null
   recheck: () => Promise<boolean>
-  callOffExpiry: () => void
+  cancelExpiry: () => void
 }
 
-/** The open streams of this process: their beats, and their ends. */
+/** The open streams of this process. Sends their heartbeats and ends them when their time is over. */
 export class StreamRegistry {
   readonly #clock: Clock
   readonly #timing: Timing
   readonly #metrics: Metrics
-  readonly #shares: StreamLimits
+  readonly #limits: StreamLimits
   readonly #upkeep = new Map<Subscriber, Upkeep>()
-  /** Everyone hears a beat in a slot of their own, so that there is no herd. */
+  /** The slot in which each stream gets its heartbeat: spread, so that they do not all come at once. */
   readonly #beats: TimerWheel<Subscriber>
   readonly #beatSlots: number
   #isDraining = false
@@ -55,8 +59,8 @@ export class StreamRegistry {
     this.#clock = clock
     this.#metrics = metrics
     this.#timing = timing
-    this.#shares = new StreamLimits(limits, timing.beatMs)
-    // Rooms are swept by the same turns, so these come at least that often.
+    this.#limits = new StreamLimits(limits, timing.beatMs)
+    // Rooms are swept by the same turns, so a turn must come at least every `sweepMs`.
     this.#beatSlots = Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs))
     this.#beats = new TimerWheel(this.#beatSlots)
   }
@@ -69,58 +73,62 @@ export class StreamRegistry {
     return this.#isDraining
   }
 
-  /** How often `turn` is to be called. */
+  /** The interval at which `turn` must be called, in milliseconds. */
   get turnMs(): number {
     return this.#timing.beatMs / this.#beatSlots
   }
 
-  /** @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller has enough. */
+  /**
+   * Checks that one more stream may open.
+   *
+   * @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller is at a limit.
+   */
   assertOneMore(who: LimitedCaller, room: string): void {
-    if (this.#isDraining) throw new LocationError('unavailable', 'This server is going down: connect again.')
-    this.#shares.assertOneMore(who, room)
+    if (this.#isDraining) throw new LocationError('unavailable', 'This server is shutting down: connect again.')
+    this.#limits.assertOneMore(who, room)
   }
 
-  /** Opens a stream, attached to its room from now on. */
+  /** Opens a stream and attaches it to its room. @throws LocationError as `assertOneMore` does. */
   open({ room, connectionId, memberId, address = null, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
     this.assertOneMore({ memberId, address }, room.id)
-    this.#shares.oldestTooMany(memberId, room.id)?.end('replaced')
+    this.#limits.oldestTooMany(memberId, room.id)?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
     const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })
     const now = this.#clock.now()
-    const callOffExpiry =
+    const cancelExpiry =
       expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
     const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
     const upkeep = { rotateAt, beginBy: now + requestMs, recheckAt: now + recheckMs, presentAt: null }
-    this.#upkeep.set(subscriber, { ...upkeep, recheck, callOffExpiry })
-    this.#shares.add(subscriber, address)
+    this.#upkeep.set(subscriber, { ...upkeep, recheck, cancelExpiry })
+    this.#limits.add(subscriber, address)
     this.#beats.add(subscriber, Math.random())
     room.subscribers.add(subscriber)
     return subscriber
   }
 
-  /** Serves the next slot: beats, and the streams whose time is over. */
+  /** Serves the next slot: sends heartbeats, and ends the streams whose time is over. */
   turn(): void {
     const now = this.#clock.now()
     for (const subscriber of this.#beats.turn()) {
       const upkeep = this.#upkeep.get(subscriber)!
       if (now >= upkeep.rotateAt) subscriber.end('rotated')
-      else if (this.#isForsaken(subscriber, upkeep, now)) subscriber.end('slow')
-      // tRPC with its streams switched off refuses what the resolver gave it, and tells nobody.
+      else if (this.#isAbandoned(subscriber, upkeep, now)) subscriber.end('slow')
+      // When its streams are disabled, tRPC drops what the resolver returned without closing it.
       else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
       else subscriber.beat()
       if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }
   }
 
-  /** A beat to everybody, out of turn: what it says is not to wait. */
+  /** Sends a heartbeat to every stream at once, for news that must not wait for their slots. */
   beatAll(): void {
     for (const subscriber of this.#upkeep.keys()) subscriber.beat()
   }
 
-  /** Ends a member's streams for good. */
+  /** Ends a member's streams with a final error, in one room or in all. */
   revoke(memberId: string, room?: string): void {
     for (const subscriber of this.#upkeep.keys()) {
       if (room !== undefined && subscriber.room.id !== room) continue
@@ -128,18 +136,18 @@ export class StreamRegistry {
     }
   }
 
-  /** Takes no more streams and ends the open ones, spread so that their clients do not all come back at once. */
+  /** Refuses new streams and ends the open ones, spread over `drainMs` so that their clients do not all reconnect at once. */
   async drain(): Promise<void> {
     this.#isDraining = true
     const leaving = [...this.#upkeep.keys()]
     const steps = Math.min(leaving.length, drainSteps)
-    // As many in each step, to within one.
+    // Equal steps, to within one stream.
     const before = (step: number) => Math.floor((step * leaving.length) / steps)
     for (let step = 0; step < steps; step++) {
       await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
       for (const subscriber of leaving.slice(before(step), before(step + 1))) subscriber.end('draining')
     }
-    // The last of them are still writing their bye.
+    // The last streams still have to write their bye.
     await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
   }
 
@@ -149,8 +157,8 @@ export class StreamRegistry {
     for (const subscriber of this.#upkeep.keys()) subscriber.end('draining')
   }
 
-  /** Its connection answered beats and was lost since: nobody reads at the other end, but a proxy that keeps the socket. */
-  #isForsaken({ room, connectionId }: Subscriber, upkeep: Upkeep, now: number): boolean {
+  /** True when the stream's connection has been gone for `closedMs`: its client is dead, and only a proxy holds the socket. */
+  #isAbandoned({ room, connectionId }: Subscriber, upkeep: Upkeep, now: number): boolean {
     if (connectionId === null) return false
     if (room.timeline.connection(connectionId)) upkeep.presentAt = now
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
@@ -158,26 +166,26 @@ export class StreamRegistry {
 
   async #recheck(subscriber: Subscriber, upkeep: Upkeep): Promise<void> {
     upkeep.recheckAt = this.#clock.now() + this.#timing.recheckMs
-    // An app that cannot answer now is asked again; only a clear no ends a stream.
+    // Only a clear refusal ends a stream. When the app cannot answer now, it is asked again.
     const mayRead = await upkeep.recheck().catch((error: unknown) => !isRefusal(error))
     if (!mayRead) revoke(subscriber)
   }
 
   #detach(subscriber: Subscriber, by: 'peer' | 'server'): void {
     const { room, connectionId } = subscriber
-    this.#upkeep.get(subscriber)?.callOffExpiry()
+    this.#upkeep.get(subscriber)?.cancelExpiry()
     this.#upkeep.delete(subscriber)
-    this.#shares.delete(subscriber)
+    this.#limits.delete(subscriber)
     this.#beats.delete(subscriber)
     room.subscribers.delete(subscriber)
     this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
-    // Its reader may be gone, or only moving elsewhere. A stream that the server cuts says nothing about its reader.
+    // A reader that disconnected may be gone, or may be reconnecting. A stream that the server ended says nothing about it.
     if (by === 'peer' && connectionId !== null)
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
   }
 }
 
-/** Whose stream it is: where nobody has a name, the member that its connection belongs to. */
+/** Returns the member of a stream. An anonymous stream's member is the one that its connection belongs to. */
 function memberOf({ memberId, connectionId, room }: Subscriber): string | null {
   if (memberId !== null || connectionId === null) return memberId
   return room.timeline.connection(connectionId)?.memberId ?? null

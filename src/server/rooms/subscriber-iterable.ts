@@ -2,22 +2,22 @@ import type { Frame } from './frames.js'
 import type { Subscriber } from './subscriber.js'
 
 export type SubscriberIterableOptions<T> = {
-  /** Makes of a frame what the adapter sends. */
+  /** Converts a frame to the value that the tRPC adapter sends. */
   envelope: (frame: Frame) => T
-  /** Makes of an error what the adapter understands. */
+  /** Converts an error to one that the tRPC adapter understands. */
   toError: (error: Error) => Error
-  /** Aborted when the reader went away. */
+  /** Aborted when the reader disconnects. */
   signal: AbortSignal | undefined
 }
 
-const pumps = new WeakMap<AbortSignal, SubscriberIterable<unknown>>()
+const iterables = new WeakMap<AbortSignal, SubscriberIterable<unknown>>()
 
-/** The stream that was opened for a call, if one was: for a caller who was never given it. */
-export const iterableFor = (signal: AbortSignal): SubscriberIterable<unknown> | undefined => pumps.get(signal)
+/** Returns the stream that was opened under a call's signal, for a caller that did not receive it because the call failed. */
+export const iterableFor = (signal: AbortSignal): SubscriberIterable<unknown> | undefined => iterables.get(signal)
 
 /**
- * What `onLocation` resolves to: an async iterable that any tRPC adapter can pump, and that bears the subscriber, so that
- * a writer which knows it can take its frames directly.
+ * The result of `onLocation`: an async iterable that any tRPC adapter can pull from. It exposes the subscriber, so that our
+ * own HTTP middleware can take frames directly.
  */
 export class SubscriberIterable<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
@@ -29,7 +29,7 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
     this.toError = toError
     this.#envelope = envelope
     if (!signal) return
-    pumps.set(signal, this)
+    iterables.set(signal, this)
     if (signal.aborted) subscriber.close()
     signal.addEventListener('abort', () => subscriber.close(), { once: true })
   }
@@ -45,7 +45,8 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
             subscriber.room.traffic.frames += 1
             return { done: false, value: this.#envelope(frame) }
           }
-          // Never a return: tRPC tells its clients of one, and they stop for good. An AbortError ends the body, no more.
+          // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError only
+          // ends the response body.
           if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))
         }
@@ -58,4 +59,4 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
   }
 }
 
-const aborted = () => new DOMException('The stream was cut.', 'AbortError')
+const aborted = () => new DOMException('The stream was closed.', 'AbortError')

@@ -1,26 +1,26 @@
 import type { LocationError } from '../../shared/errors.js'
 import type { ByeReason, Hello } from '../../shared/events.js'
 import { Frame } from './frames.js'
-import type { LiveRoom } from './live-room.js'
+import type { LiveRoom, RoomSubscriber } from './live-room.js'
 
-/** How a stream ends when the server ends it: after a bye, cut; or, for good, with an error. */
+/** The way in which the server ends a stream: with a bye, and then with an error if the end is final. */
 type Ending = { bye: ByeReason; error: LocationError | null }
 
 /**
- * One open `onLocation` stream. It holds one number, the version it has, and is owed whatever leads from there to the
- * room's present. Whoever writes it out takes one frame at a time, when the reader has room for it: there is no queue.
+ * One open `onLocation` stream. It holds one number, the version that its reader has, and is due whatever leads from there
+ * to the room's present version. Its writer takes one frame at a time, when the reader has room for it: there is no queue.
  */
-export class Subscriber {
+export class Subscriber implements RoomSubscriber {
   readonly room: LiveRoom
-  /** Whose stream this is; `null` when it only watches. */
+  /** The connection that opened this stream; `null` when it only watches. */
   readonly connectionId: string | null
   readonly memberId: string | null
-  /** Called when there is something to take. Whoever writes the stream out sets it. */
+  /** Called when there may be a frame to take. Set by the writer of the stream. */
   onOwed: () => void = () => {}
-  /** It is written out by somebody who takes a frame at a time, later; else, when it is woken. */
+  /** True when the writer pulls frames asynchronously, rather than writing them when it is woken. */
   isPumped = false
   readonly #onClosed: (subscriber: Subscriber, by: 'peer' | 'server') => void
-  /** 0: nothing yet, and so owed a snapshot. */
+  /** The version that the reader has; 0 when it has nothing yet and is due a snapshot. */
   #version: number
   #hello: Hello | null
   #beatDue = false
@@ -43,13 +43,17 @@ export class Subscriber {
     this.#onClosed = options.onClosed
   }
 
-  /** The next frame, or `null` when the reader has all there is. */
+  /** Returns the next frame, or `null` when the reader is up to date. */
   take(): Frame | null {
     const { frames, timeline, traffic, isOutOfReach } = this.room
-    if (this.#hello) return this.#say(this.#hello, (this.#hello = null))
+    if (this.#hello) {
+      const hello = this.#hello
+      this.#hello = null
+      return this.#ownFrame(hello)
+    }
     if (this.#ending && !this.#isClosed) {
       this.#isClosed = true
-      return this.#say({ type: 'bye', reason: this.#ending.bye })
+      return this.#ownFrame({ type: 'bye', reason: this.#ending.bye })
     }
     if (this.#isClosed) return null
     if (this.#version !== timeline.version) {
@@ -60,56 +64,62 @@ export class Subscriber {
     }
     if (!this.#beatDue) return null
     this.#beatDue = false
-    return isOutOfReach ? this.#say({ type: 'degraded', reason: 'backend' }) : frames.beat()
+    return isOutOfReach ? this.#ownFrame({ type: 'degraded', reason: 'backend' }) : frames.beat()
   }
 
-  /** Somebody has taken its first frame. */
+  /** True once the first frame was taken. */
   get hasBegun(): boolean {
     return this.#hello === null
   }
 
-  /** After this, nothing more comes; `endedWith` says what the reader should be told. */
+  /** True when no more frames follow. `endedWith` then holds the error for the reader, if there is one. */
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** Neither side has ended it. */
+  /** True until either side ends the stream. */
   get isOpen(): boolean {
     return !this.#isClosed && !this.#ending
   }
 
-  /** Why the server ended it; `null` when it did not. */
+  /** The reason for which the server ended the stream; `null` when it did not. */
   get endedBy(): ByeReason | null {
     return this.#ending?.bye ?? null
   }
 
+  /** The error that ends the stream for good; `null` when the client may reconnect. */
   get endedWith(): LocationError | null {
     return this.#ending?.error ?? null
   }
 
-  /** The room moved on. */
+  /** Tells the writer that the room has a new version. */
   wake(): void {
     this.onOwed()
   }
 
-  /** It is this stream's turn to hear that all is well. */
+  /** Schedules a heartbeat, which is sent once the reader is up to date. */
   beat(): void {
     this.#beatDue = true
     this.onOwed()
   }
 
-  /** The room was read again, when this stream stood in that epoch: perhaps no changes lead from there to here. */
+  /**
+   * Continues after the room was read again from the backend. When no changes lead from this stream's version to the new
+   * state, the stream restarts with a snapshot.
+   *
+   * @param epoch the epoch in which this stream's version was.
+   */
   goOnFrom(epoch: string): void {
     if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()
   }
 
-  /** The room began anew: only a snapshot leads there. */
+  /** Makes the next frame a snapshot. */
   restart(): void {
     this.#version = 0
     this.onOwed()
   }
 
-  /** The server ends the stream: a bye, then the cut. */
+  /** Ends the stream from the server's side: a bye is sent, then the stream is closed. */
   end(bye: ByeReason, error: LocationError | null = null): void {
     if (this.#ending || this.#isClosed) return
     this.#ending = { bye, error }
@@ -117,7 +127,7 @@ export class Subscriber {
     this.onOwed()
   }
 
-  /** The reader went away. */
+  /** Closes the stream after the reader disconnected. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -125,8 +135,8 @@ export class Subscriber {
     this.onOwed()
   }
 
-  /** An event of this stream's own, which leaves it where it stands. */
-  #say(event: Frame['event'], _done?: null): Frame {
+  /** Makes a frame for this stream alone. It does not change the version that the reader has. */
+  #ownFrame(event: Frame['event']): Frame {
     return new Frame(this.room.timeline.id(this.#version), event, this.#version)
   }
 }

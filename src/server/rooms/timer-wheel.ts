@@ -1,4 +1,4 @@
-/** Slots that come round in turn, so that one timer serves everyone and nobody is served in a herd. */
+/** A ring of slots that are served in turn: one timer serves all items, spread over a round rather than all at once. */
 export class TimerWheel<T> {
   readonly #slots: Set<T>[]
   readonly #slotOf = new Map<T, Set<T>>()
@@ -12,7 +12,7 @@ export class TimerWheel<T> {
     return this.#slotOf.size
   }
 
-  /** @param place 0 to 1: which slot. */
+  /** @param place the position in the round, from 0 up to but not including 1. */
   add(item: T, place: number): void {
     const slot = this.#slots[Math.floor(place * this.#slots.length)]!
     slot.add(item)
@@ -24,12 +24,12 @@ export class TimerWheel<T> {
     this.#slotOf.delete(item)
   }
 
-  /** All of them, slot or no slot. */
+  /** Iterates over all items, regardless of their slots. */
   [Symbol.iterator](): Iterator<T> {
     return this.#slotOf.keys()
   }
 
-  /** The items of the next slot. */
+  /** Moves on to the next slot and returns its items. */
   turn(): ReadonlySet<T> {
     const slot = this.#slots[this.#next]!
     this.#next = (this.#next + 1) % this.#slots.length

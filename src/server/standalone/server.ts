@@ -1,11 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { initTRPC, type TRPCBuiltRouter, type TRPCDefaultErrorShape } from '@trpc/server'
+import { initTRPC, type TRPCBuiltRouter } from '@trpc/server'
 import express, { type NextFunction, type Request, type Response } from 'express'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { Out, Schema } from '../../shared/schema-types.js'
-import type { Access } from '../access/gate.js'
+import type { Access } from '../access/access-types.js'
+
 import { startupWarnings } from './startup-warnings.js'
 import type { OriginOptions } from '../http/origin-check.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
@@ -15,6 +16,7 @@ import { EventLoopLag } from './event-loop-lag.js'
 import { createLocationMiddleware } from '../http/middleware.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
+import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { boundSockets, openFilesLimit, socketsWithin } from './socket-limit.js'
 
 /** What `identify` and `authorize` see of a request. */
@@ -26,7 +28,7 @@ export type ServerContext = {
 
 /** The router of a server that has nothing else on it: what `typeof server.router` is. */
 export type LocationRouter<L, P> = TRPCBuiltRouter<
-  { ctx: object; meta: object; errorShape: TRPCDefaultErrorShape; transformer: false },
+  { ctx: object; meta: object; errorShape: LocationErrorShape; transformer: false },
   LocationRecord<L, P>
 >
 
@@ -90,6 +92,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
   const t = initTRPC.context<ServerContext>().create({
     // Stacks are for logs.
     isDev: false,
+    errorFormatter: ({ shape, error }) => withRetryAfterMs(shape, error),
     // Longer than the 2.5 beats after which our own client acts, so that a stock client does not outlive a dead stream.
     sse: { client: { reconnectAfterInactivityMs: 3 * timing.beatMs } },
   })
@@ -104,13 +107,15 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
 
   const procedures = createLocationMiddleware({
     router,
-    createContext: ({ req }: { req: IncomingMessage }): ServerContext => contextOf(req),
+    createContext: ({ req, res }: { req: IncomingMessage; res: ServerResponse }): ServerContext => contextOf(req, res),
     maxBodySize: limits.bodyBytes,
     // They stand in front of whatever else is asked for under /trpc, too.
     requestGuard: false,
     maxBatchSize: limits.batch,
     ...(options.compress !== undefined && { compress: options.compress }),
-    onError({ error, path, type }) {
+    onError({ error, path, type, ctx }) {
+      const retryAfterMs = retryAfterMsOf(error)
+      if (retryAfterMs !== undefined) setRetryAfter(ctx, retryAfterMs)
       if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
     },
   })
@@ -193,7 +198,10 @@ function pages(folder: string) {
   })
 }
 
-function contextOf(request: IncomingMessage): ServerContext {
+/** The response to a context's request, for the headers that depend on an error. */
+const responseKey = Symbol('response')
+
+function contextOf(request: IncomingMessage, response: ServerResponse): ServerContext {
   let headers: Headers | undefined
   return {
     // Made when first asked for: an anonymous server never asks, and every post would pay for them.
@@ -201,7 +209,16 @@ function contextOf(request: IncomingMessage): ServerContext {
       return (headers ??= headersOf(request))
     },
     ip: request.socket.remoteAddress ?? '',
-  }
+    [responseKey]: response,
+  } as ServerContext
+}
+
+/** Sets the `retry-after` header, in whole seconds. A batch gets the longest wait of its calls. */
+function setRetryAfter(ctx: unknown, retryAfterMs: number): void {
+  const response = (ctx as { [responseKey]?: ServerResponse } | undefined)?.[responseKey]
+  if (!response || response.headersSent) return
+  const seconds = Math.ceil(retryAfterMs / 1_000)
+  response.setHeader('retry-after', Math.max(seconds, Number(response.getHeader('retry-after') ?? 0)))
 }
 
 function headersOf(request: IncomingMessage): Headers {

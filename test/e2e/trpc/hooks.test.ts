@@ -7,11 +7,11 @@ import { newKey, stockClient, subscribed } from '../../support/clients/stock-cli
 import { until } from '../../support/until.js'
 
 /*
- * Whatever the app gives us to run may throw, hang, or talk nonsense. It hurts who it was run for, with an error within the
- * time that a hook has, and nobody else.
+ * The app's callbacks and schemas may throw, hang or return an invalid value. Only the call that they ran for fails, within
+ * the time limit of a callback; other callers are not affected.
  */
 
-// Five seconds, ten times as fast.
+// A tenth of the default, to keep the test short.
 const hookMs = 500
 
 const ways: Record<string, () => unknown> = {
@@ -20,21 +20,21 @@ const ways: Record<string, () => unknown> = {
   },
   rejects: () => Promise.reject(new Error('a secret of the app')),
   hangs: () => new Promise<never>(() => {}),
-  'says nothing': () => undefined,
-  'talks nonsense': () => ({ memberId: 7, expiresAt: 'later' }),
+  'returns nothing': () => undefined,
+  'returns an invalid value': () => ({ memberId: 7, expiresAt: 'later' }),
 }
-/** Misbehaves when the caller asked for that: `identify throws`. */
+/** Misbehaves when the caller's header asks for it, as in `identify throws`. */
 function perhaps<T>(hook: string, wanted: string | null | undefined, usual: T): T {
   const way = wanted?.startsWith(`${hook} `) ? ways[wanted.slice(hook.length + 1)] : undefined
   return way ? (way() as T) : usual
 }
 
-/** What the caller is told. tRPC answers 400 to whatever becomes of an input; our code in its message is `unavailable`. */
+/** The status of each answer. tRPC answers 400 to any error of an input; the code in our message is `unavailable`. */
 const answers: [hook: string, statuses: Record<keyof typeof ways, number>][] = [
-  ['identify', { throws: 401, rejects: 401, hangs: 503, 'says nothing': 401, 'talks nonsense': 500 }],
-  ['authorize', { throws: 503, rejects: 503, hangs: 503, 'says nothing': 403, 'talks nonsense': 403 }],
-  ['clientIp', { throws: 503, rejects: 503, hangs: 503, 'says nothing': 200, 'talks nonsense': 503 }],
-  ['schema', { throws: 400, rejects: 400, hangs: 400, 'says nothing': 400, 'talks nonsense': 200 }],
+  ['identify', { throws: 401, rejects: 401, hangs: 503, 'returns nothing': 401, 'returns an invalid value': 500 }],
+  ['authorize', { throws: 503, rejects: 503, hangs: 503, 'returns nothing': 403, 'returns an invalid value': 403 }],
+  ['clientIp', { throws: 503, rejects: 503, hangs: 503, 'returns nothing': 200, 'returns an invalid value': 503 }],
+  ['schema', { throws: 400, rejects: 400, hangs: 400, 'returns nothing': 400, 'returns an invalid value': 200 }],
 ]
 
 const throwing = () => {
@@ -47,7 +47,7 @@ const newServer = () =>
     identify: ({ ctx }) => perhaps('identify', ctx.headers.get('x-hook'), { memberId: ctx.headers.get('x-name') ?? '' }), // prettier-ignore
     authorize: ({ ctx }) => perhaps('authorize', ctx.headers.get('x-hook'), true),
     clientIp: ({ ctx }) => perhaps('clientIp', ctx.headers.get('x-hook'), '203.0.113.7'),
-    // These two are told of everything that happens, and fail each time.
+    // Both are called for every request, and fail each time.
     logger: { info: throwing, warn: (): void => Promise.reject(new Error('x')) as never, error: throwing },
     metrics: { ...prometheusMetrics(), called: throwing, fannedOut: throwing, streamEnded: throwing },
   })
@@ -66,7 +66,7 @@ describe.each(answers)('%s', (hook, statuses) => {
   }
 
   test.each(Object.entries(statuses))(
-    'that %s is answered %i, and others are served meanwhile',
+    'that %s is answered %i, and other callers are served meanwhile',
     async (way, status) => {
       const client = stockClient(server.url, { headers: { 'x-name': 'viewer' } })
       using stream = subscribed(client, { room: 'r' })
@@ -82,7 +82,7 @@ describe.each(answers)('%s', (hook, statuses) => {
       expect(answered).toBe(status)
       expect(tookMs).toBeLessThan(hookMs + 1_000)
       expect(body).not.toContain('secret')
-      await until('all that went well is seen', () =>
+      await until('the posts that succeeded are visible', () =>
         [1, 2, 3].every((n) =>
           [...stream.view.connections.values()].some(({ location }) =>
             JSON.stringify(location).includes(`${wanted} ${n}`),

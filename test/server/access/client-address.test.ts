@@ -31,7 +31,7 @@ test.each([
   ['fe80::1%eth0'],
   [''],
   [undefined],
-])('%s is of this machine, of a private network, or nobody: not counted', (address) => {
+])('%s is not counted: loopback, a private network, or absent', (address) => {
   expect(addressKey(address)).toBeNull()
 })
 
@@ -43,11 +43,11 @@ test.each([
   ['192.169.0.1'],
   ['11.0.0.0'],
   ['fec0::1'],
-])('%s is next to a private network, and counted', (address) => {
+])('%s is outside every private network, and is counted', (address) => {
   expect(addressKey(address)).not.toBeNull()
 })
 
-test('whoever has a /64 is counted once, however they write their addresses', () => {
+test('all IPv6 addresses of a /64 are counted as one, in any notation', () => {
   const group = fc.nat(0xffff)
   fc.assert(
     fc.property(

@@ -7,20 +7,20 @@ const input = encodeURIComponent('{"room":"r"}')
 const ask = async (url: string, headers: Record<string, string> = {}) =>
   (await raw(`${url}/getLocations?input=${input}`, { headers })).status
 
-describe('the address of a caller', () => {
-  test('what a caller writes into a header changes nothing', async () => {
-    // As behind a proxy that nobody told us of, or as on the internet: every request has the one address of its socket.
+describe('the address that a caller is limited by', () => {
+  test('does not depend on forwarding headers by default', async () => {
+    // Every request has the address of its socket, whatever its headers say.
     await using server = await serveLocations({
       limits,
       clientIp: ({ ctx }) => ctx.ip.replace('127.0.0.1', '203.0.113.7'),
     })
-    const lies = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip', 'x-client-ip']
+    const forgeable = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip', 'x-client-ip']
     const statuses = []
-    for (const [i, name] of lies.entries()) statuses.push(await ask(server.url, { [name]: `198.51.100.${i}` }))
+    for (const [i, name] of forgeable.entries()) statuses.push(await ask(server.url, { [name]: `198.51.100.${i}` }))
     expect(statuses).toEqual([200, 200, 429, 429, 429, 429])
   })
 
-  test('is what the option says, and counts as that', async () => {
+  test('is the one that clientIp() returns', async () => {
     await using server = await serveLocations({
       limits,
       clientIp: ({ ctx }) => ctx.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() ?? ctx.ip,
@@ -30,12 +30,12 @@ describe('the address of a caller', () => {
     expect(await from('203.0.113.8')).toBe(200)
   })
 
-  test('of this machine is not limited by default, whatever it claims to pass on', async () => {
+  test('is not limited by default when it is a loopback address, whatever x-forwarded-for says', async () => {
     await using server = await serveLocations({ limits })
     for (let i = 0; i < 5; i++) expect(await ask(server.url, { 'x-forwarded-for': '203.0.113.7' })).toBe(200)
   })
 
-  test('that the app cannot find out is refused to that caller alone', async () => {
+  test("makes only that caller's call fail when clientIp() throws", async () => {
     await using server = await serveLocations({
       limits,
       clientIp({ ctx }) {

@@ -1,6 +1,7 @@
 import { LocationError } from 'hereabouts'
 import { describe, expect, test, vi } from 'vitest'
-import { Gate, type Access } from '../../../src/server/access/gate.js'
+import type { Access } from '../../../src/server/access/access-types.js'
+import { Gate } from '../../../src/server/access/gate.js'
 import { silentLogger } from '../../../src/server/options/logger.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 
@@ -16,8 +17,8 @@ function gateOf(access: Partial<Access<string, unknown>>) {
 }
 const ada = { memberId: 'ada', profile: undefined, expiresAt: null }
 
-describe('identify', () => {
-  test('says who is calling, from the context alone', async () => {
+describe('identify()', () => {
+  test("returns the caller's identity from the context", async () => {
     const { clock, gate } = gateOf({
       identify: ({ ctx }) => ({ memberId: ctx, profile: { name: 'Ada' }, expiresAt: new Date(clock.now() + 1) }),
       authorize: () => true,
@@ -29,35 +30,35 @@ describe('identify', () => {
     })
   })
 
-  test('that gives a profile its schema refuses is believed otherwise, and shown without one', async () => {
+  test('with a profile that its schema refuses still identifies the caller, without a profile', async () => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada', profile: 'too long' }), authorize: () => true })
     expect(await gate.caller('x')).toMatchObject({ memberId: 'ada', profile: { json: 'null' } })
   })
 
   test.each([
     ['nobody', () => null, 'unauthorized'],
-    ['an identity that is over', () => ({ memberId: 'ada', expiresAt: new Date(0) }), 'unauthorized'],
-    ['an id that cannot be seen', () => ({ memberId: '\u200b' }), 'misconfigured'],
-    ['an id that is no text', () => ({ memberId: 7 }), 'misconfigured'],
-    ['a date that is none', () => ({ memberId: 'ada', expiresAt: new Date(NaN) }), 'misconfigured'],
-  ])('that gives %s refuses', async (_what, identify, code) => {
+    ['an expired identity', () => ({ memberId: 'ada', expiresAt: new Date(0) }), 'unauthorized'],
+    ['an invisible memberId', () => ({ memberId: '\u200b' }), 'misconfigured'],
+    ['a memberId that is not a string', () => ({ memberId: 7 }), 'misconfigured'],
+    ['an invalid date', () => ({ memberId: 'ada', expiresAt: new Date(NaN) }), 'misconfigured'],
+  ])('that returns %s refuses the call', async (_what, identify, code) => {
     const { gate } = gateOf({ identify: identify as never, authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code })
   })
 
-  test('that throws answers unauthorized, and keeps the cause', async () => {
+  test('that throws is answered `unauthorized`, with the error as the cause', async () => {
     const cause = new Error('bad token')
     const { gate } = gateOf({ identify: () => Promise.reject(cause), authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized', cause })
   })
 
-  test("that throws tRPC's own error means it", async () => {
+  test('that throws a TRPCError has it passed on unchanged', async () => {
     const own = Object.assign(new Error('Pay first'), { name: 'TRPCError' })
     const { gate } = gateOf({ identify: () => Promise.reject(own), authorize: () => true })
     await expect(gate.caller('x')).rejects.toBe(own)
   })
 
-  test('that hangs is given up after five seconds', async () => {
+  test('that hangs is answered `unavailable` after five seconds', async () => {
     const { clock, gate } = gateOf({ identify: () => new Promise<never>(() => {}), authorize: () => true })
     const asked = gate.caller('x').catch((error: unknown) => error)
     await clock.advance(5_000)
@@ -65,8 +66,8 @@ describe('identify', () => {
   })
 })
 
-describe('authorize', () => {
-  test('is asked once a minute for the same member, room and action', async () => {
+describe('authorize()', () => {
+  test('is called once a minute for the same member, room and action', async () => {
     const authorize = vi.fn(() => true)
     const { clock, gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     for (let i = 0; i < 5; i++) await gate.admit('ctx', ada, 'r', 'post')
@@ -80,7 +81,7 @@ describe('authorize', () => {
     expect(authorize).toHaveBeenCalledTimes(5)
   })
 
-  test('is asked again when it must be, and when a member was revoked', async () => {
+  test('is called again for a fresh check, and after the member was revoked', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     await gate.admit('ctx', ada, 'r', 'read')
@@ -94,13 +95,13 @@ describe('authorize', () => {
   test.each([
     ['false', false],
     ['nothing', undefined],
-    ['a truthy word', 'yes'],
-  ])('that says %s means no', async (_what, answer) => {
+    ['a truthy string', 'yes'],
+  ])('that returns %s refuses the action', async (_what, answer) => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => answer as never })
     await expect(gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'forbidden' })
   })
 
-  test('that throws or hangs means: try again', async () => {
+  test('that throws or hangs is answered `unavailable`', async () => {
     const throwing = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => Promise.reject(new Error('db')) })
     await expect(throwing.gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'unavailable' })
     const hanging = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => new Promise<never>(() => {}) })
@@ -109,7 +110,7 @@ describe('authorize', () => {
     expect(await asked).toMatchObject({ code: 'unavailable' })
   })
 
-  test('of members whose names run together are kept apart', async () => {
+  test('has separate cached answers for members and rooms whose concatenated names are equal', async () => {
     const { gate } = gateOf({
       identify: () => ({ memberId: 'x' }),
       authorize: ({ room }: { room: string }) => room === 'b',
@@ -121,8 +122,8 @@ describe('authorize', () => {
   })
 })
 
-describe('what only looks like a promise', () => {
-  test('is waited for, and bounded, and its error kept from the caller', async () => {
+describe('a thenable that is not a promise', () => {
+  test('is awaited up to the deadline, and its error is hidden from the caller', async () => {
     // oxlint-disable-next-line unicorn/no-thenable
     const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(new Error('secret')) }
     const { gate } = gateOf({ identify: () => thenable as never, authorize: () => true })
@@ -135,21 +136,21 @@ describe('what only looks like a promise', () => {
   })
 })
 
-describe('without identify', () => {
-  test('and with it at once is a contradiction', () => {
+describe('access without identify()', () => {
+  test('is misconfigured when both anonymous and identify are given', () => {
     expect(() => gateOf({ anonymous: true, identify: () => ({ memberId: 'ada' }) } as never)).toThrow(
       expect.objectContaining({ code: 'misconfigured' }),
     )
   })
 
-  test('anonymous must be written out', () => {
+  test('is misconfigured without anonymous: true, or with identify but no authorize', () => {
     expect(() => gateOf({})).toThrow(LocationError)
     expect(() => gateOf({ identify: () => ({ memberId: 'ada' }) })).toThrow(
       expect.objectContaining({ code: 'misconfigured' }),
     )
   })
 
-  test('everyone may, or whoever the app lets', async () => {
+  test('allows everyone everything, or what authorize() allows', async () => {
     const { gate } = gateOf({ anonymous: true })
     const nobody = await gate.caller('ctx')
     expect(nobody).toEqual({ memberId: null, profile: undefined, expiresAt: null })

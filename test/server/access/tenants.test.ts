@@ -9,8 +9,8 @@ import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
 /*
- * Three tenants in one process. Each writes its own canary into everything that it may write, tries the others' rooms,
- * keys and ids, and none ever finds a byte of another's canary in what it is sent.
+ * Three tenants in one process. Each writes its own canary into everything that it may write, and tries the rooms, keys and
+ * ids of the others. No tenant is ever sent a byte of another's canary.
  */
 
 const operations = 10_000
@@ -29,7 +29,7 @@ const operation = fc.record({
 })
 
 test(
-  `${operations} operations of three tenants: no byte of one in what another is sent, in a log or a metric`,
+  `${operations} operations of three tenants leak no byte of one tenant to another, to a log or to a metric`,
   { timeout: 0 },
   async () => {
     const logged: string[] = []
@@ -73,9 +73,9 @@ test(
       const canary = canaryOf(tenant)
       const room = `${canary}:${n}`
       const foreign = `${canaryOf(other)}:${n}`
-      const seat = `${tenant} ${member} ${n}`
-      const key = keys.get(seat) ?? newKey()
-      keys.set(seat, key)
+      const connection = `${tenant} ${member} ${n}`
+      const key = keys.get(connection) ?? newKey()
+      keys.set(connection, key)
       const headers = { authorization: `${tenant} ${member}`, 'content-type': 'application/json' }
       const post = (path: string, input: object) => raw(`${server.url}/${path}`, { method: 'POST', headers, body: JSON.stringify(input) }) // prettier-ignore
       const get = (path: string, input: object) =>
@@ -83,19 +83,19 @@ test(
       const location = { at: `${canary} ${Math.random()}` }
       const calls = {
         post: () => post('postLocation', { room, location, connectionKey: key }),
-        leave: () => (keys.delete(seat), post('leaveRoom', { room, connectionKey: key })),
+        leave: () => (keys.delete(connection), post('leaveRoom', { room, connectionKey: key })),
         read: () => get('getLocations', { room, lastEventId: ids.get(other) }),
         count: () => get('countMembers', { rooms: [room, foreign] }),
         nonsense: () => post('postLocation', { room, location: { at: 7, [canary]: canary }, connectionKey: canary }),
-        // Another tenant's room, by its right name.
+        // Another tenant's room, by its exact name.
         reach: () => get(n % 2 ? 'getLocations' : 'onLocation', { room: foreign }),
-        // Another tenant's key and id, in one's own room.
+        // Another tenant's key and id, in the tenant's own room.
         reuse: () => post('postLocation', { room, location, connectionKey: keys.get(`${other} ${member} ${n}`) ?? key, lastEventId: ids.get(other) }), // prettier-ignore
       }
       if (kind === 'reach' && other === tenant) return
       const { status, body, headers: answered } = await calls[kind]()
       const told = `${kind} ${body} ${JSON.stringify(answered)}`
-      // What somebody asks for by name is theirs to know already.
+      // The caller already knows the names that it asked for.
       sent.get(tenant)!.push(kind === 'count' && status === 200 ? told.replaceAll(foreign, '') : told)
       const id = /"id":"([\w-]+\.\d+)"/.exec(body)?.[1]
       if (id) ids.set(tenant, id)
@@ -105,7 +105,7 @@ test(
     const all = fc.sample(operation, operations)
     for (let i = 0; i < all.length; i += 60) await Promise.all(all.slice(i, i + 60).map(run))
     await server.hub.revoke(`${canaryOf('ash')} 0`)
-    await until('streams have had it all', () => [...sent.values()].every((heard) => heard.length > 100))
+    await until('the streams have received everything', () => [...sent.values()].every((heard) => heard.length > 100))
     for (const stream of streams) stream.destroy()
     for (const tenant of tenants) {
       const everything = sent.get(tenant)!.join('\n')

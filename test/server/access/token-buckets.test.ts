@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { TokenBuckets } from '../../../src/server/access/token-buckets.js'
 
-test('a burst, then so many a second, and never more', () => {
+test('a bucket allows its burst at once, and then its rate', () => {
   const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
   for (let i = 0; i < 60; i++) expect(buckets.take('ada', 0)).toBe(0)
   expect(buckets.take('ada', 0)).toBe(34)
@@ -11,7 +11,7 @@ test('a burst, then so many a second, and never more', () => {
   expect(buckets.take('bob', 34)).toBe(0)
 })
 
-test('whoever waits as long as told gets through', () => {
+test('a caller who waits as long as told gets through', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(200), { minLength: 1, maxLength: 200 }), (gaps) => {
       const buckets = new TokenBuckets({ perSecond: 10, burst: 5 })
@@ -28,7 +28,7 @@ test('whoever waits as long as told gets through', () => {
   )
 })
 
-test('a bucket that is full again is forgotten', () => {
+test('a full bucket is removed from memory', () => {
   const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
   for (let i = 0; i < 10_000; i++) buckets.take(`member ${i}`, i)
   expect(buckets.size).toBeLessThan(5_000)

@@ -58,6 +58,6 @@ test('nobody is named in a log: not a member, a room, a location, nor a key', as
   ])
   expect(JSON.stringify(lines)).not.toContain('canary')
   expect(JSON.stringify(lines)).not.toContain(connectionKey)
-  expect(lines[2]).toMatchObject({ deed: 'post', member: nameInLogs('canary-member') })
+  expect(lines[2]).toMatchObject({ action: 'post', member: nameInLogs('canary-member') })
   expect(lines[4]).toMatchObject({ member: nameInLogs('canary-member'), room: nameInLogs('canary-room') })
 })

@@ -5,14 +5,14 @@ import { raw } from '../../support/network/raw.js'
 import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* Rights that end, on 500 streams that are open. */
+/* Rights that end while 500 streams are open. */
 
 const streams = 500
 const limits = Object.fromEntries(['streamBurst', 'memberStreams', 'memberRoomStreams', 'postBurst', 'connectionBurst', 'memberConnections'].map((limit) => [limit, 1e6])) // prettier-ignore
 
 type Stream = { text: string; endedAt: number | null; response: IncomingMessage }
 
-/** Streams of members that are named in turn, all in one room, each with its snapshot. */
+/** Opens the streams in one room and waits until each has its snapshot. `nameOf` names the member of the i-th stream. */
 async function opened(url: string, nameOf: (i: number) => string): Promise<Stream[]> {
   const agent = new Agent({ maxSockets: streams })
   const input = encodeURIComponent(JSON.stringify({ room: 'r' }))
@@ -51,7 +51,7 @@ async function postedBy(url: string, name: string) {
 
 describe(`of ${streams} streams`, () => {
   test(
-    'those of a revoked member end within a second, for good, and nothing follows',
+    'the streams of a revoked member end within a second with a final error, and nothing follows',
     { timeout: 30_000 },
     async () => {
       await using server = await serveLocations(people)
@@ -59,9 +59,9 @@ describe(`of ${streams} streams`, () => {
       const [adas, bobs] = [all.filter((_, i) => i % 2), all.filter((_, i) => i % 2 === 0)]
       const revokedAt = performance.now()
       await server.hub.revoke('ada')
-      // Somebody goes on moving while they are cut.
+      // Another member keeps posting while the streams end.
       for (let i = 0; i < 5; i++) expect((await postedBy(server.url, 'bob')).status).toBe(200)
-      await until('they are cut', () => adas.every(({ endedAt }) => endedAt !== null))
+      await until('they have ended', () => adas.every(({ endedAt }) => endedAt !== null))
       expect(Math.max(...adas.map(({ endedAt }) => endedAt!)) - revokedAt).toBeLessThan(1_000)
       for (const { text } of adas) {
         expect(text).toContain('"reason":"revoked"')
@@ -69,13 +69,13 @@ describe(`of ${streams} streams`, () => {
           /^"type":"bye","reason":"revoked"\}\nid: \S+\n\n\nevent: serialized-error\ndata: \{.*"FORBIDDEN".*\}\n\n\n$/,
         )
       }
-      await until('the others see it all', () => bobs.every(({ text }) => text.split('"entered"').length === 6))
+      await until('the others receive every post', () => bobs.every(({ text }) => text.split('"entered"').length === 6))
       expect(bobs.every(({ endedAt }) => endedAt === null)).toBe(true)
     },
   )
 
   test(
-    'those of an identity that ends are cut on time, with a bye that says: come back',
+    'the streams of an expired identity end on time, with a bye that lets the client reconnect',
     { timeout: 30_000 },
     async () => {
       const endsAt = Date.now() + 8_000
@@ -85,7 +85,7 @@ describe(`of ${streams} streams`, () => {
       })
       const all = await opened(server.url, (i) => `member ${i % 50}`)
       const due = performance.now() + (endsAt - Date.now())
-      await until('they are cut', () => all.every(({ endedAt }) => endedAt !== null))
+      await until('they have ended', () => all.every(({ endedAt }) => endedAt !== null))
       for (const { endedAt, text } of all) {
         expect(endedAt! - due).toBeGreaterThan(-50)
         expect(endedAt! - due).toBeLessThan(1_000)
@@ -95,7 +95,7 @@ describe(`of ${streams} streams`, () => {
   )
 
   test(
-    'those of a member who may read no more end when that is asked again, and at once when it is said',
+    'the streams of a member who lost the right to read end at the next recheck, or at once on a revocation',
     { timeout: 30_000 },
     async () => {
       const readers = new Set(['ada', 'bob', 'eve'])
@@ -108,12 +108,12 @@ describe(`of ${streams} streams`, () => {
       const of = (name: number) => all.filter((_, i) => i % 3 === name)
       readers.delete('ada')
       const since = performance.now()
-      await until('they are asked again', () => of(0).every(({ endedAt }) => endedAt !== null))
+      await until('they are rechecked', () => of(0).every(({ endedAt }) => endedAt !== null))
       expect(performance.now() - since).toBeLessThan(1_000 + 500 + 1_000)
       readers.delete('bob')
       const saidAt = performance.now()
       await server.hub.revoke('bob', 'r')
-      await until('they are cut', () => of(1).every(({ endedAt }) => endedAt !== null))
+      await until('they have ended', () => of(1).every(({ endedAt }) => endedAt !== null))
       expect(performance.now() - saidAt).toBeLessThan(1_000)
       for (const { text } of [...of(0), ...of(1)]) expect(afterBye(text)).toContain('FORBIDDEN')
       expect(of(2).every(({ endedAt }) => endedAt === null)).toBe(true)
@@ -121,8 +121,8 @@ describe(`of ${streams} streams`, () => {
   )
 })
 
-describe('rights that are taken away while they are asked for', () => {
-  test('open no stream, and let no post in', async () => {
+describe('a revocation while authorize() is in progress', () => {
+  test('opens no stream and accepts no post', async () => {
     const asked: (() => void)[] = []
     let mayAll = true
     await using server = await serveLocations({
@@ -136,7 +136,7 @@ describe('rights that are taken away while they are asked for', () => {
     const input = encodeURIComponent(JSON.stringify({ room: 'r' }))
     const stream = raw(`${server.url}/onLocation?input=${input}`, { headers: { authorization: 'ada' } })
     const post = postedBy(server.url, 'ada')
-    await until('both were asked for', () => asked.length === 2)
+    await until('both wait for authorize()', () => asked.length === 2)
     mayAll = false
     await server.hub.revoke('ada')
     for (const answer of asked) answer()

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import type { Hub } from '../../../src/server/hub/hub.js'
 import type { Subscriber } from '../../../src/server/rooms/subscriber.js'
 
-/* What a process does when its backend had to read a room again. */
+/* A process whose backend had to read a room again sends its subscribers the difference, or a snapshot. */
 
 const person = (connectionId: string, location: string, at: number) => ({
   connectionId,
@@ -65,7 +65,7 @@ function taken(subscriber: Subscriber) {
   return frames
 }
 
-test('a room that was read again comes as one merged frame to those who can be led there', async () => {
+test('after a room was read again, a subscriber whose version changes can lead from gets one merged frame', async () => {
   const { clock, viewer, reset } = await stage()
   reset({
     version: 120,
@@ -77,21 +77,21 @@ test('a room that was read again comes as one merged frame to those who can be l
   ])
 })
 
-test('when too much is forgotten to lead there, a snapshot comes', async () => {
+test('after a room was read again, a subscriber below its floor gets a snapshot', async () => {
   const { clock, viewer, reset } = await stage()
   reset({ version: 120, floor: 110, connections: [person('c1', 'A1', 60)] })
   await clock.advance(16)
   expect(taken(viewer)).toMatchObject([{ id: 'epoch-aaaaa.120', event: { type: 'snapshot' } }])
 })
 
-test('a room that began anew comes as a snapshot, even at the same version', async () => {
+test('a room with a new epoch is sent as a snapshot, even at the same version', async () => {
   const { clock, viewer, reset } = await stage()
   reset({ epoch: 'epoch-bbbbb' })
   await clock.advance(16)
   expect(taken(viewer)).toMatchObject([{ id: 'epoch-bbbbb.100', event: { type: 'snapshot' } }])
 })
 
-test('who saw more elsewhere is not shown less here', async () => {
+test('a viewer who has seen a newer version on another process makes this one refresh the room first', async () => {
   const { open, refreshes } = await stage()
   const [hello, changes] = taken(await open('epoch-aaaaa.120'))
   expect(refreshes()).toBe(1)

@@ -6,12 +6,12 @@ import { dechunked } from '../../support/network/raw-client.js'
 const text = fc.string({ unit: 'binary' })
 const lastChunk = Buffer.from('0\r\n\r\n')
 
-describe('an event as one chunk', () => {
-  test('is, without its chunking, the event', () => {
+describe('an encoded event', () => {
+  test('is the event once its chunk framing is removed', () => {
     fc.assert(
       fc.property(fc.array(text), (texts) => {
         const chunks = texts.map((each) => encodeEvent(each).chunk)
-        // RFC 9112 §7.1: a chunk of no bytes would be the last one.
+        // RFC 9112 §7.1: an empty chunk would end the body.
         const { body, isWhole } = dechunked(Buffer.concat([...chunks.filter(({ length }) => length > 5), lastChunk]))
         expect(body.toString()).toBe(Buffer.from(texts.join('')).toString())
         expect(isWhole).toBe(true)
@@ -19,7 +19,7 @@ describe('an event as one chunk', () => {
     )
   })
 
-  test('and without it, is over one buffer', () => {
+  test('has its body and its chunk in one buffer', () => {
     fc.assert(
       fc.property(text, (each) => {
         const { body, chunk } = encodeEvent(each)

@@ -33,7 +33,7 @@ function definitions(base) {
 }
 
 const about =
-  'Written by npm run contract for a server whose locations are cells of a sheet, as that of npx hereabouts serve. Yours has its own schema in place of "location". docs/PROTOCOL.md says what all this means.'
+  'Written by npm run contract for a server whose locations are cells of a sheet, like that of npx hereabouts serve. Your server has its own schema in place of "location". docs/PROTOCOL.md explains all of this.'
 
 const jsonSchema = {
   $schema: 'http://json-schema.org/draft-07/schema#',
@@ -64,7 +64,7 @@ const refusal = {
   type: 'object',
   required: ['message', 'code', 'data'],
   properties: {
-    message: { type: 'string', description: 'A code of docs/PROTOCOL.md, a colon, and what to do.' },
+    message: { type: 'string', description: 'An error code of docs/PROTOCOL.md, a colon, and a sentence that says what to do.' },
     code: { type: 'integer' },
     data: {
       type: 'object',
@@ -81,7 +81,7 @@ const asyncapi = {
   info: {
     title: 'Hereabouts',
     version: '1',
-    description: `Who is where, right now: posts by HTTP, news by Server-Sent Events. ${about}`,
+    description: `Who is where, right now: posts by HTTP, updates by Server-Sent Events. ${about}`,
     license: { name: 'MIT' },
   },
   defaultContentType: 'application/json',
@@ -93,7 +93,7 @@ const asyncapi = {
       address: '/onLocation',
       title: 'The stream of a room',
       description:
-        'text/event-stream. Each event is the data of one message; its id is what to resume with, as the header last-event-id.',
+        'text/event-stream. Each event is the data of one message; to resume, send its id as the header last-event-id.',
       messages: {
         ...Object.fromEntries(events.map((event) => [bare(event), ref('components', 'messages', bare(event))])),
         refused: ref('components', 'messages', 'refused'),
@@ -117,7 +117,7 @@ const asyncapi = {
     onLocation: {
       action: 'send',
       channel: ref('channels', 'onLocation'),
-      summary: 'Tells a subscriber who is where: hello, a snapshot or what was missed, then every change, and beats.',
+      summary: 'Streams who is where: hello, a snapshot or the changes since the given id, then every change, and heartbeats.',
       bindings: http('GET', inputInQuery('onLocation')),
       messages: [...events.map(bare), 'refused'].map((name) => ref('channels', 'onLocation', 'messages', name)),
     },
@@ -157,7 +157,7 @@ const asyncapi = {
       ),
       refused: {
         name: 'serialized-error',
-        summary: 'The last message of a stream that was refused; the status is 200 all the same.',
+        summary: 'The last message of a stream that was refused; the status is 200 nevertheless.',
         payload: ref('components', 'schemas', 'refusal'),
       },
       error: { name: 'error', payload: wrapped('error', ref('components', 'schemas', 'refusal')) },

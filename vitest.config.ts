@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { SkippedReporter } from './test/support/skipped-reporter.js'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
 
@@ -51,7 +52,7 @@ export default defineConfig({
   test: {
     // Vitest's default leaves one core unused, which is half of a machine with two.
     maxWorkers: '100%',
-    reporters: ['default', './scripts/skipped-reporter.mjs'],
+    reporters: ['default', new SkippedReporter()],
     projects: [
       {
         extends: true,

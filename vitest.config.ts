@@ -1,17 +1,39 @@
 import { fileURLToPath } from 'node:url'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+import { SkippedReporter } from './test/support/skipped-reporter.js'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
 
-// Minutes long, at the speed of life: for the commands that say SOAK=1.
+// Soak tests take minutes in real time. They run only in commands that set SOAK=1.
 const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : []
 
-// What chance finds in a rule is a finding, and is never tried again.
-const rules = ['test/{shared,simulation,types}/**/*.test.{ts,tsx}', 'test/**/*.laws.test.ts']
-// The rest runs over real sockets, in real browsers, on machines that may have other work: there, once more.
-const retry = process.env['CI'] ? 1 : 0
+/**
+ * Test files that are not part of `npm test`, because they need a browser, Redis, nginx, a package build or an install, or
+ * because they take more than a few seconds. `npm run test:all` runs them too.
+ */
+const slow = [
+  'test/browser/**/*.test.ts',
+  'test/redis/**/*.test.ts',
+  'test/contract/{backends,demo,redis,teeth}.test.ts',
+  'test/examples/{merge-into-app,minimal,nestjs,nextjs,node-script,svelte-vue-solid,two-nodes}.test.ts',
+  'test/house/{contract-doc,docs,mutants-run,packed,testing-doc,wire-doc}.test.ts',
+  'test/cli/{cli,drain}.test.ts',
+  'test/e2e/{closed-loop,compress}.test.ts',
+  'test/e2e/faults/**/*.test.ts',
+  'test/e2e/trpc/adapters.test.ts',
+  'test/fuzz/**/*.test.ts',
+  'test/{client/room,react}/leaks.test.{ts,tsx}',
+  'test/server/{access/tenants,rooms/many-streams,standalone/floods,standalone/socket-limit}.test.ts',
+]
 
-/** Tests import the package by its public names; these names stand for the source, so that no build is needed. */
+/** The simulation is part of both suites: with few seeds in `npm test`, with all of them in `npm run test:all`. */
+const simulation = 'test/simulation/**/*.test.ts'
+const fewSeeds = process.env['SEEDS'] ?? '100'
+
+/**
+ * Tests import the package by its public names. The aliases map these names to the source, so that no build is needed.
+ * Nothing is retried: a test that fails now and then is a bug.
+ */
 export default defineConfig({
   resolve: {
     alias: [
@@ -29,17 +51,25 @@ export default defineConfig({
     ],
   },
   test: {
+    // Vitest's default leaves one core unused, which is half of a machine with two.
+    maxWorkers: '100%',
+    reporters: ['default', new SkippedReporter()],
     projects: [
-      { extends: true, test: { name: 'rules', include: rules } },
       {
         extends: true,
-        test: { name: 'all', include: ['test/**/*.test.{ts,tsx}', ...soaks], exclude: rules, retry },
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.{ts,tsx}'],
+          exclude: [...configDefaults.exclude, ...slow],
+          env: { SEEDS: fewSeeds },
+        },
       },
-      // What must hold at the other end of the range of tRPC too.
+      { extends: true, test: { name: 'slow', include: [...slow, simulation, ...soaks] } },
+      // The wire must be the same with the oldest tRPC that the package supports.
       {
         extends: true,
         resolve: { alias: [{ find: /^@trpc\/server(?=$|\/)/, replacement: 'trpc-server-11-22' }] },
-        test: { name: 'tRPC 11.22', include: ['test/e2e/trpc/same-*.test.ts'], retry },
+        test: { name: 'tRPC 11.22', include: ['test/e2e/trpc/same-*.test.ts'] },
       },
     ],
   },

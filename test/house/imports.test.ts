@@ -5,11 +5,11 @@ import { parseSync, Visitor, type ESTree } from 'vite'
 import { describe, expect, test } from 'vitest'
 
 /*
- * The folder listing is the architecture, and this holds the imports against it. A line that goes red here is a question:
- * does the code belong elsewhere, or has the picture changed? If the picture has, say so in docs/ARCHITECTURE.md too.
+ * The folder listing is the architecture. These tests check every import in src against it. When a test fails, either the
+ * code belongs in another folder or the architecture has changed. In the second case change docs/ARCHITECTURE.md too.
  */
 
-/** Which folder may import which. Their own files, always. */
+/** The folders that each folder of src may import. A folder may always import its own files. */
 const folders: Record<string, string[]> = {
   shared: [],
   server: ['shared'],
@@ -19,11 +19,50 @@ const folders: Record<string, string[]> = {
   cli: ['shared', 'server', 'client', 'testing'],
 }
 
-/** These two use the package as anybody would: of other folders they import what package.json exports (and types). */
+/**
+ * The folders inside src/server and src/client that each folder may import, from the lowest layer to the highest. A folder
+ * may import only folders that stand above it in this list, so the arrows have one direction.
+ */
+const layers: Record<string, Record<string, string[]>> = {
+  server: {
+    options: [],
+    rules: ['options'],
+    backends: ['rules', 'options'],
+    access: ['rules', 'options'],
+    validation: ['access', 'rules'],
+    rooms: ['rules', 'options'],
+    hub: ['rooms', 'validation', 'access', 'backends', 'rules', 'options'],
+    procedures: ['hub', 'rooms', 'validation', 'access', 'rules', 'options'],
+    http: ['procedures', 'rooms', 'validation', 'access', 'options'],
+    standalone: ['http', 'procedures', 'hub', 'access', 'options'],
+  },
+  client: {
+    browser: [],
+    connection: [],
+    outbox: ['connection'],
+    store: ['outbox', 'connection'],
+    room: ['store', 'outbox', 'connection', 'browser'],
+  },
+}
+
+/** Files directly in src/server and src/client that every folder may import. All others are entries. */
+const importedByAll = ['client/lazy-import.ts']
+
+/** Imports against the direction of `layers` that are to be removed. */
+const knownArrows = ['server/http/middleware.ts -> server/standalone/startup-warnings.ts']
+
+/** Import cycles that are to be removed: the files of each, in alphabetical order. */
+const knownCycles = [
+  'client/store/location-index.ts, client/store/roster.ts',
+  'server/hub/hub-room.ts, server/hub/hub.ts',
+  'server/rooms/live-room.ts, server/rooms/subscriber.ts',
+]
+
+/** These folders use the package as an app does: they import other folders by the entries of package.json, or as types. */
 const byPublicNames = ['testing', 'cli']
 const publicFile = /^\w+\/index\.ts$|^server\/standalone\/index\.ts$|^server\/prometheus\.ts$/
 
-/** Other packages, and who may know them. What is not listed here is not imported. */
+/** The files that may import each package. A package that is not listed may not be imported. */
 const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
@@ -31,23 +70,23 @@ const packages: Record<string, RegExp> = {
   '@trpc/server': /^server\/(procedures\/|http\/|standalone\/server\.ts$)/,
   '@trpc/server/http': /^server\/http\/(middleware|direct-call|trpc-fallback)\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/http\/trpc-fallback\.ts$/,
-  // The codes of JSON-RPC, for a door that refuses as tRPC does.
+  // The JSON-RPC error codes, so that a rejected request is answered in tRPC's format.
   '@trpc/server/rpc': /^server\/standalone\/server\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
   express: /^server\/standalone\/server\.ts$/,
   negotiator: /^server\/http\/gzip\/content-encoding\.ts$/,
   react: /^react\//,
   'prom-client': /^server\/prometheus\.ts$/,
-  // Redis clients are known by what we use of them: no file imports one.
+  // The Redis clients are passed in by the app and described by structural types. No file imports one.
   redis: /^$/,
   ioredis: /^$/,
   commander: /^cli\//,
 }
 
-/** Node itself: not where a browser goes. */
+/** The folders that may import Node's modules. The others run in browsers. */
 const node = /^(server|testing|cli)\//
 
-/** Rules only: no I/O, no clock, no timer, no chance. The same input gives the same output. */
+/** Pure files: no I/O, clock, timer or randomness. The same input gives the same output. */
 const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
   /^server\/rules\/(room|timeline|lease-clock)\.ts$/,
@@ -87,7 +126,12 @@ const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
 const folderOf = (path: string) => path.split('/')[0]!
 const isPure = (path: string) => pure.some((pattern) => pattern.test(path))
 
-type Import = { from: string; /** Inside src, if it is. */ file: string | null; typeOnly: boolean }
+type Import = {
+  from: string
+  /** The path in src, or null for a package. */
+  file: string | null
+  typeOnly: boolean
+}
 
 function read(path: string) {
   const { program, errors } = parseSync(path, readFileSync(join(root, path), 'utf8'))
@@ -100,7 +144,7 @@ function read(path: string) {
   let exportsAll = false
   const uses: string[] = []
   const names: ESTree.Node[] = []
-  // What a property is called is no use of a global: `options.fetch` asks nobody.
+  // The name of a property is not a use of a global: `options.fetch` does not call `fetch`.
   const keys = new Set<ESTree.Node>()
   const key = (property: { computed: boolean; key: ESTree.Node; shorthand?: boolean }) => {
     if (!property.computed && !property.shorthand) keys.add(property.key)
@@ -131,7 +175,7 @@ function read(path: string) {
   return { imports, uses, exportsAll }
 }
 
-/** `a.b` as text; what is computed does not matter here, and a global is itself however it is reached. */
+/** Returns `a.b` as text, without `globalThis`, `window` or `self`. Returns '' for computed properties. */
 function written(expression: ESTree.Expression): string {
   if (expression.type === 'Identifier') return expression.name
   if (expression.type !== 'MemberExpression' || expression.computed) return ''
@@ -141,7 +185,7 @@ function written(expression: ESTree.Expression): string {
     : `${object}.${expression.property.name}`
 }
 
-/** `./x.js` is x.ts or x.tsx. */
+/** Returns the source file that an import of `x.js` loads: x.ts or x.tsx. */
 function onDisk(path: string) {
   const typescript = path.replace(/\.js$/, '')
   return readdirSync(join(root, dirname(path))).includes(`${typescript.split('/').at(-1)}.tsx`)
@@ -149,7 +193,7 @@ function onDisk(path: string) {
     : `${typescript}.ts`
 }
 
-/** Every import that `wrong` says is, as `file -> what`. */
+/** Returns every import for which `wrong` returns true, as `file -> import`. */
 const offending = (wrong: (path: string, found: Import) => boolean) =>
   files.flatMap(({ path, imports }) =>
     imports.filter((found) => wrong(path, found)).map(({ from }) => `${path} -> ${from}`),
@@ -164,12 +208,45 @@ function reachableFrom(entry: string): Set<string> {
   return reached
 }
 
+/** True if one folder of `layers` imports another that is not listed for it. */
+function isAgainstLayers(path: string, file: string): boolean {
+  const allowed = layers[folderOf(path)]
+  const [, folder, ...inFolder] = path.split('/')
+  // Entries may import everything.
+  if (!allowed || folderOf(file) !== folderOf(path) || inFolder.length === 0) return false
+  const [, imported, ...inImported] = file.split('/')
+  if (inImported.length === 0) return !importedByAll.includes(file)
+  return imported !== folder && !allowed[folder!]?.includes(imported!)
+}
+
+/** Returns the files of each import cycle (a strongly connected component), by Tarjan's algorithm. */
+function cyclesOf(graph: Map<string, string[]>): string[] {
+  const cycles: string[] = []
+  const order = new Map<string, number>()
+  const lowest = new Map<string, number>()
+  const stack: string[] = []
+  const visit = (path: string) => {
+    order.set(path, order.size)
+    lowest.set(path, order.get(path)!)
+    stack.push(path)
+    for (const next of graph.get(path) ?? []) {
+      if (!order.has(next)) visit(next)
+      if (stack.includes(next)) lowest.set(path, Math.min(lowest.get(path)!, lowest.get(next)!))
+    }
+    if (lowest.get(path) !== order.get(path)) return
+    const component = stack.splice(stack.indexOf(path))
+    if (component.length > 1 || graph.get(path)?.includes(path)) cycles.push(component.toSorted().join(', '))
+  }
+  for (const path of graph.keys()) if (!order.has(path)) visit(path)
+  return cycles
+}
+
 describe('imports', () => {
-  test('every folder of src is in the picture', () => {
+  test('every folder of src is listed', () => {
     expect([...new Set(files.map(({ path }) => folderOf(path)))].toSorted()).toEqual(Object.keys(folders).toSorted())
   })
 
-  test('folders import along the arrows', () => {
+  test('the folders of src import only the folders that are listed for them', () => {
     const wrong = offending((path, { file }) => {
       if (!file || folderOf(file) === folderOf(path)) return false
       return !folders[folderOf(path)]?.includes(folderOf(file))
@@ -177,7 +254,30 @@ describe('imports', () => {
     expect(wrong).toEqual([])
   })
 
-  test('testing and cli stand on public names', () => {
+  test.each(Object.keys(layers))('the folders inside src/%s are all listed', (top) => {
+    const inside = files
+      .map(({ path }) => path.split('/'))
+      .filter(([first, ...rest]) => first === top && rest.length > 1)
+    expect([...new Set(inside.map(([, folder]) => folder!))].toSorted()).toEqual(Object.keys(layers[top]!).toSorted())
+  })
+
+  test('the folders inside src/server and src/client import in one direction', () => {
+    for (const allowed of Object.values(layers)) {
+      const names = Object.keys(allowed)
+      names.forEach((name, index) => expect(names.slice(0, index)).toEqual(expect.arrayContaining(allowed[name]!)))
+    }
+    const wrong = files.flatMap(({ path, imports }) =>
+      imports.filter(({ file }) => file && isAgainstLayers(path, file)).map(({ file }) => `${path} -> ${file}`),
+    )
+    expect(wrong.filter((arrow) => !knownArrows.includes(arrow))).toEqual([])
+  })
+
+  test('there is no import cycle between files, type imports included', () => {
+    const graph = new Map(files.map(({ path, imports }) => [path, imports.flatMap(({ file }) => file ?? [])]))
+    expect(cyclesOf(graph).filter((cycle) => !knownCycles.includes(cycle))).toEqual([])
+  })
+
+  test('testing and cli import other folders by public entries only', () => {
     const wrong = offending((path, { file, typeOnly }) => {
       if (!file || typeOnly || folderOf(file) === folderOf(path) || !byPublicNames.includes(folderOf(path)))
         return false
@@ -186,7 +286,7 @@ describe('imports', () => {
     expect(wrong).toEqual([])
   })
 
-  test('other packages are known only where they must be', () => {
+  test('each package is imported only by the files that are listed for it', () => {
     const wrong = offending((path, { from, file }) => {
       if (file) return false
       if (from.startsWith('node:')) return !node.test(path)
@@ -201,7 +301,7 @@ describe('imports', () => {
     expect(reached.has('express')).toBe(false)
   })
 
-  test('the client knows schemas as types only', () => {
+  test('the client imports schemas as types only', () => {
     const schemas = ['zod', 'shared/locations.ts', 'shared/wire-schemas.ts', 'shared/index.ts']
     const wrong = offending(
       (path, { from, file, typeOnly }) => /^(client|react)\//.test(path) && schemas.includes(file ?? from) && !typeOnly,
@@ -209,39 +309,39 @@ describe('imports', () => {
     expect(wrong).toEqual([])
   })
 
-  test('nothing imports an index file from within its own folder', () => {
+  test('no file imports the index file of its own folder', () => {
     expect(offending((path, { file }) => file === `${folderOf(path)}/index.ts`)).toEqual([])
   })
 
   test('pure files import only pure files', () => {
     const wrong = offending((path, { file, from, typeOnly }) => {
       if (!isPure(path) || typeOnly) return false
-      // zlib's functions that answer at once compute, and do no more.
+      // The synchronous functions of zlib only compute.
       return file ? !isPure(file) : from !== 'zod' && from !== 'node:zlib'
     })
     expect(wrong).toEqual([])
   })
 })
 
-describe('effects', () => {
+describe('side effects', () => {
   const using = (names: string[], where: (path: string) => boolean) =>
     files
       .filter(({ path }) => where(path))
       .flatMap(({ path, uses }) => names.filter((name) => uses.includes(name)).map((name) => `${path}: ${name}`))
 
-  test('pure files have none', () => {
+  test('pure files have no side effects', () => {
     expect(using(impure, isPure)).toEqual([])
   })
 
-  test('only shared/clock.ts asks the clock', () => {
+  test('only shared/clock.ts reads the clock or sets timers', () => {
     expect(using(asksTheClock, (path) => path !== 'shared/clock.ts')).toEqual([])
   })
 
-  test('the pure files named here are there', () => {
+  test('every pattern for pure files matches a file', () => {
     for (const pattern of pure) expect(files.some(({ path }) => pattern.test(path))).toBe(true)
   })
 })
 
-test('index files list names one by one', () => {
+test('index files export names one by one', () => {
   expect(files.filter(({ exportsAll }) => exportsAll).map(({ path }) => path)).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { root } from '../support/snippets.js'
@@ -24,8 +24,10 @@ describe('every promise of docs/security.md', () => {
 
 test('every metric and line of docs/operating.md is one of the code', () => {
   const operating = readFileSync(join(root, 'docs/operating.md'), 'utf8')
-  const source = ['prometheus', 'hub', 'rates', 'access', 'server', 'boot-warnings']
-    .map((name) => readFileSync(join(root, `src/server/${name}.ts`), 'utf8'))
+  const server = join(root, 'src/server')
+  const source = readdirSync(server, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => readFileSync(join(server, path), 'utf8'))
     .join('\n')
   for (const [, name] of operating.matchAll(/`hereabouts_(\w+?)(?:\{.*?\})?`/g)) expect(source).toContain(name)
   for (const line of [

@@ -1,0 +1,22 @@
+import type { Reporter, TestModule, Vitest } from 'vitest/node'
+
+/** Names the skipped tests of each file at the end of a run, so that nothing is left out silently. */
+export class SkippedReporter implements Reporter {
+  #vitest: Vitest | undefined
+
+  onInit(vitest: Vitest): void {
+    this.#vitest = vitest
+  }
+
+  onTestRunEnd(modules: readonly TestModule[]): void {
+    // With `-t` the other tests are skipped on request.
+    if (this.#vitest?.config.testNamePattern) return
+    for (const module of modules) {
+      const skipped = [...module.children.allTests('skipped')]
+      if (skipped.length === 0) continue
+      const suites = new Set(skipped.map(({ fullName }) => fullName.split(' > ')[0]))
+      const count = skipped.length === 1 ? '1 test' : `${skipped.length} tests`
+      this.#vitest?.logger.log(`skipped: ${module.relativeModuleId}, ${count}: ${[...suites].join('; ')}`)
+    }
+  }
+}

@@ -30,8 +30,14 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
     this.#envelope = envelope
     if (!signal) return
     iterables.set(signal, this)
-    if (signal.aborted) subscriber.close()
-    signal.addEventListener('abort', () => subscriber.close(), { once: true })
+    if (signal.aborted) {
+      subscriber.close()
+      return
+    }
+    const close = () => subscriber.close()
+    signal.addEventListener('abort', close, { once: true })
+    // A caller may open any number of streams under one signal that outlives them all.
+    subscriber.onEnded = () => signal.removeEventListener('abort', close)
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void> {

@@ -17,6 +17,8 @@ export class Subscriber implements RoomSubscriber {
   readonly memberId: string | null
   /** Called when there may be a frame to take. Set by the writer of the stream. */
   onOwed: () => void = () => {}
+  /** Called once, when either side ends the stream. */
+  onEnded: () => void = () => {}
   /** True when the writer pulls frames asynchronously, rather than writing them when it is woken. */
   isPumped = false
   readonly #onClosed: (subscriber: Subscriber, by: 'peer' | 'server') => void
@@ -124,6 +126,7 @@ export class Subscriber implements RoomSubscriber {
     if (this.#ending || this.#isClosed) return
     this.#ending = { bye, error }
     this.#onClosed(this, 'server')
+    this.onEnded()
     this.onOwed()
   }
 
@@ -131,7 +134,10 @@ export class Subscriber implements RoomSubscriber {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (!this.#ending) this.#onClosed(this, 'peer')
+    if (!this.#ending) {
+      this.#onClosed(this, 'peer')
+      this.onEnded()
+    }
     this.onOwed()
   }
 

@@ -106,7 +106,8 @@ export class Procedures {
     })
   }
 
-  async count(ctx: unknown, { rooms }: CountMembersInput): Promise<CountMembersOutput> {
+  async count(ctx: unknown, input: CountMembersInput): Promise<CountMembersOutput> {
+    const rooms = [...new Set(input.rooms)]
     const caller = await this.#gate.caller(ctx)
     // The address was already charged for one query, before the number of rooms was known.
     const more = Math.floor(rooms.length / roomsPerRead)

@@ -12,7 +12,7 @@ import type {
 } from '../../shared/protocol.js'
 import type { Access } from '../access/access-types.js'
 import { ignoreErrors } from '../access/app-callbacks.js'
-import { addressKey } from '../access/client-address.js'
+import { addressKey, invalidAddress } from '../access/client-address.js'
 import { Gate, type Caller } from '../access/gate.js'
 import { assertPosted, ownedError } from '../access/outcome-errors.js'
 import type { ChargedAction } from '../access/rate-limits.js'
@@ -23,7 +23,10 @@ import type { Subscriber } from '../rooms/subscriber.js'
 import type { StoredValue } from '../rules/backend.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
-/** Returns the address of the caller's own machine. `undefined`: the caller is not limited by address. */
+/**
+ * Returns the IP address of the caller's own machine, with or without a port. `undefined`: the caller is not limited by
+ * address. Callers whose value is not an IP address share one limit.
+ */
 export type ClientIp<Ctx> = (options: { ctx: Ctx }) => string | undefined
 
 /** The number of rooms that `countMembers` counts for the price of one query. */
@@ -34,6 +37,7 @@ export class Procedures {
   readonly #hub: Hub<unknown, unknown>
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined
+  #hasWarnedOfAddress = false
 
   constructor(hub: Hub<unknown, unknown>, access: Access<unknown, unknown>, clientIp: ClientIp<unknown> | undefined) {
     const { clock, logger, timing } = hub
@@ -170,13 +174,25 @@ export class Procedures {
   #address(ctx: unknown): string | null {
     try {
       const ip: unknown = this.#clientIp?.({ ctx })
-      if (ip === undefined || typeof ip === 'string') return addressKey(ip)
+      if (ip === undefined || typeof ip === 'string') {
+        const key = addressKey(ip)
+        if (key === invalidAddress) this.#warnOfInvalidAddress()
+        return key
+      }
       ignoreErrors(ip)
       throw new TypeError('clientIp() must return a string or undefined, not a promise.')
     } catch (cause) {
       this.#hub.logger.warn('clientIp() threw', { error: cause })
       throw new LocationError('unavailable', 'Limits could not be checked: try again.', { cause })
     }
+  }
+
+  #warnOfInvalidAddress(): void {
+    if (this.#hasWarnedOfAddress) return
+    this.#hasWarnedOfAddress = true
+    this.#hub.logger.warn(
+      'clientIp() returned a value that is not an IP address: all such callers share one per-address limit.',
+    )
   }
 
   /**

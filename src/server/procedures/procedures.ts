@@ -170,7 +170,11 @@ export class Procedures {
     this.#hub.rates.charge(action, { memberId, address: null }, cost)
   }
 
-  /** Returns the key of the caller's address; `null` when it is not counted. @throws LocationError `unavailable` when `clientIp` fails. */
+  /**
+   * Returns the key of the caller's address; `null` when it is not counted.
+   *
+   * @throws LocationError `unavailable` when `clientIp` fails.
+   */
   #address(ctx: unknown): string | null {
     try {
       const ip: unknown = this.#clientIp?.({ ctx })
@@ -198,7 +202,8 @@ export class Procedures {
   /**
    * Charges for a connection that is not in the room yet, and adds it to the caller's memberships.
    *
-   * @returns a function to call when the post has settled: from then on the membership lasts while the connection is present.
+   * @returns a function to call when the post has settled: from then on the membership lasts while the connection is
+   * present.
    */
   #chargeConnection(live: LiveRoom, connectionId: string, limited: LimitedCaller): () => void {
     const isPresent = () => live.timeline.connection(connectionId) !== undefined
@@ -217,7 +222,11 @@ export class Procedures {
   }
 }
 
-/** Returns the connection that leaves: the key's, or a member's default connection. @throws LocationError `bad-input` */
+/**
+ * Returns the connection that leaves: the key's, or a member's default connection.
+ *
+ * @throws LocationError `bad-input`
+ */
 function leavingConnectionIdOf(memberId: string | null, connectionKey: string | undefined): string {
   if (connectionKey !== undefined) return connectionIdOf(connectionKey)
   if (memberId !== null) return defaultConnectionIdOf(memberId)
@@ -225,8 +234,8 @@ function leavingConnectionIdOf(memberId: string | null, connectionKey: string | 
 }
 
 /**
- * Returns the connection and the member that a post is for. `generatedKey` is the new key of an anonymous caller who sent none.
- * `owned`: the member is certain, so a connection of another member is refused.
+ * Returns the connection and the member that a post is for. `generatedKey` is the new key of an anonymous caller who
+ * sent none. `owned`: the member is certain, so a connection of another member is refused.
  */
 function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInput<unknown, unknown>) {
   if (caller.memberId !== null) {

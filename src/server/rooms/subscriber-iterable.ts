@@ -12,12 +12,15 @@ export type SubscriberIterableOptions<T> = {
 
 const iterables = new WeakMap<AbortSignal, SubscriberIterable<unknown>>()
 
-/** Returns the stream that was opened under a call's signal, for a caller that did not receive it because the call failed. */
+/**
+ * Returns the stream that was opened under a call's signal, for a caller that did not receive it because the call
+ * failed.
+ */
 export const iterableFor = (signal: AbortSignal): SubscriberIterable<unknown> | undefined => iterables.get(signal)
 
 /**
- * The result of `onLocation`: an async iterable that any tRPC adapter can pull from. It exposes the subscriber, so that our
- * own HTTP middleware can take frames directly.
+ * The result of `onLocation`: an async iterable that any tRPC adapter can pull from. It exposes the subscriber, so that
+ * our own HTTP middleware can take frames directly.
  */
 export class SubscriberIterable<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
@@ -51,7 +54,8 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
             subscriber.room.traffic.frames += 1
             return { done: false, value: this.#envelope(frame) }
           }
-          // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError only
+          // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError
+          // only
           // ends the response body.
           if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))

@@ -7,8 +7,9 @@ import type { LiveRoom, RoomSubscriber } from './live-room.js'
 type Ending = { bye: ByeReason; error: LocationError | null }
 
 /**
- * One open `onLocation` stream. It holds one number, the version that its reader has, and is due whatever leads from there
- * to the room's present version. Its writer takes one frame at a time, when the reader has room for it: there is no queue.
+ * One open `onLocation` stream. It holds one number, the version that its reader has, and is due whatever leads from
+ * there to the room's present version. Its writer takes one frame at a time, when the reader has room for it: there is
+ * no queue.
  */
 export class Subscriber implements RoomSubscriber {
   readonly room: LiveRoom
@@ -106,8 +107,8 @@ export class Subscriber implements RoomSubscriber {
   }
 
   /**
-   * Continues after the room was read again from the backend. When no changes lead from this stream's version to the new
-   * state, the stream restarts with a snapshot.
+   * Continues after the room was read again from the backend. When no changes lead from this stream's version to the
+   * new state, the stream restarts with a snapshot.
    *
    * @param epoch the epoch in which this stream's version was.
    */

@@ -133,7 +133,7 @@ describe('the identity of a caller', () => {
       const reply = await as(server.url, name).postLocation.mutate({ room: '__proto__', location: cell(1) })
       expect(reply).toMatchObject({ outcome: 'applied', memberId: name })
     }
-    await until('all are in sight', () => stream.view.connections.size === names.length)
+    await until('all are visible', () => stream.view.connections.size === names.length)
     const seen = Array.from(stream.view.connections.values(), ({ memberId }) => memberId)
     expect(seen).toEqual(names)
     expect(await server.hub.room('__proto__').count()).toBe(names.length)

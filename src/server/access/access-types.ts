@@ -3,14 +3,16 @@ export type Awaitable<T> = T | Promise<T>
 /** An action that `authorize` allows or refuses in a room. */
 export type RoomAction = 'read' | 'post'
 
-/** The caller's identity, as `identify` returns it. Without `profile`, the member may set their own profile in a post. */
+/**
+ * The caller's identity, as `identify` returns it. Without `profile`, the member may set their own profile in a post.
+ */
 export type Identity<P> = {
   /** 1 to 128 visible characters. */
   memberId: string
   profile?: P
   /**
-   * The time at which this identity stops being valid. Open streams are closed then, and the client reconnects with fresh
-   * headers. Default: the identity does not expire.
+   * The time at which this identity stops being valid. Open streams are closed then, and the client reconnects with
+   * fresh headers. Default: the identity does not expire.
    */
   expiresAt?: Date
 }
@@ -18,17 +20,17 @@ export type Identity<P> = {
 /** The member who makes a call: a person or an agent. */
 export type CallerMember<P> = { memberId: string; profile: P | null }
 
-/** How callers are identified and authorized: either by your `identify` and `authorize`, or not at all (`anonymous: true`). */
+/** The access options: your `identify` and `authorize` callbacks, or `anonymous: true`. */
 export type Access<Ctx, P> =
   | {
       /**
-       * Returns the caller's identity, taken from your context: a session or a token. Throw to refuse the call. A TRPCError is
-       * passed on as it is; any other error is answered with UNAUTHORIZED.
+       * Returns the caller's identity, taken from your context: a session or a token. Throw to refuse the call. A
+       * TRPCError is passed on as it is; any other error is answered with UNAUTHORIZED.
        */
       identify(options: { ctx: Ctx }): Awaitable<Identity<P>>
       /**
-       * Returns whether the member may do `action` in `room`; anything but `true` refuses. Called again every 60 seconds, and
-       * whenever a stream is opened.
+       * Returns whether the member may do `action` in `room`; anything but `true` refuses. Called again every 60
+       * seconds, and whenever a stream is opened.
        */
       authorize(options: { ctx: Ctx; member: CallerMember<P>; room: string; action: RoomAction }): Awaitable<boolean>
       anonymous?: never

@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 
 /*
- * Addresses that many callers share: the loopback addresses (usually a reverse proxy) and private networks (a load balancer
- * or a cluster). A limit per address would count all those callers as one. RFC 1918, 6598, 3927, 4193, 4291.
+ * Addresses that many callers share: the loopback addresses (usually a reverse proxy) and private networks (a load
+ * balancer or a cluster). A limit per address would count all those callers as one. RFC 1918, 6598, 3927, 4193, 4291.
  */
 const uncounted = new BlockList()
 for (const [net, prefix] of [
@@ -18,11 +18,15 @@ uncounted.addAddress('::1', 'ipv6')
 uncounted.addSubnet('fc00::', 7, 'ipv6')
 uncounted.addSubnet('fe80::', 10, 'ipv6')
 
+/** The key of every string that is not an address. */
+export const invalidAddress = 'invalid'
+
 /**
- * Returns the key under which an address is rate-limited: an IPv4 address itself, or the /64 network of an IPv6 address,
- * since one household or machine is assigned a whole /64. `null` means that the address is not counted: it is absent, of
- * this machine, or of a private network. A string that is not an address is its own key: the app may identify callers in
- * another way.
+ * Returns the key under which an address is rate-limited: an IPv4 address itself, or the /64 network of an IPv6
+ * address, since one household or machine is assigned a whole /64. `null` means that the address is not counted: it is
+ * absent, of this machine, or of a private network. A port after the address is ignored, since it is new on every
+ * connection. All strings that are not an address share one key, `invalidAddress`: a key for each would let a caller
+ * choose a new one.
  */
 export function addressKey(address: string | null | undefined): string | null {
   if (!address) return null
@@ -39,13 +43,23 @@ const cache = new Map<string, string | null>()
 const maxCached = 4_096
 
 function computeKey(address: string): string | null {
-  const bare = address.replace(/%.*$/s, '')
+  const bare = withoutPort(address.trim()).replace(/%.*$/s, '')
   const family = isIP(bare)
-  if (family === 0) return address.slice(0, 64)
+  if (family === 0) return invalidAddress
   const groups = family === 6 ? groupsOf(bare) : null
   const ipv4 = groups ? mappedIpv4(groups) : bare
   if (ipv4 !== null) return uncounted.check(ipv4, 'ipv4') ? null : ipv4
   return uncounted.check(bare, 'ipv6') ? null : `${groups!.slice(0, 4).join(':')}::/64`
+}
+
+/**
+ * Removes the port of `1.2.3.4:443` and `[2001:db8::1]:443`, and the brackets of an IPv6 address. IPv6 without brackets
+ * stays as it is: its last group cannot be told from a port.
+ */
+function withoutPort(address: string): string {
+  const [, ipv6] = /^\[([^\]]*:[^\]]*)\](?::\d+)?$/.exec(address) ?? []
+  const [, ipv4] = /^([\d.]+):\d+$/.exec(address) ?? []
+  return ipv6 ?? ipv4 ?? address
 }
 
 /** Returns the eight groups of an IPv6 address in any notation. */
@@ -56,7 +70,9 @@ function groupsOf(address: string): string[] {
   return [...before, ...Array<string>(8 - before.length - after.length).fill('0'), ...after]
 }
 
-/** Returns the IPv4 address that `::ffff:0:0/96` embeds, as dual-stack sockets report it; `null` for any other address. */
+/**
+ * Returns the IPv4 address that `::ffff:0:0/96` embeds, as dual-stack sockets report it; `null` for any other address.
+ */
 function mappedIpv4(groups: string[]): string | null {
   if (groups.slice(0, 6).join() !== '0,0,0,0,0,ffff') return null
   return groups

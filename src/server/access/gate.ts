@@ -65,7 +65,10 @@ export class Gate<Ctx> {
     return { memberId, profile: stored, expiresAt: expiresAt?.getTime() ?? null }
   }
 
-  /** A profile from `identify` that fails the app's own schema is not the caller's fault: the member is shown without one. */
+  /**
+   * A profile from `identify` that fails the app's own schema is not the caller's fault: the member is shown without
+   * one.
+   */
   async #parseProfile(profile: unknown): Promise<StoredValue> {
     try {
       return await this.#options.parseProfile(profile)
@@ -120,8 +123,8 @@ export class Gate<Ctx> {
   /**
    * Runs one of the app's callbacks. An exception or a timeout fails only the call that it was run for.
    *
-   * @param refuse makes the error that the caller gets when the callback throws. A LocationError or a TRPCError is passed
-   * on as it is.
+   * @param refuse makes the error that the caller gets when the callback throws. A LocationError or a TRPCError is
+   * passed on as it is.
    */
   async #ask<T>(hook: string, run: () => Awaitable<T>, refuse: (cause: unknown) => LocationError): Promise<T> {
     try {

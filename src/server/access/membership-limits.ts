@@ -3,8 +3,8 @@ import type { LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 
 /**
- * A connection or a stream in a room. `isHeld` is asked rather than a release awaited: a connection also ends by expiry, by
- * a revocation or through another process, which this process only sees in the room's state.
+ * A connection or a stream in a room. `isHeld` is asked rather than a release awaited: a connection also ends by
+ * expiry, by a revocation or through another process, which this process only sees in the room's state.
  */
 export type Membership = { readonly isConnection: boolean; isHeld(): boolean }
 
@@ -15,8 +15,9 @@ type Quota = { rooms: number; connections: number }
 type Rooms = Map<string, Set<Membership>>
 
 /**
- * Limits the rooms that a member or an address may be in, on this process. Memberships that ended are purged lazily: those
- * of one member or address when it reaches a limit, and all of them when twice as many are stored as the last purge kept.
+ * Limits the rooms that a member or an address may be in, on this process. Memberships that ended are purged lazily:
+ * those of one member or address when it reaches a limit, and all of them when twice as many are stored as the last
+ * purge kept.
  */
 export class MembershipLimits {
   /** By member (`m:<memberId>`) or by address (`a:<address>`). */
@@ -31,7 +32,11 @@ export class MembershipLimits {
     this.#addressQuota = { rooms: memberRooms * addressTimes, connections: addressConnections }
   }
 
-  /** Adds a membership. @throws LocationError `room-full` when the caller's quota of rooms, or of connections here, is used up. */
+  /**
+   * Adds a membership.
+   *
+   * @throws LocationError `room-full` when the caller's quota of rooms, or of connections here, is used up.
+   */
   take({ memberId, address }: LimitedCaller, room: string, membership: Membership): void {
     // The backend limits the connections of one member in a room, across all processes.
     if (memberId !== null) this.#take(`m:${memberId}`, room, membership, this.#memberQuota)

@@ -26,7 +26,11 @@ export class RateLimits {
     this.#addresses = bucketsOf(limits, limits.addressTimes)
   }
 
-  /** Charges an action to the caller. @throws LocationError `rate-limited` when the member, or the address, is over the limit. */
+  /**
+   * Charges an action to the caller.
+   *
+   * @throws LocationError `rate-limited` when the member, or the address, is over the limit.
+   */
   charge(action: ChargedAction, { memberId, address }: LimitedCaller, cost = 1): void {
     const now = this.#clock.now()
     const waitMs =
@@ -69,6 +73,8 @@ function bucketsOf(limits: Limits, times: number): Record<ChargedAction, TokenBu
 
 const nounOf = { post: 'posts', read: 'queries', leave: 'leaves', connect: 'new connections', stream: 'new streams' }
 
-/** Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.` */
+/**
+ * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`
+ */
 const tooMany = (action: ChargedAction, retryAfterMs: number) =>
   new LocationError('rate-limited', `Too many ${nounOf[action]}: try again in ${retryAfterMs} ms.`, { retryAfterMs })

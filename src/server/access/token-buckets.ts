@@ -18,7 +18,10 @@ export class TokenBuckets {
     this.#burst = burst
   }
 
-  /** Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until enough tokens are there. */
+  /**
+   * Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until enough tokens are
+   * there.
+   */
   take(key: string, now: number, tokens = 1): number {
     this.#purgeFull(now)
     const cost = Math.min(tokens, this.#burst)
@@ -42,7 +45,10 @@ export class TokenBuckets {
     return Math.min(this.#burst, tokens + ((now - at) / 1_000) * this.#perSecond)
   }
 
-  /** Removes full buckets, which are equivalent to missing ones. Runs at most once in the time that filling a bucket takes. */
+  /**
+   * Removes full buckets, which are equivalent to missing ones. Runs at most once in the time that filling a bucket
+   * takes.
+   */
   #purgeFull(now: number): void {
     if (now - this.#purgedAt < (this.#burst / this.#perSecond) * 1_000) return
     this.#purgedAt = now

@@ -12,7 +12,7 @@ import type {
 } from '../../shared/call-types.js'
 import type { Access } from '../access/access-types.js'
 import { ignoreErrors } from '../access/app-callbacks.js'
-import { addressKey } from '../access/client-address.js'
+import { addressKey, invalidAddress } from '../access/client-address.js'
 import { Gate, type Caller } from '../access/gate.js'
 import { assertPosted, ownedError } from '../access/outcome-errors.js'
 import type { ChargedAction } from '../access/rate-limits.js'
@@ -23,7 +23,10 @@ import type { Subscriber } from '../rooms/subscriber.js'
 import type { StoredValue } from '../rules/backend.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
-/** Returns the address of the caller's own machine. `undefined`: the caller is not limited by address. */
+/**
+ * Returns the IP address of the caller's own machine, with or without a port. `undefined`: the caller is not limited by
+ * address. Callers whose value is not an IP address share one limit.
+ */
 export type ClientIp<Ctx> = (options: { ctx: Ctx }) => string | undefined
 
 /** The number of rooms that `countMembers` counts for the price of one query. */
@@ -34,6 +37,7 @@ export class Procedures {
   readonly #hub: Hub<unknown, unknown>
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined
+  #hasWarnedOfAddress = false
 
   constructor(hub: Hub<unknown, unknown>, access: Access<unknown, unknown>, clientIp: ClientIp<unknown> | undefined) {
     const { clock, logger, timing } = hub
@@ -106,7 +110,8 @@ export class Procedures {
     })
   }
 
-  async count(ctx: unknown, { rooms }: CountMembersInput): Promise<CountMembersOutput> {
+  async count(ctx: unknown, input: CountMembersInput): Promise<CountMembersOutput> {
+    const rooms = [...new Set(input.rooms)]
     const caller = await this.#gate.caller(ctx)
     // The address was already charged for one query, before the number of rooms was known.
     const more = Math.floor(rooms.length / roomsPerRead)
@@ -165,11 +170,19 @@ export class Procedures {
     this.#hub.rates.charge(action, { memberId, address: null }, cost)
   }
 
-  /** Returns the key of the caller's address; `null` when it is not counted. @throws LocationError `unavailable` when `clientIp` fails. */
+  /**
+   * Returns the key of the caller's address; `null` when it is not counted.
+   *
+   * @throws LocationError `unavailable` when `clientIp` fails.
+   */
   #address(ctx: unknown): string | null {
     try {
       const ip: unknown = this.#clientIp?.({ ctx })
-      if (ip === undefined || typeof ip === 'string') return addressKey(ip)
+      if (ip === undefined || typeof ip === 'string') {
+        const key = addressKey(ip)
+        if (key === invalidAddress) this.#warnOfInvalidAddress()
+        return key
+      }
       ignoreErrors(ip)
       throw new TypeError('clientIp() must return a string or undefined, not a promise.')
     } catch (cause) {
@@ -178,10 +191,19 @@ export class Procedures {
     }
   }
 
+  #warnOfInvalidAddress(): void {
+    if (this.#hasWarnedOfAddress) return
+    this.#hasWarnedOfAddress = true
+    this.#hub.logger.warn(
+      'clientIp() returned a value that is not an IP address: all such callers share one per-address limit.',
+    )
+  }
+
   /**
    * Charges for a connection that is not in the room yet, and adds it to the caller's memberships.
    *
-   * @returns a function to call when the post has settled: from then on the membership lasts while the connection is present.
+   * @returns a function to call when the post has settled: from then on the membership lasts while the connection is
+   * present.
    */
   #chargeConnection(live: LiveRoom, connectionId: string, limited: LimitedCaller): () => void {
     const isPresent = () => live.timeline.connection(connectionId) !== undefined
@@ -200,7 +222,11 @@ export class Procedures {
   }
 }
 
-/** Returns the connection that leaves: the key's, or a member's default connection. @throws LocationError `bad-input` */
+/**
+ * Returns the connection that leaves: the key's, or a member's default connection.
+ *
+ * @throws LocationError `bad-input`
+ */
 function leavingConnectionIdOf(memberId: string | null, connectionKey: string | undefined): string {
   if (connectionKey !== undefined) return connectionIdOf(connectionKey)
   if (memberId !== null) return defaultConnectionIdOf(memberId)
@@ -208,8 +234,8 @@ function leavingConnectionIdOf(memberId: string | null, connectionKey: string | 
 }
 
 /**
- * Returns the connection and the member that a post is for. `generatedKey` is the new key of an anonymous caller who sent none.
- * `owned`: the member is certain, so a connection of another member is refused.
+ * Returns the connection and the member that a post is for. `generatedKey` is the new key of an anonymous caller who
+ * sent none. `owned`: the member is certain, so a connection of another member is refused.
  */
 function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInput<unknown, unknown>) {
   if (caller.memberId !== null) {

@@ -59,8 +59,9 @@ export type LocationRouterOptions<L, P, B extends AnyBuilder> = {
   /** Your base procedure, with your context and middlewares. */
   procedure: B
   /**
-   * Returns the address of the caller's own machine, from your context, for the limits per address. Behind a proxy, return
-   * the address that your proxy vouches for, never one that the caller wrote. Default: there are no limits per address.
+   * Returns the address of the caller's own machine, from your context, for the limits per address. Behind a proxy,
+   * return the address that your proxy vouches for, never one that the caller wrote. Default: there are no limits per
+   * address.
    */
   clientIp?: ClientIp<CtxOf<B>>
 } & Access<CtxOf<B>, NoInfer<P>>
@@ -91,27 +92,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
         async () =>
           (isImmediate ? parseInputSync(schema, raw, depth) : await hub.parse(schema, raw, envelopeDepth)) as T,
       )
-  /** Charges the caller's address, runs the call and counts its outcome. Charging comes first: it needs neither the input nor the app. */
-  const charged = async <T>(
-    name: string,
-    action: ChargedAction,
-    ctx: unknown,
-    run: () => Promise<T>,
-    outcomeOf: (result: T) => string,
-  ): Promise<T> => {
-    const startedAt = hub.clock.now()
-    const count = (outcome: string) => hub.metrics.called(name, outcome, hub.clock.now() - startedAt)
-    let result: T
-    try {
-      calls.chargeAddress(ctx, action)
-      result = await run()
-    } catch (error) {
-      count(errorCodeOf(error))
-      throw toTRPCError(error)
-    }
-    count(outcomeOf(result))
-    return result
-  }
+  const charged = chargingCalls(hub, calls)
   const base = (name: string, action: ChargedAction) =>
     procedure.use(({ ctx, next }) =>
       charged(name, action, ctx, next, (result) => (result.ok ? outcomeOf(result.data) : errorCodeOf(result.error))),
@@ -152,9 +133,38 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   return record as unknown as LocationRecord<L, P>
 }
 
+/**
+ * Returns a function that charges the caller's address, runs a call and counts its outcome. Charging comes first, since
+ * it needs neither the input nor the app.
+ */
+function chargingCalls({ clock, metrics }: Hub<unknown, unknown>, calls: Procedures) {
+  return async <T>(
+    name: string,
+    action: ChargedAction,
+    ctx: unknown,
+    run: () => Promise<T>,
+    toOutcome: (result: T) => string,
+  ): Promise<T> => {
+    const startedAt = clock.now()
+    const count = (outcome: string) => metrics.called(name, outcome, clock.now() - startedAt)
+    let result: T
+    try {
+      calls.chargeAddress(ctx, action)
+      result = await run()
+    } catch (error) {
+      count(errorCodeOf(error))
+      throw toTRPCError(error)
+    }
+    count(toOutcome(result))
+    return result
+  }
+}
+
 const hubs = new WeakMap<object, Hub<unknown, unknown>>()
 
-/** Returns the hub of a procedure that `createLocationRouter` made, in any router; `undefined` for any other procedure. */
+/**
+ * Returns the hub of a procedure that `createLocationRouter` made, in any router; `undefined` for any other procedure.
+ */
 export const hubOf = (procedure: object): Hub<unknown, unknown> | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)

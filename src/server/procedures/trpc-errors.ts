@@ -23,8 +23,8 @@ const trpcCodes: Record<LocationErrorCode, TRPC_ERROR_CODE_KEY> = {
  * await hub.room(id).post(member, location).catch((error) => { throw toTRPCError(error) })
  * ```
  *
- * The message begins with the code (`rate-limited: Too many ...`), because every app's errorFormatter keeps the message. The
- * LocationError is the `cause`: your errorFormatter can send its `retryAfterMs` as `data.retryAfterMs`, as
+ * The message begins with the code (`rate-limited: Too many ...`), because every app's errorFormatter keeps the
+ * message. The LocationError is the `cause`: your errorFormatter can send its `retryAfterMs` as `data.retryAfterMs`, as
  * `createLocationServer` does.
  */
 export function toTRPCError(error: unknown): Error {

@@ -49,7 +49,9 @@ export class Frames {
     this.#since.set(commit.prev, this.#frame(this.#timeline.changesIn(commit)))
   }
 
-  /** Returns the frame from a version to the present one: the changes, or the snapshot if they are over half the room. */
+  /**
+   * Returns the frame from a version to the present one: the changes, or the snapshot if they are over half the room.
+   */
   since(version: number): Frame {
     const cached = this.#since.get(version)
     if (cached) return cached

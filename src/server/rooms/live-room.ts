@@ -34,8 +34,8 @@ export interface RoomSubscriber extends Reader {
 type Pending = { action: Action; resolve: (outcome: Outcome) => void; reject: (error: LocationError) => void }
 
 /**
- * A room that this process serves. It collects the posts of one tick into a batch for the backend, and wakes its subscribers
- * at most once a tick, regardless of the number of posts.
+ * A room that this process serves. It collects the posts of one tick into a batch for the backend, and wakes its
+ * subscribers at most once a tick, regardless of the number of posts.
  */
 export class LiveRoom {
   readonly id: string
@@ -147,7 +147,9 @@ export class LiveRoom {
     this.timeline.forgetLeavers((this.clock.now() - this.timing.tombstoneMs) * 1_000)
   }
 
-  /** Refreshes the room when a viewer, coming from another process, has already seen a newer version than it has here. */
+  /**
+   * Refreshes the room when a viewer, coming from another process, has already seen a newer version than it has here.
+   */
   async catchUpWith(lastEventId: string | null | undefined): Promise<void> {
     // When the backend is unreachable, the present state is served as it is.
     if (this.timeline.isBehind(lastEventId)) await this.#opened.refresh().catch(() => {})
@@ -166,7 +168,10 @@ export class LiveRoom {
     this.#schedule()
   }
 
-  /** Takes over the state that the backend read again. Subscribers continue from their version, or restart with a snapshot. */
+  /**
+   * Takes over the state that the backend read again. Subscribers continue from their version, or restart with a
+   * snapshot.
+   */
   #reset(state: RoomState): void {
     const { epoch } = this.#timeline
     this.traffic.rereads += 1
@@ -231,8 +236,8 @@ export class LiveRoom {
   }
 
   /**
-   * Wakes the readers whose compressed frame was not ready when the others were woken. This is a fan-out too: it runs in
-   * slices, and the next tick waits for it.
+   * Wakes the readers whose compressed frame was not ready when the others were woken. This is a fan-out too: it runs
+   * in slices, and the next tick waits for it.
    */
   wakeLater(waiting: Iterable<Reader>): void {
     this.#wakeAll(waiting, this.clock.now())
@@ -244,8 +249,8 @@ export class LiveRoom {
   }
 
   /**
-   * Wakes one slice of the readers, then lets the event loop serve other rooms. A set's iterator is live: it includes readers
-   * that are added meanwhile, and skips those that are removed.
+   * Wakes one slice of the readers, then lets the event loop serve other rooms. A set's iterator is live: it includes
+   * readers that are added meanwhile, and skips those that are removed.
    */
   #wakeSlice(waiting: Iterator<Reader>, startedAt: number, spentBefore: number): void {
     const beganAt = this.clock.now()
@@ -258,7 +263,8 @@ export class LiveRoom {
       next = waiting.next()
     }
     const spentMs = () => spentBefore + this.clock.now() - beganAt
-    // Readers that write inside `wake` are done by now. The work that follows, such as answering posts, is not fan-out time.
+    // Readers that write inside `wake` are done by now. The work that follows, such as answering posts, is not fan-out
+    // time.
     const written = isPumped ? null : spentMs()
     if (next.done && written !== null) return this.#fannedOut(startedAt, written)
     // Pumped readers encode in the microtasks that follow: their slice is over when the next timer runs.

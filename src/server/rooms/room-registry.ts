@@ -23,7 +23,9 @@ export type RoomRegistryOptions = {
 /** The most open rooms in which nobody ever was. */
 const maxUnused = 1_000
 
-/** The open rooms of this process. A room is opened when it is first used, swept in turn, and closed when it is idle. */
+/**
+ * The open rooms of this process. A room is opened when it is first used, swept in turn, and closed when it is idle.
+ */
 export class RoomRegistry {
   readonly #options: RoomRegistryOptions
   readonly #traffic = newTraffic()
@@ -102,7 +104,9 @@ export class RoomRegistry {
     }
   }
 
-  /** Starts the one timer that drives every heartbeat and every sweep. Missed turns are made up for, at most one round. */
+  /**
+   * Starts the one timer that drives every heartbeat and every sweep. Missed turns are made up for, at most one round.
+   */
   #turn(): void {
     if (this.#isTurning || this.#isClosed || this.#sweeps.size === 0) return
     const { clock, turnMs, onTurn } = this.#options
@@ -129,7 +133,9 @@ export class RoomRegistry {
     else room.sweep()
   }
 
-  /** Closes the oldest unused rooms above the limit: a leave may name any room, and opens it only to refuse a late post. */
+  /**
+   * Closes the oldest unused rooms above the limit: a leave may name any room, and opens it only to refuse a late post.
+   */
   #closeUnused(): void {
     for (const room of this.#unused) {
       if (this.#unused.size <= maxUnused) return

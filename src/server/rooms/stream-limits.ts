@@ -14,7 +14,10 @@ export class StreamLimits {
   readonly #ofAddress = new Map<string, number>()
   readonly #addressOf = new Map<Subscriber, string | null>()
 
-  /** @param retryAfterMs the wait that a refused caller is told, in milliseconds: the end of a stream cannot be predicted. */
+  /**
+   * @param retryAfterMs the wait that a refused caller is told, in milliseconds: the end of a stream cannot be
+   * predicted.
+   */
   constructor(limits: StreamLimitOptions, retryAfterMs: number) {
     this.#limits = limits
     this.#retryAfterMs = retryAfterMs
@@ -27,7 +30,8 @@ export class StreamLimits {
   /**
    * Checks that the caller may open one more stream.
    *
-   * @throws LocationError `unavailable` when this process is full, `rate-limited` when the member or the address is at its limit.
+   * @throws LocationError `unavailable` when this process is full, `rate-limited` when the member or the address is at
+   * its limit.
    */
   assertOneMore({ memberId, address }: LimitedCaller, room: string): void {
     const { streams, memberStreams, addressStreams } = this.#limits
@@ -70,7 +74,9 @@ export class StreamLimits {
     if (own?.size === 0) this.#ofMember.delete(memberId!)
   }
 
-  /** Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.` */
+  /**
+   * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`
+   */
   #tooMany(subject: 'You' | 'Your address', limit: number): LocationError {
     const have = subject === 'You' ? 'have' : 'has'
     const message = `${subject} ${have} ${limit} open streams, which is the limit: close one, or try again in ${this.#retryAfterMs} ms.`

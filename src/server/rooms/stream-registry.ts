@@ -81,7 +81,8 @@ export class StreamRegistry {
   /**
    * Checks that one more stream may open.
    *
-   * @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller is at a limit.
+   * @throws LocationError `unavailable` when this process drains or is full, `rate-limited` when the caller is at a
+   * limit.
    */
   assertOneMore(who: LimitedCaller, room: string): void {
     if (this.#isDraining) throw new LocationError('unavailable', 'This server is shutting down: connect again.')
@@ -136,7 +137,10 @@ export class StreamRegistry {
     }
   }
 
-  /** Refuses new streams and ends the open ones, spread over `drainMs` so that their clients do not all reconnect at once. */
+  /**
+   * Refuses new streams and ends the open ones, spread over `drainMs` so that their clients do not all reconnect at
+   * once.
+   */
   async drain(): Promise<void> {
     this.#isDraining = true
     const leaving = [...this.#upkeep.keys()]
@@ -157,7 +161,10 @@ export class StreamRegistry {
     for (const subscriber of this.#upkeep.keys()) subscriber.end('draining')
   }
 
-  /** True when the stream's connection has been gone for `closedMs`: its client is dead, and only a proxy holds the socket. */
+  /**
+   * True when the stream's connection has been gone for `closedMs`: its client is dead, and only a proxy holds the
+   * socket.
+   */
   #isAbandoned({ room, connectionId }: Subscriber, upkeep: Upkeep, now: number): boolean {
     if (connectionId === null) return false
     if (room.timeline.connection(connectionId)) upkeep.presentAt = now
@@ -179,7 +186,8 @@ export class StreamRegistry {
     this.#beats.delete(subscriber)
     room.subscribers.delete(subscriber)
     this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
-    // A reader that disconnected may be gone, or may be reconnecting. A stream that the server ended says nothing about it.
+    // A reader that disconnected may be gone, or may be reconnecting. A stream that the server ended says nothing about
+    // it.
     if (by === 'peer' && connectionId !== null)
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
   }

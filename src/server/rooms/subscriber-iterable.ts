@@ -12,12 +12,15 @@ export type SubscriberIterableOptions<T> = {
 
 const iterables = new WeakMap<AbortSignal, SubscriberIterable<unknown>>()
 
-/** Returns the stream that was opened under a call's signal, for a caller that did not receive it because the call failed. */
+/**
+ * Returns the stream that was opened under a call's signal, for a caller that did not receive it because the call
+ * failed.
+ */
 export const iterableFor = (signal: AbortSignal): SubscriberIterable<unknown> | undefined => iterables.get(signal)
 
 /**
- * The result of `onLocation`: an async iterable that any tRPC adapter can pull from. It exposes the subscriber, so that our
- * own HTTP middleware can take frames directly.
+ * The result of `onLocation`: an async iterable that any tRPC adapter can pull from. It exposes the subscriber, so that
+ * our own HTTP middleware can take frames directly.
  */
 export class SubscriberIterable<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
@@ -30,8 +33,14 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
     this.#envelope = envelope
     if (!signal) return
     iterables.set(signal, this)
-    if (signal.aborted) subscriber.close()
-    signal.addEventListener('abort', () => subscriber.close(), { once: true })
+    if (signal.aborted) {
+      subscriber.close()
+      return
+    }
+    const close = () => subscriber.close()
+    signal.addEventListener('abort', close, { once: true })
+    // A caller may open any number of streams under one signal that outlives them all.
+    subscriber.onEnded = () => signal.removeEventListener('abort', close)
   }
 
   [Symbol.asyncIterator](): AsyncIterator<T, void> {
@@ -45,7 +54,8 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
             subscriber.room.traffic.frames += 1
             return { done: false, value: this.#envelope(frame) }
           }
-          // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError only
+          // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError
+          // only
           // ends the response body.
           if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))

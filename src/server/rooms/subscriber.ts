@@ -7,8 +7,9 @@ import type { LiveRoom, RoomSubscriber } from './live-room.js'
 type Ending = { bye: ByeReason; error: LocationError | null }
 
 /**
- * One open `onLocation` stream. It holds one number, the version that its reader has, and is due whatever leads from there
- * to the room's present version. Its writer takes one frame at a time, when the reader has room for it: there is no queue.
+ * One open `onLocation` stream. It holds one number, the version that its reader has, and is due whatever leads from
+ * there to the room's present version. Its writer takes one frame at a time, when the reader has room for it: there is
+ * no queue.
  */
 export class Subscriber implements RoomSubscriber {
   readonly room: LiveRoom
@@ -17,6 +18,8 @@ export class Subscriber implements RoomSubscriber {
   readonly memberId: string | null
   /** Called when there may be a frame to take. Set by the writer of the stream. */
   onOwed: () => void = () => {}
+  /** Called once, when either side ends the stream. */
+  onEnded: () => void = () => {}
   /** True when the writer pulls frames asynchronously, rather than writing them when it is woken. */
   isPumped = false
   readonly #onClosed: (subscriber: Subscriber, by: 'peer' | 'server') => void
@@ -104,8 +107,8 @@ export class Subscriber implements RoomSubscriber {
   }
 
   /**
-   * Continues after the room was read again from the backend. When no changes lead from this stream's version to the new
-   * state, the stream restarts with a snapshot.
+   * Continues after the room was read again from the backend. When no changes lead from this stream's version to the
+   * new state, the stream restarts with a snapshot.
    *
    * @param epoch the epoch in which this stream's version was.
    */
@@ -124,6 +127,7 @@ export class Subscriber implements RoomSubscriber {
     if (this.#ending || this.#isClosed) return
     this.#ending = { bye, error }
     this.#onClosed(this, 'server')
+    this.onEnded()
     this.onOwed()
   }
 
@@ -131,7 +135,10 @@ export class Subscriber implements RoomSubscriber {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
-    if (!this.#ending) this.#onClosed(this, 'peer')
+    if (!this.#ending) {
+      this.#onClosed(this, 'peer')
+      this.onEnded()
+    }
     this.onOwed()
   }
 

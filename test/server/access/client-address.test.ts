@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addressKey } from '../../../src/server/access/client-address.js'
+import { addressKey, invalidAddress } from '../../../src/server/access/client-address.js'
 
 test.each([
   ['203.0.113.7', '203.0.113.7'],
@@ -9,8 +9,11 @@ test.each([
   ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
   ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
   ['2001:db8::1', '2001:db8:0:0::/64'],
-  ['8.8.8.8, 203.0.113.7', '8.8.8.8, 203.0.113.7'],
-  ['device 7', 'device 7'],
+  ['203.0.113.7:51234', '203.0.113.7'],
+  [' 203.0.113.7 ', '203.0.113.7'],
+  ['[2001:db8:1:2::1]', '2001:db8:1:2::/64'],
+  ['[2001:db8:1:2::1]:443', '2001:db8:1:2::/64'],
+  ['[::ffff:203.0.113.7]:443', '203.0.113.7'],
 ])('%s is counted as %s', (address, as) => {
   expect(addressKey(address)).toBe(as)
 })
@@ -29,6 +32,8 @@ test.each([
   ['169.254.1.1'],
   ['fd00::1'],
   ['fe80::1%eth0'],
+  ['[fe80::1%eth0]:443'],
+  ['127.0.0.1:8080'],
   [''],
   [undefined],
 ])('%s is not counted: loopback, a private network, or absent', (address) => {
@@ -45,6 +50,20 @@ test.each([
   ['fec0::1'],
 ])('%s is outside every private network, and is counted', (address) => {
   expect(addressKey(address)).not.toBeNull()
+})
+
+test.each([
+  ['8.8.8.8, 203.0.113.7'],
+  ['device 7'],
+  ['unknown'],
+  ['203.0.113.7:'],
+  ['203.0.113.7:http'],
+  ['203.0.113.7:1:2'],
+  ['[203.0.113.7]:80'],
+  ['2001:db8::1]:443'],
+  ['256.1.1.1'],
+])('%s is not an address, and is counted with all others that are none', (address) => {
+  expect(addressKey(address)).toBe(invalidAddress)
 })
 
 test('all IPv6 addresses of a /64 are counted as one, in any notation', () => {

@@ -30,6 +30,23 @@ describe('the address that a caller is limited by', () => {
     expect(await from('203.0.113.8')).toBe(200)
   })
 
+  test('is counted without its port', async () => {
+    let port = 50_000
+    await using server = await serveLocations({ limits, clientIp: () => `203.0.113.7:${(port += 1)}` })
+    expect([await ask(server.url), await ask(server.url), await ask(server.url)]).toEqual([200, 200, 429])
+  })
+
+  test('is counted as one, with one warning, for all callers whose clientIp() is not an address', async () => {
+    const warnings: string[] = []
+    const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
+    let n = 0
+    await using server = await serveLocations({ limits, logger, clientIp: () => `device ${(n += 1)}` })
+    expect([await ask(server.url), await ask(server.url), await ask(server.url)]).toEqual([200, 200, 429])
+    expect(warnings.filter((warning) => warning.includes('clientIp()'))).toEqual([
+      'clientIp() returned a value that is not an IP address: all such callers share one per-address limit.',
+    ])
+  })
+
   test('is not limited by default when it is a loopback address, whatever x-forwarded-for says', async () => {
     await using server = await serveLocations({ limits })
     for (let i = 0; i < 5; i++) expect(await ask(server.url, { 'x-forwarded-for': '203.0.113.7' })).toBe(200)

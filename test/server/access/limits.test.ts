@@ -158,6 +158,27 @@ test('counting many rooms costs more than counting one', async () => {
   expect(await times(2, () => as({ user: 'bob' }).countMembers({ rooms: rooms.slice(0, 9) }))).toEqual(oks(2))
 })
 
+test('counting one room that is named 100 times authorizes it once and answers it once', async () => {
+  const asked: string[] = []
+  const hub = createLocationHub({ location: cellLocation, clock: manualClock() })
+  const t = initTRPC.create()
+  const access = {
+    identify: () => ({ memberId: 'ada' }),
+    async authorize({ room }: { room: string }) {
+      asked.push(room)
+      return true
+    },
+  }
+  const router = t.router(createLocationRouter({ hub, procedure: t.procedure, ...access }))
+  const rooms = [...Array<string>(99).fill('a'), 'b']
+  const counts = await t.createCallerFactory(router)({}).countMembers({ rooms })
+  expect(asked).toEqual(['a', 'b'])
+  expect(counts).toEqual([
+    { room: 'a', members: 0 },
+    { room: 'b', members: 0 },
+  ])
+})
+
 describe('streams', () => {
   const many = { streamBurst: 10_000 }
 

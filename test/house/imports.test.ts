@@ -31,10 +31,10 @@ const packages: Record<string, RegExp> = {
   '@trpc/server': /^server\/(procedures\/|http\/|standalone\/server\.ts$)/,
   '@trpc/server/http': /^server\/http\/(middleware|direct-call|trpc-fallback)\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/http\/trpc-fallback\.ts$/,
-  // The codes of JSON-RPC, for a door that refuses as tRPC does.
+  // tRPC's JSON-RPC codes.
   '@trpc/server/rpc': /^server\/standalone\/server\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
-  express: /^server\/standalone\/server\.ts$/,
+  express: /^server\/standalone\/web-app\.ts$/,
   negotiator: /^server\/http\/gzip\/content-encoding\.ts$/,
   react: /^react\//,
   'prom-client': /^server\/prometheus\.ts$/,

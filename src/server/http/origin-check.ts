@@ -1,4 +1,4 @@
-/** What is looked at of a request; `node:http`'s `IncomingMessage` is one. */
+/** The parts of a request that the origin check reads; `node:http`'s `IncomingMessage` has them. */
 export type IncomingRequest = {
   method?: string | undefined
   headers: { [name: string]: string | string[] | undefined; host?: string | undefined; origin?: string | undefined }
@@ -6,17 +6,20 @@ export type IncomingRequest = {
 }
 
 export type OriginOptions = {
-  /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default none. */
+  /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default: none. */
   origins?: readonly string[]
-  /** Names under which this server may be called. Default: any, but loopback names only while it listens on loopback. */
+  /**
+   * Host names under which this server may be called. Default: any name, but only loopback names while it listens on
+   * loopback.
+   */
   allowedHosts?: readonly string[]
 }
 
-/** Why a request is not let in: a tRPC code and a sentence that says what to do. */
-export type Refusal = { code: keyof typeof answers; message: string }
+/** Why a request is refused: a tRPC error code, and a message that says what to do. */
+export type Refusal = { code: keyof typeof refusalCodes; message: string }
 
-/** As tRPC numbers them: the HTTP status, and the code of JSON-RPC (docs/PROTOCOL.md has both). */
-export const answers = {
+/** The HTTP status and the JSON-RPC code of each tRPC error code that a refusal uses (docs/PROTOCOL.md lists both). */
+export const refusalCodes = {
   BAD_REQUEST: [400, -32600],
   FORBIDDEN: [403, -32003],
   METHOD_NOT_SUPPORTED: [405, -32005],
@@ -25,15 +28,16 @@ export const answers = {
 } as const
 
 const methods = ['GET', 'HEAD', 'POST', 'OPTIONS']
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 /**
- * Whether a request may come in at all, before anything is made of it: pages of other origins may not act in the name of
- * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
+ * Returns why a request must be refused, or null when it may continue. It runs before the request is parsed: pages of
+ * other origins must not act for a user who is signed in here (CSRF), and a name that merely resolves to this machine is
+ * not its name (DNS rebinding).
  */
 export function refusalOf(request: IncomingRequest, options: OriginOptions & { bodyBytes?: number }): Refusal | null {
   const { origin, 'sec-fetch-site': site } = request.headers
-  // RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
+  // RFC 9113 §8.3.1: HTTP/2 sends the host as `:authority`.
   const host = String(request.headers.host ?? request.headers[':authority'] ?? '')
   if (!methods.includes(request.method ?? ''))
     return { code: 'METHOD_NOT_SUPPORTED', message: `bad-input: Use ${methods.join(', ')}.` }
@@ -50,10 +54,10 @@ export function refusalOf(request: IncomingRequest, options: OriginOptions & { b
       message:
         'forbidden: Pages of this origin may not call this server: list the origin in origins, or let the proxy keep Host.',
     }
-  // A cross-site GET may come without an Origin, but not without this (Fetch Metadata).
+  // A cross-site GET may come without Origin, but not without Sec-Fetch-Site (Fetch Metadata).
   if (site === 'cross-site' && !isListed)
-    return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are not let in: list the origin in origins.' }
-  // What a plain HTML form can send is not JSON.
+    return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are refused: list the origin in origins.' }
+  // A plain HTML form can send a cross-site POST, but not with a JSON content type.
   if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(String(request.headers['content-type'])))
     return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
   const { bodyBytes = Infinity } = options
@@ -62,16 +66,16 @@ export function refusalOf(request: IncomingRequest, options: OriginOptions & { b
   return null
 }
 
-/** As tRPC would say it, so that every client understands. */
-export function bodyOf({ code, message }: Refusal): { httpStatus: number; body: string } {
-  const [httpStatus, rpcCode] = answers[code]
+/** Returns the response to a refused request, in tRPC's error format, so that every tRPC client understands it. */
+export function refusalResponse({ code, message }: Refusal): { httpStatus: number; body: string } {
+  const [httpStatus, rpcCode] = refusalCodes[code]
   return { httpStatus, body: JSON.stringify({ error: { message, code: rpcCode, data: { code, httpStatus } } }) }
 }
 
-/** The CORS headers for a page that may call; one of this server's own needs none. */
+/** Returns the CORS headers of a response. A page of this server's own origin needs none. */
 export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOptions): Record<string, string> {
   const { origin } = request.headers
-  // A cache that keeps what one origin was told must not tell it to another (Fetch §3.3.7).
+  // A cache must not give one origin's response to another origin (Fetch §3.3.7).
   if (origin === undefined || !origins.includes(origin)) return origins.length > 0 ? { vary: 'origin' } : {}
   return {
     'access-control-allow-origin': origin,
@@ -85,7 +89,7 @@ export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOp
 
 function isOwnName(name: string, request: IncomingRequest, allowedHosts: readonly string[] | undefined): boolean {
   if (allowedHosts?.includes(name)) return true
-  if (loopback.test(name)) return true
+  if (loopbackName.test(name)) return true
   return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
 }
 

@@ -15,7 +15,7 @@ import {
 } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { answers } from '../../../src/server/http/origin-check.js'
+import { refusalCodes } from '../../../src/server/http/origin-check.js'
 import { raw } from '../../support/network/raw.js'
 
 /* The doors of our own server, and the same ones in front of procedures that an app has merged into its own. */
@@ -300,6 +300,6 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
 })
 
 test('doors number what they refuse as tRPC does', () => {
-  for (const [code, [, rpcCode]] of Object.entries(answers))
-    expect(rpcCode).toBe(TRPC_ERROR_CODES_BY_KEY[code as keyof typeof answers])
+  for (const [code, [, rpcCode]] of Object.entries(refusalCodes))
+    expect(rpcCode).toBe(TRPC_ERROR_CODES_BY_KEY[code as keyof typeof refusalCodes])
 })

@@ -2,7 +2,7 @@ import { createLocationHub } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { AttachedStream } from '../../../src/server/http/socket-stream.js'
+import { SocketStream } from '../../../src/server/http/socket-stream.js'
 import { Hub } from '../../../src/server/hub/hub.js'
 import type { Sink } from '../../../src/server/http/sink.js'
 
@@ -28,9 +28,9 @@ async function stalledAfter(takes: number) {
     pingMs: 0,
     maxDurationMs: 0,
     formatError: () => ({}),
-    onOutlived: () => {},
+    onMaxDuration: () => {},
   }
-  const stream = new AttachedStream(subscriber, sink, { serializer, clock, ...ends })
+  const stream = new SocketStream(subscriber, sink, { serializer, clock, ...ends })
   return { clock, hub, sink, did, stream }
 }
 

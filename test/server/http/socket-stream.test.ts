@@ -3,7 +3,7 @@ import { applyEvent, View, type LocationEvent } from 'hereabouts'
 import { manualClock } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { AttachedStream, type AttachedOptions } from '../../../src/server/http/socket-stream.js'
+import { SocketStream, type SocketStreamOptions } from '../../../src/server/http/socket-stream.js'
 import { Hub } from '../../../src/server/hub/hub.js'
 import { createLocationHub } from 'hereabouts/server'
 import { posting } from '../../support/histories.js'
@@ -13,7 +13,7 @@ const [stallMs, frameStallMs] = [10_000, 60_000]
 const plain = { serialize: (value: unknown) => value }
 
 /** A room on a clock that a test moves, with one stream that is written to a reader. */
-async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSink()) {
+async function stage(options: Partial<SocketStreamOptions> = {}, reader = new TestSink()) {
   const clock = manualClock()
   const timers = new Set<object>()
   const counting = {
@@ -48,14 +48,14 @@ async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSi
     recheck: async () => true,
   })
   const outlived: string[] = []
-  const stream = new AttachedStream(subscriber, reader, {
+  const stream = new SocketStream(subscriber, reader, {
     serializer: plain,
     clock: counting,
     stallMs,
     frameStallMs,
     pingMs: 0,
     maxDurationMs: 0,
-    onOutlived: () => outlived.push('outlived'),
+    onMaxDuration: () => outlived.push('outlived'),
     formatError: ({ message }) => ({ message }),
     ...options,
   })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { startupWarnings, serverWarning, type ServerTimeouts } from '../../../src/server/standalone/startup-warnings.js'
+import { startupWarnings } from '../../../src/server/standalone/startup-warnings.js'
+import { serverTimeoutWarning, type ServerTimeouts } from '../../../src/server/http/server-timeouts.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
 import { defaultTiming } from '../../../src/server/options/timing.js'
 import { createLocationServer } from 'hereabouts/server/standalone'
@@ -45,7 +46,7 @@ test.each<[ServerTimeouts, RegExp | null]>([
   [{ requestTimeout: 0 }, /^server\.requestTimeout is 0: /],
   [{ requestTimeout: 20_000, headersTimeout: 0 }, /^server\.headersTimeout is 0: /],
 ])('a server that we are given waits %o', (timeouts, sentence) => {
-  const warning = serverWarning(timeouts, defaultTiming)
+  const warning = serverTimeoutWarning(timeouts, defaultTiming)
   if (sentence) expect(warning).toMatch(sentence)
   else expect(warning).toBeNull()
 })

@@ -4,7 +4,7 @@ import { createLocationHub } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { AttachedStream, type AttachedOptions } from '../../../../src/server/http/socket-stream.js'
+import { SocketStream, type SocketStreamOptions } from '../../../../src/server/http/socket-stream.js'
 import { GzipSink } from '../../../../src/server/http/gzip/gzip-sink.js'
 import { Hub } from '../../../../src/server/hub/hub.js'
 import { posting } from '../../../support/histories.js'
@@ -17,7 +17,7 @@ import { until } from '../../../support/until.js'
 const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
 
 /** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */
-async function stage(first: unknown = essay(0), options: Partial<AttachedOptions> = {}) {
+async function stage(first: unknown = essay(0), options: Partial<SocketStreamOptions> = {}) {
   const clock = manualClock()
   const hub = createLocationHub({ location: z.string(), clock, timing: { beatMs: 600_000 } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
@@ -30,10 +30,10 @@ async function stage(first: unknown = essay(0), options: Partial<AttachedOptions
   await post('c1', first)
   const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'ada', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
   const out = new GzipTestSink()
-  const ends = { stallMs: 1e4, frameStallMs: 6e4, pingMs: 0, maxDurationMs: 0, onOutlived: () => {} }
+  const ends = { stallMs: 1e4, frameStallMs: 6e4, pingMs: 0, maxDurationMs: 0, onMaxDuration: () => {} }
   const formatError = ({ message }: Error) => ({ message })
   const serializer = { serialize: (value: unknown) => value }
-  const stream = new AttachedStream(subscriber, new GzipSink(out, subscriber.room), { serializer, clock, ...ends, formatError, ...options }) // prettier-ignore
+  const stream = new SocketStream(subscriber, new GzipSink(out, subscriber.room), { serializer, clock, ...ends, formatError, ...options }) // prettier-ignore
   return { clock, hub, post, subscriber, out, stream }
 }
 

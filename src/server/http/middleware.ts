@@ -72,6 +72,8 @@ export type LocationMiddlewareOptions<
  * ```ts
  * app.use('/trpc', createLocationMiddleware({ router: appRouter, createContext }))
  * ```
+ *
+ * @throws LocationError `misconfigured` when `origins` or `allowedHosts` has a wrong entry.
  */
 export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
   options: LocationMiddlewareOptions<R, Req, Res>,

@@ -1,3 +1,5 @@
+import { LocationError } from '../../shared/errors.js'
+
 /** The parts of a request that the origin check reads; `node:http`'s `IncomingMessage` has them. */
 export type IncomingRequest = {
   method?: string | undefined
@@ -6,13 +8,83 @@ export type IncomingRequest = {
 }
 
 export type OriginOptions = {
-  /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default: none. */
+  /**
+   * Origins of pages, other than this server's own, that may call it: `https://app.example`. Case, a default port and a
+   * trailing slash do not matter. Wildcards are not supported. Default: none.
+   */
   origins?: readonly string[]
   /**
-   * Host names under which this server may be called. Default: any name, but only loopback names while it listens on
-   * loopback.
+   * Host names, without scheme and port, under which this server may be called. Case does not matter. Default: any name,
+   * but only loopback names while it listens on loopback.
    */
   allowedHosts?: readonly string[]
+}
+
+/** The checked and normalized form of `OriginOptions`. */
+export type OriginRules = {
+  origins?: ReadonlySet<string>
+  /** Host names in lower case, without a port. */
+  allowedHosts?: ReadonlySet<string>
+}
+
+/**
+ * Checks and normalizes origin options.
+ *
+ * @throws LocationError `misconfigured` when an entry could never match a request; the message names the entry.
+ */
+export function originRulesOf({ origins, allowedHosts }: OriginOptions): OriginRules {
+  return {
+    ...(origins !== undefined && {
+      origins: entriesOf(
+        'origins',
+        origins,
+        normalOrigin,
+        'write an origin such as "https://app.example", with no path and no wildcard',
+      ),
+    }),
+    ...(allowedHosts !== undefined && {
+      allowedHosts: entriesOf(
+        'allowedHosts',
+        allowedHosts,
+        normalHostName,
+        'write a host name such as "app.example", with no scheme, port, path or wildcard',
+      ),
+    }),
+  }
+}
+
+function entriesOf(
+  option: string,
+  entries: unknown,
+  normalize: (entry: string) => string | null,
+  advice: string,
+): ReadonlySet<string> {
+  // A string has `includes` too, and would be searched for a part of it.
+  if (!Array.isArray(entries))
+    throw new LocationError('misconfigured', `${option} is "${String(entries)}": pass a list.`)
+  return new Set(
+    entries.map((entry: unknown) => {
+      const normal = typeof entry === 'string' ? normalize(entry) : null
+      if (normal === null)
+        throw new LocationError('misconfigured', `${option} has the entry "${String(entry)}": ${advice}.`)
+      return normal
+    }),
+  )
+}
+
+/** Returns an origin as browsers send it; null when no browser sends it. */
+function normalOrigin(entry: string): string | null {
+  // The URL standard accepts `*` in a host, and backslashes and spaces in odd places.
+  const authority = /^[a-z][a-z\d+.-]*:\/\/([^\s/\\?#@*]+)\/?$/i.exec(entry)?.[1]
+  if (authority === undefined || !URL.canParse(entry)) return null
+  const { protocol, host } = new URL(entry)
+  return `${protocol}//${host.toLowerCase()}`
+}
+
+/** Returns a host name in lower case; null when it is not a plain name or address. */
+function normalHostName(entry: string): string | null {
+  if (!/^(\[[\da-f:.]+\]|[^\s/\\?#@*:]+)$/i.test(entry) || !URL.canParse(`http://${entry}`)) return null
+  return new URL(`http://${entry}`).hostname
 }
 
 /** Why a request is refused: a tRPC error code, and a message that says what to do. */
@@ -35,19 +107,19 @@ const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
  * other origins must not act for a user who is signed in here (CSRF), and a name that merely resolves to this machine is
  * not its name (DNS rebinding).
  */
-export function refusalOf(request: IncomingRequest, options: OriginOptions & { bodyBytes?: number }): Refusal | null {
+export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyBytes?: number }): Refusal | null {
   const { origin, 'sec-fetch-site': site } = request.headers
   // RFC 9113 §8.3.1: HTTP/2 sends the host as `:authority`.
   const host = String(request.headers.host ?? request.headers[':authority'] ?? '')
   if (!methods.includes(request.method ?? ''))
     return { code: 'METHOD_NOT_SUPPORTED', message: `bad-input: Use ${methods.join(', ')}.` }
   const name = host.replace(/:\d+$/, '').toLowerCase()
-  if (!isOwnName(name, request, options.allowedHosts))
+  if (!isOwnName(name, request, rules.allowedHosts))
     return {
       code: 'FORBIDDEN',
       message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.`,
     }
-  const isListed = origin !== undefined && (options.origins ?? []).includes(origin)
+  const isListed = origin !== undefined && rules.origins?.has(origin) === true
   if (origin !== undefined && !isListed && !isSameHost(origin, host))
     return {
       code: 'FORBIDDEN',
@@ -60,7 +132,7 @@ export function refusalOf(request: IncomingRequest, options: OriginOptions & { b
   // A plain HTML form can send a cross-site POST, but not with a JSON content type.
   if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(String(request.headers['content-type'])))
     return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
-  const { bodyBytes = Infinity } = options
+  const { bodyBytes = Infinity } = rules
   if (Number(request.headers['content-length']) > bodyBytes)
     return { code: 'PAYLOAD_TOO_LARGE', message: `too-large: The body has more than ${bodyBytes} bytes: send less.` }
   return null
@@ -73,10 +145,11 @@ export function refusalResponse({ code, message }: Refusal): { httpStatus: numbe
 }
 
 /** Returns the CORS headers of a response. A page of this server's own origin needs none. */
-export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOptions): Record<string, string> {
+export function corsHeaders(request: IncomingRequest, { origins }: OriginRules): Record<string, string> {
   const { origin } = request.headers
   // A cache must not give one origin's response to another origin (Fetch §3.3.7).
-  if (origin === undefined || !origins.includes(origin)) return origins.length > 0 ? { vary: 'origin' } : {}
+  if (!origins?.size) return {}
+  if (origin === undefined || !origins.has(origin)) return { vary: 'origin' }
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
@@ -87,18 +160,19 @@ export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOp
   }
 }
 
-function isOwnName(name: string, request: IncomingRequest, allowedHosts: readonly string[] | undefined): boolean {
-  if (allowedHosts?.includes(name)) return true
+function isOwnName(name: string, request: IncomingRequest, allowedHosts: OriginRules['allowedHosts']): boolean {
+  if (allowedHosts?.has(name)) return true
   if (loopbackName.test(name)) return true
   return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
 }
 
 export const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
 
+/** True if a Host header names the origin's host; some proxies add the default port of the scheme. */
 function isSameHost(origin: string, host: string): boolean {
-  try {
-    return new URL(origin).host === host.toLowerCase()
-  } catch {
-    return false
-  }
+  if (!URL.canParse(origin)) return false
+  const { protocol, host: originHost } = new URL(origin)
+  const defaultPort = { 'http:': ':80', 'https:': ':443' }[protocol]
+  const given = host.toLowerCase()
+  return originHost === given || (defaultPort !== undefined && `${originHost}${defaultPort}` === given)
 }

@@ -1,9 +1,11 @@
 import {
   corsHeaders,
+  originRulesOf,
   refusalOf,
   refusalResponse,
   type IncomingRequest,
   type OriginOptions,
+  type OriginRules,
   type Refusal,
 } from './origin-check.js'
 import { isDeeperThan } from '../validation/inputs.js'
@@ -39,6 +41,8 @@ export const procedureNames = ['postLocation', 'onLocation', 'getLocations', 'co
  * ```
  *
  * Requests that call only the app's own procedures pass unchanged, and so do all other requests.
+ *
+ * @throws LocationError `misconfigured` when `origins` or `allowedHosts` has a wrong entry.
  */
 export function createRequestGuard({ path = 'locations', limits, ...options }: RequestGuardOptions = {}) {
   const guarded = new Set(procedureNames.map((name) => (path === '' ? name : `${path}.${name}`)))
@@ -58,8 +62,10 @@ export type RequestLimits = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
  * @param limitsOf returns the limits of a call by its path; null when it is not a location procedure.
  * @returns a function that returns how many bytes the body may have (`Infinity` for requests that it does not guard), or
  * answers the request and returns null.
+ * @throws LocationError `misconfigured` when `origins` or `allowedHosts` has a wrong entry.
  */
 export function guardProcedures(limitsOf: (call: string) => RequestLimits | null, options: OriginOptions) {
+  const rules = originRulesOf(options)
   return (request: GuardRequest, response: GuardResponse): number | null => {
     const calls = calledPaths(request.url)
     const limits = calls.map(limitsOf)
@@ -69,7 +75,7 @@ export function guardProcedures(limitsOf: (call: string) => RequestLimits | null
     const isOnlyOurs = limits.every((each) => each !== null)
     const bodyBytes = isOnlyOurs ? own.bodyBytes : Infinity
     const checkSize = () => (isOnlyOurs ? sizeRefusalOf(request, calls.length, own) : null)
-    return guardRequest(request, response, options, { bodyBytes, checkSize }) ? bodyBytes : null
+    return guardRequest(request, response, rules, { bodyBytes, checkSize }) ? bodyBytes : null
   }
 }
 
@@ -79,15 +85,15 @@ type SizeChecks = { bodyBytes?: number; checkSize?: () => Refusal | null }
 export function guardRequest(
   request: GuardRequest,
   response: GuardResponse,
-  options: OriginOptions,
+  rules: OriginRules,
   { bodyBytes = Infinity, checkSize = () => null }: SizeChecks = {},
 ): boolean {
   response.setHeader('cache-control', 'no-store')
   response.setHeader('x-content-type-options', 'nosniff')
-  const { vary, ...headers } = corsHeaders(request, options)
+  const { vary, ...headers } = corsHeaders(request, rules)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
   if (vary !== undefined) keepVaryField(response, vary)
-  const refusal = refusalOf(request, { ...options, bodyBytes }) ?? checkSize()
+  const refusal = refusalOf(request, { ...rules, bodyBytes }) ?? checkSize()
   if (refusal) {
     const { httpStatus, body } = refusalResponse(refusal)
     // The rest of a body that is not read must not be parsed as the next request.

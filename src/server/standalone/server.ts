@@ -6,7 +6,7 @@ import type { memberProfile } from '../../shared/locations.js'
 import type { Out, Schema } from '../../shared/protocol.js'
 import type { Access } from '../access/gate.js'
 import { createLocationMiddleware } from '../http/middleware.js'
-import type { OriginOptions } from '../http/origin-check.js'
+import { originRulesOf, type OriginOptions } from '../http/origin-check.js'
 import { guardRequest } from '../http/request-guard.js'
 import { nodeTimeouts } from '../http/server-timeouts.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
@@ -76,6 +76,7 @@ const lateMs = 1_000
 export function createLocationServer<SL extends Schema, SP extends Schema = typeof memberProfile>(
   options: LocationServerOptions<SL, SP>,
 ): LocationServer<Out<SL>, Out<SP>> {
+  const originRules = originRulesOf(options)
   const hub = createLocationHub<SL, SP>(options)
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { limits, timing, logger } = hub
@@ -92,7 +93,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     response.setHeader('referrer-policy', 'no-referrer')
     // Procedures do not pass Express: its cost for each response is higher than that of a post.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) webApp(request, response)
-    else if (guardRequest(request, response, options, limits)) procedures(request, response)
+    else if (guardRequest(request, response, originRules, limits)) procedures(request, response)
   }
   const server = createServer(nodeTimeouts(timing), serve)
   limitSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
@@ -109,7 +110,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
       const countsPeers = options.clientIp === undefined
-      const { origins } = options
+      const origins = [...(originRules.origins ?? [])]
       for (const warning of startupWarnings({ address, isOpenToAll, countsPeers, origins, limits, timing }))
         logger.warn(warning)
       return { url, trpcUrl: `${url}/trpc` }

@@ -37,7 +37,7 @@ async function stage(first: unknown = essay(0), options: Partial<SocketStreamOpt
   return { clock, hub, post, subscriber, out, stream }
 }
 
-test('what comes while a frame is being made goes as one frame after it', async () => {
+test('posts made while a frame is being compressed are sent as coalesced frames after it', async () => {
   const { out, post } = await stage()
   expect(out.types).toEqual(['hello'])
   const before = out.parts.length
@@ -53,7 +53,7 @@ test('what comes while a frame is being made goes as one frame after it', async 
   expect(changes.at(-1)).toMatch(/D4|C3/)
 })
 
-test('a reader, whatever is large and whenever it is full, ends in the truth', async () => {
+test('a compressed reader converges, whichever frames are large and whenever its socket is full', async () => {
   const who = fc.constantFrom('a', 'b', 'c')
   const step = fc.oneof(
     fc.record({ who, says: fc.constantFrom('little', 'much') }),
@@ -88,7 +88,7 @@ test('a reader, whatever is large and whenever it is full, ends in the truth', a
   )
 })
 
-test('a goodbye comes after the frame that is being made', async () => {
+test('`bye` is sent after the frame that is being compressed', async () => {
   const { out, subscriber } = await stage()
   subscriber.end('rotated')
   expect(out.state).toBe('open')
@@ -96,7 +96,7 @@ test('a goodbye comes after the frame that is being made', async () => {
   expect(out.types).toEqual(['hello', 'snapshot', 'bye'])
 })
 
-test('one who may no longer read is not sent what is being made', async () => {
+test('a revoked member is not sent the frame that is being compressed', async () => {
   const { out, hub } = await stage()
   await hub.revoke('ada')
   expect(out.state).toBe('cut')
@@ -114,7 +114,7 @@ test('one who may no longer read is not sent what is being made', async () => {
   expect(out.parts).toHaveLength(length)
 })
 
-test('a stream that ends for its age while a frame is being made ends whole, without it', async () => {
+test('a stream that reaches maxDurationMs while a frame is being compressed ends as valid gzip, without that frame', async () => {
   const { out, clock } = await stage(essay(0), { maxDurationMs: 1_000 })
   // Before any thread is heard of: the clock lets promises settle, so what was made meanwhile may be there.
   const isMade = () => out.parts.length > 2

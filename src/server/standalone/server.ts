@@ -36,6 +36,12 @@ export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOpt
      */
     compress?: boolean
     /**
+     * How long an idle connection stays open, in milliseconds. Behind a load balancer it must be longer than the balancer's
+     * own idle timeout: otherwise the balancer may send a request over a connection that the server is closing, and it
+     * is lost. Default: 70,000.
+     */
+    keepAliveMs?: number
+    /**
      * Returns the address of the caller's machine, for limits by address. Behind a proxy: the address that your proxy
      * vouches for, such as the last entry of `x-forwarded-for`, never one that the caller wrote. Default: `ctx.ip`.
      */
@@ -95,7 +101,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) webApp(request, response)
     else if (guardRequest(request, response, originRules, limits)) procedures(request, response)
   }
-  const server = createServer(nodeTimeouts(timing), serve)
+  const server = createServer(nodeTimeouts(timing, options.keepAliveMs), serve)
   limitSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
 
   let isClosed = false

@@ -49,7 +49,7 @@ const layers: Record<string, Record<string, string[]>> = {
 const importedByAll = ['client/lazy-import.ts']
 
 /** Imports against the direction of `layers` that are to be removed. */
-const knownArrows = ['server/http/middleware.ts -> server/standalone/startup-warnings.ts']
+const knownArrows = []
 
 /** Import cycles that are to be removed: the files of each, in alphabetical order. */
 const knownCycles = [
@@ -73,7 +73,7 @@ const packages: Record<string, RegExp> = {
   // The JSON-RPC error codes, so that a rejected request is answered in tRPC's format.
   '@trpc/server/rpc': /^server\/standalone\/server\.ts$/,
   '@trpc/server/unstable-core-do-not-import': /^$/,
-  express: /^server\/standalone\/server\.ts$/,
+  express: /^server\/standalone\/web-app\.ts$/,
   negotiator: /^server\/http\/gzip\/content-encoding\.ts$/,
   react: /^react\//,
   'prom-client': /^server\/prometheus\.ts$/,

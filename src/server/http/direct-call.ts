@@ -1,13 +1,13 @@
 import { IncomingMessage } from 'node:http'
 import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { TRPCRequestInfo } from '@trpc/server/http'
-import type { HangUp } from './lazy-abort.js'
+import type { LazyAbort } from './lazy-abort.js'
 import type { NodeRequest } from './sink.js'
 
 /*
- * One plain call of one of our procedures, read straight from a Node request. tRPC's own way builds a Fetch Request, a
- * Response and the streams between them, which at 2,000 posts a second costs more than all else together. Only the plain
- * case is read here, and only where the result is the same; anything else goes tRPC's way.
+ * Reads one plain call of a location procedure directly from a Node request. tRPC's adapter builds a Fetch Request, a
+ * Response and the streams between them, which at 2,000 posts a second costs more than everything else together. Only
+ * plain calls are read here, and only where the result is the same; all other requests are left to tRPC.
  */
 
 export type Call = {
@@ -17,10 +17,13 @@ export type Call = {
   searchParams: URLSearchParams
 }
 
-/** A post asks no question, and there are thousands of them each second. */
-const none = new URLSearchParams()
+/** Posts have no query, and there are thousands of them each second. */
+const noSearchParams = new URLSearchParams()
 
-/** The call that a request makes, or `null` when it is not plain: batched, overridden, encoded, or in need of a reader. */
+/**
+ * Returns the call that a request makes; null when it is not plain, for example when it is a batch, or when its URL, host
+ * or body needs a full parser.
+ */
 export function plainCall(
   request: NodeRequest,
   router: AnyTRPCRouter,
@@ -29,14 +32,14 @@ export function plainCall(
   const { method, headers, url = '' } = request
   if (headers['trpc-accept'] !== undefined || headers.accept?.includes('application/jsonl')) return null
   if (!plainUrl.test(url) || !isPlainHost(hostOf(request))) return null
-  const question = url.indexOf('?')
-  const pathname = question === -1 ? url : url.slice(0, question)
+  const queryAt = url.indexOf('?')
+  const pathname = queryAt === -1 ? url : url.slice(0, queryAt)
   const segment = pathname.slice(pathname.lastIndexOf('/') + 1)
-  const path = pathOf(segment, router)
+  const path = procedurePathOf(segment, router)
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
   if (!procedure || !isOurs(procedure)) return null
-  const searchParams = question === -1 ? none : new URLSearchParams(url.slice(question))
+  const searchParams = queryAt === -1 ? noSearchParams : new URLSearchParams(url.slice(queryAt))
   if (searchParams.has('batch') || searchParams.has('connectionParams')) return null
   const { type } = procedure._def
   const contentType = headers['content-type']
@@ -47,21 +50,21 @@ export function plainCall(
   return null
 }
 
-/** A procedure's path as routers keep it, from how an address says it. */
-export function pathOf(segment: string, router: AnyTRPCRouter): string {
-  // Before 11.23 tRPC has one separator, and does not name it.
+/** Returns the path of a procedure in its router, given the last segment of a URL. */
+export function procedurePathOf(segment: string, router: AnyTRPCRouter): string {
+  // Before 11.23, tRPC has only the separator `.`, and no `pathSeparator`.
   const { pathSeparator } = router._def._config as { pathSeparator?: string }
   return pathSeparator === undefined || pathSeparator === '.' ? segment : segment.split(pathSeparator).join('.')
 }
 
-/** The input of a call, as tRPC reads it: once, and what is wrong with it is thrown where it is asked for. */
+/** The input of a call, as tRPC reads it: at most once; an error in it is thrown by `getRawInput`. */
 export type CallInput = {
   getRawInput(): Promise<unknown>
-  /** What was read, for whoever reports an error. */
+  /** Returns the input if it was read, for error reports. */
   result(): unknown
-  /** Whether anyone asked for it. */
+  /** Returns true if `getRawInput` was called. */
   wasRead(): boolean
-  /** What came as the body, if it was read here: nobody can read it again. */
+  /** Returns the body if it was read here: a request body can be read only once. */
   text(): string | undefined
 }
 
@@ -76,7 +79,7 @@ export function inputOf(
   let body: string | undefined
   const read = async () => {
     const text =
-      type === 'subscription' ? searchParams.get('input') : await bodyOf(request, maxBytes, (all) => (body = all))
+      type === 'subscription' ? searchParams.get('input') : await readBody(request, maxBytes, (all) => (body = all))
     try {
       return (value = text ? router._def._config.transformer.input.deserialize(JSON.parse(text)) : undefined)
     } catch (cause) {
@@ -88,7 +91,7 @@ export function inputOf(
     async getRawInput() {
       const input = await (reading ??= read())
       if (type !== 'subscription') return input
-      // HTML §9.2.3 sends the id as a header; whoever cannot set headers puts it into the address.
+      // HTML §9.2.3 sends the id as a header; clients that cannot set headers put it into the URL.
       const lastEventId =
         request.headers['last-event-id'] ?? searchParams.get('lastEventId') ?? searchParams.get('Last-Event-Id')
       if (!lastEventId) return input
@@ -101,12 +104,12 @@ export function inputOf(
   }
 }
 
-/** What a context is told of the request, as tRPC tells it. */
+/** Returns the request info that `createContext` receives from tRPC. */
 export function infoOf(
   { path, type, procedure }: Call,
   request: NodeRequest,
   input: CallInput,
-  hangUp: HangUp,
+  disconnect: LazyAbort,
 ): TRPCRequestInfo {
   const { getRawInput, result } = input
   return {
@@ -116,9 +119,9 @@ export function infoOf(
     calls: [{ batchIndex: 0, path, procedure, getRawInput, result }],
     connectionParams: null,
     get signal() {
-      return hangUp.signal
+      return disconnect.signal
     },
-    // Few look at it, and making one costs as much as reading the call.
+    // A getter: few apps use it, and parsing a URL costs as much as reading the call.
     get url() {
       const isSecure = request.socket !== undefined && 'encrypted' in request.socket
       return new URL(request.url ?? '', `${isSecure ? 'https' : 'http'}://${hostOf(request)}`)
@@ -127,23 +130,23 @@ export function infoOf(
 }
 
 /**
- * The body as text: what a middleware made of it before, or what comes.
+ * Returns the body as text: the one that a middleware parsed before, or the one that is received.
  *
- * @param onRead told what was taken from the request, also when it is too much or breaks off: nothing then.
+ * @param onRead called with the text that was taken from the request; with '' when the body is too large or breaks off.
  */
-function bodyOf(request: NodeRequest, maxBytes: number | undefined, onRead: (text: string) => void): Promise<string> {
+function readBody(request: NodeRequest, maxBytes: number | undefined, onRead: (text: string) => void): Promise<string> {
   const { body } = request
   if (body !== undefined) return Promise.resolve(typeof body === 'string' ? body : JSON.stringify(body))
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
-    const take = (chunk: Buffer) => {
+    const receive = (chunk: Buffer) => {
       bytes += chunk.length
       chunks.push(chunk)
       if (maxBytes && bytes > maxBytes) settle('', () => reject(new TRPCError({ code: 'PAYLOAD_TOO_LARGE' })))
     }
     const finish = () => {
-      // Encoding standard, "UTF-8 decode": a byte order mark is none of the text.
+      // Encoding standard, "UTF-8 decode": a byte order mark is not part of the text.
       const text = Buffer.concat(chunks)
         .toString()
         .replace(/^\ufeff/, '')
@@ -151,38 +154,38 @@ function bodyOf(request: NodeRequest, maxBytes: number | undefined, onRead: (tex
     }
     const abandon = () => settle('', () => reject(new TRPCError({ code: 'CLIENT_CLOSED_REQUEST' })))
     const settle = (text: string, done: () => void) => {
-      request.off('data', take).off('end', finish).off('close', abandon)
+      request.off('data', receive).off('end', finish).off('close', abandon)
       onRead(text)
       done()
     }
     if (request.destroyed) return abandon()
-    request.on('data', take).on('end', finish).on('close', abandon)
+    request.on('data', receive).on('end', finish).on('close', abandon)
   })
 }
 
 const isJson = (contentType: string) => contentType.split(';', 1)[0]!.trim().toLowerCase() === 'application/json'
-/** One that is here, or will come: what an empty one means, tRPC knows, and what to do with a stream in its place. */
+/** True if a body was parsed or will be received. Empty bodies, and streams in place of a body, are left to tRPC. */
 const hasBody = ({ body, readableEnded, headers }: NodeRequest) =>
   body === undefined
     ? !readableEnded && Number(headers['content-length']) > 0
     : body !== '' && !(body instanceof IncomingMessage)
 
 /**
- * A path of this server's, with nothing in it that the URL standard reads as anything else: no authority, no fragment, no
- * backslash, and nothing beyond ASCII, which URL and URLSearchParams decode differently.
+ * Matches a path that the URL standard reads unchanged: no authority, no fragment, no backslash, and only ASCII, since
+ * URL and URLSearchParams decode other characters differently.
  */
 const plainUrl = /^\/(?![/\\])[!-"$-[\]-~]*$/
 
-// RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
+// RFC 9113 §8.3.1: HTTP/2 sends the host as `:authority`.
 const hostOf = ({ headers }: NodeRequest) =>
   headers.host ?? (headers[':authority'] as string | undefined) ?? 'localhost'
 
-/** The syntax alone would let through ports and numbers that are too large. */
+/** True if a Host header is a plain name or address. The pattern alone would accept ports and numbers that are too large. */
 function isPlainHost(host: string): boolean {
-  // A server is asked by one name, as a rule.
-  if (host === plainHost) return true
+  // Most servers are called by one name: the last valid host is cached.
+  if (host === lastPlainHost) return true
   if (!/^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(host) || !URL.canParse(`http://${host}`)) return false
-  plainHost = host
+  lastPlainHost = host
   return true
 }
-let plainHost: string | undefined
+let lastPlainHost: string | undefined

@@ -1,16 +1,16 @@
-/** The caller's going away, as a signal: made when first asked for, since one costs more than reading a post. */
-export class HangUp {
+/** An abort signal that is created on first use: creating an AbortController costs more than reading a post. */
+export class LazyAbort {
   #controller: AbortController | undefined
-  #hasHappened = false
+  #isAborted = false
 
   get signal(): AbortSignal {
     this.#controller ??= new AbortController()
-    if (this.#hasHappened) this.#controller.abort()
+    if (this.#isAborted) this.#controller.abort()
     return this.#controller.signal
   }
 
   abort(): void {
-    this.#hasHappened = true
+    this.#isAborted = true
     this.#controller?.abort()
   }
 }

@@ -1,4 +1,6 @@
-/** What is looked at of a request; `node:http`'s `IncomingMessage` is one. */
+import { LocationError } from '../../shared/errors.js'
+
+/** The parts of a request that the origin check reads; `node:http`'s `IncomingMessage` has them. */
 export type IncomingRequest = {
   method?: string | undefined
   headers: { [name: string]: string | string[] | undefined; host?: string | undefined; origin?: string | undefined }
@@ -6,17 +8,90 @@ export type IncomingRequest = {
 }
 
 export type OriginOptions = {
-  /** Origins of pages, other than this server's own, that may call it: `https://app.example`. Default none. */
+  /**
+   * Origins of pages, other than this server's own, that may call it: `https://app.example`. Case, a default port and a
+   * trailing slash do not matter. Wildcards are not supported. Default: none.
+   */
   origins?: readonly string[]
-  /** Names under which this server may be called. Default: any, but loopback names only while it listens on loopback. */
+  /**
+   * Host names, without scheme and port, under which this server may be called. Case does not matter. Default: any name,
+   * but only loopback names while it listens on loopback.
+   */
   allowedHosts?: readonly string[]
 }
 
-/** Why a request is not let in: a tRPC code and a sentence that says what to do. */
-export type Refusal = { code: keyof typeof answers; message: string }
+/** The checked and normalized form of `OriginOptions`. */
+export type OriginRules = {
+  origins?: ReadonlySet<string>
+  /** Host names in lower case, without a port. */
+  allowedHosts?: ReadonlySet<string>
+}
 
-/** As tRPC numbers them: the HTTP status, and the code of JSON-RPC (docs/PROTOCOL.md has both). */
-export const answers = {
+/**
+ * Checks and normalizes origin options.
+ *
+ * @throws LocationError `misconfigured` when an entry could never match a request; the message names the entry.
+ */
+export function originRulesOf({ origins, allowedHosts }: OriginOptions): OriginRules {
+  return {
+    ...(origins !== undefined && {
+      origins: entriesOf(
+        'origins',
+        origins,
+        normalOrigin,
+        'write an origin such as "https://app.example", with no path and no wildcard',
+      ),
+    }),
+    ...(allowedHosts !== undefined && {
+      allowedHosts: entriesOf(
+        'allowedHosts',
+        allowedHosts,
+        normalHostName,
+        'write a host name such as "app.example", with no scheme, port, path or wildcard',
+      ),
+    }),
+  }
+}
+
+function entriesOf(
+  option: string,
+  entries: unknown,
+  normalize: (entry: string) => string | null,
+  advice: string,
+): ReadonlySet<string> {
+  // A string has `includes` too, and would be searched for a part of it.
+  if (!Array.isArray(entries))
+    throw new LocationError('misconfigured', `${option} is "${String(entries)}": pass a list.`)
+  return new Set(
+    entries.map((entry: unknown) => {
+      const normal = typeof entry === 'string' ? normalize(entry) : null
+      if (normal === null)
+        throw new LocationError('misconfigured', `${option} has the entry "${String(entry)}": ${advice}.`)
+      return normal
+    }),
+  )
+}
+
+/** Returns an origin as browsers send it; null when no browser sends it. */
+function normalOrigin(entry: string): string | null {
+  // The URL standard accepts `*` in a host, and backslashes and spaces in odd places.
+  const authority = /^[a-z][a-z\d+.-]*:\/\/([^\s/\\?#@*]+)\/?$/i.exec(entry)?.[1]
+  if (authority === undefined || !URL.canParse(entry)) return null
+  const { protocol, host } = new URL(entry)
+  return `${protocol}//${host.toLowerCase()}`
+}
+
+/** Returns a host name in lower case; null when it is not a plain name or address. */
+function normalHostName(entry: string): string | null {
+  if (!/^(\[[\da-f:.]+\]|[^\s/\\?#@*:]+)$/i.test(entry) || !URL.canParse(`http://${entry}`)) return null
+  return new URL(`http://${entry}`).hostname
+}
+
+/** Why a request is refused: a tRPC error code, and a message that says what to do. */
+export type Refusal = { code: keyof typeof refusalCodes; message: string }
+
+/** The HTTP status and the JSON-RPC code of each tRPC error code that a refusal uses (docs/PROTOCOL.md lists both). */
+export const refusalCodes = {
   BAD_REQUEST: [400, -32600],
   FORBIDDEN: [403, -32003],
   METHOD_NOT_SUPPORTED: [405, -32005],
@@ -25,54 +100,56 @@ export const answers = {
 } as const
 
 const methods = ['GET', 'HEAD', 'POST', 'OPTIONS']
-const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
+const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 /**
- * Whether a request may come in at all, before anything is made of it: pages of other origins may not act in the name of
- * someone who is signed in here (CSRF), and names that merely resolve to this machine are not its name (DNS rebinding).
+ * Returns why a request must be refused, or null when it may continue. It runs before the request is parsed: pages of
+ * other origins must not act for a user who is signed in here (CSRF), and a name that merely resolves to this machine is
+ * not its name (DNS rebinding).
  */
-export function refusalOf(request: IncomingRequest, options: OriginOptions & { bodyBytes?: number }): Refusal | null {
+export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyBytes?: number }): Refusal | null {
   const { origin, 'sec-fetch-site': site } = request.headers
-  // RFC 9113 §8.3.1: HTTP/2 says it in a field of its own.
+  // RFC 9113 §8.3.1: HTTP/2 sends the host as `:authority`.
   const host = String(request.headers.host ?? request.headers[':authority'] ?? '')
   if (!methods.includes(request.method ?? ''))
     return { code: 'METHOD_NOT_SUPPORTED', message: `bad-input: Use ${methods.join(', ')}.` }
   const name = host.replace(/:\d+$/, '').toLowerCase()
-  if (!isOwnName(name, request, options.allowedHosts))
+  if (!isOwnName(name, request, rules.allowedHosts))
     return {
       code: 'FORBIDDEN',
       message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.`,
     }
-  const isListed = origin !== undefined && (options.origins ?? []).includes(origin)
+  const isListed = origin !== undefined && rules.origins?.has(origin) === true
   if (origin !== undefined && !isListed && !isSameHost(origin, host))
     return {
       code: 'FORBIDDEN',
       message:
         'forbidden: Pages of this origin may not call this server: list the origin in origins, or let the proxy keep Host.',
     }
-  // A cross-site GET may come without an Origin, but not without this (Fetch Metadata).
+  // A cross-site GET may come without Origin, but not without Sec-Fetch-Site (Fetch Metadata).
   if (site === 'cross-site' && !isListed)
-    return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are not let in: list the origin in origins.' }
-  // What a plain HTML form can send is not JSON.
+    return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are refused: list the origin in origins.' }
+  // A plain HTML form can send a cross-site POST, but not with a JSON content type.
   if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(String(request.headers['content-type'])))
     return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
-  const { bodyBytes = Infinity } = options
+  const { bodyBytes = Infinity } = rules
   if (Number(request.headers['content-length']) > bodyBytes)
     return { code: 'PAYLOAD_TOO_LARGE', message: `too-large: The body has more than ${bodyBytes} bytes: send less.` }
   return null
 }
 
-/** As tRPC would say it, so that every client understands. */
-export function bodyOf({ code, message }: Refusal): { httpStatus: number; body: string } {
-  const [httpStatus, rpcCode] = answers[code]
+/** Returns the response to a refused request, in tRPC's error format, so that every tRPC client understands it. */
+export function refusalResponse({ code, message }: Refusal): { httpStatus: number; body: string } {
+  const [httpStatus, rpcCode] = refusalCodes[code]
   return { httpStatus, body: JSON.stringify({ error: { message, code: rpcCode, data: { code, httpStatus } } }) }
 }
 
-/** The CORS headers for a page that may call; one of this server's own needs none. */
-export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOptions): Record<string, string> {
+/** Returns the CORS headers of a response. A page of this server's own origin needs none. */
+export function corsHeaders(request: IncomingRequest, { origins }: OriginRules): Record<string, string> {
   const { origin } = request.headers
-  // A cache that keeps what one origin was told must not tell it to another (Fetch §3.3.7).
-  if (origin === undefined || !origins.includes(origin)) return origins.length > 0 ? { vary: 'origin' } : {}
+  // A cache must not give one origin's response to another origin (Fetch §3.3.7).
+  if (!origins?.size) return {}
+  if (origin === undefined || !origins.has(origin)) return { vary: 'origin' }
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
@@ -83,18 +160,19 @@ export function corsHeaders(request: IncomingRequest, { origins = [] }: OriginOp
   }
 }
 
-function isOwnName(name: string, request: IncomingRequest, allowedHosts: readonly string[] | undefined): boolean {
-  if (allowedHosts?.includes(name)) return true
-  if (loopback.test(name)) return true
+function isOwnName(name: string, request: IncomingRequest, allowedHosts: OriginRules['allowedHosts']): boolean {
+  if (allowedHosts?.has(name)) return true
+  if (loopbackName.test(name)) return true
   return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
 }
 
 export const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
 
+/** True if a Host header names the origin's host; some proxies add the default port of the scheme. */
 function isSameHost(origin: string, host: string): boolean {
-  try {
-    return new URL(origin).host === host.toLowerCase()
-  } catch {
-    return false
-  }
+  if (!URL.canParse(origin)) return false
+  const { protocol, host: originHost } = new URL(origin)
+  const defaultPort = { 'http:': ':80', 'https:': ':443' }[protocol]
+  const given = host.toLowerCase()
+  return originHost === given || (defaultPort !== undefined && `${originHost}${defaultPort}` === given)
 }

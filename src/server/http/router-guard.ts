@@ -1,21 +1,21 @@
 import type { AnyTRPCRouter } from '@trpc/server'
 import type { OriginOptions } from './origin-check.js'
-import { pathOf } from './direct-call.js'
+import { procedurePathOf } from './direct-call.js'
 import { defaultLimits } from '../options/limits.js'
-import { doorsOf, procedureNames, type GuardBounds } from './request-guard.js'
+import { guardProcedures, procedureNames, type RequestLimits } from './request-guard.js'
 import { hubOf } from '../procedures/router.js'
 
-/** The doors in front of the procedures of ours that a router has, wherever it has them and whatever it calls them. */
-export const routerDoors = (router: AnyTRPCRouter, options: OriginOptions) =>
-  doorsOf((call) => boundsOf(call, router), options)
+/** Returns a guard for all location procedures of a router, wherever they are mounted and whatever they are named. */
+export const guardRouter = (router: AnyTRPCRouter, options: OriginOptions) =>
+  guardProcedures((path) => limitsOf(path, router), options)
 
-/** What a request may hold for a call of ours; `null`: it is none. */
-function boundsOf(call: string, router: AnyTRPCRouter): GuardBounds | null {
-  const path = pathOf(call, router)
+/** Returns the limits of a call to a location procedure; null for any other procedure. */
+function limitsOf(call: string, router: AnyTRPCRouter): RequestLimits | null {
+  const path = procedurePathOf(call, router)
   const { procedures, lazy } = router._def as unknown as Record<'procedures' | 'lazy', Record<string, object>>
   if (Object.hasOwn(procedures, path)) return hubOf(procedures[path]!)?.limits ?? null
-  // Part of a router that is loaded when it is asked for: before that, names are all there is to tell by.
+  // A lazy router's procedures are unknown until its first call: until then only their names identify them.
   const [name = '', ...above] = path.split('.').toReversed()
-  const isLoadedLater = above.some((_, depth) => Object.hasOwn(lazy, above.slice(depth).toReversed().join('.')))
-  return isLoadedLater && procedureNames.includes(name) ? defaultLimits : null
+  const isInLazyRouter = above.some((_, depth) => Object.hasOwn(lazy, above.slice(depth).toReversed().join('.')))
+  return isInLazyRouter && procedureNames.includes(name) ? defaultLimits : null
 }

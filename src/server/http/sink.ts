@@ -5,37 +5,37 @@ import type { Traffic } from '../options/metrics.js'
 import type { Bytes, Encoded } from '../rooms/sse-encoding.js'
 
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & { body?: unknown; path?: string }
-/** HTTP/2's response has all of this but types of its own; `Http2ServerResponse.flushHeaders` and `write` do the same. */
+/** HTTP/2's response has the same methods under types of its own; its `flushHeaders` and `write` behave the same. */
 export type NodeResponse = (ServerResponse | (Http2ServerResponse & ServerResponse)) & { flush?: () => void }
 
-/** Where the events of one stream go. It holds nothing back: what it took is on its way, and when it is full it says so. */
+/** The output of one stream. It has no queue: `write` passes everything on, and reports backpressure. */
 export interface Sink<T = Encoded> {
-  /** @returns false when the reader is behind: `onDrain` is called when it has caught up. */
+  /** @returns false under backpressure: `onDrain` is called when the reader has caught up. */
   write(item: T): boolean
   onDrain: () => void
-  /** Called when the reader takes not one byte for as long as `watch` says. */
+  /** Called when the reader accepts no byte for as long as `watch` allows. */
   onStall: () => void
-  /** 0: not watched. */
+  /** Sets the time without progress after which `onStall` is called; 0 disables it. */
   watch(stallMs: number): void
   /** Ends the body. */
   end(): void
-  /** Cuts the connection. */
+  /** Destroys the connection. */
   destroy(): void
 }
 
 /**
- * The way out for a response whose head is written. Straight to the socket when that is safe: on HTTP/1.1, with a chunked
- * body, and when nobody stands between (compression does, by putting a `write` of its own in place). It saves what
- * `res.write` costs on each event.
+ * Returns the sink for a response whose headers are sent. It writes directly to the socket when that is safe: on
+ * HTTP/1.1, with a chunked body, and when no middleware has replaced `write`, as compression does. This saves the cost of
+ * `response.write` for each event.
  */
-export function sinkOf(request: NodeRequest, response: NodeResponse, traffic: Carried): Sink<Bytes> {
+export function sinkOf(request: NodeRequest, response: NodeResponse, traffic: ByteCount): Sink<Bytes> {
   return isDirect(request, response)
     ? new SocketSink(response, response.socket!, traffic)
     : new ResponseSink(response, traffic)
 }
 
-/** Where it is counted what went out. */
-type Carried = Pick<Traffic, 'bytes'>
+/** Counts the bytes sent. */
+type ByteCount = Pick<Traffic, 'bytes'>
 
 function isDirect(request: NodeRequest, response: NodeResponse): response is ServerResponse {
   return (
@@ -52,19 +52,19 @@ class SocketSink implements Sink<Bytes> {
   onStall: () => void = () => {}
   readonly #response: ServerResponse
   readonly #socket: Socket
-  readonly #traffic: Carried
+  readonly #traffic: ByteCount
   #timeoutMs = 0
   #isWatched = false
-  // Node's own timeout counts bytes that the kernel took of a write still under way, which nothing public tells.
+  // Node's own socket timeout also sees bytes that the kernel took of an unfinished write; no public API tells.
   readonly #stalled = () => this.onStall()
 
-  constructor(response: ServerResponse, socket: Socket, traffic: Carried) {
+  constructor(response: ServerResponse, socket: Socket, traffic: ByteCount) {
     this.#response = response
     this.#socket = socket
     this.#traffic = traffic
     const drained = () => this.onDrain()
     socket.on('drain', drained)
-    // The socket may carry another response after this one.
+    // With keep-alive, the socket may carry another response after this one.
     response.once('close', () => socket.off('drain', drained))
   }
 
@@ -74,10 +74,10 @@ class SocketSink implements Sink<Bytes> {
   }
 
   watch(stallMs: number): void {
-    // Heard of the response, since Node itself cuts a socket whose timeout nobody hears of; only while it is ours.
+    // Node destroys a socket whose timeout has no listener; therefore the response listens, but only while it is watched.
     this.#response.off('timeout', this.#stalled)
     if (stallMs > 0) this.#response.on('timeout', this.#stalled)
-    // The app's server may have a timeout of its own on its sockets: it is back when we are done.
+    // The app's server may set its own socket timeout: it is restored when watching ends.
     if (stallMs > 0 && !this.#isWatched) this.#timeoutMs = this.#socket.timeout ?? 0
     this.#isWatched = stallMs > 0
     this.#socket.setTimeout(stallMs > 0 ? stallMs : this.#timeoutMs)
@@ -96,9 +96,9 @@ class ResponseSink implements Sink<Bytes> {
   onDrain: () => void = () => {}
   onStall: () => void = () => {}
   readonly #response: NodeResponse
-  readonly #traffic: Carried
+  readonly #traffic: ByteCount
 
-  constructor(response: NodeResponse, traffic: Carried) {
+  constructor(response: NodeResponse, traffic: ByteCount) {
     this.#response = response
     this.#traffic = traffic
     response.on('drain', () => this.onDrain())
@@ -108,7 +108,7 @@ class ResponseSink implements Sink<Bytes> {
   write({ body }: Bytes): boolean {
     this.#traffic.bytes += body.length
     const isFlowing = this.#response.write(body)
-    // A compressing middleware holds back what it has until told.
+    // A compressing middleware buffers its output until `flush` is called.
     this.#response.flush?.()
     return isFlowing
   }

@@ -4,58 +4,59 @@ import type { Sink } from './sink.js'
 import { ping, serializedError, type Encoded, type Serializer } from '../rooms/sse-encoding.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 
-export type AttachedOptions = {
+export type SocketStreamOptions = {
   serializer: Serializer
   clock: Clock
-  /** Cut when the reader took no byte for so long, or did not take all of one frame. */
+  /** Destroys the stream when its reader accepted no byte for so long. */
   stallMs: number
+  /** Destroys the stream when its reader did not accept all of one frame within this time. */
   frameStallMs: number
-  /** Says that the stream is alive after so long without an event; 0: never, a beat does. */
+  /** Sends tRPC's ping after so long without an event; 0 disables it, since heartbeats do the same. */
   pingMs: number
-  /** Ends the body after so long; 0: never. */
+  /** Ends the body after so long; 0 disables it. */
   maxDurationMs: number
-  /** Told when it did. */
-  onOutlived: () => void
-  /** What tRPC would tell the client of an error. */
+  /** Called after `maxDurationMs` has ended the body. */
+  onMaxDuration: () => void
+  /** Returns the error as tRPC would send it to the client. */
   formatError: (error: Error) => unknown
 }
 
 /**
- * A subscriber whose frames go straight to a socket. While the socket is full it is sent nothing; when it has drained, one
- * frame that leads from where it stands to now.
+ * Writes a subscriber's frames directly to a socket. A slow consumer is sent nothing while its socket is full; when it has
+ * drained, one coalesced frame leads from the subscriber's version to the current one.
  */
-export class AttachedStream {
+export class SocketStream {
   readonly #subscriber: Subscriber
   readonly #sink: Sink
-  readonly #options: AttachedOptions
+  readonly #options: SocketStreamOptions
   #isFull = false
   #fullSince = 0
-  #isGuarded = false
+  #hasFrameTimer = false
   #isOver = false
   #writtenAt: number
-  /** When the socket last said that nothing moves; `-Infinity` before. */
+  /** When the socket last reported a stall; `-Infinity` before the first report. */
   #stalledAt = -Infinity
-  #callOffDuration = () => {}
-  #callOffPing = () => {}
-  #callOffGuard = () => {}
+  #cancelDuration = () => {}
+  #cancelPing = () => {}
+  #cancelFrameTimer = () => {}
 
-  constructor(subscriber: Subscriber, sink: Sink, options: AttachedOptions) {
+  constructor(subscriber: Subscriber, sink: Sink, options: SocketStreamOptions) {
     this.#subscriber = subscriber
     this.#sink = sink
     this.#options = options
     this.#writtenAt = options.clock.now()
     const { clock, pingMs, maxDurationMs } = options
-    if (maxDurationMs > 0) this.#callOffDuration = clock.after(maxDurationMs, () => this.#outlive())
+    if (maxDurationMs > 0) this.#cancelDuration = clock.after(maxDurationMs, () => this.#endByDuration())
     if (pingMs > 0) this.#pingAfter(pingMs)
-    sink.onDrain = () => this.#drained()
-    sink.onStall = () => this.#stalled()
+    sink.onDrain = () => this.#handleDrain()
+    sink.onStall = () => this.#handleStall()
     subscriber.onOwed = () => this.#flush()
     this.#flush()
   }
 
-  /** The reader went away. */
+  /** Closes the stream after its reader has disconnected. */
   close(): void {
-    this.#callOffGuard()
+    this.#cancelFrameTimer()
     if (this.#isOver) return
     this.#isOver = true
     this.#release()
@@ -64,24 +65,24 @@ export class AttachedStream {
 
   #flush(): void {
     if (this.#isOver) return
-    // What a slow reader has still to take must not be the last that somebody hears who may no longer read.
-    if (this.#isFull) return this.#subscriber.endedBy === 'revoked' ? this.#cut() : undefined
+    // A revoked reader must not receive the frame that is still pending in its socket.
+    if (this.#isFull) return this.#subscriber.endedBy === 'revoked' ? this.#destroy() : undefined
     const { pingMs, clock } = this.#options
     const { traffic } = this.#subscriber.room
     for (let frame = this.#subscriber.take(); frame; frame = this.#subscriber.take()) {
-      const encoded = this.#encoded(frame)
+      const encoded = this.#encode(frame)
       if (!encoded) return
       traffic.frames += 1
       if (this.#sink.write(encoded)) continue
-      this.#filled()
+      this.#handleFull()
       break
     }
     if (pingMs > 0) this.#writtenAt = clock.now()
     if (this.#subscriber.isClosed) this.#end(this.#subscriber.endedWith)
   }
 
-  /** The bytes of a frame. When the app's transformer cannot make them, the stream is over. */
-  #encoded(frame: Frame): Encoded | null {
+  /** Returns the bytes of a frame. When the app's transformer throws, the stream ends with the error. */
+  #encode(frame: Frame): Encoded | null {
     try {
       return frame.encoded(this.#options.serializer)
     } catch (cause) {
@@ -92,7 +93,7 @@ export class AttachedStream {
     }
   }
 
-  /** The server's end of it: an error if there is one, and no word of a return, so that the client comes back. */
+  /** Ends the stream by the server, with an error if there is one. tRPC's `return` event is not sent, so that the client reconnects. */
   #end(error: Error | null): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -100,58 +101,61 @@ export class AttachedStream {
     try {
       if (error) this.#sink.write(serializedError(this.#options.formatError(error)))
     } catch {
-      // An app that cannot even say what is wrong: the body just ends, as tRPC's does.
+      // The app's error formatter threw: the body ends without an error, as tRPC's does.
     }
     this.#sink.end()
   }
 
-  /** As tRPC does it after its `maxDurationMs`: the body just ends. */
-  #outlive(): void {
+  /** Ends the body without a final event, as tRPC does after `maxDurationMs`. */
+  #endByDuration(): void {
     this.close()
     this.#sink.end()
-    this.#options.onOutlived()
+    this.#options.onMaxDuration()
   }
 
-  #filled(): void {
+  #handleFull(): void {
     const { clock, stallMs, frameStallMs } = this.#options
     this.#isFull = true
     this.#fullSince = clock.now()
     this.#stalledAt = -Infinity
     this.#sink.watch(stallMs / 2)
-    if (!this.#isGuarded) this.#guardFor(frameStallMs)
+    if (!this.#hasFrameTimer) this.#startFrameTimer(frameStallMs)
   }
 
-  /** One timer for a reader that is full now and then: each large frame would set one, and call it off again. */
-  #guardFor(waitMs: number): void {
+  /** Keeps one timer running across frames: otherwise each large frame would start one and cancel it again. */
+  #startFrameTimer(waitMs: number): void {
     const { clock, frameStallMs } = this.#options
-    this.#isGuarded = true
-    this.#callOffGuard = clock.after(waitMs, () => {
-      this.#isGuarded = false
+    this.#hasFrameTimer = true
+    this.#cancelFrameTimer = clock.after(waitMs, () => {
+      this.#hasFrameTimer = false
       if (!this.#isFull) return
       const leftMs = frameStallMs - (clock.now() - this.#fullSince)
-      if (leftMs > 0) this.#guardFor(leftMs)
-      else this.#cut()
+      if (leftMs > 0) this.#startFrameTimer(leftMs)
+      else this.#destroy()
     })
   }
 
-  #drained(): void {
+  #handleDrain(): void {
     if (!this.#isFull) return
     this.#isFull = false
     this.#sink.watch(0)
-    if (this.#isOver) this.#callOffGuard()
+    if (this.#isOver) this.#cancelFrameTimer()
     this.#flush()
   }
 
-  /** Looked at twice in the time that a reader has: a socket that took a byte in between lets one look pass in silence. */
-  #stalled(): void {
+  /**
+   * Destroys the stream at the second stall report in a row. The socket is watched for half of `stallMs`; one that accepted
+   * a byte in between does not report.
+   */
+  #handleStall(): void {
     if (!this.#isFull) return
     const { clock, stallMs } = this.#options
-    if (clock.now() - this.#stalledAt < stallMs * 0.75) return this.#cut()
+    if (clock.now() - this.#stalledAt < stallMs * 0.75) return this.#destroy()
     this.#stalledAt = clock.now()
     this.#sink.watch(stallMs / 2)
   }
 
-  #cut(): void {
+  #destroy(): void {
     if (!this.#isFull) return
     this.#isOver = true
     this.#isFull = false
@@ -162,7 +166,7 @@ export class AttachedStream {
 
   #pingAfter(waitMs: number): void {
     const { clock, pingMs } = this.#options
-    this.#callOffPing = clock.after(waitMs, () => {
+    this.#cancelPing = clock.after(waitMs, () => {
       const silenceMs = clock.now() - this.#writtenAt
       if (silenceMs < pingMs) return this.#pingAfter(pingMs - silenceMs)
       if (!this.#isFull) this.#sink.write(ping)
@@ -172,10 +176,10 @@ export class AttachedStream {
   }
 
   #release(): void {
-    this.#callOffDuration()
-    this.#callOffPing()
-    // What is still on its way has its time: a body that has ended may be stuck too.
-    if (!this.#isFull) this.#callOffGuard()
+    this.#cancelDuration()
+    this.#cancelPing()
+    // A full socket keeps its frame timer: a body that has ended may stall too.
+    if (!this.#isFull) this.#cancelFrameTimer()
     this.#subscriber.onOwed = () => {}
   }
 }

@@ -9,23 +9,23 @@ import type { Call, CallInput } from './direct-call.js'
 import type { NodeRequest, NodeResponse } from './sink.js'
 
 /*
- * What tRPC answers. We make no status, header, error or envelope of our own: a call whose outcome is known is put behind
- * a router that has only this outcome to give, and tRPC makes the answer.
+ * Responses that tRPC writes. This package formats no status, header, error or envelope itself: a call whose outcome is
+ * known is put behind a router that only returns this outcome, and tRPC formats the response.
  */
 
-/** What a call came to. */
+/** The outcome of a call. */
 export type TrpcOutcome =
   { contextError: unknown } | { ctx: unknown; value: unknown } | { ctx: unknown; error: unknown }
 
-/** The options of tRPC's Node adapter; `middleware` has been run. */
+/** The options of tRPC's Node adapter, without `middleware`, which has already run. */
 export type AdapterOptions = Omit<Parameters<typeof nodeHTTPRequestHandler>[0], 'req' | 'res' | 'path' | 'middleware'>
 type HandlerOptions = Parameters<typeof nodeHTTPRequestHandler>[0]
 type ResponseOptions = Parameters<typeof resolveResponse>[0]
 
-/** What went before: it calls `next`, perhaps with an error, or throws. */
+/** Runs before tRPC handles the request: calls `next`, perhaps with an error, or throws. */
 type Prelude = (next: (error?: unknown) => void) => void
 
-/** Answers a request that nobody has read yet. */
+/** Lets tRPC answer a request that has not been read yet. */
 export function answerByTrpc(
   options: AdapterOptions,
   request: NodeRequest,
@@ -40,28 +40,28 @@ export function answerByTrpc(
   nodeHTTPRequestHandler(all).catch(internal_exceptionHandler(all))
 }
 
-/** Answers a call whose outcome is known. */
+/** Lets tRPC answer a call whose outcome is known. */
 export function answerOutcome(
   options: AdapterOptions,
   { call, input, outcome }: { call: Call; input: CallInput; outcome: TrpcOutcome },
   request: NodeRequest,
   response: NodeResponse,
 ): void {
-  const known = { ...options, ...concluded(options.router, call, input, outcome) }
+  const withOutcome = { ...options, ...routerWithOutcome(options.router, call, input, outcome) }
   const text = input.text()
-  if (text === undefined) return answerByTrpc(known, request, response)
-  // tRPC takes the body from here, and at once: nobody else finds it on the request.
+  if (text === undefined) return answerByTrpc(withOutcome, request, response)
+  // tRPC reads `request.body` synchronously; the property is restored so that no other handler sees the text.
   const before = Object.getOwnPropertyDescriptor(request, 'body')
   request.body = text
-  answerByTrpc(known, request, response)
+  answerByTrpc(withOutcome, request, response)
   if (before) Object.defineProperty(request, 'body', before)
   else delete request.body
 }
 
-/** What tRPC sends before the first event of a stream. */
+/** The status, the headers and the bytes that tRPC sends before the first event of a stream. */
 export type StreamHead = { status: number; headers: Headers; preamble: string }
 
-/** The head of the stream that a call opens; `null` when the app's options do not let it open. */
+/** Returns the head of the stream that a call opens; null when the app's options prevent the stream. */
 export async function streamHead(
   options: AdapterOptions,
   { call, input, ctx }: { call: Call; input: CallInput; ctx: unknown },
@@ -70,9 +70,9 @@ export async function streamHead(
 ): Promise<StreamHead | null> {
   const resolved = resolveResponse({
     ...options,
-    // What is wrong is told to the app when it is answered.
+    // An error is reported to the app later, when the request is answered.
     onError: undefined,
-    ...concluded(options.router, call, input, { ctx, value: silence }),
+    ...routerWithOutcome(options.router, call, input, { ctx, value: pendingEvents }),
     req: incomingMessageToRequest(request, response, { maxBodySize: null }),
     path: call.path,
     error: null,
@@ -92,22 +92,23 @@ export async function streamHead(
   return { status, headers, preamble }
 }
 
-const silence: AsyncIterable<never> = {
+/** A stream of events that yields nothing until it is cancelled. */
+const pendingEvents: AsyncIterable<never> = {
   [Symbol.asyncIterator]: () => ({
     next: () => new Promise<never>(() => {}),
     return: async () => ({ done: true, value: undefined }),
   }),
 }
 
-/** The router and the context, with nothing left to happen. */
-function concluded(router: AnyTRPCRouter, { path, procedure }: Call, input: CallInput, outcome: TrpcOutcome) {
-  const conclude = async ({ getRawInput }: { getRawInput: () => Promise<unknown> }) => {
-    // Whoever reports an error shows the input, if it was read.
+/** Returns a router and a `createContext` that only reproduce a known outcome. */
+function routerWithOutcome(router: AnyTRPCRouter, { path, procedure }: Call, input: CallInput, outcome: TrpcOutcome) {
+  const resolve = async ({ getRawInput }: { getRawInput: () => Promise<unknown> }) => {
+    // tRPC passes the input to `onError` if it was read.
     if (input.wasRead()) await getRawInput().catch(() => {})
     if ('value' in outcome) return outcome.value
     throw 'error' in outcome ? outcome.error : outcome.contextError
   }
-  const procedures = { [path]: Object.assign(conclude, { _def: procedure._def }) }
+  const procedures = { [path]: Object.assign(resolve, { _def: procedure._def }) }
   return {
     router: { ...router, _def: { ...router._def, procedures } },
     async createContext() {

@@ -1,19 +1,19 @@
 import { systemClock } from '../../shared/clock.js'
 
-/** What can be drained and closed: a `LocationServer`, or an app's own server around a hub. */
+/** A server that can be drained and closed: a `LocationServer`, or an app's own server together with its hub. */
 export type Drainable = { hub: { drain(): Promise<void> }; close(): Promise<void> }
 
-// A terminal's Ctrl-C reaches npm and its child, and npm passes it on: that is one signal, heard twice.
-const echoMs = 500
-// Everybody has been let go by then: what a backend has still to say must not keep the process beyond its 30 seconds.
+// Ctrl-C in a terminal reaches npm and its child, and npm forwards it: the child receives one signal twice.
+const duplicateMs = 500
+// All streams have ended by then: a slow backend must not delay the exit beyond the usual 30 seconds.
 const closeMs = 5_000
 
 /**
- * On SIGTERM or SIGINT: takes no more streams, ends the open ones spread over 20 seconds, closes, and lets the process
- * end with code 0. On a second signal: ends at once, with code 1.
+ * Drains a server on SIGTERM or SIGINT: refuses new streams, ends the open ones spread over `timing.drainMs` (default 20
+ * seconds), closes the server, and exits with code 0. A second signal exits at once, with code 1.
  *
- * @param onDrain told the name of the signal, when draining begins.
- * @returns what takes the handlers away again.
+ * @param onDrain called with the name of the signal when draining begins.
+ * @returns a function that removes the signal handlers.
  */
 export function drainOnSignals(server: Drainable, onDrain: (signal: string) => void = () => {}): () => void {
   const signals = ['SIGTERM', 'SIGINT'] as const
@@ -26,7 +26,7 @@ export function drainOnSignals(server: Drainable, onDrain: (signal: string) => v
   }
   const handle = (signal: string) => {
     const now = systemClock.now()
-    if (since !== null && now - since < echoMs) return
+    if (since !== null && now - since < duplicateMs) return
     if (since !== null) process.exit(1)
     since = now
     onDrain(signal)

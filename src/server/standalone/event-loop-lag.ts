@@ -1,39 +1,39 @@
 import type { Clock } from '../../shared/clock.js'
 
-const everyMs = 500
-/** A stall is spoken of for so long: longer than the time between two looks of whoever asks `/readyz`. */
+const intervalMs = 500
+/** How long a stall is reported: longer than the usual interval between two readiness checks. */
 const rememberedMs = 10_000
 
-/** How late this process comes to its timers: what everybody in it has to wait. */
+/** Measures how late this process runs its timers: every request has to wait for as long. */
 export class EventLoopLag {
   readonly #clock: Clock
   #dueAt = Infinity
   #worst = { lagMs: 0, until: 0 }
-  #callOff = () => {}
+  #cancel = () => {}
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** The longest wait of late, in milliseconds. */
+  /** The longest delay of the last 10 seconds, in milliseconds. */
   get lagMs(): number {
     const now = this.#clock.now()
-    // Who asks before the late timer has run is late by as much.
+    // A stall may still be going on: then the timer is overdue, and has not run yet.
     this.#note(now)
     return now < this.#worst.until ? this.#worst.lagMs : 0
   }
 
   start(): void {
-    this.#callOff()
-    this.#dueAt = this.#clock.now() + everyMs
-    this.#callOff = this.#clock.after(everyMs, () => {
+    this.#cancel()
+    this.#dueAt = this.#clock.now() + intervalMs
+    this.#cancel = this.#clock.after(intervalMs, () => {
       this.#note(this.#clock.now())
       this.start()
     })
   }
 
   stop(): void {
-    this.#callOff()
+    this.#cancel()
     this.#dueAt = Infinity
   }
 

@@ -5,5 +5,5 @@ export {
   type LocationRouter,
   type LocationServer,
   type LocationServerOptions,
-  type ServerContext,
 } from './server.js'
+export type { ServerContext } from './request-context.js'

@@ -3,11 +3,16 @@ import type { AddressInfo } from 'node:net'
 import { systemClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 
-/** @returns where it listens. @throws LocationError `misconfigured` when it cannot. */
+/**
+ * Starts a server and returns its URL.
+ *
+ * @throws LocationError `misconfigured` when the server listens already or cannot listen; its `cause` is Node's error,
+ * whose `code` names the reason (`EADDRINUSE`, `EACCES`).
+ */
 export async function listen(server: Server, port: number, host: string): Promise<string> {
-  // Asked for again, Node says so only by a code.
+  // Node's own error (`ERR_SERVER_ALREADY_LISTEN`) does not say where it listens.
   if (server.listening)
-    throw new LocationError('misconfigured', `This server listens already, at ${urlOf(server)}: make another one.`)
+    throw new LocationError('misconfigured', `This server listens already, at ${urlOf(server)}: create another one.`)
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -22,15 +27,15 @@ export async function listen(server: Server, port: number, host: string): Promis
   return urlOf(server)
 }
 
-/** Answers that are under way have a moment to be finished; then every connection is cut. */
+/** Closes a server. Responses in progress have half a second to finish; then every connection is destroyed. */
 export async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const callOffs = [
+  const cancels = [
     systemClock.after(50, () => server.closeIdleConnections()),
     systemClock.after(500, () => server.closeAllConnections()),
   ]
   await closed
-  for (const callOff of callOffs) callOff()
+  for (const cancel of cancels) cancel()
 }
 
 function urlOf(server: Server): string {
@@ -40,7 +45,8 @@ function urlOf(server: Server): string {
 
 function adviceFor(cause: unknown, port: number, host: string): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (code === 'EADDRINUSE') return `Port ${port} on ${host} is taken: stop what uses it, or choose another port.`
-  if (code === 'EACCES') return `Port ${port} may not be used by this user: choose one above 1023.`
+  if (code === 'EADDRINUSE')
+    return `Port ${port} on ${host} is taken: stop the process that uses it, or choose another port.`
+  if (code === 'EACCES') return `Port ${port} may not be used by this user: choose a port above 1023.`
   return `Cannot listen on ${host}, port ${port}: choose an address of this machine and a port from 0 to 65535.`
 }

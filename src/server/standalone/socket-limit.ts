@@ -3,14 +3,15 @@ import type { Server } from 'node:http'
 import type { Clock } from '../../shared/clock.js'
 import type { Logger } from '../options/logger.js'
 
-/** What a process needs beside its sockets: files, pipes, a backend, a page that is being read. */
-const spare = 64
+/** File descriptors reserved for everything except clients: files, pipes, the backend's connections. */
+const reserved = 64
+/** The shortest time between two log lines: a flood of connections must not flood the log. */
 const quietMs = 10_000
 
-/** How many files this process may have open, sockets among them; `Infinity` where the machine does not say. */
+/** Returns how many file descriptors this process may have, sockets included; `Infinity` where the system does not tell. */
 export function openFilesLimit(): number {
   try {
-    // proc(5): the soft limit is the first number. Node has raised it to the hard one when it started.
+    // proc(5): the first number is the soft limit. Node raises it to the hard limit at startup.
     const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
     return soft === undefined ? Infinity : Number(soft)
   } catch {
@@ -18,22 +19,22 @@ export function openFilesLimit(): number {
   }
 }
 
-/** As many sockets as may be had, and as leave something for all else. */
-export const socketsWithin = (openFiles: number): number => Math.max(openFiles - spare, Math.floor(openFiles / 2))
+/** Returns how many sockets fit into a descriptor limit, with some descriptors reserved for everything else. */
+export const socketsWithin = (openFiles: number): number => Math.max(openFiles - reserved, Math.floor(openFiles / 2))
 
 /**
- * Bounds how many sockets a server has: one more is closed before a byte of it is read, and those who are here stay. Says
- * so now and then, since who floods a server must not flood its log.
+ * Limits the number of sockets of a server: a connection above the limit is closed before a byte is read, and open ones
+ * stay. Logs this at most every 10 seconds.
  */
-export function boundSockets(server: Server, most: number, { clock, logger }: { clock: Clock; logger: Logger }): void {
+export function limitSockets(server: Server, most: number, { clock, logger }: { clock: Clock; logger: Logger }): void {
   server.maxConnections = most
   let quietUntil = -Infinity
-  const say = (details: object) => {
+  const warn = (details: object) => {
     if (clock.now() < quietUntil) return
     quietUntil = clock.now() + quietMs
     logger.warn('sockets are turned away', details)
   }
-  server.on('drop', () => say({ most }))
-  // When even the descriptors run out that were left over: an event that nobody hears would end the process.
-  server.on('error', (error) => server.listening && say({ error }))
+  server.on('drop', () => warn({ most }))
+  // Emitted when even the reserved descriptors run out; without a listener, the event would end the process.
+  server.on('error', (error) => server.listening && warn({ error }))
 }

@@ -15,7 +15,7 @@ import {
 } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { answers } from '../../../src/server/http/origin-check.js'
+import { refusalCodes } from '../../../src/server/http/origin-check.js'
 import { raw } from '../../support/network/raw.js'
 
 /* The doors of our own server, and the same ones in front of procedures that an app has merged into its own. */
@@ -162,7 +162,7 @@ function* requests(): Generator<Asked> {
               yield { method, origin, host, site, content, token }
 }
 
-test('what is loaded when it is asked for has its doors from the first call on, whatever else is loaded so', async () => {
+test('a lazy router is guarded from its first call on, and other lazy routers are not', async () => {
   const { router, hub, createContext } = merged()
   const t = initTRPC.context<Ctx>().create({ isDev: false })
   const late = t.router({
@@ -178,7 +178,7 @@ test('what is loaded when it is asked for has its doors from the first call on, 
   await app.close()
 })
 
-test('an app with doors of its own can do without ours', async () => {
+test('requestGuard: false disables the request guard', async () => {
   const { router, hub, createContext } = merged()
   const app = await served(createLocationMiddleware({ router, createContext, requestGuard: false }), () => hub.close())
   const { status, headers } = await raw(`${app.url}getLocations?input={"room":"r"}`, {
@@ -188,7 +188,7 @@ test('an app with doors of its own can do without ours', async () => {
   await app.close()
 })
 
-test('a server that would wait longer than we remember who left is told of, once', async () => {
+test('a requestTimeout longer than a tombstone is logged once', async () => {
   const warnings: string[] = []
   const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
   const hub = createLocationHub({ location: cellLocation, logger })
@@ -227,7 +227,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     return raw(`${app.url}${path}`, { method, headers, agent, ...(post && { body: input }) })
   }
 
-  test('lets in who should come in, and tells everyone else why not', { timeout: 60_000 }, async () => {
+  test('answers each request of the matrix with the expected status', { timeout: 60_000 }, async () => {
     const all = [...requests()]
     expect(all).toHaveLength(4_500)
     const wrong: string[] = []
@@ -250,13 +250,13 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     raw(new URL(path, app.url).href, { method: 'POST', headers: { ...json, ...headers }, body })
   const own = () => app.url.slice(app.url.lastIndexOf('/') + 1)
 
-  test('a body of 8 KiB is let in, one of a byte more is not', async () => {
+  test('a body of 8 KiB is accepted, and one of a byte more is a 413', async () => {
     const fill = (bytes: number) => '{"room":"r","location":null}'.padEnd(bytes)
     expect((await post(`${own()}postLocation`, fill(8_192))).status).toBe(200)
     expect((await post(`${own()}postLocation`, fill(8_193))).status).toBe(413)
   })
 
-  test('an answer says that it is another one for another origin', async () => {
+  test('an answer varies by origin', async () => {
     const path = `${own()}getLocations?input=${encodeURIComponent('{"room":"r"}')}`
     for (const headers of [{}, { origin: listed }]) {
       const asked = raw(new URL(path, app.url).href, { headers: { cookie: 'session=good', ...headers } })
@@ -266,7 +266,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     }
   })
 
-  test('eight calls in a batch are let in, nine are not', async () => {
+  test('a batch of eight calls is accepted, and one of nine is a 400', async () => {
     const batch = (calls: number) => {
       const inputs = Array.from({ length: calls }, () => ({ room: 'r', location: null }))
       const path = inputs.map(() => `${own()}postLocation`).join()
@@ -276,20 +276,20 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     expect((await batch(9)).status).toBe(400)
   })
 
-  test('8 KiB of nested brackets are bad input', async () => {
+  test('8 KiB of nested brackets are a 400', async () => {
     const deep = `{"room":"r","location":${'['.repeat(4_000)}${']'.repeat(4_000)}}`
     expect((await post(`${own()}postLocation`, deep)).status).toBe(400)
   })
 
   if (way === 'our own server') return
 
-  test("the app's own calls are none of our business", async () => {
+  test("the app's own calls are not guarded", async () => {
     const hello = await raw(new URL('hello', app.url).href, { headers: { origin: 'https://evil.example' } })
     expect([hello.status, JSON.parse(hello.body)]).toEqual([200, { result: { data: 'hello' } }])
     expect(hello.headers['cache-control']).toBeUndefined()
   })
 
-  test('a call of ours among theirs keeps our doors', async () => {
+  test("a location call in a batch with the app's own calls is guarded", async () => {
     const input = encodeURIComponent(JSON.stringify({ 1: { room: 'r' } }))
     const ask = (path: string, headers: Record<string, string>) =>
       raw(new URL(`${path}?batch=1&input=${input}`, app.url).href, { headers })
@@ -299,7 +299,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
   })
 })
 
-test('doors number what they refuse as tRPC does', () => {
-  for (const [code, [, rpcCode]] of Object.entries(answers))
-    expect(rpcCode).toBe(TRPC_ERROR_CODES_BY_KEY[code as keyof typeof answers])
+test("refusals use tRPC's error codes", () => {
+  for (const [code, [, rpcCode]] of Object.entries(refusalCodes))
+    expect(rpcCode).toBe(TRPC_ERROR_CODES_BY_KEY[code as keyof typeof refusalCodes])
 })

@@ -2,7 +2,7 @@ import { createLocationHub } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { AttachedStream } from '../../../src/server/http/socket-stream.js'
+import { SocketStream } from '../../../src/server/http/socket-stream.js'
 import { Hub } from '../../../src/server/hub/hub.js'
 import type { Sink } from '../../../src/server/http/sink.js'
 
@@ -28,13 +28,13 @@ async function stalledAfter(takes: number) {
     pingMs: 0,
     maxDurationMs: 0,
     formatError: () => ({}),
-    onOutlived: () => {},
+    onMaxDuration: () => {},
   }
-  const stream = new AttachedStream(subscriber, sink, { serializer, clock, ...ends })
+  const stream = new SocketStream(subscriber, sink, { serializer, clock, ...ends })
   return { clock, hub, sink, did, stream }
 }
 
-test('a reader that takes nothing is cut with its rights: what waits for it is not the last that it hears', async () => {
+test('revoking a member destroys a stalled stream without flushing its pending frame', async () => {
   const { hub, did } = await stalledAfter(2)
   expect(did).toEqual(['write', 'write'])
   await hub.revoke('ada')
@@ -42,7 +42,7 @@ test('a reader that takes nothing is cut with its rights: what waits for it is n
   expect(hub.streams.size).toBe(0)
 })
 
-test('one that keeps up is told why, and its body ends', async () => {
+test('revoking a member whose stream keeps up sends the reason and ends the body', async () => {
   const { hub, did } = await stalledAfter(9)
   await hub.revoke('ada')
   expect(did).toEqual(['write', 'write', 'write', 'write', 'end'])

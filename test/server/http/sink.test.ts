@@ -44,14 +44,14 @@ async function written(prepare: Handle, request = get('/')) {
   return { way: ways[0], body: body.toString() }
 }
 
-describe('the way out is straight to the socket', () => {
-  test('of a chunked HTTP/1.1 response whose head is sent', async () => {
+describe('events are written directly to the socket', () => {
+  test('of a chunked HTTP/1.1 response whose headers are sent', async () => {
     const { way, body } = await written((_request, response) => response.flushHeaders())
     expect(way).toBe('direct')
     expect(body).toBe('data: größer\n\n')
   })
 
-  test("of Express's response too", async () => {
+  test('of an Express response', async () => {
     const app = express()
     const ways: string[] = []
     app.use((request, response) => {
@@ -92,7 +92,7 @@ describe('the way out is straight to the socket', () => {
     expect(body).toBe('data: größer\n\n')
   })
 
-  test('but not while an earlier answer has the socket', async () => {
+  test('but not while an earlier response uses the socket', async () => {
     const held: ServerResponse[] = []
     const ways: string[] = []
     const handle: Handle = (_request, response) => {
@@ -132,7 +132,7 @@ describe('the way out is straight to the socket', () => {
   })
 })
 
-test('a socket has the timeout back that the app gave it', async () => {
+test("the app's socket timeout is restored after watching", async () => {
   const seen: (number | undefined)[] = []
   const http = createServer((request, response) => {
     response.flushHeaders()

@@ -3,7 +3,7 @@ import { applyEvent, View, type LocationEvent } from 'hereabouts'
 import { manualClock } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import * as z from 'zod'
-import { AttachedStream, type AttachedOptions } from '../../../src/server/http/socket-stream.js'
+import { SocketStream, type SocketStreamOptions } from '../../../src/server/http/socket-stream.js'
 import { Hub } from '../../../src/server/hub/hub.js'
 import { createLocationHub } from 'hereabouts/server'
 import { posting } from '../../support/histories.js'
@@ -13,7 +13,7 @@ const [stallMs, frameStallMs] = [10_000, 60_000]
 const plain = { serialize: (value: unknown) => value }
 
 /** A room on a clock that a test moves, with one stream that is written to a reader. */
-async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSink()) {
+async function stage(options: Partial<SocketStreamOptions> = {}, reader = new TestSink()) {
   const clock = manualClock()
   const timers = new Set<object>()
   const counting = {
@@ -48,14 +48,14 @@ async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSi
     recheck: async () => true,
   })
   const outlived: string[] = []
-  const stream = new AttachedStream(subscriber, reader, {
+  const stream = new SocketStream(subscriber, reader, {
     serializer: plain,
     clock: counting,
     stallMs,
     frameStallMs,
     pingMs: 0,
     maxDurationMs: 0,
-    onOutlived: () => outlived.push('outlived'),
+    onMaxDuration: () => outlived.push('outlived'),
     formatError: ({ message }) => ({ message }),
     ...options,
   })
@@ -69,8 +69,8 @@ async function stage(options: Partial<AttachedOptions> = {}, reader = new TestSi
   return { clock, hub, post, subscriber, reader, stream, timers, outlived, actions }
 }
 
-describe('a reader that is full', () => {
-  test('is sent nothing, and then one frame that has it all', async () => {
+describe('a slow consumer', () => {
+  test('is sent nothing while its socket is full, and then one coalesced frame', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -86,7 +86,7 @@ describe('a reader that is full', () => {
     expect(full.reader.watchedMs).toBe(0)
   })
 
-  test('again and again sets one timer, which goes when it is due and when the reader does', async () => {
+  test('that is full repeatedly has one timer, which ends when it is due and when the reader disconnects', async () => {
     const full = await stage()
     for (let n = 0; n < 3; n++) {
       full.reader.isFull = true
@@ -103,7 +103,7 @@ describe('a reader that is full', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('at any moments ends where one ends that kept up', async () => {
+  test('that is full at any moments converges with one that kept up', async () => {
     const steps = fc.array(fc.constantFrom('a', 'b', 'c', 'fill', 'drain'), { maxLength: 30 })
     await fc.assert(
       fc.asyncProperty(steps, async (history) => {
@@ -129,7 +129,7 @@ describe('a reader that is full', () => {
     )
   })
 
-  test('and takes not a byte is cut, and its lease is left alone', async () => {
+  test('that accepts no byte is cut, and its lease is not shortened', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c2', 'B2')
@@ -149,7 +149,7 @@ describe('a reader that is full', () => {
     expect(full.actions).not.toContain('shorten')
   })
 
-  test('and does not finish a frame is cut, however many bytes it takes', async () => {
+  test('that does not finish a frame in time is cut, however many bytes it accepts', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -160,7 +160,7 @@ describe('a reader that is full', () => {
     expect(full.subscriber.room.subscribers.size).toBe(0)
   })
 
-  test('again and again, but finishes each frame, is never cut', async () => {
+  test('that finishes each frame in time is never cut', async () => {
     const slow = await stage()
     for (let n = 0; n < 10; n++) {
       slow.reader.isFull = true
@@ -172,7 +172,7 @@ describe('a reader that is full', () => {
     expect(slow.reader.types.filter((type) => type === 'changes').length).toBeGreaterThanOrEqual(10)
   })
 
-  test('is told goodbye once it has room', async () => {
+  test('is sent `bye` when its socket has drained', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -185,7 +185,7 @@ describe('a reader that is full', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('of its last words is cut when it never takes them', async () => {
+  test('that never accepts its final frame is cut', async () => {
     const full = await stage()
     full.reader.isFull = true
     full.subscriber.end('rotated')
@@ -195,7 +195,7 @@ describe('a reader that is full', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('is not pinged', async () => {
+  test('is not pinged while its socket is full', async () => {
     const full = await stage({ pingMs: 1_000 })
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -208,14 +208,14 @@ describe('a reader that is full', () => {
 })
 
 describe('a reader that keeps up', () => {
-  test('is not cut when its socket says that nothing moves: nothing has to', async () => {
+  test('is not cut after a stall report, since nothing is pending', async () => {
     const { reader } = await stage()
     reader.onStall()
     reader.onStall()
     expect(reader.state).toBe('open')
   })
 
-  test('is pinged after silence, not after events', async () => {
+  test('is pinged after silence, and not after events', async () => {
     const { clock, reader, post } = await stage({ pingMs: 1_000 })
     await clock.advance(700)
     await post('c1', 'B2')
@@ -225,14 +225,14 @@ describe('a reader that keeps up', () => {
     expect(reader.types.at(-1)).toBe('ping')
   })
 
-  test('is let go of after as long as tRPC says, without a word', async () => {
+  test("is ended after tRPC's maxDurationMs, without a final event", async () => {
     const { clock, reader, outlived, hub, timers } = await stage({ maxDurationMs: 5_000, pingMs: 10_000 })
     await clock.advance(5_000)
     expect(reader.types).toEqual(['hello', 'snapshot'])
     expect([reader.state, outlived, hub.streams.size, timers.size]).toEqual(['ended', ['outlived'], 0, 0])
   })
 
-  test('and goes leaves no timer, is written to no more, and has its lease shortened', async () => {
+  test('that disconnects leaves no timer, is not written to, and has its lease shortened', async () => {
     const { actions, clock, reader, stream, post, timers, hub } = await stage({ maxDurationMs: 50_000, pingMs: 1_000 })
     stream.close()
     expect(actions).toEqual(['shorten'])
@@ -244,7 +244,7 @@ describe('a reader that keeps up', () => {
 })
 
 describe('an app that throws', () => {
-  test('while it writes a frame ends that stream, with the error', async () => {
+  test('while it serializes a frame ends that stream with the error', async () => {
     const serializer = {
       serialize(value: unknown) {
         if (JSON.stringify(value).includes('B2')) throw new Error('Too much to say.')
@@ -257,7 +257,7 @@ describe('an app that throws', () => {
     expect([reader.state, hub.streams.size]).toEqual(['ended', 0])
   })
 
-  test('while it writes an error ends the stream all the same', async () => {
+  test('while it formats an error still ends the stream', async () => {
     const formatError = () => {
       throw new Error('No words.')
     }

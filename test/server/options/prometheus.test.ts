@@ -122,7 +122,7 @@ describe('the port', () => {
   test('that is taken is said at once', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()]
     const { url } = await first.listen(0)
-    await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop what uses it')
+    await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop the process that uses it')
     await first.close()
   })
 })

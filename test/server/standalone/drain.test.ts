@@ -17,7 +17,7 @@ function stage(server: Parameters<typeof drainOnSignals>[0]) {
 }
 const forEver = () => new Promise<never>(() => {})
 
-test('a process whose server will not close ends all the same, soon after everybody was let go', async () => {
+test('a process whose server does not close exits 5 seconds after the drain', async () => {
   using process = stage({ hub: { drain: async () => {} }, close: forEver })
   process.signal()
   await vi.advanceTimersByTimeAsync(4_999)
@@ -26,7 +26,7 @@ test('a process whose server will not close ends all the same, soon after everyb
   expect(process.codes).toEqual([0])
 })
 
-test('one keypress that is heard twice is one signal; a second one ends the process', async () => {
+test('a signal repeated within 500 ms counts once; a later one exits with code 1', async () => {
   using process = stage({ hub: { drain: forEver }, close: forEver })
   process.signal()
   await vi.advanceTimersByTimeAsync(400)
@@ -37,7 +37,7 @@ test('one keypress that is heard twice is one signal; a second one ends the proc
   expect(process.codes).toEqual([1])
 })
 
-test('a drain that fails ends it with 1', async () => {
+test('a drain that fails exits with code 1', async () => {
   using process = stage({ hub: { drain: () => Promise.reject(new Error('no')) }, close: forEver })
   process.signal()
   await vi.advanceTimersByTimeAsync(0)

@@ -9,7 +9,7 @@ function started() {
   return { clock, watch }
 }
 
-test('a process that comes to its timers in time is not late', async () => {
+test('a process whose timers run in time has no lag', async () => {
   const { clock, watch } = started()
   for (let i = 0; i < 20; i++) {
     await clock.advance(333)
@@ -17,7 +17,7 @@ test('a process that comes to its timers in time is not late', async () => {
   }
 })
 
-test('one that stalled is late by as much, even when nobody asked meanwhile, and for ten seconds', async () => {
+test('a stall is reported with its length for ten seconds, even if it was not read meanwhile', async () => {
   const { clock, watch } = started()
   await clock.advance(700)
   clock.stall(3_300)
@@ -28,7 +28,7 @@ test('one that stalled is late by as much, even when nobody asked meanwhile, and
   expect(watch.lagMs).toBe(0)
 })
 
-test('the worst of late is what counts', async () => {
+test('the longest recent stall is reported', async () => {
   const { clock, watch } = started()
   for (const stallMs of [100, 2_000, 300]) {
     clock.stall(500 + stallMs)
@@ -37,7 +37,7 @@ test('the worst of late is what counts', async () => {
   expect(watch.lagMs).toBe(2_000)
 })
 
-test('one that stopped watching is not late', async () => {
+test('a stopped measurement reports no lag', async () => {
   const { clock, watch } = started()
   watch.stop()
   clock.stall(60_000)

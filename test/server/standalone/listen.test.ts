@@ -4,7 +4,7 @@ import { cellLocation } from 'hereabouts'
 import { expect, test } from 'vitest'
 import { raw } from '../../support/network/raw.js'
 
-test('a server that listens says where, when it is told to listen once more', async () => {
+test('listening twice is `misconfigured`, and the message has the URL', async () => {
   const server = createLocationServer({ location: cellLocation, anonymous: true })
   const { url } = await server.listen(0)
   await expect(server.listen(0)).rejects.toMatchObject({ code: 'misconfigured', message: expect.stringContaining(url) })
@@ -13,7 +13,7 @@ test('a server that listens says where, when it is told to listen once more', as
   await expect(server.listen(0)).rejects.toMatchObject({ code: 'closed' })
 })
 
-test('metrics too', async () => {
+test('listening twice with metrics fails, and works again after close()', async () => {
   const metrics = prometheusMetrics()
   const { url } = await metrics.listen(0)
   await expect(metrics.listen(0)).rejects.toThrow(`listens already, at ${new URL(url).origin}: `)

@@ -8,13 +8,13 @@ const asked = async (url: string, path: string) => {
   return [status, body]
 }
 
-test('a server that can be sent people says so', async () => {
+test('/readyz answers 200 when the server is ready', async () => {
   await using server = await serveLocations()
   expect(await asked(server.url, '/readyz')).toEqual([200, 'ok\n'])
   expect(server.hub.health()).toBe('ready')
 })
 
-test('one whose backend is out of reach does not, until it is back', async () => {
+test('/readyz answers 503 while the backend is unreachable', async () => {
   let tell: (health: 'up' | 'down') => void = () => {}
   const backend: Backend = { ...memoryBackend(), onHealth: (listener) => ((tell = listener), () => {}) }
   await using server = await serveLocations({ backend })
@@ -25,7 +25,7 @@ test('one whose backend is out of reach does not, until it is back', async () =>
   expect(await asked(server.url, '/readyz')).toEqual([200, 'ok\n'])
 })
 
-test('one whose event loop stalled does not, for a while', async () => {
+test('/readyz answers 503 for ten seconds after the event loop stalled', async () => {
   const clock = manualClock()
   await using server = await serveLocations({ clock })
   await clock.advance(1_000)
@@ -39,7 +39,7 @@ test('one whose event loop stalled does not, for a while', async () => {
   expect(await asked(server.url, '/readyz')).toEqual([200, 'ok\n'])
 })
 
-test('one that drains does not, and takes posts but no streams', async () => {
+test('/readyz answers 503 while the server drains; posts are accepted and streams are refused', async () => {
   await using server = await serveLocations({ timing: { drainMs: 100 } })
   await server.hub.drain()
   expect(await asked(server.url, '/readyz')).toEqual([503, 'draining\n'])

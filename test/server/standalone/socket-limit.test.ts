@@ -74,7 +74,7 @@ async function isIdle(server: LoneServer) {
 }
 
 describe(`a server that may have ${openFiles} files open`, () => {
-  test('turns away who comes on top, says so once, and takes people again when there is room', async () => {
+  test('closes connections above the limit, logs it once, and accepts connections again when there is room', async () => {
     await using server = await loneServer({ openFiles })
     using people = await company(server)
     await people.isSeen(1)
@@ -91,7 +91,7 @@ describe(`a server that may have ${openFiles} files open`, () => {
     await people.isSeen(4)
   })
 
-  test('lives on when all of them are taken by something else', async () => {
+  test('keeps running when all descriptors are used up', async () => {
     await using server = await loneServer({ openFiles })
     using people = await company(server)
     await people.isSeen(1)
@@ -107,7 +107,7 @@ describe(`a server that may have ${openFiles} files open`, () => {
   })
 })
 
-test('sockets leave something for all else', () => {
+test('the socket limit leaves descriptors for everything else', () => {
   expect(openFilesLimit()).toBeGreaterThan(100)
   expect([Infinity, 20_000, 256, 100, 3].map(socketsWithin)).toEqual([Infinity, 19_936, 192, 50, 1])
 })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { startupWarnings, serverWarning, type ServerTimeouts } from '../../../src/server/standalone/startup-warnings.js'
+import { startupWarnings } from '../../../src/server/standalone/startup-warnings.js'
+import { serverTimeoutWarning, type ServerTimeouts } from '../../../src/server/http/server-timeouts.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
 import { defaultTiming } from '../../../src/server/options/timing.js'
 import { createLocationServer } from 'hereabouts/server/standalone'
@@ -13,7 +14,7 @@ const usual = {
   timing: defaultTiming,
 }
 
-test('the defaults, on this machine, are nothing to warn of', () => {
+test('the defaults on a loopback address cause no warning', () => {
   expect(startupWarnings(usual)).toEqual([])
   expect(
     startupWarnings({ ...usual, address: '::1', origins: ['https://app.example', 'http://localhost:5173'] }),
@@ -21,19 +22,19 @@ test('the defaults, on this machine, are nothing to warn of', () => {
 })
 
 test.each([
-  ['nobody asked who is behind a proxy', { countsPeers: true }, /^clientIp: .* not limited by address/],
-  ['everybody, from everywhere', { address: '0.0.0.0' }, /^anonymous: /],
-  ['pages that are not encrypted', { origins: ['http://app.example'] }, /^origins: http:\/\/app\.example /],
+  ['an unset clientIp', { countsPeers: true }, /^clientIp: .* not limited by address/],
+  ['anonymous access on a public address', { address: '0.0.0.0' }, /^anonymous: /],
+  ['an origin without encryption', { origins: ['http://app.example'] }, /^origins: http:\/\/app\.example /],
   [
-    'more streams',
+    'a higher limit of streams',
     { limits: { ...defaultLimits, streams: 20_001 } },
     /^limits\.streams is 20001; the default is 20000\.$/,
   ],
-  ['no limit', { limits: { ...defaultLimits, postBurst: Infinity } }, /^limits\.postBurst is Infinity/],
-  ['a limit that is none', { limits: { ...defaultLimits, depth: NaN } }, /^limits\.depth is NaN/],
-  ['requests that outlive tombstones', { timing: { ...defaultTiming, requestMs: 60_000 } }, /^timing\.requestMs /],
-  ['rights that are old', { timing: { ...defaultTiming, recheckMs: 60_001 } }, /^timing\.recheckMs is 60001/],
-])('%s is one sentence', (_what, weakened, sentence) => {
+  ['an infinite limit', { limits: { ...defaultLimits, postBurst: Infinity } }, /^limits\.postBurst is Infinity/],
+  ['a limit that is NaN', { limits: { ...defaultLimits, depth: NaN } }, /^limits\.depth is NaN/],
+  ['requestMs above tombstoneMs', { timing: { ...defaultTiming, requestMs: 60_000 } }, /^timing\.requestMs /],
+  ['recheckMs above a minute', { timing: { ...defaultTiming, recheckMs: 60_001 } }, /^timing\.recheckMs is 60001/],
+])('%s causes one warning', (_what, weakened, sentence) => {
   expect(startupWarnings({ ...usual, ...weakened })).toEqual([expect.stringMatching(sentence)])
 })
 
@@ -44,17 +45,17 @@ test.each<[ServerTimeouts, RegExp | null]>([
   [{ requestTimeout: 60_000 }, /^server\.requestTimeout is 60000: /],
   [{ requestTimeout: 0 }, /^server\.requestTimeout is 0: /],
   [{ requestTimeout: 20_000, headersTimeout: 0 }, /^server\.headersTimeout is 0: /],
-])('a server that we are given waits %o', (timeouts, sentence) => {
-  const warning = serverWarning(timeouts, defaultTiming)
+])("the timeouts %o of an app's own server cause the expected warning", (timeouts, sentence) => {
+  const warning = serverTimeoutWarning(timeouts, defaultTiming)
   if (sentence) expect(warning).toMatch(sentence)
   else expect(warning).toBeNull()
 })
 
-test('lower limits are nothing to warn of', () => {
+test('lower limits cause no warning', () => {
   expect(startupWarnings({ ...usual, limits: { ...defaultLimits, streams: 1, depth: 2 } })).toEqual([])
 })
 
-test('a server says so to its logger when it begins to listen', async () => {
+test('a server logs its warnings when it begins to listen', async () => {
   const warnings: string[] = []
   const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
   const server = createLocationServer({ location: cellLocation, anonymous: true, logger, limits: { streams: 1e6 } })

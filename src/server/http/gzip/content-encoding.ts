@@ -1,22 +1,17 @@
 import Negotiator from 'negotiator'
 import type { NodeRequest, NodeResponse } from '../sink.js'
+import { withVaryField } from '../vary.js'
 
 /**
- * Whether a body goes out as gzip, said in its head: when the client would rather have that, and nobody before us has said
- * what the body is. Who says nothing gets it as it is (RFC 9110 §12.5.3 leaves it open).
+ * Decides whether a body is sent as gzip, and sets `Vary` and `Content-Encoding` accordingly. It is when the client prefers
+ * gzip and no handler before this one has set a `Content-Encoding`. A client that sends no `Accept-Encoding` gets the
+ * body uncompressed (RFC 9110 §12.5.3 allows either).
  */
-export function agreesOnGzip({ headers }: NodeRequest, response: NodeResponse): boolean {
-  varyByEncoding(response)
+export function negotiateGzip({ headers }: NodeRequest, response: NodeResponse): boolean {
+  // Caches must not give the bytes that one client got to a client with another encoding.
+  response.setHeader('vary', withVaryField(response.getHeader('vary'), 'accept-encoding'))
   const preferred = new Negotiator({ headers }).encoding(['gzip', 'identity'])
   if (preferred !== 'gzip' || response.hasHeader('content-encoding')) return false
   response.setHeader('content-encoding', 'gzip')
   return true
-}
-
-/** Says to caches that another client may get other bytes, beside what they are told already. */
-function varyByEncoding(response: NodeResponse): void {
-  const said = [response.getHeader('vary') ?? []].flat().join(', ')
-  const names = said.split(',').map((name) => name.trim().toLowerCase())
-  if (names.includes('*') || names.includes('accept-encoding')) return
-  response.setHeader('vary', said ? `${said}, accept-encoding` : 'accept-encoding')
 }

@@ -1,23 +1,23 @@
 /*
- * The CRC-32 of two texts in a row, made of that of each: so a reader's checksum follows from those of the frames that it
- * was sent, and no byte is looked at twice. After zlib's crc32_combine_op: a CRC is a polynomial over GF(2), and text
- * that comes after it multiplies it by a power of x.
+ * Computes the CRC-32 of two concatenated texts from the CRC-32 of each. A stream's checksum follows from the checksums
+ * of its frames, and no byte is read twice. After zlib's crc32_combine_op: a CRC is a polynomial over GF(2), and text
+ * that is appended multiplies it by a power of x.
  */
 
-/** RFC 1952 §8, its bits reversed: the lowest power is the highest bit. */
+/** The polynomial of RFC 1952 §8 with its bits reversed: the highest bit is the lowest power. */
 const polynomial = 0xedb88320
 const one = 0x80000000
 
-/** What so many bytes, coming after, multiply a CRC by. */
+/** Returns the factor by which appending so many bytes multiplies a CRC. */
 export function shiftOf(bytes: number): number {
   let shift = one
-  // Eight bits a byte, and 8 is 2 to the third.
+  // A byte has 8 bits, and 8 is 2 to the power of 3.
   for (let power = 3, rest = bytes; rest > 0; power++, rest = Math.floor(rest / 2))
     if (rest % 2 === 1) shift = product(doubled[power % doubled.length]!, shift)
   return shift
 }
 
-/** The CRC of a text, and what came after it: about 60 ns. */
+/** Returns the CRC of a text followed by another one; takes about 60 ns. */
 export const combined = (before: number, after: number, shiftOfAfter: number): number =>
   (product(shiftOfAfter, before) ^ after) >>> 0
 
@@ -33,6 +33,6 @@ function product(a: number, b: number): number {
   return sum >>> 0
 }
 
-/** x to the power of 1, 2, 4, 8 and so on; after 32 of them it begins anew. */
+/** x to the powers 1, 2, 4, 8 and so on; the sequence repeats after 32 entries. */
 const doubled = [one >>> 1]
 while (doubled.length < 32) doubled.push(product(doubled.at(-1)!, doubled.at(-1)!))

@@ -1,46 +1,47 @@
-import { Deflation, Past, type GzipReader } from './shared-deflate.js'
+import { CompressedEvent, History, type GzipReader } from './shared-deflate.js'
 import { Checksum, header, type Part } from './gzip-format.js'
 import type { Sink } from '../sink.js'
 import type { Bytes, Encoded } from '../../rooms/sse-encoding.js'
 
 /**
- * Makes one gzip stream of the events, of parts that all readers share. While a frame is being deflated it is full, as a
- * socket is: whoever writes to it holds back, and has one frame for what came meanwhile when it has drained.
+ * Sends the events of one subscriber as a gzip stream, spliced from parts that all subscribers share. While a large frame
+ * is being compressed, the sink reports backpressure, as a full socket does; when it has drained, the subscriber writes
+ * one coalesced frame.
  */
 export class GzipSink implements Sink, GzipReader {
   onDrain: () => void = () => {}
   onStall: () => void = () => {}
-  readonly past = new Past()
+  readonly history = new History()
   readonly room: GzipReader['room']
   readonly #out: Sink<Bytes>
   readonly #checksum = new Checksum()
-  #awaited: Deflation | null = null
+  #pending: CompressedEvent | null = null
 
   constructor(out: Sink<Bytes>, room: GzipReader['room']) {
     this.room = room
     this.#out = out
     out.onDrain = () => {
-      if (!this.#awaited) this.onDrain()
+      if (!this.#pending) this.onDrain()
     }
     out.onStall = () => {
-      // The reader takes nothing, since there is nothing.
-      if (!this.#awaited) this.onStall()
+      // While a frame is being compressed there is nothing to read.
+      if (!this.#pending) this.onStall()
     }
     out.write(header)
   }
 
   write(encoded: Encoded): boolean {
-    const deflation = Deflation.of(encoded)
-    const part = deflation.partFor(this)
+    const event = CompressedEvent.of(encoded)
+    const part = event.partFor(this)
     if (part) return this.#splice(part)
-    this.#awaited = deflation
+    this.#pending = event
     return false
   }
 
   wake(): void {
-    const part = this.#awaited?.partFor(this)
+    const part = this.#pending?.partFor(this)
     if (!part) return
-    this.#awaited = null
+    this.#pending = null
     if (this.#splice(part)) this.onDrain()
   }
 
@@ -59,10 +60,10 @@ export class GzipSink implements Sink, GzipReader {
     this.#out.destroy()
   }
 
-  /** Nobody is there to be sent what is still in the making. */
+  /** Drops the frame that is being compressed: there is no reader left. */
   close(): void {
-    this.#awaited?.leave(this)
-    this.#awaited = null
+    this.#pending?.stopWaiting(this)
+    this.#pending = null
   }
 
   #splice(part: Part): boolean {

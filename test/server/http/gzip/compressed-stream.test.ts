@@ -4,7 +4,7 @@ import { createLocationHub } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
-import { AttachedStream, type AttachedOptions } from '../../../../src/server/http/socket-stream.js'
+import { SocketStream, type SocketStreamOptions } from '../../../../src/server/http/socket-stream.js'
 import { GzipSink } from '../../../../src/server/http/gzip/gzip-sink.js'
 import { Hub } from '../../../../src/server/hub/hub.js'
 import { posting } from '../../../support/histories.js'
@@ -17,7 +17,7 @@ import { until } from '../../../support/until.js'
 const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
 
 /** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */
-async function stage(first: unknown = essay(0), options: Partial<AttachedOptions> = {}) {
+async function stage(first: unknown = essay(0), options: Partial<SocketStreamOptions> = {}) {
   const clock = manualClock()
   const hub = createLocationHub({ location: z.string(), clock, timing: { beatMs: 600_000 } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
@@ -30,14 +30,14 @@ async function stage(first: unknown = essay(0), options: Partial<AttachedOptions
   await post('c1', first)
   const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'ada', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
   const out = new GzipTestSink()
-  const ends = { stallMs: 1e4, frameStallMs: 6e4, pingMs: 0, maxDurationMs: 0, onOutlived: () => {} }
+  const ends = { stallMs: 1e4, frameStallMs: 6e4, pingMs: 0, maxDurationMs: 0, onMaxDuration: () => {} }
   const formatError = ({ message }: Error) => ({ message })
   const serializer = { serialize: (value: unknown) => value }
-  const stream = new AttachedStream(subscriber, new GzipSink(out, subscriber.room), { serializer, clock, ...ends, formatError, ...options }) // prettier-ignore
+  const stream = new SocketStream(subscriber, new GzipSink(out, subscriber.room), { serializer, clock, ...ends, formatError, ...options }) // prettier-ignore
   return { clock, hub, post, subscriber, out, stream }
 }
 
-test('what comes while a frame is being made goes as one frame after it', async () => {
+test('posts made while a frame is being compressed are sent as coalesced frames after it', async () => {
   const { out, post } = await stage()
   expect(out.types).toEqual(['hello'])
   const before = out.parts.length
@@ -53,7 +53,7 @@ test('what comes while a frame is being made goes as one frame after it', async 
   expect(changes.at(-1)).toMatch(/D4|C3/)
 })
 
-test('a reader, whatever is large and whenever it is full, ends in the truth', async () => {
+test('a compressed reader converges, whichever frames are large and whenever its socket is full', async () => {
   const who = fc.constantFrom('a', 'b', 'c')
   const step = fc.oneof(
     fc.record({ who, says: fc.constantFrom('little', 'much') }),
@@ -88,7 +88,7 @@ test('a reader, whatever is large and whenever it is full, ends in the truth', a
   )
 })
 
-test('a goodbye comes after the frame that is being made', async () => {
+test('`bye` is sent after the frame that is being compressed', async () => {
   const { out, subscriber } = await stage()
   subscriber.end('rotated')
   expect(out.state).toBe('open')
@@ -96,7 +96,7 @@ test('a goodbye comes after the frame that is being made', async () => {
   expect(out.types).toEqual(['hello', 'snapshot', 'bye'])
 })
 
-test('one who may no longer read is not sent what is being made', async () => {
+test('a revoked member is not sent the frame that is being compressed', async () => {
   const { out, hub } = await stage()
   await hub.revoke('ada')
   expect(out.state).toBe('cut')
@@ -114,7 +114,7 @@ test('one who may no longer read is not sent what is being made', async () => {
   expect(out.parts).toHaveLength(length)
 })
 
-test('a stream that ends for its age while a frame is being made ends whole, without it', async () => {
+test('a stream that reaches maxDurationMs while a frame is being compressed ends as valid gzip, without that frame', async () => {
   const { out, clock } = await stage(essay(0), { maxDurationMs: 1_000 })
   // Before any thread is heard of: the clock lets promises settle, so what was made meanwhile may be there.
   const isMade = () => out.parts.length > 2

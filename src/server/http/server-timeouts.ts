@@ -1,0 +1,48 @@
+import { LocationError } from '../../shared/errors.js'
+import type { Timing } from '../options/timing.js'
+
+/** The two timeouts of a Node server that bound how long a request may take, in milliseconds; 0 disables one. */
+export type ServerTimeouts = { headersTimeout?: number; requestTimeout?: number }
+
+/** Longer than the 60 seconds after which common load balancers (ALB, nginx, HAProxy) close an idle connection. */
+const defaultKeepAliveMs = 70_000
+/** The longest delay of a timer in Node. */
+const longestTimerMs = 2 ** 31 - 1
+
+/**
+ * Returns the timeouts for a server of our own. Headers must arrive within half of `requestMs`, the whole request within
+ * three quarters: Node checks only at intervals, and a slow request must be cut before the tombstone that it could
+ * conflict with expires.
+ *
+ * @throws LocationError `misconfigured` when `keepAliveMs` is not a usable time.
+ */
+export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAliveMs = defaultKeepAliveMs) {
+  if (!(keepAliveMs > 0 && keepAliveMs <= longestTimerMs))
+    throw new LocationError(
+      'misconfigured',
+      `keepAliveMs is ${keepAliveMs}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
+    )
+  const longestMs = Math.max(requestMs, 1_000)
+  return {
+    headersTimeout: longestMs / 2,
+    requestTimeout: (longestMs * 3) / 4,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: longestMs / 20,
+  }
+}
+
+/**
+ * Returns a warning when an app's own server lets a request take too long, otherwise null. Node's default
+ * `requestTimeout` is five minutes.
+ */
+export function serverTimeoutWarning(
+  { headersTimeout, requestTimeout }: ServerTimeouts,
+  { requestMs, tombstoneMs }: Pick<Timing, 'requestMs' | 'tombstoneMs'>,
+): string | null {
+  const isTooLong = (ms: number | undefined) => ms !== undefined && (ms === 0 || ms >= tombstoneMs)
+  if (isTooLong(requestTimeout))
+    return `server.requestTimeout is ${requestTimeout}: a request that takes longer than ${tombstoneMs} ms may bring back a connection that left; set it to ${requestMs}.`
+  if (headersTimeout === 0)
+    return 'server.headersTimeout is 0: a request whose headers never end holds its socket forever; set a timeout.'
+  return null
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** The request data that `identify` and `authorize` receive. */
+export type ServerContext = {
+  headers: Headers
+  /** The address of the connection's peer; behind a proxy, the proxy's. */
+  ip: string
+}
+
+/** The response to a context's request, for the headers that depend on an error. */
+const responseKey = Symbol('response')
+
+export function contextOf(request: IncomingMessage, response: ServerResponse): ServerContext {
+  let headers: Headers | undefined
+  return {
+    // Created on first use: an anonymous server never reads them, and every post would pay for them.
+    get headers() {
+      return (headers ??= headersOf(request))
+    },
+    ip: request.socket.remoteAddress ?? '',
+    [responseKey]: response,
+  } as ServerContext
+}
+
+/** Sets the `retry-after` header, in whole seconds. A batch gets the longest wait of its calls. */
+export function setRetryAfter(ctx: unknown, retryAfterMs: number): void {
+  const response = (ctx as { [responseKey]?: ServerResponse } | undefined)?.[responseKey]
+  if (!response || response.headersSent) return
+  const seconds = Math.ceil(retryAfterMs / 1_000)
+  response.setHeader('retry-after', Math.max(seconds, Number(response.getHeader('retry-after') ?? 0)))
+}
+
+function headersOf(request: IncomingMessage): Headers {
+  const headers = new Headers()
+  for (const [name, value] of Object.entries(request.headers))
+    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) headers.append(name, each)
+  return headers
+}

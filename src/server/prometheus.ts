@@ -64,18 +64,7 @@ export function prometheusMetrics({ register }: { register?: Registry } = {}): P
     registers,
   })
   const hubs: (() => Readings)[] = []
-  const sum = (of: (readings: Readings) => number) => hubs.reduce((total, read) => total + of(read()), 0)
-  for (const [name, help, of] of gauges) {
-    const collect = (): void => gauge.set(sum(of))
-    const gauge: Gauge = new Gauge({ name: `hereabouts_${name}`, help, registers, collect })
-  }
-  for (const [name, help, of] of counters) {
-    const collect = (): void => {
-      counter.reset()
-      counter.inc(sum(of))
-    }
-    const counter: Counter = new Counter({ name: `hereabouts_${name}`, help, registers, collect })
-  }
+  registerReadings(registers, hubs)
   let server: Server | undefined
   return {
     register: own,
@@ -120,6 +109,22 @@ const counters: ReadingMetric[] = [
   ],
   ['merged_frames_total', 'Times a slow consumer received several frames merged into one', ({ merged }) => merged],
 ]
+
+/** Registers the gauges and counters that are read from the hubs when Prometheus collects them. */
+function registerReadings(registers: Registry[], hubs: readonly (() => Readings)[]): void {
+  const sum = (of: (readings: Readings) => number) => hubs.reduce((total, read) => total + of(read()), 0)
+  for (const [name, help, of] of gauges) {
+    const collect = (): void => gauge.set(sum(of))
+    const gauge: Gauge = new Gauge({ name: `hereabouts_${name}`, help, registers, collect })
+  }
+  for (const [name, help, of] of counters) {
+    const collect = (): void => {
+      counter.reset()
+      counter.inc(sum(of))
+    }
+    const counter: Counter = new Counter({ name: `hereabouts_${name}`, help, registers, collect })
+  }
+}
 
 async function answer(register: Registry, request: IncomingMessage, response: ServerResponse): Promise<void> {
   // Pages in a browser on this machine may not read the metrics either.

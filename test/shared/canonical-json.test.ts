@@ -4,7 +4,7 @@ import { canonicalJson } from '../../src/shared/canonical-json.js'
 
 const json = fc.jsonValue({ maxDepth: 5 })
 
-test('it is JSON, and says the same', () => {
+test('canonical JSON parses to an equal value', () => {
   fc.assert(
     fc.property(json, (value) => {
       expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)))
@@ -12,7 +12,7 @@ test('it is JSON, and says the same', () => {
   )
 })
 
-test('the order in which keys were written makes no difference', () => {
+test('the order of keys does not change the canonical JSON', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), json), fc.array(fc.nat()), (record, picks) => {
       const entries = Object.entries(record)
@@ -23,7 +23,7 @@ test('the order in which keys were written makes no difference', () => {
   )
 })
 
-test('what differs, differs', () => {
+test('two values have the same canonical JSON exactly when they are equal as JSON', () => {
   fc.assert(
     fc.property(json, json, (a, b) => {
       const same = (value: unknown) => JSON.stringify(JSON.parse(canonicalJson(value)))
@@ -32,11 +32,11 @@ test('what differs, differs', () => {
   )
 })
 
-test('a property that is undefined is not there', () => {
+test('a property that is undefined is omitted', () => {
   expect(canonicalJson({ b: undefined, a: 1 })).toBe('{"a":1}')
 })
 
-test('__proto__ is a key like any other', () => {
+test('__proto__ is written like any other key', () => {
   expect(canonicalJson(JSON.parse('{"__proto__":{"x":1}}'))).toBe('{"__proto__":{"x":1}}')
 })
 
@@ -52,11 +52,11 @@ test.each([
   ['a bigint', 1n],
   ['undefined', undefined],
   ['undefined in a list', [undefined]],
-])('%s is refused', (_what, value) => {
+])('canonicalJson refuses %s', (_what, value) => {
   expect(() => canonicalJson(value)).toThrow(expect.objectContaining({ code: 'bad-input' }))
 })
 
-test('eight levels are taken, nine are not', () => {
+test('canonicalJson accepts eight levels of nesting and refuses nine', () => {
   const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)])
   expect(canonicalJson(nested(8))).toBe('[[[[[[[[1]]]]]]]]')
   expect(() => canonicalJson(nested(9))).toThrow(expect.objectContaining({ code: 'too-large' }))

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 const members = (ids: string[]) => ids.map((memberId) => ({ memberId }))
 const distinctIds = (maxLength: number) => fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength })
 
-test('sixteen members have sixteen colours', () => {
+test('up to sixteen members have different colours', () => {
   fc.assert(
     fc.property(distinctIds(16), (ids) => {
       const room = members(ids)
@@ -14,7 +14,7 @@ test('sixteen members have sixteen colours', () => {
   )
 })
 
-test('everyone sees the same colours, in whatever order they know the members', () => {
+test('the colours do not depend on the order of the members', () => {
   fc.assert(
     fc.property(distinctIds(40), (ids) => {
       const [there, elsewhere] = [members(ids), members([...ids].reverse())]
@@ -23,14 +23,14 @@ test('everyone sees the same colours, in whatever order they know the members', 
   )
 })
 
-test('with more members each colour is shared by as few as can be', () => {
+test('more than sixteen members share the colours evenly', () => {
   const ids = Array.from({ length: 40 }, (_, i) => `member ${i}`)
   const uses = new Map<string, number>()
   for (const id of ids) uses.set(colorOf(id, members(ids)), (uses.get(colorOf(id, members(ids))) ?? 0) + 1)
   expect(Math.max(...uses.values())).toBe(3)
 })
 
-test('every colour can be read under white text, and stands out on a light and on a dark page', () => {
+test('every colour has enough contrast with white text, a light page and a dark page', () => {
   const ids = Array.from({ length: 16 }, (_, i) => `member ${i}`)
   for (const id of ids) {
     const color = colorOf(id, members(ids))

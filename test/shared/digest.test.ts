@@ -8,16 +8,16 @@ const digestOf = (...connections: [string, number][]) => {
 }
 
 // The vectors of docs/PROTOCOL.md.
-test('the digest is what PROTOCOL.md says', () => {
+test('the digest equals the test vectors of PROTOCOL.md, in any order of connections', () => {
   expect(digestOf()).toBe('0000000000000000')
   expect(digestOf(['SApDs4sYeMwoVltH', 1795337593774390])).toBe('7f5f139ed3760411')
   expect(digestOf(['a', 1], ['b', 2])).toBe(digestOf(['b', 2], ['a', 1]))
 })
 
-test('counting a connection out takes it away again', () => {
+test('toggling a connection twice removes it from the digest', () => {
   expect(digestOf(['a', 1], ['b', 2], ['a', 1])).toBe(digestOf(['b', 2]))
 })
 
-test('a version makes a difference', () => {
+test('two versions of a connection have different digests', () => {
   expect(digestOf(['a', 1])).not.toBe(digestOf(['a', 2]))
 })

@@ -5,7 +5,7 @@ import { isName } from '../../src/shared/name-rule.js'
 import { formatEventId, parseEventId } from '../../src/shared/event-id.js'
 
 test.each(['a', 'sheet-42', 'Größe', '会議室', '📊 plan', '__proto__', 'x'.repeat(128), '😀'.repeat(128)])(
-  '%j is a name',
+  '%j is a valid name',
   (name) => {
     expect(isName(name)).toBe(true)
   },
@@ -22,11 +22,11 @@ test.each([
   ['a byte order mark', '\ufeffa'],
   ['half a surrogate pair', 'a\ud83d'],
   ['not in normal form C', 'e\u0301'],
-])('%s is no name', (_what, name) => {
+])('%s is not a valid name', (_what, name) => {
   expect(isName(name)).toBe(false)
 })
 
-test('a key is exactly 22 base64url characters', () => {
+test('a key has exactly 22 base64url characters', () => {
   const is = (key: string) => secretKey.safeParse(key).success
   expect(is('A'.repeat(22))).toBe(true)
   expect(is('Az09_-'.repeat(4).slice(0, 22))).toBe(true)
@@ -41,7 +41,7 @@ test('a key is exactly 22 base64url characters', () => {
     expect(is(key)).toBe(false)
 })
 
-test('an id comes back as it went, and anything else is nothing', () => {
+test('parseEventId returns a formatted id unchanged and null for any other text', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), (version) => {
       expect(parseEventId(formatEventId({ epoch: 'abcDEF123_-', version }))).toEqual({ epoch: 'abcDEF123_-', version })

@@ -7,7 +7,7 @@ import { history, leaving, Play, posting, sweeping, type Step } from '../support
 
 type Sent = { id: string; event: LocationEvent<unknown, unknown>; version?: number }
 
-/** A room, the process that shows it, and a way to look at both. */
+/** A room, and the timeline and frames of a process that serves it. */
 class Stage {
   play: Play
   timeline: Timeline
@@ -26,11 +26,11 @@ class Stage {
     this.frames.committed(commit)
   }
 
-  get truth() {
+  get current() {
     return byId(this.play.room.state().connections)
   }
 
-  /** What a viewer who says it stands at `id` is sent. */
+  /** Returns the frame that a viewer with last event id `id` is sent. */
   sentTo(id: string | null): Sent {
     const version = this.timeline.resumable(id)
     return version === null ? this.frames.snapshot() : this.frames.since(version)
@@ -40,10 +40,10 @@ class Stage {
 const byId = (connections: Iterable<{ connectionId: string }>) =>
   Object.fromEntries(Array.from(connections, (each) => [each.connectionId, each]))
 const shownBy = (view: View<unknown, unknown>) => byId(view.connections.values())
-const through = (event: LocationEvent<unknown, unknown>) => JSON.parse(JSON.stringify(event)) as typeof event
-const show = (view: View<unknown, unknown>, { id, event }: Sent) => applyEvent(view, id, through(event))
+const overTheWire = (event: LocationEvent<unknown, unknown>) => JSON.parse(JSON.stringify(event)) as typeof event
+const show = (view: View<unknown, unknown>, { id, event }: Sent) => applyEvent(view, id, overTheWire(event))
 
-test('a subscriber that lagged ends where one that kept up ends', () => {
+test('a subscriber that lagged converges to the same view as one that kept up', () => {
   fc.assert(
     fc.property(history, fc.array(fc.boolean()), (steps, looks) => {
       const stage = new Stage()
@@ -57,15 +57,15 @@ test('a subscriber that lagged ends where one that kept up ends', () => {
         if (looks[i]) expect(show(lagged, stage.sentTo(lagged.id)).outcome).toBe('shown')
       })
       show(lagged, stage.sentTo(lagged.id))
-      expect(shownBy(keptUp)).toEqual(stage.truth)
-      expect(shownBy(lagged)).toEqual(stage.truth)
+      expect(shownBy(keptUp)).toEqual(stage.current)
+      expect(shownBy(lagged)).toEqual(stage.current)
       expect(lagged.id).toBe(keptUp.id)
     }),
     { numRuns: 300 },
   )
 })
 
-test('every view agrees with the beat of the version it stands at', () => {
+test('a view agrees with the heartbeat of its version', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
@@ -79,7 +79,7 @@ test('every view agrees with the beat of the version it stands at', () => {
   )
 })
 
-test('a view that lost or invented something disagrees with the beat', () => {
+test('a view that lost or changed a connection disagrees with the heartbeat', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
@@ -96,7 +96,7 @@ test('a view that lost or invented something disagrees with the beat', () => {
   )
 })
 
-test('rule 5: whatever a viewer claims to stand at, it ends at the truth', () => {
+test('rule 5: any unknown last event id is answered with a snapshot of the current room', () => {
   const claim = fc.oneof(
     fc.string(),
     fc.constantFrom(
@@ -119,12 +119,12 @@ test('rule 5: whatever a viewer claims to stand at, it ends at the truth', () =>
       expect(event.type).toBe('snapshot')
       const view = new View<unknown, unknown>()
       show(view, { id: stage.timeline.id(), event })
-      expect(shownBy(view)).toEqual(stage.truth)
+      expect(shownBy(view)).toEqual(stage.current)
     }),
   )
 })
 
-test('rule 5: a version at the floor is caught up with changes, one below it gets a snapshot', () => {
+test('rule 5: a viewer at the floor is sent changes, a viewer below it a snapshot', () => {
   const stage = new Stage()
   const first = stage.timeline.id()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1')] })
@@ -141,7 +141,7 @@ test('rule 5: a version at the floor is caught up with changes, one below it get
   })
 })
 
-test('rule 5: a reader that slept through the floor is owed a snapshot', () => {
+test('rule 5: a slow consumer that the floor has passed is sent a snapshot', () => {
   const stage = new Stage()
   const { version } = stage.timeline
   const twenty = Array.from({ length: 20 }, (_, i) => posting(`c${i}`, 1, 'A1', { memberId: `m${i}` }))
@@ -155,7 +155,7 @@ test('rule 5: a reader that slept through the floor is owed a snapshot', () => {
   expect(version).toBeLessThan(asleepAt)
 })
 
-test('rule 5: a process that opens the room late catches viewers of another one up', () => {
+test('rule 5: a process that opens the room later sends correct changes to viewers of another process', () => {
   fc.assert(
     fc.property(history, fc.nat(), fc.nat(), (steps, looked, opened) => {
       const stage = new Stage()
@@ -170,13 +170,13 @@ test('rule 5: a process that opens the room late catches viewers of another one 
         stage.step(step)
       })
       show(view, stage.sentTo(view.id))
-      expect(shownBy(view)).toEqual(stage.truth)
+      expect(shownBy(view)).toEqual(stage.current)
     }),
     { numRuns: 300 },
   )
 })
 
-test('a commit that does not follow on is not applied', () => {
+test('a commit that does not follow the current version is not applied', () => {
   const stage = new Stage()
   const one = stage.play.after(1, posting('c1', 1, 'A1')).commit!
   const two = stage.play.after(1, posting('c1', 2, 'B2')).commit!
@@ -186,7 +186,7 @@ test('a commit that does not follow on is not applied', () => {
   expect(stage.timeline.apply(one)).toBe(false)
 })
 
-test('a view refuses what does not start where it stands, and an older snapshot of its epoch', () => {
+test('a view diverges on changes that do not follow its version and on an older snapshot of its epoch', () => {
   const stage = new Stage()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1')] })
   const old = stage.sentTo(null)
@@ -197,10 +197,10 @@ test('a view refuses what does not start where it stands, and an older snapshot 
   show(view, next)
   expect(show(view, next)).toEqual({ outcome: 'diverged', because: 'from' })
   expect(show(view, old)).toEqual({ outcome: 'diverged', because: 'older' })
-  expect(shownBy(view)).toEqual(stage.truth)
+  expect(shownBy(view)).toEqual(stage.current)
 })
 
-test('a merged frame of over half the room is the snapshot; a single commit never is', () => {
+test('a merged frame that changes over half of the room is sent as a snapshot, a single commit never', () => {
   const stage = new Stage()
   const from = stage.timeline.id()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1')] })
@@ -209,7 +209,7 @@ test('a merged frame of over half the room is the snapshot; a single commit neve
   expect(stage.sentTo(from).event.type).toBe('snapshot')
 })
 
-test('everyone who stands at the same version is sent the same frame', () => {
+test('viewers at the same version share one frame object', () => {
   const stage = new Stage()
   const from = stage.timeline.id()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1')] })
@@ -219,7 +219,7 @@ test('everyone who stands at the same version is sent the same frame', () => {
   expect(stage.frames.beat()).toBe(stage.frames.beat())
 })
 
-test('however many versions are asked from, few frames are remembered', () => {
+test('the cache of merged frames is bounded', () => {
   const stage = new Stage()
   for (let seq = 1; seq <= 100; seq++) stage.step({ afterMs: 1, actions: [posting('c1', seq, seq)] })
   const oldest = stage.timeline.version - 99_000
@@ -230,7 +230,7 @@ test('however many versions are asked from, few frames are remembered', () => {
   expect(stage.frames.since(oldest)).toEqual(first)
 })
 
-test('over any restarts, resumes and losses a view ends equal to the room, and nobody is shown leaving at a restart', () => {
+test('over any restarts, resumes and losses a view converges to the room, and a restart shows no connection leaving', () => {
   type Turn = { kind: 'step'; step: Step } | { kind: 'look' } | { kind: 'restart' } | { kind: 'forget' }
   const turn: fc.Arbitrary<Turn> = fc.oneof(
     { weight: 6, arbitrary: history.map(([step]) => ({ kind: 'step' as const, step: step! })) },
@@ -253,40 +253,40 @@ test('over any restarts, resumes and losses a view ends equal to the room, and n
         const isNewEpoch = view.id !== null && !view.id.startsWith(stage.timeline.epoch)
         expect(show(view, stage.sentTo(view.id)).outcome).toBe('shown')
         if (isNewEpoch) for (const connectionId of before) expect(visible()).toContain(connectionId)
-        expect(shownBy(view)).toEqual(stage.truth)
+        expect(shownBy(view)).toEqual(stage.current)
       }
       show(view, stage.sentTo(view.id))
       forgetStale(view)
-      expect(shownBy(view)).toEqual(stage.truth)
-      expect(visible()).toEqual(new Set(Object.keys(stage.truth)))
+      expect(shownBy(view)).toEqual(stage.current)
+      expect(visible()).toEqual(new Set(Object.keys(stage.current)))
       expect(applyEvent(view, view.id!, stage.frames.beat().event)).toEqual({ outcome: 'ignored' })
     }),
     { numRuns: 300 },
   )
 })
 
-test('shifts tell exactly what became of whom', () => {
+test('the shifts of a view rebuild the room', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
       const view = new View<unknown, unknown>()
-      const told = new Map<string, unknown>()
+      const rebuilt = new Map<string, unknown>()
       for (const step of [{ afterMs: 0, actions: [sweeping] }, ...steps]) {
         stage.step(step)
         const applied = show(view, stage.sentTo(view.id))
         if (applied.outcome !== 'shown') throw new Error('the view was not shown')
         for (const { connectionId, previous, current } of applied.shifts) {
-          expect(previous).toEqual(told.get(connectionId) ?? null)
-          if (current) told.set(connectionId, current)
-          else told.delete(connectionId)
+          expect(previous).toEqual(rebuilt.get(connectionId) ?? null)
+          if (current) rebuilt.set(connectionId, current)
+          else rebuilt.delete(connectionId)
         }
-        expect(Object.fromEntries(told)).toEqual(stage.truth)
+        expect(Object.fromEntries(rebuilt)).toEqual(stage.current)
       }
     }),
   )
 })
 
-test('a member called __proto__ is a member like any other', () => {
+test('a member called __proto__ is stored like any other member', () => {
   const stage = new Stage()
   stage.step({ afterMs: 1, actions: [posting('__proto__', 1, 'A1', { memberId: '__proto__' })] })
   const view = new View<unknown, unknown>()

@@ -22,7 +22,7 @@ test.each([
   { type: 'degraded', reason: 'backend' },
   { type: 'bye', reason: 'rotated' },
   { type: 'beat', count: 0, digest: '0000000000000000', addedLater: true },
-])('%j is an event', (value) => {
+])('the event schema accepts %j', (value) => {
   expect(event.safeParse(value).success).toBe(true)
 })
 
@@ -34,11 +34,11 @@ test.each([
   { type: 'snapshot', connections: [{ ...ada, at: 1.5 }] },
   { type: 'changes', entered: [] },
   { type: 'beat', count: 1, digest: 'ABC' },
-])('%j is none', (value) => {
+])('the event schema refuses %j', (value) => {
   expect(event.safeParse(value).success).toBe(false)
 })
 
-test('ready-made locations take their bounds and nothing beyond', () => {
+test('the ready-made locations accept values up to their bounds and refuse values beyond', () => {
   const takes = (
     schema: typeof cellLocation | typeof rangeLocation | typeof pointLocation | typeof textLocation,
     value: unknown,

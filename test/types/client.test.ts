@@ -14,7 +14,7 @@ import { describe, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
 import { tagged } from '../support/tagged.js'
 
-/* These are tests for the compiler: what is written here compiles, and what is marked does not. Nothing runs. */
+/* Tests for the compiler: code without a mark compiles, and a line after @ts-expect-error does not. Nothing runs. */
 
 const t = initTRPC.create()
 const tt = initTRPC.create({ transformer: tagged })
@@ -45,11 +45,11 @@ type Of = {
 }
 
 const url = '/trpc'
-/** For the compiler only: never run. */
+/** Takes code that is compiled but never run. */
 const unrun = (_never: () => unknown): void => {}
 
-describe('the path', () => {
-  test('is found in the router', () => {
+describe('the path option', () => {
+  test('is inferred from the router', () => {
     expectTypeOf<LocationPath<Of['server']>>().toEqualTypeOf<''>()
     expectTypeOf<LocationPath<Of['bare']>>().toEqualTypeOf<''>()
     expectTypeOf<LocationPath<Of['merged']>>().toEqualTypeOf<'locations'>()
@@ -59,7 +59,7 @@ describe('the path', () => {
     expectTypeOf<LocationPath<Of['without']>>().toEqualTypeOf<never>()
   })
 
-  test('must be written where there is one, and be right', () => {
+  test('is required for a merged router and must match it', () => {
     unrun(() => {
       createLocationClient<Of['server']>({ url })
       createLocationClient<Of['bare']>({ url })
@@ -68,33 +68,33 @@ describe('the path', () => {
       createLocationClient<Of['deep']>({ url, path: 'docs.sheets.locations' })
       // @ts-expect-error: a bare router has no path
       createLocationClient<Of['bare']>({ url, path: 'locations' })
-      // @ts-expect-error: a merged router has one
+      // @ts-expect-error: a merged router needs a path
       createLocationClient<Of['merged']>({ url })
-      // @ts-expect-error: another one
+      // @ts-expect-error: this is not the router's path
       createLocationClient<Of['merged']>({ url, path: 'location' })
-      // @ts-expect-error: all of it
+      // @ts-expect-error: the path must be complete
       createLocationClient<Of['deep']>({ url, path: 'docs' })
       // @ts-expect-error: this router has no location procedures
       createLocationClient<Of['without']>({ url })
     })
   })
 
-  test('is named where there are several', () => {
+  test('must be a type argument when the router has several location routers', () => {
     unrun(() => {
       const client = createLocationClient<Of['several'], 'maps.points'>({ url, path: 'maps.points' })
       expectTypeOf(client).toEqualTypeOf<LocationClient<PointLocation, { nick: string }>>()
-      // @ts-expect-error: several location routers: name one
+      // @ts-expect-error: with several location routers the path must be a type argument
       createLocationClient<Of['several']>({ url, path: 'maps.points' })
       // @ts-expect-error: this router has no location procedures at this path
       createLocationClient<Of['several'], 'maps'>({ url, path: 'maps' })
-      // @ts-expect-error: nor this one
+      // @ts-expect-error: this path does not exist
       createLocationClient<Of['merged'], 'elsewhere'>({ url, path: 'elsewhere' })
     })
   })
 })
 
-describe('the transformer', () => {
-  test('is needed exactly where the router has one', () => {
+describe('the transformer option', () => {
+  test('is required exactly when the router has a transformer', () => {
     unrun(() => {
       createLocationClient<Of['bareTagged']>({ url, transformer: tagged })
       createLocationClient<Of['bareTagged']>({ url, transformer: { input: tagged, output: tagged } })
@@ -103,14 +103,14 @@ describe('the transformer', () => {
       createLocationClient<Of['bareTagged']>({ url })
       // @ts-expect-error: the router has a transformer
       createLocationClient<Of['deepTagged']>({ url, path: 'docs.locations' })
-      // @ts-expect-error: the router has none
+      // @ts-expect-error: the router has no transformer
       createLocationClient<Of['bare']>({ url, transformer: tagged })
     })
   })
 })
 
 describe('locations and profiles', () => {
-  test('are those of the router', () => {
+  test("have the types of the router's schemas", () => {
     expectTypeOf<LocationOf<Of['server']>>().toEqualTypeOf<CellLocation>()
     expectTypeOf<LocationOf<Of['deep']>>().toEqualTypeOf<CellLocation>()
     expectTypeOf<LocationOf<Of['merged']>>().toEqualTypeOf<PointLocation>()
@@ -120,7 +120,7 @@ describe('locations and profiles', () => {
     expectTypeOf<ProfileOf<Of['merged']>>().toEqualTypeOf<{ nick: string }>()
   })
 
-  test('that are wrong do not compile', () => {
+  test('of a wrong type do not compile', () => {
     unrun(() => {
       const client = createLocationClient<Of['merged']>({ url, path: 'locations' })
       const room = client.join('map', { location: { x: 1, y: 2 }, profile: { nick: 'Ada' } })
@@ -129,30 +129,30 @@ describe('locations and profiles', () => {
       room.update({ profile: { nick: 'Ada' }, activity: 'idle' })
       // @ts-expect-error: a point has a y
       room.post({ x: 1 })
-      // @ts-expect-error: in numbers
+      // @ts-expect-error: coordinates are numbers
       room.post({ x: '1', y: 2 })
-      // @ts-expect-error: and no more than that
+      // @ts-expect-error: a point has no z
       room.post({ x: 1, y: 2, z: 3 })
-      // @ts-expect-error: nowhere is null
+      // @ts-expect-error: an absent location is null
       room.post(undefined)
-      // @ts-expect-error: a cell is no point
+      // @ts-expect-error: a cell is not a point
       client.join('map', { location: { sheet: 'Q3', row: 1, col: 1 } })
-      // @ts-expect-error: a profile is what the server's schema says
+      // @ts-expect-error: a profile has the type of the server's schema
       client.join('map', { profile: { name: 'Ada' } })
       // @ts-expect-error: an activity is one of three words
       room.update({ activity: 'asleep' })
-      // @ts-expect-error: people are asked for by a point
+      // @ts-expect-error: membersAt takes a point
       room.membersAt({ x: 1 })
-      // @ts-expect-error: an event has a name
+      // @ts-expect-error: there is no such event
       room.on('entred', () => {})
-      // @ts-expect-error: whoever watches posts nothing
+      // @ts-expect-error: a watched room has no post
       client.watch('map').post(null)
-      // @ts-expect-error: what is shown is changed by posting
+      // @ts-expect-error: the list of members is read-only
       room.others.push(room.others[0])
     })
   })
 
-  test('come back as they were sent', () => {
+  test('have the same types when they are read', () => {
     unrun(() => {
       const room = createLocationClient<Of['server']>({ url }).join('sheet')
       expectTypeOf(room.others).toEqualTypeOf<readonly Member<CellLocation, MemberProfile>[]>()

@@ -6,9 +6,12 @@ import {
   type CellLocation,
   type LocationEvent,
   type MemberProfile,
+  type Out,
   type PointLocation,
   type PostLocationOutput,
+  type Schema,
   type Tracked,
+  type Unchanged,
 } from 'hereabouts'
 import {
   createLocationHub,
@@ -24,7 +27,7 @@ import * as z from 'zod'
 import * as mini from 'zod/mini'
 import { tagged } from '../support/tagged.js'
 
-/* These are tests for the compiler: what is written here compiles, and what is marked does not. */
+/* Tests for the compiler: code without a mark compiles, and a line after @ts-expect-error does not. */
 
 const hub = createLocationHub({ location: cellLocation })
 const t = initTRPC.context<{ user: string }>().create()
@@ -40,13 +43,13 @@ const deepTagged = tt.router({
   docs: tt.router({ locations: createLocationRouter({ ...nobody, procedure: tt.procedure }) }),
 })
 
-/** For the compiler only: never run. */
+/** Takes code that is compiled but never run. */
 const unrun = (_never: () => unknown): void => {}
 
 type Post = { room: string; location: CellLocation | null }
 
 describe('a location router', () => {
-  test('takes locations and gives events, wherever it is merged, with and without a transformer', () => {
+  test('has typed inputs and outputs at any depth of merging, with and without a transformer', () => {
     expectTypeOf<inferRouterInputs<typeof bare>['postLocation']['location']>().toEqualTypeOf<CellLocation | null>()
     expectTypeOf<inferRouterInputs<typeof merged>['locations']['postLocation']>().toExtend<Post>()
     expectTypeOf<inferRouterInputs<typeof deep>['docs']['locations']['postLocation']>().toExtend<Post>()
@@ -64,7 +67,7 @@ describe('a location router', () => {
     expectTypeOf<inferRouterOutputs<typeof bare>['onLocation']>().toExtend<AsyncIterable<Tracked<Event>>>()
   })
 
-  test('is called with types by a stock client', () => {
+  test('checks the inputs of a stock tRPC client', () => {
     unrun(() => {
       const client = {} as TRPCClient<typeof deep>
       const { locations } = client.docs
@@ -74,11 +77,11 @@ describe('a location router', () => {
       void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: '4', col: 2 } })
       // @ts-expect-error: a cell has a column
       void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: 4 } })
-      // @ts-expect-error: a cell has no depth
+      // @ts-expect-error: a cell has no z
       void locations.postLocation.mutate({ room: 'x', location: { sheet: 'Q3', row: 4, col: 2, z: 1 } })
-      // @ts-expect-error: a post says where
+      // @ts-expect-error: a post needs a location
       void locations.postLocation.mutate({ room: 'x' })
-      // @ts-expect-error: nobody says who they are in a post
+      // @ts-expect-error: a post has no memberId
       void locations.postLocation.mutate({ room: 'x', location: null, memberId: 'ada' })
       // @ts-expect-error: an activity is one of three words
       void locations.postLocation.mutate({ room: 'x', location: null, activity: 'asleep' })
@@ -98,7 +101,7 @@ describe('a location router', () => {
 })
 
 describe('a schema', () => {
-  test('of zod or zod/mini is as good as ours', () => {
+  test('of zod or zod/mini gives the hub its types', () => {
     const classic = createLocationHub({ location: z.object({ x: z.number(), note: z.string().optional() }) })
     expectTypeOf(classic).toEqualTypeOf<LocationHub<{ x: number; note?: string | undefined }, MemberProfile>>()
     const small = createLocationHub({
@@ -110,7 +113,7 @@ describe('a schema', () => {
     expectTypeOf(either).toEqualTypeOf<LocationHub<{ kind: 'a' } | { kind: 'b'; n: number }, MemberProfile>>()
   })
 
-  test('that transforms is refused, by the compiler in a sentence and at run time too', () => {
+  test('that transforms is refused by the compiler, with an explanation, and at run time', () => {
     expect(() =>
       // @ts-expect-error: a location or profile schema must not transform
       createLocationHub({ location: z.object({ row: z.string().transform(Number) }) }),
@@ -131,7 +134,7 @@ describe('a schema', () => {
   })
 })
 
-// What compiles and changes a value all the same is for the hub to find.
+// These schemas compile although they change values. The hub refuses them at run time.
 test.for([
   ['coerces', z.object({ row: z.coerce.number<number>() })],
   ['catches', z.object({ row: z.number().catch(0) })],
@@ -145,10 +148,10 @@ test.for([
   expect(() => createLocationHub({ location: location as z.ZodType<object, object> })).toThrow(LocationError)
 })
 
-describe('who people are', () => {
-  test('must be said, or that they are nobody', () => {
+describe('identify, authorize and anonymous', () => {
+  test('require identify with authorize, or anonymous: true', () => {
     expect(() =>
-      // @ts-expect-error: neither
+      // @ts-expect-error: neither identify nor anonymous
       createLocationServer({ location: cellLocation }),
     ).toThrow(/anonymous: true/)
     expect(() =>
@@ -161,16 +164,16 @@ describe('who people are', () => {
     ).toThrow(/anonymous: true/)
     unrun(() => {
       createLocationServer({ location: cellLocation, anonymous: true })
-      // @ts-expect-error: somebody or nobody
+      // @ts-expect-error: anonymous excludes identify
       createLocationServer({ location: cellLocation, anonymous: true, identify: () => ({ memberId: 'ada' }) })
-      // @ts-expect-error: a router needs it as well
+      // @ts-expect-error: a router needs identify or anonymous as well
       createLocationRouter({ hub, procedure: t.procedure })
       // @ts-expect-error: identify without authorize
       createLocationRouter({ hub, procedure: t.procedure, identify: () => ({ memberId: 'ada' }) })
     })
   })
 
-  test('is asked with the context of the procedure that was given', () => {
+  test('receive the context type of the given procedure', () => {
     const narrowed = t.procedure.use(({ next }) => next({ ctx: { session: { id: 7 } } }))
     createLocationRouter({
       hub,
@@ -200,7 +203,7 @@ describe('who people are', () => {
     )
   })
 
-  test('gives the profile that the schema says', () => {
+  test('must return the types of the profile schema, a Date and a boolean', () => {
     unrun(() => {
       createLocationServer({
         location: cellLocation,
@@ -216,14 +219,14 @@ describe('who people are', () => {
       })
       createLocationServer({
         location: cellLocation,
-        // @ts-expect-error: a date is a Date
+        // @ts-expect-error: expiresAt is a Date
         identify: () => ({ memberId: 'ada', expiresAt: 5_000 }),
         authorize: () => true,
       })
       createLocationServer({
         location: cellLocation,
         identify: () => ({ memberId: 'ada' }),
-        // @ts-expect-error: yes or no
+        // @ts-expect-error: authorize returns a boolean
         authorize: () => 'yes',
       })
     })
@@ -231,21 +234,21 @@ describe('who people are', () => {
 })
 
 describe('a room of the hub', () => {
-  test('takes what its schema says', () => {
+  test('accepts posts that match its schemas', () => {
     unrun(() => {
       void hub.room('x').post({ memberId: 'bot', location: { sheet: 'Q3', row: 1, col: 1 } })
       void hub.room('x').post({ memberId: 'bot', location: null, profile: { name: 'Bot' } })
-      // @ts-expect-error: no cell
+      // @ts-expect-error: the location is not a cell
       void hub.room('x').post({ memberId: 'bot', location: { x: 1, y: 2 } })
-      // @ts-expect-error: no name
+      // @ts-expect-error: the profile has no name
       void hub.room('x').post({ memberId: 'bot', location: null, profile: { title: 'Bot' } })
     })
     expectTypeOf(hub.room('x').members()).resolves.toEqualTypeOf<readonly RoomMember<CellLocation, MemberProfile>[]>()
   })
 })
 
-describe('a server for tests', () => {
-  test('is one of cells and strangers unless it is told otherwise', () => {
+describe('serveLocations', () => {
+  test('defaults to cell locations and anonymous callers', () => {
     unrun(async () => {
       const usual = await serveLocations()
       expectTypeOf(usual.hub).toEqualTypeOf<LocationHub<CellLocation, MemberProfile>>()
@@ -261,5 +264,14 @@ describe('a server for tests', () => {
       // @ts-expect-error: a schema that transforms
       await serveLocations({ location: z.string().transform(Number) })
     })
+  })
+})
+
+describe('the schema types of the package root', () => {
+  test('let an app write a generic function over schemas', () => {
+    const hubOf = <S extends Schema>(location: S & Unchanged<S>): LocationHub<Out<S>, MemberProfile> =>
+      createLocationHub<S>({ location })
+    expectTypeOf(hubOf(pointLocation)).toEqualTypeOf<LocationHub<PointLocation, MemberProfile>>()
+    expectTypeOf<Out<typeof cellLocation>>().toEqualTypeOf<CellLocation>()
   })
 })

@@ -1,6 +1,6 @@
 /**
- * The limits of one process. A rate limit has two numbers: the calls allowed each second or minute, and the burst, which
- * is how many calls may come at once. Each limit has a default.
+ * The limits of one process. A rate limit has two numbers: the calls allowed each second or minute, and the burst, the
+ * number of calls that may come at once. Each limit has a default.
  */
 export type Limits = {
   /** Size of a request body, in bytes. Applies to the server of `createLocationServer`. Default 8,192. */

@@ -9,14 +9,14 @@ import { leaving, posting } from '../../support/histories.js'
 
 const place = z.string()
 
-/** A hub on a clock that a test moves, and one of its rooms. */
+/** A hub with a manual clock, and helpers for its room `r`. */
 function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
   const clock = manualClock()
   const hub = createLocationHub({ location: place, profile: place, clock, ...options }) as unknown as Hub<
     unknown,
     unknown
   >
-  /** Sends a post; its answer comes with the tick. */
+  /** Sends a post. It is answered with the next frame. */
   const send = (connectionId: string, seq: number, location: unknown, own: object = {}) =>
     hub.act('r', posting(connectionId, seq, location, own))
   const post = async (...args: Parameters<typeof send>) => {
@@ -34,7 +34,7 @@ function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
       recheck: async () => true,
       ...own,
     })
-  /** A stream that somebody has begun to read. */
+  /** Opens a stream and takes its first frames. */
   const read = async (own: Parameters<typeof open>[0] = {}) => {
     const viewer = await open(own)
     taken(viewer)
@@ -43,7 +43,7 @@ function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
   return { clock, hub, send, post, open, read }
 }
 
-/** All that a stream is owed now. */
+/** Takes all pending events of a subscriber. */
 function taken(subscriber: Subscriber) {
   const events = []
   for (let frame = subscriber.take(); frame; frame = subscriber.take()) events.push(frame.event)
@@ -51,8 +51,8 @@ function taken(subscriber: Subscriber) {
 }
 const typesOf = (subscriber: Subscriber) => taken(subscriber).map((event) => event.type)
 
-describe('the tick', () => {
-  test('the first change after quiet goes out at once, the next ones go together', async () => {
+describe('fan-out', () => {
+  test('the first change after a pause is sent at once, and the next ones are coalesced into one frame', async () => {
     const { clock, send, open } = stage()
     const viewer = await open()
     expect(typesOf(viewer)).toEqual(['hello', 'snapshot'])
@@ -73,8 +73,8 @@ describe('the tick', () => {
 
   test.each([
     { how: 'written at once', isPumped: false, nextMs: 4 * 10 },
-    { how: 'pumped, as long as it takes to come to the next timer', isPumped: true, nextMs: 4 * (10 + 20) },
-  ])('frames come four times as far apart as a fan-out takes: $how', async ({ isPumped, nextMs }) => {
+    { how: 'pumped, measured up to the next timer', isPumped: true, nextMs: 4 * (10 + 20) },
+  ])('the frame interval is four times the duration of a fan-out: $how', async ({ isPumped, nextMs }) => {
     const { clock, send, open } = stage()
     const viewer = await open()
     taken(viewer)
@@ -85,7 +85,7 @@ describe('the tick', () => {
       clock.stall(10)
     }
     await send('c1', 1, 'A1')
-    // What comes of the answer is no part of what is written.
+    // Work that follows the answer does not count as part of the fan-out.
     clock.stall(20)
     const answer = send('c1', 2, 'B2')
     await clock.advance(nextMs - 31)
@@ -95,7 +95,7 @@ describe('the tick', () => {
     expect(frames).toBe(2)
   })
 
-  test('a huge room is woken in slices, and a small one has its turn between them', async () => {
+  test('the subscribers of a large room are woken in slices, and a small room is served between them', async () => {
     const clock = manualClock()
     const hub = createLocationHub({ location: place, clock }) as unknown as Hub<unknown, unknown>
     const look = (room: string) =>
@@ -119,7 +119,7 @@ describe('the tick', () => {
     expect(woken).toEqual({ huge: 2_000, small: 0 })
     await hub.act('small', posting('c2', 1, 'A1'))
     expect(woken).toEqual({ huge: 2_000, small: 1 })
-    // One goes and one comes while their turn is still to come.
+    // One subscriber closes and one opens between two slices.
     crowd.at(-1)!.close()
     listen(await look('huge'))
     const answer = hub.act('huge', posting('c1', 2, 'B2'))
@@ -131,7 +131,7 @@ describe('the tick', () => {
     expect(woken.huge).toBe(4_000 + 4_001)
   })
 
-  test('what is written later, when it has been made, puts off the next frame, and goes in slices too', async () => {
+  test('a deferred fan-out delays the next frame and runs in slices', async () => {
     const { clock, hub, send, open } = stage()
     const viewer = await open()
     taken(viewer)
@@ -154,7 +154,7 @@ describe('the tick', () => {
     expect(woken).toBe(2_001)
   })
 
-  test('a reader that does not read is owed one frame, however much happens', async () => {
+  test('a slow consumer has one pending frame, however many changes there are', async () => {
     const { post, open } = stage()
     const [reader, sleeper] = [await open(), await open()]
     expect(typesOf(sleeper)).toEqual(['hello', 'snapshot'])
@@ -168,7 +168,7 @@ describe('the tick', () => {
     expect(rest).toEqual([])
   })
 
-  test('a post that changes nothing is answered and wakes nobody', async () => {
+  test('a post that changes nothing is answered and wakes no subscriber', async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     const viewer = await open()
@@ -179,7 +179,7 @@ describe('the tick', () => {
     expect(wakes).toBe(0)
   })
 
-  test('frames come further apart when sending them takes long, up to a quarter of a second', async () => {
+  test('the frame interval grows with the duration of the fan-out, up to 250 ms', async () => {
     const { clock, send, open } = stage()
     const viewer = await open()
     const sentAt: number[] = []
@@ -195,11 +195,11 @@ describe('the tick', () => {
       while (!isAnswered) await clock.advance(1)
     }
     const gaps = sentAt.slice(1).map((at, i) => at - sentAt[i]!)
-    // 16 at least; four times as long as the sending took; 250 at most.
+    // At least 16 ms, four times the duration of the fan-out, at most 250 ms.
     expect(gaps).toEqual([16, 16, 80, 80, 80, 250, 250])
   })
 
-  test('a backend that fails answers each post, and keeps the streams', async () => {
+  test('when the backend fails, every post is answered `unavailable` and the streams stay open', async () => {
     const memory = memoryBackend()
     let isDown = false
     const backend: Backend = {
@@ -223,7 +223,7 @@ describe('the tick', () => {
 })
 
 describe('a stream', () => {
-  test('says hello with the id it accepted, and nothing more when nothing changed', async () => {
+  test('begins with hello and the id it accepted, and sends nothing else when nothing changed', async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     const first = await open()
@@ -239,7 +239,7 @@ describe('a stream', () => {
     expect(forged.take()!.id).toMatch(/^[\w-]{11}\.0$/)
   })
 
-  test('hears a beat every ten seconds, in a slot of its own', async () => {
+  test('receives a heartbeat every ten seconds, spread evenly over the streams', async () => {
     const { clock, open } = stage()
     const viewers = await Promise.all(Array.from({ length: 200 }, () => open()))
     viewers.forEach(taken)
@@ -252,11 +252,11 @@ describe('a stream', () => {
       expect(turns).toHaveLength(3)
       expect(turns[1]! - turns[0]!).toBe(100)
     }
-    // No slot has a fifth of them.
+    // No slot holds a fifth of the streams.
     for (let slot = 0; slot < 100; slot++) expect(heardAt.filter(([turn]) => turn === slot).length).toBeLessThan(40)
   })
 
-  test('that lags hears no beat before its frame', async () => {
+  test('that lags receives its pending frame before a heartbeat', async () => {
     const { clock, post, open } = stage()
     const viewer = await open()
     taken(viewer)
@@ -265,7 +265,7 @@ describe('a stream', () => {
     expect(typesOf(viewer)).toEqual(['changes', 'beat'])
   })
 
-  test('whose reader closes it leaves its connection fifteen seconds', async () => {
+  test('that the client closes shortens the lease to fifteen seconds', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1')
     const viewer = await open({ connectionId: 'c1' })
@@ -276,7 +276,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(0)
   })
 
-  test('that the server cuts leaves the lease alone', async () => {
+  test('that the server ends does not change the lease', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1', { leaseMs: 60_000 })
     const viewer = await open({ connectionId: 'c1' })
@@ -287,7 +287,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(1)
   })
 
-  test('that nobody takes a frame of within 20 seconds is let go at its next beat', async () => {
+  test('of which no frame is taken within 20 seconds is closed at its next heartbeat', async () => {
     const { clock, hub, open, read } = stage()
     const viewer = await read()
     const untaken = await open()
@@ -309,7 +309,7 @@ describe('a stream', () => {
     for (const viewer of viewers) expect(taken(viewer).at(-1)).toEqual({ type: 'bye', reason: 'rotated' })
   })
 
-  test('ends when its identity does', async () => {
+  test('ends when its identity expires', async () => {
     const { clock, hub, open } = stage()
     const viewer = await open({ memberId: 'ada', expiresAt: clock.now() + 5_000 })
     await clock.advance(4_999)
@@ -319,7 +319,7 @@ describe('a stream', () => {
     expect(viewer.endedWith).toBe(null)
   })
 
-  test('is asked for its right again each minute, and ends for good only on a clear no', async () => {
+  test('is authorized again every minute, and ends with `forbidden` only on a definite refusal', async () => {
     const { clock, hub, read } = stage()
     let answer: () => Promise<boolean> = async () => true
     const viewer = await read({ recheck: () => answer() })
@@ -335,7 +335,7 @@ describe('a stream', () => {
     expect(viewer.endedWith).toMatchObject({ code: 'forbidden' })
   })
 
-  test('of a connection that was lost is cut: nobody answers there', async () => {
+  test('of a connection that was lost ends as slow', async () => {
     const { clock, hub, post, read } = stage()
     const watcher = await read()
     await post('c1', 1, 'A1')
@@ -356,7 +356,7 @@ describe('a stream', () => {
     await expect(open({ connectionId: 'c1', memberId: 'ada' })).resolves.toBeDefined()
   })
 
-  test('too many is refused, and one fewer is not', async () => {
+  test('above the limit is refused until another one closes', async () => {
     const { open } = stage({ limits: { streams: 2 } })
     await open()
     const second = await open()
@@ -365,7 +365,7 @@ describe('a stream', () => {
     await expect(open()).resolves.toBeDefined()
   })
 
-  test('is told when the backend is out of reach, in place of beats', async () => {
+  test('receives degraded instead of heartbeats while the backend is unreachable', async () => {
     const memory = memoryBackend()
     let report: (health: 'up' | 'down') => void = () => {}
     const { clock, open } = stage({ backend: { ...memory, onHealth: (listener) => ((report = listener), () => {}) } })
@@ -381,7 +381,7 @@ describe('a stream', () => {
 })
 
 describe('a room', () => {
-  test('may be out of reach by itself: its viewers are told at once, and no others', async () => {
+  test('that alone is unreachable sends degraded at once to its own subscribers only', async () => {
     const memory = memoryBackend()
     let report: (health: 'up' | 'down') => void = () => {}
     const backend: Backend = {
@@ -407,7 +407,7 @@ describe('a room', () => {
     expect(typesOf(viewer)).toEqual(['beat'])
   })
 
-  test('that is only looked at leaves nothing behind', async () => {
+  test('that was only read is closed again', async () => {
     const memory = memoryBackend()
     const open = new Set<string>()
     const backend: Backend = {
@@ -425,7 +425,7 @@ describe('a room', () => {
     expect(open.size).toBe(0)
   })
 
-  test('lives on for a minute after the last one left, for the sake of late posts, and begins anew after that', async () => {
+  test('keeps its epoch for a minute after the last connection left, and then begins a new one', async () => {
     const { clock, hub, post, open } = stage()
     const epochNow = async () => {
       const viewer = await open()
@@ -445,7 +445,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('that is empty and watched forgets its tombstones like any other', async () => {
+  test('that is empty but watched purges its tombstones', async () => {
     const { clock, hub, post, open } = stage()
     await open()
     await post('c1', 1, 'A1')
@@ -457,7 +457,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('counts and lists its members as the server sees them', async () => {
+  test('counts and lists its members, each as the newest connection shows them', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     await post('c2', 1, 'B2', { profile: { json: '"Ada"', value: 'Ada' } })
@@ -471,7 +471,7 @@ describe('a room', () => {
       { ...shown, connectionId: 'c2', memberId: 'ada', profile: 'Ada', location: 'B2' },
       { ...shown, connectionId: expect.any(String), memberId: 'agent', profile: 'Agent', location: 'C3' },
     ]
-    // The newest speaks for all that somebody has here.
+    // The newest connection of a member gives the location and profile.
     expect(members).toEqual([
       { memberId: 'agent', profile: 'Agent', location: 'C3', activity: 'active', connections: [agent] },
       { memberId: 'ada', profile: 'Ada', location: 'B2', activity: 'active', connections: [c2, c1] },
@@ -484,8 +484,8 @@ describe('a room', () => {
   })
 })
 
-describe('an agent', () => {
-  test('comes, goes at once, and may come back at once', async () => {
+describe('a member who posts through the hub', () => {
+  test('can enter, leave and enter again at once', async () => {
     const { clock, hub, post } = stage()
     const room = hub.room('r')
     const soon = async (done: Promise<unknown>) => (await clock.advance(20), done)
@@ -499,12 +499,12 @@ describe('an agent', () => {
       expect(await here()).toEqual(['ada A1'])
     }
     await soon(room.leave({ memberId: 'nobody' }))
-    // What Ada has open herself is hers.
+    // Ada's own connection stays.
     await soon(room.leave({ memberId: 'ada' }))
     expect(await here()).toEqual(['ada A1'])
   })
 
-  test('that comes and goes too often has to wait', async () => {
+  test('is rate-limited after entering and leaving 32 times in a minute', async () => {
     const { clock, hub } = stage()
     const room = hub.room('r')
     const again = async () => {
@@ -524,11 +524,11 @@ describe('an agent', () => {
   })
 })
 
-describe('leaves of rooms that nobody was in', () => {
+describe('leaves of empty rooms', () => {
   const leave = (hub: Hub<unknown, unknown>, room: string) =>
     hub.act(room, { type: 'leave', connectionId: 'c', memberId: 'ada', seq: 5, graceMs: 0 })
 
-  test('keep a thousand of these rooms, the newest, and none where somebody was', async () => {
+  test('keep the newest thousand of these rooms open, and do not evict rooms that had members', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     const gone = hub.act('r', { type: 'leave', connectionId: 'c1', memberId: 'ada', seq: undefined, graceMs: 0 })
@@ -544,7 +544,7 @@ describe('leaves of rooms that nobody was in', () => {
       const answer = hub.act(room, posting(connectionId, 4, 'A1'))
       return clock.advance(300).then(() => answer)
     }
-    // A post that comes after its leave brings nobody back.
+    // A post that arrives after its leave does not bring the connection back.
     expect(await late('room 2999', 'c')).toMatchObject({ outcome: 'left' })
     expect(await late('r', 'c1')).toMatchObject({ outcome: 'left' })
     expect(await late('room 0', 'c')).toMatchObject({ outcome: 'applied' })
@@ -554,7 +554,7 @@ describe('leaves of rooms that nobody was in', () => {
 })
 
 describe('rule 8: a process that stalled', () => {
-  test('does not take those it could not hear for gone', async () => {
+  test('does not expire the leases of connections that could not post meanwhile', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     await clock.advance(5_000)
@@ -568,8 +568,8 @@ describe('rule 8: a process that stalled', () => {
   })
 })
 
-describe('beats that come rarely', () => {
-  test('do not make leases longer', async () => {
+describe('a long heartbeat interval', () => {
+  test('does not extend leases', async () => {
     const { clock, hub, post } = stage({ timing: { beatMs: 300_000 } })
     await post('c1', 1, 'A1')
     await clock.advance(29_000)
@@ -579,8 +579,8 @@ describe('beats that come rarely', () => {
   })
 })
 
-describe('the end', () => {
-  test('of a member without a name ends the streams of their connections', async () => {
+describe('revoke, drain and close', () => {
+  test('revoking a member ends the anonymous streams of their connections', async () => {
     const { hub, post, open } = stage()
     await post('c1', 1, 'A1')
     const [own, watcher] = [await open({ connectionId: 'c1' }), await open()]
@@ -589,7 +589,7 @@ describe('the end', () => {
     expect(typesOf(watcher)).not.toContain('bye')
   })
 
-  test('a revoked member is gone from every room, their streams for good', async () => {
+  test('revoking a member removes their connections from every room and ends their streams with `forbidden`', async () => {
     const { hub, post, open } = stage()
     await post('c1', 1, 'A1')
     const [own, other] = [await open({ memberId: 'ada' }), await open({ memberId: 'bob' })]
@@ -601,7 +601,7 @@ describe('the end', () => {
     expect(typesOf(other)).toEqual(['hello', 'snapshot'])
   })
 
-  test('a draining hub cuts as many streams in each of twenty seconds, to within one, and takes no more', async () => {
+  test('a draining hub ends equally many streams, to within one, in each of twenty seconds and refuses new ones', async () => {
     const { clock, hub, open } = stage()
     const viewers = await Promise.all(Array.from({ length: 1_007 }, () => open()))
     const drained = hub.drain()
@@ -619,7 +619,7 @@ describe('the end', () => {
     for (const viewer of viewers) expect(taken(viewer).at(-1)).toEqual({ type: 'bye', reason: 'draining' })
   })
 
-  test('a draining hub with few streams does not take long about it', async () => {
+  test('a hub with three streams drains within a second', async () => {
     const { clock, hub, open } = stage()
     await Promise.all(Array.from({ length: 3 }, () => open()))
     const drained = hub.drain()
@@ -629,7 +629,7 @@ describe('the end', () => {
     await drained
   })
 
-  test('a closed hub says so', async () => {
+  test('a post to a closed hub rejects with `closed`', async () => {
     const { hub, post } = stage()
     await post('c1', 1, 'A1')
     await hub.close()
@@ -638,7 +638,7 @@ describe('the end', () => {
   })
 })
 
-describe('a number', () => {
+describe('a number option', () => {
   test.each([
     [{ limits: { locationBytes: NaN } }, 'limits.locationBytes'],
     [{ limits: { streams: -1 } }, 'limits.streams'],
@@ -646,13 +646,13 @@ describe('a number', () => {
     [{ limits: { locationByte: 1 } as never }, 'limits.locationByte'],
     [{ timing: { beatMs: 0 } }, 'timing.beatMs'],
     [{ timing: { scale: NaN } }, 'timing.scale'],
-  ])('that is none, %j, is refused', (options, name) => {
+  ])('that is invalid, %j, is refused', (options, name) => {
     expect(() => createLocationHub({ location: place, ...options })).toThrow(
       expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) }),
     )
   })
 
-  test('that is undefined is as usual', async () => {
+  test('that is undefined has its default', async () => {
     const { post } = stage({ limits: { roomConnections: undefined }, timing: { leaseMs: undefined } })
     expect(await post('c1', 1, 'A1')).toMatchObject({ outcome: 'applied' })
   })
@@ -673,10 +673,10 @@ describe('a schema', () => {
 
   test.each([
     ['an open object', z.object({ row: z.number() })],
-    ['a strict one', z.strictObject({ row: z.number().optional() })],
+    ['a strict object', z.strictObject({ row: z.number().optional() })],
     ['a union', z.union([z.string(), z.object({ x: z.number() })])],
     ['any JSON', z.json()],
-  ])('that is %s is taken', (_what, location) => {
+  ])('that is %s is accepted', (_what, location) => {
     expect(() => createLocationHub({ location: location as never })).not.toThrow()
   })
 })

@@ -6,20 +6,20 @@ import { expect, test } from 'vitest'
 import { nameInLogs } from '../../../src/server/options/logger.js'
 import { cell, newKey, stockClient } from '../../support/clients/stock-client.js'
 
-/** pino, and the lines that it wrote. */
-function pinoOnPaper() {
+/** Returns a pino logger and the lines that it wrote. */
+function capturedPino() {
   const lines: Record<string, unknown>[] = []
-  const paper = new Writable({
+  const output = new Writable({
     write(line: Buffer, _encoding, done) {
       lines.push(JSON.parse(line.toString()) as Record<string, unknown>)
       done()
     },
   })
-  return { lines, logger: pinoLogger(pino({ base: null }, paper)) }
+  return { lines, logger: pinoLogger(pino({ base: null }, output)) }
 }
 
-test('pino gets the details as fields, and errors under the name that it writes out', () => {
-  const { lines, logger } = pinoOnPaper()
+test('pinoLogger passes details as fields and the error under the key err', () => {
+  const { lines, logger } = capturedPino()
   logger.warn('authorize() threw', { error: new Error('the database is away'), room: 'x' })
   logger.info('drained')
   expect(lines).toMatchObject([
@@ -28,8 +28,8 @@ test('pino gets the details as fields, and errors under the name that it writes 
   ])
 })
 
-test('nobody is named in a log: not a member, a room, a location, nor a key', async () => {
-  const { lines, logger } = pinoOnPaper()
+test('log lines contain no member id, room id, location or key', async () => {
+  const { lines, logger } = capturedPino()
   await using server = await serveLocations({
     logger,
     limits: { postBurst: 1, postsPerSecond: 0.001, streams: 1e6 },
@@ -49,7 +49,7 @@ test('nobody is named in a log: not a member, a room, a location, nor a key', as
   expect(lines.map(({ msg }) => msg)).toEqual([
     expect.stringMatching(/^clientIp: /),
     'limits.streams is 1000000; the default is 20000.',
-    // Twice refused, said once.
+    // Two refusals, one log line.
     'a caller is over a limit',
     'authorize() threw',
     'revoked',

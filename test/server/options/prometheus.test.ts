@@ -7,7 +7,7 @@ import { raw } from '../../support/network/raw.js'
 import { cell, newKey, stockClient, subscribed } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/** The samples of a scrape: `name{labels}` and its number. */
+/** Parses a scrape into its samples: `name{labels}` and the number. */
 function samples(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(
@@ -15,8 +15,8 @@ function samples(text: string): Map<string, number> {
   )
 }
 
-describe('what is counted', () => {
-  test('is what there is, and what calls came to', async () => {
+describe('Prometheus metrics', () => {
+  test('report the current readings and the outcome of every call', async () => {
     const register = new Registry()
     const metrics = prometheusMetrics({ register })
     await using server = await serveLocations({ metrics, limits: { streamBurst: 2 } })
@@ -54,7 +54,7 @@ describe('what is counted', () => {
     expect((await scrape()).get('hereabouts_stream_ends_total{why="closed"}')).toBe(1)
   })
 
-  test('names no room, member, address or location', async () => {
+  test('contain no room id, member id, address or location', async () => {
     const metrics = prometheusMetrics()
     await using server = await serveLocations({
       metrics,
@@ -67,12 +67,12 @@ describe('what is counted', () => {
     const text = await metrics.register.metrics()
     expect(text).toContain('hereabouts_calls_total{procedure="postLocation",outcome="applied"} 1')
     expect(text).not.toMatch(/canary|127\.0\.0\.1/)
-    // What it takes is bounded by what we may say: procedures, outcomes, reasons, buckets.
+    // The number of time series is bounded: labels hold only procedures, outcomes, reasons and buckets.
     const labels = [...text.matchAll(/^hereabouts_\w+\{([^}]*)\}/gm)].flatMap(([, all]) => all!.split(','))
     for (const label of labels) expect(label).toMatch(/^(procedure|outcome|why|le)="[\w+.-]+"$/)
   })
 
-  test("goes beside what the app counts itself, in the app's own registry", async () => {
+  test("register in the app's own registry beside the app's metrics", async () => {
     const register = new Registry()
     new Counter({ name: 'own_total', help: 'own', registers: [register] }).inc()
     const metrics = prometheusMetrics({ register })
@@ -84,8 +84,8 @@ describe('what is counted', () => {
   })
 })
 
-describe('the port', () => {
-  test('is one of its own, on this machine, and says nothing else', async () => {
+describe('the metrics port', () => {
+  test('listens on this machine only and serves nothing but /metrics', async () => {
     const metrics = prometheusMetrics()
     const { url } = await metrics.listen(0)
     try {
@@ -103,12 +103,12 @@ describe('the port', () => {
     await expect(raw(url, { agent: false })).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('is there only for who asks for it: a server has no /metrics', async () => {
+  test('is closed unless listen() is called: a location server has no /metrics', async () => {
     await using server = await serveLocations()
     expect((await raw(new URL('/metrics', server.url).href)).status).toBe(404)
   })
 
-  test('lives on when a reading of the app fails', async () => {
+  test('stays open when a metric of the app throws', async () => {
     const register = new Registry()
     const collect = () => Promise.reject(new Error('EMFILE'))
     register.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }))
@@ -119,7 +119,7 @@ describe('the port', () => {
     await metrics.close()
   })
 
-  test('that is taken is said at once', async () => {
+  test('rejects listen() when the port is in use', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()]
     const { url } = await first.listen(0)
     await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop the process that uses it')

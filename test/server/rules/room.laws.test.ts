@@ -8,7 +8,7 @@ const seqOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { seq?: 
 
 // Rule 1
 
-test('rule 1: a post is accepted exactly when its seq is above the stored one', () => {
+test('rule 1: a post is applied exactly when its seq is above the stored one', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 30 }), (seqs) => {
       const play = new Play()
@@ -26,7 +26,7 @@ test('rule 1: a post is accepted exactly when its seq is above the stored one', 
   )
 })
 
-test('rule 1: posts in any order, any number of times, end at the newest', () => {
+test('rule 1: posts in any order and with any duplicates converge to the newest', () => {
   const shuffled = fc
     .array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 40 })
     .filter((seqs) => seqs.length > 0)
@@ -39,7 +39,7 @@ test('rule 1: posts in any order, any number of times, end at the newest', () =>
   )
 })
 
-test('rule 1: a post without a seq is the next one', () => {
+test('rule 1: a post without a seq gets the next one', () => {
   const play = new Play()
   expect(seqOf(play.after(0, posting('c1', undefined, 'A1')))).toBe(1)
   expect(seqOf(play.after(0, posting('c1', undefined, 'B2')))).toBe(2)
@@ -47,7 +47,7 @@ test('rule 1: a post without a seq is the next one', () => {
   expect(seqOf(play.after(0, posting('c1', undefined, 'D4')))).toBe(8)
 })
 
-test('rule 1: an equal seq after the lease ran out is expired, and one more is welcome', () => {
+test('rule 1: an equal seq after the lease expired is answered `expired`, and a higher one is applied', () => {
   const play = new Play()
   play.after(0, posting('c1', 3, 'A1'))
   expect(outcomeOf(play.after(30_000, posting('c1', 3, 'A1')))).toBe('expired')
@@ -59,7 +59,7 @@ test('rule 1: an equal seq after the lease ran out is expired, and one more is w
 
 // Rule 2
 
-test('rule 2: who left has left, whatever comes late', () => {
+test('rule 2: a post that arrives after its connection left is answered `left` and changes nothing', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 59_999 }), fc.option(fc.nat(50), { nil: undefined }), (lateMs, seq) => {
       const play = new Play()
@@ -71,14 +71,14 @@ test('rule 2: who left has left, whatever comes late', () => {
   )
 })
 
-test('rule 2: a leave that overtakes the first post keeps it out', () => {
+test('rule 2: a leave that overtakes the first post keeps the connection out', () => {
   const play = new Play()
   expect(play.after(0, leaving('c1'))).toMatchObject({ outcomes: [{ type: 'left' }], commit: null })
   play.after(59_999, sweeping)
   expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('left')
 })
 
-test('rule 2: a tombstone is gone after a minute, and takes the versions before it along', () => {
+test('rule 2: a tombstone is purged after a minute and raises the floor to its version', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'))
   const left = play.after(1_000, leaving('c1'))
@@ -90,12 +90,12 @@ test('rule 2: a tombstone is gone after a minute, and takes the versions before 
   expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('applied')
 })
 
-test('rule 2: tombstones of connections that nobody saw raise no floor and are at most a thousand', () => {
+test('rule 2: tombstones of connections that no viewer saw do not raise the floor and are limited to a thousand', () => {
   const play = new Play()
   const { floor } = play.room.state()
   for (let i = 0; i <= 1_000; i++) play.after(0, leaving(`c${i}`))
   expect(play.room.state().left).toEqual([])
-  // The oldest gave way; the newest thousand still hold.
+  // The oldest tombstone was evicted; the newest thousand are kept.
   expect(outcomeOf(play.after(0, posting('c0', 1, 'A1')))).toBe('applied')
   expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('left')
   play.after(60_000, sweeping)
@@ -104,7 +104,7 @@ test('rule 2: tombstones of connections that nobody saw raise no floor and are a
 
 // Rule 3
 
-test('rule 3: grace only shortens the lease, and what lapses then has left', () => {
+test('rule 3: a grace period only shortens the lease, and a connection that expires in it has `left`', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { leaseMs: 5_000 }))
   expect(play.after(0, leaving('c1', { graceMs: 3_000 }))).toMatchObject({
@@ -119,7 +119,7 @@ test('rule 3: grace only shortens the lease, and what lapses then has left', () 
   expect(other.after(1_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
 })
 
-test('rule 3: within the grace a newer post undoes the leave; an equal one does not', () => {
+test('rule 3: within the grace period a newer post undoes the leave and an equal one does not', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'), leaving('c1', { seq: 1, graceMs: 3_000 }))
   expect(outcomeOf(play.after(1_000, posting('c1', 1, 'A1')))).toBe('same')
@@ -131,7 +131,7 @@ test('rule 3: within the grace a newer post undoes the leave; an equal one does 
   expect(other.after(2_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'left' }] })
 })
 
-test('rule 3: a post that the leave overtook does not undo it', () => {
+test('rule 3: a post that the leave overtook does not undo the leave', () => {
   const play = new Play()
   play.after(0, posting('c1', 4, 'A1'))
   play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
@@ -148,7 +148,7 @@ test('rule 3: a leave that a newer post overtook changes nothing', () => {
 
 // Rule 4
 
-test('rule 4: versions strictly increase, by any clock, and follow on from each other', () => {
+test('rule 4: versions strictly increase with any clock, and each commit follows the previous one', () => {
   fc.assert(
     fc.property(history, fc.array(fc.integer({ min: -5_000_000, max: 5_000_000 })), (steps, skews) => {
       const room = new RoomMachine('epoch-aaaaa', startMs * 1_000, rules)
@@ -168,14 +168,14 @@ test('rule 4: versions strictly increase, by any clock, and follow on from each 
   )
 })
 
-test('rule 4: a version is the time in microseconds, unless the clock lags', () => {
+test('rule 4: a version is the time in microseconds, or one more than the last when the clock lags', () => {
   const play = new Play()
   const { commit } = play.after(5, posting('c1', 1, 'A1'))
   expect(commit!.version).toBe((startMs + 5) * 1_000)
   expect(play.after(0, posting('c1', 2, 'B2')).commit!.version).toBe((startMs + 5) * 1_000 + 1)
 })
 
-test('rule 4: one batch is one commit with one entry for each connection', () => {
+test('rule 4: one batch makes one commit with one entry for each connection', () => {
   fc.assert(
     fc.property(history, (steps) => {
       for (const { commit } of new Play().all(steps)) {
@@ -189,7 +189,7 @@ test('rule 4: one batch is one commit with one entry for each connection', () =>
 
 // Rule 6
 
-test('rule 6: a post that says nothing new makes no frame, but its seq counts and its lease is renewed', () => {
+test('rule 6: a post that changes nothing makes no frame, stores its seq and renews the lease', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, { row: 4 }))
   const again = play.after(20_000, posting('c1', 2, { row: 4 }))
@@ -199,7 +199,7 @@ test('rule 6: a post that says nothing new makes no frame, but its seq counts an
   expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'lost' }] })
 })
 
-test('rule 6: profile and activity left out mean: as before', () => {
+test('rule 6: an absent profile or activity stays unchanged', () => {
   const play = new Play()
   play.after(
     0,
@@ -212,7 +212,7 @@ test('rule 6: profile and activity left out mean: as before', () => {
 
 // Rule 7
 
-test('rule 7: without a post a connection is there until its lease ends, and not a millisecond longer', () => {
+test('rule 7: without a post a connection is present exactly until its lease expires', () => {
   fc.assert(
     fc.property(fc.integer({ min: 5_000, max: 300_000 }), (leaseMs) => {
       const play = new Play()
@@ -245,7 +245,7 @@ test('rule 7: a closed stream shortens a lease, never lengthens it', () => {
   expect(near.after(1_000, sweeping).commit).toMatchObject({ left: [{ reason: 'lost' }] })
 })
 
-test('a sweep at the next lease end always moves the next lease end on', () => {
+test('a sweep at the next lease end always moves the next lease end forward', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const play = new Play()
@@ -261,9 +261,9 @@ test('a sweep at the next lease end always moves the next lease end on', () => {
   )
 })
 
-// Whose connection it is, and how many there may be
+// Ownership of connections and their maximum number
 
-test("nobody moves another member's connection, alive or gone", () => {
+test("a post or leave for another member's connection is refused, whether it is present or gone", () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { memberId: 'ada' }))
   expect(play.after(0, posting('c1', 2, 'B2', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
@@ -273,14 +273,14 @@ test("nobody moves another member's connection, alive or gone", () => {
   expect(play.after(0, posting('c1', 3, 'B2', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
 })
 
-test('where nobody has a name, whoever holds the key keeps the member that it is', () => {
+test('a post that is authorized by its key alone keeps the stored member', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { memberId: 'ada' }))
   const reply = play.after(0, posting('c1', 2, 'B2', { memberId: 'derived', owned: false }))
   expect(reply).toMatchObject({ outcomes: [{ outcome: 'applied', memberId: 'ada' }] })
 })
 
-test('a room and a member in it have no more connections than they may', () => {
+test('a room and a member in it have at most their maximum of connections', () => {
   const play = new Play({ roomConnections: 3, memberConnections: 2 })
   play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'))
   expect(play.after(0, posting('c3', 1, 'A1'))).toMatchObject({
@@ -295,7 +295,7 @@ test('a room and a member in it have no more connections than they may', () => {
   expect(outcomeOf(play.after(0, posting('c3', 1, 'A1')))).toBe('applied')
 })
 
-test('a revoked member is gone from the room, and stays out', () => {
+test('revoking a member removes their connections and blocks them', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1', { memberId: 'bob' }))
   const { commit } = play.after(0, { type: 'revoke', memberId: 'ada' })
@@ -306,7 +306,7 @@ test('a revoked member is gone from the room, and stays out', () => {
   expect(outcomeOf(play.after(0, posting('c1', 2, 'A1')))).toBe('left')
 })
 
-test('the same actions at the same times give the same commits', () => {
+test('the same actions at the same times lead to the same commits', () => {
   fc.assert(
     fc.property(history, (steps) => {
       expect(new Play().all(steps)).toEqual(new Play().all(steps))

@@ -49,7 +49,7 @@ const layers: Record<string, Record<string, string[]>> = {
 const importedByAll = ['client/lazy-import.ts']
 
 /** Imports against the direction of `layers` that are to be removed. */
-const knownArrows = []
+const knownArrows: string[] = []
 
 /** Import cycles that are to be removed: the files of each, in alphabetical order. */
 const knownCycles = [

@@ -90,7 +90,7 @@ describe('a wrong entry is `misconfigured` at construction, and named in the mes
     '%s refuses %s: %j',
     (_name, option, value, entry, construct) => {
       const error = expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(`"${entry}"`) })
-      expect(() => construct({ [option]: value } as OriginOptions)).toThrow(error as Error)
+      expect(() => construct({ [option]: value })).toThrow(error as Error)
     },
   )
 })

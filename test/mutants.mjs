@@ -20,7 +20,7 @@ const desk = {
 }
 const sink = { file: 'src/server/http/sink.ts', tests: ['test/server/http/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
-const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
+const script = { file: 'src/server/backends/redis/room.lua', tests: ['test/redis/differential.test.ts'] }
 const chain = {
   file: 'src/server/backends/redis/commit-order.ts',
   tests: ['test/server/backends/redis/commit-order.laws.test.ts'],

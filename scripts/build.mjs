@@ -1,7 +1,17 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -12,8 +22,10 @@ const targets = {
   package: {
     from: ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'],
     to: 'dist',
-    run: (out) =>
-      node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', out),
+    run: (out) => {
+      node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', out)
+      copyLua(join(root, 'src'), out)
+    },
   },
   demo: {
     from: ['examples/spreadsheet', 'dist', 'package.json'],
@@ -71,6 +83,11 @@ function filesIn(path) {
     .filter((name) => !['dist', 'node_modules'].includes(name) && !/\.timestamp-/.test(name))
     .toSorted()
     .flatMap((name) => filesIn(join(path, name)))
+}
+
+/** Copies the Lua scripts, which their modules read at run time: tsc emits TypeScript only. */
+function copyLua(from, to) {
+  for (const file of filesIn(from)) if (file.endsWith('.lua')) cpSync(file, join(to, relative(from, file)))
 }
 
 function node(...args) {

@@ -20,7 +20,7 @@ const desk = {
 }
 const sink = { file: 'src/server/http/sink.ts', tests: ['test/server/http/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
-const script = { file: 'src/server/backends/redis/script.ts', tests: ['test/redis/differential.test.ts'] }
+const script = { file: 'src/server/backends/redis/room.lua', tests: ['test/redis/differential.test.ts'] }
 const chain = {
   file: 'src/server/backends/redis/commit-order.ts',
   tests: ['test/server/backends/redis/commit-order.laws.test.ts'],
@@ -686,7 +686,7 @@ export default [
     file: 'src/server/backends/redis/redis-room.ts',
     name: 'many: a quiet room is not asked for its version',
     rule: 'guard: head poll',
-    find: "if (isDue && link.health === 'up') this.refresh().catch(() => {})",
+    find: "if (isDue && redis.health === 'up') this.refresh().catch(() => {})",
     replace: '',
   },
   {
@@ -816,15 +816,15 @@ export default [
   {
     ...cluster,
     file: 'src/server/backends/redis/cluster-health.ts',
-    name: 'in a cluster: one line for all',
-    rule: 'a part may be away by itself',
+    name: 'in a cluster: one health check for all partitions',
+    rule: 'a partition can fail by itself',
     find: 'if (!pulseOfPart) return this.main',
     replace: 'return this.main',
   },
   {
     ...cluster,
     file: 'src/server/backends/redis/cluster-health.ts',
-    name: 'in a cluster: one part away is all away',
+    name: 'in a cluster: one unreachable partition makes all unreachable',
     rule: 'ready as long as anything can be reached',
     find: ".some(({ health }) => health === 'up')",
     replace: ".every(({ health }) => health === 'up')",
@@ -832,15 +832,15 @@ export default [
   {
     ...cluster,
     file: 'src/server/backends/redis/backend.ts',
-    name: 'in a cluster: rooms are opened without revocations',
+    name: 'in a cluster: rooms are opened before revocations are subscribed to',
     rule: 'revocations are listened for before there is anything to revoke',
-    find: "if (!isListening) throw new Error('Redis is out of reach.')",
+    find: "if (!this.#isListening) throw new Error('Redis is unreachable.')",
     replace: '',
   },
   {
     ...cluster,
     file: 'src/server/backends/redis/redis-room.ts',
-    name: 'in a cluster: who was revoked meanwhile stays in a room that was away',
+    name: 'in a cluster: a member revoked during an outage stays in the room',
     rule: 'a revocation is not lost',
     find: 'for (const memberId of revoked) this.#revoked.add(memberId)',
     replace: '',
@@ -848,9 +848,9 @@ export default [
   {
     ...cluster,
     file: 'src/server/backends/redis/redis-room.ts',
-    name: 'in a cluster: closing waits for who does not answer',
+    name: 'in a cluster: closing waits for a Redis that does not answer',
     rule: 'nothing is waited for longer than timeoutMs',
-    find: 'await this.link.within(this.#unsubscribe())',
+    find: 'await this.redis.within(this.#unsubscribe())',
     replace: 'await this.#unsubscribe()',
   },
   {

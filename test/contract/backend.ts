@@ -30,7 +30,7 @@ async function opened(backend: Backend, room: string) {
 }
 
 export const backendCases: Record<string, BackendCase> = {
-  async 'a room that is new is empty, and of one lineage for all'(backends) {
+  async 'a new room is empty and has the same epoch for every process'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -40,7 +40,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(second.state.floor).toBeLessThanOrEqual(second.state.version)
   },
 
-  async 'who opens a room has its state, and then every commit in order'(backends) {
+  async 'opening a room returns its state, and every later commit follows in order'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -57,7 +57,7 @@ export const backendCases: Record<string, BackendCase> = {
     )
   },
 
-  async 'whoever acts has heard the commit when the answer comes'(backends) {
+  async 'a commit is delivered to the acting process before its outcome'(backends) {
     const [one] = await backends()
     const { open, commits } = await opened(one, newRoom())
     const [outcome] = await open.act([posting('c1', 1, 'A1')])
@@ -84,7 +84,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(commits[0]).toMatchObject({ entered: [{ connectionId: 'c2' }], changed: [], left: [] })
   },
 
-  async 'what changes nothing is no commit'(backends) {
+  async 'an action that changes nothing makes no commit'(backends) {
     const [one] = await backends()
     const { open, commits } = await opened(one, newRoom())
     await open.act([posting('c1', 1, 'A1')])
@@ -93,7 +93,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(commits).toHaveLength(1)
   },
 
-  async 'refresh has all that was done elsewhere before'(backends) {
+  async 'refresh delivers every earlier commit of other processes'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -103,7 +103,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(second.commits.at(-1)?.version ?? second.resets.at(-1)?.version).toBe(first.commits[0]!.version)
   },
 
-  async 'who closed a room hears no more of it, and the others do'(backends) {
+  async 'a process that closed a room receives no more commits, and the others still do'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -125,7 +125,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(second.state.epoch).not.toBe(first.state.epoch)
   },
 
-  async 'a revocation ends connections and is heard everywhere, in one room or in all'(backends) {
+  async 'a revocation ends connections and reaches every process, for one room or for all'(backends) {
     const [one, other] = await backends()
     const [here, there] = [newRoom(), newRoom()]
     const first = await opened(one, here)
@@ -146,7 +146,7 @@ export const backendCases: Record<string, BackendCase> = {
     stop()
   },
 
-  async 'all is well says nothing'(backends) {
+  async 'a healthy backend reports no health change and logs no warning'(backends) {
     const [one] = await backends()
     const said: string[] = []
     const stop = one.onHealth((health) => void said.push(health))

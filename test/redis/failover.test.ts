@@ -60,13 +60,13 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   }
 
-  test('a replica that lacks the last writes takes over, and everyone comes to the truth', async () => {
+  test('after failover to a replica that lacks the last writes, all clients converge', async () => {
     const figures = []
     for (let round = 0; round < (isSoak ? 20 : 1); round++) figures.push(await failOver())
     said('failover', { agreedMs: figures })
   })
 
-  test('a node that was cut off from Redis is in step again, and those at other nodes never noticed', async () => {
+  test('a node that was disconnected from Redis converges again, and clients of other nodes see no departures', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -90,7 +90,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('the very last announcement before a silence may be lost', async () => {
+  test('a lost last announcement is repaired by polling', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -155,7 +155,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('nothing is left behind', async () => {
+  test('an unused room expires from Redis', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())

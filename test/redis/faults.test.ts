@@ -61,7 +61,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
   })
 
-  test('a script that Redis forgot is told again', async () => {
+  test('a script that Redis no longer caches is sent again', async () => {
     await using crowd = await gather()
     const strolling = crowd.stroll(1_000)
     for (let i = 0; i < 10; i++) {
@@ -73,7 +73,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
   })
 
-  test('subscriptions that are cut again and again lose nothing', async () => {
+  test('subscriptions that are disconnected repeatedly lose no commits', async () => {
     await using crowd = await gather()
     const strolling = crowd.stroll(2_000)
     for (let i = 0; i < 20; i++) {
@@ -96,7 +96,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
   })
 
-  test('a Redis that stood still for two leases has nobody leave', async () => {
+  test('when Redis stalls for two leases, no connection expires', async () => {
     await using crowd = await gather()
     redis.signal('SIGSTOP')
     const strolling = crowd.stroll(2 * leaseMs)
@@ -110,7 +110,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
   })
 
-  test('a Redis that crashed and starts empty has everyone back, and nobody leave', async () => {
+  test('after Redis crashes and restarts empty, all connections enter again and none is shown to leave', async () => {
     await using crowd = await gather()
     await redis.kill()
     const began = performance.now()
@@ -124,7 +124,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(crowd.left).toBe(0)
   })
 
-  test('while Redis is away posts are refused in good time, and streams say so', async () => {
+  test('while Redis is unreachable, posts are rejected in time and streams report `degraded`', async () => {
     await using crowd = await gather(3)
     const viewer = await eventsOf(nodes[0]!.url, `room ${rooms}`)
     await redis.kill()
@@ -143,7 +143,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(Math.max(...delays)).toBeLessThan(1_000)
   })
 
-  test('a Redis that is full refuses posts, and goes on where it was', async () => {
+  test('when Redis is out of memory, posts are rejected; they work again when memory is free', async () => {
     await using crowd = await gather()
     redis.cli('CONFIG', 'SET', 'maxmemory', '1')
     expect(await tryToPost(nodes[0]!, `room ${rooms}`)).toBe(503)

@@ -19,12 +19,12 @@ function listener() {
   return { warnings, info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
 }
 
-test('a Redis before 7 is refused', async () => {
+test('a Redis older than 7 is rejected', async () => {
   const old = { send: async () => '# Server\r\nredis_version:6.2.14\r\n' } as unknown as RedisPort
   await expect(checkRequirements(old, 'hereabouts', listener())).rejects.toThrow(/Redis 6\.2\.14 is too old/)
 })
 
-describe('a client that puts words before keys is refused', () => {
+describe('a Redis client with a key prefix is rejected', () => {
   const keyPrefix = 'app:'
   const nodes = [{ host: '127.0.0.1', port: 1 }]
   const url = 'redis://127.0.0.1:1'

@@ -4,8 +4,8 @@ import { LeaseClock } from '../rules/lease-clock.js'
 import { RoomMachine } from '../rules/room.js'
 
 /**
- * Rooms in this process's memory: the reference for every other backend. They are gone when the process is; clients
- * that reconnect bring themselves back.
+ * Returns a backend that keeps rooms in the memory of this process: the reference for every other backend. Rooms are lost
+ * when the process ends; clients enter again when they reconnect.
  */
 export function memoryBackend(): Backend {
   const rooms = new Map<string, MemoryRoom>()
@@ -18,7 +18,7 @@ export function memoryBackend(): Backend {
       return {
         state,
         act: async (actions) => room.act(actions),
-        // Nothing is ever on its way.
+        // Commits are delivered synchronously: there is nothing to wait for.
         refresh: async () => {},
         async close() {
           close()
@@ -28,16 +28,16 @@ export function memoryBackend(): Backend {
     },
     ready: async () => {},
     async revoke(memberId, room) {
-      // Told first: whose stream it is, where nobody has a name, is known only while they are in the room.
+      // Listeners run first: the owner of an anonymous stream is known only while its connection is in the room.
       for (const listener of revokeListeners) listener(memberId, room)
-      const concerned = room === undefined ? [...rooms.values()] : [rooms.get(room)]
-      for (const each of concerned) each?.act([{ type: 'revoke', memberId }])
+      const affected = room === undefined ? [...rooms.values()] : [rooms.get(room)]
+      for (const each of affected) each?.act([{ type: 'revoke', memberId }])
     },
     onRevoke(listener) {
       revokeListeners.add(listener)
       return () => revokeListeners.delete(listener)
     },
-    // Memory is never out of reach.
+    // Memory is always reachable.
     onHealth: () => () => {},
     async close() {
       rooms.clear()

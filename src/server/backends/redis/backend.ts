@@ -1,5 +1,6 @@
 import { backgroundClock, type Clock } from '../../../shared/clock.js'
-import type { Backend } from '../../rules/backend.js'
+import type { Logger } from '../../options/logger.js'
+import type { Backend, BackendRoom, RoomOptions } from '../../rules/backend.js'
 import { keysOf, partOf, pulseKey, revocationsKey } from './keys.js'
 import type { RedisHealth } from './redis-health.js'
 import { ClusterHealth } from './cluster-health.js'
@@ -11,128 +12,166 @@ import { RedisRoom } from './redis-room.js'
 
 export type RedisBackendOptions = (
   | {
-      /** Of node-redis: a client, cluster or sentinel that you have connected and will close. */
+      /** A connected node-redis client, cluster or sentinel. You close it. */
       client: NodeRedisClient
       port?: never
     }
   | {
-      /** Over another client: `ioredisPort(client)`, or one of your own. */
+      /** A port over another client: `ioredisPort(client)`, or an implementation of your own. */
       port: RedisPort
       client?: never
     }
 ) & {
-  /** What our keys and channels begin with. Default `hereabouts`. */
+  /** The prefix of all keys and channels. Default `hereabouts`. */
   prefix?: string
-  /** How long Redis may take to answer before a post is refused. Default 750. */
+  /** Milliseconds after which an unanswered command fails and its post is rejected. Default 750. */
   timeoutMs?: number
-  /** How often Redis is asked whether it is there. Default 1,000. */
+  /** Milliseconds between health checks. Default 1,000. */
   pulseMs?: number
-  /** How long a room that no process has open stays in Redis. Default 900,000. */
+  /** Milliseconds that a room stays in Redis after its last use. Default 900,000. */
   keepMs?: number
-  /** For tests: the time that rooms go by. Default: the clock of Redis. */
+  /** The clock of rooms, for tests. Default: the clock of Redis. */
   time?: Clock
 }
 
 /**
- * Rooms in Redis 7 or later, or Valkey, shared by every process that is given the same one: single, replicated or a
- * cluster. The client is yours; subscriptions go over a duplicate of it, which is closed with the backend.
+ * Returns a backend that keeps rooms in Redis 7 or later, or Valkey, shared by every process that uses the same one: a
+ * single server, a replicated one or a cluster. The client is yours to close; subscriptions use a duplicate of it, which is
+ * closed with the backend.
  *
- * @throws LocationError `misconfigured` for a client that puts a prefix of its own before keys.
+ * @throws LocationError `misconfigured` for a client with a key prefix of its own.
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
   return backendOver(options.port ?? nodeRedisPort(options.client), options, backgroundClock)
 }
 
-/** @param clock what waits and timeouts go by. */
+/** @param clock the clock of timers and timeouts. */
 export function backendOver(
   port: RedisPort,
   options: Omit<RedisBackendOptions, 'port' | 'client'>,
   clock: Clock,
 ): Backend {
-  const { prefix = 'hereabouts', timeoutMs = 750, pulseMs = 1_000, keepMs = 900_000, time = null } = options
-  const rooms = new Map<RedisRoom, string>()
-  const revokeListeners = new Set<(memberId: string, room?: string) => void>()
-  const revocations = new Revocations(port, revocationsKey(prefix))
+  return new RedisBackend(port, options, clock)
+}
 
-  let carriedOut: Promise<unknown> = Promise.resolve()
-  const carryOut = ({ memberId, room }: Revocation) => {
-    for (const listener of revokeListeners) listener(memberId, room)
-    const concerned = [...rooms].filter(([, id]) => room === undefined || id === room)
-    carriedOut = Promise.allSettled([carriedOut, ...concerned.map(([each]) => each.revoke(memberId))])
-  }
-  let isListening = false
-  const pulse = async () => {
-    if (!isListening) {
-      await revocations.listen(() => void links.main.pulse())
-      isListening = true
-    }
-    await revocations.read(carryOut)
-  }
-  const pulseOf = (part: number) => {
-    const key = pulseKey(part, prefix)
-    return port.send(key, ['HLEN', key])
-  }
-  // After a gap all rooms are looked at, but not all at once.
-  const lookAgain = (link?: RedisHealth) => {
-    for (const room of rooms.keys()) {
-      if (link && room.link !== link) continue
-      clock.after(Math.random() * (pulseMs / 2), () => void room.refresh().catch(() => {}))
-    }
-  }
-  port.onGap(() => lookAgain())
-  const pulseOfPart = port.isCluster ? pulseOf : null
-  const links = new ClusterHealth({ port, clock, timeoutMs, pulseMs, pulse, pulseOfPart, onBack: lookAgain })
-  let started: Promise<void> | undefined
+class RedisBackend implements Backend {
+  readonly #port: RedisPort
+  readonly #clock: Clock
+  readonly #prefix: string
+  readonly #pulseMs: number
+  readonly #keepMs: number
+  readonly #time: Clock | null
+  readonly #rooms = new Map<RedisRoom, string>()
+  readonly #revokeListeners = new Set<(memberId: string, room?: string) => void>()
+  readonly #revocations: Revocations
+  readonly #health: ClusterHealth
+  /** Settles when the revocations read so far have been applied to all open rooms. */
+  #applied: Promise<unknown> = Promise.resolve()
+  #isListening = false
+  #started: Promise<void> | undefined
 
-  return {
-    async open(id, roomOptions) {
-      // Revocations are listened for before there is anything to revoke.
-      await (started ??= links.main.pulse())
-      if (!isListening) throw new Error('Redis is out of reach.')
-      const link = links.to(partOf(id))
-      link.assertUp()
-      const keys = keysOf(id, prefix)
-      const room = await RedisRoom.open({ ...roomOptions, port, link, keys, keepMs, time, random: Math.random })
-      rooms.set(room, id)
-      // All of Redis is told of by the backend.
-      const unlisten = port.isCluster ? link.onHealth((health) => roomOptions.onHealth?.(health)) : () => {}
-      return {
-        state: room.state,
-        act: (actions) => room.act(actions),
-        refresh: () => room.refresh(),
-        async close() {
-          rooms.delete(room)
-          unlisten()
-          await room.close()
-        },
-      }
-    },
-    async ready(logger) {
-      try {
-        await links.main.within(checkRequirements(port, prefix, logger))
-      } catch (error) {
-        if (isRefusal(error)) throw error
-        logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error })
-      }
-    },
-    async revoke(memberId, room) {
-      await revocations.add({ memberId, room }, links.main)
-      await links.main.pulse()
-      await carriedOut
-    },
-    onRevoke(listener) {
-      revokeListeners.add(listener)
-      return () => revokeListeners.delete(listener)
-    },
-    onHealth: (listener) => links.onHealth(listener),
-    async close() {
-      links.close()
-      revokeListeners.clear()
-      await Promise.allSettled([...rooms.keys()].map((room) => room.close()))
-      rooms.clear()
-      await port.close()
-    },
+  constructor(port: RedisPort, options: Omit<RedisBackendOptions, 'port' | 'client'>, clock: Clock) {
+    const { prefix = 'hereabouts', timeoutMs = 750, pulseMs = 1_000, keepMs = 900_000, time = null } = options
+    this.#port = port
+    this.#clock = clock
+    this.#prefix = prefix
+    this.#pulseMs = pulseMs
+    this.#keepMs = keepMs
+    this.#time = time
+    this.#revocations = new Revocations(port, revocationsKey(prefix))
+    port.onGap(() => this.#refreshRooms())
+    this.#health = new ClusterHealth({
+      port,
+      clock,
+      timeoutMs,
+      pulseMs,
+      pulse: () => this.#pulse(),
+      pulseOfPart: port.isCluster ? (part) => this.#pulsePart(part) : null,
+      onBack: (redis) => this.#refreshRooms(redis),
+    })
+  }
+
+  async open(id: string, options: RoomOptions): Promise<BackendRoom> {
+    // Revocations are subscribed to before any connection can be revoked.
+    await (this.#started ??= this.#health.main.pulse())
+    if (!this.#isListening) throw new Error('Redis is unreachable.')
+    const redis = this.#health.to(partOf(id))
+    redis.assertUp()
+    const [port, keys, keepMs, time] = [this.#port, keysOf(id, this.#prefix), this.#keepMs, this.#time]
+    const room = await RedisRoom.open({ ...options, port, redis, keys, keepMs, time, random: Math.random })
+    this.#rooms.set(room, id)
+    // Outages of all of Redis are reported by the backend; a room reports only those of its own partition.
+    const unlisten = port.isCluster ? redis.onHealth((health) => options.onHealth?.(health)) : () => {}
+    return {
+      state: room.state,
+      act: (actions) => room.act(actions),
+      refresh: () => room.refresh(),
+      close: async () => {
+        this.#rooms.delete(room)
+        unlisten()
+        await room.close()
+      },
+    }
+  }
+
+  async ready(logger: Logger): Promise<void> {
+    try {
+      await this.#health.main.within(checkRequirements(this.#port, this.#prefix, logger))
+    } catch (error) {
+      if (isMisconfigured(error)) throw error
+      logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error })
+    }
+  }
+
+  async revoke(memberId: string, room?: string): Promise<void> {
+    await this.#revocations.add({ memberId, room }, this.#health.main)
+    await this.#health.main.pulse()
+    await this.#applied
+  }
+
+  onRevoke(listener: (memberId: string, room?: string) => void): () => void {
+    this.#revokeListeners.add(listener)
+    return () => this.#revokeListeners.delete(listener)
+  }
+
+  onHealth(listener: (health: 'up' | 'down') => void): () => void {
+    return this.#health.onHealth(listener)
+  }
+
+  async close(): Promise<void> {
+    this.#health.close()
+    this.#revokeListeners.clear()
+    await Promise.allSettled([...this.#rooms.keys()].map((room) => room.close()))
+    this.#rooms.clear()
+    await this.#port.close()
+  }
+
+  async #pulse(): Promise<void> {
+    if (!this.#isListening) {
+      await this.#revocations.listen(() => void this.#health.main.pulse())
+      this.#isListening = true
+    }
+    await this.#revocations.read((revocation) => this.#apply(revocation))
+  }
+
+  #pulsePart(part: number): Promise<unknown> {
+    const key = pulseKey(part, this.#prefix)
+    return this.#port.send(key, ['HLEN', key])
+  }
+
+  #apply({ memberId, room }: Revocation): void {
+    for (const listener of this.#revokeListeners) listener(memberId, room)
+    const affected = [...this.#rooms].filter(([, id]) => room === undefined || id === room)
+    this.#applied = Promise.allSettled([this.#applied, ...affected.map(([each]) => each.revoke(memberId))])
+  }
+
+  /** Refreshes the rooms of one Redis, or all rooms, after messages may have been missed. Jitter spreads the reads. */
+  #refreshRooms(redis?: RedisHealth): void {
+    for (const room of this.#rooms.keys()) {
+      if (redis && room.redis !== redis) continue
+      this.#clock.after(Math.random() * (this.#pulseMs / 2), () => void room.refresh().catch(() => {}))
+    }
   }
 }
 
-const isRefusal = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'misconfigured'
+const isMisconfigured = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'misconfigured'

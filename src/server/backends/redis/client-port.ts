@@ -1,20 +1,20 @@
 import type { Script } from './script.js'
 
-/** What the backend needs of a Redis client; an adapter for another client is a page. */
+/** The operations that the backend needs of a Redis client. Implement it to use another client. */
 export interface RedisPort {
-  /** Keys live in several places, of which one may be away by itself. */
+  /** True when keys are spread over several masters, each of which may be unreachable by itself. */
   readonly isCluster: boolean
-  /** Sends one command to where `key` lives, and gives the reply as it is. Errors of Redis reject, with its words. */
+  /** Sends one command to the master of `key` and resolves with the raw reply. Rejects with the message of a Redis error. */
   send(key: string, command: string[]): Promise<unknown>
-  /** Listens on a sharded channel, over lost connections too, from when this resolves. Returns what ends it. */
+  /** Subscribes to a sharded channel, across reconnects, from when it resolves. Resolves with a function that unsubscribes. */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
-  /** Hears that messages may have been missed: a subscribing connection was lost, and there is a new one. */
+  /** Calls `listener` when messages may have been missed: a subscriber connection was lost and replaced. */
   onGap(listener: () => void): void
-  /** Ends what this port opened, and nothing that it was given. */
+  /** Closes the connections that this port opened, never the client that it was given. */
   close(): Promise<void>
 }
 
-/** Runs a script by its name; by its text where Redis does not know it: new, restarted, promoted, or told to forget. */
+/** Runs a script by its digest or, when Redis has not cached it (new, restarted, promoted or flushed), by its source. */
 export async function run(port: RedisPort, script: Script, keys: string[], args: string[]): Promise<unknown> {
   const rest = [String(keys.length), ...keys, ...args]
   try {

@@ -1,45 +1,45 @@
 import { RedisHealth, type RedisHealthOptions } from './redis-health.js'
 
 export type ClusterHealthOptions = RedisHealthOptions & {
-  /** What asks whether one part of a cluster is there; `null` where there is but one Redis, which `pulse` asks. */
+  /** Checks one partition of a cluster; `null` for a single Redis, which `pulse` checks. */
   pulseOfPart: ((part: number) => Promise<unknown>) | null
-  /** Called with each line that is back. */
-  onBack: (link: RedisHealth) => void
+  /** Called with each Redis that is reachable again. */
+  onBack: (redis: RedisHealth) => void
 }
 
 /**
- * The lines to Redis: one or, in a cluster, where a master may be away by itself, one more for each part of the rooms that
- * is in use.
+ * The health of all of Redis. A cluster, whose masters can fail independently, has one `RedisHealth` more for each partition
+ * in use.
  */
 export class ClusterHealth {
-  /** To where revocations are and, where there is but one Redis, everything. */
+  /** The Redis that holds revocations and, outside a cluster, everything else. */
   readonly main: RedisHealth
   readonly #options: ClusterHealthOptions
   readonly #parts = new Map<number, RedisHealth>()
   readonly #listeners = new Set<(health: 'up' | 'down') => void>()
   #health: 'up' | 'down' = 'up'
-  readonly #bornAt: number
+  readonly #createdAt: number
 
   constructor(options: ClusterHealthOptions) {
     this.#options = options
-    this.#bornAt = options.clock.now()
+    this.#createdAt = options.clock.now()
     this.main = this.#watched(new RedisHealth(options))
   }
 
-  /** The line to a part. In a cluster it is made when first asked for, and stays. */
+  /** Returns the health of a partition. In a cluster it is created on first use and kept. */
   to(part: number): RedisHealth {
     const { pulseOfPart } = this.#options
     if (!pulseOfPart) return this.main
     const known = this.#parts.get(part)
     if (known) return known
-    // Nothing was heard of this part so far. It is taken to be as the others are, and to have been.
+    // Nothing is known of this partition yet: it is assumed to be, and to have been, as healthy as the others.
     const pulse = async () => void (await pulseOfPart(part))
-    const link = this.#watched(new RedisHealth({ ...this.#options, pulse }, this.#health, this.#bornAt))
-    this.#parts.set(part, link)
-    return link
+    const redis = this.#watched(new RedisHealth({ ...this.#options, pulse }, this.#health, this.#createdAt))
+    this.#parts.set(part, redis)
+    return redis
   }
 
-  /** Hears when all of Redis went out of reach, and when some of it is back. */
+  /** Calls `listener` when all of Redis became unreachable, and when any of it is reachable again. */
   onHealth(listener: (health: 'up' | 'down') => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -47,18 +47,18 @@ export class ClusterHealth {
 
   close(): void {
     this.#listeners.clear()
-    for (const link of [this.main, ...this.#parts.values()]) link.close()
+    for (const redis of [this.main, ...this.#parts.values()]) redis.close()
   }
 
-  #watched(link: RedisHealth): RedisHealth {
-    link.onHealth((health) => {
-      this.#look()
-      if (health === 'up') this.#options.onBack(link)
+  #watched(redis: RedisHealth): RedisHealth {
+    redis.onHealth((health) => {
+      this.#update()
+      if (health === 'up') this.#options.onBack(redis)
     })
-    return link
+    return redis
   }
 
-  #look(): void {
+  #update(): void {
     const isUp = [this.main, ...this.#parts.values()].some(({ health }) => health === 'up')
     const health = isUp ? 'up' : 'down'
     if (health === this.#health) return

@@ -1,20 +1,20 @@
 import type { Announced } from './script-codec.js'
 
-/** Where a process stands in a room's time. */
+/** The position of a process in the sequence of a room's commits. */
 export type Head = { epoch: string; version: number }
 
-// Nobody waits for this many: something keeps us from reading the room, and memory must not pay for it.
+// So many waiting commits mean that the room cannot be read. The bound protects memory.
 const mostWaiting = 1_000
 
 /**
- * Puts commits in order, in whatever order they come and however often. An announcement may be lost, so each names the
- * version that it follows: what does not follow waits, and a wait that has no end means that the room must be read again.
+ * Orders commits that arrive in any order, duplicates included. An announcement may be lost, so each names the version that
+ * it follows. A commit whose predecessor is missing waits; if the predecessor does not arrive, the room must be read again.
  */
 export class CommitOrder {
   #head: Head
-  /** The newest that we know of; of another epoch, when the room began anew. */
+  /** The newest position known; of another epoch when the room was recreated. */
   #newest: Head
-  /** By the version they follow. */
+  /** Waiting commits, by the version that they follow. */
   readonly #waiting = new Map<number, Announced>()
 
   constructor(head: Head) {
@@ -25,12 +25,12 @@ export class CommitOrder {
     return this.#head
   }
 
-  /** Whether there is more than we have: on its way, or lost. */
+  /** True when commits are missing: in flight, or lost. */
   get isBehind(): boolean {
     return isNewer(this.#newest, this.#head)
   }
 
-  /** Takes in a commit. Returns those that now follow on, in order. */
+  /** Adds a commit. Returns the commits that can now be applied, in order. */
   take(commit: Announced): Announced[] {
     if (!isNewer(commit, this.#head)) return []
     this.heard(commit)
@@ -39,16 +39,16 @@ export class CommitOrder {
     return this.#following()
   }
 
-  /** Takes in where the room is. */
+  /** Records a position that the room has reached. */
   heard({ epoch, version }: Head): void {
     if (isNewer({ epoch, version }, this.#newest)) this.#newest = { epoch, version }
   }
 
-  /** The room was read: it is there. Returns the commits that follow on; `null` when we were as far already. */
+  /** Moves to the position of a full read. Returns the commits that follow it, or `null` when it brought nothing new. */
   reset({ epoch, version }: Head): Announced[] | null {
     const isNews = isNewer({ epoch, version }, this.#head)
     if (isNews) this.#head = { epoch, version }
-    // Whatever else was said of it was not so, but for what has come since.
+    // A read is authoritative: older knowledge is discarded, except for commits that arrived since.
     this.#newest = this.#head
     for (const [prev, waiting] of this.#waiting) {
       if (waiting.epoch !== epoch || waiting.version <= this.#head.version) this.#waiting.delete(prev)
@@ -70,5 +70,5 @@ export class CommitOrder {
   }
 }
 
-/** Epochs have no order: another one is always news. */
+/** Epochs have no order: a different one always counts as newer. */
 const isNewer = (one: Head, other: Head) => one.epoch !== other.epoch || one.version > other.version

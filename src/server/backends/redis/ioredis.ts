@@ -1,7 +1,7 @@
 import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './client-port.js'
 
-/** What we use of ioredis: of `new Redis()`, or of `new Cluster(nodes, { shardedSubscribers: true })`. */
+/** The part of an ioredis client that the backend uses: `new Redis()` or `new Cluster(nodes, { shardedSubscribers: true })`. */
 export interface IoredisClient {
   readonly isCluster?: boolean
   call(command: string, ...args: string[]): Promise<unknown>
@@ -15,7 +15,7 @@ export interface IoredisSubscriber {
 }
 
 /**
- * Over a client of ioredis: `redisBackend({ port: ioredisPort(client) })`.
+ * Returns a port over an ioredis client, for `redisBackend({ port: ioredisPort(client) })`.
  *
  * @throws LocationError `misconfigured` for a client with a keyPrefix.
  */
@@ -29,15 +29,15 @@ export function ioredisPort(client: IoredisClient): RedisPort {
   })
   return {
     isCluster: client.isCluster === true,
-    // ioredis finds the key in the command by itself.
+    // ioredis routes by the key that it finds in the command.
     send: (_key, [name, ...args]) => client.call(name!, ...args),
     async subscribe(channel, listener) {
-      const those = listeners.get(channel) ?? new Set()
-      listeners.set(channel, those.add(listener))
+      const ofChannel = listeners.get(channel) ?? new Set()
+      listeners.set(channel, ofChannel.add(listener))
       await subscriber.ssubscribe(channel)
       return async () => {
-        those.delete(listener)
-        if (those.size > 0) return
+        ofChannel.delete(listener)
+        if (ofChannel.size > 0) return
         listeners.delete(channel)
         await subscriber.sunsubscribe(channel)
       }

@@ -3,13 +3,13 @@ import { LocationError } from '../../../shared/errors.js'
 type Prefix = string | Buffer
 
 /**
- * Some clients put words of their own before keys, but not, or differently, before channels and in commands that are sent
- * as they are. Half of a room would be elsewhere.
+ * Rejects a client with a key prefix of its own. Clients apply it to keys, but not, or differently, to channels and raw
+ * commands, so that a room would be split between two places.
  *
  * @throws LocationError `misconfigured`
  */
 export function refuseKeyPrefix(client: object): void {
-  // Of a cluster or sentinel of node-redis, the options are not to be seen.
+  // A cluster or sentinel of node-redis does not expose its options.
   const { options, _keyPrefix = '' } = client as { options?: { keyPrefix?: Prefix }; _keyPrefix?: Prefix }
   const keyPrefix = (options?.keyPrefix ?? _keyPrefix).toString()
   if (keyPrefix === '') return

@@ -2,8 +2,8 @@ import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './client-port.js'
 
 /**
- * What we use of node-redis: of `createClient`, `createCluster` or `createSentinel`. Written out, so that the types of
- * this package do not depend on one version of it.
+ * The part of a node-redis client (`createClient`, `createCluster` or `createSentinel`) that the backend uses. Declared
+ * here, so that the types of this package do not depend on one version of node-redis.
  */
 export interface NodeRedisClient {
   readonly isOpen: boolean
@@ -18,13 +18,13 @@ export interface NodeRedisSubscriber {
   destroy(): void
 }
 
-/** Replies as they are by default, whatever the app has its own mapped to. */
+/** Requests the default reply types, whatever type mapping the app has configured. */
 const asText = { typeMapping: {} }
 
 type Send = (...args: unknown[]) => Promise<unknown>
 
 /**
- * Over a client of node-redis: commands go through it, subscriptions through a duplicate that is ours.
+ * Returns a port over a node-redis client. Commands use the client itself, subscriptions a duplicate that the port owns.
  *
  * @throws LocationError `misconfigured` for a client with a keyPrefix.
  */
@@ -32,13 +32,14 @@ export function nodeRedisPort(client: NodeRedisClient): RedisPort {
   refuseKeyPrefix(client)
   const send = client.sendCommand.bind(client) as Send
   const subscriber = client.duplicate()
-  // An EventEmitter throws errors that nobody hears; those of a lost connection come as gaps, and it reconnects by itself.
+  // An EventEmitter throws errors without a listener. The client reconnects by itself, and lost connections are
+  // reported as gaps.
   subscriber.on('error', () => {})
   let connecting: Promise<unknown> | undefined
   const isCluster = 'slots' in client
   return {
     isCluster,
-    // A cluster is told the key, and whether a replica would do; a sentinel only the latter.
+    // A cluster takes the key and whether a replica may answer; a sentinel takes only the latter.
     send: (key, command) => {
       if (isCluster) return send(key, false, command, asText)
       return 'getMasterNode' in client ? send(false, command, asText) : send(command, asText)
@@ -53,7 +54,7 @@ export function nodeRedisPort(client: NodeRedisClient): RedisPort {
       return async () => void (await subscriber.sUnsubscribe(channel, listener))
     },
     onGap(listener) {
-      // A client says ready when it is back; a cluster tells of its nodes, and of channels that moved with their slot.
+      // A client emits `ready` after a reconnect; a cluster reports its nodes, and channels that moved with their slot.
       for (const event of ['ready', 'node-ready', 'sharded-channel-moved']) subscriber.on(event, listener)
     },
     async close() {

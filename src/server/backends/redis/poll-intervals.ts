@@ -1,13 +1,13 @@
-/** What waits are made of: all of them in sweeps, of 250 ms by default, so that a test that runs faster runs all of it faster. */
+/** Returns all intervals, in milliseconds, as multiples of the sweep (250 ms by default), so that a test can scale them together. */
 export const pollIntervals = (sweepMs: number) => ({
-  /** A room that nobody changes is asked for its version this often: announcements get lost. */
+  /** The interval at which the version of a quiet room is polled, because announcements can be lost. */
   pollMs: 8 * sweepMs,
-  /** How long an announcement may be late before it counts as lost. */
+  /** The delay after which a missing announcement counts as lost. */
   lateMs: (2 * sweepMs) / 5,
-  /** The shortest time between two readings of a room. */
+  /** The shortest time between two full reads of a room. */
   readMs: 4 * sweepMs,
-  /** No process asked for this long: then Redis was away, and nobody could renew a lease. */
+  /** A silence of all processes that counts as an outage of Redis, in which no lease could be renewed. */
   outageMs: 32 * sweepMs,
-  /** For this long after an outage, or after the start of this process, somebody may still be on the way back: a lease. */
+  /** The time after an outage, or after the start of this process, in which clients may still be reconnecting: one lease. */
   settleMs: 120 * sweepMs,
 })

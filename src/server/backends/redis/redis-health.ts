@@ -5,31 +5,31 @@ import type { Script } from './script.js'
 export type RedisHealthOptions = {
   port: RedisPort
   clock: Clock
-  /** How long a reply may take. */
+  /** The longest time that a reply may take, in milliseconds. */
   timeoutMs: number
-  /** How often Redis is asked whether it is there. */
+  /** The interval of health checks, in milliseconds. */
   pulseMs: number
-  /** The question, and whatever else is to be done at each pulse. */
+  /** The health check, with the other work that is done at each check. Rejects when Redis is unusable. */
   pulse: () => Promise<void>
 }
 
 /**
- * The line to Redis: knows whether anybody is at the other end. No reply is waited for longer than `timeoutMs`, and while
- * Redis is away nothing is sent but the question whether it is back: there is no queue.
+ * The health of one Redis. No reply is waited for longer than `timeoutMs`. While Redis is down, only health checks are sent:
+ * commands are rejected at once instead of queued.
  */
 export class RedisHealth {
   readonly #options: RedisHealthOptions
   readonly #listeners = new Set<(health: 'up' | 'down') => void>()
   #health: 'up' | 'down'
   #upSince: number
-  /** A reply was late: until the next pulse nobody else waits for one. */
-  #isInDoubt = false
+  /** True after a late reply: commands are rejected until the next health check answers. */
+  #isSuspect = false
   #pulsing: Promise<void> | null = null
-  /** Asked, and not answered yet, however long ago. */
-  #asking: Promise<void> | null = null
+  /** The unanswered health check, however old. */
+  #pendingCheck: Promise<void> | null = null
   #isClosed = false
 
-  /** @param upSince since when all has been well, as far as this process knows. */
+  /** @param upSince the time since which this process knows of no outage. */
   constructor(options: RedisHealthOptions, health: 'up' | 'down' = 'up', upSince = options.clock.now()) {
     this.#options = options
     this.#health = health
@@ -41,7 +41,7 @@ export class RedisHealth {
     return this.#health
   }
 
-  /** How long all has been well, as far as this process knows. */
+  /** Milliseconds since the last known outage, or since the start of this process. */
   get upMs(): number {
     return this.#options.clock.now() - this.#upSince
   }
@@ -51,32 +51,32 @@ export class RedisHealth {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Runs a script. Rejects at once while Redis is away, and otherwise within `timeoutMs`. */
+  /** Runs a script. Rejects at once while Redis is down, and otherwise within `timeoutMs`. */
   async run(script: Script, keys: string[], args: string[]): Promise<unknown> {
     this.assertUp()
     return this.within(run(this.#options.port, script, keys, args))
   }
 
   assertUp(): void {
-    if (this.#health === 'down' || this.#isInDoubt) throw new Error('Redis is out of reach.')
+    if (this.#health === 'down' || this.#isSuspect) throw new Error('Redis is unreachable.')
   }
 
-  /** The reply, if it comes in time; if not, Redis is asked whether it is there. */
+  /** Resolves with the reply. When it is late, rejects and starts a health check. */
   within<T>(reply: Promise<T>): Promise<T> {
     const { clock, timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const callOff = clock.after(timeoutMs, () => {
+      const cancel = clock.after(timeoutMs, () => {
         reject(new Error(`Redis did not answer within ${timeoutMs} ms.`))
-        this.#isInDoubt = true
+        this.#isSuspect = true
         void this.pulse()
       })
-      reply.finally(callOff).then(resolve, reject)
+      reply.finally(cancel).then(resolve, reject)
     })
   }
 
-  /** Asks now; a question under way is enough. Never rejects. */
+  /** Runs a health check now, or joins the current one. Never rejects. */
   pulse(): Promise<void> {
-    return (this.#pulsing ??= this.#ask().finally(() => (this.#pulsing = null)))
+    return (this.#pulsing ??= this.#check().finally(() => (this.#pulsing = null)))
   }
 
   close(): void {
@@ -84,12 +84,12 @@ export class RedisHealth {
     this.#listeners.clear()
   }
 
-  async #ask(): Promise<void> {
-    // What a client keeps for later it keeps once, however long Redis is away.
-    this.#asking ??= this.#options.pulse().finally(() => (this.#asking = null))
+  async #check(): Promise<void> {
+    // A client may queue commands while it is offline: at most one health check is queued, however long Redis is down.
+    this.#pendingCheck ??= this.#options.pulse().finally(() => (this.#pendingCheck = null))
     try {
-      await this.within(this.#asking)
-      this.#isInDoubt = false
+      await this.within(this.#pendingCheck)
+      this.#isSuspect = false
       this.#set('up')
     } catch {
       this.#set('down')

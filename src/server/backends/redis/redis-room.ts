@@ -10,49 +10,49 @@ import { actScript } from './script.js'
 
 export type RedisRoomOptions = RoomOptions & {
   port: RedisPort
-  link: RedisHealth
+  redis: RedisHealth
   keys: string[]
   keepMs: number
-  /** The time that rooms go by, in place of that of Redis. */
+  /** The clock of rooms, instead of the clock of Redis. */
   time: Clock | null
-  /** 0 to 1. */
+  /** Returns a number from 0 to 1. */
   random: () => number
 }
 
-/** One room in Redis, as this process has it open. What is announced is a hint; the hash is the truth. */
+/** A room in Redis that this process has open. Announcements are hints; the stored hash is authoritative. */
 export class RedisRoom implements BackendRoom {
   readonly state: RoomState
-  readonly link: RedisHealth
+  readonly redis: RedisHealth
   readonly #options: RedisRoomOptions
-  readonly #cadence: ReturnType<typeof pollIntervals>
-  readonly #chain: CommitOrder
+  readonly #intervals: ReturnType<typeof pollIntervals>
+  readonly #order: CommitOrder
   readonly #unsubscribe: () => Promise<void>
   #catchingUp: Promise<void> | null = null
-  /** Ends the wait for an announcement that is late. */
-  #cameInTime: () => void = () => {}
+  /** Ends the wait for a late announcement. */
+  #endWait: () => void = () => {}
   #readAt = -Infinity
-  #askedAt: number
-  /** Nothing is due before this time. */
+  #lastCallAt: number
+  /** No lease ends and no tombstone is purged before this time. */
   #quietUntil = -Infinity
   #isClosed = false
-  /** Members whose connections are still to be ended. */
+  /** Members whose connections must still be ended. */
   readonly #revoked = new Set<string>()
 
   static async open(options: RedisRoomOptions): Promise<RedisRoom> {
-    // First listen, then read: what comes in between waits.
+    // Subscribe first, then read: messages that arrive in between are buffered.
     const early: string[] = []
-    let hear = (message: string): void => void early.push(message)
-    const subscribing = options.port.subscribe(options.keys[0]!, (message) => hear(message))
+    let receive = (message: string): void => void early.push(message)
+    const subscribing = options.port.subscribe(options.keys[0]!, (message) => receive(message))
     try {
-      const unsubscribe = await options.link.within(subscribing)
+      const unsubscribe = await options.redis.within(subscribing)
       const { settleMs } = pollIntervals(options.sweepMs)
-      const reply = await call(options, [{ type: 'sweep' }], { reads: true, renews: options.link.upMs < settleMs })
+      const reply = await call(options, [{ type: 'sweep' }], { reads: true, renews: options.redis.upMs < settleMs })
       const room = new RedisRoom(options, reply, unsubscribe)
-      hear = (message) => room.#hear(message)
-      early.forEach(hear)
+      receive = (message) => room.#receive(message)
+      early.forEach(receive)
       return room
     } catch (error) {
-      // It may still succeed, when nobody waits for it any more.
+      // The subscription may still succeed after the caller stopped waiting.
       subscribing.then((unsubscribe) => unsubscribe()).catch(() => {})
       throw error
     }
@@ -60,13 +60,13 @@ export class RedisRoom implements BackendRoom {
 
   private constructor(options: RedisRoomOptions, reply: Reply, unsubscribe: () => Promise<void>) {
     this.state = reply.state!
-    this.link = options.link
+    this.redis = options.redis
     this.#options = options
-    this.#cadence = pollIntervals(options.sweepMs)
-    this.#chain = new CommitOrder(reply)
+    this.#intervals = pollIntervals(options.sweepMs)
+    this.#order = new CommitOrder(reply)
     this.#unsubscribe = unsubscribe
-    this.#askedAt = options.clock.now()
-    this.#quietUntil = this.#askedAt + reply.dueMs
+    this.#lastCallAt = options.clock.now()
+    this.#quietUntil = this.#lastCallAt + reply.dueMs
     this.#pollLater()
   }
 
@@ -76,11 +76,11 @@ export class RedisRoom implements BackendRoom {
     const outcomes: Outcome[] = []
     for (let i = 0; i < actions.length; i += maxActions)
       outcomes.push(...(await this.#call(actions.slice(i, i + maxActions))).outcomes)
-    if (this.#chain.isBehind) await this.#catchUp()
+    if (this.#order.isBehind) await this.#catchUp()
     return outcomes
   }
 
-  /** Has all that the room had when this was called. */
+  /** Resolves when this process has every commit that the room had at the time of the call. */
   async refresh(): Promise<void> {
     const revoked = [...this.#revoked]
     this.#revoked.clear()
@@ -90,10 +90,10 @@ export class RedisRoom implements BackendRoom {
       for (const memberId of revoked) this.#revoked.add(memberId)
       throw error
     }
-    if (this.#chain.isBehind) await this.#catchUp()
+    if (this.#order.isBehind) await this.#catchUp()
   }
 
-  /** Ends a member's connections: now or, out of reach, as soon as it is looked at again. */
+  /** Ends a member's connections: now or, when Redis is unreachable, at the next refresh. */
   async revoke(memberId: string): Promise<void> {
     this.#revoked.add(memberId)
     await this.refresh()
@@ -102,86 +102,86 @@ export class RedisRoom implements BackendRoom {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    this.#cameInTime()
-    await this.link.within(this.#unsubscribe())
+    this.#endWait()
+    await this.redis.within(this.#unsubscribe())
   }
 
   async #call(actions: Action[], reads = false): Promise<Reply> {
     const reply = await call(this.#options, actions, { reads, renews: true })
-    this.#askedAt = this.#options.clock.now()
-    this.#quietUntil = this.#askedAt + reply.dueMs
-    if (reply.commit !== '') this.#hear(reply.commit)
-    this.#chain.heard(reply)
+    this.#lastCallAt = this.#options.clock.now()
+    this.#quietUntil = this.#lastCallAt + reply.dueMs
+    if (reply.commit !== '') this.#receive(reply.commit)
+    this.#order.heard(reply)
     return reply
   }
 
-  #hear(message: string): void {
+  #receive(message: string): void {
     const commit = decodeCommit(message)
     if (!commit || this.#isClosed) return
-    this.#show(this.#chain.take(commit))
-    if (this.#chain.isBehind) this.#catchUp().catch(() => {})
-    else this.#cameInTime()
+    this.#deliver(this.#order.take(commit))
+    if (this.#order.isBehind) this.#catchUp().catch(() => {})
+    else this.#endWait()
   }
 
-  #show(commits: Announced[]): void {
+  #deliver(commits: Announced[]): void {
     for (const commit of commits) this.#options.onCommit(commit.open())
   }
 
-  /** Waits a moment for what is on its way; what does not come was lost, and the room is read again. */
+  /** Waits briefly for announcements in flight. If one does not arrive, it was lost, and the room is read again. */
   #catchUp(): Promise<void> {
     return (this.#catchingUp ??= this.#repair().finally(() => (this.#catchingUp = null)))
   }
 
   async #repair(): Promise<void> {
     const { clock, random } = this.#options
-    const { lateMs, readMs } = this.#cadence
+    const { lateMs, readMs } = this.#intervals
     await this.#wait(lateMs)
-    if (!this.#chain.isBehind) return
-    // All processes lost the same announcement: they do not all read at once, nor more often than they must.
+    if (!this.#order.isBehind) return
+    // All processes may have lost the same announcement: jitter spreads their reads, and readMs limits how often they read.
     await this.#wait(Math.max(this.#readAt + readMs - clock.now(), 0) + random() * lateMs)
-    if (!this.#chain.isBehind || this.#isClosed) return
+    if (!this.#order.isBehind || this.#isClosed) return
     this.#readAt = clock.now()
     await this.#read().catch(() => {})
   }
 
   async #read(): Promise<void> {
     const { state } = await this.#call([], true)
-    const following = this.#chain.reset(state!)
+    const following = this.#order.reset(state!)
     if (!following || this.#isClosed) return
     this.#options.onReset(state!)
-    this.#show(following)
+    this.#deliver(following)
   }
 
-  /** Until then, or until all is there. */
+  /** Waits for `ms`, or until no commit is missing. */
   #wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      const callOff = this.#options.clock.after(ms, resolve)
-      this.#cameInTime = () => {
-        callOff()
+      const cancel = this.#options.clock.after(ms, resolve)
+      this.#endWait = () => {
+        cancel()
         resolve()
       }
     })
   }
 
   #pollLater(): void {
-    const { clock, random, link } = this.#options
-    const { pollMs } = this.#cadence
+    const { clock, random, redis } = this.#options
+    const { pollMs } = this.#intervals
     clock.after(pollMs * (0.5 + 0.5 * random()), () => {
       if (this.#isClosed) return
-      const isDue = clock.now() - this.#askedAt >= pollMs / 2
-      if (isDue && link.health === 'up') this.refresh().catch(() => {})
+      const isDue = clock.now() - this.#lastCallAt >= pollMs / 2
+      if (isDue && redis.health === 'up') this.refresh().catch(() => {})
       this.#pollLater()
     })
   }
 }
 
 async function call(
-  { link, keys, keepMs, time, rules, sweepMs }: RedisRoomOptions,
+  { redis, keys, keepMs, time, rules, sweepMs }: RedisRoomOptions,
   actions: Action[],
   { reads, renews }: { reads: boolean; renews: boolean },
 ): Promise<Reply> {
   const nowMicros = time ? Math.floor(time.now() * 1_000) : null
   const { outageMs } = pollIntervals(sweepMs)
   const header = { freshEpoch: newEpoch(), nowMicros, outageMs, renews, keepMs, reads, ...rules }
-  return decodeReply(await link.run(actScript, keys, encodeCall(header, actions)))
+  return decodeReply(await redis.run(actScript, keys, encodeCall(header, actions)))
 }

@@ -3,10 +3,10 @@ import type { Logger } from '../../options/logger.js'
 import type { RedisPort } from './client-port.js'
 
 /**
- * Whether this Redis can carry rooms. Says in one line what is wrong: what cannot work is thrown, what works until
- * something else fails is a warning.
+ * Checks that this Redis can hold rooms. A missing requirement is thrown; a setting that is only dangerous when something
+ * else fails is logged as a warning.
  *
- * @throws LocationError `misconfigured`; whatever the client rejects with when Redis is out of reach.
+ * @throws LocationError `misconfigured` for a missing requirement; the error of the client when Redis is unreachable.
  */
 export async function checkRequirements(port: RedisPort, prefix: string, logger: Logger): Promise<void> {
   const probe = `${prefix}:{probe}`
@@ -27,7 +27,7 @@ export async function checkRequirements(port: RedisPort, prefix: string, logger:
     logger.warn('Redis has replicas but no min-replicas-to-write: a cut-off master takes posts that a failover drops.')
 }
 
-/** Every kind of command that our scripts use, on a key that is gone in a minute. */
+/** Runs every category of command that our scripts use, on a key that it deletes again. */
 const probeScript = `#!lua
 redis.call('TIME')
 redis.call('INFO', 'replication')
@@ -37,7 +37,7 @@ redis.call('SPUBLISH', KEYS[1], '')
 return 'ok'
 `
 
-/** The line that lets a user do all that we need, and nothing else. */
+/** The ACL command that grants a Redis user exactly the permissions that the backend needs. */
 export const aclLine = (prefix: string) =>
   `ACL SETUSER <name> on ><password> resetkeys resetchannels ~${prefix}:* &${prefix}:* -@all +@hash +@sortedset +@stream ` +
   '+@connection +@pubsub +eval +evalsha +pexpire +time +info +cluster'

@@ -2,17 +2,17 @@ import type { RedisHealth } from './redis-health.js'
 import type { RedisPort } from './client-port.js'
 import { revokeScript } from './script.js'
 
-/** Ends a member's connections in a room, or, without one, everywhere. */
+/** Ends a member's connections in one room or, without `room`, in all rooms. */
 export type Revocation = { memberId: string; room: string | undefined }
 
 /**
- * Revocations of all processes. Each is written to a stream before it is announced, and every process reads that stream
- * at each pulse: an announcement may be lost, a revocation may not.
+ * The revocations of all processes. Each is written to a Redis stream before it is announced, and every process reads that
+ * stream at each health check: an announcement may be lost, a revocation may not.
  */
 export class Revocations {
   readonly #port: RedisPort
   readonly #key: string
-  /** The last entry that was carried out; `null` before the first look: what was before us is nothing to us. */
+  /** The last entry applied; `null` before the first read. Entries older than this process are skipped. */
   #cursor: string | null = null
 
   constructor(port: RedisPort, key: string) {
@@ -20,17 +20,17 @@ export class Revocations {
     this.#key = key
   }
 
-  async add({ memberId, room }: Revocation, link: RedisHealth): Promise<void> {
-    await link.run(revokeScript, [this.#key], [memberId, room ?? ''])
+  async add({ memberId, room }: Revocation, redis: RedisHealth): Promise<void> {
+    await redis.run(revokeScript, [this.#key], [memberId, room ?? ''])
   }
 
-  /** Announced: there is something to read. */
+  /** Subscribes to announcements of new entries. Resolves with a function that unsubscribes. */
   listen(onAnnounced: () => void): Promise<() => Promise<void>> {
     return this.#port.subscribe(this.#key, onAnnounced)
   }
 
-  /** Carries out what was written since the last time. */
-  async read(carryOut: (revocation: Revocation) => void): Promise<void> {
+  /** Applies the entries written since the last read. */
+  async read(apply: (revocation: Revocation) => void): Promise<void> {
     if (this.#cursor === null) {
       const newest = (await this.#port.send(this.#key, ['XREVRANGE', this.#key, '+', '-', 'COUNT', '1'])) as Entry[]
       this.#cursor = newest[0]?.[0] ?? '0-0'
@@ -38,7 +38,7 @@ export class Revocations {
     }
     const entries = (await this.#port.send(this.#key, ['XRANGE', this.#key, `(${this.#cursor}`, '+'])) as Entry[]
     for (const [id, [, memberId, , room]] of entries) {
-      carryOut({ memberId: memberId!, room: room === '' ? undefined : room })
+      apply({ memberId: memberId!, room: room === '' ? undefined : room })
       this.#cursor = id
     }
   }

@@ -2,15 +2,15 @@ import type { PostOutcome } from '../../../shared/call-types.js'
 import type { LeftReason, Activity } from '../../../shared/events.js'
 import type { Action, Commit, Outcome, RoomState } from '../../rules/backend.js'
 
-/* What goes into the script and what comes out of it, as text. script.ts says how. */
+/* Encodes the arguments of the room script and decodes its replies. room.lua documents the format. */
 
-/** How many actions one call carries: so that one room does not keep all the others waiting. */
+/** The most actions in one call. Bounded, so that one room does not block Redis for all others. */
 export const maxActions = 200
 
-/** What the script is told beside the actions. */
+/** The arguments of the script that precede the actions. */
 export type Header = {
   freshEpoch: string
-  /** `null`: the clock of Redis. */
+  /** `null` for the clock of Redis. */
   nowMicros: number | null
   outageMs: number
   renews: boolean
@@ -40,7 +40,7 @@ export function encodeCall(header: Header, actions: readonly Action[]): string[]
 }
 
 const flag = (yes: boolean) => (yes ? '1' : '0')
-/** Members are kept as JSON, which has no line ends and goes into commits as it is; '' for nobody known. */
+/** Members are stored as JSON, which has no raw line breaks and is copied into commits unchanged; '' if unknown. */
 const memberJson = (memberId: string | null) => (memberId === null ? '' : JSON.stringify(memberId))
 
 function encodeAction(action: Action): string[] {
@@ -63,16 +63,16 @@ function encodeAction(action: Action): string[] {
   }
 }
 
-/** What one call came to. */
+/** The decoded reply of one call. */
 export type Reply = {
   epoch: string
   version: number
-  /** How long until a lease ends or a tombstone may go; `Infinity`: nothing to do. */
+  /** Milliseconds until a lease ends or a tombstone may be purged; `Infinity` for never. */
   dueMs: number
-  /** As it was announced; '' when there is nothing new to see. */
+  /** The commit, as announced; '' when nothing visible changed. */
   commit: string
   outcomes: Outcome[]
-  /** When it was asked for. */
+  /** The whole room, if it was requested. */
   state: RoomState | null
 }
 
@@ -93,7 +93,7 @@ function decodeOutcome(text: string, version: number): Outcome {
     case 'leaving':
     case 'owned':
     case 'done':
-      // A post that came after its connection left answers `left` too, and says whose it was.
+      // A post that arrives after its connection left is also answered `left`, with the owner of the connection.
       if (third === undefined) return { type: first }
       break
     case 'full':
@@ -105,7 +105,7 @@ function decodeOutcome(text: string, version: number): Outcome {
   return { type: 'posted', outcome, memberId, seq: Number(second), version: outcome === 'applied' ? version : 0 }
 }
 
-/** The floor, then two hashes as flat lists. */
+/** The floor, then two hashes as flat lists of keys and values. */
 type RawState = [floor: string, connections: string[], tombstones: string[]]
 
 function decodeState(epoch: string, version: number, [floor, connections, tombstones]: RawState): RoomState {
@@ -130,12 +130,12 @@ function* pairs(flat: string[]): Generator<[string, string[]]> {
   for (let i = 0; i < flat.length; i += 2) yield [flat[i]!, flat[i + 1]!.split('\n')]
 }
 
-/** An announced commit; what it says is read only when it is wanted. */
+/** An announced commit. `open()` parses its body, which is not needed for ordering. */
 export type Announced = { epoch: string; prev: number; version: number; open(): Commit }
 
 const announcement = /^([^|]*)\|(\d+)\|(\d+)\|/
 
-/** `null` for what no script of ours has announced. */
+/** Decodes an announcement. Returns `null` for a message that the room script did not publish. */
 export function decodeCommit(text: string): Announced | null {
   const [head, epoch, prev, version] = announcement.exec(text) ?? []
   if (head === undefined || epoch === undefined) return null

@@ -21,7 +21,7 @@ const delivered = (times: number[][]) => {
   return times.flatMap((at, i) => at.map((when) => ({ when, commit: all[i]! }))).toSorted((a, b) => a.when - b.when)
 }
 
-test('commits are shown in order, each once, and as far as there is no hole', () => {
+test('commits are delivered in order, once each, up to the first missing commit', () => {
   fc.assert(
     fc.property(deliveries, (times) => {
       const chain = new CommitOrder({ epoch: 'a', version: 0 })
@@ -34,7 +34,7 @@ test('commits are shown in order, each once, and as far as there is no hole', ()
   )
 })
 
-test('after a reading, all that came since is shown, whatever came before it', () => {
+test('after a full read, all later commits are delivered, in order and once', () => {
   fc.assert(
     fc.property(deliveries, fc.nat(20), fc.nat(20), (times, read, after) => {
       const coming = delivered(times)
@@ -59,7 +59,7 @@ test('after a reading, all that came since is shown, whatever came before it', (
   )
 })
 
-test('another epoch is news, until the room was read', () => {
+test('a commit of another epoch counts as newer until the room is read', () => {
   const chain = new CommitOrder({ epoch: 'a', version: 5 })
   expect(chain.take(commit(1, 2, 'b'))).toEqual([])
   expect(chain.isBehind).toBe(true)
@@ -69,7 +69,7 @@ test('another epoch is news, until the room was read', () => {
   expect(chain.isBehind).toBe(false)
 })
 
-test('a late word of an epoch that is over is forgotten with the next reading', () => {
+test('a late commit of a past epoch is discarded at the next full read', () => {
   const chain = new CommitOrder({ epoch: 'b', version: 5 })
   chain.take(commit(7, 8, 'a'))
   expect(chain.isBehind).toBe(true)
@@ -77,7 +77,7 @@ test('a late word of an epoch that is over is forgotten with the next reading', 
   expect(chain.isBehind).toBe(false)
 })
 
-test('what waits for ever is bounded', () => {
+test('the number of waiting commits is bounded', () => {
   const chain = new CommitOrder({ epoch: 'a', version: 0 })
   for (let version = 2; version < 5_000; version++) chain.take(commit(version, version + 1))
   expect(chain.isBehind).toBe(true)

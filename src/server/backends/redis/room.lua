@@ -1,0 +1,354 @@
+#!lua
+-- The rules of a room (src/server/rules/room.ts), executed inside Redis on one batch of actions at a time, so that all
+-- processes share one order of events. JSON values are opaque text: they are stored and forwarded unchanged, and equality is
+-- byte equality. Decoding them here would turn [] into {} and lose digits.
+--
+-- KEYS  the room (hash), its connections (hash), their lease ends (sorted set), tombstones (hash), purge times of the
+--       tombstones that viewers saw (sorted set), purge times of those that no viewer saw (sorted set), the number of
+--       connections of each member (hash). The first key is also the name of the channel that announces commits.
+-- ARGV  1 a fresh epoch; 2 the time in microseconds, or '' for the clock of Redis; 3 outageMs: a silence longer than
+--       this counts as an outage; 4 '1' if leases are renewed after an outage; 5 tombstoneMs; 6 roomConnections;
+--       7 memberConnections; 8 keepMs: how long the keys stay; 9 '1' if the reply includes the whole room;
+--       from 10 the actions, each a letter followed by its fields.
+-- Reply epoch, version, milliseconds until the next deadline ('' for none), the commit or '', outcomes, the room if requested.
+--
+-- A connection is stored as at, seq, leaseMs, leaving, activity, member, profile and location, one per line: JSON text has
+-- no raw newline. A tombstone is stored as at, seq, reason, shown and member.
+--
+-- The #! line makes Redis reject the whole script when it is out of memory or lacks replicas, so that no half of it runs.
+local room, connections, leases, tombstones, purges, unseen, members = unpack(KEYS)
+local call, format, concat = redis.call, string.format, table.concat
+local freshEpoch, renews, reads = ARGV[1], ARGV[4] == '1', ARGV[9] == '1'
+local outageMs, tombstoneMs, roomConnections, memberConnections, keepMs =
+  tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local maxUnseen = 1000
+
+local micros = tonumber(ARGV[2])
+if not micros then
+  local time = call('TIME')
+  micros = tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+local now = math.floor(micros / 1000)
+-- Lua formats numbers with 14 digits by default; a version has 16.
+local function text(number) return format('%.0f', number) end
+
+local meta = call('HMGET', room, 'epoch', 'version', 'floor', 'lineage', 'seen')
+local epoch, head, floor, seen = meta[1], tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[5])
+-- A different master_replid means that Redis restarted, or that a replica was promoted which may lack the last writes.
+local lineage = string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+if not epoch or lineage ~= meta[4] then
+  epoch, head, floor = freshEpoch, head or micros, floor or micros
+  call('HSET', room, 'epoch', epoch, 'version', text(head), 'floor', text(floor), 'lineage', lineage)
+end
+-- Versions strictly increase within an epoch. A double holds them exactly until the year 2255.
+local version = math.max(micros, head + 1)
+
+-- The number of ARGV entries of each action, its letter included. With more than two, the second is the connection id.
+local fields = { p = 9, l = 5, s = 3, r = 2, w = 1 }
+
+-- Records are read and written in bulk: the overhead of a call is higher than the cost of its work.
+local stored, leaseEnds, ids = {}, {}, {}
+do
+  local i = 10
+  while i <= #ARGV do
+    local kind = ARGV[i]
+    if fields[kind] > 2 and not leaseEnds[ARGV[i + 1]] then
+      ids[#ids + 1] = ARGV[i + 1]
+      leaseEnds[ARGV[i + 1]] = 0
+    end
+    i = i + fields[kind]
+  end
+  for first = 1, #ids, 1000 do
+    local some = { unpack(ids, first, math.min(first + 999, #ids)) }
+    local records, ends = call('HMGET', connections, unpack(some)), call('ZMSCORE', leases, unpack(some))
+    for n, id in ipairs(some) do stored[id], leaseEnds[id] = records[n], tonumber(ends[n]) end
+  end
+end
+
+-- Connections that this batch read; false means absent. Dirty entries are not written yet.
+local known, dirty, dirtyLeases = {}, {}, {}
+local function present(id)
+  local cached = known[id]
+  if cached ~= nil then return cached end
+  local record = stored[id]
+  if record == nil then
+    record = call('HGET', connections, id)
+    leaseEnds[id] = tonumber(call('ZSCORE', leases, id))
+  end
+  if record then
+    local at, seq, leaseMs, leaving, activity, member, profile, location =
+      string.match(record, '^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
+    cached = {
+      id = id, at = tonumber(at), seq = tonumber(seq), leaseMs = tonumber(leaseMs), leaving = leaving == '1',
+      activity = activity, member = member, profile = profile, location = location,
+    }
+  else
+    cached = false
+  end
+  known[id] = cached
+  return cached
+end
+local function setLeaseEnd(id, leaseEnd)
+  leaseEnds[id], dirtyLeases[id] = leaseEnd, leaseEnd
+end
+local function renew(one) setLeaseEnd(one.id, now + one.leaseMs) end
+local function shorten(id, leaseMs)
+  if present(id) then setLeaseEnd(id, math.min(leaseEnds[id], now + leaseMs)) end
+end
+
+local function write(command, key, args)
+  for first = 1, #args, 1000 do call(command, key, unpack(args, first, math.min(first + 999, #args))) end
+end
+-- Writes the dirty entries. Called before the whole room is read, and at the end.
+local function flush()
+  local records, ends = {}, {}
+  for id, one in pairs(dirty) do
+    records[#records + 1] = id
+    records[#records + 1] = concat({
+      text(one.at), text(one.seq), one.leaseMs, one.leaving and '1' or '0', one.activity, one.member, one.profile,
+      one.location,
+    }, '\n')
+  end
+  for id, leaseEnd in pairs(dirtyLeases) do
+    ends[#ends + 1] = leaseEnd
+    ends[#ends + 1] = id
+  end
+  write('HSET', connections, records)
+  write('ZADD', leases, ends)
+  dirty, dirtyLeases = {}, {}
+end
+
+local function tombstoneOf(id)
+  local stored = call('HGET', tombstones, id)
+  if not stored then return nil end
+  local at, seq, reason, shown, member = string.match(stored, '^(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
+  return { at = tonumber(at), seq = tonumber(seq), reason = reason, shown = shown == '1', member = member }
+end
+
+-- The changes that this batch made to each connection. shown: viewers knew the connection before the batch.
+local drafts, drafted = {}, {}
+local function draft(id, shown)
+  local made = drafts[id]
+  if not made then
+    made = { shown = shown, entered = false, change = {} }
+    drafts[id] = made
+    drafted[#drafted + 1] = id
+  end
+  return made
+end
+
+local function bury(id, member, seq, reason)
+  local before = tombstoneOf(id)
+  local shown = before and before.shown or drafts[id] and drafts[id].shown
+  local at = before and before.at or version
+  if before and before.member ~= '' then member = before.member end
+  call('HSET', tombstones, id, concat({ text(at), text(seq), reason, shown and '1' or '0', member }, '\n'))
+  call('ZADD', shown and purges or unseen, now + tombstoneMs, id)
+  if not shown and call('ZCARD', unseen) > maxUnseen then
+    call('HDEL', tombstones, call('ZPOPMIN', unseen)[1])
+  end
+end
+
+local size = call('HLEN', connections)
+local function remove(one, reason)
+  known[one.id], dirty[one.id], dirtyLeases[one.id] = false, nil, nil
+  call('HDEL', connections, one.id)
+  call('ZREM', leases, one.id)
+  size = size - 1
+  if call('HINCRBY', members, one.member, -1) <= 0 then call('HDEL', members, one.member) end
+  local made = draft(one.id, true)
+  made.entered, made.change = false, {}
+  bury(one.id, one.member, one.seq, reason)
+end
+local function lapse(one) remove(one, one.leaving and 'left' or 'lost') end
+
+-- Returns the connection. An expired one is removed first, so that every rule sees the current room.
+local function live(id)
+  local one = present(id)
+  if not one or now < leaseEnds[id] then return one end
+  lapse(one)
+  return false
+end
+
+local function posted(outcome, member, seq) return concat({ outcome, text(seq), member }, '\n') end
+
+local function enter(id, member, seq, location, profile, activity, leaseMs)
+  if size >= roomConnections then return 'full\nroom' end
+  if tonumber(call('HGET', members, member) or 0) >= memberConnections then return 'full\nmember' end
+  local one = {
+    id = id, at = version, seq = seq, leaseMs = leaseMs, leaving = false, member = member,
+    activity = activity ~= '' and activity or 'active', profile = profile ~= '' and profile or 'null', location = location,
+  }
+  local before = tombstoneOf(id)
+  -- A connection that returns was shown before: if it leaves again in this batch, viewers must be notified.
+  draft(id, before ~= nil and before.shown).entered = true
+  if before then
+    call('HDEL', tombstones, id)
+    call('ZREM', purges, id)
+  end
+  known[id], dirty[id] = one, one
+  size = size + 1
+  call('HINCRBY', members, member, 1)
+  renew(one)
+  return posted('applied', member, seq)
+end
+
+-- Applies the changed fields of a post. Returns whether any field changed.
+local function show(one, location, profile, activity)
+  local change = {}
+  if location ~= one.location then change.location = location end
+  if profile ~= '' and profile ~= one.profile then change.profile = profile end
+  if activity ~= '' and activity ~= one.activity then change.activity = activity end
+  if not next(change) then return false end
+  local shown = draft(one.id, true).change
+  for name, value in pairs(change) do shown[name], one[name] = value, value end
+  one.at = version
+  return true
+end
+
+local function post(id, member, owned, seq, location, profile, activity, leaseMs)
+  local one = live(id)
+  local before = not one and tombstoneOf(id) or nil
+  local last = one or before
+  if last and owned == '1' and last.member ~= '' and last.member ~= member then return 'owned' end
+  local owner = last and last.member ~= '' and last.member or member
+  -- A connection that left does not return when a late post arrives. A lost one may return.
+  if before and before.reason ~= 'lost' then return posted('left', owner, before.seq) end
+  seq = tonumber(seq) or (last and last.seq + 1 or 1)
+  -- A retry and a reordered request look the same from here: only a newer seq may speak.
+  if last and seq < last.seq then return posted('stale', owner, last.seq) end
+  if before and seq == before.seq then return posted('expired', owner, before.seq) end
+  if not one then return enter(id, member, seq, location, profile, activity, tonumber(leaseMs)) end
+  if seq == one.seq then
+    if not one.leaving then renew(one) end
+    return posted('same', owner, seq)
+  end
+  one.seq, one.leaving, one.leaseMs = seq, false, tonumber(leaseMs)
+  dirty[id] = one
+  renew(one)
+  return posted(show(one, location, profile, activity) and 'applied' or 'same', owner, seq)
+end
+
+local function leave(id, member, leaveSeq, graceMs)
+  leaveSeq, graceMs = tonumber(leaveSeq), tonumber(graceMs)
+  local one = live(id)
+  local last = one or tombstoneOf(id)
+  if last and member ~= '' and last.member ~= '' and last.member ~= member then return 'owned' end
+  local seq = math.max(leaveSeq or 0, last and last.seq or 0)
+  if not one then
+    bury(id, member, seq, 'left')
+    return 'left'
+  end
+  if graceMs == 0 then
+    one.seq = seq
+    remove(one, 'left')
+    return 'left'
+  end
+  -- A newer post arrived before this leave and has cancelled it.
+  if leaveSeq and leaveSeq < one.seq then return 'leaving' end
+  -- Posts up to this seq are older than the leave, even those that are still in flight.
+  one.seq, one.leaving = seq, true
+  dirty[id] = one
+  shorten(id, graceMs)
+  return 'leaving'
+end
+
+local function revoke(member)
+  if call('HEXISTS', members, member) == 0 then return 'done' end
+  flush()
+  for _, id in ipairs(call('HKEYS', connections)) do
+    local one = present(id)
+    if one.member == member then remove(one, 'revoked') end
+  end
+  return 'done'
+end
+
+local function sweep()
+  flush()
+  for _, id in ipairs(call('ZRANGEBYSCORE', leases, '-inf', now)) do lapse(present(id)) end
+  for _, id in ipairs(call('ZRANGEBYSCORE', purges, '-inf', now)) do
+    -- A viewer behind this version can no longer be sent this departure.
+    floor = math.max(floor, tombstoneOf(id).at)
+    call('HDEL', tombstones, id)
+    call('ZREM', purges, id)
+  end
+  for _, id in ipairs(call('ZRANGEBYSCORE', unseen, '-inf', now)) do
+    call('HDEL', tombstones, id)
+    call('ZREM', unseen, id)
+  end
+  return 'done'
+end
+
+-- After a silence of more than outageMs, Redis is assumed to have been unreachable, so nobody could renew. Every lease is
+-- renewed, except those of connections that are leaving.
+if seen and now - seen > outageMs and renews then
+  for _, id in ipairs(call('HKEYS', connections)) do
+    local one = present(id)
+    if not one.leaving and leaseEnds[id] < now + one.leaseMs then renew(one) end
+  end
+end
+
+local outcomes = {}
+local i = 10
+while i <= #ARGV do
+  local kind, a, b, c, d, e, f, g, h = unpack(ARGV, i, i + 8)
+  local outcome = 'done'
+  if kind == 'p' then outcome = post(a, b, c, d, e, f, g, h)
+  elseif kind == 'l' then outcome = leave(a, b, c, d)
+  elseif kind == 's' then shorten(a, tonumber(b))
+  elseif kind == 'r' then outcome = revoke(a)
+  else outcome = sweep()
+  end
+  outcomes[#outcomes + 1] = outcome
+  i = i + fields[kind]
+end
+flush()
+
+-- The commit has one entry for each changed connection. Ids have a safe alphabet and need no escaping; a member is JSON.
+local entered, changed, left = {}, {}, {}
+for _, id in ipairs(drafted) do
+  local made, one = drafts[id], known[id]
+  if one and made.entered then
+    entered[#entered + 1] = concat({
+      '{"connectionId":"', id, '","memberId":', one.member, ',"profile":', one.profile, ',"location":', one.location,
+      ',"activity":"', one.activity, '","at":', text(one.at), '}',
+    })
+  elseif one then
+    local change = made.change
+    changed[#changed + 1] = concat({
+      '{"connectionId":"', id, '"',
+      change.location and ',"location":' .. change.location or '',
+      change.profile and ',"profile":' .. change.profile or '',
+      change.activity and ',"activity":"' .. change.activity .. '"' or '',
+      '}',
+    })
+  elseif made.shown then
+    local before = tombstoneOf(id)
+    left[#left + 1] = concat({ '{"connectionId":"', id, '","at":', text(before.at), ',"reason":"', before.reason, '"}' })
+  end
+end
+local commit = ''
+if #drafted > 0 then
+  commit = concat({
+    epoch, '|', text(head), '|', text(version), '|{"entered":[', concat(entered, ','), '],"changed":[', concat(changed, ','),
+    '],"left":[', concat(left, ','), ']}',
+  })
+  head = version
+  call('SPUBLISH', room, commit)
+end
+
+call('HSET', room, 'seen', text(now), 'version', text(head), 'floor', text(floor))
+local last = call('ZRANGE', leases, -1, -1, 'WITHSCORES')[2]
+local stayMs = math.ceil(math.max(keepMs, last and tonumber(last) - now + tombstoneMs or 0))
+for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end
+
+local due
+for _, key in ipairs({ leases, purges, unseen }) do
+  local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
+  if first and (not due or tonumber(first) < due) then due = tonumber(first) end
+end
+local reply = { epoch, text(head), due and text(math.max(0, math.ceil(due - now))) or '', commit, outcomes }
+if reads then
+  reply[6] = { text(floor), call('HGETALL', connections), call('HGETALL', tombstones) }
+end
+return reply

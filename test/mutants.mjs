@@ -902,7 +902,7 @@ export default [
     ...roster,
     name: 'a step changes nobody’s place',
     rule: 'roster: kept up is made afresh (places)',
-    find: 'this.#places.move(before, now)',
+    find: 'this.#locationIndex.move(before, now)',
     replace: '',
   },
   {

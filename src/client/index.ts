@@ -10,4 +10,4 @@ export { createLocationClient, type LocationClient, type LocationClientOptions }
 export { type JoinOptions, type Room, type WatchOptions } from './room/room.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'
-export { type Member, type MemberConnection } from './store/roster.js'
+export { type Member, type MemberConnection } from './store/member.js'

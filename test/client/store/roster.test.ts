@@ -1,14 +1,15 @@
 import type { Connection } from 'hereabouts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Roster, type Own } from '../../../src/client/store/roster.js'
+import type { OwnState } from '../../../src/client/store/member.js'
+import { Roster } from '../../../src/client/store/roster.js'
 import { View, type Shift } from '../../../src/shared/view.js'
 
 type Location = { cell: number }
 type Profile = { name: string }
 
-const nobody: Own<Location, Profile> = { connectionId: null, memberId: null, draft: null, since: null }
-const me: Own<Location, Profile> = {
+const nobody: OwnState<Location, Profile> = { connectionId: null, memberId: null, draft: null, since: null }
+const me: OwnState<Location, Profile> = {
   connectionId: 'c0',
   memberId: 'm0',
   draft: { location: { cell: 9 } },

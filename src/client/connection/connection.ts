@@ -13,8 +13,8 @@ import {
   opened,
   polled,
   reconnecting,
-  type Moment,
-  type Reconnect,
+  type RetryContext,
+  type ConnectionState,
 } from './connection-state.js'
 import type { StreamListener } from './subscription.js'
 
@@ -31,18 +31,18 @@ export interface ConnectionOptions<L, P> {
   received(id: string, event: LocationEvent<L, P>): Applied<L, P>
   /** While polling, once a beat: what a stream's beat would be answered with is due. */
   beaten(): void
-  changed(link: Reconnect): void
-  moment(): Moment
+  changed(link: ConnectionState): void
+  retryContext(): RetryContext
 }
 
 /** A room's line to the server: one stream at a time, and another when it ends; polls where there can be none. */
 export interface ServerConnection {
-  readonly link: Reconnect
+  readonly link: ConnectionState
   /** Connects now, whatever was before. */
   connect(): void
   /** The same, with the newest key; but what is closed stays closed. */
   renew(): void
-  /** Waits no longer than a moment. */
+  /** Waits no longer than a retryContext. */
   hurry(): void
   /** Closes the stream and waits for `connect`. */
   pause(): void
@@ -50,7 +50,7 @@ export interface ServerConnection {
 }
 
 export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerConnection {
-  const { clock, open, greeted, received, changed, moment } = options
+  const { clock, open, greeted, received, changed, retryContext } = options
   let link = connecting()
   let anew = false
   let closeStream = () => {}
@@ -61,7 +61,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     stopTimer = clock.after(delayMs, run)
   }
 
-  const step = (next: Reconnect) => {
+  const step = (next: ConnectionState) => {
     if (next === link) return
     link = next
     const { state, obstacle } = link
@@ -82,22 +82,22 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
   const resume = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {
     closeAll()
-    step(ended(link, failure, moment()))
+    step(ended(link, failure, retryContext()))
   }
   const heard = () => {
     options.heard()
     // Bytes are not enough until there was a hello: something may hold back the rest.
-    if (link.state === 'live') after(2.5 * moment().beatMs, () => end(cut('silence')))
+    if (link.state === 'live') after(2.5 * retryContext().beatMs, () => end(cut('silence')))
   }
   const start = () => {
     closeStream()
-    after(2.5 * moment().beatMs, () => endStream(cut('no answer')))
-    const await1 = () => after(moment().beatMs, () => endStream(cut('no hello', true)))
+    after(2.5 * retryContext().beatMs, () => endStream(cut('no answer')))
+    const await1 = () => after(retryContext().beatMs, () => endStream(cut('no hello', true)))
     closeStream = open({ opened: await1, heard, event, ended: endStream }, anew)
   }
   const endStream = (failure: Failure) => {
     closeStream()
-    step(ended(link, failure, moment()))
+    step(ended(link, failure, retryContext()))
   }
   const pausePolls = () => {
     stopPolls?.()
@@ -119,7 +119,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     const applied = received(id, event)
     if (applied.outcome === 'shown') anew = false
     if (applied.outcome !== 'diverged') return step(degraded(link, event.type === 'degraded'))
-    const next = diverged(link, applied.because, cut(applied.because), moment())
+    const next = diverged(link, applied.because, cut(applied.because), retryContext())
     if (next === link) return
     anew = true
     closeAll()
@@ -132,7 +132,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     },
     connect: () => step(connecting()),
     renew: () => link.state !== 'closed' && step(connecting()),
-    hurry: () => step(hurried(link, moment())),
+    hurry: () => step(hurried(link, retryContext())),
     pause: closeAll,
     close: (reason) => step({ ...connecting(), state: 'closed', reason, error: null }),
   }

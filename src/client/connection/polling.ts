@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock.js'
 import type { GetLocationsOutput, LocationEvent } from '../../shared/protocol.js'
 import type { Failure } from './failure.js'
-import type { Moment } from './connection-state.js'
+import type { RetryContext } from './connection-state.js'
 
 export interface PollListener<L, P> {
   event(id: string, event: LocationEvent<L, P>): void
@@ -14,17 +14,17 @@ export interface PollListener<L, P> {
 
 export interface PollOptions<L, P> extends PollListener<L, P> {
   clock: Clock
-  moment(): Moment
+  retryContext(): RetryContext
   /** One `getLocations` with the newest id. */
   ask(): Promise<GetLocationsOutput<L, P>>
   failureOf(thrown: unknown): Failure
 }
 
 /** How long until the next poll: a fifth to a half of a beat, 2 to 5 seconds. */
-export const pollDelayMs = ({ random, beatMs }: Moment): number => beatMs * (0.2 + 0.3 * random)
+export const pollDelayMs = ({ random, beatMs }: RetryContext): number => beatMs * (0.2 + 0.3 * random)
 
 /** Asks what is new, again and again. Returns what stops it. */
-export function poll<L, P>({ clock, moment, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
+export function poll<L, P>({ clock, retryContext, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
   let over = false
   let beatAt = -Infinity
   let stopTimer = () => {}
@@ -41,12 +41,12 @@ export function poll<L, P>({ clock, moment, ask, failureOf, ...listener }: PollO
     }
     // A listener may have had enough.
     if (over) return
-    const { now, beatMs } = moment()
+    const { now, beatMs } = retryContext()
     if (now - beatAt >= beatMs) {
       beatAt = now
       listener.beaten()
     }
-    stopTimer = clock.after(pollDelayMs(moment()), () => void turn())
+    stopTimer = clock.after(pollDelayMs(retryContext()), () => void turn())
   }
   void turn()
   return () => {

@@ -1,5 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
-import { isProbing, type Reconnect } from './connection-state.js'
+import { isProbing, type ConnectionState } from './connection-state.js'
 
 export type RoomStatus =
   | { state: 'connecting' }
@@ -14,7 +14,7 @@ export type RoomStatus =
   | { state: 'closed'; reason: string; error: LocationError | null }
 
 /** What an app is told of where the line stands. */
-export function statusOf(link: Reconnect): RoomStatus {
+export function statusOf(link: ConnectionState): RoomStatus {
   const { obstacle, failures } = link
   switch (link.state) {
     case 'live':
@@ -34,5 +34,5 @@ export function statusOf(link: Reconnect): RoomStatus {
 }
 
 /** Why nothing more comes of a room; `false` while something may. */
-export const closedBy = (link: Reconnect): LocationError | false =>
+export const closedBy = (link: ConnectionState): LocationError | false =>
   link.state === 'closed' && (link.error ?? new LocationError('closed', 'The room was left: join it again.'))

@@ -4,11 +4,11 @@ import type { PostLocationOutput } from '../../shared/protocol.js'
 import { failureOf } from '../connection/failure.js'
 import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
 import type { OutboxDraft, Outbox, OutboxPost } from './outbox.js'
-import type { Moment } from '../connection/connection-state.js'
+import type { RetryContext } from '../connection/connection-state.js'
 
 export interface OutboxSenderOptions<L, P> {
   clock: Clock
-  moment(): Moment
+  retryContext(): RetryContext
   postMs(): number
   send(post: OutboxPost<L, P>): Promise<PostLocationOutput>
   /** The server took note: who we are is known. */
@@ -32,7 +32,7 @@ export interface OutboxSender<L, P> {
 }
 
 export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): OutboxSender<L, P> {
-  const { clock, moment } = options
+  const { clock, retryContext } = options
   let box: Outbox<L, P> = emptyOutbox
   let open = true
   let queued = false
@@ -66,12 +66,12 @@ export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): Outb
         settle(() => {
           if (reply.outcome === 'left') options.disowned()
           else options.acknowledged(reply)
-          step((box) => answered(box, reply, moment()))
+          step((box) => answered(box, reply, retryContext()))
         }),
       (thrown: unknown) =>
         settle(() => {
           const failure = failureOf(thrown)
-          const kept = failed(box, failure, moment())
+          const kept = failed(box, failure, retryContext())
           const mine = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
           if (!mine) options.disowned()
           step(() => (mine ? kept : rekeyed(kept)))

@@ -1,7 +1,7 @@
 import type { LocationError } from '../../shared/errors.js'
 import type { Activity, PostOutcome } from '../../shared/protocol.js'
 import type { Failure } from '../connection/failure.js'
-import { backoffMs, isForgivable, retryDelayMs, type Moment } from '../connection/connection-state.js'
+import { backoffMs, isForgivable, retryDelayMs, type RetryContext } from '../connection/connection-state.js'
 
 /** All that a connection says of itself. */
 export type OutboxDraft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
@@ -74,7 +74,7 @@ export function sent<L, P>(box: Outbox<L, P>, now: number): Outbox<L, P> {
 export function answered<L, P>(
   box: Outbox<L, P>,
   reply: { outcome: PostOutcome; seq: number },
-  moment: Moment,
+  retryContext: RetryContext,
 ): Outbox<L, P> {
   const post = box.inFlight
   if (!post) return box
@@ -97,20 +97,20 @@ export function answered<L, P>(
     case 'expired':
       // A renewal that was overtaken has nothing to add.
       if (reply.outcome === 'stale' && box.acked >= post.edition) return { ...idle, seq, renewing: false }
-      return delayed(again(idle, seq), moment)
+      return delayed(again(idle, seq), retryContext)
     default:
-      return delayed(rekeyed(idle), moment)
+      return delayed(rekeyed(idle), retryContext)
   }
 }
 
 /** No answer, or a refusal: a state that is refused is dropped, any other is tried again. */
-export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, moment: Moment): Outbox<L, P> {
+export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, retryContext: RetryContext): Outbox<L, P> {
   const post = box.inFlight
   if (!post) return box
   const idle = { ...box, inFlight: null }
   if (retry) {
     const failures = box.failures + 1
-    return { ...idle, failures, retryAt: moment.now + retryDelayMs(failures, error, moment) }
+    return { ...idle, failures, retryAt: retryContext.now + retryDelayMs(failures, error, retryContext) }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, refusal: { edition: post.edition, error }, renewing: false }
@@ -120,7 +120,7 @@ export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, momen
 }
 
 /** A beat, or a hello: the last state is posted again unless the server heard from us since the one before. */
-export function beaten<L, P>(box: Outbox<L, P>): Outbox<L, P> {
+export function heartbeatReceived<L, P>(box: Outbox<L, P>): Outbox<L, P> {
   return { ...box, renewing: box.renewing || box.quiet, quiet: true }
 }
 
@@ -130,7 +130,7 @@ export function hastened<L, P>(box: Outbox<L, P>): Outbox<L, P> {
 }
 
 /** The room forgot us, and everybody else: said again soon, before others take us for gone, but not by all at once. */
-export function forgotten<L, P>(box: Outbox<L, P>, { now, random, beatMs }: Moment): Outbox<L, P> {
+export function forgotten<L, P>(box: Outbox<L, P>, { now, random, beatMs }: RetryContext): Outbox<L, P> {
   return { ...box, renewing: true, retryAt: now + (random * beatMs) / 10 }
 }
 
@@ -143,7 +143,7 @@ export function again<L, P>(box: Outbox<L, P>, seq = box.seq): Outbox<L, P> {
 export const rekeyed = <L, P>(box: Outbox<L, P>): Outbox<L, P> => again(box, 0)
 
 // Once is a matter of course; a server that asks for it over and over is not to be hammered.
-function delayed<L, P>(box: Outbox<L, P>, moment: Moment): Outbox<L, P> {
-  const retryAt = box.failures ? moment.now + backoffMs(box.failures, moment) : box.retryAt
+function delayed<L, P>(box: Outbox<L, P>, retryContext: RetryContext): Outbox<L, P> {
+  const retryAt = box.failures ? retryContext.now + backoffMs(box.failures, retryContext) : box.retryAt
   return { ...box, failures: box.failures + 1, retryAt }
 }

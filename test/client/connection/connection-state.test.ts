@@ -10,7 +10,7 @@ import {
   hurried,
   opened,
   reconnecting,
-  type Reconnect,
+  type ConnectionState,
 } from '../../../src/client/connection/connection-state.js'
 
 const beatMs = 10_000
@@ -43,7 +43,7 @@ describe('a line that ended', () => {
   const at = (now: number, random = 0.5) => ({ now, random, beatMs })
 
   test('waits longer each time that no stream lasts', () => {
-    let link: Reconnect = connecting()
+    let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
       link = ended(reconnecting(link, 0), network, at(0))
@@ -79,7 +79,7 @@ describe('a line that ended', () => {
   test('never waits for longer than three beats otherwise', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('open', 'end', 'hurry'), fc.nat(20_000), random)), (steps) => {
-        let link: Reconnect = connecting()
+        let link: ConnectionState = connecting()
         let now = 0
         for (const [step, passedMs, random] of steps) {
           now += passedMs
@@ -114,7 +114,7 @@ describe('a view that diverged', () => {
 
 describe('hurry', () => {
   test('shortens a wait and never prolongs one', () => {
-    const failing: Reconnect = { ...connecting(), failures: 9 }
+    const failing: ConnectionState = { ...connecting(), failures: 9 }
     const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
     expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
     const soon = ended(connecting(), network, { now: 0, random: 0.01, beatMs })

@@ -20,29 +20,29 @@ import type { StreamListener } from './subscription.js'
 
 export interface ConnectionOptions<L, P> {
   clock: Clock
-  /** Opens a stream that resumes, or, after the view went wrong, begins anew. */
+  /** Opens a stream that resumes, or, after the view diverged, starts with a snapshot. */
   open(listener: StreamListener<L, P>, anew: boolean): () => void
-  /** Polls where no stream gets through; the same events with the same ids. */
+  /** Polls while streams are blocked; the same events with the same ids. */
   poll(listener: PollListener<L, P>, anew: () => boolean): () => void
-  /** The server's word on its timing, known to everybody before `changed` tells that the line is live; `id`: where it resumes. */
+  /** The server's hello, called before `changed` reports the live state; `id`: the position where the stream resumes. */
   greeted(id: string, hello: Hello): void
-  /** Bytes came in, of whatever kind. */
+  /** Bytes of any kind arrived. */
   heard(): void
   received(id: string, event: LocationEvent<L, P>): Applied<L, P>
-  /** While polling, once a beat: what a stream's beat would be answered with is due. */
+  /** Called once a heartbeat interval while polling, in place of a stream's heartbeat. */
   beaten(): void
   changed(link: ConnectionState): void
   retryContext(): RetryContext
 }
 
-/** A room's line to the server: one stream at a time, and another when it ends; polls where there can be none. */
+/** A room's connection to the server: one stream at a time, reopened when it ends; polls while streams are blocked. */
 export interface ServerConnection {
   readonly link: ConnectionState
-  /** Connects now, whatever was before. */
+  /** Connects now, from any state. */
   connect(): void
-  /** The same, with the newest key; but what is closed stays closed. */
+  /** Reconnects with the newest key, unless the connection is closed. */
   renew(): void
-  /** Waits no longer than a retryContext. */
+  /** Shortens a wait for the next attempt. */
   hurry(): void
   /** Closes the stream and waits for `connect`. */
   pause(): void
@@ -65,7 +65,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     if (next === link) return
     link = next
     const { state, obstacle } = link
-    // A stream that was refused leaves a timer behind, which would take the refusal for silence.
+    // A refused stream leaves a timer behind, which would report the refusal as silence.
     if (state === 'closed') closeAll()
     else if (!obstacle || state === 'waiting') pausePolls()
     if (state === 'waiting') after(link.retryAt - clock.now(), resume)
@@ -86,14 +86,14 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
   }
   const heard = () => {
     options.heard()
-    // Bytes are not enough until there was a hello: something may hold back the rest.
+    // Before hello, bytes are not enough: a proxy may hold back the rest.
     if (link.state === 'live') after(2.5 * retryContext().beatMs, () => end(cut('silence')))
   }
   const start = () => {
     closeStream()
     after(2.5 * retryContext().beatMs, () => endStream(cut('no answer')))
-    const await1 = () => after(retryContext().beatMs, () => endStream(cut('no hello', true)))
-    closeStream = open({ opened: await1, heard, event, ended: endStream }, anew)
+    const awaitHello = () => after(retryContext().beatMs, () => endStream(cut('no hello', true)))
+    closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }
   const endStream = (failure: Failure) => {
     closeStream()
@@ -138,4 +138,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
   }
 }
 
-const revoked = (): Failure => ({ error: new LocationError('forbidden', 'Access was taken back.'), retry: false })
+const revoked = (): Failure => ({
+  error: new LocationError('forbidden', 'Your access to this room was revoked.'),
+  retry: false,
+})

@@ -6,9 +6,9 @@ import type { RetryContext } from './connection-state.js'
 export interface PollListener<L, P> {
   event(id: string, event: LocationEvent<L, P>): void
   polled(): void
-  /** As often as a stream would have a beat. */
+  /** Called as often as a stream would have a heartbeat. */
   beaten(): void
-  /** Once: no poll follows. */
+  /** Called once: no poll follows. */
   failed(failure: Failure): void
 }
 
@@ -20,10 +20,10 @@ export interface PollOptions<L, P> extends PollListener<L, P> {
   failureOf(thrown: unknown): Failure
 }
 
-/** How long until the next poll: a fifth to a half of a beat, 2 to 5 seconds. */
+/** Returns the time until the next poll: a fifth to a half of a heartbeat, by default 2 to 5 seconds. */
 export const pollDelayMs = ({ random, beatMs }: RetryContext): number => beatMs * (0.2 + 0.3 * random)
 
-/** Asks what is new, again and again. Returns what stops it. */
+/** Polls for new events. Returns a function that stops the polls. */
 export function poll<L, P>({ clock, retryContext, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
   let over = false
   let beatAt = -Infinity
@@ -39,7 +39,7 @@ export function poll<L, P>({ clock, retryContext, ask, failureOf, ...listener }:
       over = true
       return listener.failed(failureOf(thrown))
     }
-    // A listener may have had enough.
+    // A listener may have stopped the polls.
     if (over) return
     const { now, beatMs } = retryContext()
     if (now - beatAt >= beatMs) {

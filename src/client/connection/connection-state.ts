@@ -32,8 +32,8 @@ export function backoffMs(failures: number, { random, beatMs }: RetryContext): n
 }
 
 /** The same, but at least the server's `retryAfterMs`. */
-export const retryDelayMs = (failures: number, error: LocationError, retryContext: RetryContext) =>
-  Math.max(backoffMs(failures, retryContext), error.retryAfterMs ?? 0)
+export const retryDelayMs = (failures: number, error: LocationError, context: RetryContext) =>
+  Math.max(backoffMs(failures, context), error.retryAfterMs ?? 0)
 
 /** Refusals that one retry may cure, with fresh headers or a new key. */
 export const isForgivable = (code: LocationErrorCode) => code === 'unauthorized' || code === 'connection-owned'
@@ -70,11 +70,11 @@ export function degraded(link: ConnectionState, degraded: boolean): ConnectionSt
 }
 
 /** The stream ended or did not open, or a poll failed. */
-export function ended(link: ConnectionState, failure: Failure, retryContext: RetryContext): ConnectionState {
+export function ended(link: ConnectionState, failure: Failure, context: RetryContext): ConnectionState {
   const { error, retry, obstructed } = failure
   const { forgiven, mendableAt, obstacle } = link
   // While polling, a failed attempt to open a stream does not end the polls.
-  if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, retryContext)
+  if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
   if (!retry) {
     if (!isForgivable(error.code) || forgiven.includes(error.code))
       return { ...memoryOf(link), state: 'closed', reason: error.code, error }
@@ -82,13 +82,13 @@ export function ended(link: ConnectionState, failure: Failure, retryContext: Ret
       ...memoryOf(link),
       forgiven: [...forgiven, error.code],
       state: 'waiting',
-      retryAt: retryContext.now,
+      retryAt: context.now,
       error,
     }
   }
   // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
-  const failures = link.state === 'live' && retryContext.now - link.since >= retryContext.beatMs ? 0 : link.failures + 1
-  const retryAt = retryContext.now + retryDelayMs(failures, error, retryContext)
+  const failures = link.state === 'live' && context.now - link.since >= context.beatMs ? 0 : link.failures + 1
+  const retryAt = context.now + retryDelayMs(failures, error, context)
   return { failures, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
 }
 
@@ -115,19 +115,19 @@ export function diverged(
   link: ConnectionState,
   because: string,
   failure: Failure,
-  retryContext: RetryContext,
+  context: RetryContext,
 ): ConnectionState {
-  if (because !== 'digest') return ended(link, failure, retryContext)
-  if (retryContext.now < link.mendableAt) return link
+  if (because !== 'digest') return ended(link, failure, context)
+  if (context.now < link.mendableAt) return link
   return {
-    ...ended(link, failure, retryContext),
-    mendableAt: retryContext.now + 6 * retryContext.beatMs * (1 + retryContext.random),
+    ...ended(link, failure, context),
+    mendableAt: context.now + 6 * context.beatMs * (1 + context.random),
   }
 }
 
 /** A retry is likely to work: the network is back, or the page is visible again. */
-export function hurried(link: ConnectionState, retryContext: RetryContext): ConnectionState {
-  const soon = retryContext.now + backoffMs(0, retryContext)
+export function hurried(link: ConnectionState, context: RetryContext): ConnectionState {
+  const soon = context.now + backoffMs(0, context)
   if (link.state === 'polling' && link.obstacle && link.obstacle.until > soon)
     return { ...link, obstacle: { ...link.obstacle, until: soon } }
   // A wait that the server asked for is kept.

@@ -32,7 +32,7 @@ export interface ConnectionOptions<L, P> {
   /** Called once a heartbeat interval while polling, in place of a stream's heartbeat. */
   beaten(): void
   changed(link: ConnectionState): void
-  retryContext(): RetryContext
+  context(): RetryContext
 }
 
 /** A room's connection to the server: one stream at a time, reopened when it ends; polls while streams are blocked. */
@@ -50,7 +50,7 @@ export interface ServerConnection {
 }
 
 export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerConnection {
-  const { clock, open, greeted, received, changed, retryContext } = options
+  const { clock, open, greeted, received, changed, context } = options
   let link = connecting()
   let anew = false
   let closeStream = () => {}
@@ -82,22 +82,22 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
   const resume = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {
     closeAll()
-    step(ended(link, failure, retryContext()))
+    step(ended(link, failure, context()))
   }
   const heard = () => {
     options.heard()
     // Before hello, bytes are not enough: a proxy may hold back the rest.
-    if (link.state === 'live') after(2.5 * retryContext().beatMs, () => end(cut('silence')))
+    if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('silence')))
   }
   const start = () => {
     closeStream()
-    after(2.5 * retryContext().beatMs, () => endStream(cut('no answer')))
-    const awaitHello = () => after(retryContext().beatMs, () => endStream(cut('no hello', true)))
+    after(2.5 * context().beatMs, () => endStream(cut('no answer')))
+    const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
     closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }
   const endStream = (failure: Failure) => {
     closeStream()
-    step(ended(link, failure, retryContext()))
+    step(ended(link, failure, context()))
   }
   const pausePolls = () => {
     stopPolls?.()
@@ -119,7 +119,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     const applied = received(id, event)
     if (applied.outcome === 'shown') anew = false
     if (applied.outcome !== 'diverged') return step(degraded(link, event.type === 'degraded'))
-    const next = diverged(link, applied.because, cut(applied.because), retryContext())
+    const next = diverged(link, applied.because, cut(applied.because), context())
     if (next === link) return
     anew = true
     closeAll()
@@ -132,7 +132,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     },
     connect: () => step(connecting()),
     renew: () => link.state !== 'closed' && step(connecting()),
-    hurry: () => step(hurried(link, retryContext())),
+    hurry: () => step(hurried(link, context())),
     pause: closeAll,
     close: (reason) => step({ ...connecting(), state: 'closed', reason, error: null }),
   }

@@ -14,7 +14,7 @@ export interface PollListener<L, P> {
 
 export interface PollOptions<L, P> extends PollListener<L, P> {
   clock: Clock
-  retryContext(): RetryContext
+  context(): RetryContext
   /** One `getLocations` with the newest id. */
   ask(): Promise<GetLocationsOutput<L, P>>
   failureOf(thrown: unknown): Failure
@@ -24,7 +24,7 @@ export interface PollOptions<L, P> extends PollListener<L, P> {
 export const pollDelayMs = ({ random, beatMs }: RetryContext): number => beatMs * (0.2 + 0.3 * random)
 
 /** Polls for new events. Returns a function that stops the polls. */
-export function poll<L, P>({ clock, retryContext, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
+export function poll<L, P>({ clock, context, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
   let over = false
   let beatAt = -Infinity
   let stopTimer = () => {}
@@ -41,12 +41,12 @@ export function poll<L, P>({ clock, retryContext, ask, failureOf, ...listener }:
     }
     // A listener may have stopped the polls.
     if (over) return
-    const { now, beatMs } = retryContext()
+    const { now, beatMs } = context()
     if (now - beatAt >= beatMs) {
       beatAt = now
       listener.beaten()
     }
-    stopTimer = clock.after(pollDelayMs(retryContext()), () => void turn())
+    stopTimer = clock.after(pollDelayMs(context()), () => void turn())
   }
   void turn()
   return () => {

@@ -8,7 +8,7 @@ import type { RetryContext } from '../connection/connection-state.js'
 
 export interface OutboxSenderOptions<L, P> {
   clock: Clock
-  retryContext(): RetryContext
+  context(): RetryContext
   postMs(): number
   send(post: OutboxPost<L, P>): Promise<PostLocationOutput>
   /** The server accepted the post: our ids are known. */
@@ -32,7 +32,7 @@ export interface OutboxSender<L, P> {
 }
 
 export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): OutboxSender<L, P> {
-  const { clock, retryContext } = options
+  const { clock, context } = options
   let box: Outbox<L, P> = emptyOutbox
   let open = true
   let queued = false
@@ -66,12 +66,12 @@ export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): Outb
         settle(() => {
           if (reply.outcome === 'left') options.disowned()
           else options.acknowledged(reply)
-          step((box) => answered(box, reply, retryContext()))
+          step((box) => answered(box, reply, context()))
         }),
       (thrown: unknown) =>
         settle(() => {
           const failure = failureOf(thrown)
-          const kept = failed(box, failure, retryContext())
+          const kept = failed(box, failure, context())
           const ours = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
           if (!ours) options.disowned()
           step(() => (ours ? kept : rekeyed(kept)))

@@ -74,7 +74,7 @@ export function sent<L, P>(box: Outbox<L, P>, now: number): Outbox<L, P> {
 export function answered<L, P>(
   box: Outbox<L, P>,
   reply: { outcome: PostOutcome; seq: number },
-  retryContext: RetryContext,
+  context: RetryContext,
 ): Outbox<L, P> {
   const post = box.inFlight
   if (!post) return box
@@ -97,20 +97,20 @@ export function answered<L, P>(
     case 'expired':
       // A renewal that was overtaken by a newer post needs no retry.
       if (reply.outcome === 'stale' && box.acked >= post.edition) return { ...idle, seq, renewing: false }
-      return delayed(again(idle, seq), retryContext)
+      return delayed(again(idle, seq), context)
     default:
-      return delayed(rekeyed(idle), retryContext)
+      return delayed(rekeyed(idle), context)
   }
 }
 
 /** The post failed: a refused draft is dropped, any other failure is retried. */
-export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, retryContext: RetryContext): Outbox<L, P> {
+export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, context: RetryContext): Outbox<L, P> {
   const post = box.inFlight
   if (!post) return box
   const idle = { ...box, inFlight: null }
   if (retry) {
     const failures = box.failures + 1
-    return { ...idle, failures, retryAt: retryContext.now + retryDelayMs(failures, error, retryContext) }
+    return { ...idle, failures, retryAt: context.now + retryDelayMs(failures, error, context) }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, refusal: { edition: post.edition, error }, renewing: false }
@@ -143,7 +143,7 @@ export function again<L, P>(box: Outbox<L, P>, seq = box.seq): Outbox<L, P> {
 export const rekeyed = <L, P>(box: Outbox<L, P>): Outbox<L, P> => again(box, 0)
 
 // The first repeat is immediate; repeated requests for one back off.
-function delayed<L, P>(box: Outbox<L, P>, retryContext: RetryContext): Outbox<L, P> {
-  const retryAt = box.failures ? retryContext.now + backoffMs(box.failures, retryContext) : box.retryAt
+function delayed<L, P>(box: Outbox<L, P>, context: RetryContext): Outbox<L, P> {
+  const retryAt = box.failures ? context.now + backoffMs(box.failures, context) : box.retryAt
   return { ...box, failures: box.failures + 1, retryAt }
 }

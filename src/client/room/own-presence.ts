@@ -53,7 +53,7 @@ export interface OwnPresence<L, P> {
 
 export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPresence<L, P> {
   const { room, transport, store, pace, joined, link, reconnect } = options
-  const { retryContext, deadlineMs } = pace
+  const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
   let attributes: OwnAttributes<P> = {}
@@ -90,7 +90,7 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
   }
   const sender = openOutboxSender<L, P>({
     clock: transport.clock,
-    retryContext,
+    context,
     postMs: () => pace.timing.postMs,
     send,
     acknowledged,
@@ -132,7 +132,7 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
     },
     renew: () => sender.step((box) => hastened(heartbeatReceived(box))),
     hasten: () => sender.step(hastened),
-    postAgain: () => sender.step((box) => forgotten(box, retryContext())),
+    postAgain: () => sender.step((box) => forgotten(box, context())),
     rekey() {
       newConnection()
       sender.step(rekeyed)

@@ -6,7 +6,7 @@ import type { RetryContext } from '../connection/connection-state.js'
 export interface Pace {
   /** From the newest hello; the server's defaults before the first. */
   timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs'>
-  retryContext(): RetryContext
+  context(): RetryContext
   /** The timeout of a request. */
   deadlineMs(): number
 }
@@ -14,7 +14,7 @@ export interface Pace {
 export function paceBy(clock: Clock): Pace {
   const pace: Pace = {
     timing: { beatMs: 10_000, leaseMs: 30_000, postMs: 50 },
-    retryContext: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
+    context: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
     deadlineMs: () => 2 * pace.timing.beatMs,
   }
   return pace

@@ -30,7 +30,7 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
   let catchingUpUntil = -Infinity
   /** That frame follows hello at once; on a slow network, bytes of it keep arriving. */
   const soon = () => clock.now() + pace.timing.beatMs / 40
-  const lostDetector = openLostDetector(options)
+  const lostDetector = openLostDetector(transport, store)
 
   /** Gives the connections that are not in the snapshot after a restart time to come back. */
   const waitForStale = () => {
@@ -70,7 +70,7 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
 
   return openConnection<L, P>({
     clock,
-    retryContext: pace.retryContext,
+    context: pace.context,
     ...requestsOf(options),
     greeted(id, hello) {
       pace.timing = hello
@@ -88,10 +88,11 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
   })
 }
 
-function openLostDetector<L, P>({ transport: { clock, lostMs }, store }: RoomSyncOptions<L, P>) {
+function openLostDetector<L, P>(transport: Transport<L, P>, store: Store<L, P>) {
+  const { clock } = transport
   return detectLoss({
     clock,
-    lostMs,
+    lostMs: transport.lostMs,
     lost(since) {
       store.away(true)
       store.show()
@@ -125,7 +126,7 @@ function requestsOf<L, P>(options: RoomSyncOptions<L, P>): Pick<ConnectionOption
           poll({
             ...listener,
             clock: transport.clock,
-            retryContext: pace.retryContext,
+            context: pace.context,
             ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
             failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
           }),

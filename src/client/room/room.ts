@@ -176,8 +176,9 @@ const watchedRoom = <L, P>(
   ready: () => store.expect(() => store.view.id !== null || closedBy(connection.link)),
   retry() {
     // There is an error while waiting and after a refusal; none when live or left.
-    if (!('error' in connection.link && connection.link.error)) return
-    const isClosed = closedBy(connection.link)
+    const { link } = connection
+    if (!('error' in link && link.error)) return
+    const isClosed = closedBy(link)
     connection.connect()
     // The page may have been hidden while the room was closed: then nothing was posted since.
     if (isClosed) presence.resume()

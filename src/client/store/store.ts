@@ -60,19 +60,18 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
   let away = false
   let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
 
-  /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
-  const notify = <T>(listeners: Set<Listener<T>> | undefined, value: T) => {
-    for (const listener of [...(listeners ?? [])]) {
-      if (!listeners!.has(listener)) continue
-      try {
-        // A listener may be async.
-        ;(listener(value) as Promise<void> | undefined)?.then?.(undefined, report)
-      } catch (thrown) {
-        report(thrown)
-      }
+  const call = <T>(listener: Listener<T>, value: T) => {
+    try {
+      // A listener may be async.
+      ;(listener(value) as Promise<void> | undefined)?.then?.(null, report)
+    } catch (thrown) {
+      report(thrown)
     }
   }
-  const emit: Store<L, P>['emit'] = (event, value) => notify<never>(listeners[event] as never, value as never)
+  /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
+  const notify = <T>(listeners: Set<Listener<T>> | undefined, value: T) =>
+    new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
+  const emit: Store<L, P>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
   const update = (shifts: readonly Shift<L, P>[], changed = snapshot.status) => {
     const previous = snapshot
     const changes = roster.update(view, own, shifts, away)
@@ -116,7 +115,7 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     },
     subscribe(run) {
       subscribers.add(run)
-      notify(new Set([run]), snapshot)
+      call(run, snapshot)
       return () => subscribers.delete(run)
     },
     expect: (outcome) =>

@@ -66,7 +66,7 @@ const sorted = (members: readonly { memberId: string }[]) =>
   members.toSorted((a, b) => a.memberId.localeCompare(b.memberId))
 
 describe('a roster', () => {
-  test('that was kept up step by step is one that is made afresh', () => {
+  test('updated step by step equals one that is built from the final view', () => {
     fc.assert(
       fc.property(history, (history) => {
         // Places are kept up from when they are first asked for.
@@ -82,7 +82,7 @@ describe('a roster', () => {
     )
   })
 
-  test('keeps what did not change: members, lists, and who is at a place', () => {
+  test('keeps the identity of unchanged members, lists and members at a location', () => {
     fc.assert(
       fc.property(history, (history) => {
         let before: { members: readonly object[]; places: (readonly object[])[] } = { members: [], places: [] }
@@ -103,7 +103,7 @@ describe('a roster', () => {
     )
   })
 
-  test('says who came, went and changed, and nobody else', () => {
+  test('returns exactly the members who came, went or changed', () => {
     const view = new View<Location, Profile>()
     const roster = new Roster<Location, Profile>()
     const set = (who: number, cell: number, at: number) =>

@@ -13,9 +13,9 @@ describe('a listener', () => {
   test('that is async and rejects is reported like one that throws', async () => {
     const { reported, store } = opened()
     const failing = async () => Promise.reject(error)
-    store.on('error', failing as () => void)
+    store.on('error', failing)
     store.emit('error', { error })
-    store.subscribe(failing as () => void)
+    store.subscribe(failing)
     await turn()
     expect(reported).toEqual([error, error])
   })

@@ -64,7 +64,10 @@ const refusal = {
   type: 'object',
   required: ['message', 'code', 'data'],
   properties: {
-    message: { type: 'string', description: 'An error code of docs/PROTOCOL.md, a colon, and a sentence that says what to do.' },
+    message: {
+      type: 'string',
+      description: 'An error code of docs/PROTOCOL.md, a colon, and a sentence that says what to do.',
+    },
     code: { type: 'integer' },
     data: {
       type: 'object',
@@ -117,7 +120,8 @@ const asyncapi = {
     onLocation: {
       action: 'send',
       channel: ref('channels', 'onLocation'),
-      summary: 'Streams who is where: hello, a snapshot or the changes since the given id, then every change, and heartbeats.',
+      summary:
+        'Streams who is where: hello, a snapshot or the changes since the given id, then every change, and heartbeats.',
       bindings: http('GET', inputInQuery('onLocation')),
       messages: [...events.map(bare), 'refused'].map((name) => ref('channels', 'onLocation', 'messages', name)),
     },

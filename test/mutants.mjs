@@ -902,7 +902,7 @@ export default [
     ...roster,
     name: 'a step changes nobody’s place',
     rule: 'roster: kept up is made afresh (places)',
-    find: 'this.#places.move(before, now)',
+    find: 'this.#locationIndex.move(before, now)',
     replace: '',
   },
   {
@@ -1195,7 +1195,7 @@ export default [
     replace: '',
   },
   {
-    file: 'src/client/client.ts',
+    file: 'src/client/room/shared-rooms.ts',
     tests: ['test/client/room/room.test.ts'],
     name: 'one leave is enough for all who joined',
     rule: 'each leaves for themselves',
@@ -1203,7 +1203,7 @@ export default [
     replace: 'end()',
   },
   {
-    file: 'src/client/client.ts',
+    file: 'src/client/room/shared-rooms.ts',
     tests: ['test/client/room/room.test.ts'],
     name: 'who left still listens to their signal',
     rule: 'nothing stays on a signal',
@@ -1211,7 +1211,7 @@ export default [
     replace: 'holders.delete(release)',
   },
   {
-    file: 'src/client/client.ts',
+    file: 'src/client/room/shared-rooms.ts',
     tests: ['test/client/room/room.test.ts'],
     name: 'a room that cannot be is asked of the server',
     rule: 'a mistake is told at once',

@@ -6,8 +6,9 @@ export {
   type ProfileOf,
   type RouterLike,
 } from './router-types.js'
-export { createLocationClient, type LocationClient, type LocationClientOptions } from './client.js'
-export { type JoinOptions, type Room, type WatchOptions } from './room/room.js'
+export { createLocationClient, type LocationClientOptions } from './client.js'
+export { type LocationClient } from './room/shared-rooms.js'
+export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'
-export { type Member, type MemberConnection } from './store/roster.js'
+export { type Member, type MemberConnection } from './store/member.js'

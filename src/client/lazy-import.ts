@@ -1,6 +1,6 @@
 /**
- * Opens something whose code is loaded first: what few pages need is not in what every page loads. Returns what closes
- * it, whether or not it is there yet.
+ * Opens something whose code is loaded on demand, so that it is not part of every page's first load. Returns a function
+ * that closes it, also while the code is still loading.
  */
 export function lazyImport<M>(
   load: Promise<M>,

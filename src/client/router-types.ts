@@ -1,12 +1,12 @@
-/* A router is seen by its shape only: no @trpc/server type is named here, so none leaks into what a browser imports. */
+/* Routers are matched by shape: no @trpc/server type is named here, so none leaks into the types of a browser's bundle. */
 type AnyProcedure = { _def: { procedure: true } }
 type Procedure<I, O> = { _def: { $types: { input: I; output: O } } }
-/** Any tRPC router, as far as we need to know one. */
+/** Any tRPC router. */
 export type RouterLike = { _def: { record: object } }
 type RecordOf<R> = R extends { _def: { record: infer Rec } } ? Rec : never
 type LocationsLike = { postLocation: AnyProcedure; onLocation: AnyProcedure }
 
-/** Every dotted path under which a router has a location router, to four levels; '' when it is one itself. */
+/** The dotted paths of the location routers inside a router, to four levels; `''` when it is one itself. */
 export type LocationPath<R> = PathsIn<RecordOf<R>, [1, 1, 1, 1]>
 type PathsIn<Rec, Levels extends unknown[]> = Rec extends LocationsLike
   ? ''
@@ -31,14 +31,14 @@ type At<Rec, Path> = Path extends ''
       : never
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
 
-/* What the app's schemas say, read from the post's input, which holds them both. */
+/* The app's location and profile types are read from the input of `postLocation`, which has both. */
 type InputAt<R, Path> = At<RecordOf<R>, Path> extends { postLocation: Procedure<infer I, infer _> } ? I : never
 export type LocationOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { location: infer L } ? Exclude<L, null> : never
 export type ProfileOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined> : never
 
-/** `path` must be written when the router is merged, must not when it is bare. */
+/** `path` is required when the location router is merged into another and not allowed when it is the router itself. */
 export type PathOption<R, Path> = [LocationPath<R>] extends [never]
   ? { path: never; error: 'this router has no location procedures' }
   : IsUnion<Path> extends true
@@ -51,15 +51,15 @@ export type PathOption<R, Path> = [LocationPath<R>] extends [never]
         : { path: Path }
       : { path: never; error: 'this router has no location procedures at this path' }
 
-/** As tRPC's own. */
-// Its methods take what `any` takes: superjson's return type is its own.
+/** A data transformer, of the same shape as tRPC's. */
+// Its methods use `any`, because superjson has a return type of its own.
 export type DataTransformer = {
   // oxlint-disable-next-line typescript/no-explicit-any
   serialize(value: any): any
   // oxlint-disable-next-line typescript/no-explicit-any
   deserialize(value: any): any
 }
-/** Needed exactly when the router has one. */
+/** `transformer` is required exactly when the router has one. */
 export type TransformerOption<R> = R extends { _def: { _config: { $types: { transformer: infer T } } } }
   ? true extends T
     ? { transformer: DataTransformer | { input: DataTransformer; output: DataTransformer } }

@@ -95,7 +95,7 @@ const pure = [
   /^server\/options\/(timing|number-options)\.ts$/,
   /^server\/backends\/redis\/(script-codec|commit-order)\.ts$/,
   /^client\/outbox\/outbox\.ts$/,
-  /^client\/store\/(room-events|roster|location-index)\.ts$/,
+  /^client\/store\/(room-events|roster|location-index|member|same-json)\.ts$/,
   /^client\/connection\/(connection-state|failure|sse-parser)\.ts$/,
   /^client\/browser\/activity\.ts$/,
 ]

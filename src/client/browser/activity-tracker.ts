@@ -4,40 +4,40 @@ import { activityOf, changesAt, type ActivitySignals, type Thresholds } from './
 
 export interface ActivityTrackerOptions extends Thresholds {
   clock: Clock
-  /** Told when it is another than before; at first it is `active`. */
+  /** Called when the activity changes. It begins as `active`. */
   changed(activity: Activity): void
 }
 
 const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart']
 
-/** Follows whether somebody is at the page of a browser. Returns what stops it. */
+/** Tracks whether somebody uses a browser's page. Returns a function that stops the tracking. */
 export function trackActivity({ clock, changed, ...thresholds }: ActivityTrackerOptions): () => void {
   const controller = new AbortController()
   const { signal } = controller
-  let attention: ActivitySignals = { inputAt: clock.now(), hiddenAt: null }
+  let signals: ActivitySignals = { inputAt: clock.now(), hiddenAt: null }
   let activity: Activity = 'active'
   let stopTimer = () => {}
-  const look = () => {
+  const update = () => {
     const now = clock.now()
-    const seen = activityOf(attention, thresholds, now)
-    if (seen !== activity) changed((activity = seen))
-    const next = changesAt(attention, thresholds, now)
+    const current = activityOf(signals, thresholds, now)
+    if (current !== activity) changed((activity = current))
+    const next = changesAt(signals, thresholds, now)
     stopTimer()
-    if (next < Infinity) stopTimer = clock.after(next - now, look)
+    if (next < Infinity) stopTimer = clock.after(next - now, update)
   }
-  const touched = () => {
-    attention = { ...attention, inputAt: clock.now() }
-    // As long as they are active the timer finds out for itself: a pointer moves a thousand times a second.
-    if (activity !== 'active') look()
+  const onInput = () => {
+    signals = { ...signals, inputAt: clock.now() }
+    // While active, the timer is enough: a pointer may move a thousand times a second.
+    if (activity !== 'active') update()
   }
-  const turned = () => {
+  const onVisibility = () => {
     const hidden = document.visibilityState === 'hidden'
-    attention = { inputAt: hidden ? attention.inputAt : clock.now(), hiddenAt: hidden ? clock.now() : null }
-    look()
+    signals = { inputAt: hidden ? signals.inputAt : clock.now(), hiddenAt: hidden ? clock.now() : null }
+    update()
   }
-  for (const input of inputs) addEventListener(input, touched, { signal, passive: true, capture: true })
-  document.addEventListener('visibilitychange', turned, { signal })
-  turned()
+  for (const input of inputs) addEventListener(input, onInput, { signal, passive: true, capture: true })
+  document.addEventListener('visibilitychange', onVisibility, { signal })
+  onVisibility()
   return () => {
     stopTimer()
     controller.abort()

@@ -1,12 +1,12 @@
 import type { Activity } from '../../shared/events.js'
 
-/** What there is to know of somebody's attention: when they last touched anything, and since when they look elsewhere. */
+/** The inputs of the activity rules: the time of the last input, and the time since when the page is hidden. */
 export type ActivitySignals = { readonly inputAt: number; readonly hiddenAt: number | null }
 
 export type Thresholds = {
-  /** Without input for so long: idle. */
+  /** The time in ms without input after which somebody is idle. */
   readonly idleMs: number
-  /** Out of sight for so long: away. */
+  /** The time in ms of a hidden page after which somebody is away. */
   readonly awayMs: number
 }
 
@@ -19,7 +19,7 @@ export function activityOf(
   return now >= inputAt + idleMs ? 'idle' : 'active'
 }
 
-/** When it would next be something else if nothing happens until then; `Infinity`: never. */
+/** Returns the time of the next change of activity if nothing happens until then; `Infinity`: never. */
 export function changesAt({ inputAt, hiddenAt }: ActivitySignals, { idleMs, awayMs }: Thresholds, now: number): number {
   const ends = [inputAt + idleMs, hiddenAt === null ? Infinity : hiddenAt + awayMs]
   return Math.min(...ends.filter((end) => end > now), Infinity)

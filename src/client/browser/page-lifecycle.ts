@@ -1,13 +1,13 @@
 export interface PageListener {
-  /** The page goes away: for good, or into the back/forward cache. */
+  /** The page is closed or put into the back/forward cache. */
   hidden(): void
-  /** It is back from there, exactly as it was. */
+  /** The page was restored from the back/forward cache. */
   restored(): void
-  /** The network is back, or somebody looks at the page again. */
+  /** The network is back, or the page is visible again. */
   woken(): void
 }
 
-/** Follows the life of a browser's page; does nothing where there is none. Returns what stops it. */
+/** Listens to a browser's page events; does nothing where there is no page. Returns a function that stops it. */
 export function followPage({ hidden, restored, woken }: PageListener): () => void {
   if (typeof document === 'undefined') return () => {}
   const controller = new AbortController()

@@ -1,9 +1,9 @@
-/** Of the six connections that a browser has for an origin over HTTP/1.1, streams leave two for everything else. */
+/** A browser opens six connections to an origin over HTTP/1.1; streams leave two of them for other requests. */
 const slots = 4
 
 /**
- * Waits for no one: true when this page may open one more stream to that origin, and then until `signal` is aborted.
- * HTTP/2 and 3 carry any number over one connection.
+ * Reserves one of the stream slots of an origin until `signal` is aborted. Does not wait: returns false when all are taken.
+ * HTTP/2 and HTTP/3 carry any number of streams over one connection, so they need no slot.
  */
 export async function takeSlot(url: string, signal: AbortSignal): Promise<boolean> {
   const { origin } = new URL(url)
@@ -21,16 +21,17 @@ const takeLock = (name: string, signal: AbortSignal) =>
         if (!lock || signal.aborted) return
         return aborted(signal)
       })
-      .catch(() => taken(false))
+      // A page without access to locks (SecurityError) cannot count its streams and opens them all the same.
+      .catch(() => taken(true))
   })
 
-/** As far as this page knows from what it loaded; another origin may not tell, and is taken for the worse. */
+/** Derived from the resources this page loaded. Another origin may hide its protocol; then HTTP/1.1 is assumed. */
 function isMultiplexed(origin: string): boolean {
   const loaded = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
   const protocols = loaded.filter(({ name }) => name.startsWith(`${origin}/`)) as PerformanceResourceTiming[]
   return /^h[23]/.test(protocols.findLast(({ nextHopProtocol }) => nextHopProtocol)?.nextHopProtocol ?? '')
 }
 
-/** Holds a lock until then. */
+/** Resolves when `signal` is aborted: a lock is held until then. */
 export const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((done) => signal.addEventListener('abort', () => done(), { once: true }))

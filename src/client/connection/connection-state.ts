@@ -1,20 +1,20 @@
 import type { LocationError, LocationErrorCode } from '../../shared/errors.js'
 import type { Failure } from './failure.js'
 
-/** What is remembered from one stream to the next. */
+/** The part of the state that is kept from one stream to the next. */
 type Memory = {
-  /** How many times in a row there was neither a stream that lasted for a beat nor a poll that was answered. */
+  /** Attempts in a row with neither a stream that lasted for a heartbeat interval nor an answered poll. */
   readonly failures: number
-  /** Refusals that were given a second chance since a stream was last live. */
+  /** Refusals that were retried once since a stream was last live. */
   readonly forgiven: readonly LocationErrorCode[]
-  /** Before this, a digest that does not match is not acted upon again. */
+  /** Until this time, a digest mismatch is ignored. */
   readonly mendableAt: number
-  /** What let no stream through, how often in a row, and when the next one is worth a try: until then we poll. */
+  /** Why streams are blocked, how often in a row, and when the next one is tried: until then we poll. */
   readonly obstacle: { readonly error: LocationError; readonly times: number; readonly until: number } | null
 }
 
-/** Where a room's line to the server stands. Replaced, never changed. */
-export type Reconnect = Memory &
+/** The state of a room's connection to the server. Immutable: each step returns a new one. */
+export type ConnectionState = Memory &
   (
     | { readonly state: 'connecting' }
     | { readonly state: 'live'; readonly since: number; readonly degraded: boolean }
@@ -23,22 +23,22 @@ export type Reconnect = Memory &
     | { readonly state: 'closed'; readonly reason: string; readonly error: LocationError | null }
   )
 
-/** A moment, as the pure steps are told of it: the time, a random number of [0, 1), and the server's beat. */
-export type Moment = { now: number; random: number; beatMs: number }
+/** The inputs of the retry rules: the time, a random number in [0, 1), and the server's heartbeat interval. */
+export type RetryContext = { now: number; random: number; beatMs: number }
 
-/** Full jitter: anything between nothing and a limit that doubles with each failure, from beat / 20 to three beats. */
-export function backoffMs(failures: number, { random, beatMs }: Moment): number {
+/** Backoff with full jitter: from 0 to a limit that doubles with each failure, from beatMs / 20 to 3 * beatMs. */
+export function backoffMs(failures: number, { random, beatMs }: RetryContext): number {
   return random * Math.min(3 * beatMs, (beatMs / 20) * 2 ** Math.max(0, failures - 1))
 }
 
-/** The same, but no less than the server asked for. */
-export const retryDelayMs = (failures: number, error: LocationError, moment: Moment) =>
-  Math.max(backoffMs(failures, moment), error.retryAfterMs ?? 0)
+/** The same, but at least the server's `retryAfterMs`. */
+export const retryDelayMs = (failures: number, error: LocationError, context: RetryContext) =>
+  Math.max(backoffMs(failures, context), error.retryAfterMs ?? 0)
 
-/** Refusals that may be cured by asking once more: with headers made anew, or with a new key. */
+/** Refusals that one retry may cure, with fresh headers or a new key. */
 export const isForgivable = (code: LocationErrorCode) => code === 'unauthorized' || code === 'connection-owned'
 
-export const connecting = (): Reconnect => ({
+export const connecting = (): ConnectionState => ({
   state: 'connecting',
   failures: 0,
   forgiven: [],
@@ -46,86 +46,104 @@ export const connecting = (): Reconnect => ({
   obstacle: null,
 })
 
-/** It is time: the next stream opens, or the next poll begins where no stream gets through. */
-export function reconnecting(link: Reconnect, now: number): Reconnect {
+/** The wait is over: opens the next stream, or polls while streams are blocked. */
+export function reconnecting(link: ConnectionState, now: number): ConnectionState {
   const { obstacle } = link
   if (!obstacle || now >= obstacle.until) return { ...memoryOf(link), state: 'connecting' }
   return { ...memoryOf(link), state: 'polling', answered: false, error: obstacle.error }
 }
 
 /** The server said hello. */
-export function opened(link: Reconnect, now: number): Reconnect {
+export function opened(link: ConnectionState, now: number): ConnectionState {
   return { ...memoryOf(link), forgiven: [], obstacle: null, state: 'live', since: now, degraded: false }
 }
 
 /** A poll was answered. */
-export function polled(link: Reconnect): Reconnect {
+export function polled(link: ConnectionState): ConnectionState {
   if (link.state !== 'polling' || link.answered) return link
   return { ...link, failures: 0, forgiven: [], answered: true }
 }
 
-/** The server lost its backend, or has it back: what one sees may be old, and no move gets through. */
-export function degraded(link: Reconnect, degraded: boolean): Reconnect {
+/** The server lost its backend or has it back. While lost, the view may be out of date and posts fail. */
+export function degraded(link: ConnectionState, degraded: boolean): ConnectionState {
   return link.state === 'live' && link.degraded !== degraded ? { ...link, degraded } : link
 }
 
-/** The stream ended, or did not begin; or a poll failed. */
-export function ended(link: Reconnect, failure: Failure, moment: Moment): Reconnect {
+/** The stream ended or did not open, or a poll failed. */
+export function ended(link: ConnectionState, failure: Failure, context: RetryContext): ConnectionState {
   const { error, retry, obstructed } = failure
   const { forgiven, mendableAt, obstacle } = link
-  // While polls go on, a stream that is tried in vain takes nothing away.
-  if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, moment)
+  // While polling, a failed attempt to open a stream does not end the polls.
+  if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
   if (!retry) {
     if (!isForgivable(error.code) || forgiven.includes(error.code))
       return { ...memoryOf(link), state: 'closed', reason: error.code, error }
-    return { ...memoryOf(link), forgiven: [...forgiven, error.code], state: 'waiting', retryAt: moment.now, error }
+    return {
+      ...memoryOf(link),
+      forgiven: [...forgiven, error.code],
+      state: 'waiting',
+      retryAt: context.now,
+      error,
+    }
   }
-  // A stream that served for a beat and was cut is routine: rotation, a deploy. One that keeps ending sooner is not.
-  const failures = link.state === 'live' && moment.now - link.since >= moment.beatMs ? 0 : link.failures + 1
-  const retryAt = moment.now + retryDelayMs(failures, error, moment)
+  // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
+  const failures = link.state === 'live' && context.now - link.since >= context.beatMs ? 0 : link.failures + 1
+  const retryAt = context.now + retryDelayMs(failures, error, context)
   return { failures, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
 }
 
-/** No stream gets through: tried again after half a minute, then ever more seldom, up to five minutes. */
-function obstructedBy(link: Reconnect, error: LocationError, { now, random, beatMs }: Moment): Reconnect {
+/** Streams are blocked: retried after half a minute, then less often, up to every five minutes. */
+function obstructedBy(
+  link: ConnectionState,
+  error: LocationError,
+  { now, random, beatMs }: RetryContext,
+): ConnectionState {
   const times = (link.obstacle?.times ?? 0) + 1
-  // What was in the way at first says more than how the last try went.
+  // The first error is more telling than that of the last attempt.
   const why = link.obstacle?.error ?? error
   const until = now + Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1)) * (1 - random / 5)
-  // Whoever polled while the stream was tried polls on.
+  // Polls that went on during the attempt continue.
   const answered = times > 1 && link.failures === 0
   return { ...memoryOf(link), obstacle: { error: why, times, until }, state: 'polling', answered, error: why }
 }
 
 /**
- * The viewer found that it missed something. The same link when it must live with it for now: a digest that never
- * matches would have everybody load the room again at each beat.
+ * The view diverged from the room. Returns the same state when the divergence is tolerated for now: a digest that never
+ * matches would make every client load the room again at each heartbeat.
  */
-export function diverged(link: Reconnect, because: string, failure: Failure, moment: Moment): Reconnect {
-  if (because !== 'digest') return ended(link, failure, moment)
-  if (moment.now < link.mendableAt) return link
-  return { ...ended(link, failure, moment), mendableAt: moment.now + 6 * moment.beatMs * (1 + moment.random) }
+export function diverged(
+  link: ConnectionState,
+  because: string,
+  failure: Failure,
+  context: RetryContext,
+): ConnectionState {
+  if (because !== 'digest') return ended(link, failure, context)
+  if (context.now < link.mendableAt) return link
+  return {
+    ...ended(link, failure, context),
+    mendableAt: context.now + 6 * context.beatMs * (1 + context.random),
+  }
 }
 
-/** There is reason to hope: back online, or somebody looks again. */
-export function hurried(link: Reconnect, moment: Moment): Reconnect {
-  const soon = moment.now + backoffMs(0, moment)
+/** A retry is likely to work: the network is back, or the page is visible again. */
+export function hurried(link: ConnectionState, context: RetryContext): ConnectionState {
+  const soon = context.now + backoffMs(0, context)
   if (link.state === 'polling' && link.obstacle && link.obstacle.until > soon)
     return { ...link, obstacle: { ...link.obstacle, until: soon } }
-  // What the server asked for stands.
+  // A wait that the server asked for is kept.
   if (link.state !== 'waiting' || link.error.retryAfterMs) return link
   return { ...link, retryAt: Math.min(link.retryAt, soon) }
 }
 
-/** Whether what happens in the room reaches us. */
-export const isPresent = (link: Reconnect): boolean =>
+/** True when the room's events reach us. */
+export const isPresent = (link: ConnectionState): boolean =>
   link.state === 'live' || (link.state === 'polling' && link.answered) || isProbing(link)
 
-/** A stream is tried again while polls go on. */
-export const isProbing = (link: Reconnect): boolean =>
+/** True while a stream is tried and polls go on. */
+export const isProbing = (link: ConnectionState): boolean =>
   link.state === 'connecting' && link.obstacle !== null && link.failures === 0
 
-const memoryOf = ({ failures, forgiven, mendableAt, obstacle }: Reconnect): Memory => ({
+const memoryOf = ({ failures, forgiven, mendableAt, obstacle }: ConnectionState): Memory => ({
   failures,
   forgiven,
   mendableAt,

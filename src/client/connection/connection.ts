@@ -13,36 +13,36 @@ import {
   opened,
   polled,
   reconnecting,
-  type Moment,
-  type Reconnect,
+  type RetryContext,
+  type ConnectionState,
 } from './connection-state.js'
 import type { StreamListener } from './subscription.js'
 
 export interface ConnectionOptions<L, P> {
   clock: Clock
-  /** Opens a stream that resumes, or, after the view went wrong, begins anew. */
+  /** Opens a stream that resumes, or, after the view diverged, starts with a snapshot. */
   open(listener: StreamListener<L, P>, anew: boolean): () => void
-  /** Polls where no stream gets through; the same events with the same ids. */
+  /** Polls while streams are blocked; the same events with the same ids. */
   poll(listener: PollListener<L, P>, anew: () => boolean): () => void
-  /** The server's word on its timing, known to everybody before `changed` tells that the line is live; `id`: where it resumes. */
+  /** The server's hello, called before `changed` reports the live state; `id`: the position where the stream resumes. */
   greeted(id: string, hello: Hello): void
-  /** Bytes came in, of whatever kind. */
+  /** Bytes of any kind arrived. */
   heard(): void
   received(id: string, event: LocationEvent<L, P>): Applied<L, P>
-  /** While polling, once a beat: what a stream's beat would be answered with is due. */
+  /** Called once a heartbeat interval while polling, in place of a stream's heartbeat. */
   beaten(): void
-  changed(link: Reconnect): void
-  moment(): Moment
+  changed(link: ConnectionState): void
+  context(): RetryContext
 }
 
-/** A room's line to the server: one stream at a time, and another when it ends; polls where there can be none. */
+/** A room's connection to the server: one stream at a time, reopened when it ends; polls while streams are blocked. */
 export interface ServerConnection {
-  readonly link: Reconnect
-  /** Connects now, whatever was before. */
+  readonly link: ConnectionState
+  /** Connects now, from any state. */
   connect(): void
-  /** The same, with the newest key; but what is closed stays closed. */
+  /** Reconnects with the newest key, unless the connection is closed. */
   renew(): void
-  /** Waits no longer than a moment. */
+  /** Shortens a wait for the next attempt. */
   hurry(): void
   /** Closes the stream and waits for `connect`. */
   pause(): void
@@ -50,7 +50,7 @@ export interface ServerConnection {
 }
 
 export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerConnection {
-  const { clock, open, greeted, received, changed, moment } = options
+  const { clock, open, greeted, received, changed, context } = options
   let link = connecting()
   let anew = false
   let closeStream = () => {}
@@ -61,11 +61,11 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     stopTimer = clock.after(delayMs, run)
   }
 
-  const step = (next: Reconnect) => {
+  const step = (next: ConnectionState) => {
     if (next === link) return
     link = next
     const { state, obstacle } = link
-    // A stream that was refused leaves a timer behind, which would take the refusal for silence.
+    // A refused stream leaves a timer behind, which would report the refusal as silence.
     if (state === 'closed') closeAll()
     else if (!obstacle || state === 'waiting') pausePolls()
     if (state === 'waiting') after(link.retryAt - clock.now(), resume)
@@ -82,22 +82,22 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
   const resume = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {
     closeAll()
-    step(ended(link, failure, moment()))
+    step(ended(link, failure, context()))
   }
   const heard = () => {
     options.heard()
-    // Bytes are not enough until there was a hello: something may hold back the rest.
-    if (link.state === 'live') after(2.5 * moment().beatMs, () => end(cut('silence')))
+    // Before hello, bytes are not enough: a proxy may hold back the rest.
+    if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('silence')))
   }
   const start = () => {
     closeStream()
-    after(2.5 * moment().beatMs, () => endStream(cut('no answer')))
-    const await1 = () => after(moment().beatMs, () => endStream(cut('no hello', true)))
-    closeStream = open({ opened: await1, heard, event, ended: endStream }, anew)
+    after(2.5 * context().beatMs, () => endStream(cut('no answer')))
+    const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
+    closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }
   const endStream = (failure: Failure) => {
     closeStream()
-    step(ended(link, failure, moment()))
+    step(ended(link, failure, context()))
   }
   const pausePolls = () => {
     stopPolls?.()
@@ -119,7 +119,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     const applied = received(id, event)
     if (applied.outcome === 'shown') anew = false
     if (applied.outcome !== 'diverged') return step(degraded(link, event.type === 'degraded'))
-    const next = diverged(link, applied.because, cut(applied.because), moment())
+    const next = diverged(link, applied.because, cut(applied.because), context())
     if (next === link) return
     anew = true
     closeAll()
@@ -132,10 +132,13 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     },
     connect: () => step(connecting()),
     renew: () => link.state !== 'closed' && step(connecting()),
-    hurry: () => step(hurried(link, moment())),
+    hurry: () => step(hurried(link, context())),
     pause: closeAll,
     close: (reason) => step({ ...connecting(), state: 'closed', reason, error: null }),
   }
 }
 
-const revoked = (): Failure => ({ error: new LocationError('forbidden', 'Access was taken back.'), retry: false })
+const revoked = (): Failure => ({
+  error: new LocationError('forbidden', 'Your access to this room was revoked.'),
+  retry: false,
+})

@@ -1,29 +1,30 @@
 import { LocationError, type LocationErrorCode } from '../../shared/errors.js'
 
-/** What became of a call that gave no answer, and what to tell the app. */
+/** Why a call or a stream failed. */
 export type Failure = {
   error: LocationError
-  /** Whether asking again may help. */
+  /** True when a retry may help. */
   retry: boolean
-  /** Something between us and the server lets no stream through; single requests may get there. */
+  /** True when something between us and the server blocks streams; single requests may work. */
   obstructed?: boolean
 }
 
-// Our server writes `<code>: <sentence>`; the app's own middleware writes as it likes.
+// Our server writes `<code>: <sentence>`; the app's own middleware may write anything.
 const ours = /^(bad-input|too-large|rate-limited|unauthorized|forbidden|connection-owned|room-full|unavailable): (.+)/s
 
-/** As much as we read of a TRPCClientError, and of what is inside it when it was not tRPC that answered. */
+/** The parts of a TRPCClientError that we read; `cause` is set when the answer was not tRPC's. */
 type Thrown = {
   message?: string
   shape?: object | null
-  data?: { httpStatus?: number } | null
+  data?: { httpStatus?: number; retryAfterMs?: number } | null
   cause?: { code?: unknown; foreign?: boolean }
 }
 
 /**
- * Only what a procedure says is final: a bare status may come from a proxy in the middle of a deploy.
+ * Turns what a call threw into a `Failure`. Only the refusal of a procedure is final: a bare status may come from a proxy
+ * in the middle of a deploy.
  *
- * @param url where the procedures should be, for who got that wrong.
+ * @param url the URL of the procedures, named in the error when nothing of ours answers there.
  */
 export function failureOf(thrown: unknown, url?: string): Failure {
   const { message = 'no answer', shape, data, cause } = (thrown ?? {}) as Thrown
@@ -33,7 +34,8 @@ export function failureOf(thrown: unknown, url?: string): Failure {
     return { error: nothingThere(url, thrown), retry: true, obstructed }
   const [, said, sentence = message] = ours.exec(message) ?? []
   const code = (said as LocationErrorCode | undefined) ?? codeOf(status)
-  const [, wait] = /in (\d+) ms/.exec(message) ?? []
+  // The sentence is the fallback, for a server without the field. It is anchored: other sentences name times too.
+  const wait = data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1]
   const error = new LocationError(code, sentence, { cause: thrown, ...(wait && { retryAfterMs: Number(wait) }) })
   return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code) }
 }
@@ -43,10 +45,10 @@ const nothingThere = (url: string, cause: unknown) =>
     cause,
   })
 
-/** Whoever answered is no server of ours: a proxy, a login page, an index.html. */
+/** The answer did not come from our server but from a proxy, a login page or an index.html. */
 export class ForeignAnswer extends Error {
   readonly code: number
-  /** It even said that all is well. */
+  /** True when the status was 200. */
   readonly foreign: boolean
   constructor(status: number) {
     super(`The server answered ${status}.`)
@@ -55,7 +57,7 @@ export class ForeignAnswer extends Error {
   }
 }
 
-/** The stream ended, for a reason that says: come back. */
+/** A failure for a stream that ended and may be opened again. */
 export const cut = (why: string, obstructed = false): Failure => ({
   error: new LocationError('network', `The stream ended (${why}).`),
   retry: true,

@@ -2,30 +2,30 @@ import type { Clock } from '../../shared/clock.js'
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import type { LocationEvent } from '../../shared/events.js'
 import type { Failure } from './failure.js'
-import type { Moment } from './connection-state.js'
+import type { RetryContext } from './connection-state.js'
 
 export interface PollListener<L, P> {
   event(id: string, event: LocationEvent<L, P>): void
   polled(): void
-  /** As often as a stream would have a beat. */
+  /** Called as often as a stream would have a heartbeat. */
   beaten(): void
-  /** Once: no poll follows. */
+  /** Called once: no poll follows. */
   failed(failure: Failure): void
 }
 
 export interface PollOptions<L, P> extends PollListener<L, P> {
   clock: Clock
-  moment(): Moment
+  context(): RetryContext
   /** One `getLocations` with the newest id. */
   ask(): Promise<GetLocationsOutput<L, P>>
   failureOf(thrown: unknown): Failure
 }
 
-/** How long until the next poll: a fifth to a half of a beat, 2 to 5 seconds. */
-export const pollDelayMs = ({ random, beatMs }: Moment): number => beatMs * (0.2 + 0.3 * random)
+/** Returns the time until the next poll: a fifth to a half of a heartbeat, by default 2 to 5 seconds. */
+export const pollDelayMs = ({ random, beatMs }: RetryContext): number => beatMs * (0.2 + 0.3 * random)
 
-/** Asks what is new, again and again. Returns what stops it. */
-export function poll<L, P>({ clock, moment, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
+/** Polls for new events. Returns a function that stops the polls. */
+export function poll<L, P>({ clock, context, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
   let over = false
   let beatAt = -Infinity
   let stopTimer = () => {}
@@ -40,14 +40,14 @@ export function poll<L, P>({ clock, moment, ask, failureOf, ...listener }: PollO
       over = true
       return listener.failed(failureOf(thrown))
     }
-    // A listener may have had enough.
+    // A listener may have stopped the polls.
     if (over) return
-    const { now, beatMs } = moment()
+    const { now, beatMs } = context()
     if (now - beatAt >= beatMs) {
       beatAt = now
       listener.beaten()
     }
-    stopTimer = clock.after(pollDelayMs(moment()), () => void turn())
+    stopTimer = clock.after(pollDelayMs(context()), () => void turn())
   }
   void turn()
   return () => {

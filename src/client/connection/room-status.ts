@@ -1,20 +1,20 @@
 import { LocationError } from '../../shared/errors.js'
-import { isProbing, type Reconnect } from './connection-state.js'
+import { isProbing, type ConnectionState } from './connection-state.js'
 
 export type RoomStatus =
   | { state: 'connecting' }
   | { state: 'live' }
-  /** There is a stream, but the server cannot reach its own store: what one sees may be old, and no move gets through. */
+  /** The stream is open, but the server cannot reach its backend: the room may be out of date, and posts fail. */
   | { state: 'degraded' }
-  /** No stream gets through, for the reason `error`: single requests ask what is new every few seconds. */
+  /** Streams are blocked, for the reason `error`: the client polls every few seconds. */
   | { state: 'polling'; error: LocationError }
-  /** Neither; `attempt` counts those in a row that failed. */
+  /** Disconnected until `retryAt`; `attempt` counts the failures in a row. */
   | { state: 'waiting'; retryAt: Date; attempt: number; error: LocationError }
-  /** For good, unless `retry()`: `left` and no error, or the error's code. */
+  /** Closed until `retry()`. `reason` is `left` (without an error) or the error's code. */
   | { state: 'closed'; reason: string; error: LocationError | null }
 
-/** What an app is told of where the line stands. */
-export function statusOf(link: Reconnect): RoomStatus {
+/** Returns the status that the app sees. */
+export function statusOf(link: ConnectionState): RoomStatus {
   const { obstacle, failures } = link
   switch (link.state) {
     case 'live':
@@ -33,6 +33,6 @@ export function statusOf(link: Reconnect): RoomStatus {
   }
 }
 
-/** Why nothing more comes of a room; `false` while something may. */
-export const closedBy = (link: Reconnect): LocationError | false =>
+/** Returns the error of a closed connection; `false` when it is not closed. */
+export const closedBy = (link: ConnectionState): LocationError | false =>
   link.state === 'closed' && (link.error ?? new LocationError('closed', 'The room was left: join it again.'))

@@ -7,34 +7,38 @@ import type { OpenSubscription, StreamListener } from './subscription.js'
 import { aborted, takeSlot } from './connection-slots.js'
 
 /*
- * A browser lets one origin have six connections over HTTP/1.1, in all its tabs together: six streams, and the app
- * stands still. So the tabs in which the same member looks at the same room have one stream: the tab that holds the lock
- * leads and passes on what comes, and when it goes, closed or crashed, the next in line is given the lock by the browser.
+ * A browser opens at most six connections to an origin over HTTP/1.1, in all tabs together: six streams would block every
+ * other request. So the tabs that show the same room to the same member share one stream. The tab that holds the lock is
+ * the leader and forwards the events. When it closes or crashes, the browser gives the lock to the next tab in the queue.
  */
 
-/** What the tab itself is. Its key is sent only on a stream of its own, never to another tab. */
-export type Tab<L, P> = {
+/** The tab's own state. Its key is sent only on a stream of its own, never to another tab. */
+export type TabContext<L, P> = {
   connectionKey: string | undefined
-  /** As the server says; `null` when it does not: then nothing is shared. */
+  /** Resolves to our member id; `null` when the server gives none: then the stream is not shared. */
   whoAmI(): Promise<string | null>
   beatMs: number
-  /** What the room has seen: a leader shows it to who asks. */
+  /** The room's view: a leader sends it to a tab that asks. */
   view: View<L, P>
 }
-export type ShareStream<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>, tab: Tab<L, P>) => () => void
+export type ShareStream<L, P> = (
+  input: OnLocationInput,
+  listener: StreamListener<L, P>,
+  tab: TabContext<L, P>,
+) => () => void
 
-type TabStreamOptions<L, P> = Tab<L, P> & {
+type TabStreamOptions<L, P> = TabContext<L, P> & {
   url: string
   openStream: OpenSubscription<L, P>
   clock: Clock
-  /** Handed over: what is loaded later is to import nothing of what was loaded first. */
+  /** Passed in, so that this lazily loaded file imports nothing of the first load. */
   cut: typeof cutOf
 }
 
-/** What passes between tabs; nobody's key ever does. */
+/** The messages between tabs. They never contain a key. */
 type Message<L, P> =
   | { type: 'ask'; by: string; lastEventId: string | null }
-  /** "I lead": whoever asked need not take my place. */
+  /** The leader's answer: the tab that asked need not take over. */
   | { type: 'here'; to: string }
   | { type: 'event'; to: string | null; id: string; event: LocationEvent<L, P> }
 
@@ -50,7 +54,7 @@ export function openTabStream<L, P>(
   const open = async (asked: OnLocationInput, heard: StreamListener<L, P>) => {
     const slot = await takeSlot(url, signal)
     if (signal.aborted) return
-    if (!slot) return heard.ended(cut('all connections of this browser are taken', true))
+    if (!slot) return heard.ended(cut('all stream slots of this browser are taken', true))
     const close = openStream(asked, heard)
     signal.addEventListener('abort', close, { once: true })
   }
@@ -86,10 +90,10 @@ function sharedStream<L, P>(
   let lastEventId = input.lastEventId ?? null
   let hello: { id: string; event: LocationEvent<L, P> } | null = null
   let leads = false
-  // A channel has no target origin: it ends at this one.
+  // A channel has no target origin: it never leaves this one.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
-  const say = (message: Message<L, P>) => channel.postMessage(message)
-  const ask = () => say({ type: 'ask', by: me, lastEventId })
+  const send = (message: Message<L, P>) => channel.postMessage(message)
+  const ask = () => send({ type: 'ask', by: me, lastEventId })
 
   const take = (id: string, event: LocationEvent<L, P>) => {
     if (event.type === 'hello') hello = { id, event }
@@ -102,13 +106,13 @@ function sharedStream<L, P>(
     leads = true
     stopAsking()
     const passOn = (id: string, event: LocationEvent<L, P>) => {
-      // A goodbye is for the tab that leads: it goes, and the next takes its place.
-      if (event.type !== 'bye') say({ type: 'event', to: null, id, event })
+      // A bye is for the leader only: the next tab takes over.
+      if (event.type !== 'bye') send({ type: 'event', to: null, id, event })
       take(id, event)
     }
     void open({ ...input, lastEventId: lastEventId ?? undefined }, { ...listener, event: passOn })
   }
-  /** Leads for as long as the lock is held: until this tab is done, or one that finds it frozen takes the lock away. */
+  /** Leads while the lock is held: until this tab closes, or another tab that finds it frozen steals the lock. */
   const queue = (how: LockOptions) =>
     navigator.locks
       .request(name, how, () => {
@@ -118,25 +122,25 @@ function sharedStream<L, P>(
       .catch(() => signal.aborted || listener.ended(cut('another tab leads')))
 
   const answer = (to: string, known: string | null) => {
-    say({ type: 'here', to })
+    send({ type: 'here', to })
     if (!hello) return
-    // As a server's hello does, it says where to go on from: there where nothing was missed, elsewhere from a snapshot.
-    say({ type: 'event', to, ...hello, id: view.id ?? hello.id })
+    // Like a server's hello, it names the position to resume from; a snapshot follows when the tab missed something.
+    send({ type: 'event', to, ...hello, id: view.id ?? hello.id })
     if (view.id === null || view.id === known) return
     const snapshot: LocationEvent<L, P> = { type: 'snapshot', connections: [...view.connections.values()] }
-    say({ type: 'event', to, id: view.id, event: snapshot })
+    send({ type: 'event', to, id: view.id, event: snapshot })
   }
   const heard = ({ data }: MessageEvent<Message<L, P>>) => {
     if (data.type === 'ask') return leads && answer(data.by, data.lastEventId)
     if (leads || (data.to !== null && data.to !== me)) return
     stopAsking()
     if (data.type === 'here') return listener.opened()
-    // Who has not been told what came before cannot follow what comes now: a leader that says hello is asked.
+    // A tab without the earlier events cannot apply this one: it asks the leader when that says hello.
     if (hello || data.to === me) take(data.id, data.event)
     else if (data.event.type === 'hello') ask()
   }
   channel.addEventListener('message', heard)
-  // Whoever holds the lock and does not answer is frozen, or worse.
+  // A leader that does not answer is frozen or hung.
   const stopAsking = clock.after(beatMs / 10, () => void queue({ steal: true }))
   signal.addEventListener('abort', () => {
     stopAsking()

@@ -5,15 +5,15 @@ export type Headers = () => Record<string, string> | Promise<Record<string, stri
 
 export interface OneShotInit {
   fetch: typeof fetch
-  /** Made anew for each stream. */
+  /** Called once for each stream. */
   headers: Headers
-  /** The server answered, and with a stream. */
+  /** The server answered with a stream. */
   opened(): void
-  /** Bytes came in, of whatever kind. */
+  /** Bytes of any kind arrived. */
   heard(): void
 }
 
-/** Why there is no stream, or no more. */
+/** The reason why a stream could not be opened or ended. */
 class StreamError extends Event {
   readonly message: string
   readonly code: number | undefined
@@ -28,9 +28,9 @@ class StreamError extends Event {
 }
 
 /**
- * An EventSource for one connection: HTML §9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html) up to where
- * the standard would reconnect. It would ask for the same URL with the same id every three seconds, together with
- * everybody else's; ours (reconnect.ts) does better. So this one ends at its first error.
+ * An EventSource for one connection: HTML §9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html) without
+ * reconnection. The standard reconnects to the same URL with the same id every three seconds, at the same time as every
+ * other client; connection-state.ts uses backoff and jitter instead. So this one ends at its first error.
  */
 export class OneShotEventSource extends EventTarget {
   readonly CLOSED = 2
@@ -58,7 +58,7 @@ export class OneShotEventSource extends EventTarget {
       signal,
     })
     const { body, status } = response
-    const isStream = /^text\/event-stream\b/i.test(response.headers.get('content-type') ?? '')
+    const isStream = /^text\/event-stream\s*(;|$)/i.test(response.headers.get('content-type') ?? '')
     // §9.2.2: "if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection".
     if (status !== 200 || !isStream || !body) {
       await body?.cancel()

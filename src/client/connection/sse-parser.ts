@@ -1,13 +1,14 @@
 export type Message = { type: string; data: string; lastEventId: string }
 
-/** Interprets an event stream, HTML §9.2.6, piece by piece as its text comes in. */
+/** Parses an event stream (HTML §9.2.6) piece by piece. Returns the function that takes the next piece of text. */
 export function eventStream(dispatch: (message: Message) => void): (text: string) => void {
   let rest = ''
+  let endsWithCr = false
   let data: string[] = []
   let type = ''
   let lastEventId = ''
 
-  const take = (line: string) => {
+  const takeLine = (line: string) => {
     // "If the line is empty (a blank line): Dispatch the event", and "if the data buffer is an empty string", do not.
     if (line === '') {
       if (data.length > 0) dispatch({ type: type || 'message', data: data.join('\n'), lastEventId })
@@ -15,7 +16,7 @@ export function eventStream(dispatch: (message: Message) => void): (text: string
       type = ''
       return
     }
-    // "If the line starts with a U+003A COLON character (:): Ignore the line." Its field has no name, and none is ours.
+    // "If the line starts with a U+003A COLON character (:): Ignore the line." Its field has no name, so it matches none of ours.
     const colon = line.indexOf(':')
     const field = colon < 0 ? line : line.slice(0, colon)
     // "If value starts with a U+0020 SPACE character, remove it from value."
@@ -24,16 +25,16 @@ export function eventStream(dispatch: (message: Message) => void): (text: string
     else if (field === 'event') type = value
     // "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value."
     else if (field === 'id' && !value.includes('\0')) lastEventId = value
-    // `retry` says when to reconnect, and that is not for this to know. "Otherwise: The field is ignored."
+    // `retry` sets the reconnection time, which the caller decides. "Otherwise: The field is ignored."
   }
   return (text) => {
-    const whole = /[\r\n]/.test(rest.slice(-1) + text)
     rest += text
-    // A snapshot of a large room is one line in many pieces.
-    if (!whole) return
+    // A snapshot of a large room is one line in many pieces: only the new piece is searched, or it would take quadratic time.
+    if (!endsWithCr && !/[\r\n]/.test(text)) return
     // Lines end with CRLF, LF or CR; a CR at the end may be half of a CRLF.
     const lines = rest.split(/\r\n|\n|\r(?!$)/)
     rest = lines.pop()!
-    lines.forEach(take)
+    endsWithCr = rest.endsWith('\r')
+    lines.forEach(takeLine)
   }
 }

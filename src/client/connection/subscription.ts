@@ -5,10 +5,10 @@ import { OneShotEventSource, type Headers } from './sse-connection.js'
 import { cut, failureOf, type Failure } from './failure.js'
 import { operation } from './trpc-operation.js'
 
-/** Where the procedures are and how to get there. */
+/** The address of the procedures and how to reach them. */
 export type Endpoint = {
   url: string
-  /** What stands before a procedure's name: `locations.`, or nothing. */
+  /** The prefix of a procedure's name: `locations.`, or nothing. */
   prefix: string
   headers: Headers
   fetch: typeof fetch
@@ -16,15 +16,15 @@ export type Endpoint = {
 }
 
 export interface StreamListener<L, P> {
-  /** A stream was begun, and may now be expected to say hello. */
+  /** The server answered with a stream; its hello is due. */
   opened(): void
   event(id: string, event: LocationEvent<L, P>): void
-  /** Bytes came in, of whatever kind. */
+  /** Bytes of any kind arrived. */
   heard(): void
-  /** Once, whatever the cause: nothing more comes of this stream. */
+  /** Called once, when the stream has ended for any reason. */
   ended(failure: Failure): void
 }
-/** Opens one `onLocation` subscription that never reconnects by itself; returns what closes it without another word. */
+/** Opens one `onLocation` subscription that never reconnects by itself. Returns a function that closes it without `ended`. */
 export type OpenSubscription<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>) => () => void
 
 export function subscriptionOpener<L, P>({
@@ -37,7 +37,7 @@ export function subscriptionOpener<L, P>({
   const link = httpSubscriptionLink({
     url,
     transformer: transformer as undefined,
-    // tRPC's type wants `onopen` and the like too; it uses what is there.
+    // tRPC's type requires `onopen` and the like, which it does not use when they are absent.
     EventSource: OneShotEventSource as never,
     eventSourceOptions: ({ op }) => ({ fetch, headers, ...op.context }) as never,
   })({})
@@ -48,13 +48,13 @@ export function subscriptionOpener<L, P>({
     const end = (failure: Failure) => {
       if (over) return
       close()
-      // Whether anything of ours is there at all, polls will tell.
+      // Polls will show whether our server is there at all.
       listener.ended(failure.obstructed ? cut('something else answered', true) : failure)
     }
     const context = { opened: unlessOver(listener.opened), heard: unlessOver(listener.heard) }
     const subscription = link(operation('subscription', `${prefix}onLocation`, input, context)).subscribe({
       next({ result }) {
-        // tRPC would wait here and come back on its own: after a 5xx error, or its inactivity timeout.
+        // tRPC would reconnect by itself here: after a 5xx error or its inactivity timeout.
         if (result.type === 'state') {
           if (result.state === 'connecting' && result.error) end(failureOf(result.error, url))
         } else if (!over && 'data' in result) {

@@ -9,11 +9,11 @@ import type {
 import type { OpenSubscription } from './subscription.js'
 import type { ShareStream } from './shared-tab-stream.js'
 
-/** A client's way to its server, and what else its rooms have in common. */
+/** The requests to the server and the settings that all rooms of a client share. */
 export interface Transport<L, P> {
   url: string
   openStream: OpenSubscription<L, P>
-  /** One stream for all tabs of this browser that are the same member, where there are such things as tabs. */
+  /** Shares one stream among the tabs of this browser that are the same member; `null` where there are no tabs. */
   shareStream: ShareStream<L, P> | null
   ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<L, P>>
   post(input: PostLocationInput<L, P>, deadlineMs: number): Promise<PostLocationOutput>
@@ -23,6 +23,6 @@ export interface Transport<L, P> {
   lostMs: number
   idleMs: number
   awayMs: number
-  /** Told what a listener threw. */
+  /** Receives what a listener throws or rejects with. */
   report(thrown: unknown): void
 }

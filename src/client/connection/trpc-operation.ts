@@ -6,8 +6,8 @@ import type { Operation, OperationContext, OperationLink } from '@trpc/client'
  */
 
 /**
- * A call as a link takes it; the last link, as ours are, does not ask for a `next`. With one link each, tRPC's client
- * would add nothing but its 1.1 KB.
+ * Returns a call in the form that a link takes; a terminating link, such as ours, never calls `next`. With one link each,
+ * tRPC's client would only add 1.1 KB.
  */
 export function operation(
   type: Operation['type'],

@@ -1,4 +1,4 @@
-/** 128 random bits as 22 base64url characters: whoever holds them is this connection, or this person. */
+/** Returns 128 random bits as 22 base64url characters: the secret of a connection or of a member. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   // base64url has - and _ for + and /, and we leave out the padding (RFC 4648 §5).
@@ -7,16 +7,20 @@ export function newKey(): string {
     .slice(0, 22)
 }
 
-/** The key of this window's person: a reload keeps it, another window has its own. */
+/**
+ * Returns the member key of this window: a reload keeps it, another window has its own. Node >= 25 and Deno have a
+ * sessionStorage too, but one for the whole process, which would make two clients one member.
+ */
 export function storedMemberKey(): string {
   try {
+    if (typeof document === 'undefined') return newKey()
     const stored = sessionStorage.getItem('hereabouts:member')
     if (stored?.length === 22) return stored
     const key = newKey()
     sessionStorage.setItem('hereabouts:member', key)
     return key
   } catch {
-    // No such storage here (Node), or none for us (a sandboxed frame).
+    // A sandboxed frame has no access to its storage.
     return newKey()
   }
 }

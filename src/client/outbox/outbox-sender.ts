@@ -4,35 +4,35 @@ import type { PostLocationOutput } from '../../shared/call-types.js'
 import { failureOf } from '../connection/failure.js'
 import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
 import type { OutboxDraft, Outbox, OutboxPost } from './outbox.js'
-import type { Moment } from '../connection/connection-state.js'
+import type { RetryContext } from '../connection/connection-state.js'
 
 export interface OutboxSenderOptions<L, P> {
   clock: Clock
-  moment(): Moment
+  context(): RetryContext
   postMs(): number
   send(post: OutboxPost<L, P>): Promise<PostLocationOutput>
-  /** The server took note: who we are is known. */
+  /** The server accepted the post: our ids are known. */
   acknowledged(reply: PostLocationOutput): void
   refused(error: LocationError): void
-  /** This connection is over, or was never ours: the next post needs a new key. */
+  /** This connection has left, or belongs to another member: the next post needs a new key. */
   disowned(): void
-  /** What is to be shown of us may be another draft than before. */
+  /** The newest draft, which is shown as ours, may have changed. */
   changed(newest: OutboxDraft<L, P> | null): void
 }
 
-/** Posts what the outbox says is due, when it is due. */
+/** Sends the posts of an outbox when they are due. */
 export interface OutboxSender<L, P> {
   readonly box: Outbox<L, P>
   write(draft: OutboxDraft<L, P>): void
-  /** Takes the outbox on by one of its steps, and posts at once what is due then. */
+  /** Applies a step to the outbox and sends the post that is due then. */
   step(change: (box: Outbox<L, P>) => Outbox<L, P>): void
-  /** Sends nothing more until `resume`, which says everything again with a newer seq. */
+  /** Stops sending until `resume`, which posts everything again with a newer seq. */
   pause(): void
   resume(): void
 }
 
 export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): OutboxSender<L, P> {
-  const { clock, moment } = options
+  const { clock, context } = options
   let box: Outbox<L, P> = emptyOutbox
   let open = true
   let queued = false
@@ -58,7 +58,7 @@ export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): Outb
     const { inFlight } = box
     if (!inFlight) return
     const settle = (then: () => void) => {
-      // After a change of key or a stay in the back/forward cache, nobody waits for this one.
+      // After a change of key or a stay in the back/forward cache, this reply is ignored.
       if (open && box.inFlight === inFlight) then()
     }
     options.send(inFlight).then(
@@ -66,15 +66,15 @@ export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): Outb
         settle(() => {
           if (reply.outcome === 'left') options.disowned()
           else options.acknowledged(reply)
-          step((box) => answered(box, reply, moment()))
+          step((box) => answered(box, reply, context()))
         }),
       (thrown: unknown) =>
         settle(() => {
           const failure = failureOf(thrown)
-          const kept = failed(box, failure, moment())
-          const mine = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
-          if (!mine) options.disowned()
-          step(() => (mine ? kept : rekeyed(kept)))
+          const kept = failed(box, failure, context())
+          const ours = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
+          if (!ours) options.disowned()
+          step(() => (ours ? kept : rekeyed(kept)))
         }),
     )
   }
@@ -85,7 +85,7 @@ export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): Outb
     write(draft) {
       box = written(box, draft)
       options.changed(box.newest)
-      // What an app says in one breath travels as one post.
+      // Writes of the same task are sent as one post.
       if (queued) return
       queued = true
       queueMicrotask(() => {

@@ -2,35 +2,35 @@ import type { LocationError } from '../../shared/errors.js'
 import type { PostOutcome } from '../../shared/call-types.js'
 import type { Activity } from '../../shared/events.js'
 import type { Failure } from '../connection/failure.js'
-import { backoffMs, isForgivable, retryDelayMs, type Moment } from '../connection/connection-state.js'
+import { backoffMs, isForgivable, retryDelayMs, type RetryContext } from '../connection/connection-state.js'
 
-/** All that a connection says of itself. */
+/** The whole state that a connection posts. */
 export type OutboxDraft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
 
 export type OutboxPost<L, P> = { readonly draft: OutboxDraft<L, P>; readonly edition: number; readonly seq: number }
 
 /**
- * What a connection has to say: its newest state and nothing older, one post in flight. Drafts are counted in editions;
- * `seq` is what the server orders posts by. Replaced, never changed.
+ * The posts of a connection: only the newest draft is kept, and one post is in flight. Drafts are counted in editions; the
+ * server orders posts by `seq`. Immutable: each step returns a new outbox.
  */
 export type Outbox<L, P> = {
   readonly newest: OutboxDraft<L, P> | null
   readonly edition: number
   readonly seq: number
-  /** The edition that `seq` stands for; 0 when the next post must have a new seq. */
+  /** The edition that was sent as `seq`; 0 when the next post must have a new seq. */
   readonly posted: number
-  /** The newest edition that the server has. */
+  /** The newest edition that the server acknowledged. */
   readonly acked: number
-  /** The draft of that edition: what the room shows of us, and what remains when a newer one is refused. */
+  /** The draft of that edition. The room shows it, and it remains when a newer one is refused. */
   readonly shown: OutboxDraft<L, P> | null
   readonly inFlight: OutboxPost<L, P> | null
   readonly sentAt: number
   readonly retryAt: number
   readonly failures: number
   readonly forgiven: boolean
-  /** A post is owed although nothing is new: it keeps the connection present. */
+  /** True when a post is due although nothing is new: it renews the lease. */
   readonly renewing: boolean
-  /** Whether no post was acknowledged since the last beat. */
+  /** True when no post was acknowledged since the last heartbeat. */
   readonly quiet: boolean
   readonly refusal: { readonly edition: number; readonly error: LocationError } | null
 }
@@ -52,12 +52,12 @@ export const emptyOutbox: Outbox<never, never> = {
   refusal: null,
 }
 
-/** The app has something new to say; what it said before and was not sent yet is forgotten. */
+/** The app wrote a new draft; an older one that was not sent yet is dropped. */
 export function written<L, P>(box: Outbox<L, P>, draft: OutboxDraft<L, P>): Outbox<L, P> {
   return { ...box, newest: draft, edition: box.edition + 1 }
 }
 
-/** When the next post may go; `null` when there is none to make. */
+/** Returns the time of the next post; `null` when none is due. */
 export function dueAt<L, P>(box: Outbox<L, P>, postMs: number): number | null {
   if (!box.newest || box.inFlight || (box.acked >= box.edition && !box.renewing)) return null
   return Math.max(box.sentAt + postMs, box.retryAt)
@@ -75,7 +75,7 @@ export function sent<L, P>(box: Outbox<L, P>, now: number): Outbox<L, P> {
 export function answered<L, P>(
   box: Outbox<L, P>,
   reply: { outcome: PostOutcome; seq: number },
-  moment: Moment,
+  context: RetryContext,
 ): Outbox<L, P> {
   const post = box.inFlight
   if (!post) return box
@@ -96,55 +96,55 @@ export function answered<L, P>(
       }
     case 'stale':
     case 'expired':
-      // A renewal that was overtaken has nothing to add.
+      // A renewal that was overtaken by a newer post needs no retry.
       if (reply.outcome === 'stale' && box.acked >= post.edition) return { ...idle, seq, renewing: false }
-      return delayed(again(idle, seq), moment)
+      return delayed(again(idle, seq), context)
     default:
-      return delayed(rekeyed(idle), moment)
+      return delayed(rekeyed(idle), context)
   }
 }
 
-/** No answer, or a refusal: a state that is refused is dropped, any other is tried again. */
-export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, moment: Moment): Outbox<L, P> {
+/** The post failed: a refused draft is dropped, any other failure is retried. */
+export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, context: RetryContext): Outbox<L, P> {
   const post = box.inFlight
   if (!post) return box
   const idle = { ...box, inFlight: null }
   if (retry) {
     const failures = box.failures + 1
-    return { ...idle, failures, retryAt: moment.now + retryDelayMs(failures, error, moment) }
+    return { ...idle, failures, retryAt: context.now + retryDelayMs(failures, error, context) }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, refusal: { edition: post.edition, error }, renewing: false }
   if (box.edition > post.edition) return refused
-  // What the room shows already needs no post, unless just that is what was refused.
+  // The draft that the room shows needs no post, unless it is the one that was refused.
   return { ...refused, newest: box.shown === post.draft ? null : box.shown, acked: box.edition }
 }
 
-/** A beat, or a hello: the last state is posted again unless the server heard from us since the one before. */
-export function beaten<L, P>(box: Outbox<L, P>): Outbox<L, P> {
+/** A heartbeat or a hello arrived: the last draft is posted again unless a post was acknowledged since the previous one. */
+export function heartbeatReceived<L, P>(box: Outbox<L, P>): Outbox<L, P> {
   return { ...box, renewing: box.renewing || box.quiet, quiet: true }
 }
 
-/** The server is there again: a post that waits to be tried again waits no longer. */
+/** The server is reachable again: a retry that waits is due at once. */
 export function hastened<L, P>(box: Outbox<L, P>): Outbox<L, P> {
   return { ...box, retryAt: -Infinity }
 }
 
-/** The room forgot us, and everybody else: said again soon, before others take us for gone, but not by all at once. */
-export function forgotten<L, P>(box: Outbox<L, P>, { now, random, beatMs }: Moment): Outbox<L, P> {
+/** The room lost its state: the draft is posted again soon, before others show us as gone, at a random time to spread the load. */
+export function forgotten<L, P>(box: Outbox<L, P>, { now, random, beatMs }: RetryContext): Outbox<L, P> {
   return { ...box, renewing: true, retryAt: now + (random * beatMs) / 10 }
 }
 
-/** What was said must be said again with a newer seq: it undoes a leave, or an end of the lease. */
+/** The draft is posted again with a newer seq, which undoes a leave or an expired lease. */
 export function again<L, P>(box: Outbox<L, P>, seq = box.seq): Outbox<L, P> {
   return { ...box, seq, posted: 0, acked: 0, inFlight: null }
 }
 
-/** A new connection says what the old one said. */
+/** The draft is posted under a new connection key. */
 export const rekeyed = <L, P>(box: Outbox<L, P>): Outbox<L, P> => again(box, 0)
 
-// Once is a matter of course; a server that asks for it over and over is not to be hammered.
-function delayed<L, P>(box: Outbox<L, P>, moment: Moment): Outbox<L, P> {
-  const retryAt = box.failures ? moment.now + backoffMs(box.failures, moment) : box.retryAt
+// The first repeat is immediate; repeated requests for one back off.
+function delayed<L, P>(box: Outbox<L, P>, context: RetryContext): Outbox<L, P> {
+  const retryAt = box.failures ? context.now + backoffMs(box.failures, context) : box.retryAt
   return { ...box, failures: box.failures + 1, retryAt }
 }

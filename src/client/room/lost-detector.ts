@@ -2,23 +2,23 @@ import type { Clock } from '../../shared/clock.js'
 
 export interface LostDetectorOptions {
   clock: Clock
-  /** What is shorter than this is nobody's business. */
+  /** Interruptions shorter than this are not reported. */
   lostMs: number
   lost(since: number): void
   restored(since: number): void
 }
 
-/** Tells a connection that is lost from one that blinked. */
+/** Distinguishes a lost connection from a short interruption. */
 export interface LostDetector {
-  /** Told at each change whether word from the room reaches us. */
+  /** Called at each change of whether events of the room reach us. */
   note(present: boolean): void
-  /** We left, or were refused: that is no loss of connection. */
+  /** Called when we left or were refused, which is not a loss of connection. */
   stop(): void
 }
 
 export function detectLoss({ clock, lostMs, lost, restored }: LostDetectorOptions): LostDetector {
-  // Who was never there cannot be lost.
-  let state: 'never' | 'present' | 'blinking' | 'lost' = 'never'
+  // A connection that was never present cannot be lost.
+  let state: 'never' | 'present' | 'interrupted' | 'lost' = 'never'
   let since = 0
   let stop = () => {}
   return {
@@ -29,7 +29,7 @@ export function detectLoss({ clock, lostMs, lost, restored }: LostDetectorOption
         state = 'present'
         if (before === 'lost') restored(since)
       } else if (state === 'present') {
-        state = 'blinking'
+        state = 'interrupted'
         since = clock.now()
         stop = clock.after(lostMs, () => {
           state = 'lost'
@@ -39,7 +39,7 @@ export function detectLoss({ clock, lostMs, lost, restored }: LostDetectorOption
     },
     stop() {
       stop()
-      if (state === 'blinking') state = 'present'
+      if (state === 'interrupted') state = 'present'
     },
   }
 }

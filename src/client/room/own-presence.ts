@@ -1,109 +1,116 @@
 import type { Activity } from '../../shared/events.js'
-import { newKey } from '../outbox/keys.js'
-import type { ServerConnection } from '../connection/connection.js'
-import { beaten, forgotten, hastened, rekeyed } from '../outbox/outbox.js'
-import type { Pace } from './post-pace.js'
-import { sameJson } from '../store/location-index.js'
-import { openOutboxSender } from '../outbox/outbox-sender.js'
+import type { PostLocationOutput } from '../../shared/call-types.js'
+import type { LocationError } from '../../shared/errors.js'
+import type { ConnectionState } from '../connection/connection-state.js'
 import { closedBy } from '../connection/room-status.js'
-import type { Store } from '../store/store.js'
 import type { Transport } from '../connection/transport.js'
+import { newKey } from '../outbox/keys.js'
+import { openOutboxSender } from '../outbox/outbox-sender.js'
+import { forgotten, hastened, heartbeatReceived, rekeyed, type OutboxPost } from '../outbox/outbox.js'
+import { sameJson } from '../store/same-json.js'
+import type { Store } from '../store/store.js'
+import type { Pace } from './post-pace.js'
 
 export interface OwnPresenceOptions<L, P> {
   room: string
-  wire: Transport<L, P>
+  transport: Transport<L, P>
   store: Store<L, P>
   pace: Pace
-  /** Whether we are there for the others; who watches has no connection, and nothing to say. */
+  /** False when we only watch: then there is no connection of ours, and nothing is posted. */
   joined: boolean
-  /** By which we see the room. */
-  line(): ServerConnection
+  /** The state of the connection by which we see the room. */
+  link(): ConnectionState
+  /** Opens that connection again, with our newest key. */
+  reconnect(): void
 }
 
-/** What we say of ourselves besides where we are. */
-export type About<P> = { profile?: P; activity?: Activity }
+/** The part of a draft besides the location. */
+export type OwnAttributes<P> = { profile?: P; activity?: Activity }
 
-/** Ourselves in a room: the connection as which we are there, and what it says. */
+/** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<L, P> {
   /** The connection's secret. */
   readonly key: string | undefined
-  /** As the server says in its answers to our posts; `null` when it takes none of us. */
+  /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
   whoAmI(): Promise<string | null>
-  /** Says where we are. @throws LocationError `bad-input` for what JSON cannot say: then nothing has changed. */
-  say(location: L | null, change?: About<P>): void
-  update(change: About<P>): void
+  /** Posts our location. @throws LocationError `bad-input` when the value is not JSON; then nothing has changed. */
+  post(location: L | null, change?: OwnAttributes<P>): void
+  update(change: OwnAttributes<P>): void
   flush(): Promise<void>
-  /** Answers a beat, or a hello. */
+  /** Renews our lease after a heartbeat or a hello. */
   renew(): void
-  /** The server is there: what waits to be tried again waits no longer. */
+  /** The server is reachable: posts that wait for a retry are sent at once. */
   hasten(): void
-  /** The server forgot us. */
-  sayAgain(): void
-  /** Our key is somebody else's: makes another. */
+  /** The server lost its state: posts ours again. */
+  postAgain(): void
+  /** Our key belongs to another member: makes a new one. */
   rekey(): void
-  /** Says nothing more until `resume`, which says everything again. */
+  /** Stops posting until `resume`, which posts everything again. */
   pause(): void
   resume(): void
-  /** Tells the server that we go; `graceMs`: perhaps not for good. Never rejects. */
+  /** Tells the server that we leave; `graceMs`: perhaps not for good. Never rejects. */
   depart(graceMs?: number): Promise<void>
 }
 
 export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPresence<L, P> {
-  const { room, wire, store, pace, joined, line } = options
-  const { moment, deadlineMs } = pace
+  const { room, transport, store, pace, joined, link, reconnect } = options
+  const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
-  let about: About<P> = {}
+  let attributes: OwnAttributes<P> = {}
 
   const newConnection = () => {
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  const poster = openOutboxSender<L, P>({
-    clock: wire.clock,
-    moment,
+  const send = ({ draft, seq }: OutboxPost<L, P>) =>
+    transport.post(
+      {
+        ...draft,
+        room,
+        connectionKey: connectionKey!,
+        seq,
+        memberKey: transport.memberKey,
+        // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
+        ...(link().state === 'polling' && { leaseMs: 9 * pace.timing.beatMs }),
+      },
+      deadlineMs(),
+    )
+  const acknowledged = ({ connectionId, memberId: own }: PostLocationOutput) => {
+    const before = memberId
+    memberId = own
+    store.own({ connectionId, memberId })
+    // Another member signed in here: we may no longer share the stream of the previous member's tabs.
+    if (before !== null && before !== own) reconnect()
+  }
+  const refused = (error: LocationError) => {
+    store.emit('error', { error })
+    if (memberId === null || !/^(unauthorized|forbidden)$/.test(error.code)) return
+    memberId = null
+    reconnect()
+  }
+  const sender = openOutboxSender<L, P>({
+    clock: transport.clock,
+    context,
     postMs: () => pace.timing.postMs,
-    send: ({ draft, seq }) =>
-      wire.post(
-        {
-          ...draft,
-          room,
-          connectionKey: connectionKey!,
-          seq,
-          memberKey: wire.memberKey,
-          // A hidden tab's polls are throttled to one a minute, and only polls remind us to post.
-          ...(line().link.state === 'polling' && { leaseMs: 9 * pace.timing.beatMs }),
-        },
-        deadlineMs(),
-      ),
-    acknowledged({ connectionId, memberId: mine }) {
-      const before = memberId
-      memberId = mine
-      store.own({ connectionId, memberId })
-      // Somebody else signed in here: what the other tabs see is no longer ours to see.
-      if (before !== null && before !== mine) line().renew()
-    },
-    refused(error) {
-      store.emit('error', { error })
-      if (memberId === null || !/^(unauthorized|forbidden)$/.test(error.code)) return
-      memberId = null
-      line().renew()
-    },
+    send,
+    acknowledged,
+    refused,
     disowned() {
       newConnection()
-      line().renew()
+      reconnect()
     },
     changed(draft) {
       store.own({ draft })
       store.show()
     },
   })
-  const say: OwnPresence<L, P>['say'] = (location, change) => {
-    // Absent is not a place, though a property that is `undefined` would pass for one that was left out.
+  const post: OwnPresence<L, P>['post'] = (location, change) => {
+    // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location], [null])
-    const next = { ...about, ...change }
-    if (!sameJson({ ...next, location }, poster.box.newest)) poster.write({ ...next, location })
-    about = next
+    const next = { ...attributes, ...change }
+    if (!sameJson({ ...next, location }, sender.box.newest)) sender.write({ ...next, location })
+    attributes = next
   }
 
   return {
@@ -111,33 +118,33 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
       return connectionKey
     },
     async whoAmI() {
-      if (joined) await store.expect(() => memberId !== null || poster.box.refusal !== null || closedBy(line().link))
+      if (joined) await store.expect(() => memberId !== null || sender.box.refusal !== null || closedBy(link()))
       return memberId
     },
-    say,
-    update: (change) => say(poster.box.newest?.location ?? null, change),
+    post,
+    update: (change) => post(sender.box.newest?.location ?? null, change),
     flush() {
-      const { edition } = poster.box
+      const { edition } = sender.box
       return store.expect(() => {
-        const { acked, refusal } = poster.box
+        const { acked, refusal } = sender.box
         if (refusal && refusal.edition >= edition) return refusal.error
-        return acked >= edition || closedBy(line().link)
+        return acked >= edition || closedBy(link())
       })
     },
-    renew: () => poster.step((box) => hastened(beaten(box))),
-    hasten: () => poster.step(hastened),
-    sayAgain: () => poster.step((box) => forgotten(box, moment())),
+    renew: () => sender.step((box) => hastened(heartbeatReceived(box))),
+    hasten: () => sender.step(hastened),
+    postAgain: () => sender.step((box) => forgotten(box, context())),
     rekey() {
       newConnection()
-      poster.step(rekeyed)
+      sender.step(rekeyed)
     },
-    pause: poster.pause,
-    resume: poster.resume,
+    pause: sender.pause,
+    resume: sender.resume,
     async depart(graceMs) {
-      const { seq } = poster.box
+      const { seq } = sender.box
       if (!connectionKey || !seq) return
-      // A server that cannot be told finds out when the lease runs out.
-      await wire.leave({ room, connectionKey, seq, graceMs }, deadlineMs()).catch(() => {})
+      // A server that cannot be reached notices when the lease expires.
+      await transport.leave({ room, connectionKey, seq, graceMs }, deadlineMs()).catch(() => {})
     },
   }
 }

@@ -1,20 +1,20 @@
 import type { Clock } from '../../shared/clock.js'
 import type { Hello } from '../../shared/events.js'
-import type { Moment } from '../connection/connection-state.js'
+import type { RetryContext } from '../connection/connection-state.js'
 
-/** How fast everything goes in a room. */
+/** The timing of a room. */
 export interface Pace {
-  /** As the newest hello said; before the first, as most servers would. */
+  /** From the newest hello; the server's defaults before the first. */
   timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs'>
-  moment(): Moment
-  /** How long a request may take. */
+  context(): RetryContext
+  /** The timeout of a request. */
   deadlineMs(): number
 }
 
 export function paceBy(clock: Clock): Pace {
   const pace: Pace = {
     timing: { beatMs: 10_000, leaseMs: 30_000, postMs: 50 },
-    moment: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
+    context: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
     deadlineMs: () => 2 * pace.timing.beatMs,
   }
   return pace

@@ -1,39 +1,98 @@
 import { parseEventId } from '../../shared/event-id.js'
+import type { LocationEvent } from '../../shared/events.js'
 import { applyEvent, forgetStale } from '../../shared/view.js'
-import { detectLoss } from './lost-detector.js'
+import { openConnection, type ConnectionOptions, type ServerConnection } from '../connection/connection.js'
+import { isPresent, type ConnectionState } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
-import { lazyImport } from '../lazy-import.js'
-import { openConnection, type ServerConnection } from '../connection/connection.js'
-import type { Pace } from './post-pace.js'
-import type { OwnPresence } from './own-presence.js'
-import { isPresent } from '../connection/connection-state.js'
 import { statusOf } from '../connection/room-status.js'
-import type { Store } from '../store/store.js'
 import type { Transport } from '../connection/transport.js'
+import { lazyImport } from '../lazy-import.js'
+import type { Store } from '../store/store.js'
+import { detectLoss } from './lost-detector.js'
+import type { OwnPresence } from './own-presence.js'
+import type { Pace } from './post-pace.js'
 
 export interface RoomSyncOptions<L, P> {
   room: string
-  wire: Transport<L, P>
+  transport: Transport<L, P>
   store: Store<L, P>
   pace: Pace
   presence: OwnPresence<L, P>
 }
 
-/** What we see of a room: keeps the store's view true by a line to the server. Returns the line, to be connected. */
-export function openRoomSync<L, P>({ room, wire, store, pace, presence }: RoomSyncOptions<L, P>): ServerConnection {
-  const { clock } = wire
+/** Keeps the store's view up to date. Returns the connection to the server, which is not yet open. */
+export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnection {
+  const { transport, store, pace, presence } = options
+  const { clock } = transport
   const { view } = store
-  const { moment, deadlineMs } = pace
   let stopForgetting = () => {}
-  const lastEventId = () => view.id ?? undefined
-  /** Until then, the next frame tells what we missed. */
+  /** Until then, the next frame contains what we missed. */
   let catchingUpUntil = -Infinity
-  /** It follows hello at once, and however long it takes to get here, bytes of it keep coming. */
+  /** That frame follows hello at once; on a slow network, bytes of it keep arriving. */
   const soon = () => clock.now() + pace.timing.beatMs / 40
+  const lostDetector = openLostDetector(transport, store)
 
-  const absence = detectLoss({
+  /** Gives the connections that are not in the snapshot after a restart time to come back. */
+  const waitForStale = () => {
+    presence.postAgain()
+    stopForgetting()
+    // The longest backoff is three heartbeats (connection-state.ts): by then everybody has had time to return.
+    const patienceMs = pace.timing.leaseMs + pace.timing.beatMs
+    stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
+  }
+  const received = (eventId: string, event: LocationEvent<L, P>) => {
+    const before = parseEventId(view.id)
+    const applied = applyEvent(view, eventId, event)
+    // A heartbeat shows that the server is well, whatever it answered before.
+    if (event.type === 'beat') presence.renew()
+    if (applied.outcome !== 'shown') return applied
+    const caughtUp = clock.now() < catchingUpUntil
+    catchingUpUntil = -Infinity
+    if (before) store.announce(applied.shifts, caughtUp)
+    else store.take(applied.shifts)
+    // Only a new epoch gives them more time; other snapshots do not.
+    if (view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch) waitForStale()
+    return applied
+  }
+  const changed = (link: ConnectionState) => {
+    if (link.state === 'waiting' && link.error.code === 'connection-owned') presence.rekey()
+    // The first poll contains what we missed, whenever it is answered.
+    if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
+    if (link.state === 'closed') lostDetector.stop()
+    else lostDetector.note(isPresent(link))
+    store.show(statusOf(link))
+    if (link.state === 'closed') {
+      if (link.error) store.emit('error', { error: link.error })
+      else stopForgetting()
+    }
+    if (link.state === 'live' && !link.degraded) presence.renew()
+  }
+
+  return openConnection<L, P>({
     clock,
-    lostMs: wire.lostMs,
+    context: pace.context,
+    ...requestsOf(options),
+    greeted(id, hello) {
+      pace.timing = hello
+      // A server that does not resume sends a snapshot, sooner or later; one that resumes may have nothing to send.
+      catchingUpUntil = id === view.id ? soon() : Infinity
+      // The hello of a shared stream has no connection id; the replies to our posts have it.
+      if (hello.connectionId !== null) store.own({ connectionId: hello.connectionId })
+    },
+    heard() {
+      if (clock.now() < catchingUpUntil) catchingUpUntil = Math.max(catchingUpUntil, soon())
+    },
+    beaten: presence.renew,
+    received,
+    changed,
+  })
+}
+
+function openLostDetector<L, P>(transport: Transport<L, P>, store: Store<L, P>) {
+  const { clock } = transport
+  return detectLoss({
+    clock,
+    lostMs: transport.lostMs,
     lost(since) {
       store.away(true)
       store.show()
@@ -45,75 +104,33 @@ export function openRoomSync<L, P>({ room, wire, store, pace, presence }: RoomSy
       store.emit('restored', { since: new Date(since), awayMs: clock.now() - since })
     },
   })
+}
 
-  return openConnection<L, P>({
-    clock,
-    moment,
+/** The two ways to receive the room's events: a stream, and polls. Both resume from the newest id unless `anew`. */
+function requestsOf<L, P>(options: RoomSyncOptions<L, P>): Pick<ConnectionOptions<L, P>, 'open' | 'poll'> {
+  const { room, transport, store, pace, presence } = options
+  const { view } = store
+  const inputOf = (anew: boolean) => ({ room, lastEventId: anew ? undefined : (view.id ?? undefined) })
+  return {
     open(listener, anew) {
-      const input = { room, lastEventId: anew ? undefined : lastEventId() }
+      const input = inputOf(anew)
       const { key: connectionKey, whoAmI } = presence
-      if (wire.shareStream)
-        return wire.shareStream(input, listener, { connectionKey, whoAmI, view, beatMs: pace.timing.beatMs })
-      return wire.openStream({ ...input, connectionKey }, listener)
+      if (transport.shareStream)
+        return transport.shareStream(input, listener, { connectionKey, whoAmI, view, beatMs: pace.timing.beatMs })
+      return transport.openStream({ ...input, connectionKey }, listener)
     },
     poll: (listener, anew) =>
       lazyImport(
         import('../connection/polling.js'),
-        ({ poll }) => {
-          const ask = () => wire.ask({ room, lastEventId: anew() ? undefined : lastEventId() }, deadlineMs())
-          return poll({
+        ({ poll }) =>
+          poll({
             ...listener,
-            clock,
-            moment,
-            ask,
-            failureOf: (thrown) => ({ ...failureOf(thrown, wire.url), obstructed: false }),
-          })
-        },
+            clock: transport.clock,
+            context: pace.context,
+            ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
+            failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
+          }),
         (thrown) => listener.failed(failureOf(thrown)),
       ),
-    greeted(id, hello) {
-      pace.timing = hello
-      // Where a server does not resume, a snapshot follows, sooner or later; where it does, perhaps nothing.
-      catchingUpUntil = id === view.id ? soon() : Infinity
-      // A stream that is shared with other tabs is nobody's; our posts are told who we are.
-      if (hello.connectionId !== null) store.own({ connectionId: hello.connectionId })
-    },
-    heard() {
-      if (clock.now() < catchingUpUntil) catchingUpUntil = Math.max(catchingUpUntil, soon())
-    },
-    beaten: presence.renew,
-    received(eventId, event) {
-      const before = parseEventId(view.id)
-      const applied = applyEvent(view, eventId, event)
-      // A beat tells of a server that is well, whatever it answered before.
-      if (event.type === 'beat') presence.renew()
-      if (applied.outcome !== 'shown') return applied
-      const caughtUp = clock.now() < catchingUpUntil
-      catchingUpUntil = -Infinity
-      if (before) store.announce(applied.shifts, caughtUp)
-      else store.take(applied.shifts)
-      // Only when the room began anew: other snapshots give nobody more time.
-      if (view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch) {
-        presence.sayAgain()
-        stopForgetting()
-        // Whoever waited longest to try again (reconnect.ts: three beats) has been back for a while then.
-        const patienceMs = pace.timing.leaseMs + pace.timing.beatMs
-        stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
-      }
-      return applied
-    },
-    changed(link) {
-      if (link.state === 'waiting' && link.error.code === 'connection-owned') presence.rekey()
-      // The first poll tells it, whenever it is answered.
-      if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
-      if (link.state === 'closed') absence.stop()
-      else absence.note(isPresent(link))
-      store.show(statusOf(link))
-      if (link.state === 'closed') {
-        if (link.error) store.emit('error', { error: link.error })
-        else stopForgetting()
-      }
-      if (link.state === 'live' && !link.degraded) presence.renew()
-    },
-  })
+  }
 }

@@ -1,159 +1,187 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { applyEvent } from '../../shared/view.js'
-import { lazyImport } from '../lazy-import.js'
-import { paceBy } from './post-pace.js'
 import { followPage } from '../browser/page-lifecycle.js'
-import { openOwnPresence, type About, type OwnPresence } from './own-presence.js'
-import type { Member } from '../store/roster.js'
-import { openRoomSync } from './room-sync.js'
+import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
-import { createStore, type RoomEvents, type RoomSnapshot } from '../store/store.js'
 import type { Transport } from '../connection/transport.js'
+import { lazyImport } from '../lazy-import.js'
+import type { Member } from '../store/member.js'
+import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
+import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
+import { paceBy } from './post-pace.js'
+import { openRoomSync } from './room-sync.js'
 
 export interface Room<L, P> extends RoomSnapshot<L, P> {
   readonly id: string
   /** `others`, and `self` when it is known. */
   readonly members: readonly Member<L, P>[]
-  /** "I am here now." The latest wins: at most one post is under way, and none is queued. */
+  /**
+   * Sets our location. The latest call wins: at most one post is in flight, and none is queued.
+   *
+   * @throws LocationError `bad-input` when the location is not JSON.
+   */
   post(location: L | null): void
-  /** Resolves when the newest post is acknowledged; rejects with a LocationError when it is refused or the room is left. */
+  /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
   flush(): Promise<void>
-  /** Resolves with the first snapshot; rejects with a LocationError when the room is refused or left. */
+  /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
   ready(): Promise<void>
   /**
-   * Changes what others see of us besides the location. In a browser the activity follows by itself from input and
-   * visibility, until it is said here.
+   * Changes our profile or activity. In a browser the activity follows input and page visibility by itself until it is set
+   * here.
    */
-  update(own: About<P>): void
+  update(own: OwnAttributes<P>): void
   /** Connects now, while waiting or after a refusal. */
   retry(): void
-  /** One of the others by id; `null` when they are not here, or are ourselves. */
+  /** Returns one of the others by member id; `null` when they are not here, or for our own id. */
   other(memberId: string): Member<L, P> | null
-  /** Everybody who is exactly there. The same array as before while the same people are. */
+  /** Returns the members at exactly this location: the same array while the members are the same. */
   membersAt(location: L): readonly Member<L, P>[]
+  /** Adds a listener and returns a function that removes it. What it throws or rejects with goes to `logger`. */
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): () => void
-  /** Calls `run` now and after every change. */
+  /** Calls `run` now and after every change. Returns a function that ends the subscription. */
   subscribe(run: (snapshot: RoomSnapshot<L, P>) => void): () => void
-  /** The same object until something changes. */
+  /** Returns the same object until something changes. */
   getSnapshot(): RoomSnapshot<L, P>
   /**
-   * For whoever joined: others who joined the same room here stay, and the last to leave closes it. Once is enough, and more
-   * is no harm. Resolves when the server knows, or cannot be told; never rejects.
+   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it. Repeated calls have no
+   * effect. Resolves when the server was told or cannot be reached; never rejects.
    */
   leave(): Promise<void>
 }
 
-/** A room as all who joined it have it together; each leaves for themselves. */
+/** A room that we watch without being in it: it has no methods that post. */
+export type WatchedRoom<L, P> = Omit<Room<L, P>, 'post' | 'flush' | 'update'>
+
+/** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
 export type JoinedRoom<L, P> = Omit<Room<L, P>, 'leave'>
 
 export type WatchOptions<L, P> = {
-  /** Leaves when aborted. */
+  /** Leaves the room when aborted. */
   signal?: AbortSignal
-  /** What `getLocations` answered on the server: shown at once, and resumed from. */
+  /** A reply of `getLocations` from the server: shown at once, and the stream resumes from it. */
   initial?: GetLocationsOutput<L, P>
 }
 export type JoinOptions<L, P> = WatchOptions<L, P> & { location?: L | null; profile?: P }
 
-/** `joining`: `null` for one who only watches. */
+/** Opens a room. `joining` is `null` when we only watch. */
 export function openRoom<L, P>(
   id: string,
-  wire: Transport<L, P>,
+  transport: Transport<L, P>,
   joining: JoinOptions<L, P> | null,
   initial: GetLocationsOutput<L, P> | undefined,
 ): { room: JoinedRoom<L, P>; close(): Promise<void> } {
-  const { clock, idleMs, awayMs } = wire
-  const store = createStore<L, P>(new Date(clock.now()), wire.report)
-  const { view } = store
+  const { clock } = transport
+  const store = createStore<L, P>(new Date(clock.now()), transport.report)
   const pace = paceBy(clock)
   const presence: OwnPresence<L, P> = openOwnPresence({
     room: id,
-    wire,
+    transport,
     store,
     pace,
     joined: joining !== null,
-    line: () => line,
+    link: () => connection.link,
+    reconnect: () => connection.renew(),
   })
-  const line = openRoomSync<L, P>({ room: id, wire, store, pace, presence })
+  const connection = openRoomSync<L, P>({ room: id, transport, store, pace, presence })
 
   if (initial) {
-    const applied = applyEvent(view, initial.id, initial.event)
+    const applied = applyEvent(store.view, initial.id, initial.event)
     if (applied.outcome === 'shown') store.take(applied.shifts)
   }
   if (joining) {
     const { profile, location = null } = joining
-    presence.say(location, { ...(profile !== undefined && { profile }) })
+    presence.post(location, { ...(profile !== undefined && { profile }) })
   }
-  line.connect()
-  // Nobody is idle in the first second: this may come later. Without it everything else goes on.
-  const unattend =
-    joining && typeof document !== 'undefined'
-      ? lazyImport(
-          import('../browser/activity-tracker.js'),
-          ({ trackActivity }) =>
-            trackActivity({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
-          () => {},
-        )
-      : () => {}
-  const unfollow = followPage({
-    hidden() {
-      line.pause()
-      presence.pause()
-      void presence.depart(3000)
-    },
-    restored() {
-      if (closedBy(line.link)) return
-      line.connect()
-      presence.resume()
-    },
-    woken() {
-      line.hurry()
-      presence.hasten()
-    },
-  })
+  connection.connect()
+  const stopActivity = joining ? followActivity(transport, presence) : () => {}
+  const unfollow = followPageOf(connection, presence)
 
+  const room = watchedRoom(id, store, connection, presence)
   return {
-    room: {
-      id,
-      get status() {
-        return store.snapshot.status
-      },
-      get self() {
-        return store.snapshot.self
-      },
-      get others() {
-        return store.snapshot.others
-      },
-      get members() {
-        return store.members
-      },
-      membersAt: store.membersAt,
-      other: store.other,
-      on: store.on,
-      subscribe: store.subscribe,
-      getSnapshot: () => store.snapshot,
-      post: (location) => presence.say(location),
-      update(change) {
-        if (change.activity !== undefined) unattend()
-        presence.update(change)
-      },
-      flush: presence.flush,
-      ready: () => store.expect(() => view.id !== null || closedBy(line.link)),
-      retry() {
-        // There is an error while waiting and after a refusal; none when live, or left.
-        if (!('error' in line.link && line.link.error)) return
-        const isClosed = closedBy(line.link)
-        line.connect()
-        // The page may have been away while the room was closed: then nothing was posted since.
-        if (isClosed) presence.resume()
-        else presence.hasten()
-      },
-    },
+    room: (joining
+      ? Object.assign(room, {
+          post: (location: L | null) => presence.post(location),
+          update(change: OwnAttributes<P>) {
+            if (change.activity !== undefined) stopActivity()
+            presence.update(change)
+          },
+          flush: presence.flush,
+        })
+      : room) as JoinedRoom<L, P>,
     close() {
       unfollow()
-      unattend()
+      stopActivity()
       presence.pause()
-      line.close('left')
+      connection.close('left')
       return presence.depart()
     },
   }
 }
+
+/** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
+function followActivity<L, P>({ clock, idleMs, awayMs }: Transport<L, P>, presence: OwnPresence<L, P>): () => void {
+  if (typeof document === 'undefined') return () => {}
+  return lazyImport(
+    import('../browser/activity-tracker.js'),
+    ({ trackActivity }) =>
+      trackActivity({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
+    // Without it everything else goes on.
+    () => {},
+  )
+}
+
+const followPageOf = <L, P>(connection: ServerConnection, presence: OwnPresence<L, P>) =>
+  followPage({
+    hidden() {
+      connection.pause()
+      presence.pause()
+      void presence.depart(3000)
+    },
+    restored() {
+      if (closedBy(connection.link)) return
+      connection.connect()
+      presence.resume()
+    },
+    woken() {
+      connection.hurry()
+      presence.hasten()
+    },
+  })
+
+/** The part of a room that does not post. */
+const watchedRoom = <L, P>(
+  id: string,
+  store: Store<L, P>,
+  connection: ServerConnection,
+  presence: OwnPresence<L, P>,
+): Omit<WatchedRoom<L, P>, 'leave'> => ({
+  id,
+  get status() {
+    return store.snapshot.status
+  },
+  get self() {
+    return store.snapshot.self
+  },
+  get others() {
+    return store.snapshot.others
+  },
+  get members() {
+    return store.members
+  },
+  membersAt: store.membersAt,
+  other: store.other,
+  on: store.on,
+  subscribe: store.subscribe,
+  getSnapshot: () => store.snapshot,
+  ready: () => store.expect(() => store.view.id !== null || closedBy(connection.link)),
+  retry() {
+    // There is an error while waiting and after a refusal; none when live or left.
+    const { link } = connection
+    if (!('error' in link && link.error)) return
+    const isClosed = closedBy(link)
+    connection.connect()
+    // The page may have been hidden while the room was closed: then nothing was posted since.
+    if (isClosed) presence.resume()
+    else presence.hasten()
+  },
+})

@@ -6,7 +6,7 @@ const ms = fc.nat(100_000)
 const attention = fc.record({ inputAt: ms, hiddenAt: fc.option(ms) })
 const thresholds = fc.record({ idleMs: ms, awayMs: fc.oneof(ms, fc.constant(Infinity)) })
 
-test('nothing changes before it is said to, and what is said to come is later than now', () => {
+test('the activity does not change before `changesAt`, which is later than now', () => {
   fc.assert(
     fc.property(
       attention,
@@ -23,7 +23,7 @@ test('nothing changes before it is said to, and what is said to come is later th
   )
 })
 
-test('who looks elsewhere is away, whatever they last touched', () => {
+test('a page hidden for `awayMs` is away, whatever the last input was', () => {
   fc.assert(
     fc.property(attention, thresholds, ms, (attention, thresholds, now) => {
       const gone = attention.hiddenAt !== null && now - attention.hiddenAt >= thresholds.awayMs

@@ -38,7 +38,7 @@ async function openPage() {
 
 const pageshow = (persisted: boolean) => dispatchEvent(new PageTransitionEvent('pageshow', { persisted }))
 
-test('a page that goes away leaves with grace, by a request that outlives it', async () => {
+test('pagehide sends a leave with a grace period by a keepalive request', async () => {
   await using page = await openPage()
   dispatchEvent(new Event('pagehide'))
   const { connectionKey } = page.post
@@ -49,7 +49,7 @@ test('a page that goes away leaves with grace, by a request that outlives it', a
   await page.stream.closed
 })
 
-test('a page that comes back from the cache is there again: a new stream, and a newer post that undoes the leave', async () => {
+test('a page restored from the back/forward cache opens a new stream and undoes its leave with a newer post', async () => {
   await using page = await openPage()
   dispatchEvent(new Event('pagehide'))
   await server.leave()
@@ -60,7 +60,7 @@ test('a page that comes back from the cache is there again: a new stream, and a 
   expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
 })
 
-test('a page that comes back to a room that refused it leaves it closed, until it asks again', async () => {
+test('a restored page keeps a refused room closed until `retry()`', async () => {
   await using page = await openPage()
   page.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
   await page.stream.closed
@@ -76,14 +76,14 @@ test('a page that comes back to a room that refused it leaves it closed, until i
   await page.room.flush()
 })
 
-test('a page that is shown for the first time does nothing of the kind', async () => {
+test('the first pageshow of a page has no effect', async () => {
   await using page = await openPage()
   pageshow(false)
   await page.clock.advance(100)
   expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
 })
 
-test('a network that is back is used at once', async () => {
+test('an `online` event reconnects at once', async () => {
   await using page = await openPage()
   server.answers.status = 503
   page.stream.cut()
@@ -95,7 +95,7 @@ test('a network that is back is used at once', async () => {
   await server.stream()
 })
 
-describe('somebody at the page', () => {
+describe('the activity of a page', () => {
   const look = (state: 'visible' | 'hidden') => {
     Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
     document.dispatchEvent(new Event('visibilitychange'))
@@ -109,7 +109,7 @@ describe('somebody at the page', () => {
   }
   afterEach(() => look('visible'))
 
-  test('is idle a minute after the last touch, and active with the next', async () => {
+  test('is idle a minute after the last input, and active with the next', async () => {
     await using page = await attentive()
     await page.clock.advance(30_000)
     dispatchEvent(new Event('pointermove'))
@@ -137,7 +137,7 @@ describe('somebody at the page', () => {
     await page.room.flush()
   })
 
-  test('is what the app says, once it says so', async () => {
+  test('is set by the app once the app has set it', async () => {
     await using page = await attentive()
     await page.clock.advance(50)
     page.room.update({ activity: 'idle' })
@@ -150,14 +150,14 @@ describe('somebody at the page', () => {
   })
 })
 
-test('the person is the same after a reload', async () => {
+test('a reload keeps the member key and makes a new connection key', async () => {
   await using page = await openPage()
   await using reloaded = await openPage()
   expect(reloaded.post.memberKey).toBe(page.post.memberKey)
   expect(reloaded.post.connectionKey).not.toBe(page.post.connectionKey)
 })
 
-test('nothing listens to the page once every room is left', async () => {
+test('no page listener is left once every room is left', async () => {
   const page = await openPage()
   await page.client.close()
   await server.leave()

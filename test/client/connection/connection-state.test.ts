@@ -10,7 +10,7 @@ import {
   hurried,
   opened,
   reconnecting,
-  type Reconnect,
+  type ConnectionState,
 } from '../../../src/client/connection/connection-state.js'
 
 const beatMs = 10_000
@@ -22,7 +22,7 @@ const network = failure('network', true)
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('backoff', () => {
-  test('stays between nothing and a limit that doubles up to three beats', () => {
+  test('stays between 0 and a limit that doubles up to three heartbeats', () => {
     fc.assert(
       fc.property(fc.nat(1000), random, fc.integer({ min: 10, max: 60_000 }), (failures, random, beatMs) => {
         const delayMs = backoffMs(failures, { now: 0, random, beatMs })
@@ -32,18 +32,18 @@ describe('backoff', () => {
     )
   })
 
-  test('reaches the whole of its range', () => {
+  test('covers the whole range', () => {
     expect(backoffMs(1, { now: 0, random: 0, beatMs })).toBe(0)
     expect(backoffMs(1, { now: 0, random: 0.999, beatMs })).toBeCloseTo(499.5)
     expect(backoffMs(100, { now: 0, random: 0.999, beatMs })).toBeCloseTo(29_970)
   })
 })
 
-describe('a line that ended', () => {
+describe('a connection that ended', () => {
   const at = (now: number, random = 0.5) => ({ now, random, beatMs })
 
   test('waits longer each time that no stream lasts', () => {
-    let link: Reconnect = connecting()
+    let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
       link = ended(reconnecting(link, 0), network, at(0))
@@ -52,18 +52,18 @@ describe('a line that ended', () => {
     expect(delays).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000])
   })
 
-  test('has forgotten its failures after a stream that was live for a beat', () => {
+  test('resets its failures after a stream that was live for a heartbeat interval', () => {
     const failing = ended(ended(connecting(), network, at(0)), network, at(0))
     expect(ended(opened(failing, 0), network, at(beatMs - 1))).toMatchObject({ state: 'waiting', failures: 3 })
     expect(ended(opened(failing, 0), network, at(beatMs))).toMatchObject({ failures: 0, retryAt: beatMs + 250 })
   })
 
-  test('is closed by a refusal, and says why', () => {
+  test('is closed by a refusal, with its reason', () => {
     const link = ended(connecting(), failure('forbidden', false), at(0))
     expect(link).toMatchObject({ state: 'closed', reason: 'forbidden', error: { code: 'forbidden' } })
   })
 
-  test.each(['unauthorized', 'connection-owned'] as const)('asks once more, at once, after %s', (code) => {
+  test.each(['unauthorized', 'connection-owned'] as const)('retries once, at once, after %s', (code) => {
     const again = ended(connecting(), failure(code, false), at(7))
     expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
     expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
@@ -76,10 +76,10 @@ describe('a line that ended', () => {
     expect(link).toMatchObject({ state: 'waiting', retryAt: 60_000 })
   })
 
-  test('never waits for longer than three beats otherwise', () => {
+  test('otherwise never waits longer than three heartbeats', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.constantFrom('open', 'end', 'hurry'), fc.nat(20_000), random)), (steps) => {
-        let link: Reconnect = connecting()
+      fc.property(fc.array(fc.tuple(fc.constantFrom('open', 'end', 'hurried'), fc.nat(20_000), random)), (steps) => {
+        let link: ConnectionState = connecting()
         let now = 0
         for (const [step, passedMs, random] of steps) {
           now += passedMs
@@ -97,13 +97,13 @@ describe('a line that ended', () => {
 describe('a view that diverged', () => {
   const live = opened(connecting(), 0)
 
-  test('begins again at once when it missed a frame, however often', () => {
+  test('reconnects at once when it missed a frame, however often', () => {
     for (const now of [1, 2]) {
       expect(diverged(live, 'from', network, { now, random: 0.5, beatMs })).toMatchObject({ state: 'waiting' })
     }
   })
 
-  test('begins again at most once in six beats when only the digest says so', () => {
+  test('reconnects at most once in six heartbeats after a digest mismatch', () => {
     const first = diverged(live, 'digest', network, { now: 1, random: 0, beatMs })
     expect(first.state).toBe('waiting')
     const next = opened(first, 2)
@@ -112,16 +112,16 @@ describe('a view that diverged', () => {
   })
 })
 
-describe('hurry', () => {
-  test('shortens a wait and never prolongs one', () => {
-    const failing: Reconnect = { ...connecting(), failures: 9 }
+describe('hurried', () => {
+  test('shortens a wait and never extends one', () => {
+    const failing: ConnectionState = { ...connecting(), failures: 9 }
     const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
     expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
     const soon = ended(connecting(), network, { now: 0, random: 0.01, beatMs })
     expect(hurried(soon, { now: 0, random: 0.9, beatMs })).toMatchObject({ retryAt: 5 })
   })
 
-  test('leaves everything else as it is, and a wait that the server asked for', () => {
+  test('keeps every other state, and a wait that the server asked for', () => {
     const told = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
     expect(hurried(told, { now: 10, random: 0.5, beatMs })).toBe(told)
     const live = opened(connecting(), 0)

@@ -49,7 +49,7 @@ const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>
     ? { id: lastEventId, event: { type: 'changes', from: lastEventId } }
     : { id: id(1), event: { type: 'snapshot', connections: [one('ada')] } }
 
-test('a stream that is answered and says nothing for a beat is given up for polls', async () => {
+test('a stream without a hello for a heartbeat interval is replaced by polls', async () => {
   await using server = await scriptedServer()
   server.answers.poll = withAda
   await using tab = await joined(server)
@@ -65,7 +65,7 @@ test('a stream that is answered and says nothing for a beat is given up for poll
   expect(namesIn(tab.room)).toEqual(['ada'])
 })
 
-test('what answers with a page is no stream, and is not waited for', async () => {
+test('an HTML answer to a stream request starts polls at once', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html; charset=utf-8'
   server.answers.poll = withAda
@@ -76,7 +76,7 @@ test('what answers with a page is no stream, and is not waited for', async () =>
   expect(namesIn(tab.room)).toEqual(['ada'])
 })
 
-test('polls go on every 2 to 5 seconds from the newest id, and posts keep us present', async () => {
+test('polls run every 2 to 5 seconds from the newest id, and posts renew the lease', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -90,7 +90,7 @@ test('polls go on every 2 to 5 seconds from the newest id, and posts keep us pre
   expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
 })
 
-test('others who come are announced', async () => {
+test('a poll emits `entered` for members who came', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -105,7 +105,7 @@ test('others who come are announced', async () => {
   expect(tab.heard).toMatchObject([['entered', { member: { memberId: 'bob' }, caughtUp: false }]])
 })
 
-test('the stream is tried again while polls go on, and taken when it works', async () => {
+test('the stream is retried while polls go on, and replaces them when it opens', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -132,7 +132,7 @@ test('the stream is tried again while polls go on, and taken when it works', asy
   expect(tab.heard).toEqual([])
 })
 
-test('a stream that is tried in vain leaves the polls alone', async () => {
+test('a failed attempt to open a stream does not stop the polls', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -147,7 +147,7 @@ test('a stream that is tried in vain leaves the polls alone', async () => {
   expect(tab.room.status.state).toBe('polling')
 })
 
-test('where polls fail too we wait, and say what is wrong', async () => {
+test('when polls fail too, the room waits and reports `misconfigured`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = () => {
@@ -166,7 +166,7 @@ test('where polls fail too we wait, and say what is wrong', async () => {
   })
 })
 
-test('nothing polls once the room is left', async () => {
+test('leaving the room stops the polls', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda

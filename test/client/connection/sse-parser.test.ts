@@ -31,7 +31,7 @@ const text = fc
   .array(fc.tuple(lines, fc.constantFrom('\n', '\r\n', '\r')), { maxLength: 40 })
   .map((parts) => parts.map((part) => part.join('')).join('') + 'data: z\n\n')
 
-test('a stream means the same to us as to eventsource-parser', () => {
+test('our parser and eventsource-parser give the same messages', () => {
   fc.assert(
     fc.property(text, (text) => {
       expect(messagesOf(text).map(({ type, data }) => [type, data])).toEqual(theirs(text))
@@ -39,7 +39,7 @@ test('a stream means the same to us as to eventsource-parser', () => {
   )
 })
 
-test('it makes no difference where a stream is cut into pieces', () => {
+test('the messages do not depend on where the stream is cut into pieces', () => {
   fc.assert(
     fc.property(text, fc.array(fc.nat(400)), (text, cuts) => {
       const at = [0, ...cuts.filter((cut) => cut < text.length).toSorted((a, b) => a - b), text.length]
@@ -49,13 +49,20 @@ test('it makes no difference where a stream is cut into pieces', () => {
   )
 })
 
-test('the id lasts until the next one, and one with a NULL is none', () => {
+test('an id lasts until the next one, and an id with a NULL is ignored', () => {
   const ids = messagesOf('id: 1\n\ndata: a\n\ndata: b\n\nid: 2\0\ndata: c\n\nid\ndata: d\n\n').map(
     (each) => each.lastEventId,
   )
   expect(ids).toEqual(['1', '1', '1', ''])
 })
 
-test('what is not ended by a blank line is no event', () => {
+test('an event without a final blank line is discarded', () => {
   expect(messagesOf('data: a\n\ndata: b\n')).toMatchObject([{ data: 'a' }])
+})
+
+test('a long line in small pieces takes linear time', () => {
+  const feed = eventStream(() => {})
+  const startedAt = performance.now()
+  for (let i = 0; i < 100_000; i++) feed('x'.repeat(80))
+  expect(performance.now() - startedAt).toBeLessThan(2_000)
 })

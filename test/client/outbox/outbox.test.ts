@@ -5,7 +5,7 @@ import type { Failure } from '../../../src/client/connection/failure.js'
 import {
   again,
   answered,
-  beaten,
+  heartbeatReceived,
   dueAt,
   forgotten,
   emptyOutbox,
@@ -32,7 +32,7 @@ const due = (of: Box) => dueAt(of, postMs)
 describe('the outbox', () => {
   test('has nothing to say until the app has', () => {
     expect(due(emptyOutbox)).toBeNull()
-    expect(due(beaten(emptyOutbox))).toBeNull()
+    expect(due(heartbeatReceived(emptyOutbox))).toBeNull()
   })
 
   test('sends only the newest of what was said', () => {
@@ -80,12 +80,12 @@ describe('an answer', () => {
   })
 
   test('stale to a renewal: there is nothing to add', () => {
-    const renewing = posting(beaten(beaten(applied(posting(box(1))))))
+    const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     expect(due(answered(renewing, { outcome: 'stale', seq: 7 }, moment(0)))).toBeNull()
   })
 
   test('expired: comes back with the next seq', () => {
-    const renewing = posting(beaten(beaten(applied(posting(box(1))))))
+    const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     expect(renewing.inFlight).toMatchObject({ seq: 1 })
     const told = answered(renewing, { outcome: 'expired', seq: 1 }, moment(0))
     expect(posting(told).inFlight).toMatchObject({ seq: 2 })
@@ -114,7 +114,7 @@ describe('a refusal', () => {
     const refused = failed(posting(written(shown, { location: 2 })), refusal('bad-input'), moment(0))
     expect(refused).toMatchObject({ newest: { location: 1 }, refusal: { edition: 2, error: { code: 'bad-input' } } })
     expect(due(refused)).toBeNull()
-    expect(posting(beaten(beaten(refused))).inFlight).toMatchObject({ draft: { location: 1 } })
+    expect(posting(heartbeatReceived(heartbeatReceived(refused))).inFlight).toMatchObject({ draft: { location: 1 } })
   })
 
   test('leaves a newer state alone', () => {
@@ -123,9 +123,9 @@ describe('a refusal', () => {
   })
 
   test('of what the room shows already ends the renewals', () => {
-    const renewing = posting(beaten(beaten(applied(posting(box(1))))))
+    const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     const refused = failed(renewing, refusal('forbidden'), moment(0))
-    expect(due(beaten(beaten(refused)))).toBeNull()
+    expect(due(heartbeatReceived(heartbeatReceived(refused)))).toBeNull()
   })
 
   test.each(['unauthorized', 'connection-owned'] as const)('is asked about once more when it is %s', (code) => {
@@ -138,22 +138,22 @@ describe('a refusal', () => {
 
 describe('a beat', () => {
   test('is answered with the last state and its seq', () => {
-    const quiet = beaten(beaten(applied(posting(box(1)))))
+    const quiet = heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))
     expect(due(quiet)).toBe(postMs)
     expect(posting(quiet).inFlight).toMatchObject({ draft: { location: 1 }, seq: 1 })
   })
 
   test('is answered once', () => {
-    const renewed = applied(posting(beaten(beaten(applied(posting(box(1)))))))
+    const renewed = applied(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))))
     expect(due(renewed)).toBeNull()
   })
 
   test('needs no answer when a post was acknowledged since the one before', () => {
-    expect(due(beaten(applied(posting(box(1)))))).toBeNull()
+    expect(due(heartbeatReceived(applied(posting(box(1)))))).toBeNull()
   })
 
   test('that found no answer is answered later', () => {
-    const lost = failed(posting(beaten(beaten(applied(posting(box(1)))))), network, moment(0))
+    const lost = failed(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
   })
 })
@@ -209,7 +209,7 @@ describe('law', () => {
           now += value * 10
           post()
           if (kind === 'say') step(written(box, { location: value }))
-          if (kind === 'beat') step(beaten(box))
+          if (kind === 'beat') step(heartbeatReceived(box))
           if (kind === 'answer') answer()
           if (kind === 'expire') server.live = false
           if (kind === 'wake') step(hastened(again(box)))
@@ -219,7 +219,7 @@ describe('law', () => {
         // From here on everything arrives, and two beats come.
         for (let i = 0; i < 12; i++) {
           answer()
-          if (i === 4 || i === 8) step(beaten(box))
+          if (i === 4 || i === 8) step(heartbeatReceived(box))
           post()
         }
         expect(box.acked).toBe(box.newest ? box.edition : box.acked)

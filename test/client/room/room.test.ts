@@ -223,6 +223,13 @@ describe('joining', () => {
     expect((await server.stream()).input.lastEventId).toBe(id(5))
   })
 
+  test('a watched room has no methods that post', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.watch('r')
+    for (const method of ['post', 'flush', 'update']) expect(method in room).toBe(false)
+  })
+
   test('to watch posts nothing', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)

@@ -1,14 +1,15 @@
 import type { Connection } from 'hereabouts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Roster, type Own } from '../../../src/client/store/roster.js'
+import type { OwnState } from '../../../src/client/store/member.js'
+import { Roster } from '../../../src/client/store/roster.js'
 import { View, type Shift } from '../../../src/shared/view.js'
 
 type Location = { cell: number }
 type Profile = { name: string }
 
-const nobody: Own<Location, Profile> = { connectionId: null, memberId: null, draft: null, since: null }
-const me: Own<Location, Profile> = {
+const nobody: OwnState<Location, Profile> = { connectionId: null, memberId: null, draft: null, since: null }
+const me: OwnState<Location, Profile> = {
   connectionId: 'c0',
   memberId: 'm0',
   draft: { location: { cell: 9 } },
@@ -65,7 +66,7 @@ const sorted = (members: readonly { memberId: string }[]) =>
   members.toSorted((a, b) => a.memberId.localeCompare(b.memberId))
 
 describe('a roster', () => {
-  test('that was kept up step by step is one that is made afresh', () => {
+  test('updated step by step equals one that is built from the final view', () => {
     fc.assert(
       fc.property(history, (history) => {
         // Places are kept up from when they are first asked for.
@@ -81,7 +82,7 @@ describe('a roster', () => {
     )
   })
 
-  test('keeps what did not change: members, lists, and who is at a place', () => {
+  test('keeps the identity of unchanged members, lists and members at a location', () => {
     fc.assert(
       fc.property(history, (history) => {
         let before: { members: readonly object[]; places: (readonly object[])[] } = { members: [], places: [] }
@@ -102,7 +103,7 @@ describe('a roster', () => {
     )
   })
 
-  test('says who came, went and changed, and nobody else', () => {
+  test('returns exactly the members who came, went or changed', () => {
     const view = new View<Location, Profile>()
     const roster = new Roster<Location, Profile>()
     const set = (who: number, cell: number, at: number) =>

@@ -1,0 +1,80 @@
+import { LocationError } from '../../shared/errors.js'
+import { isName, nameRule } from '../../shared/name-rule.js'
+import type { Transport } from '../connection/transport.js'
+import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
+
+export interface LocationClient<L, P> {
+  /**
+   * Joins a room: others see us from now on. Repeated joins share one connection and one state. The room closes when every
+   * handle has called `leave()`.
+   *
+   * @throws LocationError `bad-input` for an invalid room id or profile, `closed` after `close()`.
+   */
+  join(room: string, options?: JoinOptions<L, P>): Room<L, P>
+  /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
+  watch(room: string, options?: WatchOptions<L, P>): WatchedRoom<L, P>
+  /** Leaves every room. */
+  close(): Promise<void>
+}
+
+/** An open room, shared by every handle of it. */
+type SharedRoom<L, P> = {
+  room: JoinedRoom<L, P>
+  /** Returns a handle: the room with a `leave` of its own. */
+  hold(signal: AbortSignal | undefined): Room<L, P>
+  end(): Promise<void>
+}
+
+/** Creates a client whose rooms use `transport`. */
+export function openClient<L, P>(transport: Transport<L, P>): LocationClient<L, P> {
+  const rooms = new Map<string, SharedRoom<L, P>>()
+  let closed = false
+
+  const enter = (id: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
+    if (closed) throw new LocationError('closed', 'This client is closed: create a new one.')
+    if (!isName(id)) throw new LocationError('bad-input', `A room id ${nameRule}.`)
+    const key = `${joining ? 'join' : 'watch'} ${id}`
+    let shared = rooms.get(key)
+    if (!shared) {
+      shared = shareRoom(openRoom(id, transport, joining, initial), () => rooms.delete(key))
+      rooms.set(key, shared)
+    } else if (joining) {
+      const { profile, location } = joining
+      if (profile !== undefined) shared.room.update({ profile })
+      if (location !== undefined) shared.room.post(location)
+    }
+    return shared.hold(signal)
+  }
+  return {
+    join: (id, options = {}) => enter(id, options, options),
+    watch: (id, options = {}) => enter(id, null, options),
+    async close() {
+      closed = true
+      await Promise.all(Array.from(rooms.values(), ({ end }) => end()))
+    },
+  }
+}
+
+function shareRoom<L, P>({ room, close }: ReturnType<typeof openRoom<L, P>>, ending: () => void): SharedRoom<L, P> {
+  /** The release function of each handle: removes its listener from a signal that may outlive the room. */
+  const holders = new Set<() => void>()
+  let ended: Promise<void> | undefined
+  const end = () => {
+    for (const release of holders) release()
+    if (!ended) ending()
+    return (ended ??= close())
+  }
+  const hold = (signal: AbortSignal | undefined): Room<L, P> => {
+    const leave = async () => {
+      if (holders.delete(release)) release()
+      await (holders.size === 0 ? end() : ended)
+    }
+    const aborted = () => void leave()
+    const release = () => signal?.removeEventListener('abort', aborted)
+    holders.add(release)
+    if (signal?.aborted) aborted()
+    else signal?.addEventListener('abort', aborted)
+    return Object.create(room, { leave: { value: leave } }) as Room<L, P>
+  }
+  return { room, hold, end }
+}

@@ -1,0 +1,106 @@
+import type { Activity, Connection } from '../../shared/events.js'
+import type { OutboxDraft } from '../outbox/outbox.js'
+import { sameJson } from './same-json.js'
+
+/** One tab or script of a member. `at` is the time of its last change by the server's clock. */
+export interface MemberConnection<L> {
+  readonly connectionId: string
+  readonly location: L | null
+  readonly activity: Activity
+  readonly at: Date
+  /** True when the connection was known before our connection, or the server's state, was lost and has not been seen again yet. */
+  readonly stale: boolean
+}
+
+/** A person or an agent with all of their connections in this room. The connection that changed last speaks for the member. */
+export interface Member<L, P> {
+  readonly memberId: string
+  readonly profile: P | null
+  readonly location: L | null
+  readonly activity: Activity
+  /** Newest first. */
+  readonly connections: readonly MemberConnection<L>[]
+}
+
+/** Our own identity in the room and our newest draft, which is shown at once, before the server has acknowledged it. */
+export interface OwnState<L, P> {
+  readonly connectionId: string | null
+  readonly memberId: string | null
+  readonly draft: OutboxDraft<L, P> | null
+  readonly since: Date | null
+}
+
+/** The change of one member: `before` is `null` when the member came, `now` when the member went. */
+export type MemberChange<L, P> = { readonly before: Member<L, P> | null; readonly now: Member<L, P> | null }
+
+/** A connection of a member, with the order of its last change: the highest one speaks for the member. */
+export type OrderedConnection<L, P> = {
+  memberId: string
+  profile: P | null
+  shown: MemberConnection<L>
+  order: number
+}
+
+// Wire objects are never mutated, so each is converted only once.
+const converted = new WeakMap<object, MemberConnection<unknown>>()
+
+function memberConnectionOf<L, P>(connection: Connection<L, P>): MemberConnection<L> {
+  let shown = converted.get(connection)
+  if (!shown) {
+    const { connectionId, location, activity, at } = connection
+    converted.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale: false }))
+  }
+  return shown as MemberConnection<L>
+}
+
+export function orderedConnection<L, P>(connection: Connection<L, P>, stale: boolean): OrderedConnection<L, P> {
+  const { memberId, profile, at: order } = connection
+  const shown = memberConnectionOf(connection)
+  return { memberId, profile, shown: stale ? { ...shown, stale } : shown, order }
+}
+
+/** Shows our newest draft where the server's state is older or has not arrived. */
+export function overlayOwn<L, P>(
+  connections: OrderedConnection<L, P>[],
+  { connectionId, memberId, draft, since: at }: OwnState<L, P>,
+): void {
+  if (connectionId === null || !draft) return
+  let own = connections.find(({ shown }) => shown.connectionId === connectionId)
+  if (!own) {
+    if (memberId === null || !at) return
+    const shown = { connectionId, location: null, activity: 'active', at, stale: false } as const
+    connections.push((own = { memberId, profile: draft.profile ?? null, shown, order: Infinity }))
+  }
+  const { shown } = own
+  const { location, activity = shown.activity } = draft
+  if (activity !== shown.activity || !sameJson(location, shown.location))
+    Object.assign(own, { shown: { ...shown, location, activity }, order: Infinity })
+}
+
+/** Builds a member from its connections. Returns `before` when nothing changed. */
+export function memberOf<L, P>(
+  memberId: string,
+  group: OrderedConnection<L, P>[],
+  before: Member<L, P> | null,
+): Member<L, P> {
+  group.sort((a, b) => b.order - a.order)
+  const { profile, shown } = group[0]!
+  const connections = keepIfEqual(
+    before?.connections,
+    group.map(({ shown }, i) => keepIfEqual(before?.connections[i], shown)),
+  )
+  return keepIfEqual(before ?? undefined, {
+    memberId,
+    profile,
+    location: shown.location,
+    activity: shown.activity,
+    connections,
+  })
+}
+
+/** Returns `before` when `now` is shallowly equal to it, otherwise `now`. */
+export function keepIfEqual<T extends object>(before: T | undefined, now: T): T {
+  if (!before || before === now) return now
+  const same = (key: string) => Object.is(before[key as keyof T], now[key as keyof T])
+  return Object.keys({ ...before, ...now }).every(same) ? before : now
+}

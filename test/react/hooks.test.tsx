@@ -12,8 +12,18 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { RoomProvider, useRoomEvent, useOthers, usePost, useRoom, useSelf, useStatus, useMembersAt } =
-  createLocationHooks(createLocationClient<Router>({ url: 'http://127.0.0.1:9' }))
+const {
+  RoomProvider,
+  useRoomEvent,
+  useOtherIds,
+  useOthers,
+  usePost,
+  useUpdateProfile,
+  useRoom,
+  useSelf,
+  useStatus,
+  useMembersAt,
+} = createLocationHooks(createLocationClient<Router>({ url: 'http://127.0.0.1:9' }))
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 

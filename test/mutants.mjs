@@ -33,7 +33,7 @@ const reconnect = {
 }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
-const waiting = { file: 'src/react/hooks.tsx', tests: ['test/react/waiting.test.tsx'] }
+const waiting = { file: 'src/react/provider.tsx', tests: ['test/react/waiting.test.tsx'] }
 const hub = { tests: ['test/server/hub/hub.test.ts'] }
 
 const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/client-address.test.ts'] }
@@ -1395,45 +1395,46 @@ export default [
   {
     ...waiting,
     name: 'react: a transition waits for a room that is joined after it',
-    rule: 'react: another seat, another boundary',
-    find: '<Suspense key={seat.key} fallback={fallback}>',
+    rule: 'react: each room handle has its own Suspense boundary',
+    find: '<Suspense key={handle.key} fallback={fallback}>',
     replace: '<Suspense fallback={fallback}>',
   },
   {
     ...waiting,
-    name: 'react: a tree that was hidden joins once more',
-    rule: 'react: a hidden tree stays',
-    find: 'if (seat.isTaken) return',
+    name: 'react: a tree that was hidden joins a second time',
+    rule: 'react: a hidden tree keeps its room',
+    find: 'if (handle.isJoined) return',
     replace: '',
   },
   {
     ...waiting,
     name: 'react: a server waits for a room that it never joins',
-    rule: 'react: a server waits for nobody',
+    rule: 'react: a server does not wait for a room',
     find: ') : hasChildren ? (',
     replace: ') : hasChildren !== null ? (',
   },
   {
     ...waiting,
-    name: 'react: those below a provider without a fallback wait too',
-    rule: 'react: who waits for whom',
-    find: 'if (useContext(AwaitedContext) === seat) seat.wait()',
-    replace: 'if (useContext(AwaitedContext)) seat.wait()',
+    file: 'src/react/context.ts',
+    name: 'react: children of a provider without a fallback suspend too',
+    rule: 'react: only a provider with a fallback makes its children suspend',
+    find: 'if (useContext(AwaitedContext) === handle) handle.wait()',
+    replace: 'if (useContext(AwaitedContext)) handle.wait()',
   },
   {
     ...waiting,
-    name: 'react: what the server said is asked for again',
-    rule: 'react: initial is resumed from',
-    find: 'const told = initial && { initial }',
-    replace: 'const told = undefined',
+    name: 'react: the room that the server sent is requested again',
+    rule: 'react: the stream resumes from initial',
+    find: 'const resume = initial && { initial }',
+    replace: 'const resume = undefined',
   },
   {
     ...waiting,
     file: 'src/react/room-handle.ts',
-    name: 'react: a room that was refused once is refused to the next',
-    rule: 'react: whoever sits down tries',
-    find: 'room.retry()\n      obstacle',
-    replace: 'obstacle',
+    name: 'react: a room that was refused once is refused to the next mount',
+    rule: 'react: each mount tries to join',
+    find: 'room.retry()\n    this.#obstacle',
+    replace: 'this.#obstacle',
   },
   {
     file: 'src/client/room/room-sync.ts',

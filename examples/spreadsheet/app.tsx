@@ -3,7 +3,7 @@ import { Announcer } from './announcer.js'
 import { Bar, Sums } from './bar.js'
 import { sheetNamed, sheets } from './data.js'
 import { LogIcon, Mark } from './icons.js'
-import { client, RoomProvider, usePost, type Member, type Profile } from './locations.js'
+import { RoomProvider, usePost, type Member, type Profile } from './locations.js'
 import { Log, useLines } from './log.js'
 import {
   rememberedLog,
@@ -35,7 +35,7 @@ export function App({ room }: { room: string }) {
     setProfile(profile)
   }
   return (
-    <RoomProvider client={client} room={room} profile={profile} location={toLocation(start)}>
+    <RoomProvider room={room} profile={profile} location={toLocation(start)}>
       <Page room={room} start={start} profile={profile} onProfile={choose} />
     </RoomProvider>
   )

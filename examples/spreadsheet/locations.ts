@@ -8,4 +8,4 @@ export type Member = AnyMember<Location, Profile>
 export const client = createLocationClient<AppRouter>({ url: new URL('/trpc', window.location.href) })
 
 export const { RoomProvider, useRoom, useMembers, useOthers, useSelf, usePost, useStatus, useRoomEvent } =
-  createLocationHooks<AppRouter>()
+  createLocationHooks(client)

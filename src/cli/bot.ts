@@ -7,15 +7,15 @@ export type BotOptions = {
   room: string
   profile: object
   grid: Grid
-  /** Moves in a second, on average. */
+  /** Moves per second, on average. */
   rate: number
   tally: Tally
 }
 
-/** What bots have done: posts that the server acknowledged, those it refused, and moves they saw others make. */
+/** Counts of acknowledged posts, of refused posts, and of moves of other members that were seen. */
 export type Tally = { posts: number; refused: number; seen: number }
 
-/** A member who walks over the sheets, with a client of its own. */
+/** A member that moves over the sheets by itself. Each bot has its own client. */
 export class Bot {
   readonly client: AnyClient
   readonly room: AnyRoom
@@ -38,7 +38,7 @@ export class Bot {
     const { rate, grid } = this.#options
     while (!signal.aborted) {
       await pause(pauseMs(rate, Math.random), signal, this.#clock)
-      // Who is cut off stands still: nobody would see them move.
+      // A disconnected bot does not move: nobody would see it.
       if (signal.aborted || this.room.status.state !== 'live') continue
       this.#walker = walked(this.#walker, grid, Math.random)
       this.#post()
@@ -50,7 +50,7 @@ export class Bot {
     this.room.post(this.#walker.cell)
     this.room.flush().then(
       () => (tally.posts += 1),
-      // The room's `error` event counts it.
+      // The listener of the room's `error` event counts refusals.
       () => {},
     )
   }
@@ -71,7 +71,7 @@ const names = [
   'Ken',
 ].concat(['Leslie', 'Margaret', 'Niklaus', 'Radia', 'Sophie', 'Tim', 'Tony', 'Vint'])
 
-/** A name that says what it is; beyond the twentieth, with a number. */
+/** Returns a name that ends in "(bot)". From the twenty-first bot on it has a number. */
 export function botName(index: number): string {
   const round = Math.floor(index / names.length) + 1
   return `${names[index % names.length]}${round > 1 ? ` ${round}` : ''} (bot)`

@@ -1,9 +1,9 @@
 import { LocationError } from '../client/index.js'
 
-/** What the process ends with, for scripts. Every `--help` says so too. */
+/** The exit codes of the process, for scripts. Every `--help` lists them too. */
 export const exitCode = { done: 0, refused: 1, usage: 2, unreachable: 3, killed: 130 } as const
 
-/** An end that is not a success: an exit code, and one line that says what to do next. */
+/** An error that ends the process with an exit code, and a one-line message that says what to do next. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly exitCode: number
@@ -14,7 +14,7 @@ export class Failure extends Error {
   }
 }
 
-/** What was thrown on the way to a server at `url`, as a failure. */
+/** Turns an error thrown while calling the server at `url` into a Failure. */
 export function failureOf(thrown: unknown, url: string): Failure {
   if (thrown instanceof Failure) return thrown
   if (!(thrown instanceof LocationError)) return new Failure(exitCode.refused, messageOf(thrown), thrown)
@@ -22,7 +22,7 @@ export function failureOf(thrown: unknown, url: string): Failure {
     case 'network':
       return new Failure(
         exitCode.unreachable,
-        `Nothing answers at ${url}: start a server with \`npx hereabouts serve\`, or say where it is with --url.`,
+        `No server answers at ${url}: start one with \`npx hereabouts serve\`, or give its address with --url.`,
         thrown,
       )
     case 'unavailable':
@@ -32,11 +32,11 @@ export function failureOf(thrown: unknown, url: string): Failure {
   }
 }
 
-/** For a server that is there, but is not one of ours, or not at this address. */
+/** The message for a server that answers but is not a location server, or has it at another path. */
 export const notHere = (url: string) =>
-  `${url} answers, but not as a location server: check --url (it mostly ends in /trpc), and --path if the procedures are merged into an app.`
+  `${url} answers, but not as a location server: check --url (it usually ends in /trpc), and --path if the procedures are merged into an app's router.`
 
-// tRPC's own words for a path that it does not know; any other server answers 404.
+// tRPC answers an unknown path with this message; any other server answers 404.
 const hasNoProcedure = ({ code, message }: LocationError) =>
   (code === 'misconfigured' && message.startsWith('Nothing of Hereabouts')) ||
   (code === 'bad-input' && /^No procedure found|\b404\b/.test(message))

@@ -3,15 +3,15 @@ import type { Clock } from '../server/index.js'
 import { exitCode } from './failure.js'
 
 /*
- * Started through npm or npx, a program hears one Ctrl-C twice within milliseconds: from the terminal, which tells the
- * whole process group, and from npm, which passes it on. Nobody's second thought comes that soon.
+ * A program started through npm or npx receives one Ctrl-C twice within milliseconds: from the terminal, which signals the
+ * whole process group, and from npm, which forwards it. A signal that follows this soon is the same keypress.
  */
 const echoMs = 250
 
-/** Ctrl-C, or a polite kill: the first aborts the signal, so that rooms can be left; a second one ends the process. */
+/** The first SIGINT, SIGTERM or SIGHUP aborts the returned signal, so that rooms can be left. A second one ends the process. */
 export function interruption(clock: Clock): AbortSignal {
   const controller = new AbortController()
-  // Every bot listens, and there may be more than the ten that Node finds normal.
+  // Every bot adds a listener, and Node warns above ten.
   setMaxListeners(0, controller.signal)
   let firstAt = Infinity
   const interrupt = () => {
@@ -24,14 +24,14 @@ export function interruption(clock: Clock): AbortSignal {
   return controller.signal
 }
 
-/** Aborted with the first of them. */
+/** Returns a signal that aborts when the first of these does. */
 export function eitherOf(...signals: AbortSignal[]): AbortSignal {
   const either = AbortSignal.any(signals)
   setMaxListeners(0, either)
   return either
 }
 
-/** Aborted with `signal`, or when so many seconds have passed. */
+/** Returns a signal that aborts with `signal`, or after this many seconds. */
 export function bounded(signal: AbortSignal, seconds: number | undefined, clock: Clock): AbortSignal {
   if (seconds === undefined) return signal
   const controller = new AbortController()
@@ -40,13 +40,13 @@ export function bounded(signal: AbortSignal, seconds: number | undefined, clock:
   return eitherOf(signal, controller.signal)
 }
 
-/** Resolves when aborted. */
+/** Resolves when the signal is aborted. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-/** Resolves after a while, or when aborted. */
+/** Resolves after `ms` milliseconds, or when the signal is aborted. */
 export function pause(ms: number, signal: AbortSignal, clock: Clock): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => {

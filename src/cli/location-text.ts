@@ -1,6 +1,6 @@
 import { printable } from './printable.js'
 
-/** A location as people say it: `Q3!C5` for a cell, `(3, 4)` for a point; what we do not know, as it is. */
+/** Formats a location for people: `Q3!C5` for a cell, `(3, 4)` for a point, and JSON for a location of an unknown schema. */
 export function placeText(location: unknown): string {
   if (location === null) return 'nowhere in particular'
   return printable(readyMade(location as Partial<AnyLocation>) ?? JSON.stringify(location), 60)
@@ -18,7 +18,7 @@ type AnyLocation = Cell & {
   head: number
 }
 
-/** The four that come with this package. Another schema may use the same words, so each part is looked at. */
+/** Formats the four kinds of location of this package. Another schema may use the same field names, so each type is checked. */
 function readyMade({ sheet, row, col, from, to, x, y, path, anchor, head }: Partial<AnyLocation>): string | null {
   if (typeof sheet === 'string') {
     if (isCell({ row, col })) return `${sheet}!${cellName({ row, col } as Cell)}`
@@ -33,7 +33,7 @@ function readyMade({ sheet, row, col, from, to, x, y, path, anchor, head }: Part
 const isCell = (cell: { row?: unknown; col?: unknown } | undefined): cell is Cell =>
   Number.isInteger(cell?.row) && Number.isInteger(cell?.col)
 
-/** `C5`, as spreadsheets count: columns in letters (A to Z, AA and so on), rows from 1. */
+/** Returns a cell's name as in spreadsheets, such as `C5`: columns in letters (A to Z, AA and so on), rows from 1. */
 function cellName({ row, col }: Cell): string {
   let letters = ''
   for (let rest = col + 1; rest > 0; rest = Math.floor((rest - 1) / 26))

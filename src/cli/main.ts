@@ -8,7 +8,7 @@ import { programOf, type CommonOptions } from './program.js'
 export async function main(args: readonly string[], clock: Clock): Promise<number> {
   const { stdout, stderr, env } = process
   const outputOf = (json?: boolean) => new Output({ clock, stdout, stderr, env, json })
-  // A reader that has seen enough (`| head`) is no failure: rooms are left as after Ctrl-C.
+  // A closed stdout (`| head`) is not an error: rooms are left as after Ctrl-C.
   stdout.once('error', () => process.emit('SIGINT', 'SIGINT') || process.exit(exitCode.done)).on('error', () => {})
   let url = ''
   const program = programOf((act) => async (command) => {
@@ -20,7 +20,7 @@ export async function main(args: readonly string[], clock: Clock): Promise<numbe
     await program.parseAsync(args, { from: 'user' })
     return exitCode.done
   } catch (thrown) {
-    // Commander has said what is wrong, or printed what it was asked for.
+    // Commander has printed the usage error, or the help or version.
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? exitCode.done : exitCode.usage
     const failure = failureOf(thrown, url)
     outputOf().complain(failure.message)

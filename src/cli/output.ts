@@ -7,16 +7,16 @@ export type OutputOptions = {
   stdout: NodeJS.WriteStream
   stderr: NodeJS.WriteStream
   env: NodeJS.ProcessEnv
-  /** Default: unless a person is looking. */
+  /** JSON lines instead of text. Default: unless stdout is a terminal. */
   json: boolean | undefined
 }
 
 type Style = Parameters<typeof styleText>[0]
 
-// To the first column, and nothing there (ECMA-48, EL).
+// Moves to the first column and erases the line (ECMA-48, EL).
 const emptied = '\r\u001b[2K'
 
-/** What is said: lines of text to a person at a terminal, JSON lines to a program. */
+/** The output of a command: text for a person at a terminal, JSON lines for a program. */
 export class Output {
   readonly isJson: boolean
   readonly #options: OutputOptions
@@ -33,13 +33,13 @@ export class Output {
     this.#hasColors = this.#isTerminal && !env['NO_COLOR']
   }
 
-  /** One thing that happened: `details` for programs; `text` for people, or null when it is no news to them. */
+  /** Writes one event: `details` as a JSON line, or `text`; `null` writes nothing for people. */
   say(type: string, details: object, text: string | null): void {
     if (this.isJson) this.#write(`${jsonLine({ type, at: this.#now().toISOString(), ...details })}\n`)
     else if (text !== null) this.#write(`${text}\n`)
   }
 
-  /** The last line of a terminal, written over until something is said of the next moment. Empty: none. */
+  /** Keeps `text` as the last line of a terminal, below everything else, until it is replaced. An empty text removes it. */
   pin(text: string): void {
     if (this.isJson || !this.#isTerminal || text === this.#pinned) return
     this.#erase()
@@ -47,13 +47,13 @@ export class Output {
     this.#write('')
   }
 
-  /** At the end: the last line of a terminal is empty, whether it was pinned or is the `^C` of an interruption. */
+  /** Erases the last line of a terminal at the end, whether it is pinned text or the `^C` of an interruption. */
   tidy(): void {
     this.#pinned = ''
     if (!this.isJson && this.#isTerminal) this.#options.stdout.write(emptied)
   }
 
-  /** To stderr, for what ends the program. */
+  /** Writes an error that ends the program to stderr. */
   complain(message: string): void {
     this.tidy()
     const { stderr } = this.#options
@@ -64,14 +64,14 @@ export class Output {
     return this.#hasColors ? styleText(style, text, { validateStream: false }) : text
   }
 
-  /** A dot in a member's own colour, the same that pages show. */
+  /** Returns a dot in a member's colour, the same as on pages. */
   dot(color: string): string {
     const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
     const isTrueColor = this.#hasColors && this.#options.stdout.getColorDepth(this.#options.env) === 24
     return isTrueColor ? `\u001b[38;2;${red};${green};${blue}m●\u001b[39m` : '●'
   }
 
-  /** The time of day, here. */
+  /** Returns the local time of day. */
   time(): string {
     const now = this.#now()
     const two = (value: number) => String(value).padStart(2, '0')
@@ -85,7 +85,7 @@ export class Output {
   #write(text: string): void {
     const { stdout } = this.#options
     if (text) this.#erase()
-    // A line that wraps could not be written over.
+    // A line that wraps could not be erased.
     const line = this.#pinned && this.style('dim', printable(this.#pinned, (stdout.columns || 80) - 1))
     stdout.write(text + line)
   }

@@ -4,13 +4,13 @@ import { placeText } from './location-text.js'
 import { padded, printable } from './printable.js'
 import type { AnyMember } from './target.js'
 
-/** How a member is called: by the name in their profile, if it has one. */
+/** Returns the name in a member's profile, if there is one. */
 export function nameOf({ profile }: Pick<AnyMember, 'profile'>): string | undefined {
   const name: unknown = typeof profile === 'object' && profile !== null && 'name' in profile ? profile.name : undefined
   return typeof name === 'string' ? name : undefined
 }
 
-/** A member as programs read it. `changedAt` is when they last changed, by the server's clock. */
+/** Returns a member as JSON for programs. `changedAt` is the time of the last change, by the server's clock. */
 export function personRecord(member: AnyMember) {
   const { memberId, profile, location, activity, connections } = member
   return {
@@ -26,13 +26,13 @@ export function personRecord(member: AnyMember) {
 
 const nameWidth = 20
 
-/** A member's name as people read it, among `members`, in a column of its own. */
+/** Formats a member's name for people, padded to a column, with the colour it has among `members`. */
 export function nameText(member: AnyMember, members: readonly AnyMember[], output: Output): string {
   const name = printable(nameOf(member) ?? member.memberId, nameWidth) || '?'
   return `${output.dot(colorOf(member.memberId, members))} ${output.style('bold', padded(name, nameWidth))}`
 }
 
-/** A member in a list of who is there. */
+/** Formats a member as a line of the list of members. */
 export function personText(member: AnyMember, members: readonly AnyMember[], output: Output): string {
   const { location, activity, connections } = member
   const notes = [activity === 'active' ? '' : activity, connections.length > 1 ? `${connections.length} windows` : '']

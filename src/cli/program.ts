@@ -17,18 +17,18 @@ export type Run = <T extends object>(act: Act<T>) => (command: T) => Promise<voi
 const exitCodes = `
 Exit codes:
   0  done
-  1  failed: the server said no
+  1  failed: the server refused
   2  usage: an option is wrong
-  3  no server could be reached, or it cannot serve now
+  3  no server could be reached, or it is unavailable
   130  ended by a second Ctrl-C`
 
 const serveExitCodes = `
 Exit codes:
-  0  done: everybody was let go
-  1  failed: the port is taken, say; or ended by a second Ctrl-C
+  0  done: all streams were drained
+  1  failed, for example because the port is taken; or ended by a second Ctrl-C
   2  usage: an option is wrong`
 
-/** The command line: what there is to say, and what it means. */
+/** Defines the commands, their options and their help. */
 export function programOf(run: Run): Command {
   const program = new Command('hereabouts')
     .description('Who is where, right now: serve rooms, watch one, post in it, fill it with bots.')
@@ -56,32 +56,32 @@ ${exitCodes}`,
   return program
 }
 
-// What a command needs is loaded when it runs: watch does not wait for Express.
+// Each command is imported when it runs, so that `watch` does not load Express.
 
 function addServe(program: Command, run: Run): void {
   program
     .command('serve')
-    .description('Serve rooms to whoever can reach this machine: no sign-in, nothing kept on disk.')
+    .description('Serve rooms to anyone who can reach this address: no sign-in, nothing stored on disk.')
     .addOption(
-      new Option('-p, --port <n>', 'where to listen; 0 takes a free port')
+      new Option('-p, --port <n>', 'the port to listen on; 0 picks a free port')
         .default(3000)
         .argParser(integerFrom(0, 65_535)),
     )
-    .option('--host <address>', 'on which address; 0.0.0.0 is all of them', '127.0.0.1')
+    .option('--host <address>', 'the address to listen on; 0.0.0.0 means all', '127.0.0.1')
     .addOption(
-      new Option('--location <kind>', 'what a location is; any: one of the other four')
+      new Option('--location <kind>', 'the kind of location; any accepts the other four')
         .choices(['any', 'cell', 'range', 'point', 'text'])
         .default('any'),
     )
-    .option('--origin <url...>', 'pages of these origins may call, such as https://app.example')
-    .option('--allow-host <name...>', 'the names under which this server may be called')
+    .option('--origin <url...>', 'origins of pages that may call, such as https://app.example')
+    .option('--allow-host <name...>', 'host names that this server may be called by')
     .addOption(
-      new Option('--drain <seconds>', 'at the end, how long open streams are given to move on')
+      new Option('--drain <seconds>', 'how long to drain open streams before the end')
         .default(1)
         .argParser(numberFrom(0, 600)),
     )
     .addOption(
-      new Option('--metrics [port]', 'count for Prometheus, at a port of this machine; 9464 unless given')
+      new Option('--metrics [port]', 'serve Prometheus metrics on a local port; default 9464')
         .preset('9464')
         .argParser(integerFrom(0, 65_535)),
     )
@@ -103,10 +103,10 @@ ${serveExitCodes}`,
 
 function addWatch(program: Command, run: Run): void {
   inRoom(program.command('watch'))
-    .description('See who is in a room and what they do, until Ctrl-C. Nobody sees you.')
-    .option('--once', 'print who is there, and end')
-    .addOption(new Option('--count <n>', 'end after so many events').argParser(integerFrom(1, 1e9)))
-    .addOption(new Option('--for <seconds>', 'end after so long in the room').argParser(numberFrom(0, 1e6)))
+    .description('Show the members of a room and what they do, until Ctrl-C. You are not shown in the room.')
+    .option('--once', 'print the members, and exit')
+    .addOption(new Option('--count <n>', 'exit after this many events').argParser(integerFrom(1, 1e9)))
+    .addOption(new Option('--for <seconds>', 'exit after this long in the room').argParser(numberFrom(0, 1e6)))
     .addHelpText(
       'after',
       `
@@ -129,25 +129,25 @@ ${exitCodes}`,
 
 function addPost(program: Command, run: Run): void {
   inRoom(program.command('post'))
-    .description('Say where somebody is: once, for each line of stdin, or for as long as they stay.')
+    .description('Post the location of a member: once, for each line of stdin, or with --stay until Ctrl-C.')
     .requiredOption(
       '-l, --location <json>',
-      'where; null: in the room, nowhere in particular; -: each line of stdin is one',
+      'the location; null: present without a location; -: read one from each line of stdin',
       (text) => (text === '-' ? { from: process.stdin } : { value: json(text) }),
     )
     .option('-n, --name <name>', "the member's name; goes into the profile")
-    .addOption(new Option('--profile <json>', 'what others may know of the member').argParser(jsonObject))
-    .addOption(new Option('--activity <state>', 'what the member does').choices(['active', 'idle', 'away']))
+    .addOption(new Option('--profile <json>', 'the profile that others see').argParser(jsonObject))
+    .addOption(new Option('--activity <state>', 'the activity that others see').choices(['active', 'idle', 'away']))
     .addOption(
-      new Option('--key <key>', 'the connection to post for, from an earlier post').argParser(key).conflicts('stay'),
+      new Option('--key <key>', 'the key of a connection, from an earlier post').argParser(key).conflicts('stay'),
     )
-    .addOption(new Option('--member-key <key>', 'the anonymous member it belongs to').argParser(key).conflicts('stay'))
+    .addOption(new Option('--member-key <key>', 'the key of the anonymous member').argParser(key).conflicts('stay'))
     .addOption(
-      new Option('--lease <seconds>', 'how long the member stays present; 30 unless given')
+      new Option('--lease <seconds>', 'how long the member stays present; default 30')
         .argParser(numberFrom(0, 1e6))
         .conflicts('stay'),
     )
-    .option('--stay', 'stay present until Ctrl-C, and leave then')
+    .option('--stay', 'stay present until Ctrl-C, then leave')
     .addHelpText(
       'after',
       `
@@ -167,16 +167,16 @@ ${exitCodes}`,
 
 function addBots(program: Command, run: Run): void {
   inRoom(program.command('bots'))
-    .description('Fill a room with members who walk over its sheets, until Ctrl-C. Their names say that they are bots.')
-    .requiredOption('-c, --count <n>', 'how many', integerFrom(1, 1_000))
+    .description('Fill a room with bots that move over its sheets, until Ctrl-C. Their names end in (bot).')
+    .requiredOption('-c, --count <n>', 'the number of bots', integerFrom(1, 1_000))
     .addOption(
-      new Option('--sheets <names>', 'the sheets they walk on').default(['Q3', 'Budget'], 'Q3,Budget').argParser(list),
+      new Option('--sheets <names>', 'the sheets they move on').default(['Q3', 'Budget'], 'Q3,Budget').argParser(list),
     )
-    .addOption(new Option('--rows <n>', 'how many rows a sheet has').default(100).argParser(integerFrom(1, 1_048_576)))
-    .addOption(new Option('--cols <n>', 'how many columns').default(26).argParser(integerFrom(1, 16_384)))
-    .addOption(new Option('--rate <n>', 'moves of each in a second').default(1).argParser(numberFrom(0.01, 20)))
-    .addOption(new Option('--profile <json>', 'what their profiles hold besides a name').argParser(jsonObject))
-    .addOption(new Option('--for <seconds>', 'send them home after so long in the room').argParser(numberFrom(0, 1e6)))
+    .addOption(new Option('--rows <n>', 'rows of a sheet').default(100).argParser(integerFrom(1, 1_048_576)))
+    .addOption(new Option('--cols <n>', 'columns of a sheet').default(26).argParser(integerFrom(1, 16_384)))
+    .addOption(new Option('--rate <n>', 'moves per second of each bot').default(1).argParser(numberFrom(0.01, 20)))
+    .addOption(new Option('--profile <json>', 'added to their profiles, besides a name').argParser(jsonObject))
+    .addOption(new Option('--for <seconds>', 'leave after this long in the room').argParser(numberFrom(0, 1e6)))
     .addHelpText(
       'after',
       `
@@ -191,24 +191,24 @@ ${exitCodes}`,
     .action(run<BotsCommand>(async (...given) => (await import('./commands/bots.js')).bots(...given)))
 }
 
-/** What every command needs that goes to a room. */
+/** Adds the options of every command that connects to a room. */
 function inRoom(command: Command): Command {
   return command
     .requiredOption('-r, --room <id>', 'the room', roomName)
     .addOption(
-      new Option('-u, --url <url>', 'where the procedures are')
+      new Option('-u, --url <url>', 'the address of the procedures')
         .env('HEREABOUTS_URL')
         .default('http://127.0.0.1:3000/trpc')
         .argParser(httpUrl),
     )
-    .option('--path <path>', "where they are in the app's router, such as locations")
+    .option('--path <path>', "the path of the location router in the app's router, such as locations")
     .addOption(
       new Option('-H, --header <line>', "sent with every request: 'name: value'; may be repeated")
         .default({}, 'none')
         .argParser(header),
     )
     .addOption(
-      new Option('--timeout <seconds>', 'how long a server may take to answer')
+      new Option('--timeout <seconds>', 'how long to wait for the server')
         .default(10)
         .argParser(numberFrom(0.1, 3_600)),
     )
@@ -216,8 +216,8 @@ function inRoom(command: Command): Command {
     .addOption(textOption())
 }
 
-const jsonOption = () => new Option('--json', 'JSON lines, as when stdout is not a terminal')
-const textOption = () => new Option('--no-json', 'text, even when piped')
+const jsonOption = () => new Option('--json', 'write JSON lines; default when stdout is not a terminal')
+const textOption = () => new Option('--no-json', 'write text, even when piped')
 
 type RawPost = Omit<PostCommand, 'profile'> & { profile?: object; name?: string }
 

@@ -4,13 +4,13 @@ import { exitCode, Failure, failureOf } from './failure.js'
 import { aborted } from './interruption.js'
 import type { AnyClient, AnyWatch, Target } from './target.js'
 
-/** What a command has to do with a room: from its first snapshot to its end. */
+/** A room that a command has opened, and how to report and stop it. */
 export type Presence = { room: AnyWatch; target: Target; signal: AbortSignal; clock: Clock }
 
 /**
- * Resolves when the room is there, or when aborted.
+ * Resolves when the room is loaded, or when aborted.
  *
- * @throws Failure when it is refused, or was not there in time: what was never there may not be what was meant.
+ * @throws Failure when the room is refused, or not loaded within `timeout`: the address may be wrong.
  */
 export async function arrival({ room, target, signal, clock }: Presence): Promise<void> {
   const { url, timeout } = target
@@ -22,7 +22,7 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
     const hear = (status: RoomStatus) => {
       if (status.state !== 'waiting') return
       last = status.error
-      // The client would go on; but a 404 is rather a wrong address than a deploy, if it is the first we hear.
+      // The client would retry; but a 404 as the first answer means a wrong address rather than a deployment.
       if (isRefusal(last)) reject(failure(last))
     }
     hear(room.status)
@@ -37,7 +37,7 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
   await settled.finally(settle)
 }
 
-/** Resolves when aborted. @throws Failure when the room ends before that: access was taken back, say. */
+/** Resolves when aborted. @throws Failure when the room closes before that, for example because access was revoked. */
 export async function departure({ room, target, signal }: Omit<Presence, 'clock'>): Promise<void> {
   let unlisten = () => {}
   const ended = new Promise<void>((resolve, reject) => {
@@ -49,7 +49,7 @@ export async function departure({ room, target, signal }: Omit<Presence, 'clock'
   await ended.finally(unlisten)
 }
 
-/** Leaves every room; a server that does not answer is not waited for longer than a second. */
+/** Leaves every room, and waits at most a second for the server. */
 export async function farewell(clients: readonly AnyClient[], clock: Clock): Promise<void> {
   const closed = Promise.all(clients.map((client) => client.close()))
   const late = new Promise<void>((resolve) => clock.after(1_000, resolve))

@@ -4,7 +4,7 @@ import { failureOf } from './failure.js'
 import type { Output } from './output.js'
 import type { AnyWatch, Target } from './target.js'
 
-/** Tells of a room's line to the server; while there is none, the last line of a terminal counts down to the next try. */
+/** Prints changes of a room's connection. While disconnected, the last line of a terminal counts down to the next attempt. */
 export function followStatus(room: AnyWatch, options: { target: Target; output: Output; clock: Clock }): void {
   const { target, output, clock } = options
   let wasLive = false
@@ -13,7 +13,7 @@ export function followStatus(room: AnyWatch, options: { target: Target; output: 
 
   const countDown = (status: Waiting) => {
     const seconds = Math.max(0, Math.ceil((status.retryAt.getTime() - clock.now()) / 1_000))
-    const why = wasLive ? '' : `nothing answers at ${target.url} yet: `
+    const why = wasLive ? '' : `no answer from ${target.url} yet: `
     output.pin(`${why}trying again in ${seconds} s (attempt ${status.attempt + 1})`)
     callOff = clock.after(1_000, () => countDown(status))
   }
@@ -45,7 +45,7 @@ export function followStatus(room: AnyWatch, options: { target: Target; output: 
         return output.pin(wasLive ? '' : `connecting to ${target.url}`)
       case 'closed':
         output.pin('')
-        // Our own leave is no news.
+        // Our own leave is not reported.
         if (status.reason !== 'left')
           output.say('status', { room: room.id, status: status.state, reason: status.reason }, null)
     }

@@ -9,32 +9,31 @@ import type { Clock } from '../server/index.js'
 import type { LocationRouter } from '../server/standalone/index.js'
 import { exitCode, Failure, notHere } from './failure.js'
 
-/** Where the server is, and how it is called. */
+/** The address of the server, and the options of each request. */
 export type Target = {
   url: string
-  /** Where the procedures are in the app's router, such as `locations`. */
+  /** The path of the location router in the app's router, such as `locations`. */
   path?: string
   header: Record<string, string>
   /** How long a server may take to answer, in seconds. */
   timeout: number
 }
 
-/** A command line knows no app's schema: locations and profiles are any JSON, and the server says what it takes. */
+/** The command line does not know the app's schemas: locations and profiles are any JSON, and the server validates them. */
 export type AnyClient = LocationClient<unknown, unknown>
 export type AnyRoom = ReturnType<AnyClient['join']>
 export type AnyWatch = ReturnType<AnyClient['watch']>
 export type AnyMember = Member<unknown, unknown>
 
 export function clientOf({ url, path, header }: Target, clock: Clock): AnyClient {
-  // The type of a path is inferred from a router; what a person types at run time is any.
+  // The type of `path` is inferred from the router; here it is any text, given at run time.
   return createLocationClient<LocationRouter<unknown, unknown>>({ url, path: path as '', headers: header, clock })
 }
 
 /**
- * One mutation, as curl would call it: with a key or a lease of one's own, which a Room, that keeps its own, has no use
- * for.
+ * Calls one mutation directly, so that the caller chooses the key and the lease. (A Room manages its own.)
  *
- * @throws LocationError with what the server said, or `network`; Failure when it is not one of ours.
+ * @throws LocationError with the server's error, or `network`; Failure when the address is not a location server.
  */
 export async function mutate<T>(target: Target, procedure: string, input: object): Promise<T> {
   const { url, path, header, timeout } = target
@@ -51,7 +50,7 @@ export async function mutate<T>(target: Target, procedure: string, input: object
   throw new Failure(exitCode.refused, notHere(url))
 }
 
-/** As much of tRPC's envelope as we read. */
+/** The part of tRPC's response envelope that is read here. */
 type Envelope = { result?: { data?: unknown }; error?: { message?: string } } | null
 
 async function fetched(address: string, init: RequestInit): Promise<{ status: number; json: Envelope }> {
@@ -72,7 +71,7 @@ function parsed(text: string): Envelope {
   }
 }
 
-/** Our server's messages are `<code>: <sentence>`; an app's own are as it likes. */
+/** Parses an error message. Our server's messages are `<code>: <sentence>`; an app's own messages have any form. */
 function refusalOf(message: string, status: number): LocationError {
   const [, code, sentence] = /^([a-z-]+): (.+)/s.exec(message) ?? []
   const retryAfterMs = Number(/in (\d+) ms/.exec(message)?.[1])

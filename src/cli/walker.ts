@@ -1,18 +1,18 @@
 import type { CellLocation } from '../shared/index.js'
 
-/** Where a walker may go. */
+/** The sheets, and the size of each, that a walker stays within. */
 export type Grid = { sheets: readonly string[]; rows: number; cols: number }
 
-/** A bot on its way over the sheets, a cell at a time, as arrow keys go. Replaced, never changed. */
+/** A bot's position and its goal. It moves one cell at a time, as with arrow keys. Immutable. */
 export type Walker = { readonly cell: CellLocation; readonly goal: CellLocation }
 
-/** `random` gives numbers of [0, 1), as Math.random does. */
+/** Returns a walker at a random cell. `random` returns numbers in [0, 1), like Math.random. */
 export function placed(grid: Grid, random: () => number): Walker {
   const cell = anywhere(grid, random)
   return { cell, goal: cell }
 }
 
-/** The next cell: a step towards the goal; from there, another goal nearby or, now and then, a click far away. */
+/** Moves one step towards the goal. A walker at its goal gets a new goal nearby, or, one time in five, jumps anywhere. */
 export function walked({ cell, goal }: Walker, grid: Grid, random: () => number): Walker {
   const isThere = isSame(cell, goal)
   if (isThere && random() < 0.2) return placed(grid, random)
@@ -20,7 +20,7 @@ export function walked({ cell, goal }: Walker, grid: Grid, random: () => number)
   return { cell: stepped(cell, next, random), goal: next }
 }
 
-/** How long until the next step, so that they come at `rate` a second on average, and never in lockstep. */
+/** Returns the time to the next step: `rate` steps a second on average, with jitter so that bots do not move in lockstep. */
 export const pauseMs = (rate: number, random: () => number) => (1_000 / rate) * (0.5 + random())
 
 const integerBelow = (limit: number, random: () => number) => Math.floor(random() * limit)
@@ -30,7 +30,7 @@ function anywhere({ sheets, rows, cols }: Grid, random: () => number): CellLocat
   return { sheet, row: integerBelow(rows, random), col: integerBelow(cols, random) }
 }
 
-/** People look at what is near: within eight rows and four columns. */
+/** Returns a random cell within eight rows and four columns. */
 function nearby({ sheet, row, col }: CellLocation, { rows, cols }: Grid, random: () => number): CellLocation {
   const about = (at: number, reach: number, limit: number) =>
     Math.min(limit - 1, Math.max(0, at - reach + integerBelow(2 * reach + 1, random)))

@@ -3,77 +3,123 @@ import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import { applyEvent } from '../shared/view.js'
 
+/** A room that was only watched has no methods that post. */
+type WatchedRoom<L, P> = Omit<Room<L, P>, 'post' | 'flush' | 'update'>
+
+/** The message of the error thrown when something is posted to a room that is only watched. */
+export const watchOnly =
+  'This RoomProvider has `watch`: it shows the room without being in it, so nothing can be posted.'
+
+let created = 0
+
 /**
- * A place in a room that is taken when the provider is mounted: a render must not join, since React may render what it
- * never shows, and a server renders for somebody else. Until then the room is as the server said, or empty.
+ * The room of one RoomProvider, from its first render on. The room itself is joined when the provider is mounted: a render
+ * must not join, because React may discard a render, and a server renders on behalf of somebody else. Until then the handle
+ * shows the `initial` room that a server sent, or an empty room.
  */
-export interface RoomHandle<L, P> {
-  /** Another for each seat. */
-  readonly key: number
-  /** One object for as long as the seat lasts; it speaks for whichever room is taken. */
+export class RoomHandle<L, P> {
+  /** Unique per handle. */
+  readonly key = ++created
+  /** The same object for the lifetime of the handle. It forwards to the joined room. */
   readonly room: Room<L, P>
-  /** The room as a server's page shows it, and whether there is anything to show. */
-  readonly still: Room<L, P>
-  readonly isTold: boolean
-  /** Whether somebody sits there. */
-  readonly isTaken: boolean
-  take(room: Room<L, P>): void
-  /** Returns the room that is to be left. */
-  free(): Room<L, P>
-  /** @throws a promise until the room is there, as Suspense wants it; the room's error when it was refused. */
-  wait(): void
-}
+  /** The room before it is joined, as a server's page shows it. */
+  readonly initialRoom: Room<L, P>
+  /** True if the server sent the room with the page. */
+  readonly hasInitial: boolean
+  /** True if the room is watched, not joined: then `post`, `update` and `flush` throw. */
+  readonly isWatching: boolean
+  #current: WatchedRoom<L, P>
+  #isJoined = false
+  #resolveJoined = () => {}
+  /** What `wait` throws: a promise while the room is loading, an error after a refusal, `null` when the room is there. */
+  #obstacle: Promise<void> | LocationError | null = null
 
-let seats = 0
+  constructor(id: string, initial: GetLocationsOutput<L, P> | undefined, isWatching: boolean) {
+    const { room, hasInitial } = roomBeforeJoin(id, initial)
+    this.initialRoom = this.#current = room
+    this.hasInitial = hasInitial
+    this.isWatching = isWatching
+    // A discarded render holds this promise and nothing else: no timer, no listener, no room.
+    if (!hasInitial) this.#obstacle = new Promise((resolve) => (this.#resolveJoined = resolve))
+    this.room = forwardTo(id, () => this.#current, isWatching)
+  }
 
-export function createRoomHandle<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefined): RoomHandle<L, P> {
-  const { still, isTold } = stillRoom(id, initial)
-  let taken = still
-  let isTaken = false
-  let sit = () => {}
-  // Renders that are thrown away hold this and nothing else: no timer, no listener, no room.
-  const whenTaken = new Promise<void>((resolve) => (sit = resolve))
-  let obstacle: Promise<void> | LocationError | null = isTold ? null : whenTaken
-  return {
-    key: ++seats,
-    room: new Proxy(still, { get: (_, name) => Reflect.get(taken, name) as unknown }),
-    still,
-    isTold,
-    get isTaken() {
-      return isTaken
-    },
-    take(room) {
-      taken = room
-      isTaken = true
-      sit()
-      if (!obstacle) return
-      const settle = (error: LocationError | null) => {
-        if (taken === room) obstacle = error
-      }
-      // It may be open still, and have been refused before.
-      room.retry()
-      obstacle = room.ready().then(() => settle(null), settle)
-    },
-    free() {
-      isTaken = false
-      return taken
-    },
-    wait() {
-      // oxlint-disable-next-line typescript/only-throw-error
-      if (obstacle) throw obstacle
-    },
+  /** True between `attach` and `detach`. */
+  get isJoined(): boolean {
+    return this.#isJoined
+  }
+
+  /** Shows a joined room from now on. */
+  attach(room: WatchedRoom<L, P>): void {
+    this.#current = room
+    this.#isJoined = true
+    this.#resolveJoined()
+    if (!this.#obstacle) return
+    const settle = (error: LocationError | null) => {
+      if (this.#current === room) this.#obstacle = error
+    }
+    // The client may have this room open already, refused: another mount tries again.
+    room.retry()
+    this.#obstacle = room.ready().then(() => settle(null), settle)
+  }
+
+  /** Returns the joined room, which the caller must leave. The handle keeps showing it. */
+  detach(): WatchedRoom<L, P> {
+    this.#isJoined = false
+    return this.#current
+  }
+
+  /** @throws a promise until the room is loaded, for Suspense; a LocationError after the room was refused. */
+  wait(): void {
+    // oxlint-disable-next-line typescript/only-throw-error
+    if (this.#obstacle) throw this.#obstacle
   }
 }
 
-function stillRoom<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefined) {
+/** A Room that forwards everything to the room that `current` returns at that time. */
+function forwardTo<L, P>(id: string, current: () => WatchedRoom<L, P>, isWatching: boolean): Room<L, P> {
+  const writable = () => {
+    if (isWatching) throw new Error(watchOnly)
+    return current() as Room<L, P>
+  }
+  return {
+    id,
+    get status() {
+      return current().status
+    },
+    get self() {
+      return current().self
+    },
+    get others() {
+      return current().others
+    },
+    get members() {
+      return current().members
+    },
+    membersAt: (location) => current().membersAt(location),
+    other: (memberId) => current().other(memberId),
+    getSnapshot: () => current().getSnapshot(),
+    subscribe: (run) => current().subscribe(run),
+    on: (event, listener) => current().on(event, listener),
+    post: (location) => writable().post(location),
+    update: (change) => writable().update(change),
+    flush: () => writable().flush(),
+    retry: () => current().retry(),
+    ready: () => current().ready(),
+    leave: () => current().leave(),
+  }
+}
+
+/** A Room that can be read, but neither used nor subscribed to. */
+function roomBeforeJoin<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefined) {
   const store = createStore<L, P>(new Date(0), () => {})
   const applied = initial && applyEvent(store.view, initial.id, initial.event)
   if (applied?.outcome === 'shown') store.take(applied.shifts)
   const { snapshot, members, membersAt, other, view } = store
   const tooEarly = () => {
-    throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or a handler.')
+    throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const still: Room<L, P> = {
+  const room: Room<L, P> = {
     id,
     ...snapshot,
     members,
@@ -89,5 +135,5 @@ function stillRoom<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefin
     flush: tooEarly,
     leave: tooEarly,
   }
-  return { still, isTold: view.id !== null }
+  return { room, hasInitial: view.id !== null }
 }

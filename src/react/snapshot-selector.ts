@@ -3,22 +3,22 @@ import type { Room, RoomSnapshot } from '../client/index.js'
 type Value<T> = { value: T }
 
 /**
- * Reads something out of a room once per snapshot, as `useSyncExternalStore` asks of a getSnapshot. A value that equals
- * the one before, or the one on the screen, stays that very value, so that nothing is rendered again.
+ * Returns a `getSnapshot` for `useSyncExternalStore` that runs `read` once per snapshot of the room. When the new value
+ * equals the previous one, or the one last rendered, it returns that same value, so that React does not render again.
  */
 export function snapshotSelector<L, P, T>(
   room: Room<L, P>,
   read: (room: Room<L, P>) => T,
   isEqual: (a: T, b: T) => boolean,
-  onScreen: { readonly current: Value<T> | null },
+  rendered: { readonly current: Value<T> | null },
 ): () => T {
-  let known: (Value<T> & { snapshot: RoomSnapshot<L, P> }) | undefined
+  let latest: (Value<T> & { snapshot: RoomSnapshot<L, P> }) | undefined
   return () => {
     const snapshot = room.getSnapshot()
-    if (known?.snapshot === snapshot) return known.value
+    if (latest?.snapshot === snapshot) return latest.value
     const value = read(room)
-    const before = known ?? onScreen.current
-    known = { snapshot, value: before && isEqual(before.value, value) ? before.value : value }
-    return known.value
+    const previous = latest ?? rendered.current
+    latest = { snapshot, value: previous && isEqual(previous.value, value) ? previous.value : value }
+    return latest.value
   }
 }

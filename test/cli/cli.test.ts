@@ -90,7 +90,7 @@ describe.concurrent('a server out of reach ends with 3', () => {
     const url = await deserted()
     const { code, stderr } = await run([...args, '--room', 'r', '--url', url, '--timeout', '5'])
     expect(stderr).toBe(
-      `error: Nothing answers at ${url}: start a server with \`npx hereabouts serve\`, or say where it is with --url.\n`,
+      `error: No server answers at ${url}: start one with \`npx hereabouts serve\`, or give its address with --url.\n`,
     )
     expect(code).toBe(3)
   })

@@ -96,7 +96,7 @@ describe('locations and profiles', () => {
   })
 
   test('are those of the hooks too', () => {
-    const { useOthers, useSelf, usePost } = createLocationHooks<typeof twice>()
+    const { useOthers, useSelf, usePost } = createLocationHooks({} as LocationClient<CellLocation, MemberProfile>)
     expectTypeOf<Parameters<ReturnType<typeof usePost>>>().toEqualTypeOf<[location: CellLocation | null]>()
     const component = () => {
       expectTypeOf(useOthers((others) => others.length)).toEqualTypeOf<number>()

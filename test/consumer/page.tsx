@@ -4,7 +4,7 @@ import { renderToString } from 'react-dom/server'
 import type { AppRouter } from './app.js'
 
 const client = createLocationClient<AppRouter>({ url: 'http://127.0.0.1:9/trpc', path: 'locations' })
-const { RoomProvider, useOthers, usePost, useStatus } = createLocationHooks<AppRouter>()
+const { RoomProvider, useOthers, usePost, useStatus } = createLocationHooks(client)
 
 function People() {
   const others = useOthers()
@@ -21,7 +21,7 @@ function People() {
 
 console.log(
   renderToString(
-    <RoomProvider client={client} room="ada/1" profile={{ name: 'Ada' }}>
+    <RoomProvider room="ada/1" profile={{ name: 'Ada' }}>
       <People />
     </RoomProvider>,
   ),

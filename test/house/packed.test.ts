@@ -122,8 +122,8 @@ import { createLocationHooks } from 'hereabouts/react'
 import { colorOf } from 'hereabouts'
 import type { AppRouter } from './server.js'
 
-export const { RoomProvider, useOthers, usePost } = createLocationHooks<AppRouter>()
 export const client = createLocationClient<AppRouter>({ url: '/trpc' })
+export const { RoomProvider, useOthers, usePost } = createLocationHooks(client)
 export function Avatars() {
   const others = useOthers()
   const post = usePost()

@@ -11,7 +11,7 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { RoomProvider, useMembersAt } = createLocationHooks<Router>()
+const { RoomProvider, useMembersAt } = createLocationHooks(createLocationClient<Router>({ url: 'http://127.0.0.1:9' }))
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
 const columns = 40

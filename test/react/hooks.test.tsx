@@ -12,8 +12,18 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { RoomProvider, useRoomEvent, useOthers, usePost, useRoom, useSelf, useStatus, useMembersAt } =
-  createLocationHooks<Router>()
+const {
+  RoomProvider,
+  useRoomEvent,
+  useOtherIds,
+  useOthers,
+  usePost,
+  useUpdateProfile,
+  useRoom,
+  useSelf,
+  useStatus,
+  useMembersAt,
+} = createLocationHooks(createLocationClient<Router>({ url: 'http://127.0.0.1:9' }))
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
@@ -254,5 +264,68 @@ describe('hooks', () => {
     await render(<StrictMode>{inRoom(<Keep />)}</StrictMode>)
     expect(page.textContent).toBe('live')
     expect(seen.size).toBe(before)
+  })
+
+  test('useOtherIds returns the same array until a member enters or leaves', async () => {
+    const seen = new Set<readonly string[]>()
+    function Ids() {
+      const ids = useOtherIds()
+      seen.add(ids)
+      return ids.join()
+    }
+    await render(inRoom(<Ids />))
+    const stream = await live(one('ada'))
+    const before = seen.size
+    stream.event(id(2), { type: 'changes', from: id(1), changed: [{ connectionId: 'ada', at: 2, location: cell(2) }] })
+    await delivered()
+    expect(seen.size).toBe(before)
+    stream.event(id(3), { type: 'changes', from: id(2), entered: [one('bob', 3)] })
+    await delivered()
+    expect(page.textContent).toBe('ada,bob')
+  })
+
+  test('useUpdateProfile returns a stable function that posts our profile', async () => {
+    const seen = new Set<unknown>()
+    function Rename() {
+      const update = useUpdateProfile()
+      seen.add(update)
+      return <button onClick={() => update({ name: 'Ada' })}>{useStatus().state}</button>
+    }
+    await render(inRoom(<Rename />))
+    await live()
+    await act(async () => page.querySelector('button')!.click())
+    await clock.advance(100)
+    expect(await server.post()).toMatchObject({ profile: { name: 'Ada' } })
+    expect(seen.size).toBe(1)
+  })
+})
+
+describe('a provider with `watch`', () => {
+  const watching = (children: ReactNode) => (
+    <RoomProvider client={client} room="r" watch profile={{ name: 'Ada' }}>
+      {children}
+    </RoomProvider>
+  )
+
+  test('shows the room and posts nothing', async () => {
+    const Others = () => namesOf(useOthers())
+    await render(watching(<Others />))
+    const stream = await act(() => server.stream())
+    stream.hello()
+    stream.snapshot(id(1), one('ada'))
+    await delivered()
+    expect(page.textContent).toBe('ada')
+    expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+  })
+
+  test.each([
+    ['usePost', usePost],
+    ['useUpdateProfile', useUpdateProfile],
+  ])('makes %s throw an error that names `watch`', (_name, useIt) => {
+    function Poster() {
+      useIt()
+      return null
+    }
+    expect(() => renderToString(watching(<Poster />))).toThrow('`watch`')
   })
 })

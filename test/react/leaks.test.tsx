@@ -10,7 +10,7 @@ import { cell, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
 const { RoomProvider, useRoomEvent, useOther, useOthers, usePost, useRoom, useSelf, useStatus, useMembersAt } =
-  createLocationHooks<Cells>()
+  createLocationHooks(createLocationClient<Cells>({ url: 'http://127.0.0.1:9' }))
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
 /** What listens to the page: the browser's part of what must not pile up. */

@@ -14,7 +14,9 @@ import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
-const { RoomProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks<Router>()
+const { RoomProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks(
+  createLocationClient<Router>({ url: 'http://127.0.0.1:9' }),
+)
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 

@@ -6,13 +6,13 @@ import { createLocationHooks } from 'hereabouts/react'
 import type { AppRouter } from '../server.mjs'
 
 const client = createLocationClient<AppRouter>({ url: '/trpc', path: 'locations' })
-const { RoomProvider, useMembers, useOthers, usePost, useSelf, useStatus } = createLocationHooks<AppRouter>()
+const { RoomProvider, useMembers, useOthers, usePost, useSelf, useStatus } = createLocationHooks(client)
 
 type SheetProps = { room: string; name: string; initial: GetLocationsOutput<CellLocation, MemberProfile> }
 
 export function Sheet({ room, name, initial }: SheetProps) {
   return (
-    <RoomProvider client={client} room={room} profile={{ name }} initial={initial}>
+    <RoomProvider room={room} profile={{ name }} initial={initial}>
       <People />
       <Rows />
     </RoomProvider>

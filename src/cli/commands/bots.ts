@@ -13,29 +13,29 @@ export type BotsCommand = Target & {
   sheets: string[]
   rows: number
   cols: number
-  /** Moves of each bot in a second. */
+  /** Moves per second of each bot. */
   rate: number
-  /** What goes into every bot's profile besides its name. */
+  /** Added to every bot's profile, besides its name. */
   profile?: object
-  /** In seconds, from when all are there. */
+  /** How long the bots stay, in seconds from when all have joined. */
   for?: number
 }
 
-/** Fills a room with members who walk over its sheets, and say that they are bots. */
+/** Fills a room with bots that move over its sheets. Their names say that they are bots. */
 export async function bots(command: BotsCommand, output: Output, clock: Clock): Promise<void> {
   const interrupted = interruption(clock)
   const { room, rate, profile, sheets, rows, cols } = command
   const tally: Tally = { posts: 0, refused: 0, seen: 0 }
   const began = clock.now()
   const progress = () => ({ ...tally, seconds: Math.round((clock.now() - began) / 100) / 10 })
-  output.pin(`${count(command.count, 'bot', 'bots')} on the way to ${command.url}`)
+  output.pin(`${count(command.count, 'bot', 'bots')} connecting to ${command.url}`)
   const all = Array.from({ length: command.count }, (_, index) => {
     const options = { room, rate, tally, grid: { sheets, rows, cols }, profile: { ...profile, name: botName(index) } }
     return new Bot(options, command, clock)
   })
   try {
     await Promise.all(all.map((bot) => arrival({ room: bot.room, target: command, signal: interrupted, clock })))
-    // What one may not post, none of them may.
+    // All bots post the same kind of location: if one is refused, all are.
     await Promise.race([all[0]!.room.flush(), aborted(interrupted)])
     const signal = bounded(interrupted, command.for, clock)
     for (const bot of all) void bot.walk(signal)
@@ -56,14 +56,14 @@ export async function bots(command: BotsCommand, output: Output, clock: Clock): 
 type Progress = Tally & { seconds: number }
 type Telling = { output: Output; signal: AbortSignal; clock: Clock }
 
-/** Once a second: on a terminal the same line again. */
+/** Reports progress once a second: as JSON lines, or by updating the last line of a terminal. */
 async function tellProgress(all: Bot[], progress: () => Progress, { output, signal, clock }: Telling): Promise<void> {
   const { id } = all[0]!.room
   output.pin('')
   output.say(
     'live',
     { room: id, bots: all.length },
-    `${count(all.length, 'bot walks', 'bots walk')} in ${printable(id)}: Ctrl-C sends them home`,
+    `${count(all.length, 'bot moves', 'bots move')} in ${printable(id)}: Ctrl-C stops`,
   )
   while (!signal.aborted) {
     await pause(1_000, signal, clock)

@@ -14,7 +14,7 @@ import { clientOf, mutate, type AnyRoom, type Target } from '../target.js'
 
 export type PostCommand = Target & {
   room: string
-  /** Any JSON, or where it comes from. */
+  /** Any JSON value, or the stream to read locations from. */
   location: { value: unknown } | { from: NodeJS.ReadableStream }
   profile: object | undefined
   activity?: Activity
@@ -25,7 +25,7 @@ export type PostCommand = Target & {
   stay?: boolean
 }
 
-/** Says where somebody is: once, line by line, or for as long as they stay. */
+/** Posts a location: once, once for each line of stdin, or with `--stay` as a member that stays until Ctrl-C. */
 export async function post(command: PostCommand, output: Output, clock: Clock): Promise<void> {
   if (command.stay) return stay(command, output, clock)
   if ('value' in command.location) {
@@ -38,7 +38,7 @@ export async function post(command: PostCommand, output: Output, clock: Clock): 
     key = (await patiently(() => postOnce(command, location, key, output), signal, clock)) ?? key
 }
 
-/** Returns the key to go on with, if there is a new one. */
+/** Returns the key for the next post, if the server issued one. */
 async function postOnce(command: PostCommand, location: unknown, key: string | undefined, output: Output) {
   const { room, profile, activity, memberKey, lease } = command
   const leaseMs = lease === undefined ? undefined : lease * 1_000
@@ -47,19 +47,19 @@ async function postOnce(command: PostCommand, location: unknown, key: string | u
   const isShown = reply.outcome === 'applied' || reply.outcome === 'same'
   const where = `${placeText(location)} in ${printable(room)}`
   const keyText =
-    reply.connectionKey === undefined ? '' : output.style('dim', `  (again with --key ${reply.connectionKey})`)
+    reply.connectionKey === undefined ? '' : output.style('dim', `  (next post: --key ${reply.connectionKey})`)
   output.say('posted', { room, location, ...reply }, isShown ? `${reply.outcome}: ${where}${keyText}` : null)
   if (!isShown) throw new Failure(exitCode.refused, advice[reply.outcome as keyof typeof advice])
   return reply.connectionKey
 }
 
 const advice = {
-  stale: 'stale: a newer post of this key was there first; post again.',
-  expired: 'expired: the lease of this key ran out meanwhile; post again.',
-  left: 'left: this key has left the room for good; post without --key to get a new one.',
+  stale: 'stale: a newer post of this key has already been applied; post again.',
+  expired: 'expired: the lease of this key has expired; post again.',
+  left: 'left: this key has left the room and stays blocked; post without --key to get a new one.',
 }
 
-/** A pipeline may be faster than the server likes: what it says about waiting is done. */
+/** Retries when the server's rate limit says how long to wait: a pipeline may be faster than the limit. */
 async function patiently<T>(act: () => Promise<T>, signal: AbortSignal, clock: Clock): Promise<T | undefined> {
   while (!signal.aborted) {
     try {
@@ -106,7 +106,7 @@ async function stay(command: PostCommand, output: Output, clock: Clock): Promise
   if (room) output.say('left', { room: id }, `left ${printable(id)}`)
 }
 
-/** One location a line; empty lines are no lines. @throws Failure at the first that is not JSON. */
+/** Yields one location per line and skips empty lines. @throws Failure at the first line that is not JSON. */
 async function* locationsIn(input: NodeJS.ReadableStream, signal: AbortSignal): AsyncGenerator {
   const lines = createInterface({ input, signal })
   let number = 0

@@ -6,8 +6,8 @@ import { exitCode, Failure } from '../failure.js'
 import type { Output } from '../output.js'
 
 /*
- * `any` is any of the ready-made ones rather than any JSON: it takes what `post`, `bots` and the demo send, and a slip of
- * the pen is refused with a sentence, as it will be by the schema of your own app.
+ * `any` means any of the ready-made schemas, not any JSON: it accepts what `post`, `bots` and the demo send, and refuses a
+ * typing error with a message, as the schema of an app would.
  */
 const schemas = {
   any: cellLocation.or(rangeLocation).or(pointLocation).or(textLocation),
@@ -26,11 +26,11 @@ export type ServeCommand = {
   allowHost?: string[]
   /** In seconds. */
   drain: number
-  /** On which port of this machine; not at all when left out. */
+  /** The port of the Prometheus endpoint on this machine. Default: no endpoint. */
   metrics?: number
 }
 
-/** Serves rooms to whoever comes, until it is told to stop; then lets them move on. */
+/** Serves rooms without sign-in until a signal stops it, and then drains its streams. */
 export async function serve(command: ServeCommand, output: Output): Promise<never> {
   const { port, host, location, origin, allowHost, drain } = command
   const metrics = command.metrics === undefined ? undefined : await newMetrics()
@@ -39,7 +39,7 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
     anonymous: true,
     timing: { drainMs: drain * 1_000 },
     logger: loggerOf(output),
-    // On this machine there is nobody to be limited by address, and nothing to warn of.
+    // On the loopback address all callers share one address: per-address limits, and the warning about them, are off.
     ...(host === '127.0.0.1' && { clientIp: () => undefined }),
     ...(metrics && { metrics }),
     ...(origin && { origins: origin }),
@@ -52,22 +52,22 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
     output.say(
       'draining',
       { signal, seconds: drain },
-      `Letting everybody move on, for up to ${drain} s; again ends at once.`,
+      `Draining open streams for up to ${drain} s. A second signal ends at once.`,
     )
   })
   const hint = trpcUrl === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${trpcUrl}`
   const lines = [
-    `${output.style('bold', trpcUrl)}  ${kindText[location]}; Ctrl-C ends it`,
-    'Anonymous: whoever can reach this address may watch every room and post in it.',
+    `${output.style('bold', trpcUrl)}  ${kindText[location]}; Ctrl-C stops it`,
+    'Anonymous: anyone who can reach this address may watch every room and post in it.',
     ...(measured ? [`Metrics: ${measured.url}`] : []),
-    output.style('dim', `Look in: npx hereabouts watch --room demo${hint}`),
+    output.style('dim', `Try: npx hereabouts watch --room demo${hint}`),
   ]
   const at = { url: trpcUrl, location, anonymous: true, ...(measured && { metrics: measured.url }) }
   output.say('listening', at, lines.join('\n'))
   return new Promise(() => {})
 }
 
-/** prom-client is an optional peer: who does not count does not need it. */
+/** Loads prom-client, an optional peer dependency that only `--metrics` needs. */
 async function newMetrics(): Promise<PrometheusMetrics> {
   try {
     const { prometheusMetrics } = await import('../../server/prometheus.js')

@@ -12,12 +12,12 @@ export type WatchCommand = Target & {
   room: string
   /** Ends after the first snapshot. */
   once?: boolean
-  /** Ends after so many events, or so many seconds in the room. */
+  /** Ends after this many events, or this many seconds in the room. */
   count?: number
   for?: number
 }
 
-/** Tells who is in a room and what they do, until it is told to stop. */
+/** Prints the members of a room and what they do, until it is stopped. */
 export async function watch(command: WatchCommand, output: Output, clock: Clock): Promise<void> {
   const interrupted = interruption(clock)
   const client = clientOf(command, clock)
@@ -26,10 +26,10 @@ export async function watch(command: WatchCommand, output: Output, clock: Clock)
     followStatus(room, { target: command, output, clock })
     await arrival({ room, target: command, signal: interrupted, clock })
     if (interrupted.aborted) return
-    tellWho(room, output)
+    printMembers(room, output)
     if (command.once) return
     const enough = new AbortController()
-    tellNews(room, output, command.count, () => enough.abort())
+    printEvents(room, output, command.count, () => enough.abort())
     const signal = eitherOf(bounded(interrupted, command.for, clock), enough.signal)
     await departure({ room, target: command, signal })
   } finally {
@@ -38,23 +38,23 @@ export async function watch(command: WatchCommand, output: Output, clock: Clock)
   }
 }
 
-function tellWho({ id, members }: AnyWatch, output: Output): void {
+function printMembers({ id, members }: AnyWatch, output: Output): void {
   const people = members.length === 0 ? 'nobody is here yet' : count(members.length, 'person', 'people')
   const title = `${output.style('bold', printable(id))} · ${people}`
   const text = [title, ...members.map((member) => personText(member, members, output))].join('\n')
   output.say('snapshot', { room: id, members: members.map(personRecord) }, text)
 }
 
-/** Each of what the others do, at most `most` of them. */
-function tellNews(room: AnyWatch, output: Output, most = Infinity, enough: () => void): void {
-  let told = 0
+/** Prints each event, at most `most` of them, and then calls `enough`. */
+function printEvents(room: AnyWatch, output: Output, most = Infinity, enough: () => void): void {
+  let printed = 0
   const tell = (type: string, member: AnyMember, details: object, text: string) => {
-    if (told >= most) return
+    if (printed >= most) return
     const { memberId, location, activity } = member
     const record = { room: room.id, memberId, name: nameOf(member), location, activity, ...details }
     output.say(type, record, `${output.time()}  ${nameText(member, room.members, output)}  ${text}`)
-    told += 1
-    if (told === most) enough()
+    printed += 1
+    if (printed === most) enough()
   }
   const verb = (word: string) => output.style('dim', word.padEnd(8))
   room.on('entered', ({ member, current }) => tell('entered', member, {}, verb('entered') + placeText(current)))
@@ -78,7 +78,7 @@ function tellNews(room: AnyWatch, output: Output, most = Infinity, enough: () =>
   })
 }
 
-const leftText = { left: '', lost: 'connection lost, ', revoked: 'access was taken back, ' }
+const leftText = { left: '', lost: 'connection lost, ', revoked: 'access was revoked, ' }
 
 function updateText(previous: unknown, current: unknown): string {
   const [before, now] = [nameOf({ profile: previous }), nameOf({ profile: current })]

@@ -29,11 +29,8 @@ import { Hub, type LocationHub } from '../hub/hub.js'
 import { parseInputSync } from '../validation/parse-input.js'
 import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
-
 import type { ChargedAction } from '../access/rate-limits.js'
-
 import { allowDirectPost, refuseInput } from './direct-post.js'
-
 import { errorCodeOf, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.

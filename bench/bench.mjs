@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /*
- * Hereabouts against others, in one run and by turns, so that a noisy machine is as noisy for each.
+ * Compares Hereabouts with other servers in one run, in turns, so that noise of the machine affects each alike.
  *
- *     npm run bench                      all of it; writes docs/PERFORMANCE.md and its chart
+ *     npm run bench                      all scenarios; writes docs/PERFORMANCE.md and its chart
  *     npm run bench -- --quick           under a minute, writes nothing
  *     npm run bench -- --only hot-room   one scenario
- *     npm run bench -- --rounds 5        for a machine that is noisy
+ *     npm run bench -- --rounds 5        for a noisy machine
  *     npm run bench -- --only hot-room --against hereabouts --profile
  */
 import { spawnSync } from 'node:child_process'
@@ -53,14 +53,14 @@ try {
   endAll()
 }
 
-/** A B C, A B C: everyone in turn, and then again. */
+/** The contestants in turn, once for each round: A B C, A B C. */
 async function play(scenario) {
   console.log(`\n== ${scenario.name}: ${scenario.title}`)
   const rounds = Number(values.rounds ?? scenario.rounds)
   const players = contestants.filter(
     ({ name }) => scenario.contestants.includes(name) && (!values.against || values.against.includes(name)),
   )
-  // The processes of a run import what a run needs, and so does this one: only now is it installed.
+  // Imported only now, because the packages of the peers have just been installed.
   const { run } = await import('./run.mjs')
   const runs = []
   for (let round = 1; round <= rounds; round++)
@@ -80,12 +80,12 @@ async function play(scenario) {
   writeDocs(remember(result))
 }
 
-/** How many readers stall, run by run. */
+/** The number of stalled readers of each run. */
 function stallsOf({ stalls = [0], peerStalls = stalls }, { name }) {
   return name === 'hereabouts' ? stalls : peerStalls
 }
 
-/** The median over the rounds, of each figure by itself. */
+/** Returns the median over the rounds, for each figure separately. */
 function rowsOf(runs) {
   const rows = new Map()
   for (const { contestant, stalls, figures } of runs) {

@@ -1,4 +1,4 @@
-/* The chart: bars of plain SVG, in colours of their own on light and on dark. */
+/* The chart: an SVG bar chart with separate colours for light and dark mode. */
 
 const width = 760
 const label = 190
@@ -15,7 +15,7 @@ const short = (value) =>
       ? `${Number((value / 1e3).toPrecision(3))} k`
       : String(Math.round(value))
 
-/** @param panels `{ title, bars: { contestant, label, value }[] }[]`, each on a scale of its own. */
+/** @param panels `{ title, bars: { contestant, label, value }[] }[]`, each with a separate scale. */
 export function chartOf(panels, { title, note }) {
   let y = 52
   const parts = []

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * Members who post as fast as they are answered, and as many who look on, over real HTTP, the server in a process of its
- * own. Every viewer must end at the true state, and the server's heap must not grow.
+ * Members that post as fast as they are answered, and as many viewers, over real HTTP, with the server in a separate
+ * process. Every viewer must converge, and the server's heap must not grow.
  *
  *     npm run build && node bench/closed-loop.mjs --seconds 30
  */
@@ -22,7 +22,7 @@ if (process.argv[2] === 'serve') await serve()
 else await run()
 
 async function serve() {
-  // What anyone may post is not what is measured here.
+  // Rate limits are lifted, because they are not measured here.
   const limits = { postsPerSecond: 1e9, postBurst: 1e9 }
   const server = createLocationServer({ location: cellLocation, anonymous: true, limits })
   const { url } = await server.listen(0)
@@ -79,7 +79,7 @@ async function run() {
   process.exitCode = isRight ? 0 : 1
 }
 
-/** One who posts as fast as they are answered. */
+/** A member that posts as fast as it is answered. */
 function join(url, agent, isPosting) {
   const connectionKey = randomBytes(16).toString('base64url')
   const member = { seq: 0, connectionId: null, location: null, failures: [] }
@@ -100,7 +100,7 @@ function join(url, agent, isPosting) {
   return Object.assign(member, { loop })
 }
 
-/** One who looks on, by the rules of the protocol. */
+/** A viewer that follows the rules of the protocol. */
 async function look(url) {
   const viewer = { view: new View(), frames: 0, faults: [], close() {} }
   const input = encodeURIComponent(JSON.stringify({ room }))
@@ -130,7 +130,7 @@ async function look(url) {
   return viewer
 }
 
-/** The room, once every viewer stands where it does, or when they had time enough for it. */
+/** Returns the state of the room once every viewer has converged, or after a time limit. */
 async function settled(url, agent, viewers) {
   const end = performance.now() + 15_000
   for (;;) {
@@ -161,7 +161,7 @@ function faultsOf({ id, connections }, members, viewers) {
   return wrong
 }
 
-/** A connection as text, whatever the order of its properties. */
+/** Returns a connection as text, independent of the order of its properties. */
 function sorted(connection) {
   if (connection === undefined) return ''
   const entries = Object.entries(typeof connection === 'string' ? JSON.parse(connection) : connection)

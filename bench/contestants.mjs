@@ -1,4 +1,4 @@
-/* Who is measured: the file that serves, and what its clients speak. */
+/* The servers to measure: the file of each server and the dialect of its clients. */
 export const contestants = [
   { name: 'hereabouts', title: 'Hereabouts', server: 'servers/hereabouts.mjs', dialect: 'trpc' },
   {

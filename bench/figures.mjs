@@ -1,4 +1,4 @@
-/* What a table shows of each kind of scenario: the heading, and the cell. */
+/* The columns of the table of each kind of scenario: heading and cell. */
 
 const round = (value, digits = 3) => {
   if (!Number.isFinite(value)) return '-'
@@ -46,7 +46,7 @@ export const columns = {
   },
 }
 
-/** The table of one scenario, as rows of text; the first is the headings. */
+/** Returns the table of one scenario as rows of text. The first row holds the headings. */
 export function tableOf({ kind, rows }, titleOf) {
   const shown = Object.entries(columns[kind])
   return [

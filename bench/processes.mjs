@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/* The processes of a run. Each is started here, and ended here whatever happens. */
+/* Starts the processes of a run, and ends each of them in any case. */
 
 const running = new Set()
 
@@ -20,7 +20,7 @@ class Process {
     })
   }
 
-  /** The next thing it says. */
+  /** Resolves with the next message of the process. */
   next() {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** The functions that a profile was in most, by themselves, in percent of the time that was not idle. */
+/** Returns the functions with the most self time in a profile, in percent of the time that was not idle. */
 export function hottest(path, count = 45) {
   const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(path, 'utf8'))
   const nameOf = new Map(
@@ -14,7 +14,7 @@ export function hottest(path, count = 45) {
     const name = nameOf.get(id)
     selfOf.set(name, (selfOf.get(name) ?? 0) + timeDeltas[i])
   }
-  // `dispatch` is the profiler's own.
+  // `dispatch` belongs to the profiler.
   for (const name of ['(idle) ', 'dispatch ']) selfOf.delete(name)
   const all = Array.from(selfOf.values()).reduce((sum, each) => sum + each, 0)
   return Array.from(selfOf)

@@ -18,7 +18,7 @@ export function print(result) {
   console.log(aligned(tableOf(result, titleOf)))
 }
 
-/** Kept from run to run, so that one scenario can be measured again. */
+/** Results are kept between runs, so that one scenario can be measured again. */
 export function remember(result) {
   const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
   const machine = `Node ${process.version}, ${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown model'}`
@@ -28,7 +28,7 @@ export function remember(result) {
   return results
 }
 
-/** Writes what is known into the page, between its markers, and draws the chart. */
+/** Writes the results into the page, between its markers, and draws the chart. */
 export function writeDocs(results) {
   const text = readFileSync(doc, 'utf8')
   writeFileSync(doc, between(between(text, 'targets', targetTable(results)), 'results', resultTables(results)))
@@ -73,7 +73,7 @@ function resultTables(results) {
     .join('\n\n')
 }
 
-/** As prettier writes a table, so that a run leaves nothing to format. */
+/** Formats a table as Prettier does, so that a run leaves nothing to format. */
 function markdown([head, ...rows]) {
   const all = [head, ...rows]
   const widths = head.map((_, column) => Math.max(3, ...all.map((row) => row[column].length)))

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /*
- * What one post costs the rules of a room, and the view that all its readers share, with 10, 1,000 and 100,000 members: it
+ * Measures the cost of one post for the rules of a room and for the shared view, with 10, 1,000 and 100,000 members. It
  * must not grow with the room.
  *
  *     node bench/room-steps.mjs
@@ -15,7 +15,7 @@ if (!existsSync(`${here}peers/node_modules/tinybench`))
 spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: `${here}..`, stdio: 'inherit' })
 
 const { Bench } = await import('./peers/tinybench.mjs')
-// Not among the public names: what is measured is inside.
+// Internal modules, which have no public entry.
 const { Room } = await import('../dist/server/room.js')
 const { Timeline } = await import('../dist/server/timeline.js')
 const { Frames } = await import('../dist/server/frame.js')
@@ -35,7 +35,7 @@ const postOf = (member, seq, at) => ({
   leaseMs: 1e9,
 })
 
-/** A room of so many, and the two steps: what a post does to it, and the frame that comes of it. */
+/** Creates a room of the given size, and the two steps to measure: applying a post, and making its frame. */
 function stage(members) {
   let now = 1
   const room = new Room('epoch', now, rules)

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * What a frame costs a client that shows who is where: so many moves among so many members, against grouping them all
- * again. It must go by the moves, not by the room; one list of everybody is copied, and that is what grows.
+ * Measures the cost of a frame for a client's roster, compared with grouping all members again. The cost must depend on the
+ * number of moves, not on the size of the room. Only the copy of the member list grows with the room.
  *
  *     node bench/roster.mjs
  */
@@ -15,7 +15,7 @@ if (!existsSync(`${here}peers/node_modules/tinybench`))
 spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: `${here}..`, stdio: 'inherit' })
 
 const { Bench } = await import('./peers/tinybench.mjs')
-// Not among the public names: what is measured is inside.
+// Internal modules, which have no public entry.
 const { Roster } = await import('../dist/client/roster.js')
 const { View } = await import('../dist/shared/view.js')
 
@@ -29,7 +29,7 @@ const connectionOf = (member, at) => ({
   at,
 })
 
-/** A room of so many, as a client holds it: a frame of moves, and the whole of it once more. */
+/** Creates the roster of a room: `frame` applies a frame of moves, and `again` groups all members again. */
 function stage(members) {
   const view = new View()
   const roster = new Roster()
@@ -42,7 +42,7 @@ function stage(members) {
     false,
   )
   const place = connectionOf(0, at).location
-  // From then on it is kept who is where: a page asks for each of its cells.
+  // The index by location is maintained from the first query on.
   roster.at(place)
   return {
     frame(moves) {

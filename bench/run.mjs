@@ -2,7 +2,7 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { Latencies } from './load/latencies.mjs'
 import { startLoad, startServer } from './processes.mjs'
 
-/* One contestant in one scenario, once. */
+/* One run of one contestant in one scenario. */
 
 const loads = 2
 const openPerSecond = 2_000
@@ -19,7 +19,7 @@ export async function run(scenario, contestant, { stalls = 0, profileTo } = {}) 
   }
 }
 
-/** People in rooms, spread over processes. Those of one room are in one process where there are many rooms. */
+/** Spreads members and rooms over the load processes. With many rooms, each room is in one process. */
 class Crowd {
   #processes = Array.from({ length: loads }, startLoad)
   #shares = this.#processes.map(() => ({ streams: [], members: [] }))
@@ -34,7 +34,7 @@ class Crowd {
     for (const [nth, { id: room, members, watchers }] of rooms.entries()) {
       for (let i = 0; i < members + watchers; i++) {
         const { streams, members: movers } = this.#shares[rooms.length > 1 ? nth % loads : i % loads]
-        // Watchers first, so that the first streams of a process are free to stall.
+        // Watchers come first, because the first streams of a process are the ones that stall.
         const isMember = i >= watchers
         const memberId = isMember ? `${room}-${i - watchers}` : null
         if (isMember) movers.push({ room, memberId, index: i - watchers, stream: streams.length })
@@ -51,7 +51,7 @@ class Crowd {
     )
   }
 
-  /** So many more watchers of the first room. */
+  /** Adds watchers to the first room. */
   async join(count, perSecond) {
     const [{ room }] = this.#shares[0].streams
     return this.#openAll(
@@ -79,7 +79,7 @@ class Crowd {
     return { ...sums(parts, ['updates', 'events', 'bytes', 'posts', 'broken']), latencies: merged(parts, 'latencies') }
   }
 
-  /** Nobody moves any more; how many viewers show somebody where they are not, once there was time for the truth. */
+  /** Stops all moves. Resolves with the number of viewers that show a wrong location after a time to converge. */
   async rest(patienceMs) {
     const parts = await this.#each((load) => load.ask('rest'))
     const truths = {}
@@ -182,7 +182,7 @@ async function joins({ scenario, server, crowd, profileTo }) {
   }
 }
 
-/** What is seen, and what the server uses, while time passes or something is done. */
+/** Measures deliveries and the server's resource usage for a time or during an action. */
 async function during(server, crowd, work, profileTo) {
   if (profileTo) await server.ask('profile')
   const began = await server.ask('usage')

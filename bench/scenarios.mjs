@@ -1,14 +1,14 @@
-/* What is asked of everyone. `quick` is the same in small. */
+/* The scenarios for every contestant. `quick` selects short versions. */
 
 const everyone = ['hereabouts', 'bare', 'ws', 'socket-io', 'better-sse', 'trpc', 'trpc-guide', 'nestjs']
 const few = ['hereabouts', 'bare', 'socket-io']
-/** Where frames are of many members, and so worth compressing. */
+/** Scenarios whose frames contain many members and are worth compressing. */
 const and = (contestants) => contestants.flatMap((name) => (name === 'hereabouts' ? [name, 'compressed'] : [name]))
 
 const manyRooms = (count, size) =>
   Array.from({ length: count }, (_, i) => ({ id: `room-${i}`, members: size, watchers: 0 }))
 
-/** @param quick whether it is to be over in seconds. */
+/** @param quick true for short versions that take seconds. */
 export const scenarios = (quick) => {
   const flow = { kind: 'flow', warmMs: quick ? 200 : 1_000, windowMs: quick ? 400 : 2_500, rounds: quick ? 1 : 3 }
   const stalled = {
@@ -79,7 +79,7 @@ export const scenarios = (quick) => {
         ? '50 members, 5 readers that stall'
         : '200 members each 10 posts/s, of 50 more readers 0, 1 or 50 stall for 60 s',
       stalls: quick ? [0, 5] : [0, 1, 50],
-      // Of the others only the worst: a minute each.
+      // The other contestants run only the worst case, which takes a minute each.
       peerStalls: quick ? [5] : [50],
       contestants: quick ? ['hereabouts', 'bare'] : ['hereabouts', 'bare', 'socket-io'],
     },

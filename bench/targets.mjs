@@ -1,14 +1,14 @@
 import { median } from './figures.mjs'
 
 /*
- * What we set out to reach, each held against what a run measured. A ratio is taken within a round, between two that ran
- * in the same minute; what is shown is the median of the rounds.
+ * The performance targets, compared with the measured results. A ratio is computed within a round, between two runs of the
+ * same minute. The report shows the median of the rounds.
  */
 
 const figureOf = (runs, contestant, round, name, stalls = 0) =>
   runs.find((run) => run.contestant === contestant && run.round === round && run.stalls === stalls)?.figures[name]
 
-/** How many times ours is theirs. */
+/** Returns the ratio of our figure to theirs. */
 function ratio(results, scenario, other, name) {
   const runs = results[scenario]?.runs
   if (!runs) return Number.NaN

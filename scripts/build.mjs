@@ -15,7 +15,7 @@ import { basename, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-// Kept in node_modules: a new install, with other versions of what we build with, is a reason to build again.
+// In node_modules, so that a new install, which may change the build tools, also makes the build stale.
 const cache = join(root, 'node_modules/.cache/hereabouts')
 
 const targets = {
@@ -44,7 +44,7 @@ const targets = {
   },
 }
 
-/** Builds `package` or `demo`. Throws, with what the compiler said, when it does not compile. */
+/** Builds `package` or `demo`. Throws the compiler's output when it does not compile. */
 export function build(name) {
   const { to, run } = targets[name]
   const made = madeFrom(name)
@@ -52,13 +52,13 @@ export function build(name) {
   mkdirSync(cache, { recursive: true })
   rmSync(out, { recursive: true, force: true })
   run(out)
-  // Moved into place when it is whole: a build that fails leaves the last good one.
+  // The build is moved into place when it is complete, so a failed build keeps the previous one.
   rmSync(join(root, to), { recursive: true, force: true })
   renameSync(out, join(root, to))
   writeFileSync(stamp(name), made)
 }
 
-/** True when nothing is built yet, or a file it is made from was added, changed or deleted since. */
+/** True if nothing is built yet, or if a source file was added, changed or deleted since the last build. */
 export function isStale(name) {
   if (!existsSync(join(root, targets[name].to)) || !existsSync(stamp(name))) return true
   return readFileSync(stamp(name), 'utf8') !== madeFrom(name)
@@ -95,7 +95,7 @@ function node(...args) {
   if (status !== 0) throw new Error(`${args.join(' ')}\n${stdout}${stderr}`.trim())
 }
 
-/** Runs `work` while no other process builds: test files that need a build ask for it at the same time. */
+/** Runs `work` while no other process builds. Test files that run in parallel may build at the same time. */
 function alone(work) {
   const lock = join(cache, 'building')
   const patienceMs = 60_000
@@ -106,7 +106,7 @@ function alone(work) {
       break
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
-      // Whoever had it was killed.
+      // The process that held the lock was killed.
       if (waitedMs > patienceMs) rmSync(lock, { recursive: true, force: true })
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
     }
@@ -118,7 +118,7 @@ function alone(work) {
   }
 }
 
-// As a command: builds what it is told to, by default the package; with --if-stale only what needs it.
+// As a command: builds the given targets, by default the package. With --if-stale it builds only stale targets.
 if (basename(process.argv[1] ?? '') === 'build.mjs') {
   const args = process.argv.slice(2)
   const names = args.filter((arg) => !arg.startsWith('--'))

@@ -1,4 +1,4 @@
-// npm run bytes: what the client costs a page. The limits are part of what we promise.
+// npm run bytes: the size that the client adds to a page. The limits are documented.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,7 +14,7 @@ const dist = join(root, 'dist')
 const client = `export { createLocationClient } from ${JSON.stringify(join(dist, 'client/index.js'))}\n`
 const react = `export { createLocationHooks } from ${JSON.stringify(join(dist, 'react/index.js'))}\n`
 
-/** Everything the client imports from other packages, and nothing of its own: what anybody would pay for them. */
+/** Returns a module with everything that the client imports from other packages, to measure those alone. */
 function packagesAlone() {
   const names = new Map()
   for (const file of jsFilesIn('client').concat(jsFilesIn('shared'))) {
@@ -25,7 +25,7 @@ function packagesAlone() {
       names.set(moduleRequest.value, known)
     }
   }
-  // Ours are not to import it; if they do, the line below about zod says so.
+  // The client must not import zod at run time. That is checked below.
   for (const name of names.keys()) if (/^zod(\/|$)/.test(name)) names.delete(name)
   return Array.from(names, ([from, imported]) => `export { ${[...imported].join(', ')} } from '${from}'\n`).join('')
 }
@@ -35,7 +35,7 @@ const jsFilesIn = (folder) =>
     .filter((name) => name.endsWith('.js'))
     .map((name) => join(dist, folder, name))
 
-/** The entry, and what it imports before it runs; the rest is loaded by `import()` when it is needed. */
+/** True for the entry and its static imports. Other chunks are loaded with `import()` when they are needed. */
 const isLoadedAtFirst = (chunk, output) =>
   chunk.isEntry || output.some((other) => other.imports?.includes(chunk.fileName) && isLoadedAtFirst(other, output))
 
@@ -52,7 +52,7 @@ async function bundle(source) {
         load: (id) => (id === join(root, entry) ? source : null),
       },
       {
-        // Vite's own way to preload what `import()` needs is the app's choice, and no part of ours.
+        // Vite's preload helper belongs to the app, not to our client.
         name: 'no-preload',
         enforce: 'pre',
         load: (id) => (id.endsWith('vite/preload-helper.js') ? 'export const __vitePreload = (load) => load()' : null),
@@ -70,7 +70,7 @@ async function bundle(source) {
     .flatMap((chunk) => Object.entries(chunk.modules ?? {}))
     .filter(([, { renderedLength }]) => renderedLength > 0)
   const first = output.filter((chunk) => isLoadedAtFirst(chunk, output))
-  // Each file is compressed by itself, as a server sends it.
+  // Each file is compressed separately, as a server sends it.
   const sum = (chunks) => chunks.reduce((total, { code }) => total + gzipSync(code, { level: 9 }).length, 0)
   return { first: sum(first), total: sum(output), modules: modules.map(([id]) => id) }
 }

@@ -1,13 +1,14 @@
-// npm run check: everything that must hold before a change goes in. CI runs this same line.
+// npm run check: the checks that must pass before a change is merged. CI runs it too.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** What each is called, and the script of package.json that does it. The first that fails stops the rest. */
+/** The name of each step, its script in package.json, and arguments. The first failure stops the run. */
 const steps = [
   ['format', 'check:format'],
   ['lint', 'check:lint'],
+  ['sentences', 'check:sentences'],
   ['types', 'check:types'],
   ['unused', 'check:unused'],
   ['build', 'build', 'package', 'demo'],
@@ -40,7 +41,7 @@ for (const name of skipped) {
 
 for (const [name, ...command] of steps) {
   if (skipped.includes(name)) {
-    console.log(`-  ${name.padEnd(16)} skipped, as asked`)
+    console.log(`-  ${name.padEnd(16)} skipped on request`)
     continue
   }
   const began = performance.now()

@@ -1,7 +1,7 @@
-// npm run contract: writes docs/contract/ from the schemas that the server itself goes by. --check: says what is stale.
+// npm run contract: writes docs/contract/ from the server's schemas. --check: names the stale files and fails.
 //
 //   schema.json     JSON Schema of every input, output and event
-//   asyncapi.json   AsyncAPI 3: the same, with the addresses that they go to and come from
+//   asyncapi.json   AsyncAPI 3: the same, with channels and operations
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
@@ -11,7 +11,7 @@ import { procedureInputs, procedureOutputs } from '../dist/shared/wire-schemas.j
 
 const folder = fileURLToPath(new URL('../docs/contract/', import.meta.url))
 
-/** @param {string} base where references point: `#/definitions` */
+/** @param {string} base the prefix of references, such as `#/definitions` */
 function definitions(base) {
   const registry = z.registry()
   const add = (id, schema) => registry.add(schema, { id })
@@ -20,11 +20,11 @@ function definitions(base) {
   const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) => make(cellLocation, memberProfile))
   for (const event of outputs.onLocation.options) add(`event.${event.shape.type.value}`, event)
   add('event', outputs.onLocation)
-  // The same union as that of onLocation, so that it is named and not repeated.
+  // The union is the one of onLocation, so that it becomes a reference.
   outputs.getLocations = outputs.getLocations.extend({ event: outputs.onLocation })
   for (const [name, input] of Object.entries(inputs)) add(`${name}.input`, input)
   for (const [name, output] of Object.entries(outputs)) if (name !== 'onLocation') add(`${name}.output`, output)
-  // io: "input", or objects that may grow would be closed. Draft 7 is what AsyncAPI speaks.
+  // With io: "input" objects stay open for new properties. AsyncAPI uses draft 7.
   const options = { io: 'input', target: 'draft-7', uri: (id) => `${base}/${id}` }
   const { schemas } = z.toJSONSchema(registry, options)
   return Object.fromEntries(

@@ -1,5 +1,5 @@
-// npm run example NAME: builds the package, installs what the example uses if it has an install of its own, and starts it.
-// Arguments after -- are the example's: npm run example nestjs -- measure is its `npm run measure`.
+// npm run example NAME: builds the package, installs the packages of the example if it has a lockfile, and starts it.
+// Arguments after -- go to the example: npm run example nestjs -- measure runs its `npm run measure`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const installMs = 180_000
 
-/** The folder of an example, ready to run. Throws, with what npm said, when it cannot be made so. */
+/** Prepares an example to run and returns its folder. Throws npm's output when the install fails. */
 export function prepare(name) {
   const folder = join(root, 'examples', name)
   if (!exampleNames().includes(name)) throw new Error(`Which example? ${exampleNames().join(', ')}`)
@@ -32,7 +32,7 @@ function install(name, folder) {
     .digest('hex')
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lock) {
     const began = performance.now()
-    process.stdout.write(`Installing what examples/${name} uses ... `)
+    process.stdout.write(`Installing the packages of examples/${name} ... `)
     try {
       command('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], folder)
     } catch (error) {
@@ -42,7 +42,7 @@ function install(name, folder) {
     writeFileSync(stamp, lock)
     console.log(`${((performance.now() - began) / 1000).toFixed(1)} s`)
   }
-  // npm packed us as we were when it installed.
+  // npm installed an older build of this package.
   const installed = join(folder, 'node_modules/hereabouts')
   rmSync(join(installed, 'dist'), { recursive: true, force: true })
   for (const part of ['package.json', 'dist', 'bin'])
@@ -64,7 +64,7 @@ if (basename(process.argv[1] ?? '') === 'example.mjs') {
     const [program, ...all] = hasOwnInstall(folder)
       ? ['npm', 'run', '--silent', script, '--', ...given]
       : [process.execPath, 'main.mjs', ...args]
-    // Whoever ends this means the example, which hears it too, and says how it ended.
+    // The example receives these signals too, and its exit code is used.
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
     process.exitCode = spawnSync(program, all, { cwd: folder, stdio: 'inherit' }).status ?? 1
   } catch (error) {

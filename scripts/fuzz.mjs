@@ -1,8 +1,8 @@
-// npm run fuzz: hostile requests, inputs and names, a million of each.
+// npm run fuzz: sends hostile requests, inputs and names, a million of each.
 //
-//   npm run fuzz                                        all of test/fuzz, one after the other
-//   npm run fuzz -- requests --minutes 8                one of them, for so long; it says how to go on
-//   npm run fuzz -- requests --seed 7 --from 300000     from there
+//   npm run fuzz                                        all files of test/fuzz, one after the other
+//   npm run fuzz -- requests --minutes 8                one file for 8 minutes; prints how to continue
+//   npm run fuzz -- requests --seed 7 --from 300000     continues at run 300,000
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'

@@ -1,7 +1,7 @@
-// npm run grid: somebody else's project, outside of this repository, that installs the packed package; compiled and run on
-// every combination of what we say we work with. --corners: the oldest and the newest of each, which is what CI runs.
+// npm run grid: installs the packed package in a project outside of this repository, compiles it and runs it with every
+// supported combination of versions. --corners: only the oldest and the newest versions, as CI does.
 //
-// Ends with 1 when a combination fails, with 2 when nothing could be installed.
+// Exits with 1 when a combination fails, and with 2 when the packages cannot be installed.
 import { spawn } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ const resolutions = {
 }
 const here = process.versions.node.split('.')[0]
 
-/** What is installed together, and what is compiled and run there. */
+/** The sets of versions to install, and the compilers and Node versions to test with each. */
 const installs = isCorners
   ? [
       { ...oldest, compilers: ['5.7'], compiled: { classic: ['NodeNext'], mini: ['Bundler'] }, nodes: [here] },
@@ -78,7 +78,7 @@ async function cell(name, work) {
   if (complaint) console.log(complaint)
 }
 
-/** At most so many at once as the machine has processors. */
+/** Runs the jobs, at most one for each processor at a time. */
 async function all(jobs) {
   const queue = [...jobs]
   const worker = async () => {
@@ -106,7 +106,7 @@ async function install(place, { trpc, react, reactTypes, reactDomTypes, compiler
   return JSON.parse(readFileSync(join(place, 'node_modules/@trpc/server/package.json'), 'utf8')).version
 }
 
-/** @returns what the compiler complains of */
+/** @returns the compiler's errors, or '' */
 async function compile(place, zod, compiler, resolution) {
   const name = `${zod}-${compiler}-${resolution}`
   const source = join(place, name)
@@ -129,7 +129,7 @@ async function compile(place, zod, compiler, resolution) {
   return status === 0 ? '' : said || `tsc ended with ${status}`
 }
 
-/** @returns what is wrong with what it says */
+/** @returns the unexpected output, or '' */
 async function execute(place, zod, node, { compilers, compiled }) {
   const out = join(place, `${zod}-${compilers[0]}-${compiled[zod][0]}`, 'out')
   const [program, ...first] = node === here ? [process.execPath] : ['npx', '-y', '-p', `node@${node}`, '--', 'node']

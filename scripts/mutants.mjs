@@ -1,11 +1,11 @@
-// npm run mutants: takes each rule out of a copy of the source, and demands that a test goes red.
+// npm run mutants: removes each rule from a copy of the source and expects a test to fail.
 //
 //   npm run mutants                      all of test/mutants.mjs
-//   npm run mutants -- seq tombstone     those whose name or rule has one of these words
+//   npm run mutants -- seq tombstone     mutants whose name or rule contains one of these words
 //   npm run mutants -- --list FILE       another list
 //
 // The list's default export: { name, rule, file, find, replace, tests: [vitest files or folders] }[]
-// `find` must be in the file exactly once, or the list is out of date.
+// `find` must occur in the file exactly once. Otherwise the list is out of date.
 import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const copied = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
-// A mutant may well loop for ever: that is noticed too, by whoever waits.
+// A mutant may loop forever. It counts as noticed after this time.
 const patienceMs = 120_000
 
 const { values, positionals } = parseArgs({
@@ -25,7 +25,7 @@ const { values, positionals } = parseArgs({
 
 class OutOfDate extends Error {}
 
-/** The file as the mutant has it. */
+/** Returns the source of a mutant's file with the mutation. */
 function mutated({ name, file, find, replace, tests }) {
   const source = readFileSync(join(root, file), 'utf8')
   const times = source.split(find).length - 1
@@ -35,7 +35,7 @@ function mutated({ name, file, find, replace, tests }) {
   return source.replace(find, () => replace)
 }
 
-/** Runs vitest in a copy. The first test that went red, `null` when all are green. */
+/** Runs vitest in a copy. Returns the first test that failed, or `null` if all passed. */
 async function firstRed(copy, tests, ...more) {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
@@ -45,12 +45,12 @@ async function firstRed(copy, tests, ...more) {
   let complaint = ''
   child.stderr.on('data', (bytes) => (complaint += bytes))
   let late = false
-  // The whole group: what loops is a worker of vitest.
+  // The whole process group, because a worker of vitest may loop.
   const kill = () => {
     try {
       if (child.pid) process.kill(-child.pid, 'SIGKILL')
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
   }
   const timer = setTimeout(() => {
@@ -66,7 +66,7 @@ async function firstRed(copy, tests, ...more) {
   const { testResults = [] } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
   for (const { assertionResults } of testResults)
     for (const { status, fullName } of assertionResults) if (status === 'failed') return fullName
-  // A file that does not load holds no rule: the mutation is to change what the code does, not to break it.
+  // A file that does not load proves nothing: a mutation must change behaviour, not break the code.
   throw new Error(
     testResults.find(({ message }) => message)?.message ??
       (complaint.trim() || `vitest ended with ${code} and no report`),
@@ -99,7 +99,7 @@ async function main() {
     throw new OutOfDate(positionals.length > 0 ? `No mutant is called ${positionals.join(' or ')}` : 'It is empty')
   const mutants = chosen.map((mutant) => ({ ...mutant, source: mutated(mutant) }))
 
-  // Red means something only where green is possible.
+  // A failure means something only if the tests pass without a mutation.
   const already = await firstRed(makeCopy(), [...new Set(mutants.flatMap(({ tests }) => tests))])
   if (already) throw new Error(`Not one mutant was tried: without any, this is red already: ${already}`)
 

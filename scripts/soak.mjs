@@ -1,4 +1,4 @@
-// npm run soak: streams that come and go for a long time, in a process of their own; prints how its memory grows.
+// npm run soak: opens and closes streams for a long time and prints how the memory of the server process grows.
 //
 //   npm run soak                         2,000 streams, 10 minutes
 //   npm run soak -- --streams 200 --minutes 1
@@ -12,7 +12,7 @@ const self = fileURLToPath(import.meta.url)
 if (process.send) await serve()
 else await soak()
 
-/** The server, which tells its memory when asked. */
+/** The server process. It answers each message with its memory usage. */
 async function serve() {
   const { serveLocations } = await import('../dist/testing/index.js')
   const limits = { postBurst: 1e9, postsPerSecond: 1e9, roomConnections: 1e6 }
@@ -32,8 +32,8 @@ async function soak() {
   const streams = Number(values.streams)
   const endsAt = performance.now() + Number(values.minutes) * 60_000
   const server = fork(self, { execArgv: ['--expose-gc'] })
-  const told = () => new Promise((resolve) => server.once('message', resolve))
-  const { url } = await told()
+  const nextMessage = () => new Promise((resolve) => server.once('message', resolve))
+  const { url } = await nextMessage()
   const rooms = Math.ceil(streams / 50)
   let opened = 0
   const slots = Array.from({ length: streams }, async (_, slot) => {
@@ -47,13 +47,13 @@ async function soak() {
   while (performance.now() < endsAt) {
     await passing(5_000)
     server.send('memory')
-    const { rss, heapUsed } = await told()
+    const { rss, heapUsed } = await nextMessage()
     samples.push({ minute: samples.length / 12, rssMb: rss / 1e6, heapMb: heapUsed / 1e6 })
     const [rssMb, heapMb] = [rss, heapUsed].map((bytes) => (bytes / 1e6).toFixed(1))
     console.log(`${opened} streams opened and closed · rss ${rssMb} MB · heap ${heapMb} MB`)
   }
   await Promise.all(slots)
-  // The first third is a process that warms up.
+  // The first third is warm-up.
   const settled = samples.slice(Math.floor(samples.length / 3))
   const slope = (of) => slopeOf(settled.map((sample) => [sample.minute, of(sample)])).toFixed(2)
   console.log(
@@ -62,7 +62,7 @@ async function soak() {
   server.disconnect()
 }
 
-/** One stream, which posts now and then and ends one way or the other. */
+/** Opens one stream, posts once, and ends it after `lifeMs`, with a close or with a reset. */
 function stream(url, room, lifeMs) {
   const connectionKey = Array.from({ length: 22 }, () => 'abcdefghij'[Math.floor(Math.random() * 10)]).join('')
   const input = encodeURIComponent(JSON.stringify({ room, connectionKey }))
@@ -85,7 +85,7 @@ function post(url, room, connectionKey) {
     .end(JSON.stringify({ room, connectionKey, location }))
 }
 
-/** Least squares. */
+/** Returns the slope of a least-squares fit. */
 function slopeOf(points) {
   const mean = (of) => points.reduce((sum, point) => sum + of(point), 0) / points.length
   const [x, y] = [mean(([x]) => x), mean(([, y]) => y)]

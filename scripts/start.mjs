@@ -1,4 +1,4 @@
-// npm start: builds what is not built yet, then serves the demo. Arguments go to it: npm start -- --bots 3
+// npm start: builds stale targets, then serves the demo. Arguments go to the demo: npm start -- --bots 3
 import { fileURLToPath } from 'node:url'
 import { build, isStale } from './build.mjs'
 
@@ -19,7 +19,7 @@ for (const [name, what] of [
   console.log(`${((performance.now() - began) / 1000).toFixed(1)} s`)
 }
 
-// In this process rather than in a child: signals, exit code and terminal are the demo's own.
+// The demo runs in this process, so that signals, exit code and terminal need no forwarding.
 const demo = new URL('../examples/spreadsheet/serve.mjs', import.meta.url)
 process.argv[1] = fileURLToPath(demo)
 await import(demo.href)

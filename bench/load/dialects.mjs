@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 
 /*
- * How a client speaks to each server: what opens a stream, what makes a post. All by hand and over plain sockets, since a
- * client library would cost more than the server that is measured.
+ * The protocol of each server: how to open a stream and how to post. Written by hand over plain sockets, because a client
+ * library would use more CPU than the measured server.
  */
 
 const headOf = (line, url, ...more) =>
@@ -25,7 +25,7 @@ const openWebSocket = (url, path) =>
     'sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==',
   )
 
-/** RFC 6455 §5.3: what a client sends is masked; a mask of zeros is one too. */
+/** RFC 6455 §5.3: a client must mask its frames. A mask of zeros is allowed. */
 export function maskedText(text) {
   const payload = Buffer.from(text)
   const isLong = payload.length > 125
@@ -36,7 +36,7 @@ export function maskedText(text) {
   return Buffer.concat([head, payload])
 }
 
-/** 22 base64url characters, always the same for one member. */
+/** 22 base64url characters, derived from the member's number. */
 const keyOf = (memberId) => createHash('sha256').update(memberId).digest('base64url').slice(0, 22)
 
 function locationsOf({ room, memberId }) {
@@ -77,7 +77,7 @@ const socketIo = {
   open: (url) => openWebSocket(url, '/socket.io/?EIO=4&transport=websocket'),
   post: (_url, { memberId, location }) => maskedText(`42${JSON.stringify(['post', { memberId, location }])}`),
   isSnapshot: (text) => text.startsWith('42["locations"'),
-  /** What its protocol wants to hear back: engine.io's ping, and the two steps of a connect. */
+  /** The replies that the protocol needs: engine.io's pong, and the two steps of a connect. */
   reply(text, { room }) {
     if (text === '2') return maskedText('3')
     if (text.startsWith('0{')) return maskedText('40')

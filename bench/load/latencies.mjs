@@ -1,4 +1,4 @@
-/* How long things took, in buckets of a tenth of a millisecond, so that many processes' can be put together. */
+/* A histogram of latencies with buckets of 0.1 ms, so that the results of many processes can be merged. */
 
 const perMs = 10
 const longestMs = 10_000
@@ -18,12 +18,12 @@ export class Latencies {
     for (const [bucket, count] of counts) this.counts[bucket] += count
   }
 
-  /** What to send to another process: the buckets that hold any. */
+  /** Returns the buckets that are not empty, to send to another process. */
   get entries() {
     return Array.from(this.counts.entries()).filter(([, count]) => count > 0)
   }
 
-  /** The time within which `share` of them were done. */
+  /** Returns the latency at the quantile `share`. */
   at(share) {
     const all = this.counts.reduce((sum, count) => sum + count, 0)
     let seen = 0

@@ -5,14 +5,14 @@ import { Poster } from './poster.mjs'
 import { now } from './time.mjs'
 import { Viewer } from './viewer.mjs'
 
-/* A process full of clients. It does what the bench tells it, and answers with what its clients have seen. */
+/* A load process with many clients. It runs the commands of the bench and replies with the results of its clients. */
 
 const latencies = new Latencies()
 const viewers = []
 const posters = []
 let timer
 
-/** Opens this process's share of the streams, so many a second, and resolves when each has the whole room. */
+/** Opens this process's streams at a fixed rate. Resolves when each has received the whole room. */
 async function open({ url, dialect: name, streams, perSecond, roomSize, patienceMs }) {
   const dialect = dialects[name]
   const reader = new Reader(dialect)
@@ -40,10 +40,10 @@ async function open({ url, dialect: name, streams, perSecond, roomSize, patience
   return { joins: joins.entries, lastOpenedAt: latest('openedAt'), lastLiveAt: latest('liveAt'), live: live.length }
 }
 
-/** Has members move, each so many times a second; first each of them is connected. */
+/** Moves members at a fixed rate, after each of them is connected. */
 async function move({ url, dialect: name, members, perSecond }) {
   const dialect = dialects[name]
-  // A few at a time: whoever a full backlog turns away tries again a second later, and that is not what is measured.
+  // A few at a time: a connection that a full backlog rejects is retried after a second, which is not measured here.
   for (const [nth, member] of members.entries()) {
     posters.push(new Poster({ ...member, url, dialect, viewer: viewers[member.stream] }))
     if (nth % 50 === 49) await Promise.all(posters.slice(-50).map((each) => each.connected))
@@ -54,7 +54,7 @@ async function move({ url, dialect: name, members, perSecond }) {
   clearInterval(timer)
   timer = setInterval(() => {
     const due = Math.floor(((now() - began) / 1_000) * perSecond * posters.length)
-    // Whoever falls behind skips, as one who moves a mouse does.
+    // A member that falls behind skips moves, like a pointer does.
     for (done = Math.max(done, due - posters.length); done < due; done++) posters[done % posters.length].move()
   }, 2)
   return {}
@@ -93,7 +93,7 @@ function counted() {
   }
 }
 
-/** How many viewers show a member where they no longer are. */
+/** Returns the number of viewers that show an old location. */
 function wrong({ truths }) {
   const of = (viewer) => viewer.wrong(truths[viewer.who.room] ?? [])
   return { wrong: viewers.reduce((sum, viewer) => sum + of(viewer), 0) }

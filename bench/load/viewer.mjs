@@ -2,24 +2,24 @@ import { connect } from 'node:net'
 import { nothing } from './messages.mjs'
 import { now } from './time.mjs'
 
-/** A post says who moved, and for the how manieth time, in one number. */
+/** A location encodes the member and the number of its move in one number. */
 export const membersPerRoom = 4_096
-// Node fills the buffer and calls back at once, so one will do for every socket of this process.
+// Node fills the buffer and calls back synchronously, so all sockets of this process share one.
 const shared = Buffer.allocUnsafeSlow(1 << 18)
 
-/** One open stream: it counts what it is told that it did not know. */
+/** One open stream. It counts the moves that are new to it. */
 export class Viewer {
   updates = 0
   events = 0
   bytes = 0
   isBroken = false
-  /** What its stream ends with, which what comes next may look back at. */
+  /** The last bytes of the stream, which may be the beginning of the next message. */
   past = nothing
-  /** When it had the whole room; `null` before. */
+  /** The time at which it had received the whole room, or `null`. */
   liveAt = null
   openedAt = now()
   onLive = () => {}
-  /** The member whose own stream this is, and what to do when it sees itself move. */
+  /** The member of this stream, and a callback for when it sees its own move. */
   echoOf = -1
   onEcho = () => {}
   #seqs
@@ -49,7 +49,7 @@ export class Viewer {
     this.socket.pause()
   }
 
-  /** How many members this viewer shows where they no longer are. */
+  /** Returns the number of members whose location is out of date in this viewer. */
   wrong(truth) {
     return truth.reduce((sum, seq, member) => sum + (seq > this.#seqs[member] ? 1 : 0), 0)
   }

@@ -7,7 +7,7 @@ import { concat, defer, fromEvent, map, of } from 'rxjs'
 import { metered } from '../servers/meter.mjs'
 import { Rooms } from '../servers/rooms.mjs'
 
-// The controller of the tutorials: an EventEmitter, @Sse, and with every post the whole array to everyone.
+// The controller of the tutorials: an EventEmitter, @Sse, and the whole array to every client at each post.
 const rooms = new Rooms()
 const emitter = new EventEmitter().setMaxListeners(0)
 const everyone = (room) => ({ data: [...rooms.of(room).locations.values()] })
@@ -24,7 +24,7 @@ class LocationController {
   }
 }
 
-// What a compiler makes of @Sse('stream'), @Query('room') and the others.
+// The compiled form of @Sse('stream'), @Query('room') and the other decorators.
 const { prototype } = LocationController
 const decorate = (method, ...decorators) => {
   for (const each of decorators) each(prototype, method, Object.getOwnPropertyDescriptor(prototype, method))
@@ -35,7 +35,7 @@ decorate('post', Post('post'), HttpCode(204))
 Body()(prototype, 'post', 0)
 Controller()(LocationController)
 
-// oxlint-disable-next-line typescript/no-extraneous-class -- Nest's modules are such classes
+// oxlint-disable-next-line typescript/no-extraneous-class -- Nest's modules are empty classes
 class App {}
 Module({ controllers: [LocationController] })(App)
 

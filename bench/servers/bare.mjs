@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { metered } from './meter.mjs'
 import { jsonOf, Rooms } from './rooms.mjs'
 
-// As little as Node can do: each post is encoded once, and the same Buffer goes to every response of the room.
+// The minimum in Node: each post is encoded once, and the same Buffer goes to every response of the room.
 const rooms = new Rooms()
 const event = (data) => Buffer.from(`data: ${JSON.stringify(data)}\n\n`)
 

@@ -1,7 +1,7 @@
-/* What our own server would refuse, and the scenarios ask for. Nothing else is changed. */
+/* Lifts only the limits of our server that the scenarios exceed. */
 
-/** Two thousand may be in one room, and all of them come from here. */
+/** Allows two thousand members in one room, all from one address. */
 export const liftedLimits = { roomConnections: 10_000, postsPerSecond: 1_000, postBurst: 10_000 }
 
-/** A reader that stalls would be cut after ten seconds; here it is to stay, to show what it costs. */
+/** A stalled reader would be cut after ten seconds. Here it stays, so that its cost can be measured. */
 export const liftedTiming = { stallMs: 600_000, frameStallMs: 600_000 }

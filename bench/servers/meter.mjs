@@ -2,25 +2,24 @@ import { Session } from 'node:inspector/promises'
 import { writeFile } from 'node:fs/promises'
 
 /*
- * What every server under test does beside serving: it says where it is, and answers what it has used. Only the process
- * itself can say so exactly.
+ * Every server under test reports its address and its resource usage. Only the process itself can measure these exactly.
  */
 export function metered(url) {
   const answers = { usage, settle, profile, saveProfile }
   const answer = async ({ ask, ...options }) => process.send(await answers[ask](options))
   process.on('message', (question) => void answer(question))
-  // The bench is gone: nobody will ask again.
+  // The bench has ended.
   process.on('disconnect', () => process.exit(0))
   process.send({ url })
 }
 
-/** CPU of the whole process, every thread of it, so that what is moved to another thread still counts. */
+/** CPU time of all threads of the process, so that work in other threads counts too. */
 function usage() {
   const { user, system } = process.cpuUsage()
   return { cpuMs: (user + system) / 1_000, at: Number(process.hrtime.bigint()) / 1e6 }
 }
 
-/** Memory with the garbage gone. */
+/** Memory after a garbage collection. */
 function settle() {
   for (let i = 0; i < 3; i++) globalThis.gc()
   const { heapUsed, rss, external } = process.memoryUsage()

@@ -1,4 +1,4 @@
-/* What the peers keep: who is in which room and where, so that whoever comes sees who is there. */
+/* The state that the peer servers keep: the members of each room and their locations, for new subscribers. */
 
 export class Rooms {
   #rooms = new Map()

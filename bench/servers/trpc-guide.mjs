@@ -7,7 +7,7 @@ import * as z from 'zod'
 import { metered } from './meter.mjs'
 import { Rooms } from './rooms.mjs'
 
-// As the guide of tRPC's subscriptions says: an EventEmitter, and a generator that yields what it hears. No room of ours.
+// Written like the guide to tRPC's subscriptions: an EventEmitter, and a generator that yields its events. No code of ours.
 const rooms = new Rooms()
 const emitter = new EventEmitter().setMaxListeners(0)
 const t = initTRPC.create({ isDev: false, sse: { ping: { enabled: true, intervalMs: 2_000 } } })

@@ -6,7 +6,7 @@ import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { cell, stockClient } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/* A browser's own EventSource, on a stream that is spliced from compressed parts. */
+/* The browser's EventSource on a stream that is spliced from compressed parts. */
 
 declare global {
   interface Window {
@@ -34,7 +34,7 @@ test.skipIf(!chromiumPath)(
     const client = stockClient(trpcUrl)
     const move = (row: number) =>
       client.postLocation.mutate({ room: 'r', connectionKey: 'k'.repeat(22), seq: row, location: cell(row) })
-    // Many, so that frames are deflated and not only stored.
+    // Many members, so that frames are deflated and not only stored.
     for (let n = 0; n < 30; n++)
       await client.postLocation.mutate({
         room: 'r',
@@ -60,7 +60,7 @@ test.skipIf(!chromiumPath)(
       await hears(`"row":${row},`)
     }
     await hears('"beat"')
-    // The server ends it, in the middle of things; the browser comes back by itself, from where it was.
+    // The server ends the stream, and the browser resumes it.
     const before = (await heard()).at(-1)!.id
     if (!(server.hub instanceof Hub)) throw new TypeError('a hub is a Hub')
     const { subscribers } = await server.hub.use('r', async (room) => room)

@@ -13,7 +13,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   let url: string
   let server: Demo['server']
   let browser: Browser
-  /** What a page complained of: errors, and whatever its content security policy refused. */
+  /** Errors of a page, and violations of its content security policy. */
   const complaints: string[] = []
   let rooms = 0
 
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   const flagOf = (page: Page, name: string) => page.locator('.flag', { hasText: name })
   const chosen = (page: Page) => page.locator('[role=gridcell][aria-selected=true]')
 
-  test('loads under a policy without inline code and says that it is live, and where', async () => {
+  test('loads under a content security policy without inline code and shows that it is live', async () => {
     const response = await fetch(url)
     const policy = response.headers.get('content-security-policy')
     expect(policy).toContain("default-src 'self'")
@@ -72,7 +72,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     const page = await open(newRoom(), 'Ada')
     expect(await page.getByRole('grid').getAttribute('aria-rowcount')).toBe('201')
     expect(await page.getByText('Read only').isVisible()).toBe(true)
-    // The policy holds: what is inline does not run. This one complaint is wanted.
+    // The policy blocks inline code. This violation is expected.
     await page.evaluate(() =>
       document.body.insertAdjacentHTML('beforeend', '<img src="/none" onerror="window.ran = 1">'),
     )
@@ -81,7 +81,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     await expect.poll(() => complaints.splice(0).length).toBe(0)
   })
 
-  test('two windows see each other move, at once', async () => {
+  test('two windows see each other move', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -98,7 +98,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(cursor.height).toBeGreaterThan(corner.height)
   })
 
-  test('a reload comes back to the same cell and is no event to the others', async () => {
+  test('a reload returns to the same cell, and the others see no event', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -113,7 +113,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await bo.locator('.line.is-left, .line.is-entered').count()).toBe(0)
   })
 
-  test('keys and pointer select', async () => {
+  test('keyboard and pointer select cells', async () => {
     const page = await open(newRoom(), 'Ada')
     await goTo(page, 'A4')
     await page.keyboard.press('ArrowRight')
@@ -133,7 +133,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     await page.mouse.up()
     expect(await nameBox(page).inputValue()).toBe('B6:D9')
     await page.getByText('Sum 2', { exact: false }).waitFor()
-    // Tab walks in the sheet; Escape is the way out of it.
+    // Tab moves within the sheet. Escape leaves it.
     await page.keyboard.press('Tab')
     expect(await nameBox(page).inputValue()).toBe('C6')
     await page.keyboard.press('Escape')
@@ -141,7 +141,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).not.toBe('grid')
   })
 
-  test('tabs count who is there, and a jump goes to them', async () => {
+  test('sheet tabs count the members, and a jump goes to a member', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada')
     await hubRoom(room).post({
@@ -150,7 +150,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
       location: { sheet: 'Q3', row: 60, col: 9 },
     })
     await hubRoom(room).post({ memberId: 'otto', profile: { name: 'Otto' }, location: { sheet: 'Q3', row: 4, col: 2 } })
-    // From the command line anything may come: no sheet of that name, no such row.
+    // The command line may post any location: an unknown sheet, or a row that does not exist.
     await hubRoom(room).post({
       memberId: 'lost',
       profile: { name: 'Lost' },
@@ -172,7 +172,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await nameBox(page).inputValue()).toBe('J61')
   })
 
-  test('a name that is changed is remembered and shown to the others', async () => {
+  test('a changed name is stored and shown to the others', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -184,10 +184,10 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(JSON.parse(stored!)).toEqual({ name: 'Ada Byron' })
   })
 
-  test('fits a phone, opened drawers too', async () => {
+  test('fits a phone, also with open drawers', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada', phone)
-    // Whatever cell is drawn by lot, a first look begins at the sheet's corner.
+    // The first cell is random, but the view begins at the corner of the sheet.
     await page.addInitScript((room) => {
       Math.random = () => 0.999
       sessionStorage.removeItem(`hereabouts.place.${room}`)
@@ -216,9 +216,9 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await overflow()).toBeLessThanOrEqual(0)
   })
 
-  test('says that it is offline, and how long until it tries again', async () => {
+  test('shows that it is offline, and the time until the next attempt', async () => {
     const page = await open(newRoom(), 'Ada')
-    // What cannot be reached is told on the console, as it should be.
+    // The browser logs unreachable requests to the console.
     page.removeAllListeners('console')
     await page.route('**/trpc/**', (route) => route.abort())
     await server.hub.drain()

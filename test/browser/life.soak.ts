@@ -1,6 +1,6 @@
 import { lives } from './life.js'
 
-/* At the speed of life, with every default: npm run soak:browser, four minutes. */
+/* In real time with default timing, for four minutes: npm run soak:browser. */
 lives('a page in somebody’s hands, at length', {
   reloads: 50,
   duplicates: 20,

@@ -1,6 +1,6 @@
 import { lives } from './life.js'
 
-// The same at length: npm run soak:browser. A reload is to be quicker than the grace, and the rest is to be over soon.
+// npm run soak:browser is the long version. A reload must be faster than the grace period; all other times are short.
 lives('a page in somebody’s hands', {
   reloads: 5,
   duplicates: 5,

@@ -14,22 +14,22 @@ import { witnessesOf, type Witnesses } from '../support/browser/witnesses.js'
 import type { Shown } from './page/main.js'
 
 /*
- * What people do to a page, and what the others in the room are told of it: nothing, as long as the person is there. Those
- * others are three clients in Node, whose line is as it should be. A false leave is a `left` that any of them was told of
- * somebody who was there; a ghost is a connection that is still shown when the time is over in which it has to go.
+ * Actions of users on a page, and their effect on the other members of the room: none, as long as the user is present.
+ * The others are three clients in Node without network faults. A false leave is a `left` event for a present member. A
+ * ghost is a connection that is still shown after the time by which it has to be removed.
  */
 export type Amounts = {
   reloads: number
   duplicates: number
   returns: number
   crashes: number
-  /** How long without a network, each time. */
+  /** The time without a network, each time. */
   offlineMs: number[]
   hiddenMs: number
   timing: TimingOptions
-  /** For the hidden page alone, whose time is measured in leases. */
+  /** Only for the hidden page, whose time is measured in leases. */
   hiddenTiming: TimingOptions
-  /** Says how far it is, and prints a table at the end. */
+  /** Prints the progress, and a table at the end. */
   talks: boolean
 }
 
@@ -78,7 +78,7 @@ export function lives(title: string, amounts: Amounts): void {
     await isLive(page)
     return page
   }
-  /** What a browser's "duplicate tab" does to a session storage, an opener does too. */
+  /** `window.open` copies the session storage, like "duplicate tab" does. */
   async function duplicate(page: Page): Promise<Page> {
     const [twin] = await Promise.all([page.waitForEvent('popup'), page.evaluate(() => void window.open(location.href))])
     await twin.waitForLoadState()
@@ -88,14 +88,14 @@ export function lives(title: string, amounts: Amounts): void {
 
   const witnesses = (room: string, at = url) => witnessesOf(`${at}/trpc`, room, name)
 
-  /** The page sees what is true, and the others see what it does. */
+  /** Waits until the page is up to date and the others see its moves. */
   async function agree(page: Page, others: Witnesses, own: number, withinMs = 20_000) {
     const row = await others.move()
     await until(`Bo is seen at ${row}`, async () => boIn(await shown(page))?.row === row, withinMs)
     await page.evaluate((row) => window.goTo(row), own)
     await until(`the page is seen at ${own}`, () => others.places().every((place) => place === own), withinMs)
   }
-  /** Leaves of Bo, who never left. */
+  /** The number of `left` events for Bo, who never left. */
   const toldOfBo = async (pages: Page[]) =>
     (await Promise.all(pages.map(shown))).flatMap(({ news }) => news.filter((line) => /^(left|lost) /.test(line)))
       .length
@@ -107,7 +107,7 @@ export function lives(title: string, amounts: Amounts): void {
       await using others = await witnesses(room)
       for (let times = 1; times <= amounts.reloads; times++) {
         await page.reload()
-        // Every third time before anything has come of the one before.
+        // Every third time before the previous action has completed.
         if (times % 3 !== 0) await isLive(page)
         if (times % 10 === 0) say(`reloaded ${times} times of ${amounts.reloads}`)
       }
@@ -128,7 +128,7 @@ export function lives(title: string, amounts: Amounts): void {
         pages.push(await duplicate(pages.at(-1)!))
         await until('the others see the twin', () => others.windows().every((windows) => windows >= pages.length))
         most = Math.max(most, pages.length)
-        // The eldest goes: in the end nobody is left who was there at first.
+        // The oldest tab closes: at the end none of the first tabs is left.
         if (pages.length > 4) await pages.shift()!.close()
         if (times % 5 === 0) say(`duplicated ${times} times of ${amounts.duplicates}`)
       }
@@ -154,7 +154,7 @@ export function lives(title: string, amounts: Amounts): void {
         else await page.evaluate(() => history.forward())
         await page.waitForURL('**/elsewhere', { waitUntil: 'commit' })
         await page.evaluate(() => history.back())
-        // What comes from the cache was loaded long ago, and says so no more.
+        // A page from the cache does not fire `load` again.
         await page.waitForURL('**/?room=*', { waitUntil: 'commit' })
         const cached = async () => (await shown(page)).restored === times
         await until('the very page is back', () => cached().catch(() => false))
@@ -172,7 +172,7 @@ export function lives(title: string, amounts: Amounts): void {
     async offline(): Promise<Finding> {
       const room = newRoom()
       const context = await browser.newContext()
-      // What the browser calls offline lets live what is open: so the line stands still, too.
+      // Offline mode keeps open connections alive, so the proxy stops passing data too.
       await using line = await tcpProxy(Number(new URL(url).port))
       const page = await visit(room, context, `http://127.0.0.1:${line.port}`)
       await using others = await witnesses(room)
@@ -189,7 +189,7 @@ export function lives(title: string, amounts: Amounts): void {
         await passing(ms)
         expect(boIn(await shown(page))?.row, 'it is offline').not.toBe(row)
         const lostBefore = others.leaves.length > 0
-        // Back in the same network, or in another, where what was open is dead.
+        // Back in the same network, or in another one, in which the open connections are dead.
         if (nth % 2) line.cut()
         line.thaw()
         await context.setOffline(false)
@@ -197,7 +197,7 @@ export function lives(title: string, amounts: Amounts): void {
         await until('the page sees Bo', async () => boIn(await shown(page))?.row === row)
         await until('the others see the page', () => others.places().every((place) => place === 700 + nth))
         const tookMs = Math.round(performance.now() - backAt)
-        // Of whom nothing is heard is kept for a lease since their last post, a moment ago: then they are truly gone.
+        // A silent member is kept for one lease after its last post, and then really leaves.
         const keptMs = leaseMs - 1_000
         falseLeaves += others.leaves.filter(({ at }) => at < offlineAt + keptMs).length + (await toldOfBo([page]))
         if (!lostBefore) falseLeaves += others.leaves.length
@@ -218,7 +218,7 @@ export function lives(title: string, amounts: Amounts): void {
       for (let times = 1; times <= amounts.crashes; times++) {
         const room = newRoom()
         const context = await browser.newContext()
-        // One person, as after "duplicate tab"; but a window and its opener would crash together.
+        // One member with two windows, as after "duplicate tab". A window and its opener would crash together.
         await context.addInitScript(() => sessionStorage.setItem('hereabouts:member', 'one-person-in-all-tabs'))
         const streams: Page[] = []
         context.on('request', (request) => {
@@ -277,7 +277,7 @@ export function lives(title: string, amounts: Amounts): void {
         if (Math.round((performance.now() - hiddenAt) / 1000) % 30 === 0)
           say(`hidden for ${Math.round((performance.now() - hiddenAt) / 1000)} s`)
       }
-      // So it was hidden as people's tabs are: its timers are held back.
+      // The page was really hidden: its timers are throttled.
       expect(throttled).toBeLessThanOrEqual(2)
       await tabs.activate(tab)
       await until('the others see it active', () => others.activities().every((activity) => activity === 'active'))
@@ -296,13 +296,10 @@ export function lives(title: string, amounts: Amounts): void {
       if (amounts.talks) console.table(findings)
     })
 
-    test.concurrent.each(Object.entries(lifeOf))(
-      '%s, it is nobody’s news, and leaves nobody behind',
-      async (_, live) => {
-        const found = await live()
-        findings.push(found)
-        expect(found).toMatchObject({ falseLeaves: 0, ghosts: 0 })
-      },
-    )
+    test.concurrent.each(Object.entries(lifeOf))('%s: causes no false leave and leaves no ghost', async (_, live) => {
+      const found = await live()
+      findings.push(found)
+      expect(found).toMatchObject({ falseLeaves: 0, ghosts: 0 })
+    })
   })
 }

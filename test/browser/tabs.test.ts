@@ -6,7 +6,7 @@ import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { until } from '../support/until.js'
 
-/** Beats each two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */
+/** A heartbeat every two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */
 const scale = 1 / 5
 
 describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
@@ -15,7 +15,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
   let browser: Browser
   let rooms = 0
 
-  /** Who one is stands in a cookie; whoever is called eve may look at nothing. */
+  /** The member is identified by a cookie. The member `eve` may read nothing. */
   const serve = () =>
     serveLocations({
       location: cellLocation,
@@ -42,7 +42,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
   })
 
   const newRoom = () => `room-${++rooms}`
-  /** One browser with a member signed in, and the streams that its tabs have open. */
+  /** Opens a browser context with a signed-in member, and tracks the open streams of its tabs. */
   async function browserOf(memberId: string) {
     const context = await browser.newContext()
     await signIn(context, memberId)
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     return {
       context,
       tab,
-      // The requests of a page that is gone are not said to have ended.
+      // Playwright does not report the end of requests of a closed page.
       streams: () => [...open.values()].filter((page) => !page.isClosed()).length,
       asked: () => asked,
       leader: () => [...open.values()].at(-1)!,
@@ -83,7 +83,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     return { tab, move: (row: number) => tab.evaluate((row) => window.move(row), row) }
   }
 
-  test('twelve tabs have one stream, each is there by itself, and posts do not wait for a socket', async () => {
+  test('twelve tabs share one stream, each has its own connection, and posts do not wait for a socket', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs: Page[] = []
@@ -100,7 +100,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.asked()).toBe(1)
   })
 
-  test('a leader that is closed hands over, and nobody misses anything', async () => {
+  test('a leader tab that is closed hands over, and no tab misses an event', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -122,7 +122,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.asked()).toBe(2)
   })
 
-  test('a leader that crashes does too', async () => {
+  test('a leader tab that crashes is replaced, and no tab misses an event', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -139,7 +139,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => /^(left|lost|waiting)/.test(item))).toEqual([])
   })
 
-  test('a leader that is frozen is left behind, and comes back as one of the others', async () => {
+  test('a frozen leader tab is replaced, and returns as a follower', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -149,7 +149,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     const leader = ada.leader()
     const cdp = await ada.context.newCDPSession(leader)
     await cdp.send('Debugger.enable')
-    // Stands still in the middle of a script, as a page does that hangs.
+    // Blocks within a script, like a page that hangs.
     const stopped = new Promise((resolve) => cdp.once('Debugger.paused', resolve))
     void leader.evaluate('debugger').catch(() => {})
     await stopped
@@ -166,7 +166,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => item.startsWith('left'))).toEqual([])
   })
 
-  test('no key crosses to another tab', async () => {
+  test('no connection key is sent to another tab', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const urls: string[] = []
@@ -184,7 +184,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(urls.filter((text) => text.includes('onLocation')).join()).not.toContain('connectionKey')
   })
 
-  test('nobody reads with another’s rights', async () => {
+  test('no tab reads with the rights of another member', async () => {
     const room = newRoom()
     const browserOfBoth = await browserOf('ada')
     const ada = await browserOfBoth.tab(room)
@@ -196,7 +196,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect([others, news.filter((item) => !item.startsWith('c'))]).toEqual([[], []])
   })
 
-  test('who is signed out in one tab reads on in none', async () => {
+  test('a sign-out in one tab ends reading in all tabs', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room)]
@@ -207,7 +207,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     await until('the follower is refused', async () => (await stateOf(follower)).status === 'closed')
   })
 
-  test('four streams at most: the fifth room polls, and is there all the same', async () => {
+  test('a browser opens at most four streams: the fifth room polls and is present', async () => {
     const ada = await browserOf('ada')
     const rooms = Array.from({ length: 5 }, newRoom)
     const tabs: Page[] = []

@@ -6,7 +6,7 @@ import type { CellLocation, MemberProfile } from 'hereabouts'
 import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 
-/* What a window is to other windows; what may happen to one in the course of its life: life.ts. */
+/* Several windows in one room. Events in the life of one window are tested in life.ts. */
 
 describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
@@ -44,7 +44,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     return page
   }
 
-  test('show each other where people are, at once', async () => {
+  test('show each other the locations of the members', async () => {
     const room = newRoom()
     const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await goTo(ada, 4)
@@ -53,7 +53,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     await expect.poll(() => others(ada)).toEqual([{ name: 'Bo', row: 9, windows: 1 }])
   })
 
-  test('that are closed are gone within four seconds', async () => {
+  test('that are closed disappear within four seconds', async () => {
     const room = newRoom()
     const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await expect.poll(() => others(bo)).toHaveLength(1)
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     expect((await shown(bo)).news).toEqual(['left Ada'])
   })
 
-  test('that were offline catch up, and nobody is shown leaving', async () => {
+  test('that were offline catch up, and no member is shown to leave', async () => {
     const room = newRoom()
     const context = await browser.newContext()
     const [ada, bo] = [await visit(room, 'Ada', context), await visit(room, 'Bo')]
@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
       expect((await shown(page)).news.filter((line) => !/^(moved|entered)/.test(line))).toEqual([])
   })
 
-  test('of somebody with a hostile name run nothing', async () => {
+  test('run no code from a hostile member name', async () => {
     const room = newRoom()
     const bo = await visit(room, 'Bo')
     const hostile = '"><img src=x onerror="window.ran=1">\\u2028</script>'

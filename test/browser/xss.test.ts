@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { serveDemo, type Demo } from '../support/servers/demo.js'
 
-/** What ran, says so: a dialog, or a mark on the window. */
+/** Code that runs opens a dialog or sets a mark on the window. */
 const payloads = [
   '<img src=x onerror=alert(1)>',
   '<script>window.ran=1</script>',
@@ -17,10 +17,10 @@ const payloads = [
   '__proto__',
 ]
 
-describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without Chromium)', { timeout: 30_000 }, () => {
+describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chromium)', { timeout: 30_000 }, () => {
   let demo: Demo
   let browser: Browser
-  /** Dialogs, errors, and whatever the content security policy refused. */
+  /** Dialogs, errors and violations of the content security policy. */
   const complaints: string[] = []
 
   beforeAll(async () => {
@@ -52,7 +52,7 @@ describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without C
     await page.locator('.status[data-state=live]').waitFor()
     return page
   }
-  /** Nothing ran, and nothing stands in the page that we did not put there. */
+  /** Expects that no code ran and that the page contains no injected element. */
   const isClean = async (page: Page) => {
     expect(
       await page.locator(':is(iframe, img, b[style], [onload], [onerror], [onfocus], a[href^=javascript])').count(),
@@ -61,7 +61,7 @@ describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without C
     expect(await page.evaluate(() => 'ran' in window)).toBe(false)
   }
 
-  test('is shown as text wherever it is shown: names, colours, ids and cells', async () => {
+  test('is shown as text in names, colours, ids and cells', async () => {
     const page = await open('names', payloads[0])
     const members = payloads.slice(1)
     for (const [i, name] of members.entries()) {
@@ -83,7 +83,7 @@ describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without C
     await isClean(page)
   })
 
-  test('is shown as text: what a room is called, and what is typed for a cell', async () => {
+  test('is shown as text in room ids and cell addresses', async () => {
     const page = await open('rooms')
     for (const room of payloads) {
       await page.goto(`${demo.url}/?${new URLSearchParams({ room })}`)
@@ -95,7 +95,7 @@ describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without C
     }
   })
 
-  test('is shown as text when one types it oneself, and after a reload', async () => {
+  test('is shown as text to its author, and after a reload', async () => {
     const page = await open('self')
     for (const name of payloads.slice(0, 3)) {
       await page.getByRole('button', { name: /^You are/ }).click()
@@ -108,7 +108,7 @@ describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without C
     await isClean(page)
   })
 
-  test('would not run if it were not: the policy has no inline code', async () => {
+  test('would not run as HTML, because the policy forbids inline code', async () => {
     const policy = (await fetch(demo.url)).headers.get('content-security-policy')!
     const rules = new Map(policy.split(';').map((rule) => [rule.trim().split(' ')[0]!, rule.trim()]))
     expect(rules.get('default-src')).toBe("default-src 'self'")
@@ -122,7 +122,7 @@ describe.skipIf(!chromiumPath)('what people type, in the demo (skipped without C
       script.text = 'window.ran = 1'
       document.body.append(script)
     })
-    // These complaints are wanted.
+    // These violations are expected.
     await expect
       .poll(() => complaints.filter((text) => text.includes('Content Security Policy')).length)
       .toBeGreaterThan(1)

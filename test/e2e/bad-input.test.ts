@@ -6,20 +6,20 @@ import { dataOf, http, mutation, query, type HttpAnswer } from '../support/netwo
 import { cell, newKey } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/* Whatever comes in: a 4xx with a sentence, nothing stored, no stack, never a 5xx. */
+/* Every bad input is answered with a 4xx and a message. Nothing is stored, no stack trace is sent, and there is never a 5xx. */
 
 const logged: unknown[] = []
 const log = (...said: unknown[]) => void logged.push(said)
 const logger = { info() {}, warn: log, error: log }
 const server = await serveLocations({ logger })
-// Takes any JSON that is an object, so that sizes and depths are for the server to judge.
+// Accepts any JSON object, so that only the server's limits on size and depth apply.
 const free = await serveLocations({
   location: z.record(z.string(), z.json()),
   profile: z.record(z.string(), z.json()),
   logger,
 })
 afterAll(() => Promise.all([server.close(), free.close()]))
-// What they said when they were started.
+// The log lines of the servers at startup are not counted.
 logged.length = 0
 
 let room = ''
@@ -34,7 +34,7 @@ async function peopleIn(url: string, room: string) {
   return event.connections
 }
 
-/** A refusal that its caller can act upon, and that leaves nothing behind. */
+/** Expects an error that tells the caller what to do, and that nothing was stored or logged. */
 async function refuses(answer: HttpAnswer, status: number, code: string, saying: RegExp, url = server.url) {
   expect(answer, answer.text).toMatchObject({ status, code, message: expect.stringMatching(saying) })
   expect(answer.message).toMatch(/^[a-z-]+: \S+ \S+.*\.$/s)
@@ -43,33 +43,33 @@ async function refuses(answer: HttpAnswer, status: number, code: string, saying:
   expect(logged).toEqual([])
 }
 
-describe('a post is refused', () => {
+describe('a post is rejected', () => {
   const inputs: [string, object, RegExp?][] = [
     ['without a location', { location: undefined }, /location: /],
     ['with a location that is text', { location: 'Q3!B7' }, /location: /],
     ['with a location that is a list', { location: [] }],
     ['with a location that lacks a field', { location: { sheet: 'Q3', row: 1 } }, /location\.col: /],
     ['with a field of the wrong type', { location: { sheet: 'Q3', row: '1', col: 1 } }, /location\.row: /],
-    ['with a field nobody knows', { location: { ...cell(1), z: 1 } }, /location: .*"z"/],
+    ['with an unknown field in its location', { location: { ...cell(1), z: 1 } }, /location: .*"z"/],
     ['with NaN written as JSON writes it', { location: { ...cell(1), row: NaN } }, /location\.row: /],
     ['with infinity written as JSON writes it', { location: { ...cell(1), row: -Infinity } }],
-    ['with a number past the sheet', { location: cell(1_048_576) }],
-    ['with half a row', { location: cell(0.5) }],
-    ['with half a surrogate pair', { location: { ...cell(1), sheet: '\ud83d' } }, /well-formed|surrogate/i],
-    ['with the other half', { location: { ...cell(1), sheet: '\udc00x' } }],
-    ['with an empty name of a sheet', { location: { ...cell(1), sheet: '' } }],
-    ['in no room', { room: undefined }, /room: /],
-    ['in a room without a name', { room: '' }, /room: /],
+    ['with a row above the limit', { location: cell(1_048_576) }],
+    ['with a fractional row', { location: cell(0.5) }],
+    ['with a lone high surrogate', { location: { ...cell(1), sheet: '\ud83d' } }, /well-formed|surrogate/i],
+    ['with a lone low surrogate', { location: { ...cell(1), sheet: '\udc00x' } }],
+    ['with an empty sheet name', { location: { ...cell(1), sheet: '' } }],
+    ['without a room', { room: undefined }, /room: /],
+    ['with an empty room id', { room: '' }, /room: /],
     ['in a room with 129 code points', { room: 'x'.repeat(129) }, /room: /],
     ['in a room with 129 emoji', { room: '😀'.repeat(129) }, /room: /],
     ['in a room with a line break', { room: 'a\nb' }, /room: /],
     ['in a room with a NUL', { room: 'a\0b' }, /room: /],
-    ['in a room with a mark that turns text around', { room: 'a\u202eb' }, /room: /],
+    ['in a room with a right-to-left override', { room: 'a\u202eb' }, /room: /],
     ['in a room with a right-to-left mark', { room: 'a\u200fb' }, /room: /],
-    ['in a room with a space of no width', { room: 'a\u200bb' }, /room: /],
+    ['in a room with a zero-width space', { room: 'a\u200bb' }, /room: /],
     ['in a room with a soft hyphen', { room: 'a\u00adb' }, /room: /],
     ['in a room that is not in normal form C', { room: 'cafe\u0301' }, /room: /],
-    ['in a room with half a surrogate pair', { room: '\ud83d' }, /room: /],
+    ['in a room with a lone surrogate', { room: '\ud83d' }, /room: /],
     ['in a room that is a number', { room: 7 }, /room: /],
     ['in a room that is a list', { room: ['x'] }, /room: /],
     ['with a key of 21 characters', { connectionKey: key.slice(1) }, /connectionKey: a key must be/],
@@ -79,11 +79,11 @@ describe('a post is refused', () => {
     ['with a key that is a list', { connectionKey: [key] }],
     ['with a memberKey of 21 characters', { memberKey: key.slice(1) }, /memberKey: /],
     ['with a seq below 0', { seq: -1 }, /seq: /],
-    ['with half a seq', { seq: 1.5 }, /seq: /],
-    ['with a seq past what a double can count', { seq: 2 ** 53 }, /seq: /],
+    ['with a fractional seq', { seq: 1.5 }, /seq: /],
+    ['with a seq above Number.MAX_SAFE_INTEGER', { seq: 2 ** 53 }, /seq: /],
     ['with a seq as text', { seq: '1' }, /seq: /],
     ['with a seq of null', { seq: null }, /seq: /],
-    ['with another activity', { activity: 'asleep' }, /activity: /],
+    ['with an unknown activity', { activity: 'asleep' }, /activity: /],
     ['with a lease below 5 seconds', { leaseMs: 4_999 }, /leaseMs: /],
     ['with a lease above 5 minutes', { leaseMs: 300_001 }, /leaseMs: /],
     ['with a profile without a name', { profile: {} }, /profile\.name: /],
@@ -94,10 +94,10 @@ describe('a post is refused', () => {
       /profile\.avatar: /,
     ],
     ['with an avatar over http', { profile: { name: 'Ada', avatar: 'http://x.example/a.png' } }],
-    ['with a name too long', { profile: { name: 'x'.repeat(65) } }, /profile\.name: /],
-    ['that names a member', { memberId: 'ada' }, /memberId/],
-    ['that names a connection', { connectionId: 'x' }, /connectionId/],
-    ['with a field nobody knows', { extra: 1 }, /extra/],
+    ['with a name that is too long', { profile: { name: 'x'.repeat(65) } }, /profile\.name: /],
+    ['with a memberId', { memberId: 'ada' }, /memberId/],
+    ['with a connectionId', { connectionId: 'x' }, /connectionId/],
+    ['with an unknown field', { extra: 1 }, /extra/],
   ]
   test.for(inputs)('%s', async ([, wrong, saying = /^bad-input: /]) => {
     const answer = await mutation(server.url, 'postLocation', { room, location: cell(1), ...wrong })
@@ -105,14 +105,14 @@ describe('a post is refused', () => {
     await refuses(answer, 400, 'BAD_REQUEST', saying)
   })
 
-  test('with a prototype for a field', async () => {
+  test('with a field that is named like a prototype', async () => {
     const bodies = [
       `{"room":${JSON.stringify(room)},"location":null,"__proto__":{"admin":true}}`,
       `{"room":${JSON.stringify(room)},"location":{"sheet":"Q3","row":1,"col":1,"__proto__":{"x":1}}}`,
     ]
     for (const body of bodies) {
       const { status } = await mutation(server.url, 'postLocation', body)
-      // What a schema overlooks may pass, as long as it is nowhere afterwards.
+      // The schema may ignore the field, as long as it is not stored.
       if (status === 200) expect(JSON.stringify(await peopleIn(server.url, room))).not.toContain('__proto__')
       else expect(status).toBe(400)
     }
@@ -130,7 +130,7 @@ describe('a post is refused', () => {
     },
   )
 
-  test('when its body is not JSON by name', async () => {
+  test('when its content type is not JSON', async () => {
     const body = JSON.stringify({ room, location: null })
     const url = `${server.url}/postLocation`
     for (const type of [
@@ -150,7 +150,7 @@ describe('a post is refused', () => {
     expect(fine.status).toBe(200)
   })
 
-  test('by a method that is not its own', async () => {
+  test('when it comes with another HTTP method', async () => {
     const input = encodeURIComponent(JSON.stringify({ room, location: cell(1) }))
     const headers = { 'content-type': 'application/json' }
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
@@ -167,13 +167,13 @@ describe('a post is refused', () => {
   })
 })
 
-test('a method that no page can send is refused, not failed', async () => {
+test('an unknown HTTP method is rejected with a 4xx', async () => {
   const { status } = await http(`${server.url}/getLocations`, { method: 'TRACE' })
   logged.length = 0
   expect(status).toBe(405)
 })
 
-describe('what is near a procedure is none', () => {
+describe('a path that is similar to a procedure is not found', () => {
   test.for([
     'postLocations',
     'postLocatio',
@@ -203,7 +203,7 @@ describe('what is near a procedure is none', () => {
   })
 })
 
-describe('other calls are refused', () => {
+describe('calls of the other procedures are rejected', () => {
   const calls: [string, 'get' | 'post', string, object][] = [
     ['a leave without a key', 'post', 'leaveRoom', {}],
     ['a leave with a short key', 'post', 'leaveRoom', { connectionKey: 'x' }],
@@ -236,7 +236,7 @@ describe('other calls are refused', () => {
     ['an id that is no text', { room: 'x', lastEventId: {} }],
   ])('a stream with %s, in the stream', async ([, input]) => {
     const { status, text } = await query(server.url, 'onLocation', input ?? '')
-    // EventSource never retries a non-200, so tRPC says it inside.
+    // EventSource never retries a status other than 200, so tRPC sends the error inside the stream.
     expect([200, 400]).toContain(status)
     expect(text).toMatch(/BAD_REQUEST|PARSE_ERROR/)
     expect(text).not.toContain('stack')
@@ -244,12 +244,12 @@ describe('other calls are refused', () => {
   })
 })
 
-describe('limits, at, below and above', () => {
+describe('limits', () => {
   const post = (input: object) => mutation(free.url, 'postLocation', { room, ...input })
-  /** An object whose canonical JSON has so many bytes. */
+  /** Returns an object whose canonical JSON has the given number of bytes. */
   const sized = (bytes: number, letter = 'x') =>
     ({ a: letter.repeat((bytes - '{"a":""}'.length) / Buffer.byteLength(letter)) }) // prettier-ignore
-  /** `levels` objects inside each other. */
+  /** Returns `levels` nested objects. */
   const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) })
 
   test('a location has at most 2,048 bytes', async () => {
@@ -286,7 +286,7 @@ describe('limits, at, below and above', () => {
     expect(await post({ location: null, profile: nested(8) })).toMatchObject({ status: 200 })
   })
 
-  test('a bottomless pit of brackets is a 4xx, wherever it is', async () => {
+  test('deeply nested JSON is answered with a 4xx in every place', async () => {
     const pit = '['.repeat(4_000)
     const closed = `${'['.repeat(3_500)}${']'.repeat(3_500)}`
     for (const body of [pit, closed, `{"room":"x","location":${closed}}`, `{"room":${closed},"location":null}`]) {
@@ -311,7 +311,7 @@ describe('limits, at, below and above', () => {
     expect(logged).toEqual([])
   })
 
-  test('a body that is too large is refused with a sentence', async () => {
+  test('a body that is too large is rejected with a message', async () => {
     const answer = await mutation(
       server.url,
       'postLocation',
@@ -320,7 +320,7 @@ describe('limits, at, below and above', () => {
     await refuses(answer, 413, 'PAYLOAD_TOO_LARGE', /^too-large: .*8192/)
   })
 
-  test('a body that never says how long it is is counted as it comes', async () => {
+  test('the size limit applies to a chunked body without content-length', async () => {
     const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' }
     const body = JSON.stringify({ room, location: null }) + ' '.repeat(20_000)
     expect(await http(`${server.url}/postLocation`, { method: 'POST', headers, body })).toMatchObject({ status: 413 })
@@ -343,7 +343,7 @@ describe('limits, at, below and above', () => {
     expect(logged).toEqual([])
   })
 
-  test('a stream is nothing for a batch', async () => {
+  test('a stream in a batch is rejected', async () => {
     const calls = ['onLocation,onLocation', 'onLocation,getLocations']
     const input = encodeURIComponent(JSON.stringify({ 0: { room }, 1: { room } }))
     for (const paths of calls) {
@@ -354,7 +354,7 @@ describe('limits, at, below and above', () => {
     expect(logged).toEqual([])
   })
 
-  test('in a batch, one bad call spoils no other', async () => {
+  test('a bad call in a batch does not affect the other calls', async () => {
     const { status, text } = await mutation(server.url, 'postLocation,postLocation?batch=1', {
       0: { room, connectionKey: newKey(), location: cell(1) },
       1: { room, connectionKey: newKey(), location: 'nowhere' },
@@ -367,12 +367,12 @@ describe('limits, at, below and above', () => {
     expect(await peopleIn(server.url, room)).toHaveLength(1)
   })
 
-  test('a room is named with 1 to 128 code points', async () => {
+  test('a room id has 1 to 128 code points', async () => {
     for (const name of ['x', '😀', 'x'.repeat(128), '😀'.repeat(128)])
       expect((await query(server.url, 'getLocations', { room: name })).status).toBe(200)
   })
 
-  test('a room holds as many connections as it is told, and takes another when one left', async () => {
+  test('a room accepts connections up to its limit, and another one after a leave', async () => {
     await using small = await serveLocations({ limits: { roomConnections: 3 } })
     const keys = [newKey(), newKey(), newKey(), newKey()]
     const post = (connectionKey: string) => mutation(small.url, 'postLocation', { room, location: null, connectionKey })
@@ -386,7 +386,7 @@ describe('limits, at, below and above', () => {
     expect((await post(keys[0]!)).status).toBe(200)
   })
 
-  test('a process holds as many streams as it is told', async () => {
+  test('a process accepts streams up to its limit', async () => {
     await using small = await serveLocations({ limits: { streams: 2 } })
     const open = async () => {
       const closing = new AbortController()
@@ -409,13 +409,13 @@ describe('limits, at, below and above', () => {
     second.close()
   })
 
-  test('a lease is 5 seconds to 5 minutes', async () => {
+  test('a lease lasts 5 seconds to 5 minutes', async () => {
     const post = (leaseMs: number) =>
       mutation(server.url, 'postLocation', { room, location: null, connectionKey: key, leaseMs })
     for (const leaseMs of [5_000, 5_001, 299_999, 300_000]) expect((await post(leaseMs)).status).toBe(200)
   })
 
-  test('a member posts 60 times at once, and then 30 times a second', async () => {
+  test('a member may post 60 times in a burst, and then 30 times a second', async () => {
     const post = { room, connectionKey: newKey(), memberKey: newKey(), seq: 1, location: null }
     const answers = await Promise.all(Array.from({ length: 100 }, () => mutation(server.url, 'postLocation', post)))
     const refused = answers.filter(({ status }) => status !== 200)
@@ -430,7 +430,7 @@ describe('limits, at, below and above', () => {
   })
 })
 
-test('after all that, the server is well', async () => {
+test('the server is healthy after all of these requests', async () => {
   expect(await mutation(server.url, 'postLocation', { room, location: cell(1) })).toMatchObject({ status: 200 })
   expect(await http(server.url.replace('/trpc', '/readyz'))).toMatchObject({ status: 200, text: 'ok\n' })
   expect(logged).toEqual([])

@@ -4,13 +4,13 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { cell, stockClient } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/* What goes over the wire, byte for byte: other languages, proxies and curl depend on it. */
+/* The exact bytes on the wire: clients in other languages, proxies and curl depend on them. */
 
 const server = await serveLocations()
 afterAll(() => server.close())
 
-describe('the bytes', () => {
-  test('of a stream', async () => {
+describe('the bytes on the wire', () => {
+  test('of a stream are a hello and a snapshot with ids', async () => {
     const room = 'bytes'
     const client = stockClient(server.url)
     const connectionKey = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -42,7 +42,7 @@ describe('the bytes', () => {
     )
   })
 
-  test('of a change', async () => {
+  test('of a change are one changes event', async () => {
     const room = 'changes'
     const client = stockClient(server.url)
     const connectionKey = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -58,7 +58,7 @@ describe('the bytes', () => {
     )
   })
 
-  test('of a refusal in a stream: 200, one serialized-error, the end', async () => {
+  test('of a rejected stream are status 200, one serialized-error, and the end', async () => {
     using socket = rawSocket(server.port)
     socket.write(`GET /trpc/onLocation?input=%7B%22room%22%3A%22%22%7D HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
     await until('the body has ended', () => socket.text.endsWith('0\r\n\r\n'))
@@ -71,7 +71,7 @@ describe('the bytes', () => {
     expect(rest).toBe('')
   })
 
-  test('of a post and its answer', async () => {
+  test('of a post and its reply are JSON', async () => {
     using socket = rawSocket(server.port)
     const body = `{"room":"post","location":null,"connectionKey":"AAAAAAAAAAAAAAAAAAAAAA","seq":7}`
     socket.write(
@@ -88,7 +88,7 @@ describe('the bytes', () => {
   })
 })
 
-/** A socket, and what came in on it so far. */
+/** Opens a socket and collects the text that it receives. */
 function rawSocket(port: number) {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8')
   let text = ''
@@ -102,7 +102,7 @@ function rawSocket(port: number) {
   }
 }
 
-/** The head, its lines in order and their names in small letters, and the body without its chunking. */
+/** Splits a response into its status, its headers (sorted, with lower-case names) and its body without chunk sizes. */
 function partsOf(text: string): { head: string[]; body: string } {
   const end = text.indexOf('\r\n\r\n')
   const [status, ...lines] = text.slice(0, end).split('\r\n')
@@ -119,7 +119,7 @@ function partsOf(text: string): { head: string[]; body: string } {
       .subarray(size + 2)
       .toString()
   }
-  // A beat may come at any time.
+  // A heartbeat may arrive at any time.
   return { head: [status!, ...headers], body: body.replace(/data: \{"type":"beat".*\nid: .*\n\n\n/g, '') }
 }
 

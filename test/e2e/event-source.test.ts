@@ -6,13 +6,13 @@ import { faultProxy, soonAgain } from '../support/network/fault-proxy.js'
 import { cell, newKey, stockClient } from '../support/clients/stock-client.js'
 import { Inbox, until } from '../support/until.js'
 
-/* A browser's EventSource, which knows nothing of tRPC. */
+/* A standard EventSource, without tRPC's client. */
 
 const server = await serveLocations({ timing: { scale: 1 / 20 } })
 afterAll(() => server.close())
 
 describe('a plain EventSource', () => {
-  test('reads a room', async () => {
+  test('reads the snapshot and the changes of a room', async () => {
     const room = 'plain'
     const client = stockClient(server.url)
     const { id } = await client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(1) })
@@ -23,7 +23,7 @@ describe('a plain EventSource', () => {
     expect(JSON.parse(snapshot.data)).toMatchObject({ type: 'snapshot', connections: [{ location: cell(1) }] })
   })
 
-  test('resumes by its own reconnect, with the Last-Event-ID header', { timeout: 60_000 }, async () => {
+  test('resumes with the Last-Event-ID header when it reconnects', { timeout: 60_000 }, async () => {
     const asked: (string | undefined)[] = []
     await using proxy = await faultProxy(server.url, {
       open(call) {

@@ -6,13 +6,13 @@ import { expect, test } from 'vitest'
 import { inParts, runsOf } from '../support/fuzz-runs.js'
 import { hostileCall, hostileValue } from '../support/hostile.js'
 
-/* The same strangers, past HTTP: values that no JSON could bring, straight into the procedures. */
+/* Hostile inputs passed directly to the procedures, including values that JSON cannot carry. */
 
 const runs = runsOf(20_000)
 const unlimited = { postBurst: 1e9, readBurst: 1e9, leaveBurst: 1e9, connectionBurst: 1e9, streamBurst: 1e9 }
 
 test(
-  `${runs} hostile inputs are taken or refused by a sentence, and what is kept of them is plain`,
+  `${runs} hostile inputs are accepted or rejected with a message, and change no prototype`,
   { timeout: 0 },
   async () => {
     const hub = createLocationHub({ location: cellLocation, limits: unlimited })

@@ -7,12 +7,12 @@ import { Hub } from '../../src/server/hub/hub.js'
 import { posting } from '../support/histories.js'
 import { inParts, runsOf } from '../support/fuzz-runs.js'
 
-/* Whatever somebody calls themselves, a reader gets it back as it was, and nothing that they did not send. */
+/* A subscriber receives every name unchanged, and no event that the name tried to inject. */
 
 const runs = runsOf(100_000)
 const batch = 100
 
-/** HTML §9.2.6, to the letter: events as a browser takes them from bytes. */
+/** Parses events from bytes exactly as HTML §9.2.6 defines. */
 function eventsOf(bytes: Uint8Array) {
   const events = []
   let [type, data, id] = ['', '', '']
@@ -58,7 +58,7 @@ const name = fc
   .map((parts) => parts.join(''))
   .filter((text) => !/\p{Cs}/u.test(text))
 
-test(`${runs} names and places come back byte for byte, one event each`, { timeout: 0 }, async () => {
+test(`${runs} names and locations arrive unchanged, in one event each`, { timeout: 0 }, async () => {
   const clock = manualClock()
   const hub = createLocationHub({
     location: z.string(),
@@ -94,7 +94,7 @@ test(`${runs} names and places come back byte for byte, one event each`, { timeo
       }
       for (const { connectionId, location, profile } of sent) {
         const shown = seen.get(connectionId)
-        // What did not change is not said again.
+        // A value that did not change is not sent again.
         if (shown?.location !== undefined) expect(shown.location).toBe(location)
         if (shown?.profile !== undefined) expect(shown.profile).toBe(profile)
       }

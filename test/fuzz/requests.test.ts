@@ -7,7 +7,7 @@ import { healthyClient } from '../support/clients/healthy-client.js'
 import { hostileRequest, type HostileRequest } from '../support/hostile.js'
 import { loneServer } from '../support/servers/lone-server.js'
 
-/* `npm run fuzz` sends a million of them. */
+/* Hostile HTTP requests, as bytes on a socket. `npm run fuzz` sends a million. */
 
 const runs = runsOf(20_000)
 const atOnce = 32
@@ -15,7 +15,7 @@ const unlimited = Object.fromEntries(
   ['postsPerSecond', 'postBurst', 'readsPerSecond', 'readBurst', 'leaveBurst', 'connectionBurst', 'streamBurst'].map((name) => [name, 1e9]), // prettier-ignore
 )
 
-/** Sends bytes on a connection of their own; gives what came back until it was clear what it is. */
+/** Sends bytes on a new connection. Resolves with the response, or with the beginning of a stream. */
 function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
@@ -26,7 +26,7 @@ function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string>
       socket.destroy()
       resolve(answer)
     }
-    // What promises more than it brings is waited for by the server too, for as long as its own limits say.
+    // The server waits for the rest of an incomplete request until its own timeouts, so the test does not wait for it.
     const patience = setTimeout(finish, isWhole ? 5_000 : 20)
     socket.on('data', (chunk: Buffer) => {
       answer += chunk.toString('latin1')
@@ -37,7 +37,7 @@ function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string>
   })
 }
 
-/** A whole response, or as much of a stream as says how it goes. */
+/** True once the response is complete, or once a stream has sent its first state or its error. */
 function isAnswered(answer: string, isHead: boolean): boolean {
   const end = answer.indexOf('\r\n\r\n')
   if (end === -1) return false
@@ -49,24 +49,25 @@ function isAnswered(answer: string, isHead: boolean): boolean {
   return length === undefined ? body.endsWith('0\r\n\r\n') : body.length >= Number(length)
 }
 
-/** What is wrong with an answer, if anything. */
+/** Returns the fault of an answer, or null. */
 function faultOf(answer: string, { isWhole }: HostileRequest): string | null {
   const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1]
-  if (status === undefined) return isWhole && answer !== '' ? 'not HTTP' : null
+  if (status === undefined && !isWhole) return null
+  if (status === undefined) return answer === '' ? 'no answer to a whole request' : 'not HTTP'
   if (status.startsWith('5')) return `status ${status}`
   if (/"httpStatus":5\d\d/.test(answer)) return 'a server error inside'
   if (/"stack"|node_modules|\.ts:\d/.test(answer)) return 'a stack'
   return null
 }
 
-/** What anybody sends: a post, on a connection of its own. */
+/** A valid post. */
 const ordinary = (): HostileRequest => {
   const body = JSON.stringify({ room: 'a', location: { sheet: 'Q3', row: 1, col: 1 }, connectionKey: 'k'.repeat(22) })
   const head = `POST /trpc/postLocation HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`
   return { bytes: Buffer.from(`${head}\r\n\r\n${body}`), isWhole: true }
 }
 
-/** Sends them all, so many at a time. */
+/** Sends all requests, `atOnce` at a time. */
 async function sentAll(port: number, requests: HostileRequest[]): Promise<void> {
   const work = async (): Promise<void> => {
     for (let request = requests.pop(); request; request = requests.pop()) {
@@ -82,13 +83,13 @@ async function sentAll(port: number, requests: HostileRequest[]): Promise<void> 
 beforeAll(() => built('package'), 120_000)
 
 test(
-  `${runs} hostile requests get no server error, change no prototype, and keep nobody from posting`,
+  `${runs} hostile requests get no server error, change no prototype, and do not slow other members`,
   { timeout: 0 },
   async () => {
     await using server = await loneServer({ limits: unlimited, timing: { rotateMs: 1e6 } })
     await using others = healthyClient(server.url)
     const before = await server.report()
-    // Once to warm up, and then what is usual: as many requests as the fuzzer sends, with nothing wrong about them.
+    // A warm-up, and then the baseline: valid requests at the same rate as the hostile ones.
     for (const times of [500, 2_000]) {
       await others.health()
       await sentAll(server.port, Array.from({ length: times }, ordinary))
@@ -103,7 +104,7 @@ test(
     expect(after.prototypes).toEqual(before.prototypes)
     expect(server.hasEnded).toBe(false)
     expect(then.statuses).toEqual([])
-    // In CI other tests have the machine too.
+    // In CI other tests run at the same time.
     expect(then.p99).toBeLessThan(Math.max(2 * usual.p99, isFuzzing ? 20 : 500))
   },
 )

@@ -15,13 +15,13 @@ import { built } from '../support/built.js'
 import { faultProxy, type Call } from '../support/network/fault-proxy.js'
 import { root } from '../support/snippets.js'
 
-/* docs/contract says what goes over the wire, to people whose language has no zod: held to the schemas and to the wire. */
+/* docs/contract describes the wire for languages without zod. It is checked against the schemas and against real traffic. */
 
 type Json = { [key: string]: Json } | Json[] | string | number | boolean | null
 const read = (name: string) =>
   JSON.parse(readFileSync(join(root, 'docs/contract', name), 'utf8')) as { [key: string]: Json }
 
-test('what is written is what the schemas say', { timeout: 60_000 }, () => {
+test('the files in docs/contract are up to date with the schemas', { timeout: 60_000 }, () => {
   built('package')
   const { status, stdout, stderr } = spawnSync(process.execPath, ['scripts/contract.mjs', '--check'], {
     cwd: root,
@@ -30,7 +30,7 @@ test('what is written is what the schemas say', { timeout: 60_000 }, () => {
   expect(status, stdout + stderr).toBe(0)
 })
 
-test('outputs are written as schemas, and typed for TypeScript, alike', () => {
+test('output schemas and output types are equal', () => {
   type Outputs = ReturnType<typeof procedureOutputs<typeof cellLocation, typeof memberProfile>>
   type Out<K extends keyof Outputs> = z.output<Outputs[K]>
   expectTypeOf<Out<'postLocation'>>().toExtend<PostLocationOutput>()
@@ -42,24 +42,24 @@ test('outputs are written as schemas, and typed for TypeScript, alike', () => {
 
 describe('asyncapi.json', () => {
   const document = read('asyncapi.json')
-  // The official schema of the specification, in the official package.
-  // It brings draft 7 along, which ajv has too.
+  // The official schema of the specification, from the official package.
+  // It includes draft 7, which ajv already has.
   const ajv = new Ajv({ strict: false, allErrors: true, meta: false, validateSchema: false })
   addFormats.default(ajv)
   const isAsyncApi = ajv.compile(specs.schemas['3.0.0'])
 
-  test('is AsyncAPI 3', () => {
+  test('is valid AsyncAPI 3', () => {
     isAsyncApi(document)
     expect(isAsyncApi.errors).toBeNull()
   })
 
-  test('would not be with a mistake in it', () => {
+  test('is not valid with a mistake in it', () => {
     const { operations, ...rest } = document
     expect(isAsyncApi({ ...rest, operations: { post: { action: 'shout' } } })).toBe(false)
     expect(isAsyncApi({ ...rest, operations, channels: { a: { address: 7 } } })).toBe(false)
   })
 
-  test('points at nothing that is not there', () => {
+  test('has no dangling reference', () => {
     const dangling = refsIn(document).filter((ref) => at(document, ref) === undefined)
     expect(dangling).toEqual([])
   })
@@ -74,7 +74,7 @@ describe('schema.json', () => {
     return validate(value) ? null : { value, errors: validate.errors }
   }
 
-  test('lets in what the server lets in, and knows all that it sends', { timeout: 60_000 }, async () => {
+  test('accepts every input that the server accepts and describes every output', { timeout: 60_000 }, async () => {
     await using server = await serveLocations({ timing: { ...fastTiming, drainMs: 10 } })
     const wrong: object[] = []
     const seen = new Set<string>()
@@ -101,7 +101,7 @@ describe('schema.json', () => {
       },
     })
     const target = { url: proxy.url, ...cells, timing: targetTiming }
-    // For the traffic: whether rules hold is asked in test/contract, with fewer at once.
+    // Only produces traffic. test/contract checks the rules, with fewer cases at once.
     await Promise.allSettled(locationContract(target).map(({ run }) => run()))
     const last = await fetch(`${proxy.url}/onLocation?input=${encodeURIComponent('{"room":"last"}')}`)
     await Promise.all([last.text(), server.hub.drain()])
@@ -111,7 +111,7 @@ describe('schema.json', () => {
     expect(seen).toEqual(new Set(['event', ...sent, ...calls.flatMap((name) => [`${name}.input`, `${name}.output`])]))
   })
 
-  test('refuses what the server refuses', () => {
+  test('rejects every input that the server rejects', () => {
     const post = { room: 'sheet-42', location: { sheet: 'Q3', row: 4, col: 2 } }
     expect(says('postLocation.input', post)).toBeNull()
     expect(says('postLocation.input', { ...post, location: null })).toBeNull()
@@ -137,7 +137,7 @@ function refsIn(value: Json): string[] {
   return [...own, ...Object.values(value).flatMap(refsIn)]
 }
 
-/** What a JSON pointer of our own document points at. */
+/** Resolves a JSON pointer within the document. */
 function at(document: Json, ref: string): Json | undefined {
   return ref
     .replace('#/', '')

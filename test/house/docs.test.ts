@@ -12,7 +12,7 @@ const docs = [
   ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? `docs/${name}` : [])),
 ]
 
-describe('what the docs say in TypeScript', () => {
+describe('TypeScript in the docs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-docs-'))
   afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -23,7 +23,7 @@ describe('what the docs say in TypeScript', () => {
       {},
       {
         extends: join(root, 'tsconfig.json'),
-        // A snippet may declare what the next line of the reader's own code uses.
+        // A snippet may declare a variable that only the reader's code uses.
         compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
         include: ['.'],
         exclude: ['node_modules'],
@@ -35,12 +35,12 @@ describe('what the docs say in TypeScript', () => {
 })
 
 /**
- * ```sh run: as written, but that a server of our own stands where the docs say localhost:3000. What has no end, like
- * curl on a stream, is ended by us.
+ * Blocks that begin with ```sh run. They run as written, except that localhost:3000 is replaced by a test server. Commands
+ * without an end, such as curl on a stream, are killed.
  */
 const commands = docs.flatMap(blocksOf).filter(({ language, rest }) => language === 'sh' && rest === 'run')
 
-describe.skipIf(commands.length === 0)('what the docs say in the shell', () => {
+describe.skipIf(commands.length === 0)('shell commands in the docs', () => {
   let server: LocationServer<unknown, unknown>
   let host: string
   beforeAll(async () => {
@@ -60,7 +60,7 @@ describe.skipIf(commands.length === 0)('what the docs say in the shell', () => {
 })
 
 async function run(script: string, forMs: number): Promise<{ status: number | null | 'ended by us'; said: string }> {
-  // A group of its own, so that what the shell started ends with it.
+  // A separate process group, so that the children of the shell end too.
   const child = spawn('bash', ['-ec', script], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile, link, project, root, writeSnippets } from '../support/snippets.js'
 
 /*
- * The package as others get it: built, packed, unpacked in a folder that knows nothing of this repository, with only
- * the packages that package.json names.
+ * The published package: built, packed, and unpacked outside of this repository, with only the packages that package.json
+ * names.
  */
 
 type Manifest = Record<'exports', Record<string, string | { types: string; default: string }>> &
@@ -39,7 +39,7 @@ beforeAll(() => {
 const installed = (...names: string[]) =>
   Object.fromEntries(names.map((name) => [name, name === 'hereabouts' ? unpacked : join(root, 'node_modules', name)]))
 
-// A link resolves to where it leads, so what the package itself imports must be found from there.
+// Node resolves a symbolic link to its target, so the imports of the package must be found from there.
 beforeAll(() => {
   link(unpacked, installed(...Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }), '@types/react'))
 })
@@ -55,7 +55,7 @@ const strict = {
 }
 
 describe('the tarball', () => {
-  test('has what package.json promises', () => {
+  test('has every file that package.json names', () => {
     const promised = Object.values(manifest.exports).flatMap((target) =>
       typeof target === 'string' ? target : Object.values(target),
     )
@@ -70,15 +70,15 @@ describe('the tarball', () => {
     expect(missing.filter((path) => !packed.includes(path.slice(2)))).toEqual([])
   })
 
-  test('has nothing else', () => {
+  test('has no other file', () => {
     const known =
       /^(dist\/.*(\.js|\.d\.ts)|bin\/hereabouts\.mjs|docs\/PROTOCOL\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
     expect(packed.filter((path) => !known.test(path))).toEqual([])
   })
 })
 
-describe('its declarations', () => {
-  /** What a compiler reads when somebody imports this. */
+describe('its type declarations', () => {
+  /** Returns the declaration files that a compiler reads for an import of this file. */
   function declarations(name: string, found = new Map<string, string>()): Map<string, string> {
     const source = readFileSync(join(unpacked, name), 'utf8')
     found.set(name, source)
@@ -95,13 +95,13 @@ describe('its declarations', () => {
       ),
     )
 
-  test('name nothing that tRPC tells nobody to import', () => {
+  test("do not use tRPC's unstable exports", () => {
     expect(
       mentions(['shared', 'server', 'server/standalone', 'client', 'react', 'testing'], /.*unstable-core.*/g),
     ).toEqual([])
   })
 
-  test('ask a browser for nothing of Node, of Express, of tRPC or of the server', () => {
+  test("need no types of Node, Express, tRPC's server or our server in a browser", () => {
     expect(
       mentions(['shared', 'client', 'react'], /.*["'](node:|express|@trpc\/|.*\/server\/).*|.*types="node".*/g),
     ).toEqual([])
@@ -135,7 +135,7 @@ export const wrong = () => usePost()({ sheet: 'Q3', row: 'four', col: 2 })
 
 const meeting = `
 import { createLocationClient } from 'hereabouts/client'
-import { server, type AppRouter } from './server.js'
+import { server } from './server.js'
 
 const { url } = await server.listen(0)
 const ada = createLocationClient<AppRouter>({ url: url + '/trpc' })
@@ -150,7 +150,7 @@ await Promise.all([ada.close(), grace.close()])
 await server.close()
 `
 
-describe('somebody who installed it', { timeout: 60_000 }, () => {
+describe('a project that installed it', { timeout: 60_000 }, () => {
   const packages = ['hereabouts', '@trpc/client', '@trpc/server', 'zod']
 
   test('compiles and runs a server and two clients', async () => {
@@ -174,7 +174,7 @@ describe('somebody who installed it', { timeout: 60_000 }, () => {
       noEmit: true,
     }
     project(place, installed(...packages, 'react', '@types/react'), { compilerOptions, include: ['*.tsx'] })
-    // What a page sees of its server is a type: here, as a monorepo would have it, declared.
+    // A page imports only the type of its server. It is declared here, as in a monorepo.
     writeFileSync(
       join(place, 'server.d.ts'),
       `import type { CellLocation, MemberProfile } from 'hereabouts'
@@ -186,7 +186,7 @@ export type AppRouter = LocationRouter<CellLocation, MemberProfile>
     expect(compile(place)).toBe('')
   })
 
-  test('pastes README, and it compiles and runs', async () => {
+  test('compiles and runs the code of README', async () => {
     const place = join(folder, 'readme')
     const compilerOptions = { ...strict, types: ['node'], lib: ['ES2022', 'DOM', 'DOM.Iterable', 'ESNext.Disposable'] }
     project(place, installed(...packages, 'express', '@types/node', '@types/express', 'react', '@types/react'), {
@@ -194,7 +194,7 @@ export type AppRouter = LocationRouter<CellLocation, MemberProfile>
     })
     const files = writeSnippets(place, ['README.md'])
     expect(compile(place)).toBe('')
-    // README's ten lines are these two files.
+    // The ten lines of README are these two files.
     expect(files).toEqual(expect.arrayContaining(['README.md/server.ts', 'README.md/client.ts']))
     const port = String(await freePort())
     for (const name of ['server', 'client']) {
@@ -216,7 +216,7 @@ export type AppRouter = LocationRouter<CellLocation, MemberProfile>
 const start = (file: string, env: Record<string, string> = {}) =>
   spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Runs to the end, or as long as it is given. */
+/** Runs a program to its end, or kills it after a time limit. */
 async function run(file: string, forMs = 20_000) {
   const child = start(file)
   let said = ''

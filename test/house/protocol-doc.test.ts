@@ -27,13 +27,13 @@ import { leaving, Play, posting, sweeping } from '../support/histories.js'
 import { blocksOf, root, type Block } from '../support/snippets.js'
 import { until } from '../support/until.js'
 
-/* docs/PROTOCOL.md says nothing that is not so: its tables, its bytes, its commands and its code are held to the source. */
+/* The tables, bytes, commands and code of docs/PROTOCOL.md are checked against the source. */
 
 const doc = 'docs/PROTOCOL.md'
 const text = readFileSync(join(root, doc), 'utf8')
 const blocks = blocksOf(doc)
 
-/** The rows of a section's tables, as their cells. */
+/** Returns the rows of the tables of a section, each as its cells. */
 function rowsOf(section: string): string[][] {
   const [, rest] = text.split(`\n## ${section}\n`)
   if (rest === undefined) throw new Error(`PROTOCOL.md has no section ${section}`)
@@ -49,19 +49,19 @@ function rowsOf(section: string): string[][] {
 }
 const bare = (cell: string | undefined) => (cell ?? '').replaceAll('`', '')
 
-describe('the numbers', () => {
+describe('the table of numbers', () => {
   const said = Object.fromEntries(
     rowsOf('Numbers').flatMap(([name, number]) =>
       /^`\w+`$/.test(name!) ? [[bare(name), Number(number!.replaceAll(',', ''))]] : [],
     ),
   )
 
-  test('are those of the code, all of them', () => {
+  test('lists every number with the value of the code', () => {
     expect(said).toEqual({ ...defaultLimits, ...defaultTiming })
   })
 })
 
-describe('what a post comes to', () => {
+describe('the outcome of a post', () => {
   const rows = rowsOf('Procedures').filter((cells) => cells.length === 4)
   const before: Record<string, (play: Play) => unknown> = {
     'is unknown': () => {},
@@ -76,9 +76,9 @@ describe('what a post comes to', () => {
     return (play.after(0, posting('c1', seq, location)).outcomes[0] as { outcome: string }).outcome
   }
 
-  test.each(Object.keys(before))('when its connection %s', (state) => {
+  test.each(Object.keys(before))('when its connection %s is as documented', (state) => {
     const [, newer, equal, lower] = rows.find(([connection]) => connection!.startsWith(state))!
-    // What is applied and what is the same depends on whether it says something new.
+    // A post is `applied` or `unchanged`, depending on whether it changes anything.
     const said = new Set([comesTo(state, 6, 'B2'), comesTo(state, undefined, 'B2'), comesTo(state, 6, 'A1')])
     expect([...said].join(', ')).toBe(bare(newer))
     expect(comesTo(state, 5, 'B2')).toBe(bare(equal).split(',')[0])
@@ -100,7 +100,7 @@ describe('the procedures', () => {
   const connectionKey = 'c2VjcmV0LW9mLWEtdGFiIQ'
   const post = { connectionKey, location: null }
 
-  test('post for the default connection without a key, and as the profile that the server knows', async () => {
+  test('without a key post for the default connection, with the profile of the server', async () => {
     const reply = await as('ada').postLocation({ room: 'r1', location: null, profile: { name: 'Eve' } })
     expect(reply).toMatchObject({ connectionId: 'Pgb7WhdjO6O1AWCZ', memberId: 'ada', outcome: 'applied' })
     expect(reply.connectionKey).toBeUndefined()
@@ -108,12 +108,12 @@ describe('the procedures', () => {
     expect(event).toMatchObject({ connections: [{ memberId: 'ada', profile: { name: 'ada' } }] })
   })
 
-  test('give the id of a post to those who may read', async () => {
+  test('return the id of a post only to callers who may read', async () => {
     expect((await as('ada').postLocation({ room: 'r2', ...post })).id).toBeDefined()
     expect((await as('ada').postLocation({ room: 'dark', ...post })).id).toBeUndefined()
   })
 
-  test("refuse another member's key to post, to leave and to watch with", async () => {
+  test("reject another member's key in a post, a leave and a stream", async () => {
     await as('ada').postLocation({ room: 'r3', ...post })
     const refusal = { message: expect.stringMatching(/^connection-owned: /) }
     await expect(as('bob').postLocation({ room: 'r3', ...post })).rejects.toMatchObject(refusal)
@@ -121,13 +121,13 @@ describe('the procedures', () => {
     await expect(as('bob').onLocation({ room: 'r3', connectionKey })).rejects.toMatchObject(refusal)
   })
 
-  test('need no right to leave, and count what may be read', async () => {
+  test('need no right to leave, and count only rooms that may be read', async () => {
     expect(await as('ada').leaveRoom({ room: 'closed', connectionKey })).toEqual({ outcome: 'left' })
     const counted = await as('ada').countMembers({ rooms: ['closed', 'r1', 'closed'] })
     expect(counted).toEqual([{ room: 'r1', members: expect.any(Number) }])
   })
 
-  test('take lastEventId where clients add it, and nothing else that is unknown', async () => {
+  test('accept lastEventId where clients add it, and no other unknown property', async () => {
     const lastEventId = 'x'
     expect(await as('ada').postLocation({ room: 'r4', ...post, lastEventId })).toMatchObject({ outcome: 'applied' })
     expect(await as('ada').leaveRoom({ room: 'r4', connectionKey, lastEventId })).toEqual({ outcome: 'left' })
@@ -135,7 +135,7 @@ describe('the procedures', () => {
     await expect(as('ada').countMembers(input)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })
 
-  test('say bye, then FORBIDDEN, to whoever is revoked', async () => {
+  test('send bye and then FORBIDDEN to a revoked member', async () => {
     const heard: string[] = []
     const stream = await as('cy').onLocation({ room: 'r5' })
     const over = (async () => {
@@ -149,7 +149,7 @@ describe('the procedures', () => {
   })
 })
 
-describe('the errors', () => {
+describe('the table of errors', () => {
   const rows = rowsOf('Errors').filter(([code]) => code!.startsWith('`'))
 
   test.each(rows)('%s is %s', async (code, trpcCode, status) => {
@@ -170,7 +170,7 @@ describe('the errors', () => {
     expect(getHTTPStatusCodeFromError(refusal as TRPCError)).toBe(Number(status))
   })
 
-  test('are all there but the two that stay on a client', () => {
+  test('lists every code except the two that only the client uses', () => {
     const source = readFileSync(join(root, 'src/shared/errors.ts'), 'utf8')
     const codes = Array.from(source.matchAll(/^ {2}\| '([\w-]+)'$/gm), ([, code]) => code!)
     expect(codes.filter((code) => code !== 'network').sort()).toEqual(rows.map(([code]) => bare(code)).sort())
@@ -182,7 +182,7 @@ describe('the digest', () => {
     /^`[0-9a-f]{16}`$/.test(digest!) ? [{ connections: connectionsIn(connections!), digest: bare(digest) }] : [],
   )
 
-  test('is that of the code', () => {
+  test('has the value of the code', () => {
     expect(vectors).toHaveLength(6)
     for (const vector of vectors) {
       const digest = new Digest()
@@ -191,12 +191,12 @@ describe('the digest', () => {
     }
   })
 
-  test('is that of the code in the text', async () => {
+  test('has the value of the documented function', async () => {
     const { digest } = (await imported('digest.ts')) as { digest: (connections: object[]) => string }
     for (const vector of vectors) expect(digest(vector.connections)).toBe(vector.digest)
   })
 
-  test('has the vectors that the unit tests have', () => {
+  test('has the test vectors of the unit tests', () => {
     const unit = readFileSync(join(root, 'test/shared/digest.test.ts'), 'utf8')
     for (const [, digest] of unit.matchAll(/'([0-9a-f]{16})'/g))
       expect(vectors.map((vector) => vector.digest)).toContain(digest)
@@ -231,18 +231,18 @@ describe('the events', () => {
       return { id, event: JSON.parse(data) as LocationEvent<CellLocation, MemberProfile> }
     })
 
-  test('are all six, and as the schema says', () => {
+  test('are all six, and match the schema', () => {
     expect(new Set(messages.map(({ event }) => event.type))).toEqual(
       new Set(['hello', 'snapshot', 'beat', 'changes', 'degraded', 'bye']),
     )
     for (const { event } of messages) expect(schema.parse(event)).toEqual(event)
   })
 
-  test('follow each other on one stream', () => {
+  test('have consecutive ids on one stream', () => {
     const view = new View<CellLocation, MemberProfile>()
     for (const { id, event } of messages) expect(applyEvent(view, id, event).outcome, event.type).not.toBe('diverged')
     expect([...view.connections.values()]).toMatchObject([{ location: { sheet: 'Q3', row: 4, col: 3 } }])
-    // Only snapshot and changes move the id on.
+    // Only snapshot and changes advance the id.
     let held = messages[0]!.id
     for (const { id, event } of messages) {
       if (event.type === 'snapshot' || event.type === 'changes') held = id
@@ -250,7 +250,7 @@ describe('the events', () => {
     }
   })
 
-  test('and properties that are unknown are ignored', () => {
+  test('with an unknown type or property are ignored', () => {
     const view = new View<CellLocation, MemberProfile>()
     const unknown = { type: 'weather', sky: 'blue' } as unknown as LocationEvent<CellLocation, MemberProfile>
     expect(applyEvent(view, 'epoch-aaaaa.1', unknown)).toEqual({ outcome: 'ignored' })
@@ -271,7 +271,7 @@ describe('the laws', () => {
 
   test('are numbered', () => expect(laws.map((law) => parseInt(law))).toEqual(laws.map((_law, i) => i + 1)))
 
-  test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))('%s Its tests are there.', (_name, law) => {
+  test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))('%s Its tests exist.', (_name, law) => {
     const named = law.split(/ - (?=`)/).slice(1)
     expect(named.length).toBeGreaterThan(0)
     for (const entry of named) {
@@ -287,7 +287,7 @@ describe('the laws', () => {
     }
   })
 
-  test('that the contract holds are run by it', () => {
+  test('that the contract covers are run by it', () => {
     const cases = new Set(locationContract({} as never).map(({ name }) => name))
     for (const [, titles = ''] of laws.join(' ').matchAll(/`src\/testing\/[\w/.-]+`: ((?:"[^"]+"(?:, )?)+)/g))
       for (const [, title = ''] of titles.matchAll(/"([^"]+)"/g)) expect(cases, title).toContain(title)
@@ -302,20 +302,20 @@ describe('the commands', () => {
 
   const commands = blocks.flatMap((block, i) => (isCommand(block) ? [{ block, output: blocks[i + 1] }] : []))
 
-  test('show all their outputs', () => {
+  test('have their outputs on the page', () => {
     expect(commands.length).toBeGreaterThan(5)
     for (const { output } of commands) expect(output?.rest).toBe('output')
   })
 
-  // In the order of the page: each finds the room as the one before left it.
+  // In the order of the page: each command sees the room as the previous one left it.
   for (const { block, output } of commands)
-    test(`print what is shown (line ${block.line})`, { timeout: 30_000 }, async () => {
+    test(`print the documented output (line ${block.line})`, { timeout: 30_000 }, async () => {
       const shown = likened(output!.code)
       const said = await outputOf(block.code.replaceAll('localhost:3000', host), (said) => likened(said) === shown)
       expect(likened(said)).toBe(shown)
     })
 
-  test('see the headers that are shown', async () => {
+  test('get the documented headers', async () => {
     const response = await fetch(`http://${host}/trpc/onLocation?input=${encodeURIComponent('{"room":"headers"}')}`)
     await response.body?.cancel()
     expect(response.status).toBe(200)
@@ -330,7 +330,7 @@ describe('the commands', () => {
     }
   })
 
-  test("get tRPC's own refusals without a code of ours", async () => {
+  test("get tRPC's own errors without a code of ours", async () => {
     const post = async (procedure: string, body: string, type = 'application/json') => {
       const headers = { 'content-type': type }
       const response = await fetch(`http://${host}/trpc/${procedure}`, { method: 'POST', headers, body })
@@ -345,7 +345,7 @@ describe('the commands', () => {
 })
 
 describe('a stock client', () => {
-  test('that answers beats in three lines stays present', { timeout: 20_000 }, async () => {
+  test('that answers heartbeats in three lines stays present', { timeout: 20_000 }, async () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
     const count = () => server.hub.room('sheet-42').count()
@@ -366,9 +366,9 @@ describe('a stock client', () => {
 
 const isCommand = ({ language, rest }: Block) => language === 'sh' && (rest === 'run' || rest === 'refused')
 
-/** What a command prints; what has no end is ended by us, a little after it said what was to be said. */
+/** Returns the output of a command. A command without an end is killed shortly after it printed the expected output. */
 async function outputOf(script: string, isSaid: (said: string) => boolean): Promise<string> {
-  // A group of its own, so that what the shell started ends with it.
+  // A separate process group, so that the children of the shell end too.
   const child = spawn('bash', ['-ec', script], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
   const closed = new Promise<void>((resolve) => child.on('close', () => resolve()))
   let said = ''
@@ -376,14 +376,14 @@ async function outputOf(script: string, isSaid: (said: string) => boolean): Prom
   let isOver = false
   void closed.then(() => (isOver = true))
   await until('everything is said', () => isOver || isSaid(said)).catch(() => {})
-  // Whatever should not follow would follow now.
+  // Unexpected output would follow now.
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 300))])
   if (!isOver) process.kill(-child.pid!)
   await closed
   return said
 }
 
-/** The same text for outputs that differ only in what chance and time make, but hold equal things in equal places. */
+/** Normalizes random and time-dependent values, so that outputs with the same structure become equal. */
 function likened(output: string): string {
   const numbered = (what: string) => {
     const seen: string[] = []
@@ -398,7 +398,7 @@ function likened(output: string): string {
       .replaceAll(/(?<=")[\w-]{11}(?=\.\d+")|(?<=^id: )[\w-]{11}(?=\.)/gm, numbered('epoch'))
       .replaceAll(/\b\d{16}\b/g, numbered('version'))
       .replaceAll(/(?<="connectionKey":")[\w-]{22}(?=")/g, numbered('key'))
-      // Ids that are computed from a key of the page are to be just these.
+      // Ids that are computed from a key of the page must be equal.
       .replaceAll(
         /(?<="(?:connectionId|memberId)":")(?!LaEwHhwjt5-ElOp3|aWe9UoLVjq739zP0)[\w-]{16}(?=")/g,
         numbered('id'),

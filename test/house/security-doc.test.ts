@@ -8,13 +8,13 @@ const promised = page.slice(page.indexOf('## What is promised'), page.indexOf('#
 const promises = promised.split('\n').filter((line) => line.startsWith('- '))
 
 describe('every promise of docs/security.md', () => {
-  test('names the test that holds it', () => {
+  test('names the test that proves it', () => {
     expect(promises.length).toBeGreaterThan(20)
     for (const promise of promises) expect(promise).toMatch(/ \(test\/\S+\.test\.tsx?: ".+"\)$/)
   })
 
   test.each([...page.matchAll(/\((test\/\S+\.test\.tsx?): "(.+?)"\)/g)].map(([, file, name]) => [file!, name!]))(
-    'has that test in %s: %s',
+    'has its test in %s: %s',
     (file, name) => {
       expect(existsSync(join(root, file))).toBe(true)
       expect(readFileSync(join(root, file), 'utf8')).toContain(name)
@@ -22,7 +22,7 @@ describe('every promise of docs/security.md', () => {
   )
 })
 
-test('every metric and line of docs/operating.md is one of the code', () => {
+test('every metric and log line of docs/operating.md exists in the code', () => {
   const operating = readFileSync(join(root, 'docs/operating.md'), 'utf8')
   const server = join(root, 'src/server')
   const source = readdirSync(server, { recursive: true, encoding: 'utf8' })

@@ -7,7 +7,7 @@ import { locationContract } from 'hereabouts/testing'
 import { built } from '../support/built.js'
 import { blocksOf, link, root } from '../support/snippets.js'
 
-/* The two ways of docs/testing.md to run the contract, as they stand, against the package as it is built. */
+/* The two ways to run the contract that docs/testing.md shows, against the built package. */
 
 const folder = mkdtempSync(join(tmpdir(), 'hereabouts-testing-'))
 beforeAll(() => {
@@ -30,14 +30,14 @@ function run(file: string, ...command: string[]): { status: number | null; said:
   return { status, said: stdout + stderr }
 }
 
-test('with vitest', { timeout: 60_000 }, () => {
+test('the contract runs with Vitest as documented', { timeout: 60_000 }, () => {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
   const { status, said } = run('contract.test.ts', vitest, 'run', '--root', folder)
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`Tests +${cases} passed`))
 })
 
-test('with node:test', { timeout: 60_000 }, () => {
+test('the contract runs with node:test as documented', { timeout: 60_000 }, () => {
   const { status, said } = run('contract.test.mjs', '--test', '--test-reporter=tap', 'contract.test.mjs')
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`^# pass ${cases}$`, 'm'))

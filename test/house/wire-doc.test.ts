@@ -9,7 +9,7 @@ import { faultProxy } from '../support/network/fault-proxy.js'
 import { blocksOf } from '../support/snippets.js'
 import { until } from '../support/until.js'
 
-/* The clients of docs/wire.md, as they stand: they come, stay, see, come back after a cut, and leave. */
+/* The clients of docs/wire.md as written: they join, stay present, see changes, resume after a cut, and leave. */
 
 const folder = mkdtempSync(join(tmpdir(), 'hereabouts-wire-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -30,59 +30,63 @@ test('the client in Python has forty lines', () => {
 })
 
 describe.each(clients)('$file', ({ file, name, command, canRun }) => {
-  test.skipIf(!canRun)('does all that a client does', { timeout: 60_000 }, async () => {
-    const { code } = blocks.find(({ rest }) => rest === file)!
-    writeFileSync(join(folder, file), code)
-    await using server = await serveLocations({ timing: { scale: 1 / 10 } })
-    const resumed: (string | undefined)[] = []
-    let beats = 0
-    let hasLeft = false
-    await using proxy = await faultProxy(server.url, {
-      open(call) {
-        resumed.push(/"lastEventId":\s*"([^"]+)"/.exec(decodeURIComponent(call.path))?.[1])
-        return call
-      },
-      call(call, pass) {
-        hasLeft ||= call.procedure === 'leaveRoom'
-        return pass(call)
-      },
-      event(event) {
-        if (event.includes('"type":"beat"')) beats++
-        return event
-      },
-    })
-    const ada = createLocationClient<typeof server.server.router>({ url: server.url })
-    const room = ada.join('sheet-42', { location: cell(1), profile: { name: 'Ada' } })
-    let left = 0
-    room.on('left', () => void left++)
-    const [program, ...args] = [...command, join(folder, file), proxy.url, 'sheet-42', JSON.stringify(cell(4))]
-    // A group of its own: what a shell starts hears Ctrl-C too.
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-    const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
-    let said = ''
-    let complained = ''
-    child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
-    child.stderr.on('data', (bytes: Buffer) => (complained += bytes.toString()))
-    try {
-      await until('it is there', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
-      await until('it sees who is there', () => said.includes('Ada'))
-      room.post(cell(77))
-      await until('it sees a move', () => said.includes('77'))
-      // Longer than a lease it answers beats, and agrees with each: or it would have begun again without an id.
-      await until('five beats have come, of which three make a lease', () => beats >= 5)
-      expect([left, resumed.length], complained).toEqual([0, 1])
-      proxy.cut()
-      await until('it is back', () => resumed.length === 2)
-      expect(resumed[1], complained).toMatch(/^[\w-]{11}\.\d+$/)
-      room.post(cell(78))
-      await until('it sees on', () => said.includes('78'))
-      expect(left).toBe(0)
-      process.kill(-child.pid!, 'SIGINT')
-      await until('it left', () => hasLeft && room.others.length === 0)
-      expect(await ended).toBe(0)
-    } finally {
-      if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
-      await ada.close()
-    }
-  })
+  test.skipIf(!canRun)(
+    'joins, stays present, sees changes, resumes after a cut, and leaves',
+    { timeout: 60_000 },
+    async () => {
+      const { code } = blocks.find(({ rest }) => rest === file)!
+      writeFileSync(join(folder, file), code)
+      await using server = await serveLocations({ timing: { scale: 1 / 10 } })
+      const resumed: (string | undefined)[] = []
+      let beats = 0
+      let hasLeft = false
+      await using proxy = await faultProxy(server.url, {
+        open(call) {
+          resumed.push(/"lastEventId":\s*"([^"]+)"/.exec(decodeURIComponent(call.path))?.[1])
+          return call
+        },
+        call(call, pass) {
+          hasLeft ||= call.procedure === 'leaveRoom'
+          return pass(call)
+        },
+        event(event) {
+          if (event.includes('"type":"beat"')) beats++
+          return event
+        },
+      })
+      const ada = createLocationClient<typeof server.server.router>({ url: server.url })
+      const room = ada.join('sheet-42', { location: cell(1), profile: { name: 'Ada' } })
+      let left = 0
+      room.on('left', () => void left++)
+      const [program, ...args] = [...command, join(folder, file), proxy.url, 'sheet-42', JSON.stringify(cell(4))]
+      // A separate process group: the children of a shell receive Ctrl-C too.
+      const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+      const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+      let said = ''
+      let complained = ''
+      child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
+      child.stderr.on('data', (bytes: Buffer) => (complained += bytes.toString()))
+      try {
+        await until('it is there', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
+        await until('it sees who is there', () => said.includes('Ada'))
+        room.post(cell(77))
+        await until('it sees a move', () => said.includes('77'))
+        // The client answers heartbeats for longer than a lease, and its digest agrees. Otherwise it would restart without an id.
+        await until('five beats have come, of which three make a lease', () => beats >= 5)
+        expect([left, resumed.length], complained).toEqual([0, 1])
+        proxy.cut()
+        await until('it is back', () => resumed.length === 2)
+        expect(resumed[1], complained).toMatch(/^[\w-]{11}\.\d+$/)
+        room.post(cell(78))
+        await until('it sees on', () => said.includes('78'))
+        expect(left).toBe(0)
+        process.kill(-child.pid!, 'SIGINT')
+        await until('it left', () => hasLeft && room.others.length === 0)
+        expect(await ended).toBe(0)
+      } finally {
+        if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')
+        await ada.close()
+      }
+    },
+  )
 })

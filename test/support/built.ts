@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Builds what is stale. For tests of what is built: the bin needs the package, a page of the demo needs both. */
+/** Builds stale targets, for tests of build output: the bin needs the package, a page of the demo needs both. */
 export function built(...targets: ('package' | 'demo')[]): void {
   execFileSync(process.execPath, ['scripts/build.mjs', '--if-stale', ...targets], { cwd: root, stdio: 'pipe' })
 }

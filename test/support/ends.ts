@@ -1,4 +1,4 @@
-/** What a test must end, the last first; for what lives longer than one block. */
+/** Disposables that outlive one block. `end` disposes them in reverse order. */
 export class Ends {
   readonly #all: AsyncDisposable[] = []
 

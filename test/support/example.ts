@@ -5,29 +5,29 @@ import { prepare } from '../../scripts/example.mjs'
 import { blocksOf, root } from './snippets.js'
 import { until } from './until.js'
 
-/** A program of an example, while it runs. */
+/** A running program of an example. */
 export interface Running extends AsyncDisposable {
-  /** What it said so far. */
+  /** The output so far. */
   readonly said: string
-  /** How it ended. */
+  /** Resolves with the exit code. */
   readonly status: Promise<number | null>
   /** Interrupts it, as Ctrl-C does. */
   interrupt(): void
 }
 
 export interface Example {
-  /** The commands of its README's first block. */
+  /** The commands of the first block of the example's README. */
   readonly commands: string[]
   readonly readme: string
-  /** Runs one of its scripts to the end. */
+  /** Runs a script of the example to the end. */
   run(script: string, ...args: string[]): Promise<{ status: number | null; said: string }>
-  /** Runs the last of README's commands, on a free port, with more arguments if need be. */
+  /** Starts the last command of the README on a free port, with additional arguments. */
   start(env?: Record<string, string>, ...args: string[]): Running
 }
 
 /**
- * An example of ours, ready to run. `null` when what it uses cannot be installed here: what is then left out is named
- * as skipped. CI has no such excuse.
+ * Prepares an example to run. Returns null if its packages cannot be installed on this machine: its tests are then
+ * skipped. In CI this is an error.
  */
 export function example(name: string): Example | null {
   try {
@@ -52,7 +52,7 @@ export function example(name: string): Example | null {
   }
 }
 
-/** The address that a program says it listens at. */
+/** Waits for the address that a program prints. */
 export async function addressOf(running: Running): Promise<string> {
   const address = () => /http:\/\/[\w.[\]:]+:\d+/.exec(running.said)?.[0]
   await until('it says where it listens', address, 30_000).catch((error: Error) => {
@@ -62,7 +62,7 @@ export async function addressOf(running: Running): Promise<string> {
 }
 
 function launch(args: string[], env: Record<string, string> = {}): Running {
-  // A group of its own, so that what npm started ends with it.
+  // A separate process group, so that the children of npm end too.
   const child = spawn(process.execPath, args, {
     cwd: root,
     env: { ...process.env, ...env },
@@ -76,7 +76,7 @@ function launch(args: string[], env: Record<string, string> = {}): Running {
     try {
       if (child.pid) process.kill(-child.pid, name)
     } catch {
-      // It has ended by itself.
+      // It has already ended.
     }
   }
   return {

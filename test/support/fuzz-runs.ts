@@ -1,17 +1,17 @@
 /*
- * How much is tried: `npm run fuzz` says it by these. A run is made of parts, each with a seed of its own, so that one that
- * was stopped can be gone on with, and one that failed can be repeated from where it did.
+ * The size of a fuzz run; `npm run fuzz` sets these variables. A run consists of parts with separate seeds, so that a
+ * stopped run can be continued and a failed part can be repeated.
  */
 
 const { FUZZ_RUNS, FUZZ_SEED, FUZZ_FROM = '0', FUZZ_MINUTES = 'Infinity' } = process.env
 
-/** How many in CI, unless told. */
+/** Returns the number of runs: FUZZ_RUNS, or the given default. */
 export const runsOf = (usual: number) => Number(FUZZ_RUNS ?? usual)
 export const fuzzSeed = Number(FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
-/** A person waits for it, and wants to hear of it. */
+/** True for `npm run fuzz`, which prints its progress. */
 export const isFuzzing = FUZZ_RUNS !== undefined
 
-/** Goes through `runs` in parts of `size`, until there are none left or the time is over. Says how many there were. */
+/** Does `runs` runs in parts of `size`, until all are done or FUZZ_MINUTES are over. Returns the number of runs done. */
 export async function inParts(
   runs: number,
   size: number,

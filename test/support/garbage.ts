@@ -6,7 +6,7 @@ import { until } from './until.js'
 setFlagsFromString('--expose_gc')
 const collect = runInNewContext('gc') as () => void
 
-/** How many of them something still holds on to. */
+/** Returns the number of objects that garbage collection does not free. */
 export async function alive(refs: readonly WeakRef<object>[]): Promise<number> {
   for (let i = 0; i < 10; i++) {
     await turn()
@@ -15,14 +15,14 @@ export async function alive(refs: readonly WeakRef<object>[]): Promise<number> {
   return refs.filter((ref) => ref.deref()).length
 }
 
-/** What keeps this process busy, by kind: timers, sockets, servers. */
+/** Counts the active resources of this process by kind: timers, sockets, servers. */
 export function activeResources(): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1
   return counts
 }
 
-/** Waits until nothing is active that was not before; connections that are kept for reuse end after a few seconds. */
+/** Waits until no more resources are active than before. Keep-alive connections end after a few seconds. */
 export async function settled(before: Record<string, number>): Promise<void> {
   const more = () => Object.entries(activeResources()).filter(([kind, count]) => count > (before[kind] ?? 0))
   await until('nothing is left running', () => more().length === 0, 30_000).catch((thrown: unknown) => {
@@ -30,9 +30,9 @@ export async function settled(before: Record<string, number>): Promise<void> {
   })
 }
 
-/** LEAK_CYCLES=10000 for the whole count (npm run soak:leaks). */
+/** The number of cycles. `npm run soak:leaks` sets LEAK_CYCLES=10000. */
 export const cycles = Number(process.env['LEAK_CYCLES'] ?? 300)
-/** Says how far a long run is. */
+/** Prints the progress of a long run. */
 export const progress = (done: number): void => {
   if (cycles > 1000 && done % 1000 === 0) console.log(`${done} of ${cycles}`)
 }

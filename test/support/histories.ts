@@ -3,7 +3,7 @@ import type { Action, Commit, StoredValue, Outcome, RoomRules } from 'hereabouts
 import { RoomMachine } from '../../src/server/rules/room.js'
 
 /*
- * Histories of a room: who did what, and when. Few connections and few places, so that they meet.
+ * Random histories of a room: actions and times. Only a few connections and locations exist, so that actions interact.
  */
 
 export type Step = { afterMs: number; actions: Action[] }
@@ -57,7 +57,7 @@ export const history = fc.array(step, { minLength: 1, maxLength: 40 })
 
 export type Played = { outcomes: Outcome[]; commit: Commit | null; now: number }
 
-/** A room and the hand that plays it. */
+/** A room with a clock, for tests that play a history. */
 export class Play {
   readonly room: RoomMachine
   now = startMs
@@ -75,7 +75,7 @@ export class Play {
     return steps.map(({ afterMs, actions }) => this.after(afterMs, ...actions))
   }
 
-  /** Who is there, and where. */
+  /** The location of each connection. */
   get places(): Record<string, unknown> {
     return Object.fromEntries(
       this.room.state().connections.map(({ connectionId, location }) => [connectionId, location]),
@@ -83,7 +83,7 @@ export class Play {
   }
 }
 
-/** A post with the usual rest. */
+/** A post with default values. */
 export const posting = (
   connectionId: string,
   seq: number | undefined,

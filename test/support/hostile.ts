@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 
-/* What a stranger may send: a little wrong, entirely wrong, or wrong in a way that has broken servers before. */
+/* Hostile inputs: slightly wrong, entirely wrong, or wrong in a way that has broken servers before. */
 
 const hostileKeys = [
   '__proto__',
@@ -21,7 +21,7 @@ const text = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.constantFro
 const key = fc.oneof(fc.constantFrom(...hostileKeys), fc.string({ unit: 'binary', maxLength: 8 }))
 const number = fc.oneof(fc.integer(), fc.double(), fc.constantFrom(...hostileNumbers))
 
-/** Any JSON there is, and a little that is none. */
+/** Any JSON value, and a few values that are not JSON. */
 export const hostileValue: fc.Arbitrary<unknown> = fc.letrec<{ any: unknown }>((tie) => ({
   any: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
@@ -33,7 +33,7 @@ export const hostileValue: fc.Arbitrary<unknown> = fc.letrec<{ any: unknown }>((
   ),
 })).any
 
-/** `{ __proto__: x }` as JSON.parse makes it: a property like any other. */
+/** Defines `__proto__` as an own property, as JSON.parse does. */
 function ownProperties(entries: [string, unknown][]): object {
   const object = {}
   for (const [name, value] of entries)
@@ -46,7 +46,7 @@ const secret = fc.oneof(fc.constantFrom('k'.repeat(22), 'A'.repeat(22), '-_'.rep
 const cell = fc.record({ sheet: fc.oneof(fc.constant('Q3'), text), row: fc.oneof(fc.nat(9), number), col: fc.nat(9) })
 const profile = fc.record({ name: text, color: text, avatar: text }, { requiredKeys: [] })
 
-/** Inputs of each procedure, one property of which may be anything, or of no use, or missing. */
+/** Inputs of each procedure. A property may be missing or have any value. */
 const inputs: Record<string, fc.Arbitrary<Record<string, unknown>>> = {
   postLocation: fc.record(
     { room: roomId, location: fc.option(cell), connectionKey: secret, seq: number, profile, activity: fc.constantFrom('active', 'idle', 'x'), leaseMs: number, memberKey: secret, lastEventId: text }, // prettier-ignore
@@ -59,7 +59,7 @@ const inputs: Record<string, fc.Arbitrary<Record<string, unknown>>> = {
 }
 export const procedureNames = Object.keys(inputs)
 
-/** A procedure, and an input that may be right. */
+/** A procedure and an input, which may be valid. */
 export const hostileCall: fc.Arbitrary<{ procedure: string; input: unknown }> = fc
   .constantFrom(...procedureNames)
   .chain((procedure) => {
@@ -85,7 +85,7 @@ const moreHeaders = fc.subarray(
   { maxLength: 3 },
 )
 
-/** As a body or in an address: JSON, almost JSON, or bytes. */
+/** A body or a query: JSON, almost JSON, or bytes. */
 const written = fc.oneof(
   { weight: 5, arbitrary: hostileCall.map(({ input }) => JSON.stringify(input) ?? '') },
   { weight: 2, arbitrary: fc.array(hostileCall, { maxLength: 9 }).map((calls) => JSON.stringify(Object.fromEntries(calls.map(({ input }, i) => [i, input])))) }, // prettier-ignore
@@ -95,7 +95,7 @@ const written = fc.oneof(
   { weight: 1, arbitrary: fc.nat(20_000).map((bytes) => `"${'x'.repeat(bytes)}"`) },
 )
 
-/** A request as bytes. `isWhole`: it promises no more than it brings, so that an answer must come. */
+/** A request as bytes. `isWhole`: the request is complete, so the server must answer it. */
 export type HostileRequest = { bytes: Buffer; isWhole: boolean }
 
 export const hostileRequest: fc.Arbitrary<HostileRequest> = fc
@@ -130,11 +130,16 @@ export const hostileRequest: fc.Arbitrary<HostileRequest> = fc
     const bytes = whole.subarray(0, Math.ceil(whole.length * cut))
     return {
       bytes,
-      isWhole: cut === 1 && lengthIs <= 0 && !moreHeaders.some((header) => /transfer|expect|upgrade/.test(header)),
+      // Node closes the socket of a CONNECT request without an answer.
+      isWhole:
+        method !== 'CONNECT' &&
+        cut === 1 &&
+        lengthIs <= 0 &&
+        !moreHeaders.some((header) => /transfer|expect|upgrade/.test(header)),
     }
   })
 
-/** Lone surrogates have no place in an address. */
+/** Like `encodeURIComponent`, but replaces lone surrogates instead of throwing. */
 function encodeURIComponent_(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString())
 }

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Also where `URL` is a browser's.
+// Works with jsdom's `URL` too.
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../')
 
 /** A fenced block of a document: ```ts server.ts has the language `ts` and the rest `server.ts`. */
@@ -50,7 +50,7 @@ export function writeSnippets(folder: string, docs: string[]): string[] {
   return [...files.keys()]
 }
 
-/** A folder where somebody else's project could be, with the packages it uses. */
+/** Creates the folder of a consuming project, with the given packages. */
 export function project(folder: string, packages: Record<string, string>, tsconfig: object): void {
   mkdirSync(folder, { recursive: true })
   link(folder, packages)
@@ -58,7 +58,7 @@ export function project(folder: string, packages: Record<string, string>, tsconf
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig))
 }
 
-/** Installs packages by linking to where they are. */
+/** Installs packages as symbolic links. */
 export function link(folder: string, packages: Record<string, string>): void {
   for (const [name, target] of Object.entries(packages)) {
     mkdirSync(dirname(join(folder, 'node_modules', name)), { recursive: true })
@@ -66,7 +66,7 @@ export function link(folder: string, packages: Record<string, string>): void {
   }
 }
 
-/** What the compiler has to say about a project: nothing, when it compiles. */
+/** Returns the compiler's errors for a project, or '' if it compiles. */
 export function compile(folder: string): string {
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
   return spawnSync(process.execPath, [tsc, '-p', '.', '--pretty', 'false'], {

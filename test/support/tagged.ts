@@ -1,4 +1,4 @@
-/** A transformer that nobody can overlook: dates survive it, and what did not pass through it is refused. */
+/** A tRPC transformer that preserves dates. It rejects values that did not pass through it. */
 export const tagged = {
   serialize: (value: unknown): unknown => ({
     tagged: JSON.stringify(value, function (this: Record<string, unknown>, key, item: unknown) {

@@ -2,7 +2,7 @@ import { constants, gunzipSync } from 'node:zlib'
 import type { Sink } from '../../src/server/http/sink.js'
 import type { Bytes } from '../../src/server/rooms/sse-encoding.js'
 
-/** A way out that keeps what went through it, and is full when a test says so. */
+/** A sink that stores the bytes written to it. A test sets `isFull` to simulate backpressure. */
 export class TestSink implements Sink<Bytes> {
   readonly parts: Uint8Array[] = []
   isFull = false
@@ -37,13 +37,13 @@ export class TestSink implements Sink<Bytes> {
     const { text } = this
     return text === '' ? [] : text.split(/(?<=\n\n\n)/)
   }
-  /** What it was sent, as types. */
+  /** The types of the events written to it. */
   get types(): string[] {
     return this.events.map((text) => /"type":"(\w+)"/.exec(text)?.[1] ?? /^event: (.*)$/m.exec(text)![1]!)
   }
 }
 
-/** The same for gzip: its text is what a reader decodes up to now. */
+/** A sink for gzip. Its text is decoded up to the last flush. */
 export class GzipTestSink extends TestSink {
   override get text(): string {
     const finishFlush = this.state === 'ended' ? constants.Z_FINISH : constants.Z_SYNC_FLUSH

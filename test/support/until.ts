@@ -1,10 +1,10 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { vi } from 'vitest'
 
-// Whoever waits for sockets waits here, and each wait has a bound of its own: a slow machine is no failure.
+// Each `until` has its own time limit, so a test may wait several times on a slow machine.
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Resolves when `holds` does; rejects with what it was waiting for when that takes too long. For real sockets only. */
+/** Polls until `holds` returns true. Rejects with the description after `withinMs`. For real sockets only. */
 export async function until(what: string, holds: () => unknown, withinMs = 20_000): Promise<void> {
   const end = performance.now() + withinMs
   for (;;) {
@@ -14,20 +14,20 @@ export async function until(what: string, holds: () => unknown, withinMs = 20_00
   }
 }
 
-/** What arrived, in order, and a way to wait for the next that is asked for. */
+/** A list of received items that a test can wait on. */
 export class Inbox<T> {
   readonly all: T[] = []
 
   readonly put = (item: T): void => void this.all.push(item)
 
-  /** The first that fits, waiting for it if need be. */
+  /** Resolves with the first item that fits, and waits for it if necessary. */
   async find(what: string, fits: (item: T) => boolean, withinMs?: number): Promise<T> {
     let found: T | undefined
     await until(what, () => (found = this.all.find(fits)) !== undefined, withinMs)
     return found!
   }
 
-  /** The item at an index, waiting for it if need be. */
+  /** Resolves with the item at an index, and waits for it if necessary. */
   async at(index: number, withinMs?: number): Promise<T> {
     await until(`there are ${index + 1} of them, not only ${this.all.length}`, () => this.all.length > index, withinMs)
     return this.all[index]!

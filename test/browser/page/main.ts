@@ -2,7 +2,7 @@ import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import type { CellLocation, MemberProfile } from 'hereabouts'
 
-/* A page that is in a room, and nothing else: what a test wants to know lies on the window. */
+/* A page that only joins a room. Tests read its state from the window object. */
 
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 
@@ -14,10 +14,10 @@ room.on('entered', ({ member }) => news.push(`entered ${member.profile?.name}`))
 room.on('left', ({ member, reason }) => news.push(`${reason} ${member.profile?.name}`))
 room.on('moved', ({ member, current }) => news.push(`moved ${member.profile?.name} ${current?.row}`))
 
-/** How often this very page came back from the back/forward cache. */
+/** The number of times that this page returned from the back/forward cache. */
 let restored = 0
 addEventListener('pageshow', ({ persisted }) => (restored += Number(persisted)))
-/** How often a timer of 100 ms ran in the second before: a browser holds back those of hidden pages. */
+/** The number of runs of a 100 ms timer in the last second: browsers throttle timers of hidden pages. */
 let ticks: number[] = []
 setInterval(() => (ticks = [...ticks.filter((at) => at > performance.now() - 1000), performance.now()]), 100)
 
@@ -49,7 +49,7 @@ window.shown = () => ({
   visibility: document.visibilityState,
   ticks: ticks.length,
 })
-// For who has no way into the page but the list of tabs. A hidden page's timers are slow: it tells at once.
+// Tests of hidden tabs can read only the title. It is updated at once, because timers of hidden pages are slow.
 if (params.has('tell')) {
   const tell = () => (document.title = JSON.stringify(window.shown()))
   room.subscribe(tell)

@@ -2,21 +2,21 @@ import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 
-/** What a test sees of a tab. */
+/** The state of a tab that a test reads. */
 export type TabState = {
   status: string
   self: string | null
   tabs: number
   others: string[]
   news: string[]
-  /** What passed between tabs, as it was. */
+  /** The messages between tabs. */
   passed: string[]
 }
 declare global {
   interface Window {
     enter(room: string): void
     state(): TabState
-    /** Posts, and says how long the server took. */
+    /** Posts, and resolves with the time that the server took. */
     move(row: number): Promise<number>
   }
 }

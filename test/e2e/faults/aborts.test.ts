@@ -3,13 +3,13 @@ import { get, inputOf, rawClient } from '../../support/network/raw-client.js'
 import { twins } from '../../support/servers/twins.js'
 import { until } from '../../support/until.js'
 
-/* Whoever comes and goes leaves nothing behind. */
+/* Aborted requests leave nothing behind. */
 
 const inParallel = 50
 const request = get(`/trpc/locations.onLocation?${inputOf({ room: 'busy', connectionKey: 'k'.repeat(22) })}`)
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
-test('2,000 streams that are opened and abandoned, half of them abruptly', { timeout: 60_000 }, async () => {
+test('2,000 aborted streams leave no timer, socket or subscriber behind', { timeout: 60_000 }, async () => {
   await using pair = await twins({
     trpc: { sse: { ping: { enabled: true, intervalMs: 60_000 }, maxDurationMs: 60_000 } },
   })
@@ -22,7 +22,7 @@ test('2,000 streams that are opened and abandoned, half of them abruptly', { tim
     const coming = Array.from({ length: inParallel }, async (_, i) => {
       const client = rawClient(ours.port)
       client.send(request)
-      // Some do not even wait for an answer.
+      // Some abort before the response begins.
       if (i % 5 > 0) await client.events(3).then(() => (opened += 1))
       client.leave(i % 2 === 0 ? 'abruptly' : undefined)
     })
@@ -33,7 +33,7 @@ test('2,000 streams that are opened and abandoned, half of them abruptly', { tim
   expect(opened).toBe(1_600)
   expect(live.subscribers.size).toBe(0)
   expect(live.users).toBe(0)
-  // Those of the test itself come and go.
+  // The sockets of the test itself are not counted.
   await until('their timers are gone', () => timers() <= before)
   const failed = ours.said.filter((each) => 'error' in each)
   expect(failed).toEqual([])

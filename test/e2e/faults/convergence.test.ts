@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { until } from '../../support/until.js'
 
 /*
- * Whatever the network did: once it works again, everyone sees what is true, within the bounds of liveness, and a room is
- * empty once all have left. FAULT_RUNS says how many rooms; the bounds are those of the protocol, scaled as its timing is.
+ * After any network fault, every client converges within the liveness bounds of the protocol, and a room is empty after
+ * every member has left. FAULT_RUNS sets the number of rooms. The bounds are scaled like the timing of the server.
  */
 type Router = LocationServer<CellLocation, MemberProfile>['router']
 type AnyRoom = Room<CellLocation, MemberProfile>
@@ -17,8 +17,8 @@ const runs = Number(process.env['FAULT_RUNS'] ?? 200)
 const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)
 const atOnce = 5
 /**
- * Silence is noticed after 25 s, a stream is tried again within 30, a lease ends after 30: and then a beat. Before its
- * first hello a client knows of no scale: it gives a stream 10 s to say it.
+ * A silent stream is detected after 25 s, it is retried within 30 s, and a lease ends after 30 s. One heartbeat is added.
+ * Before its first hello a client does not know the scale: it waits 10 s for the hello.
  */
 const boundMs = 95_000 * scale + 15_000
 
@@ -33,7 +33,7 @@ const kinds: Record<string, Faults> = {
   'all of it': { drop: 0.15, delayMs: 40, duplicate: 0.2, badGateway: 0.15, cut: 0.4, halfOpen: 0.2 },
 }
 
-describe('a room whose network failed', { timeout: 600_000 }, () => {
+describe('a room after network faults', { timeout: 600_000 }, () => {
   let server: Awaited<ReturnType<typeof serve>>
   const serve = () => serveLocations({ timing: { scale } })
   beforeAll(async () => {
@@ -55,7 +55,7 @@ describe('a room whose network failed', { timeout: 600_000 }, () => {
         clock: skewedClock(systemClock, { offsetMs: (i - 1) * 3_600_000, rate: 1 + (i - 1) / 50 }),
       }),
     )
-    // One whose network is as it should be.
+    // This member has no network faults.
     const witness = createLocationClient<Router>({ url: server.url })
     const seen = witness.watch(id)
     const truth = () => placesIn(seen.members)
@@ -86,7 +86,7 @@ describe('a room whose network failed', { timeout: 600_000 }, () => {
   }
 
   const each = Math.ceil(runs / Object.keys(kinds).length)
-  test.each(Object.entries(kinds))(`by %s shows everyone the truth again (${each} seeds)`, async (_, faults) => {
+  test.each(Object.entries(kinds))(`converges after %s (${each} seeds)`, async (_, faults) => {
     for (let first = 0; first < each; first += atOnce) {
       const seeds = Array.from({ length: Math.min(atOnce, each - first) }, (_, i) => first + i + 1)
       await Promise.all(seeds.map((seed) => converges(seed, faults)))

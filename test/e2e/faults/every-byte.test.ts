@@ -5,7 +5,7 @@ import { rowsSeen } from '../../support/clients/joined.js'
 import { cell, type Cells } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* Wherever a stream breaks off, within a letter, an id or a line: it is opened again where it was, and nothing is lost. */
+/* A stream may break within a character, an id or a line. It resumes at its last complete event and loses nothing. */
 
 const scale = 1 / 20
 
@@ -14,9 +14,9 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
   const atOnce = 256
   const people = ['𓀀', '𓀁', '𓀂', '𓀃'].map((name) => ({ memberId: name, profile: { name: name.repeat(8) } }))
 
-  test(`after each single byte of its first ${bytes} resumes, and ends at the truth`, async () => {
+  test(`after any of its first ${bytes} bytes resumes and converges`, async () => {
     const room = 'every-byte'
-    // Nobody's lease is to end meanwhile.
+    // No lease may end during the test.
     await using server = await serveLocations({ timing: { scale, leaseMs: 600_000 } })
     const hub = server.hub.room(room)
     let row = 0
@@ -25,7 +25,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
       for (const [col, person] of people.entries()) await hub.post({ ...person, location: { ...cell(row), col } })
     }
     await moveAll()
-    // What the server says to one who watches, as long as it takes.
+    // The text of one uncut stream.
     const recording = new AbortController()
     const input = encodeURIComponent(JSON.stringify({ room }))
     const { body } = await fetch(`${server.url}/onLocation?input=${input}`, recording)
@@ -38,7 +38,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
     recording.abort()
     expect(recorded.toString()).toContain('"type":"snapshot"')
     expect(recorded.toString().match(/"type":"changes"/g)!.length).toBeGreaterThan(5)
-    // And a last word that was in none of it.
+    // One more change, which was in none of the streams.
     await moveAll()
 
     const viewerCutAfter = (length: number) => {

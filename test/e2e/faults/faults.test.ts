@@ -5,17 +5,17 @@ import { isFresh, joined, retries, rowsSeen, type CellRoom } from '../../support
 import { cell, newKey, stockClient, subscribed } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* What networks and deploys do. Whatever they do, everyone ends at the truth, and nobody is shown to leave who is there. */
+/* Faults of networks and deploys. After each of them every client converges, and no present member is shown to leave. */
 
 const timing = { scale: 1 / 20 }
 const server = await serveLocations({ timing })
 afterAll(() => server.close())
 
-// Those known before are kept in sight for a lease and a beat: time in which even a slow machine brings everyone back.
+// Known members stay visible for a lease and a heartbeat, which is enough for all of them to return on a slow machine.
 const slower = { scale: 1 / 5 }
 
-describe('a server that is killed and started again', () => {
-  test('has everyone back, and nobody was shown to leave', { timeout: 60_000 }, async () => {
+describe('a server that is killed and restarted', () => {
+  test('gets every member back, and no member is shown to leave', { timeout: 60_000 }, async () => {
     let running = await serveLocations({ timing: slower })
     const { port, url } = running
     await using ada = joined(url, 'restart', cell(1))
@@ -42,7 +42,7 @@ describe('a server that is killed and started again', () => {
   })
 
   test(
-    'after many have tried in vain has ten people back, one after the other, and nobody was shown to leave',
+    'after many failed attempts gets ten members back, and no member is shown to leave',
     { timeout: 60_000 },
     async () => {
       const timing = { scale: 1 / 10 }
@@ -58,7 +58,7 @@ describe('a server that is killed and started again', () => {
         const isBack = ({ room }: { room: CellRoom }) =>
           room.status.state === 'live' && room.others.length === 9 && isFresh(room)
         await until('everyone is back and sees everyone anew', () => people.every(isBack))
-        // Who is said to be live may not have been told yet what it missed.
+        // A client that is live may not have received yet the events that it missed.
         people[0]!.room.post(cell(99))
         await until('a move gets through', () => people.slice(1).every(({ room }) => rowsSeen(room).includes(99)))
         await until('everyone is there still', () => people.every(isBack))
@@ -70,7 +70,7 @@ describe('a server that is killed and started again', () => {
     },
   )
 
-  test('while it is away, moves are kept: only the newest is shown', { timeout: 60_000 }, async () => {
+  test('moves made while it is down are kept, and only the newest is shown', { timeout: 60_000 }, async () => {
     let running = await serveLocations({ timing: slower })
     const { port, url } = running
     await using ada = joined(url, 'away', cell(1))
@@ -92,7 +92,7 @@ describe('a server that is killed and started again', () => {
 })
 
 describe('posts', () => {
-  test('that arrive in reverse end at the newest', async () => {
+  test('that arrive in reverse order end at the newest', async () => {
     const held: (() => Promise<Reply>)[] = []
     await using proxy = await faultProxy(server.url, {
       call: (call, pass) => new Promise((resolve) => held.push(async () => {
@@ -111,7 +111,7 @@ describe('posts', () => {
     await until('all are on their way', () => held.length === rows.length)
     for (const release of held.reverse()) await release()
     const outcomes = (await Promise.all(posts)).map(({ outcome }) => outcome)
-    // They overtook each other on the way to the proxy, perhaps; what counts is that one order came out.
+    // The posts may have been reordered on the way to the proxy. All clients must agree on one order.
     expect(outcomes.filter((outcome) => outcome === 'applied').length).toBeGreaterThan(0)
     expect(outcomes[4]).toBe('applied')
     await until('the newest is shown', () => viewer.view.connections.values().next().value?.location?.row === 5)
@@ -124,7 +124,7 @@ describe('posts', () => {
     expect(viewer.diverged).toEqual([])
   })
 
-  test('that arrive twice count once', async () => {
+  test('that arrive twice are applied once', async () => {
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
         await pass(call)
@@ -146,12 +146,12 @@ describe('posts', () => {
     expect(ada.news).toEqual([])
   })
 
-  test('that are lost with their answers are made up for', { timeout: 60_000 }, async () => {
+  test('that are lost, or whose replies are lost, are retried', { timeout: 60_000 }, async () => {
     let calls = 0
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
         calls += 1
-        // Every third gets lost on the way there, and the answer of every other third on the way back.
+        // Every third request is lost, and so is the reply of every other third.
         if (calls % 3 === 0) throw new Error('lost')
         const reply = await pass(call)
         if (calls % 3 === 1) throw new Error('lost')
@@ -171,7 +171,7 @@ describe('posts', () => {
     expect(viewer.diverged).toEqual([])
   })
 
-  test('that a leave overtakes bring nobody back', async () => {
+  test('that arrive after a later leave do not bring the member back', async () => {
     const held: (() => void)[] = []
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
@@ -196,7 +196,7 @@ describe('posts', () => {
 })
 
 describe('a stream', () => {
-  test('that is cut between hello and snapshot begins again', async () => {
+  test('that is cut between hello and snapshot starts again', async () => {
     let streams = 0
     await using proxy = await faultProxy(server.url, {
       open(call) {
@@ -219,7 +219,7 @@ describe('a stream', () => {
     expect(ada.news).toEqual([])
   })
 
-  test('whose frames get lost finds out, and begins again', { timeout: 60_000 }, async () => {
+  test('with lost frames detects the gap and starts again', { timeout: 60_000 }, async () => {
     let lost = 0
     await using proxy = await faultProxy(server.url, {
       event(event) {
@@ -240,7 +240,7 @@ describe('a stream', () => {
     expect(ada.news).not.toContain('left')
   })
 
-  test('of a stock client that is cut anywhere resumes too', { timeout: 90_000 }, async () => {
+  test('of a stock client resumes after a cut at any place', { timeout: 90_000 }, async () => {
     const client = stockClient(server.url)
     const offsets = Array.from({ length: 20 }, (_, i) => 100 + i * 37)
     await Promise.all(

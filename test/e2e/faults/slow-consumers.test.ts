@@ -17,12 +17,12 @@ import { slowProxy } from '../../support/network/slow-proxy.js'
 import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* A reader that does not read costs the server one frame, and after a while its patience. One that reads slowly is served. */
+/* A stalled consumer costs the server one pending frame and is cut after a time limit. A slow consumer is served. */
 
 const room = 'slow'
 type Place = { n: number; text: string }
 
-/** A server whose sockets can be looked at, and a room of some weight. */
+/** Starts a server whose sockets the test can inspect, with a large room. */
 async function busyRoom(timing: TimingOptions, { members = 1, bytes = 250_000 } = {}) {
   const place = z.object({ n: z.int(), text: z.string() })
   const hub = createLocationHub({ location: place, timing: { frameStallMs: 60_000, leaseMs: 300_000, ...timing } })
@@ -42,7 +42,7 @@ async function busyRoom(timing: TimingOptions, { members = 1, bytes = 250_000 } 
     hub,
     sockets,
     port: (server.address() as AddressInfo).port,
-    /** Moves someone: the first, unless told. */
+    /** Moves one member, by default the first. */
     move: (member = 0) => moveOf(member),
     live: () => hub.use(room, async (live) => live),
     async [Symbol.asyncDispose]() {
@@ -54,7 +54,7 @@ async function busyRoom(timing: TimingOptions, { members = 1, bytes = 250_000 } 
 }
 type Busy = Awaited<ReturnType<typeof busyRoom>>
 
-/** A stream on a socket of its own, which is read or not. */
+/** Opens a stream on a separate socket, which the test pauses and resumes. */
 function reader(port: number, input: object = {}) {
   const socket = connect(port, '127.0.0.1')
   const seen = { text: '', bytes: 0, isClosed: false }
@@ -67,14 +67,14 @@ function reader(port: number, input: object = {}) {
   return { socket, seen, [Symbol.dispose]: () => void socket.destroy() }
 }
 
-/** A stream that is taken in by a view, as a client does it. */
+/** Opens a stream and applies its events to a view, as a client does. */
 function viewer(port: number) {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8')
   const view = new View<Place, unknown>()
   const seen = { frames: 0, isClosed: false, outcomes: new Set<string>() }
   let text = ''
   socket.on('data', (chunk: string) => {
-    // Sizes of chunks stand on lines of their own, which no field of an event has.
+    // Chunk sizes are on separate lines that are no fields of an event.
     text += chunk
     const events = text.split('\n\n\n')
     text = events.pop()!
@@ -90,20 +90,20 @@ function viewer(port: number) {
   return { view, seen, [Symbol.dispose]: () => void socket.destroy() }
 }
 
-/** Moves someone until the sockets of those who do not read are full. */
+/** Moves a member until the socket buffers of the stalled consumers are full. */
 async function fill(busy: Busy, stalled: number) {
   const isFull = () => [...busy.sockets].filter(({ writableLength }) => writableLength > 0).length >= stalled
   while (!isFull()) await busy.move()
 }
 
-describe('a reader', () => {
-  test('that pauses is owed a single frame, and then has everything', { timeout: 60_000 }, async () => {
+describe('a slow consumer', () => {
+  test('that pauses costs one pending frame, and then catches up', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 60_000 })
     using quick = reader(busy.port)
     using slow = reader(busy.port)
     await until('both have the snapshot', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
     slow.socket.pause()
-    // More than the buffers between two sockets of one machine hold.
+    // More than the buffers between two local sockets hold.
     while (quick.seen.bytes < 25_000_000) await busy.move()
     const { timeline } = await busy.live()
     await until('the quick one has it all', () => quick.seen.text.includes(`id: ${timeline.id()}`))
@@ -113,7 +113,7 @@ describe('a reader', () => {
     expect(slow.seen.bytes).toBeLessThan(0.75 * quick.seen.bytes)
   })
 
-  test('at 50 KB/s joins a room of 1,000, and keeps up while 200 others move', { timeout: 60_000 }, async () => {
+  test('at 50 KB/s joins a room of 1,000 and keeps up while 200 others move', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 1_000 }, { members: 1_000, bytes: 60 })
     await using phone = await slowProxy(busy.port, 50_000)
     using slow = viewer(phone.port)
@@ -131,28 +131,32 @@ describe('a reader', () => {
     expect(slow.seen.isClosed).toBe(false)
   })
 
-  test('that takes no byte for too long is cut, without a word and with its lease', { timeout: 60_000 }, async () => {
-    await using busy = await busyRoom({ stallMs: 300, closedMs: 100, sweepMs: 50 })
-    const connectionKey = newKey()
-    using quick = reader(busy.port)
-    using slow = reader(busy.port, { connectionKey })
-    await until('both have the snapshot', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
-    const { timeline, subscribers } = await busy.live()
-    const connectionId = [...subscribers].find((each) => each.connectionId !== null)!.connectionId!
-    await busy.hub.act(room, posting(connectionId, 1, { n: 0, text: '' }, { leaseMs: 300_000 }))
-    slow.socket.pause()
-    await fill(busy, 1)
-    await until('it is cut', () => subscribers.size === 1)
-    const end = performance.now() + 500
-    while (performance.now() < end) await busy.move()
-    expect(timeline.connection(connectionId)).toBeDefined()
-    expect(quick.seen.isClosed).toBe(false)
-    slow.socket.resume()
-    await until('it finds itself cut', () => slow.seen.isClosed)
-    expect(slow.seen.text).not.toContain('"bye"')
-  })
+  test(
+    'that takes no byte for too long is cut without a bye, and its lease is shortened',
+    { timeout: 60_000 },
+    async () => {
+      await using busy = await busyRoom({ stallMs: 300, closedMs: 100, sweepMs: 50 })
+      const connectionKey = newKey()
+      using quick = reader(busy.port)
+      using slow = reader(busy.port, { connectionKey })
+      await until('both have the snapshot', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
+      const { timeline, subscribers } = await busy.live()
+      const connectionId = [...subscribers].find((each) => each.connectionId !== null)!.connectionId!
+      await busy.hub.act(room, posting(connectionId, 1, { n: 0, text: '' }, { leaseMs: 300_000 }))
+      slow.socket.pause()
+      await fill(busy, 1)
+      await until('it is cut', () => subscribers.size === 1)
+      const end = performance.now() + 500
+      while (performance.now() < end) await busy.move()
+      expect(timeline.connection(connectionId)).toBeDefined()
+      expect(quick.seen.isClosed).toBe(false)
+      slow.socket.resume()
+      await until('it finds itself cut', () => slow.seen.isClosed)
+      expect(slow.seen.text).not.toContain('"bye"')
+    },
+  )
 
-  test('that never finishes a frame is cut, though bytes trickle', { timeout: 60_000 }, async () => {
+  test('that never finishes a frame is cut, even if bytes trickle', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 1_500, frameStallMs: 2_500 }, { members: 160 })
     await using phone = await slowProxy(busy.port, 2_000_000)
     using slow = reader(phone.port)
@@ -164,7 +168,7 @@ describe('a reader', () => {
     expect(slow.seen.bytes).toBeLessThan(40_000_000)
   })
 
-  test('that is slow, but goes on, is not cut', { timeout: 60_000 }, async () => {
+  test('that is slow but makes progress is not cut', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 1_500 }, { members: 100 })
     await using phone = await slowProxy(busy.port, 5_000_000)
     using slow = reader(phone.port)
@@ -176,8 +180,8 @@ describe('a reader', () => {
   })
 })
 
-describe('fifty readers that do not read', () => {
-  test('cost a frame each, and hold up nobody', { timeout: 60_000 }, async () => {
+describe('fifty stalled consumers', () => {
+  test('cost one frame each and delay no other subscriber', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 60_000 })
     using quick = reader(busy.port)
     const stalled = Array.from({ length: 50 }, () => reader(busy.port))

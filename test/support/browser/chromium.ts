@@ -10,7 +10,7 @@ const candidates = [
   '/Applications/Chromium.app/Contents/MacOS/Chromium',
 ]
 
-/** Where this machine has Chromium, or null. `describe.skipIf(!chromiumPath)` names what then cannot run. */
+/** The path of Chromium on this machine, or null. Tests without it are skipped with `describe.skipIf(!chromiumPath)`. */
 export const chromiumPath: string | null = candidates.find((path) => path && existsSync(path)) ?? null
 
 if (!chromiumPath && process.env['REQUIRE_CHROMIUM'] === '1')
@@ -26,7 +26,7 @@ export const chromiumArgs = [
   '--disable-sync',
 ]
 
-/** A browser that talks to nobody but us. Close it: `await using browser = await launchChromium()`. */
+/** Launches a browser without background traffic. Close it: `await using browser = await launchChromium()`. */
 export function launchChromium({ args = [], ...options }: LaunchOptions = {}): Promise<Browser> {
   if (!chromiumPath) throw new Error('There is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
   return chromium.launch({

@@ -7,13 +7,13 @@ import { chromiumArgs, chromiumPath } from './chromium.js'
 
 type Target = { id: string; type: string; url: string; title: string }
 
-/** A browser that nobody drives but its list of tabs: whoever drives a page keeps it from ever being hidden. */
+/** A browser that is driven only through its tab list: a page that a debugger drives is never hidden. */
 export interface TabList extends AsyncDisposable {
   /** Opens a tab, in front of the others. */
   open(url: string): Promise<string>
-  /** Brings a tab to the front: the others are hidden. */
+  /** Brings a tab to the front, which hides the others. */
   activate(id: string): Promise<void>
-  /** What a page has put into its title. */
+  /** Returns the title of a page. */
   title(id: string): Promise<string>
 }
 

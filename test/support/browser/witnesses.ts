@@ -3,12 +3,12 @@ import { createLocationClient, type Room } from 'hereabouts/client'
 import { cell, type Cells } from '../clients/stock-client.js'
 import { until } from '../until.js'
 
-/** What a slow machine may add to any bound. */
+/** The time that a slow machine may add to any bound. */
 const slackMs = 4_000
 
 export type Witnesses = Awaited<ReturnType<typeof witnessesOf>>
 
-/** Three who look on at what becomes of one person; one of the three, Bo, is there and moves. */
+/** Three clients that observe one member. One of the three, Bo, is a member too and moves. */
 export async function witnessesOf(url: string, room: string, name: string) {
   const clients = [1, 2, 3].map(() => createLocationClient<Cells>({ url }))
   const [joins, ...watches] = clients
@@ -23,17 +23,17 @@ export async function witnessesOf(url: string, room: string, name: string) {
   let row = 0
   return {
     leaves,
-    /** As each of them sees it. */
+    /** The number of windows of the member, as each client sees it. */
     windows: () => seats.map((seat) => of(seat)?.connections.length ?? 0),
     places: () => seats.map((seat) => of(seat)?.location?.row),
     activities: () => seats.map((seat) => of(seat)?.activity),
-    /** Bo moves, and comes back with where to. */
+    /** Moves Bo. Resolves with the new row. */
     async move() {
       bo.post(cell(++row))
       await bo.flush()
       return row
     },
-    /** How many too many there are when there is to be none. */
+    /** Resolves with the number of connections above `expected` after `withinMs`. */
     async ghosts(expected: number, withinMs: number) {
       const tooMany = () => Math.max(...this.windows()) - expected
       await until('all are gone', () => tooMany() === 0, withinMs + slackMs).catch(() => {})

@@ -103,7 +103,10 @@ export async function faultProxy(target: string, faults: Faults = {}): Promise<F
     })
     response.on('end', () => void sent.then(() => outgoing.end()))
     response.on('error', () => outgoing.destroy())
-    response.on('close', () => void sent.then(() => outgoing.destroy()))
+    response.on('close', () => {
+      // After a complete response the connection is kept alive: the client may already send its next request on it.
+      if (!response.complete) void sent.then(() => outgoing.destroy())
+    })
   }
 
   function forward({ path, body, headers }: Call, method: string): Promise<IncomingMessage> {

@@ -16,9 +16,9 @@ spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: `${here}
 
 const { Bench } = await import('./peers/tinybench.mjs')
 // Internal modules, which have no public entry.
-const { Room } = await import('../dist/server/room.js')
-const { Timeline } = await import('../dist/server/timeline.js')
-const { Frames } = await import('../dist/server/frame.js')
+const { RoomMachine } = await import('../dist/server/rules/room.js')
+const { Timeline } = await import('../dist/server/rules/timeline.js')
+const { Frames } = await import('../dist/server/rooms/frames.js')
 
 const rules = { tombstoneMs: 60_000, roomConnections: 1e9, memberConnections: 10 }
 const asIs = { serialize: (value) => value }
@@ -38,7 +38,7 @@ const postOf = (member, seq, at) => ({
 /** Creates a room of the given size, and the two steps to measure: applying a post, and making its frame. */
 function stage(members) {
   let now = 1
-  const room = new Room('epoch', now, rules)
+  const room = new RoomMachine('epoch', now, rules)
   for (let member = 0; member < members; member++) room.act([postOf(member, 1, 0)], now, now++)
   const timeline = new Timeline(room.state())
   const frames = new Frames(timeline)

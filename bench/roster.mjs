@@ -16,7 +16,7 @@ spawnSync(process.execPath, ['scripts/build.mjs', '--if-stale'], { cwd: `${here}
 
 const { Bench } = await import('./peers/tinybench.mjs')
 // Internal modules, which have no public entry.
-const { Roster } = await import('../dist/client/roster.js')
+const { Roster } = await import('../dist/client/store/roster.js')
 const { View } = await import('../dist/shared/view.js')
 
 const own = { connectionId: null, memberId: null, draft: null, since: null }
@@ -43,7 +43,7 @@ function stage(members) {
   )
   const place = connectionOf(0, at).location
   // The index by location is maintained from the first query on.
-  roster.at(place)
+  roster.membersAt(place)
   return {
     frame(moves) {
       at += 1
@@ -62,7 +62,7 @@ function stage(members) {
       }))
       const anew = new Roster()
       anew.update(view, own, all, false)
-      anew.at(place)
+      anew.membersAt(place)
     },
   }
 }

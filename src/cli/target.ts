@@ -45,13 +45,15 @@ export async function mutate<T>(target: Target, procedure: string, input: object
     signal: AbortSignal.timeout(timeout * 1_000),
   })
   if (reply.json?.result) return reply.json.result.data as T
-  if (reply.json?.error?.message !== undefined) throw refusalOf(reply.json.error.message, reply.status)
+  if (reply.json?.error?.message !== undefined) throw refusalOf(reply.json.error, reply.status)
   if (reply.status >= 500) throw new LocationError('unavailable', `${url} answers ${reply.status}: try again later.`)
   throw new Failure(exitCode.refused, notHere(url))
 }
 
+type TrpcError = { message?: string; data?: { retryAfterMs?: number } | null }
+
 /** The part of tRPC's response envelope that is read here. */
-type Envelope = { result?: { data?: unknown }; error?: { message?: string } } | null
+type Envelope = { result?: { data?: unknown }; error?: TrpcError } | null
 
 async function fetched(address: string, init: RequestInit): Promise<{ status: number; json: Envelope }> {
   try {
@@ -72,9 +74,10 @@ function parsed(text: string): Envelope {
 }
 
 /** Parses an error message. Our server's messages are `<code>: <sentence>`; an app's own messages have any form. */
-function refusalOf(message: string, status: number): LocationError {
+function refusalOf({ message = '', data }: TrpcError, status: number): LocationError {
   const [, code, sentence] = /^([a-z-]+): (.+)/s.exec(message) ?? []
-  const retryAfterMs = Number(/in (\d+) ms/.exec(message)?.[1])
+  // The sentence is for servers whose errorFormatter drops the field. Anchored: "within 5000 ms" is no advice to wait.
+  const retryAfterMs = data?.retryAfterMs ?? Number(/\bagain in (\d+) ms\.?$/.exec(message)?.[1])
   const known = code !== undefined && !/\s/.test(code)
   return new LocationError(
     known ? (code as LocationErrorCode) : status >= 500 ? 'unavailable' : 'bad-input',

@@ -252,8 +252,8 @@ describe('a stream that ends', () => {
     ['cut', (stream) => stream.cut()],
     ['cut in the middle of an event', (stream) => (stream.write('data: {"type":"cha'), setImmediate(stream.cut))],
     ['ended', (stream) => stream.end()],
-    ['returned from', (stream) => stream.write('event: return\ndata: \n\n\n')],
-    ['told to go', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
+    ['ended by a `return` event', (stream) => stream.write('event: return\ndata: \n\n\n')],
+    ['closed by a `bye`', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
     ['told that the server is full', (stream) => stream.error('SERVICE_UNAVAILABLE', 503, 'unavailable: Draining.')],
   ]
   test.each(ends)('resumes from its last event id when it was %s', async (_, end) => {
@@ -525,7 +525,7 @@ describe('a refused stream', () => {
     ['FORBIDDEN', 403, 'forbidden: You may not read this room.', 'forbidden'],
     ['BAD_REQUEST', 400, 'bad-input: A room id must be visible.', 'bad-input'],
     ['NOT_FOUND', 404, 'No such procedure', 'bad-input'],
-  ])('with %s closes it and says why', async (code, status, message, reason) => {
+  ])('with %s closes the room with the reason of the error', async (code, status, message, reason) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -587,7 +587,7 @@ describe('a refused stream', () => {
         stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
       },
     ],
-  ])('%s closes it for good: no timer opens it again', async (_, refuse) => {
+  ])('%s closes the room for good: no timer reopens it', async (_, refuse) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -600,8 +600,8 @@ describe('a refused stream', () => {
   })
 
   test.each([
-    ['is taken', () => ({})],
-    ['is taken from somebody else, who signed in here', () => ({ memberId: 'm-eve' })],
+    ['is accepted', () => ({})],
+    ['is accepted for another member, who signed in here', () => ({ memberId: 'm-eve' })],
     ['is of a connection that has left', () => ({ outcome: 'left' as const })],
     [
       'is refused',
@@ -610,12 +610,12 @@ describe('a refused stream', () => {
       },
     ],
     [
-      'is refused as another’s',
+      'is refused because another member owns the connection',
       () => {
         throw new Refusal('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
       },
     ],
-  ])('closes it until `retry`, also when a post %s', async (_, answer) => {
+  ])('keeps the room closed until `retry()`, also when a post %s', async (_, answer) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers

@@ -363,7 +363,7 @@ describe('bots', () => {
 })
 
 describe('serve', () => {
-  test('accepts each ready-made location type, and closes its streams with `bye` when it exits', async () => {
+  test('accepts each ready-made location type, and makes its clients reconnect when it exits', async () => {
     await using server = start(['serve', '--port', '0', '--drain', '0.1'])
     const listening = await server.next(ofType('listening'))
     expect(listening).toMatchObject({ location: 'any', anonymous: true })

@@ -5,7 +5,7 @@ import { key, roomName } from '../../src/cli/arguments.js'
 import { secretKey } from '../../src/shared/id-schemas.js'
 import { isName } from '../../src/shared/name-rule.js'
 
-/** Whether the command line takes it; what it does not, it says in a sentence. */
+/** Returns whether the command line accepts the value. A rejection has a message. */
 function takes(argument: (text: string) => string, text: string): boolean {
   try {
     expect(argument(text)).toBe(text)
@@ -16,8 +16,8 @@ function takes(argument: (text: string) => string, text: string): boolean {
   }
 }
 
-describe('an option is refused here if, and only if, a server would', () => {
-  // Some that are in no normal form, some that cannot be seen, and some too long.
+describe('an option is rejected exactly when a server would reject it', () => {
+  // Some values are not in normal form, some are invisible, and some are too long.
   const unit = fc.oneof(
     fc.constantFrom('a', 'é', 'e\u0301', '\u200B', '\n', '\uD800', '👩‍💻', '€'),
     fc.string({ unit: 'binary' }),

@@ -9,14 +9,14 @@ import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { built } from '../support/built.js'
 import { linesOf, ofType, run, start } from './command.js'
 
-// Processes start when the machine has time for them.
+// Processes start slowly on a busy machine.
 vi.setConfig({ testTimeout: 20_000, maxConcurrency: 4 })
 beforeAll(() => built('package'), 60_000)
 
 const cell = { sheet: 'Q3', row: 4, col: 2 }
 const location = JSON.stringify(cell)
 
-/** Where nothing listens: a port that was free a moment ago. */
+/** Returns a URL where nothing listens: its port was free a moment ago. */
 async function deserted(): Promise<string> {
   const server = await serveLocations()
   await server.close()
@@ -51,7 +51,7 @@ describe.concurrent('help', () => {
   })
 })
 
-describe.concurrent('a mistake in the options ends with 2 and a line that says what to give', () => {
+describe.concurrent('a mistake in the options exits with 2 and a line that says what to give', () => {
   test.each([
     [['walk'], "unknown command 'walk'"],
     [['watch'], '--room'],
@@ -80,7 +80,7 @@ describe.concurrent('a mistake in the options ends with 2 and a line that says w
   })
 })
 
-describe.concurrent('a server out of reach ends with 3', () => {
+describe.concurrent('an unreachable server exits with 3', () => {
   test.each([
     ['post', '--location', location],
     ['post', '--location', location, '--stay'],
@@ -95,7 +95,7 @@ describe.concurrent('a server out of reach ends with 3', () => {
     expect(code).toBe(3)
   })
 
-  test.each([['post', '--location', location], ['watch']])('%s: one that never answers', async (...args) => {
+  test.each([['post', '--location', location], ['watch']])('%s: a server that never answers', async (...args) => {
     await using silent = await listening(createServer(() => {}))
     const { code, stderr } = await run([...args, '--room', 'r', '--timeout', '0.5'], {
       env: { HEREABOUTS_URL: silent.url },
@@ -106,11 +106,11 @@ describe.concurrent('a server out of reach ends with 3', () => {
   })
 })
 
-describe.concurrent('a server that says no ends with 1', () => {
+describe.concurrent('a refusal by the server exits with 1', () => {
   test.each([
     ['post', '--location', '{"sheet":"Q3","row":"four","col":2}'],
     ['post', '--location', '{"sheet":"Q3","row":"four","col":2}', '--stay'],
-  ])('%s: to a location that is none of its own', async (...args) => {
+  ])('%s: a location that its schema rejects', async (...args) => {
     await using server = await serveLocations()
     const { code, stdout, stderr } = await run([...args, '--room', 'r', '--url', server.url])
     expect(stderr).toMatch(/^error: [^\n]*row[^\n]*\n$/)
@@ -119,7 +119,7 @@ describe.concurrent('a server that says no ends with 1', () => {
     expect(await server.hub.room('r').members()).toEqual([])
   })
 
-  test('to bots, where locations are points', async () => {
+  test('bots, when locations are points', async () => {
     const { pointLocation } = await import('hereabouts')
     await using server = await serveLocations({ location: pointLocation })
     const { code, stderr } = await run(['bots', '--count', '2', '--room', 'r', '--url', server.url])
@@ -131,7 +131,7 @@ describe.concurrent('a server that says no ends with 1', () => {
     ['post', '--location', location],
     ['watch', '--once'],
     ['bots', '--count', '1', '--for', '0.2'],
-  ])('%s: to nobody in particular; a header helps', async (...args) => {
+  ])('%s: a caller without credentials; a header helps', async (...args) => {
     await using server = await serveLocations({
       identify({ ctx }) {
         if (ctx.headers.get('authorization') !== 'Bearer abc') throw new TRPCError({ code: 'UNAUTHORIZED' })
@@ -147,7 +147,7 @@ describe.concurrent('a server that says no ends with 1', () => {
   })
 
   test.each([['post', '--location', location], ['watch'], ['bots', '--count', '1']])(
-    '%s: one that is no location server',
+    '%s: a server without location procedures',
     async (...args) => {
       await using other = await listening(
         createServer((_, response) => void response.writeHead(404).end('<h1>No.</h1>')),
@@ -159,7 +159,7 @@ describe.concurrent('a server that says no ends with 1', () => {
   )
 })
 
-test('procedures that are merged into an app are found by their path', async () => {
+test('procedures that are merged into an app are reached by their path', async () => {
   const t = initTRPC.create()
   const hub = createLocationHub({ location: cellLocation })
   const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
@@ -177,7 +177,7 @@ test('procedures that are merged into an app are found by their path', async () 
 })
 
 describe.concurrent('watch', () => {
-  test('tells who is there, then what they do', async () => {
+  test('prints the members, then their events', async () => {
     await using server = await serveLocations()
     const room = server.hub.room('r')
     await room.post({ memberId: 'ada', profile: { name: 'Ada' }, location: cell })
@@ -212,7 +212,7 @@ describe.concurrent('watch', () => {
     expect(await watch.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('ends politely when interrupted, when time is up, and when nobody reads on', async () => {
+  test('exits with 0 when interrupted, when its time is up, and when stdout is closed', async () => {
     await using server = await serveLocations()
     const args = ['watch', '--room', 'r', '--url', server.url]
     await using interrupted = start(args)
@@ -229,7 +229,7 @@ describe.concurrent('watch', () => {
     expect((await unread.ended).code).toBe(0)
   })
 
-  test('survives a restart of a server that it once saw', async () => {
+  test('survives a restart of a server that it was connected to', async () => {
     const first = await serveLocations()
     await using watch = start(['watch', '--room', 'r', '--url', first.url, '--timeout', '0.5'])
     await watch.next(ofType('snapshot'))
@@ -243,7 +243,7 @@ describe.concurrent('watch', () => {
 })
 
 describe.concurrent('post', () => {
-  test('says what became of it, and the key to go on with', async () => {
+  test('prints the outcome, and the key to continue with', async () => {
     await using server = await serveLocations()
     const args = ['post', '--room', 'r', '--url', server.url, '--location', location]
     const first = await run([...args, '--name', 'Ada', '--activity', 'idle'])
@@ -255,7 +255,7 @@ describe.concurrent('post', () => {
     expect(await server.hub.room('r').members()).toMatchObject([{ profile: { name: 'Ada' } }])
   })
 
-  test('takes a location from each line of stdin, no faster than the server likes', async () => {
+  test('posts a location from each line of stdin, within the rate limit of the server', async () => {
     await using server = await serveLocations()
     const lines = Array.from({ length: 80 }, (_, row) => JSON.stringify({ ...cell, row }))
     const { code, stdout } = await run(['post', '--room', 'r', '--url', server.url, '--location', '-'], {
@@ -268,7 +268,7 @@ describe.concurrent('post', () => {
     expect(await server.hub.room('r').count()).toBe(1)
   })
 
-  test('stops at a line that is not JSON, and says which', async () => {
+  test('stops at a line that is not JSON, and prints its number', async () => {
     await using server = await serveLocations()
     const { code, stdout, stderr } = await run(['post', '--room', 'r', '--url', server.url, '--location', '-'], {
       input: `${location}\n\n{"sheet":}\n${location}\n`,
@@ -278,7 +278,7 @@ describe.concurrent('post', () => {
     expect(stderr).toMatch(/^error: Line 3: Not JSON: [^\n]*at character 10[^\n]*\n$/)
   })
 
-  test('--stay stays, and leaves at once when interrupted', async () => {
+  test('--stay keeps the member in the room, and leaves at once when interrupted', async () => {
     await using server = await serveLocations()
     await using watch = start(['watch', '--room', 'r', '--url', server.url])
     await watch.next(ofType('snapshot'))
@@ -303,7 +303,7 @@ describe.concurrent('post', () => {
     expect((await ada.ended).code).toBe(0)
   })
 
-  test('--stay follows stdin, and stays where it ended', async () => {
+  test('--stay follows stdin, and stays at the last location', async () => {
     await using server = await serveLocations()
     await using watch = start(['watch', '--room', 'r', '--url', server.url])
     await watch.next(ofType('snapshot'))
@@ -317,7 +317,7 @@ describe.concurrent('post', () => {
   })
 })
 
-test('one Ctrl-C is one, also when npm passes it on', async () => {
+test('one Ctrl-C counts once, also when npm forwards it', async () => {
   await using server = await serveLocations()
   await using ada = start(['post', '--room', 'r', '--url', server.url, '--location', location, '--stay'])
   await ada.next(ofType('entered'))
@@ -328,12 +328,12 @@ test('one Ctrl-C is one, also when npm passes it on', async () => {
   expect(await server.hub.room('r').count()).toBe(0)
 })
 
-test('a second interruption does not wait: 130', async () => {
+test('a second interruption exits at once with 130', async () => {
   await using server = start(['serve', '--port', '0'])
   const { url } = await server.next(ofType('listening'))
   await using ada = start(['post', '--room', 'r', '--url', String(url), '--location', location, '--stay'])
   await ada.next(ofType('entered'))
-  // A server that is there and does not answer: the leave hangs.
+  // The stopped server accepts connections and does not answer, so the leave hangs.
   server.kill('SIGSTOP')
   const impatience = setInterval(() => ada.kill('SIGINT'), 50)
   expect((await ada.ended).code).toBe(130)
@@ -341,7 +341,7 @@ test('a second interruption does not wait: 130', async () => {
 })
 
 describe('bots', () => {
-  test('walk, and go home together', async () => {
+  test('walk, and leave the room together', async () => {
     await using server = await serveLocations()
     const room = server.hub.room('r')
     await using bots = start(['bots', '--count', '12', '--room', 'r', '--url', server.url, '--rate', '10'])
@@ -363,7 +363,7 @@ describe('bots', () => {
 })
 
 describe('serve', () => {
-  test('serves any of the ready-made locations, and lets everybody move on when it ends', async () => {
+  test('accepts each ready-made location type, and makes its clients reconnect when it exits', async () => {
     await using server = start(['serve', '--port', '0', '--drain', '0.1'])
     const listening = await server.next(ofType('listening'))
     expect(listening).toMatchObject({ location: 'any', anonymous: true })
@@ -379,7 +379,7 @@ describe('serve', () => {
     expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('a taken port ends with 1 and a line that says what to do', async () => {
+  test('a taken port exits with 1 and a line that says what to do', async () => {
     await using taken = await serveLocations()
     const { code, stdout, stderr } = await run(['serve', '--port', String(taken.port)])
     expect(stderr).toMatch(/^error: [^\n]*is taken[^\n]*another port[^\n]*\n$/)

@@ -9,9 +9,9 @@ type Options = { input?: string; env?: Record<string, string>; script?: string }
 export type Line = { type: string; [key: string]: unknown }
 export type Ended = { code: number | null; stdout: string; stderr: string }
 
-/** The real command line, or another script, in a process of its own; ends with the block that it was started in. */
+/** Runs the real command line, or another script, in its own process. Disposal ends the process. */
 export interface Command extends AsyncDisposable {
-  /** The next JSON line that `wanted` says is the one; those before it are skipped. */
+  /** Returns the next JSON line for which `wanted` is true, and skips the lines before it. */
   next(wanted: (line: Line) => boolean): Promise<Line>
   kill(signal: NodeJS.Signals): void
   closeStdout(): void
@@ -47,7 +47,7 @@ export function start(args: string[], { script = bin, ...options }: Options = {}
   }
 }
 
-/** Runs it to its end. */
+/** Runs the command until it exits. */
 export const run = (args: string[], options: Options = {}) => start(args, options).ended
 
 export const ofType =

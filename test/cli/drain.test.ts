@@ -8,7 +8,7 @@ import { newKey } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 import { ofType, start, type Command } from './command.js'
 
-/* How a server goes down. What we promise is a thousand clients over 20 seconds: `npm run soak:server`. In CI, fewer. */
+/* Draining a server. The documented promise is a thousand clients over 20 seconds: `npm run soak:server`. CI uses fewer. */
 
 const isSoak = process.env['SOAK'] !== undefined
 const clients = isSoak ? 1_000 : 100
@@ -16,7 +16,7 @@ const drainMs = isSoak ? 20_000 : 4_000
 
 beforeAll(() => built('package'), 120_000)
 
-/** The two that must behave the same: our command, and what an app writes with what we export. */
+/** Two servers that must behave the same: our command, and a server that an app writes with our exports. */
 const servers: [string, (drainMs: number) => Command][] = [
   [
     'hereabouts serve',
@@ -35,7 +35,7 @@ async function listening(server: Command) {
 const statusOf = async (url: string, path: string) =>
   (await raw(new URL(path, url).href, { agent: false }).catch(() => ({ status: 0 }))).status
 
-/** Somebody who looks on, and when they were cut. */
+/** Opens a watching stream, and records when it was closed. */
 async function viewer(url: string, room: string) {
   const input = encodeURIComponent(JSON.stringify({ room }))
   const stream = { text: '', cutAt: 0 }
@@ -58,7 +58,7 @@ async function postOf(url: string, room: string, connectionKey: string, seq: num
   return raw(`${url}/postLocation`, { method: 'POST', headers, body, agent: false })
 }
 
-/** The greatest part of all moments that lies within one twentieth of the time. */
+/** Returns the greatest share of all moments that lies within one twentieth of the time. */
 function greatestShare(moments: number[], sinceMs: number) {
   const shares = new Map<number, number>()
   for (const at of moments) {
@@ -69,7 +69,7 @@ function greatestShare(moments: number[], sinceMs: number) {
 }
 
 describe.each(servers)('%s', (_name, starting) => {
-  test('says how it is, on SIGTERM too, and ends with 0', async () => {
+  test('serves its health checks, also after SIGTERM, and exits with 0', async () => {
     await using server = starting(2_000)
     const { url, metrics } = await listening(server)
     expect([await statusOf(url, '/livez'), await statusOf(url, '/readyz'), await statusOf(url, '/metrics')]).toEqual([200, 200, 404]) // prettier-ignore
@@ -89,13 +89,13 @@ describe.each(servers)('%s', (_name, starting) => {
     for (const { text } of all) expect(text).toContain('"type":"bye","reason":"draining"')
   })
 
-  test('ends at once on a second signal', async () => {
+  test('exits at once on a second signal', async () => {
     await using server = starting(20_000)
     const { url } = await listening(server)
     await Promise.all(Array.from({ length: 100 }, () => viewer(url, 'r')))
     server.kill('SIGTERM')
     await server.next(ofType('draining'))
-    // A second thought: what comes sooner is the echo of one keypress.
+    // A second signal counts only after a while: an earlier one is a duplicate of the same keypress.
     await passing(600)
     const signalledAt = performance.now()
     server.kill('SIGTERM')
@@ -105,14 +105,14 @@ describe.each(servers)('%s', (_name, starting) => {
 })
 
 test(
-  `on SIGTERM, ${clients} who look on are let go one after the other, and no post is lost`,
+  `on SIGTERM, ${clients} streams are closed spread over the drain time, and no post is lost`,
   { timeout: 120_000 },
   async () => {
     await using server = servers[0]![1](drainMs)
     await using next = servers[0]![1](100)
     const [{ url }, { url: elsewhere }] = [await listening(server), await listening(next)]
     const streams = await Promise.all(Array.from({ length: clients }, (_, i) => viewer(url, `room ${i % 20}`)))
-    // Those who are cut come back at once, to a server that is there.
+    // Clients whose stream is closed reconnect at once, to the other server.
     const cameBackAt: number[] = []
     const comingBack = streams.map(async ({ cut }, i) => {
       await cut
@@ -127,7 +127,7 @@ test(
       const connectionKey = newKey()
       let at = url
       for (let seq = 1; !isOver; seq++) {
-        // Who finds nobody there any more asks somewhere else: that is what the server's last word is for.
+        // When the server refuses or is gone, the client posts to the other server.
         const answer = await postOf(at, `room ${i}`, connectionKey, seq).catch(() => null)
         if (at === url && (answer === null || answer.status === 503)) {
           at = elsewhere
@@ -152,13 +152,13 @@ test(
     expect(code).toBe(0)
     expect(tookMs).toBeLessThan(drainMs + 10_000)
     expect(refused).toEqual([])
-    // Posts went on for as long as anybody looked on.
+    // Posts continued for as long as a stream was open.
     expect(posts).toBeGreaterThan((10 * drainMs) / 1_000)
     for (const { text } of streams)
       expect(text.slice(text.indexOf('"type":"bye"'))).toMatch(/^"type":"bye","reason":"draining"\}\nid: \S+\n\n\n$/)
     const [cut, back] = [streams.map(({ cutAt }) => cutAt), cameBackAt].map((at) => greatestShare(at, signalledAt))
     if (isSoak) console.log(`${clients} streams: over after ${(tookMs / 1_000).toFixed(1)} s; of a second at most ${(100 * cut!).toFixed(1)} % were cut, ${(100 * back!).toFixed(1)} % came back; ${posts} posts`) // prettier-ignore
-    // Even, but for what the machine that counts has to do at the time: at full length that is nothing.
+    // Evenly spread, except for delays of the measuring machine, which are negligible at full length.
     expect(cut).toBeLessThanOrEqual(isSoak ? 0.1 : 0.15)
     expect(back).toBeLessThanOrEqual(isSoak ? 0.1 : 0.15)
   },

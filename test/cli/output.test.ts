@@ -18,7 +18,7 @@ function outputTo(options: { isTTY: boolean; json?: boolean; env?: NodeJS.Proces
   }
 }
 
-test('a program gets JSON lines, a person text; either may ask for the other', () => {
+test('the output is text on a terminal and JSON lines otherwise, and an option selects the other', () => {
   const line = '{"type":"left","at":"2026-01-01T00:00:00.000Z","name":"Ada"}\n'
   for (const [options, expected] of [
     [{ isTTY: false }, line],
@@ -46,7 +46,7 @@ describe('colours', () => {
 })
 
 describe('the last line of a terminal', () => {
-  test('is written over, stays below what is said, and never wraps', () => {
+  test('is overwritten, stays below the output, and never wraps', () => {
     const { output, said } = outputTo({ isTTY: true, env: { NO_COLOR: '1' } })
     output.pin('trying again in 2 s')
     output.pin('trying again in 1 s, which is soon')
@@ -57,7 +57,7 @@ describe('the last line of a terminal', () => {
     expect(said()).toBe(`trying again in 2 s${over}${cut}${over}live again\n${cut}${over}`)
   })
 
-  test('is not for programs', () => {
+  test('is not written when stdout is not a terminal', () => {
     const { output, said } = outputTo({ isTTY: false })
     output.pin('connecting')
     output.tidy()
@@ -65,7 +65,7 @@ describe('the last line of a terminal', () => {
   })
 })
 
-test('a complaint is one line, whatever the server said', () => {
+test('an error message is one line, whatever the server sent', () => {
   const { output, said } = outputTo({ isTTY: false })
   output.complain('no\nsuch\u001b[31m room')
   expect(said()).toBe('error: nosuch room\n')

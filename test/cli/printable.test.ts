@@ -7,25 +7,25 @@ const anyText = fc.string({
   unit: fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('\u001b', '[31m', '\u009b', ']0;', '\u0007')),
 })
 
-describe('what others wrote', () => {
+describe('text from other members', () => {
   test.each([
     ['a colour', '\u001b[31mred\u001b[0m', 'red'],
-    ['the 8-bit form of it', '\u009b31mred', 'red'],
+    ['a colour in its 8-bit form', '\u009b31mred', 'red'],
     ['a window title', 'a\u001b]0;owned\u0007b', 'ab'],
     ['a cleared screen', '\u001b[2J\u001b[Hboo', 'boo'],
     ['new lines', 'one\r\ntwo\tthree', 'onetwothree'],
     ['a right-to-left override', 'abc\u202etxt.exe', 'abctxt.exe'],
     ['a zero-width space', 'Ad\u200ba', 'Ada'],
-    ['half a surrogate pair', 'a\ud83d', 'a'],
+    ['a lone surrogate', 'a\ud83d', 'a'],
   ])('is shown without %s', (_, text, shown) => {
     expect(printable(text)).toBe(shown)
   })
 
-  test('is otherwise shown as it is', () => {
+  test('is otherwise shown unchanged', () => {
     for (const text of ['Ada', 'Zoë', '李', '👩‍👩‍👧', 'مريم', 'a  b']) expect(printable(text)).toBe(text)
   })
 
-  test('never reaches a terminal with anything unseen in it', () => {
+  test('never reaches a terminal with invisible characters', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(printable(text).replaceAll('\u200d', '')).not.toMatch(unseen)
@@ -33,7 +33,7 @@ describe('what others wrote', () => {
     )
   })
 
-  test('is cut between what people see as characters', () => {
+  test('is truncated between grapheme clusters', () => {
     expect(printable('abcdef', 4)).toBe('abc…')
     expect(printable('abcd', 4)).toBe('abcd')
     expect(printable('👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧', 2)).toBe('👩‍👩‍👧…')
@@ -41,7 +41,7 @@ describe('what others wrote', () => {
   })
 })
 
-test('a JSON line is the same value, with nothing unseen in it', () => {
+test('a JSON line parses to the same value and contains no invisible characters', () => {
   fc.assert(
     fc.property(fc.dictionary(anyText, anyText), (value) => {
       const line = jsonLine(value)

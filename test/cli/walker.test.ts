@@ -30,7 +30,7 @@ test('a walker never leaves the grid', () => {
   )
 })
 
-test('on its way it goes a cell at a time, and always nearer', () => {
+test('a walker moves one cell at a time, always closer to its target', () => {
   fc.assert(
     fc.property(grids, chances, (grid, chances) => {
       const way = walk(grid, chances, 50)
@@ -44,7 +44,7 @@ test('on its way it goes a cell at a time, and always nearer', () => {
   )
 })
 
-test('steps come at the rate that was asked for, and not in lockstep', () => {
+test('steps come at the requested rate, and not in lockstep', () => {
   expect(pauseMs(2, () => 0.5)).toBe(500)
   expect(pauseMs(2, () => 0)).toBe(250)
 })

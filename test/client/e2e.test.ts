@@ -26,7 +26,7 @@ const start = async (port = 0) => {
 type Router = Awaited<ReturnType<typeof start>>['server']['router']
 
 describe('two clients of a real server', () => {
-  test('see each other come, move and go', async () => {
+  test('see each other enter, move and leave', async () => {
     const { server, url } = await start()
     const [ada, bob] = [1, 2].map(() => createLocationClient<Router>({ url }))
     const adas = ada!.join('r', { profile: { name: 'Ada' }, location: cell(1) })
@@ -49,7 +49,7 @@ describe('two clients of a real server', () => {
     await server.close()
   })
 
-  test('survive a restart of the server, and nobody is said to leave', async () => {
+  test('survive a restart of the server without `left` events', async () => {
     const first = await start()
     const clients = [1, 2, 3].map(() => createLocationClient<Router>({ url: first.url }))
     const rooms = clients.map((client, i) => client.join('r', { location: cell(i) }))
@@ -72,13 +72,13 @@ describe('two clients of a real server', () => {
 })
 
 describe('a merged router', () => {
-  /** As superjson: what it says is not JSON's own. */
+  /** A transformer that, like superjson, wraps its values in an envelope. */
   const transformer = {
     serialize: (value: unknown) => ({ wrapped: value }),
     deserialize: (value: { wrapped: unknown }) => value.wrapped,
   }
 
-  test('is found by its path, with a transformer too', async () => {
+  test('is reached by its path, also with a transformer', async () => {
     const t = initTRPC.create({ transformer })
     const hub = createLocationHub({ location: cellLocation })
     const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })

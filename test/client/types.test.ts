@@ -14,7 +14,7 @@ import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
 
-/* Types only: nothing here runs but the making of routers. */
+/* Tests for the compiler. Only the creation of routers runs. */
 const hub = createLocationHub({ location: cellLocation })
 const transformer = { serialize: (value: unknown) => value, deserialize: (value: unknown) => value }
 const plain = initTRPC.create()
@@ -34,14 +34,14 @@ type Options<R extends { _def: { record: object } }> = LocationClientOptions<R, 
 const url = '/trpc'
 
 describe('the path of a location router', () => {
-  test('is found wherever it was merged', () => {
+  test('is inferred wherever the router was merged', () => {
     expectTypeOf<LocationPath<typeof bare>>().toEqualTypeOf<''>()
     expectTypeOf<LocationPath<typeof once>>().toEqualTypeOf<'locations'>()
     expectTypeOf<LocationPath<typeof twice>>().toEqualTypeOf<'docs.locations'>()
     expectTypeOf<LocationPath<typeof several>>().toEqualTypeOf<'docs.locations' | 'maps.locations'>()
   })
 
-  test('must be written when the router is merged, and not when it is bare', () => {
+  test('is required for a merged router and rejected for a bare one', () => {
     expectTypeOf({ url }).toExtend<Options<typeof bare>>()
     expectTypeOf({ url }).not.toExtend<Options<typeof once>>()
     expectTypeOf({ url, path: 'locations' as const }).toExtend<Options<typeof once>>()
@@ -51,7 +51,7 @@ describe('the path of a location router', () => {
     expectTypeOf({ url }).not.toExtend<Options<typeof without>>()
   })
 
-  test('must be named when there are several', () => {
+  test('must be a type argument when there are several location routers', () => {
     type Named = LocationClientOptions<typeof several, 'docs.locations'>
     expectTypeOf({ url, path: 'docs.locations' as const }).toExtend<Named>()
     expectTypeOf({ url, path: 'docs.locations' as const }).not.toExtend<Options<typeof several>>()
@@ -59,7 +59,7 @@ describe('the path of a location router', () => {
 })
 
 describe('a transformer', () => {
-  test('is given exactly when the router has one', () => {
+  test('is required exactly when the router has one', () => {
     const path = 'locations' as const
     expectTypeOf({ url, path, transformer }).toExtend<Options<typeof transformed>>()
     expectTypeOf({ url, path }).not.toExtend<Options<typeof transformed>>()
@@ -68,7 +68,7 @@ describe('a transformer', () => {
 })
 
 describe('locations and profiles', () => {
-  test('are those of the app’s schemas', () => {
+  test('have the types of the app’s schemas', () => {
     expectTypeOf<LocationOf<typeof twice>>().toEqualTypeOf<CellLocation>()
     expectTypeOf<ProfileOf<typeof twice>>().toEqualTypeOf<MemberProfile>()
     const profile = z.strictObject({ nick: z.string(), team: z.enum(['red', 'blue']) })
@@ -77,15 +77,15 @@ describe('locations and profiles', () => {
     expectTypeOf<Client>().toEqualTypeOf<LocationClient<{ floor: number }, { nick: string; team: 'red' | 'blue' }>>()
   })
 
-  test('that are wrong are wrong in the editor', () => {
+  test('of a wrong type do not compile', () => {
     const wrong = (client: LocationClient<CellLocation, MemberProfile>) => {
       const room = client.join('r', { location: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } })
       room.post(null)
       // @ts-expect-error a location needs its column
       room.post({ sheet: 'Q3', row: 1 })
-      // @ts-expect-error a name is text
+      // @ts-expect-error a name is a string
       room.update({ profile: { name: 7 } })
-      // @ts-expect-error who watches is nowhere
+      // @ts-expect-error a watched room has no location of its own
       client.watch('r').post(null)
       room.on('moved', ({ previous, current }) => {
         expectTypeOf(previous).toEqualTypeOf<CellLocation | null>()
@@ -95,7 +95,7 @@ describe('locations and profiles', () => {
     expectTypeOf(wrong).toBeFunction()
   })
 
-  test('are those of the hooks too', () => {
+  test('have the same types in the hooks', () => {
     const { useOthers, useSelf, usePost } = createLocationHooks({} as LocationClient<CellLocation, MemberProfile>)
     expectTypeOf<Parameters<ReturnType<typeof usePost>>>().toEqualTypeOf<[location: CellLocation | null]>()
     const component = () => {

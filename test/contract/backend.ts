@@ -5,8 +5,8 @@ import { leaving, posting, rules, sweeping } from '../support/histories.js'
 import { until } from '../support/until.js'
 
 /*
- * What a hub relies on in whatever carries its rooms, as named cases. `backends`: two that share their rooms, as two
- * processes do; the same one twice where there is only one process.
+ * The behaviour that a hub needs from a backend, as named cases. `backends`: two backends that share their rooms, as two
+ * processes do, or the same backend twice where there is only one process.
  */
 
 export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promise<void>
@@ -14,7 +14,7 @@ export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promi
 let rooms = 0
 const newRoom = () => `room ${++rooms}`
 
-/** A room as one process has it open, and all that it was told. */
+/** A room that one process has open, and all events it received. */
 async function opened(backend: Backend, room: string) {
   const commits: Commit[] = []
   const resets: RoomState[] = []

@@ -6,7 +6,7 @@ import { redisClient } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 import { backendCases } from './backend.js'
 
-/* Every backend there is, held to the same behaviour. */
+/* Every backend passes the same cases. */
 
 describe('memory', () => {
   for (const [name, run] of Object.entries(backendCases)) {

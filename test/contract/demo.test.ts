@@ -3,7 +3,7 @@ import { afterAll, describe, test } from 'vitest'
 import { createSheetServer } from '../../examples/spreadsheet/server.mjs'
 import { cells, fastTiming, targetTiming } from './target.js'
 
-/* The demo's server, whose locations are cells and ranges of them. */
+/* The protocol contract for the demo's server, whose locations are cells and cell ranges. */
 
 const server = createSheetServer('.', fastTiming)
 const { trpcUrl } = await server.listen(0)

@@ -2,7 +2,7 @@ import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, test } from 'vitest'
 import { cells, fastTiming, targetTiming } from './target.js'
 
-/* What PROTOCOL promises, of the server that we make, with rooms in memory. */
+/* The contract of PROTOCOL.md, for our server with rooms in memory. */
 
 const server = await serveLocations({ timing: fastTiming })
 afterAll(() => server.close())

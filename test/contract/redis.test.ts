@@ -7,15 +7,15 @@ import { roundRobin } from '../support/redis/round-robin.js'
 import { cells, fastTiming, targetTiming } from './target.js'
 
 /*
- * What PROTOCOL promises, of three processes with one Redis and nothing that would send a client to the same one twice:
- * posts, streams and resumes of one connection meet only in Redis.
+ * The contract of PROTOCOL.md, for three servers that share one Redis, without sticky sessions: the posts, streams and
+ * resumes of one connection meet only in Redis.
  */
 
-// Three servers, a balancer and all the clients in one process take their time.
+// Slow: three servers, a balancer and all the clients run in one process.
 const timing = { ...fastTiming, scale: 1 / 10 }
 const slower = { ...targetTiming, leaseMaxMs: 30_000, closedMs: 1_500 }
 
-describe.skipIf(skipWithoutRedis).concurrent('three servers with rooms in Redis, by turns', () => {
+describe.skipIf(skipWithoutRedis).concurrent('three servers with rooms in Redis, behind a round-robin balancer', () => {
   const ends = new Ends()
   const target = { url: '', timing: slower, ...cells }
   beforeAll(async () => {

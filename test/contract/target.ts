@@ -1,9 +1,9 @@
 import type { ContractTarget } from 'hereabouts/testing'
 
-/** Twenty times as fast as usual: a beat is half a second. What a case has to act within is longer. */
+/** All timings are divided by 20: the heartbeat interval is 0.5 s. The time limits in which a case must act are longer. */
 export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 }
 
-/** The same, as the contract is told. */
+/** The same timings, in the form that the contract takes. */
 export const targetTiming = {
   leaseMinMs: 500,
   leaseMaxMs: 15_000,
@@ -12,7 +12,7 @@ export const targetTiming = {
   patienceMs: 10_000,
 }
 
-/** Cells of a sheet, the locations of a server that is told nothing else. */
+/** Cells of a sheet: the default locations of a server. */
 export const cells = {
   location: (n: number) => ({ sheet: 'Q3', row: n, col: 2 }),
   badLocation: { sheet: 'Q3', row: -1, col: 2 },

@@ -4,8 +4,8 @@ import { faultProxy, type Call, type Faults, type Reply } from '../support/netwo
 import { cells, fastTiming, targetTiming } from './target.js'
 
 /*
- * A contract that nobody can break holds nobody to anything. Each server here is right but for one thing, and the case
- * that is about that thing must say so.
+ * Checks that the contract detects violations. Each server here has exactly one defect, and the case about that
+ * behaviour must fail.
  */
 
 const server = await serveLocations({ timing: fastTiming })
@@ -216,7 +216,7 @@ test.concurrent.for(wrongs)(
   },
 )
 
-test('a server behind a proxy that does nothing keeps the contract', { timeout: 60_000 }, async () => {
+test('a correct server behind a pass-through proxy passes the contract', { timeout: 60_000 }, async () => {
   await using proxy = await faultProxy(server.url)
   const target = { url: proxy.url, ...cells, timing: targetTiming }
   for (const { caughtBy } of wrongs)

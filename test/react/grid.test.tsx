@@ -23,8 +23,8 @@ const place = (cell: number): CellLocation => ({ sheet: 'Q3', row: Math.floor(ce
 const cellOf = (member: number, frame: number) => (member * 97 + frame * (member % 7) * 31) % cells
 const id = (version: number) => `epochepoch1.${version}`
 
-/** A second in a full room: 200 people, each moving twenty times, or standing still. */
-test('of 2,000 cells only those are rendered again that somebody entered or left', { timeout: 30_000 }, async () => {
+/** One second in a full room: 200 members, each of whom moves twenty times or stands still. */
+test('of 2,000 cells only those that a member entered or left are rerendered', { timeout: 30_000 }, async () => {
   await using server = await scriptedServer()
   const client = createLocationClient<Router>({ url: server.url, clock: manualClock() })
   const rendered = new Map<number, number>()

@@ -65,7 +65,7 @@ const inRoom = (children: ReactNode) => (
     {children}
   </RoomProvider>
 )
-/** Lets what one end wrote arrive at the other, and be rendered. */
+/** Waits until bytes written by one end have arrived at the other and are rendered. */
 const delivered = () =>
   act(async () => {
     for (let i = 0; i < 30; i++) await turn()
@@ -81,8 +81,8 @@ async function live(...others: Connection<CellLocation, MemberProfile>[]): Promi
   return stream
 }
 
-describe('a provider', () => {
-  test('joins when it is mounted and leaves when it is not', async () => {
+describe('a RoomProvider', () => {
+  test('joins when it is mounted and leaves when it is unmounted', async () => {
     await render(inRoom(null))
     expect(await server.post()).toMatchObject({ room: 'r', location: null })
     await delivered()
@@ -90,7 +90,7 @@ describe('a provider', () => {
     expect(await server.leave()).toMatchObject({ room: 'r' })
   })
 
-  test('joins once under StrictMode, and nobody sees a leave', async () => {
+  test('joins once under StrictMode, without a leave that others see', async () => {
     await render(<StrictMode>{inRoom(null)}</StrictMode>)
     await server.post()
     await server.stream()
@@ -102,12 +102,12 @@ describe('a provider', () => {
     expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
   })
 
-  test('starts where it is told, with the profile it is given', async () => {
+  test('joins with the location and profile of its props', async () => {
     await render(<RoomProvider client={client} room="r" profile={{ name: 'Ada' }} location={cell(1)} />)
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: cell(1) })
   })
 
-  test('shows a profile that changed, and only then', async () => {
+  test('posts its profile when it changed, and only then', async () => {
     const named = (name: string) => <RoomProvider client={client} room="r" profile={{ name }} />
     await render(named('Ada'))
     await server.post()
@@ -120,7 +120,7 @@ describe('a provider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
   })
 
-  test('changes rooms with its prop', async () => {
+  test('changes rooms when its `room` prop changes', async () => {
     await render(<RoomProvider client={client} room="a" />)
     expect(await server.post()).toMatchObject({ room: 'a' })
     await delivered()
@@ -129,7 +129,7 @@ describe('a provider', () => {
     expect(await server.leave()).toMatchObject({ room: 'a' })
   })
 
-  test('can be nested: each child sees the nearest', async () => {
+  test('can be nested: each child uses the nearest provider', async () => {
     const RoomName = () => <b>{useRoom().id} </b>
     await render(
       <RoomProvider client={client} room="outer">
@@ -154,12 +154,12 @@ describe('a provider', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), profile: { name: 'Ada' } })
   })
 
-  test('is missed by hooks outside of it', () => {
+  test('is required: hooks outside of one throw', () => {
     const Lost = () => useStatus().state
     expect(() => renderToString(<Lost />)).toThrow('RoomProvider')
   })
 
-  test('touches no network on a server, where the room is empty', async () => {
+  test('uses no network on a server, where the room is empty', async () => {
     const Page = () => [useStatus().state, useOthers().length, useMembersAt(cell(1)).length, useSelf() === null].join()
     expect(renderToString(inRoom(<Page />))).toBe('connecting,0,0,true')
     await delivered()
@@ -168,7 +168,7 @@ describe('a provider', () => {
 })
 
 describe('hooks', () => {
-  test('show the others as they come, move and go', async () => {
+  test('show the others as they enter, move and leave', async () => {
     const Others = () => namesOf(useOthers())
     await render(inRoom(<Others />))
     expect(page.textContent).toBe('')
@@ -182,7 +182,7 @@ describe('hooks', () => {
     expect(page.textContent).toBe('bob')
   })
 
-  test('render again only for what they select', async () => {
+  test('rerender only when their selection changes', async () => {
     const renders = { count: vi.fn<() => void>(), names: vi.fn<() => void>() }
     function Count() {
       renders.count()
@@ -222,7 +222,7 @@ describe('hooks', () => {
     await delivered()
   })
 
-  test('let a cell know who is there, and no other cell render', async () => {
+  test('rerender only the cell whose members changed', async () => {
     const renders: number[] = []
     function Cell({ row }: { row: number }) {
       renders.push(row)
@@ -238,7 +238,7 @@ describe('hooks', () => {
     expect(renders.toSorted((a, b) => a - b)).toEqual([1, 2])
   })
 
-  test('tell of events, with the listener of the last render', async () => {
+  test('pass events to the listener of the last render', async () => {
     const heard: string[] = []
     function Log({ prefix }: { prefix: string }) {
       useRoomEvent('entered', ({ member }) => heard.push(prefix + member.memberId))
@@ -252,7 +252,7 @@ describe('hooks', () => {
     expect(heard).toEqual(['b:ada'])
   })
 
-  test('keep post and room the same', async () => {
+  test('keep `post` and `room` stable across renders', async () => {
     const seen = new Set<unknown>()
     function Keep() {
       seen.add(usePost()).add(useRoom())
@@ -307,7 +307,7 @@ describe('a provider with `watch`', () => {
     </RoomProvider>
   )
 
-  test('shows the room and posts nothing', async () => {
+  test('shows the members of the room and posts nothing', async () => {
     const Others = () => namesOf(useOthers())
     await render(watching(<Others />))
     const stream = await act(() => server.stream())

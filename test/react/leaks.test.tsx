@@ -13,7 +13,7 @@ const { RoomProvider, useRoomEvent, useOther, useOthers, usePost, useRoom, useSe
   createLocationHooks(createLocationClient<Cells>({ url: 'http://127.0.0.1:9' }))
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
-/** What listens to the page: the browser's part of what must not pile up. */
+/** Counts the listeners on the page, which must not accumulate. */
 function listenersOf(...targets: EventTarget[]) {
   const listening = new Set<object>()
   for (const target of targets) {
@@ -56,7 +56,7 @@ test(
       const self = useSelf()
       const there = useMembersAt(cell(1))
       const { state } = useStatus()
-      // What belongs to this component alone, and is held by all that it hangs on the room.
+      // An object of this component alone, which every listener that it adds to the room references.
       const own = { others, bo, self, there }
       useRoomEvent('moved', () => void own.bo)
       useEffect(() => {
@@ -82,14 +82,14 @@ test(
         </RoomProvider>
       )
       await act(async () => root.render(strict ? <StrictMode>{people}</StrictMode> : people))
-      // Most go before anything has come of it.
+      // Most are unmounted before the room is live.
       if (nth % 3 === 0) await act(() => until('it is live', () => live > was))
       await act(async () => root.unmount())
       page.remove()
       refs.push(new WeakRef(page))
     }
     await mounted(0, true)
-    // React's own, and what is loaded later, is there by now.
+    // By now the listeners of React and of lazily loaded modules are registered.
     const listening = listenersOf(window, document)
     const listened = listening.size
     for (let nth = 1; nth <= cycles; nth++) {
@@ -99,10 +99,10 @@ test(
     await until('nobody listens to the page', () => listening.size === listened, 5_000)
     await client.close()
     for (let nth = 0; nth < 10; nth++) expect(await server.hub.room(`room-${nth}`).count()).toBe(0)
-    // Connections that are kept for the next request are the server's to end.
+    // The server closes idle keep-alive connections.
     await server.close()
     await settled(before)
-    // React itself keeps the last tree that it rendered.
+    // React keeps a reference to the last tree that it rendered.
     expect(await alive(refs)).toBeLessThanOrEqual(20)
     expect(refs.length).toBeGreaterThan(4 * cycles)
   },

@@ -11,16 +11,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { root as repository, writeSnippets } from '../support/snippets.js'
 
 /*
- * docs/recipes.md as it is written, run: each component in a room where others do what the test says. (That it compiles is
- * test/house/docs.test.ts's.)
+ * Runs the code of docs/recipes.md: each component in a room where other members do what the test says.
+ * (test/house/docs.test.ts checks that the code compiles.)
  */
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
-// Among the tests, where Vitest looks for what it imports.
+// Inside the test folder, because Vitest resolves imports from there.
 const folder = mkdtempSync(join(repository, 'test/react/.recipes-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What the page exports, and what each is given. */
+/** The exports of the page and their props. */
 type Recipes = {
   Cell: ComponentType<{ row: number; col: number }>
   Faces: ComponentType

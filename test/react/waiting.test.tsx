@@ -51,7 +51,7 @@ afterEach(async () => {
 })
 
 const render = (children: ReactNode) => act(async () => root.render(children))
-/** What is seen: React hides what it keeps behind a fallback. */
+/** The visible text. React hides the content that it keeps behind a fallback. */
 const shown = () =>
   [...page.childNodes]
     .filter((node) => !(node instanceof Comment) && !(node instanceof HTMLElement && node.style.display === 'none'))
@@ -61,7 +61,7 @@ const delivered = () =>
   act(async () => {
     for (let i = 0; i < 30; i++) await turn()
   })
-/** Answers the next stream with who is there. */
+/** Answers the next stream with a snapshot of these connections. */
 async function answer(...others: Connection<CellLocation, MemberProfile>[]): Promise<ScriptedStream> {
   const stream = await act(() => server.stream())
   stream.hello()
@@ -70,7 +70,7 @@ async function answer(...others: Connection<CellLocation, MemberProfile>[]): Pro
   return stream
 }
 
-/** All that it ever rendered. */
+/** Every text that it rendered. */
 let seen: string[] = []
 beforeEach(() => {
   seen = []
@@ -88,7 +88,7 @@ const awaited = (room: string, children: ReactNode = <People />) => (
 )
 const never = new Promise<never>(() => {})
 function Never(): ReactNode {
-  // What Suspense waits for, in every React that we work with.
+  // Throwing a promise suspends in every supported React version.
   // oxlint-disable-next-line typescript/only-throw-error
   throw never
 }
@@ -102,7 +102,7 @@ class Boundary extends Component<{ children: ReactNode }, { error: Error | null 
 }
 
 describe('a provider with a fallback', () => {
-  test('shows it until the room is there, and its children never a room that is not', async () => {
+  test('shows it until the room is ready, and never renders its children before that', async () => {
     await render(awaited('r'))
     expect(shown()).toBe('...')
     await answer(one('ada'))
@@ -121,7 +121,7 @@ describe('a provider with a fallback', () => {
     expect(server.waiting()).toEqual({ ...nothing, posts: 1 })
   })
 
-  test('lets the fallback say how the line is doing', async () => {
+  test('lets the fallback show the connection status', async () => {
     const Line = () => `${useStatus().state} ...`
     await render(
       <RoomProvider client={client} room="r" fallback={<Line />}>
@@ -135,7 +135,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('waiting ...')
   })
 
-  test('gives the error of a room that is refused to the error boundary, and may be tried again', async () => {
+  test('throws the error of a refused room to the error boundary, which can retry', async () => {
     const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
     await render(<Boundary key="1">{awaited('r')}</Boundary>)
     const stream = await act(() => server.stream())
@@ -145,12 +145,12 @@ describe('a provider with a fallback', () => {
     complaints.mockRestore()
     expect(shown()).toBe('forbidden!')
     await render(<Boundary key="2">{awaited('r')}</Boundary>)
-    // The same room, if nobody has left it yet.
+    // The same room, unless it has been left.
     await answer(one('ada'))
     expect(shown()).toBe('r: ada')
   })
 
-  test('keeps its children when the room is closed later: status says so', async () => {
+  test('keeps its children when the room closes later, and reports it in the status', async () => {
     const State = () => ` ${useStatus().state}`
     await render(awaited('r', [<People key="people" />, <State key="state" />]))
     const stream = await answer(one('ada'))
@@ -160,7 +160,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('r: ada closed')
   })
 
-  test('goes to another room, in a transition too', async () => {
+  test('changes to another room, also in a transition', async () => {
     await render(awaited('a'))
     await answer(one('ada'))
     expect(shown()).toBe('a: ada')
@@ -171,20 +171,20 @@ describe('a provider with a fallback', () => {
     await server.leave()
   })
 
-  test('waits for what its children wait for, and does not keep others waiting', async () => {
+  test('waits while its children suspend, and does not suspend its siblings', async () => {
     const Inner = () => (
       <RoomProvider client={client} room="inner">
         <People />
       </RoomProvider>
     )
     await render(awaited('r', <Inner />))
-    // The inner provider has no fallback: below it nobody waits.
+    // The inner provider has no fallback, so its children do not suspend.
     expect(shown()).toBe('inner: ')
     await render(awaited('r', <Never />))
     expect(shown()).toBe('...')
   })
 
-  test('is there at once where the room is', async () => {
+  test('shows its children at once when the room is already ready', async () => {
     await render(awaited('r', null))
     await answer(one('ada'))
     await render([<i key="one">{awaited('r', null)}</i>, <b key="two">{awaited('r')}</b>])
@@ -193,8 +193,8 @@ describe('a provider with a fallback', () => {
   })
 })
 
-describe('a tree that is never shown', () => {
-  test('joins nothing', async () => {
+describe('a tree that is never committed', () => {
+  test('joins no room', async () => {
     await render(
       <Suspense fallback="outer">
         {awaited('r')}
@@ -209,7 +209,7 @@ describe('a tree that is never shown', () => {
     expect(server.waiting()).toEqual(nothing)
   })
 
-  test('in a transition that is given up, joins nothing', async () => {
+  test('joins no room in an abandoned transition', async () => {
     const Page = ({ room }: { room: string | null }) => (
       <Suspense fallback="outer">
         {room ? awaited(room) : 'before'}
@@ -252,8 +252,8 @@ test('a tree that is hidden behind a fallback for a while stays in the room', as
   await server.leave()
 })
 
-describe('on a server', () => {
-  /** The page as a server would stream it, to its end. */
+describe('server rendering', () => {
+  /** Returns the complete page as a server would stream it. */
   const streamed = async (children: ReactNode) => {
     const bytes = new PassThrough()
     const errors: unknown[] = []
@@ -263,7 +263,7 @@ describe('on a server', () => {
     expect(errors).toEqual([])
     return html
   }
-  /** Lets a browser go on from there; returns what it complained of. */
+  /** Hydrates the page as a browser would, and returns the reported errors. */
   const hydrated = async (html: string, children: ReactNode) => {
     const errors: unknown[] = []
     const complaints = vi.spyOn(console, 'error').mockImplementation((...said) => void errors.push(said))
@@ -274,18 +274,18 @@ describe('on a server', () => {
     })
     await delivered()
     complaints.mockRestore()
-    // A server and a browser in one process: a luxury of this test.
+    // This warning is caused by running server and browser rendering in one process.
     return errors.filter((said) => !String(said).includes('multiple renderers'))
   }
 
-  test('nobody is waited for: the fallback is the page', async () => {
+  test('does not wait for the room: the page shows the fallback', async () => {
     expect(renderToString(awaited('r'))).toBe('...')
     expect(await streamed(awaited('r'))).toBe('...')
     await delivered()
     expect(server.waiting()).toEqual(nothing)
   })
 
-  test('and the browser goes on from there', async () => {
+  test('is hydrated by the browser without errors', async () => {
     expect(await hydrated(renderToString(awaited('r')), awaited('r'))).toEqual([])
     expect(shown()).toBe('...')
     await answer(one('ada'))
@@ -293,7 +293,7 @@ describe('on a server', () => {
   })
 
   test.each([['with', '...'] as const, ['without', undefined] as const])(
-    'who is there can be told: %s a fallback',
+    'shows the members of `initial` %s a fallback',
     async (_, fallback) => {
       const Count = () => ` of ${useMembers().length}`
       const told = (
@@ -305,10 +305,10 @@ describe('on a server', () => {
       const html = await streamed(told)
       expect(html.replaceAll(/<!--.*?-->/g, '')).toBe('r: ada of 1')
       expect(await hydrated(html, told)).toEqual([])
-      // And now we are.
+      // Now our own member is counted too.
       expect(shown()).toBe('r: ada of 2')
       const stream = await act(async () => server.stream())
-      // Resumed from what the server's page showed.
+      // The stream resumes from the event id of the server-rendered page.
       expect(stream.input.lastEventId).toBe(id(1))
       stream.hello(id(1))
       stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob', 2)] })

@@ -10,7 +10,7 @@ import { redisClient } from '../support/redis/nodes.js'
 import { redisCluster } from '../support/redis/redis-cluster.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 
-/* Whatever client an app has, and whatever it is connected to: two servers, one room. */
+/* Two servers share one room, over each supported Redis client, with a single Redis and with a cluster. */
 
 async function share(ends: Ends, connect: () => Promise<RedisBackendOptions>, room: string): Promise<Crowd> {
   const urls = []
@@ -80,7 +80,7 @@ describe.skipIf(skipWithoutRedis)('rooms are shared', { timeout: 60_000 }, () =>
   }
 })
 
-describe.skipIf(skipWithoutRedis)('what is ours is closed, and what was given is not', () => {
+describe.skipIf(skipWithoutRedis)('the backend closes its own connections and leaves the given client open', () => {
   test('over node-redis', async () => {
     await using redis = await redisServer()
     const client = await redisClient(redis.url)

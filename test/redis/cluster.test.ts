@@ -12,11 +12,11 @@ import { skipWithoutRedis, type RedisServer } from '../support/redis/redis-serve
 import { eventsOf } from '../support/network/stream-text.js'
 import { until } from '../support/until.js'
 
-/* A cluster of three masters, of which one is away: its rooms are out of reach, and no others. */
+/* A cluster of three masters, one of which is down: only the rooms on that master are unreachable. */
 
 const scale = 1 / 20
 
-describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, () => {
+describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60_000 }, () => {
   const ends = new Ends()
   let cluster: RedisCluster
   beforeAll(async () => {
@@ -34,18 +34,18 @@ describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, 
     return own.use(await serveLocations({ timing, backend }))
   }
 
-  /** A room that one of them has, and one that it does not have. */
+  /** Returns a room that is stored on the given master, and one that is not. */
   function roomsBy(away: RedisServer, name: string): [lost: string, spared: string] {
     const names = Array.from({ length: 100 }, (_, i) => `${name} ${i}`)
     const isAway = (room: string) => cluster.ownerOf(keysOf(room, 'hereabouts')[0]!) === away
     return [names.find(isAway)!, names.find((room) => !isAway(room))!]
   }
 
-  test('takes its rooms with it, and no others', async () => {
+  test('makes only its own rooms unreachable', async () => {
     const own = new Ends()
     try {
       const served = await node(own, { scale })
-      // The one that also has the revocations: without those, the other rooms go on.
+      // This master also stores the revocations. Without them, the other rooms still work.
       const away = cluster.ownerOf(revocationsKey('hereabouts'))
       const [lost, spared] = roomsBy(away, 'room')
       const seats = [served.url, served.url, served.url]
@@ -59,12 +59,12 @@ describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, 
       expect(await tryToPost(served, lost)).toBe(503)
       const refusedMs = Math.round(performance.now() - began)
       expect(refusedMs).toBeLessThan(1_000)
-      // Two leases long, nobody in the other rooms hears of it.
+      // For two leases, the people in the other rooms notice nothing.
       await others.stroll(60_000 * scale)
       await others.agree()
       expect(other.text).not.toContain('degraded')
       expect(new Set(losers.statuses)).toEqual(new Set(['degraded']))
-      // No other server could do better.
+      // The server stays ready: no other server could reach that master either.
       expect(await readiness(served)).toBe(200)
 
       await away.start()
@@ -79,7 +79,7 @@ describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, 
     }
   })
 
-  test('has people sent away from its rooms when it is back, and from others at once', async () => {
+  test('delays revocation in its own rooms until it is back; other rooms revoke at once', async () => {
     const own = new Ends()
     const { hub, url } = await node(own, { scale: 1 })
     const revoking = cluster.ownerOf(revocationsKey('hereabouts'))
@@ -100,7 +100,7 @@ describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, 
     }
   })
 
-  test('is waited for by a server that starts, if it has the revocations', async () => {
+  test('keeps a starting server not ready if it stores the revocations', async () => {
     const own = new Ends()
     const away = cluster.ownerOf(revocationsKey('hereabouts'))
     const [, spared] = roomsBy(away, 'dawn')
@@ -120,7 +120,7 @@ describe.skipIf(skipWithoutRedis)('a master that is away', { timeout: 60_000 }, 
     }
   })
 
-  test('keeps no server from closing', async () => {
+  test('does not prevent a server from closing', async () => {
     const own = new Ends()
     const served = await node(own, { scale: 1 })
     const [away] = cluster.nodes

@@ -8,8 +8,8 @@ import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } 
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 
 /*
- * The same history, once by room.ts and once by the script in Redis, at the same times: every outcome, every commit and
- * what remains must be the same. Epochs are random, and entries of one commit have no order.
+ * Runs the same history through room.ts and through the script in Redis, at the same times. Every outcome, every commit
+ * and the final state must be equal. Epochs are random, and entries of one commit have no order.
  */
 
 const byId = <T extends { connectionId: string }>(entries: readonly T[]) =>
@@ -42,7 +42,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await server?.[Symbol.asyncDispose]()
   })
 
-  /** Plays a history in Redis, a step at a time. Its silences are no outage. */
+  /** Plays a history in Redis, step by step. Silences in it do not count as outages. */
   let games = 0
   async function game() {
     const time = manualClock(startMs)
@@ -58,7 +58,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
         const outcomes = await room.act(actions)
         return { outcomes, commit: commits.pop() ?? null }
       },
-      /** As one sees it who opens it now; opening lets go of what has lapsed, as a sweep does. */
+      /** Returns the room as a new reader sees it. Opening a room removes expired connections, as a sweep does. */
       async state() {
         const other = await backend.open('r', options)
         await other.close()
@@ -86,11 +86,11 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     }
   }
 
-  test('goes by the rules of room.ts, whatever happens', { timeout: 60_000 }, async () => {
+  test('follows the rules of room.ts for every history', { timeout: 60_000 }, async () => {
     await fc.assert(fc.asyncProperty(history, same), { numRuns: Number(process.env['RUNS'] ?? 400) })
   })
 
-  test('takes any text as it is', async () => {
+  test('stores any text unchanged', async () => {
     const odd = ['[]', '{}', '{"__proto__":[]}', '1.7976931348623157e+308', '"\\n|\\u0000}{"', '"\u{1f600}"', '[[[]]]']
     const posts = odd.map((json, i): Action => {
       const location = { json, value: JSON.parse(json) as unknown }
@@ -103,7 +103,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await same(posts.map((action) => ({ afterMs: 1, actions: [action] })))
   })
 
-  test('sweeps by the leases as its batch has made them', async () => {
+  test('sweeps with the leases that the same batch has just set', async () => {
     const over: Action = { type: 'shorten', connectionId: 'c1', leaseMs: 0 }
     await same([
       { afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1')] },
@@ -111,7 +111,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     ])
   })
 
-  test('takes a thousand actions at once', async () => {
+  test('applies a thousand actions in one call', async () => {
     const actions = Array.from({ length: 1_000 }, (_, i) => posting(`c${i % 7}`, i + 1, `place ${i}`))
     const other = await game()
     const { outcomes } = await other.step({ afterMs: 1, actions })
@@ -120,7 +120,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await other.close()
   })
 
-  test('keeps a thousand tombstones of connections that nobody saw', async () => {
+  test('keeps at most a thousand tombstones of connections that nobody saw', async () => {
     const leaves = Array.from({ length: 1_001 }, (_, i) => ({ afterMs: 1, actions: [leaving(`c${i}`)] }))
     await same([
       ...leaves,

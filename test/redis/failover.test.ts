@@ -11,7 +11,7 @@ import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { tcpProxy } from '../support/network/tcp-proxy.js'
 import { until } from '../support/until.js'
 
-/* Replicas that take over, ways that are cut, announcements that get lost: on real servers, twenty times as fast as usual. */
+/* Failover to a replica, network cuts and lost announcements, on real Redis servers with all timings divided by 20. */
 
 const options: NodeOptions = { timing: { scale: 1 / 20 }, pulseMs: 50, timeoutMs: 250 }
 const leaseMs = 1_500
@@ -19,7 +19,7 @@ const isSoak = process.env['SOAK'] !== undefined
 
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
-/** As many people at each node. */
+/** Returns each node's URL `each` times: one URL for each person. */
 const seats = (nodes: { url: string }[], each: number) =>
   nodes.flatMap(({ url }) => Array.from({ length: each }, () => url))
 
@@ -29,7 +29,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     try {
       const quick = ['--repl-diskless-sync-delay', '0', '--repl-ping-replica-period', '1', '--repl-timeout', '60']
       const master = ends.use(await redisServer(...quick))
-      // What the replica hears goes through here, and what the nodes say.
+      // One proxy carries replication, a second one carries the traffic of the nodes.
       const replication = ends.use(await tcpProxy(master.port))
       const replica = ends.use(await redisServer(...quick, '--replicaof', `127.0.0.1 ${replication.port}`))
       const service = ends.use(await tcpProxy(master.port))
@@ -46,7 +46,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
       service.cut()
       const promoted = await redisClient(replica.url)
       ends.use({ [Symbol.asyncDispose]: async () => promoted.destroy() })
-      // Nobody moves any more: what the replica has not heard comes back only because everyone says it again.
+      // Nobody moves any more, so the lost writes come back only because every client posts its state again.
       const began = performance.now()
       await until('the replica has it all', () => crowd.isStoredIn(promoted, 'failover'), 12_000)
       await crowd.agree()
@@ -66,7 +66,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     said('failover', { agreedMs: figures })
   })
 
-  test('a node that was disconnected from Redis converges again, and clients of other nodes see no departures', async () => {
+  test('a node that was disconnected from Redis converges again; a cut shorter than a lease shows no departures', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -76,7 +76,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
       for (const node of others) ends.use(node)
       const crowd = ends.use(await Crowd.gather(seats([remote, ...others], 2), 'cut off'))
       const figures = []
-      // Less than what remains of a lease, then three of them.
+      // First a cut shorter than the rest of a lease, then a cut of three leases.
       for (const cutMs of [leaseMs / 3, 3 * leaseMs]) {
         way.cut(true)
         await crowd.stroll(cutMs)
@@ -129,7 +129,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
       const port = nodeRedisPort(client)
       const other = `0000${'f'.repeat(36)}`
       let failures = 0
-      /** As a build whose script reads differently: its name is unknown here, and its text has one more line. */
+      /** Imitates a build with another script: its SHA is not in the cache, and its text has one more line. */
       const newer: RedisPort = {
         ...port,
         async send(key, [name, what, ...rest]) {
@@ -155,7 +155,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('an unused room expires from Redis', async () => {
+  test('every key in Redis has a TTL, and the keys of an unused room expire', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())

@@ -16,9 +16,9 @@ import { eventsOf } from '../support/network/stream-text.js'
 import { until } from '../support/until.js'
 
 /*
- * What happens to a Redis and to the way there, on real servers and with our own client. Twenty times as fast as usual:
- * a beat is half a second, a lease one and a half. Whatever happens, everyone ends at the truth within a bounded time, and
- * nobody is shown to leave who is there.
+ * Faults of Redis and of the network, on real servers and with our own client. All timings are divided by 20: the
+ * heartbeat interval is 0.5 s and a lease is 1.5 s. After every fault, all clients converge within a bounded time, and
+ * no connection that is present is shown to leave.
  */
 
 const options: NodeOptions = { timing: { scale: 1 / 20 }, pulseMs: 50, timeoutMs: 250 }
@@ -27,7 +27,7 @@ const people = 12
 
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
-describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, () => {
+describe.skipIf(skipWithoutRedis)('three nodes behind a round-robin balancer', { timeout: 60_000 }, () => {
   const ends = new Ends()
   let redis: RedisServer
   let nodes: SharedNode[]
@@ -48,7 +48,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
       `room ${++rooms}`,
     )
 
-  test('everyone sees everyone, wherever they post', async () => {
+  test('all clients see each other, whichever node they post to', async () => {
     await using crowd = await gather()
     await crowd.stroll(2_000)
     const agreedMs = await crowd.agree()
@@ -85,7 +85,7 @@ describe.skipIf(skipWithoutRedis)('three nodes by turns', { timeout: 60_000 }, (
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
   })
 
-  test('a Redis that thinks for a while is waited for', async () => {
+  test('while Redis is blocked by a slow command, no connection is shown to leave', async () => {
     await using crowd = await gather()
     const client = await redisClient(redis.url)
     const sleeping = client.sendCommand(['DEBUG', 'SLEEP', '0.6'])

@@ -12,13 +12,13 @@ import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redi
 import { byTurns, roundRobin } from '../support/redis/round-robin.js'
 import { until } from '../support/until.js'
 
-/* Many rooms, many people, and servers that are processes of their own: a little in CI, all of it by npm run soak:redis. */
+/* Many rooms and people, on servers in separate processes. CI runs a short version, npm run soak:redis the full one. */
 
 const isSoak = process.env['SOAK'] !== undefined
 const nodeFile = fileURLToPath(new URL('../support/redis/node-process.mjs', import.meta.url))
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
-/** A server to kill. */
+/** A server in its own process, which a test can kill. */
 class Victim implements AsyncDisposable {
   url = ''
   #child: ChildProcess | undefined
@@ -61,8 +61,8 @@ async function victims(ends: Ends, redis: RedisServer, count: number, scale: num
   return (await Promise.all(starting)).map((victim) => ends.use(victim))
 }
 
-describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 600_000 : 60_000 }, () => {
-  test('many rooms, and nobody goes to the same server twice', async () => {
+describe.skipIf(skipWithoutRedis)('servers in separate processes', { timeout: isSoak ? 600_000 : 60_000 }, () => {
+  test('many rooms converge while each request goes to another server', async () => {
     const [rooms, people, forMs, pauseMs] = isSoak ? [50, 10, 60_000, 3_000] : [8, 6, 3_000, 1_000]
     const ends = new Ends()
     try {
@@ -73,7 +73,7 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
       const gathering = Array.from({ length: rooms }, (_, i) => Crowd.gather(seats, `many ${i}`, 30_000, through))
       const crowds = (await Promise.all(gathering)).map((crowd) => ends.use(crowd))
       const stroll = async (crowd: Crowd) => {
-        // Rooms do not move in step; that would measure this process, where all the people are.
+        // Rooms move at different times. In step, they would measure this process, which runs all the clients.
         await passing(Math.random() * (pauseMs / people))
         await crowd.stroll(forMs, pauseMs)
       }
@@ -89,7 +89,7 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
         delivered: delays.length,
         p50: percentile(delays, 50),
         p99: percentile(delays, 99),
-        // Some of that is this process, which is all the clients at once.
+        // Part of the delay is caused by this process, which runs all the clients.
         ownLatenessP99: Math.round(lateness.percentile(99) / 1e6),
         wrongFinalStates: settled.filter(({ status }) => status === 'rejected').length,
         agreedMs: Math.max(...settled.map((each) => (each.status === 'fulfilled' ? each.value : Infinity))),
@@ -101,11 +101,11 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
     }
   })
 
-  test('servers are killed one after the other: who comes back was never gone, and who does not is', async () => {
+  test('when servers are killed in turn, clients that reconnect are never shown to leave, and those that do not expire', async () => {
     const scale = isSoak ? 1 : 0.2
     const ends = new Ends()
     try {
-      // Two casts, to be done in half the time.
+      // Two groups run side by side, which halves the time.
       const casts = isSoak ? [25, 25] : [3]
       const killings = await Promise.all(casts.map((rounds) => kill(ends, rounds, scale)))
       const of = <T>(part: (one: Killing) => T[]) => killings.flatMap(part)
@@ -130,10 +130,10 @@ describe.skipIf(skipWithoutRedis)('servers of their own', { timeout: isSoak ? 60
   })
 })
 
-/** `goneMs`: how long after its server somebody was gone who did not come back. */
+/** `goneMs`: the time from a server's death until a client that did not reconnect was shown to leave. */
 type Killing = { crowd: Crowd; agreedMs: number[]; goneMs: number[]; ghosts: number }
 
-/** Three servers of which one after the other is killed, while twelve people move about. */
+/** Kills three servers in turn while twelve people move. */
 async function kill(ends: Ends, rounds: number, scale: number): Promise<Killing> {
   const redis = ends.use(await redisServer())
   const nodes = await victims(ends, redis, 3, scale)
@@ -149,13 +149,13 @@ async function kill(ends: Ends, rounds: number, scale: number): Promise<Killing>
     balancer.targets = nodes.filter((node) => node !== victim).map(({ url }) => url)
     await victim.kill()
     if (isSeen) going.push(gone(isSeen, 35_000 * scale))
-    // Looked at when all is over.
+    // Checked at the end.
     going.at(-1)?.catch(() => {})
     await strolling
     agreedMs.push(await crowd.agree())
     await victim.start()
     balancer.targets = nodes.map(({ url }) => url)
-    // A beat later a client takes its new server for good: one that loses it sooner waits ever longer before the next.
+    // After one heartbeat a client considers its connection stable. If it is lost sooner, the backoff keeps growing.
     await crowd.stroll(isSoak ? 10_500 * scale : 100, 500)
   }
   const goneMs = await Promise.all(going)

@@ -11,20 +11,20 @@ import { tcpProxy, type TcpProxy } from '../support/network/tcp-proxy.js'
 import { until } from '../support/until.js'
 
 /*
- * What goes wrong with a Redis, at the speed of life and with every default; all of it side by side, in four
- * minutes. Bounds are those of the design: told within 10 seconds, refused within one, healed within 12.
+ * Redis faults in real time and with every default, all side by side, in four minutes. The bounds are those of the
+ * design: clients are told within 10 s, posts are rejected within 1 s, and rooms converge within 12 s.
  */
 
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
-/** Does something every half second, for so long. */
+/** Calls a function every half second for the given time. */
 async function everyHalfSecond(forMs: number, does: () => unknown): Promise<void> {
   for (const end = performance.now() + forMs; performance.now() < end; await passing(500)) await does()
 }
 
 type Scene = { redis: RedisServer; ways: TcpProxy[]; nodes: SharedNode[]; crowd: Crowd; room: string }
 
-/** Three servers, each with a way of its own to one Redis, and ten people who use them by turns. */
+/** Three servers, each with its own proxy to one Redis, and ten people spread over them by round robin. */
 async function scene(ends: Ends, room: string, { isSticky = false } = {}): Promise<Scene> {
   const redis = ends.use(await redisServer())
   const ways = await Promise.all([1, 2, 3].map(() => tcpProxy(redis.port)))
@@ -38,7 +38,7 @@ async function scene(ends: Ends, room: string, { isSticky = false } = {}): Promi
   return { redis, ways, nodes, crowd, room }
 }
 
-/** Everyone agrees in time, and a lease later everyone who is there is still there. */
+/** Checks that all clients converge in time, and that nobody is missing a lease later. */
 async function heals({ crowd, nodes }: Scene): Promise<{ healedMs: number }> {
   const began = performance.now()
   await crowd.agree('all agree again', 12_000)
@@ -50,7 +50,7 @@ async function heals({ crowd, nodes }: Scene): Promise<{ healedMs: number }> {
   return { healedMs }
 }
 
-/** Somebody new posts, and the node says what it does within a second. */
+/** A new visitor posts, and the node answers within a second. */
 async function refused(node: SharedNode, room: string): Promise<number> {
   const began = performance.now()
   expect(await tryToPost(node, room)).toBe(503)
@@ -64,7 +64,7 @@ const outages: [name: string, begin: (redis: RedisServer) => unknown, end: (redi
   ['SIGKILL, an empty start 60 s later', (redis) => redis.kill(), (redis) => redis.start()],
 ]
 
-/** What is there to be borne, and nobody is told of. */
+/** Faults that the servers tolerate without showing them to anyone. */
 const nuisances: [name: string, (scene: Scene) => Promise<void>][] = [
   [
     'SIGKILL, an empty start at once',
@@ -98,7 +98,7 @@ const nuisances: [name: string, (scene: Scene) => Promise<void>][] = [
   ],
 ]
 
-describe.skipIf(skipWithoutRedis)('at the speed of life', { timeout: 300_000 }, () => {
+describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_000 }, () => {
   test.concurrent.each(outages)('%s', async (name, begin, end) => {
     const ends = new Ends()
     try {
@@ -151,7 +151,7 @@ describe.skipIf(skipWithoutRedis)('at the speed of life', { timeout: 300_000 }, 
       const stage = await scene(ends, 'cut off', { isSticky: true })
       const { ways, nodes, crowd, room } = stage
       const viewer = await eventsOf(nodes[0]!.url, room)
-      // Nobody is told that the way is gone.
+      // Neither side is told that the network path is gone.
       ways[0]!.freeze()
       const degrading = viewer.until('"type":"degraded"', 10_000)
       await crowd.stroll(seconds * 1_000, 1_000)
@@ -164,7 +164,7 @@ describe.skipIf(skipWithoutRedis)('at the speed of life', { timeout: 300_000 }, 
       const shownToLeave = crowd.left
       said(`a node cut off for ${seconds} s`, { degradedMs, refusedMs, ...(await heals(stage)), shownToLeave })
       viewer.close()
-      // Four of ten are there: to the six others they are gone after their lease; they hear it of each other when all is well.
+      // Four of ten are cut off. The six others see them expire; the four learn of departures when the network is back.
       const [before, after] = seconds < 30 ? [0, 0] : [6 * 4, 4 * 3]
       expect(shownToLeave).toBe(before)
       expect(crowd.left).toBeLessThanOrEqual(before + after)

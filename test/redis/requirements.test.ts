@@ -9,10 +9,10 @@ import { redisClient } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { until } from '../support/until.js'
 
-// Said, so that there is nothing else to warn of.
+// Set, so that there is no other warning.
 const clientIp = () => undefined
 
-/* What a server says when it starts with a Redis that does not do. */
+/* Startup errors and warnings for a Redis that does not meet the requirements. */
 
 function listener() {
   const warnings: string[] = []
@@ -43,8 +43,8 @@ describe('a Redis client with a key prefix is rejected', () => {
   })
 })
 
-describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, () => {
-  test('is refused without the rights it needs, and told the line that gives them', async () => {
+describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () => {
+  test('is rejected without the Redis permissions it needs; the error contains the command that grants them', async () => {
     await using redis = await redisServer()
     redis.cli('ACL', 'SETUSER', 'app', 'on', '>secret', '~other:*', '+@all')
     const client = createClient({ url: redis.url, username: 'app', password: 'secret' })
@@ -57,7 +57,7 @@ describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, (
       .replace('<name>', 'app')
       .replace('<password>', 'secret')
     redis.cli(...line.split(' '))
-    // The rights are those of a connection that was there before.
+    // The new permissions also apply to a connection that was already open.
     const served = await serveLocations({ backend: redisBackend({ client }) })
     await served.hub.room('r').post({ memberId: 'ada', location: null })
     await served.hub.revoke('ada')
@@ -65,7 +65,7 @@ describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, (
     client.destroy()
   })
 
-  test('warns of a Redis that throws keys away, and of replicas that may lag', async () => {
+  test('warns about a Redis that evicts keys, and about replicas that may lag', async () => {
     await using master = await redisServer('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
     await using replica = await redisServer('--replicaof', `127.0.0.1 ${master.port}`)
     await until('there is a replica', () => master.cli('INFO', 'replication').includes('connected_slaves:1'))
@@ -89,7 +89,7 @@ describe.skipIf(skipWithoutRedis)('a server that starts', { timeout: 20_000 }, (
     expect(replica.port).toBeGreaterThan(0)
   })
 
-  test('starts without Redis, is not ready, and becomes so', async () => {
+  test('starts without Redis, is not ready, and becomes ready when Redis is reachable', async () => {
     await using redis = await redisServer()
     const client = await redisClient(redis.url)
     await redis.kill()

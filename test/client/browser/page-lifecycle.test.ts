@@ -100,7 +100,7 @@ describe('the activity of a page', () => {
     Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
     document.dispatchEvent(new Event('visibilitychange'))
   }
-  /** What follows attention is loaded a moment after the room is opened. */
+  /** The activity tracker is loaded a moment after the room is opened. */
   const attentive = async () => {
     await import('../../../src/client/browser/activity-tracker.js')
     const page = await openPage()

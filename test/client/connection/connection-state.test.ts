@@ -42,7 +42,7 @@ describe('backoff', () => {
 describe('a connection that ended', () => {
   const at = (now: number, random = 0.5) => ({ now, random, beatMs })
 
-  test('waits longer each time that no stream lasts', () => {
+  test('backs off further each time that a stream does not last', () => {
     let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
@@ -67,11 +67,11 @@ describe('a connection that ended', () => {
     const again = ended(connecting(), failure(code, false), at(7))
     expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
     expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
-    // Once per stream that was live, not once for ever: a token runs out every hour.
+    // One retry per live stream, not one in total: tokens expire, for example every hour.
     expect(ended(opened(again, 8), failure(code, false), at(9))).toMatchObject({ state: 'waiting' })
   })
 
-  test('waits as long as the server asks for', () => {
+  test('waits for the retry delay that the server asks for', () => {
     const link = ended(connecting(), failure('rate-limited', true, 60_000), at(0))
     expect(link).toMatchObject({ state: 'waiting', retryAt: 60_000 })
   })
@@ -112,7 +112,7 @@ describe('a view that diverged', () => {
   })
 })
 
-describe('hurried', () => {
+describe('a hurried connection', () => {
   test('shortens a wait and never extends one', () => {
     const failing: ConnectionState = { ...connecting(), failures: 9 }
     const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })

@@ -18,7 +18,7 @@ const one = (name: string, at = 1): Connection<CellLocation, MemberProfile> => (
   at,
 })
 
-/** Bytes that were written by one end are at the other after a few turns of the event loop that both share. */
+/** Waits a few turns of the event loop, after which bytes written by one end have arrived at the other. */
 const delivered = async () => {
   for (let i = 0; i < 40; i++) await turn()
 }
@@ -33,7 +33,7 @@ async function joined(server: ScriptedServer) {
   await server.post()
   await room.flush()
   const pass = async (ms: number) => {
-    // In steps, since what is due next is known only when the answer is there.
+    // In steps, because the next timer is set only when the answer arrives.
     for (let passed = 0; passed < ms; passed += 500) {
       await clock.advance(500)
       await delivered()
@@ -86,7 +86,7 @@ test('polls run every 2 to 5 seconds from the newest id, and posts renew the lea
   expect(server.polls()).toBeGreaterThanOrEqual(3)
   expect(server.polls()).toBeLessThanOrEqual(10)
   expect((await server.poll()).lastEventId).toBe(id(1))
-  // A beat's worth of time without a post is answered, with a lease that outlives a throttled timer.
+  // A heartbeat interval without a post is answered, with a lease that outlives a throttled timer.
   expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
 })
 

@@ -13,7 +13,7 @@ const theirs = (text: string) => {
   createParser({ onEvent: ({ event = 'message', data }) => messages.push([event, data]) }).feed(text)
   return messages
 }
-/** Streams as they should not be: every line there may be, and every end of a line. */
+/** Irregular streams: every kind of line with every kind of line ending. */
 const lines = fc.constantFrom(
   'data',
   'data:',

@@ -30,12 +30,12 @@ const applied = (of: Box, now = 0) => answered(of, { outcome: 'applied', seq: of
 const due = (of: Box) => dueAt(of, postMs)
 
 describe('the outbox', () => {
-  test('has nothing to say until the app has', () => {
+  test('sends nothing until the app sets a state', () => {
     expect(due(emptyOutbox)).toBeNull()
     expect(due(heartbeatReceived(emptyOutbox))).toBeNull()
   })
 
-  test('sends only the newest of what was said', () => {
+  test('sends only the newest state', () => {
     expect(posting(box(1, 2, 3)).inFlight).toMatchObject({ draft: { location: 3 }, seq: 1 })
   })
 
@@ -45,7 +45,7 @@ describe('the outbox', () => {
     expect(due(applied(busy, 20))).toBe(postMs)
   })
 
-  test('is silent once everything is acknowledged', () => {
+  test('sends nothing once everything is acknowledged', () => {
     expect(due(applied(posting(box(1))))).toBeNull()
   })
 
@@ -55,7 +55,7 @@ describe('the outbox', () => {
     expect(posting(written(lost, { location: 2 })).inFlight).toMatchObject({ seq: 2 })
   })
 
-  test('waits longer each time it gets no answer, and no longer once the server is there again', () => {
+  test('backs off while posts get no answer, and resets the backoff after an answer', () => {
     let lost = posting(box(1))
     const waits = []
     for (let i = 0; i < 4; i++) {
@@ -67,36 +67,36 @@ describe('the outbox', () => {
     expect(due(hastened(failed(lost, network, moment(1000))))).toBe(postMs)
   })
 
-  test('waits as long as the server asks for', () => {
+  test('waits for the retry delay that the server asks for', () => {
     const error = new LocationError('rate-limited', 'too many', { retryAfterMs: 9000 })
     expect(due(failed(posting(box(1)), { error, retry: true }, moment(0)))).toBe(9000)
   })
 })
 
-describe('an answer', () => {
-  test('stale: says it again with a seq above the one the server has', () => {
+describe('an answer to a post', () => {
+  test('`stale` makes the outbox send the state again with a seq above that of the server', () => {
     const told = answered(posting(box(1)), { outcome: 'stale', seq: 7 }, moment(0))
     expect(posting(told).inFlight).toMatchObject({ seq: 8, draft: { location: 1 } })
   })
 
-  test('stale to a renewal: there is nothing to add', () => {
+  test('`stale` to a renewal sends nothing more', () => {
     const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     expect(due(answered(renewing, { outcome: 'stale', seq: 7 }, moment(0)))).toBeNull()
   })
 
-  test('expired: comes back with the next seq', () => {
+  test('`expired` makes the outbox post again with the next seq', () => {
     const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     expect(renewing.inFlight).toMatchObject({ seq: 1 })
     const told = answered(renewing, { outcome: 'expired', seq: 1 }, moment(0))
     expect(posting(told).inFlight).toMatchObject({ seq: 2 })
   })
 
-  test('left: begins again at 1', () => {
+  test('`left` makes seq begin again at 1', () => {
     const told = answered(posting(applied(posting(box(1, 2)))), { outcome: 'left', seq: 5 }, moment(0))
     expect(posting(again(told)).inFlight).toMatchObject({ seq: 1 })
   })
 
-  test('expired for ever: is not answered at once for ever', () => {
+  test('`expired` again and again is retried with backoff', () => {
     let told = posting(box(1))
     const waits = []
     for (let i = 0; i < 5; i++) {
@@ -108,8 +108,8 @@ describe('an answer', () => {
   })
 })
 
-describe('a refusal', () => {
-  test('drops the refused state and keeps what the room shows', () => {
+describe('a refused post', () => {
+  test('is dropped, and the state that the room shows is kept', () => {
     const shown = applied(posting(box(1)))
     const refused = failed(posting(written(shown, { location: 2 })), refusal('bad-input'), moment(0))
     expect(refused).toMatchObject({ newest: { location: 1 }, refusal: { edition: 2, error: { code: 'bad-input' } } })
@@ -117,18 +117,18 @@ describe('a refusal', () => {
     expect(posting(heartbeatReceived(heartbeatReceived(refused))).inFlight).toMatchObject({ draft: { location: 1 } })
   })
 
-  test('leaves a newer state alone', () => {
+  test('does not drop a newer state', () => {
     const newer = written(posting(box(1)), { location: 2 })
     expect(posting(failed(newer, refusal('bad-input'), moment(0))).inFlight).toMatchObject({ draft: { location: 2 } })
   })
 
-  test('of what the room shows already ends the renewals', () => {
+  test('of the state that the room already shows ends the renewals', () => {
     const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     const refused = failed(renewing, refusal('forbidden'), moment(0))
     expect(due(heartbeatReceived(heartbeatReceived(refused)))).toBeNull()
   })
 
-  test.each(['unauthorized', 'connection-owned'] as const)('is asked about once more when it is %s', (code) => {
+  test.each(['unauthorized', 'connection-owned'] as const)('is retried once when the code is %s', (code) => {
     const once = failed(posting(box(1)), refusal(code), moment(0))
     expect(once.refusal).toBeNull()
     expect(due(once)).toBe(postMs)
@@ -136,7 +136,7 @@ describe('a refusal', () => {
   })
 })
 
-describe('a beat', () => {
+describe('a heartbeat', () => {
   test('is answered with the last state and its seq', () => {
     const quiet = heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))
     expect(due(quiet)).toBe(postMs)
@@ -148,17 +148,17 @@ describe('a beat', () => {
     expect(due(renewed)).toBeNull()
   })
 
-  test('needs no answer when a post was acknowledged since the one before', () => {
+  test('needs no answer when a post was acknowledged since the previous heartbeat', () => {
     expect(due(heartbeatReceived(applied(posting(box(1)))))).toBeNull()
   })
 
-  test('that found no answer is answered later', () => {
+  test('whose renewal got no answer is answered later', () => {
     const lost = failed(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
   })
 })
 
-/** Anything that can happen, in any order, to a client of a server that keeps the rules of a room. */
+/** Arbitrary sequences of events for a client, with a server that follows the rules of a room. */
 type Step = { kind: 'say' | 'beat' | 'lose request' | 'lose reply' | 'answer' | 'expire' | 'wake'; value: number }
 const steps = fc.array(
   fc.record({
@@ -181,8 +181,8 @@ class Server {
   }
 }
 
-describe('law', () => {
-  test('whatever happens, the server ends at the newest state, present, and seq never goes down', () => {
+describe('outbox law', () => {
+  test('after any sequence of events the server converges to the newest state, present, and seq never decreases', () => {
     fc.assert(
       fc.property(steps, (history) => {
         const server = new Server()
@@ -216,7 +216,7 @@ describe('law', () => {
           if (kind === 'lose reply' && box.inFlight) server.take(box.inFlight)
           if (kind.startsWith('lose')) step(failed(box, network, moment(now)))
         }
-        // From here on everything arrives, and two beats come.
+        // From here on every message arrives, and two heartbeats follow.
         for (let i = 0; i < 12; i++) {
           answer()
           if (i === 4 || i === 8) step(heartbeatReceived(box))
@@ -229,7 +229,7 @@ describe('law', () => {
     )
   })
 
-  test('a new key begins again at 1 with the newest state', () => {
+  test('a new key posts the newest state with seq 1', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(9), { minLength: 1 }), (said) => {
         expect(posting(rekeyed(posting(box(...said)))).inFlight).toMatchObject({
@@ -240,7 +240,7 @@ describe('law', () => {
     )
   })
 
-  test('a room that began anew is told again within a tenth of a beat, by each at a time of their own', () => {
+  test('after a room lost its state, each client posts again at a random time within a tenth of a heartbeat', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), (random) => {
         const told = applied(posting(box(1)))

@@ -7,7 +7,7 @@ import { cell, type Cells } from '../../support/clients/stock-client.js'
 
 const patience = { timeout: 600_000 }
 
-test(`${cycles} rooms that were joined and left leave nothing behind`, patience, async () => {
+test(`joining and leaving ${cycles} rooms leaks nothing`, patience, async () => {
   const cycle = async () => {
     const fake = await fakeRoom({ others: { ada: {} } })
     fake.room.on('moved', () => {})
@@ -39,7 +39,7 @@ test(
     const cycle = async (nth: number) => {
       const id = `room-${nth % 10}`
       const own = new AbortController()
-      // What an app hangs on a room, and never takes off.
+      // Listeners that an app adds to a room and never removes.
       const component = { shown: 0 }
       const room = client.join(id, { location: cell(nth % 1000), signal: AbortSignal.any([own.signal]) })
       const again = client.join(id, { signal })
@@ -55,7 +55,7 @@ test(
       await gone
       rooms.push(new WeakRef(room), new WeakRef(again), new WeakRef(component))
     }
-    // Ten rooms at once: in each, one after the other.
+    // Ten rooms in parallel, with consecutive cycles in each.
     for (let nth = 0; nth < cycles; nth += 10) {
       await Promise.all(Array.from({ length: 10 }, (_, i) => cycle(nth + i)))
       progress(nth)
@@ -64,7 +64,7 @@ test(
     expect(await alive(rooms)).toBeLessThanOrEqual(6)
     await client.close()
     for (let nth = 0; nth < 10; nth++) expect(await server.hub.room(`room-${nth}`).count()).toBe(0)
-    // Connections that are kept for the next request are the server's to end.
+    // The server closes idle keep-alive connections.
     await server.close()
     await settled(before)
   },

@@ -34,7 +34,7 @@ const digestOf = (...connections: { connectionId: string; at: number }[]) => {
   return digest.toString()
 }
 
-/** Resolves when the room is as asked; a change is what wakes it, not time. */
+/** Resolves when the room meets the condition. It is checked at each change of the room, without a timer. */
 const until = (room: Pick<AnyRoom, 'subscribe'>, holds: () => boolean) =>
   new Promise<void>((resolve) => {
     let stop = () => {}
@@ -47,7 +47,7 @@ const until = (room: Pick<AnyRoom, 'subscribe'>, holds: () => boolean) =>
 const statusIs = (room: Pick<AnyRoom, 'subscribe' | 'status'>, state: AnyRoom['status']['state']) =>
   until(room, () => room.status.state === state)
 
-/** Bytes that were written by one end are at the other after a few turns of the event loop that both share. */
+/** Waits a few turns of the event loop, after which bytes written by one end have arrived at the other. */
 const delivered = async () => {
   for (let i = 0; i < 20; i++) await turn()
 }
@@ -77,7 +77,7 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocati
   stream.hello()
   stream.snapshot(id(1), ...others)
   await room.ready()
-  /** Moves time on to the next stream. */
+  /** Advances the time until the next stream opens. */
   const nextStream = async () => {
     await until(room, () => !['live', 'degraded'].includes(room.status.state))
     const { status } = room
@@ -89,8 +89,8 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocati
 
 const names = (room: Pick<AnyRoom, 'others'>) => room.others.map(({ memberId }) => memberId)
 
-describe('joining', () => {
-  test('posts null at once when nothing is given, without waiting for the stream', async () => {
+describe('joining a room', () => {
+  test('without a location posts `null` at once, before the stream opens', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     opened.client.join('r')
@@ -100,7 +100,7 @@ describe('joining', () => {
     expect(post.memberKey).toMatch(/^[\w-]{22}$/)
   })
 
-  test('and saying where at once is one post', async () => {
+  test('with a location sends one post', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r', { profile: { name: 'Ada' } })
@@ -111,7 +111,7 @@ describe('joining', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('twice is one connection, and the last to leave leaves', async () => {
+  test('twice shares one connection, which ends when the last handle leaves', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
@@ -129,7 +129,7 @@ describe('joining', () => {
     expect((await server.post()).connectionKey).toBeDefined()
   })
 
-  test('twice is left by each for itself, however often it says so', async () => {
+  test('twice gives two handles, and repeated leaves of one handle count once', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const controller = new AbortController()
@@ -143,7 +143,7 @@ describe('joining', () => {
     expect(server.waiting().leaves).toBe(0)
     await room.leave()
     expect(room.status.state).toBe('closed')
-    // Nor does who left long ago leave for who joined since.
+    // A handle that left earlier does not leave for a handle that joined later.
     const next = opened.client.join('r')
     await Promise.all([hasty.leave(), room.leave()])
     expect(next.status.state).not.toBe('closed')
@@ -165,7 +165,7 @@ describe('joining', () => {
     },
   )
 
-  test('sends the app’s headers, made anew for each request, and no secret but the connectionKey in a URL', async () => {
+  test('calls `headers` for each request, and the connectionKey is the only secret in a URL', async () => {
     await using server = await scriptedServer()
     let asked = 0
     await using opened = clientOf(server, { headers: () => ({ authorization: `Bearer ${++asked}` }) })
@@ -193,7 +193,7 @@ describe('joining', () => {
     expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
   })
 
-  test('leaves nothing on the signal, however it ends', async () => {
+  test('removes its abort listener from the signal, however the room ends', async () => {
     await using server = await scriptedServer()
     const opened = clientOf(server)
     const { signal } = new AbortController()
@@ -208,12 +208,12 @@ describe('joining', () => {
     expect(listens()).toBe(1)
     await opened.client.close()
     expect(listens()).toBe(0)
-    // Who joins with one that is aborted already has left.
+    // Joining with an aborted signal leaves at once.
     await using other = clientOf(server)
     expect(other.client.join('t', { signal: AbortSignal.abort() }).status.state).toBe('closed')
   })
 
-  test('shows what the server rendered, and resumes from there', async () => {
+  test('with a server-rendered snapshot shows it and resumes from its event id', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const initial = { id: id(5), event: { type: 'snapshot' as const, connections: [one('ada')] } }
@@ -230,7 +230,7 @@ describe('joining', () => {
     for (const method of ['post', 'flush', 'update']) expect(method in room).toBe(false)
   })
 
-  test('to watch posts nothing', async () => {
+  test('as a watcher posts nothing', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -252,11 +252,11 @@ describe('a stream that ends', () => {
     ['cut', (stream) => stream.cut()],
     ['cut in the middle of an event', (stream) => (stream.write('data: {"type":"cha'), setImmediate(stream.cut))],
     ['ended', (stream) => stream.end()],
-    ['returned from', (stream) => stream.write('event: return\ndata: \n\n\n')],
-    ['told to go', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
+    ['ended by a `return` event', (stream) => stream.write('event: return\ndata: \n\n\n')],
+    ['closed by a `bye`', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
     ['told that the server is full', (stream) => stream.error('SERVICE_UNAVAILABLE', 503, 'unavailable: Draining.')],
   ]
-  test.each(ends)('is opened again where it was when it was %s', async (_, end) => {
+  test.each(ends)('resumes from its last event id when it was %s', async (_, end) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     end(live.stream)
@@ -270,7 +270,7 @@ describe('a stream that ends', () => {
     expect(server.waiting().streams).toBe(0)
   })
 
-  test('in silence is one of them; any byte is life', async () => {
+  test('silently is detected by a timeout, which any byte resets', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(24_000)
@@ -284,7 +284,7 @@ describe('a stream that ends', () => {
     expect((await live.nextStream()).input.lastEventId).toBe(id(1))
   })
 
-  test('in silence is known by the beat that its hello told', async () => {
+  test('silently is detected by the heartbeat interval of its `hello`', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -296,7 +296,7 @@ describe('a stream that ends', () => {
     expect(room.status.state).not.toBe('live')
   })
 
-  test('before it was answered is opened again too', async () => {
+  test('before it was answered is retried', async () => {
     await using server = await scriptedServer()
     server.answers.status = 0
     await using opened = clientOf(server)
@@ -309,7 +309,7 @@ describe('a stream that ends', () => {
     await server.stream()
   })
 
-  test.each([503, 429, 404, 500])('before it began, with HTTP status %i, is tried again', async (status) => {
+  test.each([503, 429, 404, 500])('before it began, with HTTP status %i, is retried', async (status) => {
     await using server = await scriptedServer()
     server.answers.status = status
     await using opened = clientOf(server)
@@ -321,7 +321,7 @@ describe('a stream that ends', () => {
     await server.stream()
   })
 
-  test('after a long time live shows no failure, since rotation is routine', async () => {
+  test('after a long time live reports no failure, because rotation is routine', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(10_000)
@@ -330,7 +330,7 @@ describe('a stream that ends', () => {
     expect(live.room.status).toEqual({ state: 'connecting' })
   })
 
-  test('is opened at once by retry', async () => {
+  test('is reopened at once by `retry()`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.cut()
@@ -340,8 +340,8 @@ describe('a stream that ends', () => {
   })
 })
 
-describe('being away', () => {
-  test('for a blink is nobody’s business', async () => {
+describe('an interruption', () => {
+  test('that is short emits no event', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.cut()
@@ -353,7 +353,7 @@ describe('being away', () => {
     expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
   })
 
-  test('for five seconds is `lost`: the others stay, and are shown as stale until it is `restored`', async () => {
+  test('of five seconds emits `lost`, and the others are shown as stale until `restored`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     const since = new Date(live.clock.now())
@@ -363,7 +363,7 @@ describe('being away', () => {
     await live.clock.advance(4_999)
     expect(live.news).toEqual([])
     await live.clock.advance(1)
-    // It tries again when chance says so: perhaps just now.
+    // The retry delay is random, so the retry may have begun already.
     const state = expect.stringMatching(/^(waiting|connecting)$/) as string
     expect(live.news).toMatchObject([['lost', { since, status: { state } }]])
     expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
@@ -377,7 +377,7 @@ describe('being away', () => {
     expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
   })
 
-  test('is not lost when we left, nor when we were never there', async () => {
+  test('emits no `lost` after we left, nor before the room was ever live', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.room.leave()
@@ -385,7 +385,7 @@ describe('being away', () => {
     expect(live.news).toEqual([])
   })
 
-  test('what happened meanwhile is told, and marked as caught up; what happens then is not', async () => {
+  test('marks the events that were missed as caught up, and later events not', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -401,7 +401,7 @@ describe('being away', () => {
     ])
   })
 
-  test('nothing is caught up when nothing was missed: what comes a moment after the hello is new', async () => {
+  test('without missed events marks nothing as caught up', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -415,7 +415,7 @@ describe('being away', () => {
     expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
   })
 
-  test('what was missed may take its time to come through a narrow line', async () => {
+  test('marks missed events as caught up when they arrive slowly', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -432,7 +432,7 @@ describe('being away', () => {
     expect(live.news).toMatchObject([['moved', { caughtUp: true }]])
   })
 
-  test('a server that does not resume owes a snapshot: whenever that comes, it is caught up', async () => {
+  test('marks a late snapshot as caught up when the server cannot resume', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -450,7 +450,7 @@ describe('being away', () => {
     ])
   })
 
-  test('a server without its store says so, until it has it back', async () => {
+  test('shows `degraded` while the server reports that its store is unreachable', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(1), { type: 'degraded', reason: 'backend' })
@@ -461,7 +461,7 @@ describe('being away', () => {
     expect(live.news).toEqual([])
   })
 
-  test('a URL where nothing of ours answers is said to be one', async () => {
+  test('reports `misconfigured` when no location server answers at the URL', async () => {
     await using server = await scriptedServer()
     server.answers.status = 404
     await using opened = clientOf(server)
@@ -476,8 +476,8 @@ describe('being away', () => {
   })
 })
 
-describe('a view that missed something', () => {
-  test('begins anew when changes do not start where it is', async () => {
+describe('a view that missed a frame', () => {
+  test('requests a snapshot when changes do not start at its event id', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(3), { type: 'changes', from: id(2), entered: [one('bob')] })
@@ -496,7 +496,7 @@ describe('a view that missed something', () => {
     expect(live.news).toMatchObject([['entered', { member: { memberId: 'm-bob' } }]])
   })
 
-  test('begins anew when the digest says so, at most once in six beats', async () => {
+  test('requests a snapshot after a digest mismatch, at most once in six heartbeats', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.beat(id(1), 2, digestOf(one('ada'), one('bob')))
@@ -520,12 +520,12 @@ describe('a view that missed something', () => {
   })
 })
 
-describe('a refusal of the room', () => {
+describe('a refused stream', () => {
   test.each([
     ['FORBIDDEN', 403, 'forbidden: You may not read this room.', 'forbidden'],
     ['BAD_REQUEST', 400, 'bad-input: A room id must be visible.', 'bad-input'],
     ['NOT_FOUND', 404, 'No such procedure', 'bad-input'],
-  ])('with %s closes it and says why', async (code, status, message, reason) => {
+  ])('with %s closes the room with the reason of the error', async (code, status, message, reason) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -543,7 +543,7 @@ describe('a refusal of the room', () => {
     await room.ready()
   })
 
-  test('with UNAUTHORIZED asks once more with new headers', async () => {
+  test('with UNAUTHORIZED is retried once with new headers', async () => {
     await using server = await scriptedServer()
     let token = 'old'
     await using opened = clientOf(server, { headers: () => ({ authorization: token }) })
@@ -561,7 +561,7 @@ describe('a refusal of the room', () => {
     expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized', error: { message: 'Sign in.' } })
   })
 
-  test('that says the connection is another’s gets a new key', async () => {
+  test('because another member owns the connection is retried with a new key', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
@@ -587,7 +587,7 @@ describe('a refusal of the room', () => {
         stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
       },
     ],
-  ])('%s closes it for good: no timer opens it again', async (_, refuse) => {
+  ])('%s closes the room for good: no timer reopens it', async (_, refuse) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -600,8 +600,8 @@ describe('a refusal of the room', () => {
   })
 
   test.each([
-    ['is taken', () => ({})],
-    ['is taken from somebody else, who signed in here', () => ({ memberId: 'm-eve' })],
+    ['is accepted', () => ({})],
+    ['is accepted for another member, who signed in here', () => ({ memberId: 'm-eve' })],
     ['is of a connection that has left', () => ({ outcome: 'left' as const })],
     [
       'is refused',
@@ -610,19 +610,19 @@ describe('a refusal of the room', () => {
       },
     ],
     [
-      'is refused as another’s',
+      'is refused because another member owns the connection',
       () => {
         throw new Refusal('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
       },
     ],
-  ])('closes it until `retry`, also when a post %s', async (_, answer) => {
+  ])('keeps the room closed until `retry()`, also when a post %s', async (_, answer) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
     live.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
     await statusIs(live.room, 'closed')
     server.answers.post = ({ seq = 0 }) => {
-      // The next try, if there is one, is taken.
+      // Accepts the next attempt, if there is one.
       server.answers.post = post
       return { outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq, ...answer() }
     }
@@ -641,7 +641,7 @@ describe('a refusal of the room', () => {
     await statusIs(live.room, 'live')
   })
 
-  test('after `bye: revoked` is not argued with', async () => {
+  test('after `bye: revoked` is not retried', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.event(id(1), { type: 'bye', reason: 'revoked' })
@@ -675,7 +675,7 @@ describe('posts', () => {
     await live.room.flush()
   })
 
-  test('that say nothing new are not sent', async () => {
+  test('that change nothing are not sent', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.room.post(null)
@@ -698,7 +698,7 @@ describe('posts', () => {
     ).toEqual(['m-ada', 'm-me'])
   })
 
-  test('that get no answer are sent again with the same seq', async () => {
+  test('that get no answer are retried with the same seq', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -713,7 +713,7 @@ describe('posts', () => {
     await live.room.flush()
   })
 
-  test('that hang are given up, so that newer ones can be sent', async () => {
+  test('that hang time out, so that newer ones can be sent', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -729,7 +729,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(2), seq: 3 })
   })
 
-  test('that are refused are dropped, and told of', async () => {
+  test('that are refused are dropped and reported', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -749,7 +749,7 @@ describe('posts', () => {
     await live.room.flush()
   })
 
-  test('over a limit wait as long as they are told', async () => {
+  test('over a rate limit wait for the retry delay that the server sends', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -767,7 +767,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
   })
 
-  test('of a connection that has left begin again with a new key, and so does the stream', async () => {
+  test('of a connection that has left are sent with a new key, and the stream reopens with it', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -782,7 +782,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 1, connectionKey: next.input.connectionKey })
   })
 
-  test('under a key that was given up are not waited for, nor listened to', async () => {
+  test('under an abandoned key are not awaited, and their answers are ignored', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const answers: (() => void)[] = []
@@ -808,13 +808,13 @@ describe('posts', () => {
     await flush
   })
 
-  test('of what JSON cannot say are the caller’s mistake', async () => {
+  test('of values that JSON cannot represent are rejected as the mistake of the caller', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const badInput = expect.objectContaining({ code: 'bad-input' }) as LocationError
     expect(() => live.room.post(cell(NaN))).toThrow(badInput)
     expect(() => live.room.post(undefined as never)).toThrow(badInput)
-    // Half of an emoji, as `slice` leaves it.
+    // A lone surrogate, as `slice` leaves it of an emoji.
     expect(() => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } })).toThrow(badInput)
     live.room.post(cell(3))
     await live.clock.advance(50)
@@ -822,10 +822,10 @@ describe('posts', () => {
   })
 })
 
-describe('a beat', () => {
+describe('a heartbeat', () => {
   const beat = (stream: ScriptedStream) => stream.beat(id(1), 0, digestOf())
 
-  test('is answered with the last post, unless the server heard from us since the one before', async () => {
+  test('is answered with the last post, unless a post was acknowledged since the previous heartbeat', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(50)
@@ -840,7 +840,7 @@ describe('a beat', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
   })
 
-  test('that is answered with `expired` brings us back', async () => {
+  test('whose renewal is answered `expired` makes the client post again', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -855,7 +855,7 @@ describe('a beat', () => {
     expect(await server.post()).toMatchObject({ seq: 2 })
   })
 
-  test('and a hello: each stream renews', async () => {
+  test('is not needed after `hello`: each new stream renews the lease', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.cut()
@@ -867,8 +867,8 @@ describe('a beat', () => {
   })
 })
 
-describe('the others', () => {
-  test('enter, move, are updated and leave, told by member', async () => {
+describe('the other members', () => {
+  test('are reported per member when they enter, move, are updated and leave', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     const { stream, room, news } = live
@@ -894,7 +894,7 @@ describe('the others', () => {
     ])
   })
 
-  test('are said to be updated when only their activity is another', async () => {
+  test('emit `updated` when only their activity changes', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(2), {
@@ -909,7 +909,7 @@ describe('the others', () => {
     ])
   })
 
-  test('who reload are not announced', async () => {
+  test('who reload cause no events', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('tab-1', 1, cell(1), 'ada'))
     live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'ada')] })
@@ -936,7 +936,7 @@ describe('the others', () => {
     expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
   })
 
-  test('stay in sight for a lease and a beat when the server lost its memory, and are not said to leave', async () => {
+  test('stay visible for a lease and a heartbeat after the server lost its state, without a `left` event', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -954,7 +954,7 @@ describe('the others', () => {
     expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
   })
 
-  test('stay no longer than that, however many snapshots follow', async () => {
+  test('stay no longer than a lease and a heartbeat, however many snapshots follow', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -969,7 +969,7 @@ describe('the others', () => {
     expect(names(live.room)).toEqual(['m-ada'])
   })
 
-  test('are not said to leave once we left', async () => {
+  test('cause no `left` events after we left', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.cut()
@@ -982,7 +982,7 @@ describe('the others', () => {
     expect(live.news).toEqual([])
   })
 
-  test('that did not change are the same objects', async () => {
+  test('that did not change keep their object identity', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)), one('bob', 1, cell(2)))
     const [ada, bob] = live.room.others
@@ -1002,7 +1002,7 @@ describe('the others', () => {
     expect(live.room.membersAt(cell(3))).toEqual([live.room.others[1]])
   })
 
-  test('are shown although a listener throws', async () => {
+  test('are still shown when a listener throws', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.room.on('entered', () => {
@@ -1018,8 +1018,8 @@ describe('the others', () => {
   })
 })
 
-describe('leaving', () => {
-  test('tells the server once, closes the stream, and rejects who waits', async () => {
+describe('leaving a room', () => {
+  test('posts one leave, closes the stream and rejects pending promises', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     server.answers.post = () => new Promise(() => {})
@@ -1047,7 +1047,7 @@ describe('leaving', () => {
     expect(live.room.status).toEqual({ state: 'closed', reason: 'left', error: null })
   })
 
-  test('a client that was closed joins nothing', async () => {
+  test('a closed client cannot join a room', async () => {
     await using server = await scriptedServer()
     const { client } = clientOf(server)
     await client.close()

@@ -16,7 +16,7 @@ const me: OwnState<Location, Profile> = {
   since: new Date(0),
 }
 
-/** What can become of a room of a few people with a few tabs each. */
+/** Arbitrary changes to a room of a few members with a few tabs each. */
 const doing = fc.record({
   what: fc.constantFrom('set', 'set', 'set', 'leave', 'stale', 'away', 'own'),
   who: fc.nat(6),
@@ -69,7 +69,7 @@ describe('a roster', () => {
   test('updated step by step equals one that is built from the final view', () => {
     fc.assert(
       fc.property(history, (history) => {
-        // Places are kept up from when they are first asked for.
+        // The index of locations is updated from its first use on.
         const played = play(history, (roster) => roster.membersAt({ cell: 0 }))
         const fresh = afresh(played)
         expect(sorted(played.roster.members)).toEqual(sorted(fresh.members))

@@ -18,7 +18,7 @@ export const integerFrom = (least: number, most: number) => (text: string) => {
 /** Checks a room id by the rule of the server (shared/name-rule.ts), so that a typing error such as an empty variable is found here. */
 export function roomName(text: string): string {
   if (/^[^\p{Cc}\p{Cf}\p{Cs}]{1,128}$/u.test(text) && text.normalize('NFC') === text) return text
-  throw new InvalidArgumentError('Give a room id of from 1 to 128 visible characters, such as sheet-42.')
+  throw new InvalidArgumentError('Give a room id of 1 to 128 visible characters, such as sheet-42.')
 }
 
 export function key(text: string): string {

@@ -55,9 +55,9 @@ describe.concurrent('a mistake in the options exits with 2 and a line that says 
   test.each([
     [['walk'], "unknown command 'walk'"],
     [['watch'], '--room'],
-    [['watch', '--room', ''], 'from 1 to 128 characters'],
-    [['bots', '--room', 'a\u0007b', '--count', '1'], 'from 1 to 128 characters'],
-    [['post', '--room', 'r'.repeat(129), '--location', location], 'from 1 to 128 characters'],
+    [['watch', '--room', ''], 'of 1 to 128 visible characters'],
+    [['bots', '--room', 'a\u0007b', '--count', '1'], 'of 1 to 128 visible characters'],
+    [['post', '--room', 'r'.repeat(129), '--location', location], 'of 1 to 128 visible characters'],
     [['post', '--room', 'r', '--location', location, '--key', 'short'], '22 characters'],
     [['post', '--room', 'r', '--location', location, '--member-key', 'short'], '22 characters'],
     [['watch', '--room', 'r', '--url', 'ftp://x'], 'http://127.0.0.1:3000/trpc'],

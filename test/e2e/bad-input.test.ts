@@ -84,8 +84,8 @@ describe('a post is rejected', () => {
     ['with a seq as text', { seq: '1' }, /seq: /],
     ['with a seq of null', { seq: null }, /seq: /],
     ['with an unknown activity', { activity: 'asleep' }, /activity: /],
-    ['with a lease below 5 seconds', { leaseMs: 4_999 }, /leaseMs: /],
-    ['with a lease above 5 minutes', { leaseMs: 300_001 }, /leaseMs: /],
+    ['with a lease below 5 seconds', { leaseMs: 4_999 }, /leaseMs/],
+    ['with a lease above 5 minutes', { leaseMs: 300_001 }, /leaseMs/],
     ['with a profile without a name', { profile: {} }, /profile\.name: /],
     ['with a profile of null', { profile: null }, /profile: /],
     [

@@ -135,7 +135,7 @@ export const wrong = () => usePost()({ sheet: 'Q3', row: 'four', col: 2 })
 
 const meeting = `
 import { createLocationClient } from 'hereabouts/client'
-import { server } from './server.js'
+import { server, type AppRouter } from './server.js'
 
 const { url } = await server.listen(0)
 const ada = createLocationClient<AppRouter>({ url: url + '/trpc' })

@@ -6,4 +6,4 @@ export {
   type LocationServer,
   type LocationServerOptions,
 } from './server.js'
-export type { ServerContext } from './request-context.js'
+export type { ServerContext } from './server-context.js'

@@ -1,11 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-
-/** The request data that `identify` and `authorize` receive. */
-export type ServerContext = {
-  headers: Headers
-  /** The address of the connection's peer; behind a proxy, the proxy's. */
-  ip: string
-}
+import type { ServerContext } from './server-context.js'
 
 /** The response to a context's request, for the headers that depend on an error. */
 const responseKey = Symbol('response')

@@ -865,7 +865,7 @@ export default [
     file: 'src/server/backends/redis/key-prefix.ts',
     tests: ['test/redis/requirements.test.ts'],
     name: 'in Redis: a client may have a keyPrefix',
-    rule: 'all keys of a room are in one slot',
+    rule: 'keys and channels of a room have one prefix',
     find: "if (keyPrefix === '') return",
     replace: 'return',
   },

@@ -62,7 +62,7 @@ async function victims(ends: Ends, redis: RedisServer, count: number, scale: num
 }
 
 describe.skipIf(skipWithoutRedis)('servers in separate processes', { timeout: isSoak ? 600_000 : 60_000 }, () => {
-  test('many rooms converge while each request goes to another server', async () => {
+  test('many rooms converge while each request goes to the next server', async () => {
     const [rooms, people, forMs, pauseMs] = isSoak ? [50, 10, 60_000, 3_000] : [8, 6, 3_000, 1_000]
     const ends = new Ends()
     try {

@@ -3,7 +3,7 @@
 import { createContext, useContext, type Context } from 'react'
 import type { RoomHandle } from './room-handle.js'
 
-/** How components find the room of the nearest provider. Each set of hooks has contexts of its own. */
+/** Contexts by which components find the room of the nearest provider. Each set of hooks has its own. */
 export interface RoomContexts<L, P> {
   /** The room of the nearest provider. */
   readonly HandleContext: Context<RoomHandle<L, P> | null>

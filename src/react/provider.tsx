@@ -12,7 +12,7 @@ export interface RoomProviderProps<L, P> {
   room: string
   /** The client to join with, for tests. Default: the one given to `createLocationHooks`. */
   client?: LocationClient<L, P>
-  /** What others see of us. A change is posted. Not used with `watch`. */
+  /** The profile that others see of us. A change is posted. Not used with `watch`. */
   profile?: P
   /** Our location when the room is joined; afterwards `usePost` sets it. Default `null`. Not used with `watch`. */
   location?: L | null

@@ -31,7 +31,7 @@ export class RoomHandle<L, P> {
   #current: WatchedRoom<L, P>
   #isJoined = false
   #resolveJoined = () => {}
-  /** What `wait` throws: a promise while the room is loading, an error after a refusal, `null` when the room is there. */
+  /** The value that `wait` throws: a promise while the room is loading, an error after a refusal, `null` when the room is there. */
   #obstacle: Promise<void> | LocationError | null = null
 
   constructor(id: string, initial: GetLocationsOutput<L, P> | undefined, isWatching: boolean) {

@@ -50,7 +50,7 @@ async function heals({ crowd, nodes }: Scene): Promise<{ healedMs: number }> {
   return { healedMs }
 }
 
-/** A new visitor posts, and the node answers within a second. */
+/** Posts as a new visitor. The node rejects the post with 503 within a second. Returns how long that took, in ms. */
 async function refused(node: SharedNode, room: string): Promise<number> {
   const began = performance.now()
   expect(await tryToPost(node, room)).toBe(503)

@@ -17,7 +17,7 @@ export type BotsCommand = Target & {
   rate: number
   /** Added to every bot's profile, besides its name. */
   profile?: object
-  /** How long the bots stay, in seconds from when all have joined. */
+  /** The time that the bots stay, in seconds from when all have joined. */
   for?: number
 }
 

@@ -36,7 +36,7 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
   other(memberId: string): Member<L, P> | null
   /** Returns the members at exactly this location: the same array while the members are the same. */
   membersAt(location: L): readonly Member<L, P>[]
-  /** Adds a listener and returns a function that removes it. What it throws or rejects with goes to `logger`. */
+  /** Adds a listener and returns a function that removes it. Its exceptions and rejections go to `logger`. */
   on<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): () => void
   /** Calls `run` now and after every change. Returns a function that ends the subscription. */
   subscribe(run: (snapshot: RoomSnapshot<L, P>) => void): () => void

@@ -2,11 +2,25 @@ import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
 import { isName, nameRule } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/events.js'
+import type { Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
-
-import type { Hub } from './hub.js'
-import { defaultConnectionIdOf } from '../rules/ids.js'
 import { assertPosted } from '../access/outcome-errors.js'
+import type { Timing } from '../options/timing.js'
+import type { LiveRoom } from '../rooms/live-room.js'
+import type { Action, Outcome, StoredValue } from '../rules/backend.js'
+import { defaultConnectionIdOf } from '../rules/ids.js'
+
+/** The parts of the hub that a `HubRoom` uses. */
+export interface HubActions {
+  readonly location: Schema
+  readonly timing: Timing
+  use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T>
+  act(id: string, action: Action): Promise<Outcome>
+  parse(schema: Schema, value: unknown): Promise<unknown>
+  parseProfile(profile: unknown): Promise<StoredValue>
+  keepLocation(location: unknown): StoredValue
+  leaseOf(leaseMs: number | undefined): number
+}
 
 /** A room for use by the server itself: by agents, webhooks and server rendering. */
 export interface HubRoom<L, P> {
@@ -43,7 +57,7 @@ export interface RoomMember<L, P> extends CallerMember<P> {
 }
 
 /** Creates the `HubRoom` of a room. @throws LocationError `bad-input` when the id is not valid. */
-export function hubRoom<L, P>(hub: Hub<L, P>, id: string): HubRoom<L, P> {
+export function hubRoom<L, P>(hub: HubActions, id: string): HubRoom<L, P> {
   assertName(id, 'room')
   return {
     members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<L, P>[])),

@@ -1,6 +1,6 @@
 import type { ByeReason } from '../../shared/events.js'
 
-/** How a call ended: the outcome of a post, `ok`, or the code of the error. */
+/** The result of a call: the outcome of a post, `ok`, or the code of the error. */
 export type CallOutcome = string
 
 /** Receives the measurements of a hub. None of them names a room, a member or an address. */
@@ -27,9 +27,9 @@ export type Traffic = {
   frames: number
   /** Bytes of these events. Events that tRPC's own adapter writes are not counted. */
   bytes: number
-  /** How often a slow consumer received several frames merged into one. */
+  /** The number of times a slow consumer received several frames merged into one. */
   merged: number
-  /** How often a room was read again from the backend because the copy in this process was or may have been stale. */
+  /** The number of times a room was read again from the backend because the copy in this process was or may have been stale. */
   rereads: number
 }
 

@@ -55,8 +55,7 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
             return { done: false, value: this.#envelope(frame) }
           }
           // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError
-          // only
-          // ends the response body.
+          // only ends the response body.
           if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))
         }

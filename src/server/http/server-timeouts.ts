@@ -10,23 +10,29 @@ const defaultKeepAliveMs = 70_000
 const longestTimerMs = 2 ** 31 - 1
 
 /**
- * Returns the timeouts for a server of our own. Headers must arrive within half of `requestMs`, the whole request within
- * three quarters: Node checks only at intervals, and a slow request must be cut before the tombstone that it could
- * conflict with expires.
+ * Returns how long an idle connection stays open, in milliseconds. Default 70,000.
  *
  * @throws LocationError `misconfigured` when `keepAliveMs` is not a usable time.
  */
-export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAliveMs = defaultKeepAliveMs) {
-  if (!(keepAliveMs > 0 && keepAliveMs <= longestTimerMs))
-    throw new LocationError(
-      'misconfigured',
-      `keepAliveMs is ${keepAliveMs}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
-    )
+export function idleTimeoutMs(keepAliveMs = defaultKeepAliveMs): number {
+  if (keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return keepAliveMs
+  throw new LocationError(
+    'misconfigured',
+    `keepAliveMs is ${keepAliveMs}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
+  )
+}
+
+/**
+ * Returns the timeouts for a server of our own. Headers must arrive within half of `requestMs`, the whole request within
+ * three quarters: Node checks only at intervals, and a slow request must be cut before the tombstone that it could
+ * conflict with expires.
+ */
+export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAliveTimeout: number) {
   const longestMs = Math.max(requestMs, 1_000)
   return {
     headersTimeout: longestMs / 2,
     requestTimeout: (longestMs * 3) / 4,
-    keepAliveTimeout: keepAliveMs,
+    keepAliveTimeout,
     connectionsCheckingInterval: longestMs / 20,
   }
 }

@@ -8,7 +8,7 @@ import type { Access } from '../access/access-types.js'
 import { createLocationMiddleware } from '../http/middleware.js'
 import { originRulesOf, type OriginOptions } from '../http/origin-check.js'
 import { guardRequest } from '../http/request-guard.js'
-import { nodeTimeouts } from '../http/server-timeouts.js'
+import { idleTimeoutMs, nodeTimeouts } from '../http/server-timeouts.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
@@ -84,7 +84,9 @@ const lateMs = 1_000
 export function createLocationServer<SL extends Schema, SP extends Schema = typeof memberProfile>(
   options: LocationServerOptions<SL, SP>,
 ): LocationServer<Out<SL>, Out<SP>> {
+  // Options are checked first: a hub that was created and not returned could not be closed.
   const originRules = originRulesOf(options)
+  const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
   const hub = createLocationHub<SL, SP>(options)
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { limits, timing, logger } = hub
@@ -103,7 +105,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) webApp(request, response)
     else if (guardRequest(request, response, originRules, limits)) procedures(request, response)
   }
-  const server = createServer(nodeTimeouts(timing, options.keepAliveMs), serve)
+  const server = createServer(nodeTimeouts(timing, keepAliveMs), serve)
   limitSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
 
   let isClosed = false

@@ -1,7 +1,8 @@
+import { memoryBackend } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { cellLocation } from 'hereabouts'
 import { Agent } from 'node:http'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { raw } from '../../support/network/raw.js'
 
 const options = { location: cellLocation, anonymous: true } as const
@@ -28,4 +29,11 @@ test('keepAliveMs sets how long an idle connection stays open', async () => {
 test.each([0, -1, NaN, Infinity, 2 ** 31])('keepAliveMs of %s is `misconfigured`', (keepAliveMs) => {
   const error = expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining('keepAliveMs') })
   expect(() => createLocationServer({ ...options, keepAliveMs })).toThrow(error as Error)
+})
+
+test('an invalid keepAliveMs is found before a hub is created, which nobody could close', () => {
+  const backend = memoryBackend()
+  const onHealth = vi.spyOn(backend, 'onHealth')
+  expect(() => createLocationServer({ ...options, backend, keepAliveMs: 0 })).toThrow('keepAliveMs')
+  expect(onHealth).not.toHaveBeenCalled()
 })

@@ -15,6 +15,12 @@ export async function alive(refs: readonly WeakRef<object>[]): Promise<number> {
   return refs.filter((ref) => ref.deref()).length
 }
 
+/** Returns the bytes of the heap that are still in use after garbage collection. */
+export async function heapInUse(): Promise<number> {
+  await alive([])
+  return process.memoryUsage().heapUsed
+}
+
 /** Counts the active resources of this process by kind: timers, sockets, servers. */
 export function activeResources(): Record<string, number> {
   const counts: Record<string, number> = {}

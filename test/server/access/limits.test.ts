@@ -4,6 +4,7 @@ import { createLocationHub, createLocationRouter, type Limits } from 'hereabouts
 import { manualClock } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
+import { heapInUse } from '../../support/garbage.js'
 
 type Ctx = { user?: string; ip?: string }
 
@@ -264,7 +265,7 @@ describe('rooms', () => {
       connectionBurst: 1e6,
     })
     const ada = as({ ip: '203.0.113.7' })
-    const before = process.memoryUsage().heapUsed
+    const before = await heapInUse()
     for (let i = 0; i < named; i += 500) {
       await times(250, (n) => post(ada, `room ${i + n}`))
       await times(250, (n) => ada.getLocations({ room: `room ${i + 250 + n}` }))
@@ -273,7 +274,7 @@ describe('rooms', () => {
     expect(hub.readings().rooms).toBe(32)
     expect(hub.seats.size).toBeLessThanOrEqual(1_024)
     expect(hub.rates.size).toBeLessThan(20)
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(64e6)
+    expect((await heapInUse()) - before).toBeLessThan(16e6)
   })
 
   test('of an anonymous address are limited to a multiple of the member limit, with a limit of connections in each', async () => {

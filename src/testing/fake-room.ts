@@ -4,46 +4,46 @@ import type { Activity, CellLocation, Clock, Connection, LeftReason, MemberProfi
 import { fakeServer } from './fake-server.js'
 
 export interface FakeRoomOptions<L, P> {
-  /** Its id. Default `fake-room`. */
+  /** The id of the room. Default `fake-room`. */
   room?: string
-  /** Who we are. Default `me`. */
+  /** Our own memberId. Default `me`. */
   memberId?: string
   profile?: P
   location?: L | null
-  /** Whoever is there before us, by memberId. */
+  /** The members who are in the room before us, by memberId. */
   others?: Record<string, FakeMember<L, P>>
-  /** Default: the machine's. With `manualClock()` a test decides when `lost` comes. */
+  /** Default: the system clock. With `manualClock()` a test decides when `lost` comes. */
   clock?: Clock
 }
 
-/** What others see of somebody; what is left out is `null`, or `active`. */
+/** The public state of a member. An absent location or profile is `null`, an absent activity is `active`. */
 export type FakeMember<L, P> = { location?: L | null; profile?: P | null; activity?: Activity }
 
-/** Each of these resolves when the room shows it. */
+/** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
 export interface FakeRoom<L, P> extends AsyncDisposable {
-  /** The room, joined: the real thing, on a server that is played by hand. */
+  /** The joined room: a real room of a real client, on a fake server. */
   readonly room: Room<L, P>
-  /** For your RoomProvider: whatever room is joined with it is this one. */
+  /** The client, for your RoomProvider. Every room that it joins is this one. */
   readonly client: LocationClient<L, P>
-  /** What we posted, oldest first. */
+  /** The posts of the room under test, oldest first. */
   readonly posts: readonly FakeMember<L, P>[]
   enters(memberId: string, member?: FakeMember<L, P>): Promise<void>
   moves(memberId: string, location: L | null): Promise<void>
   updates(memberId: string, change: Pick<FakeMember<L, P>, 'profile' | 'activity'>): Promise<void>
   leaves(memberId: string, reason?: LeftReason): Promise<void>
-  /** No word comes from the server, and none gets there, until the connection is restored. */
+  /** Cuts the network in both directions until `restoresConnection`. */
   losesConnection(): Promise<void>
   restoresConnection(): Promise<void>
-  /** The server says so in place of its beats until `recovers`. */
+  /** The server sends `degraded` in place of heartbeats until `recovers`. */
   degrades(): Promise<void>
   recovers(): Promise<void>
-  /** Our next posts are answered with this; `null`: taken again. The message is what the error will say. */
+  /** Makes the server refuse our next posts with this message. `null` makes it accept them again. */
   refusesPosts(message: string | null): void
   close(): Promise<void>
 }
 
 /**
- * A room for tests of your own components: no server, no network, and others who do what the test says.
+ * Joins a room for tests of your own components: without a server or a network, and with other members that the test controls.
  *
  * ```ts
  * await using fake = await fakeRoom<CellLocation, MemberProfile>()
@@ -57,7 +57,7 @@ export async function fakeRoom<L = CellLocation, P = MemberProfile>(
   const { room: id = 'fake-room', memberId: me = 'me', others = {}, clock = systemClock, profile, location } = options
   const server = fakeServer<L, P>(me)
   for (const [memberId, member] of Object.entries(others)) server.set(connectionOf(memberId, member))
-  // It has no router to read L and P from: they are what the test says.
+  // There is no router to infer L and P from; the test gives them.
   const create = createLocationClient as unknown as (options: object) => LocationClient<L, P>
   const client = create({ url: 'http://fake.invalid', fetch: server.fetch, clock, share: false })
   const room = client.join(id, {
@@ -72,7 +72,7 @@ export async function fakeRoom<L = CellLocation, P = MemberProfile>(
       stop = room.subscribe(() => {
         if (shown || !holds()) return
         shown = true
-        // Not within the call that is still to return `stop`.
+        // Deferred, because the call of `subscribe` may not have returned `stop` yet.
         queueMicrotask(() => stop())
         resolve()
       })

@@ -14,12 +14,12 @@ type Posted<L, P> = Pick<PostLocationInput<L, P>, 'location' | 'profile' | 'acti
 /** One open stream. */
 type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
 
-/** As much of a server as one client needs, behind its `fetch`: one room, in which whoever is not us is played by hand. */
+/** The part of a server that one client needs, behind a `fetch`: one room, whose other members the test controls. */
 export interface FakeServer<L, P> {
   readonly fetch: typeof fetch
   readonly posts: Posted<L, P>[]
   get(connectionId: string): Connection<L, P> | undefined
-  /** Returns the version at which it is shown. */
+  /** Adds or changes a connection, and returns the version at which it is shown. */
   set(connection: Connection<L, P>): number
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<L, P>): void
@@ -34,7 +34,7 @@ export function fakeServer<L, P>(me: string): FakeServer<L, P> {
   const streams = new Set<Sink>()
   const posts: Posted<L, P>[] = []
   const encoder = new TextEncoder()
-  // Whole milliseconds, so that a version is a time to the digit.
+  // Versions are whole milliseconds, so that a version converts to a Date exactly.
   let version = 1_000
   let connected = true
   let refusal: string | null = null
@@ -90,7 +90,7 @@ export function fakeServer<L, P>(me: string): FakeServer<L, P> {
   return {
     posts,
     async fetch(input, init) {
-      if (!connected) throw new TypeError('The connection was lost on purpose.')
+      if (!connected) throw new TypeError('The fake server lost the connection on purpose.')
       const procedure = new URL(input instanceof Request ? input.url : input).pathname.split(/[/.]/).at(-1)
       const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
       if (procedure === 'onLocation') return stream(init?.signal)
@@ -110,7 +110,7 @@ export function fakeServer<L, P>(me: string): FakeServer<L, P> {
     beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),
     disconnect() {
       connected = false
-      for (const stream of streams) stream.error(new TypeError('The connection was lost on purpose.'))
+      for (const stream of streams) stream.error(new TypeError('The fake server lost the connection on purpose.'))
       streams.clear()
     },
     reconnect() {

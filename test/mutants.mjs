@@ -1452,4 +1452,20 @@ export default [
     find: "if (!(error instanceof CaseSkipped) || typeof context?.skip !== 'function') throw error",
     replace: "if (!(error instanceof CaseSkipped)) throw error\n    if (typeof context?.skip !== 'function') return",
   },
+  {
+    file: 'src/cli/failure.ts',
+    tests: ['test/cli/failure.test.ts'],
+    name: 'cli: every misconfigured error is taken for a wrong URL',
+    rule: 'cli: a wrong URL is recognized by cause.code',
+    find: "return typeof codeOf(cause) === 'number'",
+    replace: 'return true',
+  },
+  {
+    file: 'src/client/connection/failure.ts',
+    tests: ['test/cli/failure.test.ts', 'test/client/room/room.test.ts'],
+    name: 'client: the error for a wrong URL has no HTTP status',
+    rule: 'client: a wrong URL is recognized by cause.code',
+    find: 'noRouter(url, cause ?? thrown)',
+    replace: 'noRouter(url, thrown)',
+  },
 ]

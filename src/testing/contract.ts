@@ -42,8 +42,8 @@ export function locationContract(target: ContractTarget): ContractCase[] {
   return groups.flatMap((cases) =>
     Object.entries(cases).map(([name, check]) => ({
       name,
-      // The default value keeps `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
-      run: (context: ContractContext | undefined = undefined) => runCase(() => check(new Wire(target)), context),
+      // Rest parameters keep `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
+      run: (...[context]: [ContractContext?]) => runCase(() => check(new Wire(target)), context),
     })),
   )
 }

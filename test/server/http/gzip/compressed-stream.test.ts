@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { applyEvent, View, type LocationEvent } from 'hereabouts'
 import { createLocationHub } from 'hereabouts/server'
@@ -66,8 +67,8 @@ test('a compressed reader converges, whichever frames are large and whenever its
         if (each === 'fill') out.isFull = true
         else if (each === 'drain') out.drain()
         else if (each === 'beat') subscriber.beat()
-        // Threads are done when they are: a turn of the loop may be enough or not.
-        else if (each === 'made') await new Promise((resolve) => setTimeout(resolve, 2))
+        // The thread that compresses may be done after these turns of the event loop, or not.
+        else if (each === 'made') for (let turns = 0; turns < 20; turns++) await turn()
         else await post(each.who, each.says === 'much' ? essay(n) : `at ${n}`)
       }
       const { timeline } = subscriber.room

@@ -25,7 +25,7 @@ const chain = {
   file: 'src/server/backends/redis/commit-order.ts',
   tests: ['test/server/backends/redis/commit-order.laws.test.ts'],
 }
-const cluster = { tests: ['test/redis/cluster.test.ts'] }
+const cluster = { tests: ['test/redis/cluster.soak.ts'] }
 const reread = { tests: ['test/server/rooms/reread.test.ts'] }
 const reconnect = {
   file: 'src/client/connection/connection-state.ts',
@@ -790,7 +790,7 @@ export default [
   },
   {
     ...script,
-    tests: ['test/redis/failover.test.ts'],
+    tests: ['test/redis/failover.soak.ts'],
     name: 'in Redis: the epoch outlives a failover',
     rule: 'guard: epoch rotation',
     find: 'if not epoch or lineage ~= meta[4] then',
@@ -798,7 +798,7 @@ export default [
   },
   {
     ...script,
-    tests: ['test/redis/faults.test.ts'],
+    tests: ['test/redis/faults.soak.ts'],
     name: 'in Redis: all leases expire after an outage',
     rule: 'section 8: sweeping pauses after an outage',
     find: 'if seen and now - seen > outageMs and renews then',
@@ -806,7 +806,7 @@ export default [
   },
   {
     ...script,
-    tests: ['test/redis/failover.test.ts'],
+    tests: ['test/redis/failover.soak.ts'],
     name: 'in Redis: rooms never expire',
     rule: 'unused keys expire',
     find: "for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end",
@@ -902,8 +902,23 @@ export default [
     ...roster,
     name: 'a step changes nobody’s place',
     rule: 'roster: kept up is made afresh (places)',
-    find: 'this.#locationIndex.move(before, now)',
+    find: 'this.#indexes.shown.move(before, now)',
     replace: '',
+  },
+  {
+    ...roster,
+    name: 'a step changes nobody’s windows',
+    rule: 'roster: kept up is made afresh (windows)',
+    find: 'this.#indexes.all.move(before, now)',
+    replace: '',
+  },
+  {
+    file: 'src/client/store/location-index.ts',
+    tests: ['test/client/store'],
+    name: 'a member is found by each of their windows without being asked for',
+    rule: 'membersAt: one entry where the member is shown',
+    find: 'member?.connections.slice(0, this.#windows)',
+    replace: 'member?.connections',
   },
   {
     file: 'src/client/browser/activity.ts',

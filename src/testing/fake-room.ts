@@ -1,35 +1,47 @@
 import { createLocationClient, type LocationClient, type Room } from '../client/index.js'
 import { systemClock } from '../shared/index.js'
-import type { Activity, CellLocation, Clock, Connection, LeftReason, MemberProfile } from '../shared/index.js'
+import type {
+  Activity,
+  CellLocation,
+  Clock,
+  Connection,
+  LeftReason,
+  RoomTypes,
+  RoomTypesWith,
+} from '../shared/index.js'
 import { fakeServer } from './fake-server.js'
 
-export interface FakeRoomOptions<L, P> {
+export interface FakeRoomOptions<T extends RoomTypes> {
   /** The id of the room. Default `fake-room`. */
   room?: string
   /** Our own memberId. Default `me`. */
   memberId?: string
-  profile?: P
-  location?: L | null
+  profile?: T['profile']
+  location?: T['location'] | null
   /** The members who are in the room before us, by memberId. */
-  others?: Record<string, FakeMember<L, P>>
+  others?: Record<string, FakeMember<T>>
   /** Default: the system clock. With `manualClock()` a test decides when `lost` comes. */
   clock?: Clock
 }
 
 /** The public state of a member. An absent location or profile is `null`, an absent activity is `active`. */
-export type FakeMember<L, P> = { location?: L | null; profile?: P | null; activity?: Activity }
+export type FakeMember<T extends RoomTypes> = {
+  location?: T['location'] | null
+  profile?: T['profile'] | null
+  activity?: Activity
+}
 
 /** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
-export interface FakeRoom<L, P> extends AsyncDisposable {
+export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   /** The joined room: a real room of a real client, on a fake server. */
-  readonly room: Room<L, P>
+  readonly room: Room<T>
   /** The client, for your RoomProvider. Every room that it joins is this one. */
-  readonly client: LocationClient<L, P>
+  readonly client: LocationClient<T>
   /** The posts of the room under test, oldest first. */
-  readonly posts: readonly FakeMember<L, P>[]
-  enters(memberId: string, member?: FakeMember<L, P>): Promise<void>
-  moves(memberId: string, location: L | null): Promise<void>
-  updates(memberId: string, change: Pick<FakeMember<L, P>, 'profile' | 'activity'>): Promise<void>
+  readonly posts: readonly FakeMember<T>[]
+  enters(memberId: string, member?: FakeMember<T>): Promise<void>
+  moves(memberId: string, location: T['location'] | null): Promise<void>
+  updates(memberId: string, change: Pick<FakeMember<T>, 'profile' | 'activity'>): Promise<void>
   leaves(memberId: string, reason?: LeftReason): Promise<void>
   /** Cuts the network in both directions until `restoresConnection`. */
   losesConnection(): Promise<void>
@@ -46,19 +58,19 @@ export interface FakeRoom<L, P> extends AsyncDisposable {
  * Joins a room for tests of your own components: without a server or a network, and with other members that the test controls.
  *
  * ```ts
- * await using fake = await fakeRoom<CellLocation, MemberProfile>()
+ * await using fake = await fakeRoom<RoomTypesOf<AppRouter>>()
  * render(<RoomProvider client={fake.client} room={fake.room.id}><Sheet /></RoomProvider>)
  * await act(() => fake.enters('ada', { location: { sheet: 'Q3', row: 4, col: 2 } }))
  * ```
  */
-export async function fakeRoom<L = CellLocation, P = MemberProfile>(
-  options: FakeRoomOptions<L, P> = {},
-): Promise<FakeRoom<L, P>> {
+export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: CellLocation }>>(
+  options: FakeRoomOptions<T> = {},
+): Promise<FakeRoom<T>> {
   const { room: id = 'fake-room', memberId: me = 'me', others = {}, clock = systemClock, profile, location } = options
-  const server = fakeServer<L, P>(me)
+  const server = fakeServer<T>(me)
   for (const [memberId, member] of Object.entries(others)) server.set(connectionOf(memberId, member))
-  // There is no router to infer L and P from; the test gives them.
-  const create = createLocationClient as unknown as (options: object) => LocationClient<L, P>
+  // There is no router to infer T from; the test gives it.
+  const create = createLocationClient as unknown as (options: object) => LocationClient<T>
   const client = create({ url: 'http://fake.invalid', fetch: server.fetch, clock, share: false })
   const room = client.join(id, {
     ...(profile !== undefined && { profile }),
@@ -81,7 +93,7 @@ export async function fakeRoom<L = CellLocation, P = MemberProfile>(
     const member = room.other(memberId)
     return at === null ? !member : member?.connections[0]?.at.getTime() === at / 1000
   }
-  const put = (memberId: string, member: FakeMember<L, P>) => {
+  const put = (memberId: string, member: FakeMember<T>) => {
     const at = server.set(connectionOf(memberId, { ...server.get(memberId), ...member }))
     return shows(is(memberId, at))
   }
@@ -121,7 +133,7 @@ export async function fakeRoom<L = CellLocation, P = MemberProfile>(
   }
 }
 
-const connectionOf = <L, P>(
+const connectionOf = <T extends RoomTypes>(
   memberId: string,
-  { location = null, profile = null, activity = 'active' }: FakeMember<L, P>,
-): Connection<L, P> => ({ connectionId: memberId, memberId, location, profile, activity, at: 0 })
+  { location = null, profile = null, activity = 'active' }: FakeMember<T>,
+): Connection<T> => ({ connectionId: memberId, memberId, location, profile, activity, at: 0 })

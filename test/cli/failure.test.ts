@@ -1,4 +1,5 @@
 import { createServer } from 'node:http'
+import type { RoomTypes } from 'hereabouts'
 import { createLocationClient, LocationError } from 'hereabouts/client'
 import type { LocationRouter } from 'hereabouts/server/standalone'
 import { serveLocations } from 'hereabouts/testing'
@@ -30,7 +31,7 @@ test('a taken port and a wrong URL are told apart by cause.code', async () => {
   expect(cannotListen).toMatchObject({ code: 'misconfigured', cause: { code: 'EADDRINUSE' } })
 
   await using other = await listening(createServer((_, response) => void response.writeHead(404).end('<h1>No.</h1>')))
-  const client = createLocationClient<LocationRouter<unknown, unknown>>({ url: other.url })
+  const client = createLocationClient<LocationRouter<RoomTypes>>({ url: other.url })
   const room = client.watch('r')
   const status = await new Promise((resolve) => {
     room.subscribe(() => room.status.state === 'waiting' && resolve(room.status))

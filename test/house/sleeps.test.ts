@@ -13,6 +13,7 @@ const exceptions: Record<string, string> = {
   'test/support/until.ts': 'polls a condition',
   'test/support/redis/crowd.ts': 'sends posts at a given rate',
   'test/support/clients/healthy-client.mjs': 'sends posts at a given rate',
+  'test/browser/life.ts': 'is the body of life.soak.ts',
   'test/e2e/faults/convergence.test.ts': 'sends posts at a given rate',
 }
 

@@ -1,4 +1,4 @@
-// Each of our rules, taken out: npm run mutants demands that a test notices. What an entry says: scripts/mutants.mjs.
+// Each entry removes one rule from the code: npm run mutants demands that a test fails. The fields: scripts/mutants.mjs.
 const gzip = { file: 'src/server/http/gzip/gzip-format.ts', tests: ['test/server/http/gzip/gzip-format.laws.test.ts'] }
 const deflation = { file: 'src/server/http/gzip/shared-deflate.ts', tests: ['test/server/http/gzip/gzip-sink.test.ts'] }
 const gzipSink = {

@@ -14,7 +14,7 @@ import { until } from '../../../support/until.js'
 
 /* While a frame is being deflated elsewhere, its reader is as one whose socket is full. */
 
-/** What one has to say of where they are, in this test: so much that a frame of it is large. */
+/** A location that is long enough to make its frame large. */
 const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
 
 /** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */

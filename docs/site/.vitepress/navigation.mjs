@@ -67,7 +67,7 @@ export function apiSidebar(docs) {
   const modules = readdirSync(folder, { recursive: true })
     .filter((name) => name.endsWith('.md') && name !== 'index.md')
     .map((name) => name.slice(0, -'.md'.length).replaceAll('\\', '/'))
-    .toSorted()
+    .toSorted((a, b) => a.localeCompare(b))
   return [
     { text: 'API', items: modules.map((name) => page(name, `/api/${name}`)) },
     { text: 'Guides', items: [page('All guides', '/start/')] },

@@ -1374,7 +1374,7 @@ export default [
     ...encoding,
     name: 'Vary does not name accept-encoding',
     rule: 'section 7: vary',
-    find: "  response.setHeader('vary', withVaryField(response.getHeader('vary'), 'accept-encoding'))\n",
+    find: "  response.setHeader('vary', withField(response.getHeader('vary'), 'accept-encoding'))\n",
     replace: '',
   },
   {

@@ -198,7 +198,10 @@ test('a requestTimeout longer than a tombstone is logged once', async () => {
   const app = await served(handler, () => hub.close())
   const post = () => raw(`${app.url}postLocation`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"room":"r","location":null}' }) // prettier-ignore
   for (const { status } of [await post(), await post()]) expect(status).toBe(200)
-  expect(warnings).toEqual([expect.stringMatching(/^server\.requestTimeout is 300000: .* set it to 20000\.$/)])
+  expect(warnings).toEqual([
+    expect.stringMatching(/^server\.requestTimeout is 300000: .* set it to 20000\.$/),
+    expect.stringMatching(/^server\.timeout is 0: /),
+  ])
   await app.close()
 })
 

@@ -30,11 +30,13 @@ export class RequestHandler {
   readonly #isCompressing: boolean
   #head: StreamHead | undefined
   #hasWarned = false
-  #hasCheckedTimeouts = false
+  #hasCheckedTimeouts: boolean
 
-  constructor(options: AdapterOptions, isCompressing: boolean) {
+  /** @param isOwnServer true when this package has created the server, so that its timeouts need no check. */
+  constructor(options: AdapterOptions, isCompressing: boolean, isOwnServer = false) {
     this.#options = options
     this.#isCompressing = isCompressing
+    this.#hasCheckedTimeouts = isOwnServer
   }
 
   /** @param bodyBytes the largest body in bytes, unless the app's own `maxBodySize` is lower. */

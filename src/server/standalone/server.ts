@@ -191,5 +191,5 @@ function proceduresFor(
       if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
     },
   }
-  return new RequestHandler(options, compress)
+  return new RequestHandler(options, compress, true)
 }

@@ -40,11 +40,14 @@ export type RequestGuardOptions = OriginOptions & {
  *
  * @throws LocationError `misconfigured` when an option is wrong, or when `path` names no location procedure of `router`.
  */
-export function createRequestGuard({ path = 'locations', router, limits, ...options }: RequestGuardOptions = {}) {
+export function createRequestGuard({ path, router, limits, ...options }: RequestGuardOptions = {}) {
   const { bodyBytes, batch, depth } = defaultLimits
   const requestLimits = mergeNumbers({ bodyBytes, batch, depth }, limits, 'limits')
-  assertPath(path, router)
-  const ownersOf = router ? ownersByRouter(router, limits && requestLimits) : ownersByName(path, requestLimits)
+  if (path !== undefined) assertPath(path)
+  if (router) assertLocationsIn(router, path)
+  const ownersOf = router
+    ? ownersByRouter(router, limits && requestLimits)
+    : ownersByName(path ?? 'locations', requestLimits)
   const guard = guardProcedures(ownersOf, options)
   return (request: GuardRequest, response: GuardResponse, next: (error?: unknown) => void): void => {
     if (ownersOf(request).every((owner) => owner === 'app')) return next()
@@ -56,17 +59,24 @@ export function createRequestGuard({ path = 'locations', router, limits, ...opti
   }
 }
 
-/** Checks that a path can be that of a router and, if the router is known, that it has location procedures. */
-function assertPath(path: unknown, router: AnyTRPCRouter | undefined): void {
-  if (typeof path !== 'string' || !/^([\w$-]+(\.[\w$-]+)*)?$/.test(path))
-    throw new LocationError(
-      'misconfigured',
-      `path is "${String(path)}": write the path of the location procedures in the router, such as "locations", or "" at the top.`,
-    )
-  if (!router) return
-  const paths = locationPathsOf(router)
-  if (paths.length === 0 && !hasLazyRouters(router))
-    throw new LocationError('misconfigured', 'router has no location procedures: merge createLocationRouter() into it.')
+/** Checks that a path can be that of a router. */
+function assertPath(path: unknown): void {
+  if (typeof path === 'string' && /^([\w$-]+(\.[\w$-]+)*)?$/.test(path)) return
+  throw new LocationError(
+    'misconfigured',
+    `path is "${String(path)}": write the path of the location procedures in the router, such as "locations", or "" at the top.`,
+  )
+}
+
+/** Checks that a router has location procedures: under `path`, if it is given. */
+function assertLocationsIn(router: AnyTRPCRouter, path: string | undefined): void {
+  const above = locationPathsOf(router).map((each) => each.split('.').slice(0, -1).join('.'))
+  if (hasLazyRouters(router) || (path === undefined ? above.length > 0 : above.includes(path))) return
+  const where = path === undefined ? '' : ` at path "${path}"`
+  throw new LocationError(
+    'misconfigured',
+    `router has no location procedures${where}: merge createLocationRouter() into it.`,
+  )
 }
 
 type OwnersOf = (request: GuardRequest) => CallOwner[]

@@ -21,7 +21,7 @@ export function readTarget(url = ''): RequestTarget {
 export function possiblePaths(url = ''): string[] {
   const paths = new Set([url.split(/[?#]/, 1)[0]!, url.split('?', 1)[0]!])
   if (URL.canParse(url, 'http://localhost')) paths.add(new URL(url, 'http://localhost').pathname)
-  return [...paths].map((path) => path.replace(/^\/|\/$/g, ''))
+  return [...paths].map((path) => path.replace(/^\/+|\/+$/g, ''))
 }
 
 /** Returns the calls of a batch, or the one call, in a path. */

@@ -80,8 +80,11 @@ export class RequestHandler {
         const head = await this.#headOf({ call, input, ctx }, request, response)
         if (hasDisconnected(response)) return
         if (head) return this.#attach({ events: value, head, call, input, ctx, disconnect }, request, response)
-      } else if (call.type === 'subscription') this.#warnOnce(call)
-      else if (this.#reply(value, response)) return
+      } else if (call.type === 'subscription') {
+        // The app has wrapped the stream: its generator must learn of every end, as it does in tRPC.
+        response.once('close', () => disconnect.abort())
+        this.#warnOnce(call)
+      } else if (this.#reply(value, response)) return
     }
     answerOutcome(this.#options, { call, input, outcome }, request, response)
   }

@@ -51,7 +51,9 @@ export function createRequestGuard({ path, router, limits, ...options }: Request
   const guard = guardProcedures(ownersOf, options)
   return (request: GuardRequest, response: GuardResponse, next: (error?: unknown) => void): void => {
     if (ownersOf(request).every((owner) => owner === 'app')) return next()
-    const [nodeRequest, nodeResponse] = [request as unknown as NodeRequest, response as unknown as NodeResponse]
+    // The public types are structural, so that they need no types of Node.
+    const nodeRequest = request as unknown as NodeRequest
+    const nodeResponse = response as unknown as NodeResponse
     serveInOrder(nodeRequest, nodeResponse, () => {
       cutWhenUnread(nodeResponse, backgroundClock, defaultTiming)
       if (guard(request, response) !== null) next()

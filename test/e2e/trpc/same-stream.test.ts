@@ -292,6 +292,15 @@ describe('a stream ends', () => {
     expect(pair.ours.said).toContainEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
   })
 
+  test('when tRPC wants no longer ones, and a generator of the app that wraps the stream hears of it', async () => {
+    await using pair = await twins(sse({ maxDurationMs: 150 }))
+    const ask = get(`/trpc/wrapped.onLocation?${inputOf({ room: 'q3' })}`)
+    for (const twin of pair.both) {
+      await ended(twin, ask)
+      await until('the signal is aborted', () => twin.said.some((said) => said['aborted'] === 'wrapped.onLocation'))
+    }
+  })
+
   test('with an error when a transformer cannot write a frame', async () => {
     const transformer = {
       input: { serialize: (value: unknown) => value, deserialize: (value: unknown) => value },

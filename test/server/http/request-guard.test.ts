@@ -113,7 +113,7 @@ const ways: Record<string, (options?: RequestGuardOptions) => Promise<App>> = {
 
 const origins = { none: undefined, own: 'own', listed, foreign: 'https://evil.example', sandboxed: 'null' }
 const hosts = { own: undefined, rebound: 'evil.example' }
-const sites = { none: undefined, same: 'same-origin', cross: 'cross-site' }
+const sites = { none: undefined, same: 'same-origin', sibling: 'same-site', cross: 'cross-site' }
 const contents = {
   json: 'application/json',
   'json with charset': 'application/json; charset=utf-8',
@@ -145,7 +145,7 @@ function expected({ method, origin, host, site, content, token }: Asked): number
   if (method === 'PUT') return 405
   if (host === 'rebound') return 403
   if (origin === 'foreign' || origin === 'sandboxed') return 403
-  if (site === 'cross' && origin !== 'listed') return 403
+  if ((site === 'cross' || site === 'sibling') && origin !== 'listed') return 403
   if (method === 'POST' && !content.startsWith('json')) return 415
   if (method === 'OPTIONS' || method === 'HEAD') return 204
   if (content === 'multipart') return 405
@@ -198,7 +198,10 @@ test('a requestTimeout longer than a tombstone is logged once', async () => {
   const app = await served(handler, () => hub.close())
   const post = () => raw(`${app.url}postLocation`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"room":"r","location":null}' }) // prettier-ignore
   for (const { status } of [await post(), await post()]) expect(status).toBe(200)
-  expect(warnings).toEqual([expect.stringMatching(/^server\.requestTimeout is 300000: .* set it to 20000\.$/)])
+  expect(warnings).toEqual([
+    expect.stringMatching(/^server\.requestTimeout is 300000: .* set it to 20000\.$/),
+    expect.stringMatching(/^server\.timeout is 0: /),
+  ])
   await app.close()
 })
 
@@ -229,7 +232,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
 
   test('answers each request of the matrix with the expected status', { timeout: 60_000 }, async () => {
     const all = [...requests()]
-    expect(all).toHaveLength(4_500)
+    expect(all).toHaveLength(6_000)
     const wrong: string[] = []
     const one = async (asked: Asked) => {
       const { status, headers, body } = await ask(asked)

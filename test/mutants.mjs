@@ -33,6 +33,7 @@ const reconnect = {
 }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
+const unshared = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/unshared.test.ts'] }
 const waiting = { file: 'src/react/provider.tsx', tests: ['test/react/waiting.test.tsx'] }
 const hub = { tests: ['test/server/hub/hub.test.ts'] }
 
@@ -922,17 +923,46 @@ export default [
     replace: 'stop = clock.after(0, () => {',
   },
   {
+    ...unshared,
+    name: 'two routers on one URL share a stream',
+    rule: 'tabs share a stream only when the server would send both the same',
+    find: '[url, ...scope, input.room, memberId]',
+    replace: '[url, input.room, memberId]',
+  },
+  {
+    ...unshared,
+    name: 'a tab whose lock is refused waits for another tab',
+    rule: 'a browser API that refuses leads to an unshared stream',
+    find: 'else standAlone()',
+    replace: '',
+  },
+  {
+    ...unshared,
+    name: 'a page that refuses channels has no stream',
+    rule: 'a browser API that refuses leads to an unshared stream',
+    find: 'begin().catch(alone)',
+    replace: 'begin().catch(() => {})',
+  },
+  {
+    file: 'src/client/lazy-import.ts',
+    tests: ['test/browser/unshared.test.ts'],
+    name: 'a chunk that a deploy removed leaves the page without a stream',
+    rule: 'every import() has a fallback that works',
+    find: '() => over || (close = fallback()),',
+    replace: '() => {},',
+  },
+  {
     ...tabs,
     name: 'a tab follows any leader in its room',
     rule: 'tabs: no tab reads with the rights of another member',
-    find: 'JSON.stringify([input.room, memberId])',
-    replace: 'JSON.stringify([input.room])',
+    find: 'JSON.stringify([url, ...scope, input.room, memberId])',
+    replace: 'JSON.stringify([url, ...scope, input.room])',
   },
   {
     ...tabs,
     name: 'a shared stream is somebody’s own',
     rule: 'tabs: keys',
-    find: 'sharedStream({ name, open, clock, cut, signal, ...rest }, input, listener)',
+    find: 'sharedStream({ name, open, alone, clock, cut, signal, ...rest }, input, listener)',
     replace: 'sharedStream({ name, open, clock, cut, signal, ...rest }, { ...input, connectionKey }, listener)',
   },
   {

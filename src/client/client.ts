@@ -2,7 +2,7 @@ import { httpLink } from '@trpc/client'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { GetLocationsOutput, PostLocationOutput } from '../shared/call-types.js'
-import { cut, failureOf, ForeignAnswer } from './connection/failure.js'
+import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
 import { subscriptionOpener, type OpenSubscription } from './connection/subscription.js'
 import type { Transport } from './connection/transport.js'
@@ -22,9 +22,10 @@ type CommonOptions = {
   /**
    * Shares one stream among all tabs of this browser that show the same room to the same member. Default `true`. `identify`
    * decides which tabs are the same member: without it each window is another member (except a duplicated one) and has its
-   * own stream.
+   * own stream. A text sets apart what only `headers` tell apart, such as the tenant: tabs share a stream when their URL,
+   * path, room, member and this text are the same.
    */
-  share?: boolean
+  share?: boolean | string
   /** The time in ms without a connection after which `lost` is emitted and the others are shown as stale. Default 5,000. */
   lostMs?: number
   /** In a browser: the time in ms without input after which others see us as `idle`. Default 60,000; `Infinity`: never. */
@@ -88,7 +89,8 @@ function transportOf<L, P>(options: TransportOptions): Transport<L, P> {
   return {
     url,
     openStream,
-    shareStream: share && hasTabs() ? streamSharer(new URL(url, document.baseURI).href, openStream, clock) : null,
+    shareStream:
+      share !== false && hasTabs() ? streamSharer({ url, path, transformer, share }, openStream, clock) : null,
     ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<L, P>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
     leave: (input, deadlineMs) => call('mutation', 'leaveRoom', input, deadlineMs),
@@ -109,11 +111,20 @@ function transportOf<L, P>(options: TransportOptions): Transport<L, P> {
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
-function streamSharer<L, P>(url: string, openStream: OpenSubscription<L, P>, clock: Clock): ShareStream<L, P> {
+function streamSharer<L, P>(
+  { url, path, transformer, share }: Pick<TransportOptions, 'url' | 'path' | 'transformer' | 'share'>,
+  openStream: OpenSubscription<L, P>,
+  clock: Clock,
+): ShareStream<L, P> {
   return (input, listener, tab) =>
     lazyImport(
       import('./connection/shared-tab-stream.js'),
-      ({ openTabStream }) => openTabStream({ url, openStream, clock, cut, ...tab }, input, listener),
-      (thrown) => listener.ended(failureOf(thrown)),
+      ({ openTabStream }) => {
+        const address = new URL(url, document.baseURI).href
+        // A router has one transformer, so there are two kinds of clients: with it and without.
+        const scope = [path, !transformer, share]
+        return openTabStream({ url: address, scope, openStream, clock, cut, ...tab }, input, listener)
+      },
+      () => openStream({ ...input, connectionKey: tab.connectionKey }, listener),
     )
 }

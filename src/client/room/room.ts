@@ -1,6 +1,7 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { applyEvent } from '../../shared/view.js'
-import { followPage } from '../browser/page-lifecycle.js'
+import type { Activity } from '../../shared/events.js'
+import { followPage, followVisibility } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
@@ -121,12 +122,11 @@ export function openRoom<L, P>(
 /** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
 function followActivity<L, P>({ clock, idleMs, awayMs }: Transport<L, P>, presence: OwnPresence<L, P>): () => void {
   if (typeof document === 'undefined') return () => {}
+  const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
-    ({ trackActivity }) =>
-      trackActivity({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
-    // Without it everything else goes on.
-    () => {},
+    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, changed }),
+    () => followVisibility(changed),
   )
 }
 

@@ -963,7 +963,7 @@ export default [
     name: 'a shared stream is somebody’s own',
     rule: 'tabs: keys',
     find: 'sharedStream({ name, open, alone, clock, cut, signal, ...rest }, input, listener)',
-    replace: 'sharedStream({ name, open, clock, cut, signal, ...rest }, { ...input, connectionKey }, listener)',
+    replace: 'sharedStream({ name, open, alone, clock, cut, signal, ...rest }, { ...input, connectionKey }, listener)',
   },
   {
     ...tabs,

@@ -3,6 +3,7 @@ import type { OnLocationInput } from '../../shared/call-types.js'
 import type { LocationEvent } from '../../shared/events.js'
 import { openSseConnection, type Headers } from './sse-connection.js'
 import { cut, failureOf, type Failure } from './failure.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The address of the procedures and how to reach them. */
 export type Endpoint = {
@@ -14,19 +15,19 @@ export type Endpoint = {
   transformer: unknown
 }
 
-export interface StreamListener<L, P> {
+export interface StreamListener<T extends RoomTypes> {
   /** The server answered with a stream; its hello is due. */
   opened(): void
-  event(id: string, event: LocationEvent<L, P>): void
+  event(id: string, event: LocationEvent<T>): void
   /** Bytes of any kind arrived. */
   heard(): void
   /** Called once, when the stream has ended for any reason. */
   ended(failure: Failure): void
 }
 /** Opens one `onLocation` subscription that never reconnects by itself. Returns a function that closes it without `ended`. */
-export type OpenSubscription<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>) => () => void
+export type OpenSubscription<T extends RoomTypes> = (input: OnLocationInput, listener: StreamListener<T>) => () => void
 
-export function subscriptionOpener<L, P>(endpoint: Endpoint): OpenSubscription<L, P> {
+export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint): OpenSubscription<T> {
   const { url, prefix, fetch, headers } = endpoint
   const { input: inputs, output: outputs } = transformersOf(endpoint.transformer)
   const [base = '', query] = url.split('?')
@@ -48,7 +49,7 @@ export function subscriptionOpener<L, P>(endpoint: Endpoint): OpenSubscription<L
       failed,
       message({ type, data, lastEventId }) {
         const value = () => outputs.deserialize(JSON.parse(data))
-        if (type === 'message') listener.event(lastEventId, value() as LocationEvent<L, P>)
+        if (type === 'message') listener.event(lastEventId, value() as LocationEvent<T>)
         if (type === 'serialized-error') failed({ error: value() })
         // A `return` event ends a subscription for good in a stock client.
         if (type === 'return') end(cut('return'))

@@ -1,61 +1,91 @@
-import { eventStream, type Message } from './sse-parser.js'
+import { eventStream } from './sse-parser.js'
 import { ForeignAnswer } from './failure.js'
 
 export type Headers = () => Record<string, string> | Promise<Record<string, string>>
 
-export interface SseConnectionOptions {
-  url: string
+export interface OneShotInit {
   fetch: typeof fetch
-  /** Called once for each connection. */
+  /** Called once for each stream. */
   headers: Headers
   /** The server answered with a stream. */
   opened(): void
   /** Bytes of any kind arrived. */
   heard(): void
-  message(message: Message): void
-  /** Called once, when the connection failed or the body ended, unless it was closed. */
-  failed(thrown: unknown): void
+}
+
+/** The reason why a stream could not be opened or ended. */
+class StreamError extends Event {
+  readonly message: string
+  readonly code: number | undefined
+  readonly foreign: boolean | undefined
+
+  constructor({ message, code, foreign }: { message: string; code?: number; foreign?: boolean }) {
+    super('error')
+    this.message = message
+    this.code = code
+    this.foreign = foreign
+  }
 }
 
 /**
- * Opens one connection of an EventSource: HTML §9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html) without
+ * An EventSource for one connection: HTML §9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html) without
  * reconnection. The standard reconnects to the same URL with the same id every three seconds, at the same time as every
- * other client; connection-state.ts uses backoff and jitter instead. Returns a function that closes the connection.
+ * other client; connection-state.ts uses backoff and jitter instead. So this one ends at its first error.
  */
-export function openSseConnection(options: SseConnectionOptions): () => void {
-  const controller = new AbortController()
-  const { signal } = controller
-  connect(options, signal).catch((thrown: unknown) => signal.aborted || options.failed(thrown))
-  // §9.2.2: "must abort any instances of the fetch algorithm started for this EventSource object".
-  return () => controller.abort()
-}
+export class OneShotEventSource extends EventTarget {
+  readonly CLOSED = 2
+  /** §9.2.2: 0 is CONNECTING, 1 is OPEN. */
+  readyState = 0
+  readonly #controller = new AbortController()
 
-async function connect({ url, fetch, headers, ...listener }: SseConnectionOptions, signal: AbortSignal): Promise<void> {
-  const response = await fetch(url, {
-    // §9.2.2: "Set (`Accept`, `text/event-stream`) in request's header list. Set request's cache mode to "no-store"."
-    headers: { ...(await headers()), accept: 'text/event-stream' },
-    cache: 'no-store',
-    signal,
-  })
-  const { body, status } = response
-  const isStream = /^text\/event-stream\s*(;|$)/i.test(response.headers.get('content-type') ?? '')
-  // §9.2.2: "if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection".
-  if (status !== 200 || !isStream || !body) {
-    await body?.cancel()
-    throw new ForeignAnswer(status)
+  constructor(url: string | URL, init: OneShotInit) {
+    super()
+    this.#connect(url, init).catch((thrown: Error) => this.#fail(thrown))
   }
-  if (signal.aborted) return
-  listener.opened()
-  // A listener may have closed the connection at an earlier message of the same piece.
-  const feed = eventStream((message) => signal.aborted || listener.message(message))
-  // §9.2.6: "Streams must be decoded using the UTF-8 decode algorithm", which drops a byte order mark.
-  const text = body.pipeThrough(new TextDecoderStream()).getReader()
-  for (;;) {
-    const { done, value } = await text.read()
-    // §9.2.6: "Once the end of the file is reached, any pending data must be discarded."
-    if (done) throw new Error('The stream ended.')
+
+  /** §9.2.2: "must abort any instances of the fetch algorithm started for this EventSource object". */
+  close(): void {
+    this.readyState = this.CLOSED
+    this.#controller.abort()
+  }
+
+  async #connect(url: string | URL, { fetch, headers, opened, heard }: OneShotInit): Promise<void> {
+    const { signal } = this.#controller
+    const response = await fetch(url, {
+      // §9.2.2: "Set (`Accept`, `text/event-stream`) in request's header list. Set request's cache mode to "no-store"."
+      headers: { ...(await headers()), accept: 'text/event-stream' },
+      cache: 'no-store',
+      signal,
+    })
+    const { body, status } = response
+    const isStream = /^text\/event-stream\s*(;|$)/i.test(response.headers.get('content-type') ?? '')
+    // §9.2.2: "if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection".
+    if (status !== 200 || !isStream || !body) {
+      await body?.cancel()
+      throw new ForeignAnswer(status)
+    }
     if (signal.aborted) return
-    listener.heard()
-    feed(value)
+    this.readyState = 1
+    opened()
+    const feed = eventStream(({ type, ...message }) => {
+      // §9.2.6: "if the readyState attribute is set to a value other than CLOSED, dispatches the newly created event".
+      if (this.readyState !== this.CLOSED) this.dispatchEvent(new MessageEvent(type, message))
+    })
+    // §9.2.6: "Streams must be decoded using the UTF-8 decode algorithm", which drops a byte order mark.
+    const text = body.pipeThrough(new TextDecoderStream()).getReader()
+    for (;;) {
+      const { done, value } = await text.read()
+      if (done) break
+      heard()
+      feed(value)
+    }
+    // §9.2.6: "Once the end of the file is reached, any pending data must be discarded."
+    this.#fail({ message: 'The stream ended.' })
+  }
+
+  #fail(why: ConstructorParameters<typeof StreamError>[0]): void {
+    if (this.readyState === this.CLOSED) return
+    this.close()
+    this.dispatchEvent(new StreamError(why))
   }
 }

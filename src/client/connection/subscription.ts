@@ -1,9 +1,10 @@
-import { TRPCClientError } from '@trpc/client'
+import { httpSubscriptionLink } from '@trpc/client'
 import type { OnLocationInput } from '../../shared/call-types.js'
-import type { LocationEvent } from '../../shared/events.js'
-import { openSseConnection, type Headers } from './sse-connection.js'
-import { cut, failureOf, type Failure } from './failure.js'
+import type { LocationEvent, Tracked } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
+import { OneShotEventSource, type Headers } from './sse-connection.js'
+import { cut, failureOf, type Failure } from './failure.js'
+import { operation } from './trpc-operation.js'
 
 /** The address of the procedures and how to reach them. */
 export type Endpoint = {
@@ -28,43 +29,43 @@ export interface StreamListener<T extends RoomTypes> {
 export type OpenSubscription<T extends RoomTypes> = (input: OnLocationInput, listener: StreamListener<T>) => () => void
 
 export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint): OpenSubscription<T> {
-  const { url, prefix, fetch, headers } = endpoint
-  const { input: inputs, output: outputs } = transformersOf(endpoint.transformer)
-  const [base = '', query] = url.split('?')
-  const urlOf = (input: OnLocationInput) =>
-    `${base.replace(/\/$/, '')}/${prefix}onLocation?${query ? `${query}&` : ''}input=${encodeURIComponent(JSON.stringify(inputs.serialize(input)))}`
+  const { url, prefix, transformer } = endpoint
+  const link = httpSubscriptionLink({
+    url,
+    transformer: transformer as undefined,
+    // tRPC's type requires `onopen` and the like, which it does not use when they are absent.
+    EventSource: OneShotEventSource as never,
+    eventSourceOptions: ({ op }) => ({ ...endpoint, ...op.context }) as never,
+  })({})
 
   return (input, listener) => {
+    let over = false
+    const unlessOver = (run: () => void) => () => over || run()
     const end = (failure: Failure) => {
+      if (over) return
       close()
       // Polls will show whether our server is there at all.
       listener.ended(failure.obstructed ? cut('something else answered', true) : failure)
     }
-    const failed = (thrown: unknown) => end(failureOf(TRPCClientError.from(thrown as Error), url))
-    const close = openSseConnection({
-      ...listener,
-      url: urlOf(input),
-      fetch,
-      headers,
-      failed,
-      message({ type, data, lastEventId }) {
-        const value = () => outputs.deserialize(JSON.parse(data))
-        if (type === 'message') listener.event(lastEventId, value() as LocationEvent<T>)
-        if (type === 'serialized-error') failed({ error: value() })
-        // A `return` event ends a subscription for good in a stock client.
-        if (type === 'return') end(cut('return'))
+    const context = { opened: unlessOver(listener.opened), heard: unlessOver(listener.heard) }
+    const subscription = link(operation('subscription', `${prefix}onLocation`, input, context)).subscribe({
+      next({ result }) {
+        // tRPC would reconnect by itself here: after a 5xx error or its inactivity timeout.
+        if (result.type === 'state') {
+          if (result.state === 'connecting' && result.error) end(failureOf(result.error, url))
+        } else if (!over && 'data' in result) {
+          const { id, data } = result.data as Tracked<LocationEvent<T>>
+          listener.event(id, data)
+        }
       },
+      error: (thrown) => end(failureOf(thrown, url)),
+      // A `return` event ends a subscription for good in a stock client.
+      complete: () => end(cut('return')),
     })
+    const close = () => {
+      over = true
+      subscription.unsubscribe()
+    }
     return close
   }
 }
-
-type Transformer = { serialize(value: unknown): unknown; deserialize(value: unknown): unknown }
-type Transformers = { input: Transformer; output: Transformer }
-
-/** The transformers of our input and the server's output: tRPC takes one for both, or a pair. */
-function transformersOf(given: unknown): Transformers {
-  const transformer = (given ?? { serialize: same, deserialize: same }) as Transformer | Transformers
-  return 'input' in transformer ? transformer : { input: transformer, output: transformer }
-}
-const same = (value: unknown) => value

@@ -55,7 +55,7 @@ export type Shift<L, P> = {
  */
 export type Applied<L, P> =
   | { outcome: 'shown'; shifts: Shift<L, P>[] }
-  | { outcome: 'diverged'; because: 'from' | 'digest' | 'older' }
+  | { outcome: 'diverged'; because: 'from' | 'digest' | 'older' | 'form' }
   | { outcome: 'ignored' }
 
 /** Applies one event to a view. Deterministic: the same events in the same order lead to the same view. */

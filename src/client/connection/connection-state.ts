@@ -5,7 +5,7 @@ import type { Failure } from './failure.js'
 type Memory = {
   /** Attempts in a row with neither a stream that lasted for a heartbeat interval nor an answered poll. */
   readonly failures: number
-  /** Refusals that were retried once since a stream was last live. */
+  /** Refusals that were retried once since a stream lasted for a heartbeat interval. */
   readonly forgiven: readonly LocationErrorCode[]
   /** Until this time, a digest mismatch is ignored. */
   readonly mendableAt: number
@@ -55,24 +55,30 @@ export function reconnecting(link: ConnectionState, now: number): ConnectionStat
 
 /** The server said hello. */
 export function opened(link: ConnectionState, now: number): ConnectionState {
-  return { ...memoryOf(link), forgiven: [], obstacle: null, state: 'live', since: now, degraded: false }
+  return { ...memoryOf(link), obstacle: null, state: 'live', since: now, degraded: false }
 }
 
 /** A poll was answered. */
 export function polled(link: ConnectionState): ConnectionState {
-  if (link.state !== 'polling' || link.answered) return link
-  return { ...link, failures: 0, forgiven: [], answered: true }
+  return link.state !== 'polling' || link.answered ? link : { ...link, answered: true }
 }
 
-/** The server lost its backend or has it back. While lost, the view may be out of date and posts fail. */
-export function degraded(link: ConnectionState, degraded: boolean): ConnectionState {
+/**
+ * The view took an event. While the server has lost its backend (`degraded`), the view may be out of date and posts fail.
+ */
+export function followed(link: ConnectionState, degraded: boolean): ConnectionState {
+  // An answer that the view cannot take is a failure like no answer.
+  if (link.state === 'polling' && link.failures) return { ...link, failures: 0, forgiven: [] }
   return link.state === 'live' && link.degraded !== degraded ? { ...link, degraded } : link
 }
 
 /** The stream ended or did not open, or a poll failed. */
 export function ended(link: ConnectionState, failure: Failure, context: RetryContext): ConnectionState {
   const { error, retry, obstructed } = failure
-  const { forgiven, mendableAt, obstacle } = link
+  const { mendableAt, obstacle } = link
+  // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
+  const lasted = link.state === 'live' && context.now - link.since >= context.beatMs
+  const forgiven = lasted ? [] : link.forgiven
   // While polling, a failed attempt to open a stream does not end the polls.
   if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
   if (!retry) {
@@ -86,8 +92,7 @@ export function ended(link: ConnectionState, failure: Failure, context: RetryCon
       error,
     }
   }
-  // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
-  const failures = link.state === 'live' && context.now - link.since >= context.beatMs ? 0 : link.failures + 1
+  const failures = lasted ? 0 : link.failures + 1
   const retryAt = context.now + retryDelayMs(failures, error, context)
   return { failures, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
 }

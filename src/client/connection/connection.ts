@@ -6,9 +6,9 @@ import { cut, type Failure } from './failure.js'
 import type { PollListener } from './polling.js'
 import {
   connecting,
-  degraded,
   diverged,
   ended,
+  followed,
   hurried,
   opened,
   polled,
@@ -109,16 +109,24 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     pausePolls()
   }
 
+  /** An event of the wrong form may leave the view half changed: it is loaded again. */
+  const take = (id: string, event: LocationEvent<L, P>): Applied<L, P> => {
+    try {
+      return received(id, event)
+    } catch {
+      return { outcome: 'diverged', because: 'form' }
+    }
+  }
   const event = (id: string, event: LocationEvent<L, P>) => {
-    if (event.type === 'bye') return end(event.reason === 'revoked' ? revoked() : cut(event.reason))
-    if (event.type === 'hello') {
+    if (event?.type === 'bye') return end(event.reason === 'revoked' ? revoked() : cut(event.reason))
+    if (event?.type === 'hello') {
       greeted(id, event)
       step(opened(link, clock.now()))
       return heard()
     }
-    const applied = received(id, event)
+    const applied = take(id, event)
     if (applied.outcome === 'shown') anew = false
-    if (applied.outcome !== 'diverged') return step(degraded(link, event.type === 'degraded'))
+    if (applied.outcome !== 'diverged') return step(followed(link, event.type === 'degraded'))
     const next = diverged(link, applied.because, cut(applied.because), context())
     if (next === link) return
     anew = true

@@ -6,6 +6,7 @@ import { isPresent, type ConnectionState } from '../connection/connection-state.
 import { failureOf } from '../connection/failure.js'
 import { statusOf } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
+import { timingOf } from '../connection/wire-limits.js'
 import { lazyImport } from '../lazy-import.js'
 import type { Store } from '../store/store.js'
 import { detectLoss } from './lost-detector.js'
@@ -73,7 +74,7 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
     context: pace.context,
     ...requestsOf(options),
     greeted(id, hello) {
-      pace.timing = hello
+      pace.timing = timingOf(hello)
       // A server that does not resume sends a snapshot, sooner or later; one that resumes may have nothing to send.
       catchingUpUntil = id === view.id ? soon() : Infinity
       // The hello of a shared stream has no connection id; the replies to our posts have it.

@@ -32,6 +32,7 @@ const reconnect = {
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
 const waiting = { file: 'src/react/provider.tsx', tests: ['test/react/waiting.test.tsx'] }
@@ -869,6 +870,38 @@ export default [
     rule: 'keys and channels of a room have one prefix',
     find: "if (keyPrefix === '') return",
     replace: 'return',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/outbox/outbox.ts',
+    name: 'a refused post leaves no trace in the status',
+    rule: 'status: why nobody sees me',
+    find: 'const refused = { ...idle, error, refusal:',
+    replace: 'const refused = { ...idle, refusal:',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/outbox/outbox.ts',
+    name: 'a renewal hides that the newest post was refused',
+    rule: 'status: why nobody sees me',
+    find: 'error: post.edition === box.refusal?.edition ? box.error : null,',
+    replace: 'error: null,',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/store/store.ts',
+    name: 'the console repeats what a listener of `error` was told',
+    rule: 'status: an error that nobody hears',
+    find: 'error && !listeners.error?.size',
+    replace: 'error',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/connection/connection-state.ts',
+    name: 'a new attempt hides why the previous one failed',
+    rule: 'status: the first failure is named at once',
+    find: "link.state === 'waiting' && link.failures ? { error: link.error } : {}",
+    replace: '{}',
   },
   {
     ...wire,

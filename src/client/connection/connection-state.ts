@@ -16,7 +16,7 @@ type Memory = {
 /** The state of a room's connection to the server. Immutable: each step returns a new one. */
 export type ConnectionState = Memory &
   (
-    | { readonly state: 'connecting' }
+    | { readonly state: 'connecting'; readonly error?: LocationError }
     | { readonly state: 'live'; readonly since: number; readonly degraded: boolean }
     | { readonly state: 'polling'; readonly answered: boolean; readonly error: LocationError }
     | { readonly state: 'waiting'; readonly retryAt: number; readonly error: LocationError }
@@ -49,7 +49,10 @@ export const connecting = (): ConnectionState => ({
 /** The wait is over: opens the next stream, or polls while streams are blocked. */
 export function reconnecting(link: ConnectionState, now: number): ConnectionState {
   const { obstacle } = link
-  if (!obstacle || now >= obstacle.until) return { ...memoryOf(link), state: 'connecting' }
+  if (!obstacle || now >= obstacle.until) {
+    const error = link.state === 'waiting' && link.failures ? { error: link.error } : {}
+    return { ...memoryOf(link), ...error, state: 'connecting' }
+  }
   return { ...memoryOf(link), state: 'polling', answered: false, error: obstacle.error }
 }
 

@@ -62,22 +62,25 @@ export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): Outb
       // After a change of key or a stay in the back/forward cache, this reply is ignored.
       if (open && box.inFlight === inFlight) then()
     }
-    options.send(inFlight).then(checkedReply).then(
-      (reply) =>
-        settle(() => {
-          if (reply.outcome === 'left') options.disowned()
-          else options.acknowledged(reply)
-          step((box) => answered(box, reply, context()))
-        }),
-      (thrown: unknown) =>
-        settle(() => {
-          const failure = failureOf(thrown)
-          const kept = failed(box, failure, context())
-          const ours = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
-          if (!ours) options.disowned()
-          step(() => (ours ? kept : rekeyed(kept)))
-        }),
-    )
+    options
+      .send(inFlight)
+      .then(checkedReply)
+      .then(
+        (reply) =>
+          settle(() => {
+            if (reply.outcome === 'left') options.disowned()
+            else options.acknowledged(reply)
+            step((box) => answered(box, reply, context()))
+          }),
+        (thrown: unknown) =>
+          settle(() => {
+            const failure = failureOf(thrown)
+            const kept = failed(box, failure, context())
+            const ours = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
+            if (!ours) options.disowned()
+            step(() => (ours ? kept : rekeyed(kept)))
+          }),
+      )
   }
   return {
     get box() {

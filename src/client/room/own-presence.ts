@@ -57,6 +57,8 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
+  /** Our id while nobody told it to us, and a stream was opened all the same. */
+  let guest: '' | null = null
   let attributes: OwnAttributes<P> = {}
 
   const newConnection = () => {
@@ -77,9 +79,10 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
       deadlineMs(),
     )
   const acknowledged = ({ connectionId, memberId: own }: PostLocationOutput) => {
-    const before = memberId
+    const before = memberId ?? guest
     memberId = own
     store.own({ connectionId, memberId })
+    guest = null
     // Another member signed in here: we may no longer share the stream of the previous member's tabs.
     if (before !== null && before !== own) reconnect()
   }
@@ -101,7 +104,7 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
       reconnect()
     },
     changed(draft) {
-      store.own({ draft })
+      store.own({ draft, postError: sender.box.error })
       store.show()
     },
   })
@@ -118,7 +121,10 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
       return connectionKey
     },
     async whoAmI() {
-      if (joined) await store.expect(() => memberId !== null || sender.box.refusal !== null || closedBy(link()))
+      // Reading does not depend on writing: when a post fails, the room is read on a stream of our own.
+      const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null
+      if (joined) await store.expect(() => settled() || closedBy(link()))
+      guest = memberId === null ? '' : null
       return memberId
     },
     post,

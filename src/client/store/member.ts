@@ -1,3 +1,4 @@
+import type { LocationError } from '../../shared/errors.js'
 import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
 import { sameJson } from './same-json.js'
@@ -28,6 +29,8 @@ export interface OwnState<L, P> {
   readonly memberId: string | null
   readonly draft: OutboxDraft<L, P> | null
   readonly since: Date | null
+  /** Why our posts are not delivered. */
+  readonly postError?: LocationError | null
 }
 
 /** The change of one member: `before` is `null` when the member came, `now` when the member went. */

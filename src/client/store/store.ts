@@ -58,7 +58,8 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
   const expectations = new Set<() => void>()
   let own: OwnState<L, P> = { connectionId: null, memberId: null, draft: null, since }
   let away = false
-  let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
+  let connectionStatus: RoomStatus = { state: 'connecting' }
+  let snapshot: RoomSnapshot<L, P> = { status: connectionStatus, self: null, others: roster.others }
 
   const call = <T>(listener: Listener<T>, value: T) => {
     try {
@@ -72,14 +73,28 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
   const notify = <T>(listeners: Set<Listener<T>> | undefined, value: T) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
   const emit: Store<L, P>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
-  const update = (shifts: readonly Shift<L, P>[], changed = snapshot.status) => {
+  /** Without a listener of `error`, a failure goes to the console of a developer. */
+  const warnUnlessHeard = (status: RoomStatus) => {
+    const error = status.postError ?? ('error' in status && status.error)
+    if (error && !listeners.error?.size)
+      void import('../unheard-error.js').then(
+        ({ warn }) => warn(error),
+        () => {},
+      )
+  }
+  const update = (shifts: readonly Shift<L, P>[], changed = connectionStatus) => {
     const previous = snapshot
+    connectionStatus = changed
+    const { postError } = own
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
-    const status = keepIfEqual(previous.status, changed)
+    const status = keepIfEqual(previous.status, postError ? { ...changed, postError } : changed)
     snapshot = keepIfEqual(previous, { status, self, others })
     if (snapshot !== previous) notify(subscribers, snapshot)
-    if (status !== previous.status) emit('status', { previous: previous.status, current: status })
+    if (status !== previous.status) {
+      emit('status', { previous: previous.status, current: status })
+      warnUnlessHeard(status)
+    }
     expectations.forEach((check) => check())
     return changes
   }

@@ -10,5 +10,6 @@ export function warn({ code, message }: LocationError): void {
   if (warned.has(message)) return
   // A server may put a number into each sentence.
   if (warned.size < 100) warned.add(message)
+  // oxlint-disable-next-line no-console
   console.warn(`hereabouts: ${message} (${code})`)
 }

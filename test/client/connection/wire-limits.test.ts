@@ -1,18 +1,18 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { describe, expect, test } from 'vitest'
 import { failureOf } from '../../../src/client/connection/failure.js'
 import { clamped, timingOf } from '../../../src/client/connection/wire-limits.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
+import type { CellTypes } from '../../support/cell-types.js'
 import { until } from '../../support/until.js'
 
 /* A proxy, a wrong server or a broken one is input too: here it sends every field with every kind of wrong value. */
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 
 /** As JSON text: some of these have no JavaScript form, and NaN arrives as null. */
 const hostileValues = [

@@ -1,12 +1,13 @@
-import type { CellLocation, MemberProfile } from 'hereabouts'
+import type { CellLocation } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { Refusal, scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+import type { CellTypes } from '../../support/cell-types.js'
 import { until } from '../../support/until.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
 let server: ScriptedServer

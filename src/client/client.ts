@@ -5,6 +5,7 @@ import type { GetLocationsOutput, PostLocationOutput } from '../shared/call-type
 import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
 import { subscriptionOpener, type OpenSubscription } from './connection/subscription.js'
+import { textOf } from './connection/response-text.js'
 import type { Transport } from './connection/transport.js'
 import { operation } from './connection/trpc-operation.js'
 import { lazyImport } from './lazy-import.js'
@@ -67,7 +68,8 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
     async fetch(input, init) {
       // The leave request must outlive its page. (tRPC's type allows a Request, but the URL arrives as text.)
       const response = await fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') })
-      if (/\bjson\b/.test(response.headers.get('content-type') ?? '')) return response
+      if (/\bjson\b/.test(response.headers.get('content-type') ?? ''))
+        return { json: async () => JSON.parse(await textOf(response)) as unknown } as Response
       await response.body?.cancel()
       throw new ForeignAnswer(response.status)
     },

@@ -1,10 +1,10 @@
-import { httpLink } from '@trpc/client'
+import { httpLink } from '@trpc/client/links/httpLink'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { GetLocationsOutput, PostLocationOutput } from '../shared/call-types.js'
 import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
-import { subscriptionOpener, type OpenSubscription } from './connection/subscription.js'
+import type { Endpoint, OpenSubscription } from './connection/subscription.js'
 import { textOf } from './connection/response-text.js'
 import type { Transport } from './connection/transport.js'
 import { operation } from './connection/trpc-operation.js'
@@ -88,7 +88,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       })
     }).finally(() => stopDeadline())
   }
-  const openStream = subscriptionOpener<T>({ url, prefix, headers, fetch, transformer })
+  const openStream = lazySubscription<T>({ url, prefix, headers, fetch, transformer })
   return {
     url,
     openStream,
@@ -111,6 +111,25 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
   }
 }
 
+const loadSubscription = () => import('./connection/subscription.js')
+
+/** Opens streams with tRPC's subscription link, whose code is loaded while the first post is on its way. */
+function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscription<T> {
+  let open: OpenSubscription<T> | undefined
+  return (input, listener) =>
+    open
+      ? open(input, listener)
+      : lazyImport(
+          loadSubscription(),
+          ({ subscriptionOpener }) => (open ??= subscriptionOpener(endpoint))(input, listener),
+          // Polls need no other code.
+          () => {
+            listener.ended(cut('the code of streams could not be loaded', true))
+            return () => {}
+          },
+        )
+}
+
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
@@ -119,8 +138,10 @@ function streamSharer<T extends RoomTypes>(
   openStream: OpenSubscription<T>,
   clock: Clock,
 ): ShareStream<T> {
-  return (input, listener, tab) =>
-    lazyImport(
+  return (input, listener, tab) => {
+    // Both chunks are loaded at the same time. `openStream` has a fallback when this one cannot be loaded.
+    loadSubscription().catch(() => {})
+    return lazyImport(
       import('./connection/shared-tab-stream.js'),
       ({ openTabStream }) => {
         const address = new URL(url, document.baseURI).href
@@ -130,4 +151,5 @@ function streamSharer<T extends RoomTypes>(
       },
       () => openStream({ ...input, connectionKey: tab.connectionKey }, listener),
     )
+  }
 }

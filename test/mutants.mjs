@@ -31,8 +31,11 @@ const reconnect = {
   file: 'src/client/connection/connection-state.ts',
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
+const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
+const unshared = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/unshared.test.ts'] }
 const waiting = { file: 'src/react/provider.tsx', tests: ['test/react/waiting.test.tsx'] }
 const hub = { tests: ['test/server/hub/hub.test.ts'] }
 
@@ -871,6 +874,78 @@ export default [
     replace: 'return',
   },
   {
+    ...postErrors,
+    file: 'src/client/outbox/outbox.ts',
+    name: 'a refused post leaves no trace in the status',
+    rule: 'status: why nobody sees me',
+    find: 'const refused = { ...idle, error, refusal:',
+    replace: 'const refused = { ...idle, refusal:',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/outbox/outbox.ts',
+    name: 'a renewal hides that the newest post was refused',
+    rule: 'status: why nobody sees me',
+    find: 'error: post.edition === box.refusal?.edition ? box.error : null,',
+    replace: 'error: null,',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/store/store.ts',
+    name: 'the console repeats what a listener of `error` was told',
+    rule: 'status: an error that nobody hears',
+    find: 'error && !listeners.error?.size',
+    replace: 'error',
+  },
+  {
+    ...postErrors,
+    file: 'src/client/connection/connection-state.ts',
+    name: 'a new attempt hides why the previous one failed',
+    rule: 'status: the first failure is named at once',
+    find: "link.state === 'waiting' && link.failures ? { error: link.error } : {}",
+    replace: '{}',
+  },
+  {
+    ...wire,
+    file: 'src/client/connection/wire-limits.ts',
+    name: 'a heartbeat interval of nothing is taken from a server',
+    rule: 'wire: numbers are limited',
+    find: 'clamped(hello.beatMs, 100, 600_000, 10_000)',
+    replace: 'hello.beatMs',
+  },
+  {
+    ...wire,
+    file: 'src/client/connection/wire-limits.ts',
+    name: 'a client reads a message without end',
+    rule: 'wire: sizes are limited',
+    find: 'if (length > largestLength)',
+    replace: 'if (length > 16 * largestLength)',
+  },
+  {
+    ...wire,
+    file: 'src/client/connection/failure.ts',
+    name: 'a server may ask for a wait of years',
+    rule: 'wire: numbers are limited',
+    find: 'clamped(wait, 1, 3_600_000, undefined)',
+    replace: 'wait',
+  },
+  {
+    ...wire,
+    file: 'src/client/connection/connection-state.ts',
+    name: 'a poll answer that the view cannot take resets the backoff',
+    rule: 'wire: no retry without a pause',
+    find: 'link.answered ? link : { ...link, answered: true }',
+    replace: 'link.answered ? link : { ...link, answered: true, failures: 0 }',
+  },
+  {
+    ...wire,
+    file: 'src/client/connection/connection-state.ts',
+    name: 'a hello before each refusal lets a client retry without a pause',
+    rule: 'wire: no retry without a pause',
+    find: 'const forgiven = lasted ? [] : link.forgiven',
+    replace: "const forgiven = link.state === 'live' ? [] : link.forgiven",
+  },
+  {
     file: 'src/client/connection/sse-parser.ts',
     tests: ['test/client/connection/sse-parser.test.ts'],
     name: 'half of a CRLF ends a line',
@@ -938,18 +1013,47 @@ export default [
     replace: 'stop = clock.after(0, () => {',
   },
   {
+    ...unshared,
+    name: 'two routers on one URL share a stream',
+    rule: 'tabs share a stream only when the server would send both the same',
+    find: '[url, ...scope, input.room, memberId]',
+    replace: '[url, input.room, memberId]',
+  },
+  {
+    ...unshared,
+    name: 'a tab whose lock is refused waits for another tab',
+    rule: 'a browser API that refuses leads to an unshared stream',
+    find: 'else standAlone()',
+    replace: '',
+  },
+  {
+    ...unshared,
+    name: 'a page that refuses channels has no stream',
+    rule: 'a browser API that refuses leads to an unshared stream',
+    find: 'begin().catch(alone)',
+    replace: 'begin().catch(() => {})',
+  },
+  {
+    file: 'src/client/lazy-import.ts',
+    tests: ['test/browser/unshared.test.ts'],
+    name: 'a chunk that a deploy removed leaves the page without a stream',
+    rule: 'every import() has a fallback that works',
+    find: '() => over || (close = fallback()),',
+    replace: '() => {},',
+  },
+  {
     ...tabs,
     name: 'a tab follows any leader in its room',
     rule: 'tabs: no tab reads with the rights of another member',
-    find: 'JSON.stringify([input.room, memberId])',
-    replace: 'JSON.stringify([input.room])',
+    find: 'JSON.stringify([url, ...scope, input.room, memberId])',
+    replace: 'JSON.stringify([url, ...scope, input.room])',
   },
   {
     ...tabs,
     name: 'a shared stream is somebody’s own',
     rule: 'tabs: keys',
-    find: 'sharedStream({ name, open, clock, cut, signal, ...rest }, input, listener)',
-    replace: 'sharedStream({ name, open, clock, cut, signal, ...rest }, { ...input, connectionKey }, listener)',
+    find: 'sharedStream({ name, open, alone, clock, cut, signal, ...rest }, input, listener)',
+    replace: 'sharedStream({ name, open, alone, clock, cut, signal, ...rest }, { ...input, connectionKey }, listener)',
   },
   {
     ...tabs,

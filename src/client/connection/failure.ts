@@ -1,4 +1,5 @@
 import { LocationError, type LocationErrorCode } from '../../shared/errors.js'
+import { clamped } from './wire-limits.js'
 
 /** Why a call or a stream failed. */
 export type Failure = {
@@ -16,7 +17,7 @@ const ours = /^(bad-input|too-large|rate-limited|unauthorized|forbidden|connecti
 type Thrown = {
   message?: string
   shape?: object | null
-  data?: { httpStatus?: number; retryAfterMs?: number } | null
+  data?: { httpStatus?: number; retryAfterMs?: unknown } | null
   cause?: { code?: unknown; foreign?: boolean }
 }
 
@@ -35,8 +36,9 @@ export function failureOf(thrown: unknown, url?: string): Failure {
   const [, said, sentence = message] = ours.exec(message) ?? []
   const code = (said as LocationErrorCode | undefined) ?? codeOf(status)
   // The sentence is the fallback, for a server without the field. It is anchored: other sentences name times too.
-  const wait = data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1]
-  const error = new LocationError(code, sentence, { cause: thrown, ...(wait && { retryAfterMs: Number(wait) }) })
+  const wait = Number(data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1])
+  const retryAfterMs = clamped(wait, 1, 3_600_000, undefined)
+  const error = new LocationError(code, sentence, { cause: thrown, ...(retryAfterMs && { retryAfterMs }) })
   return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code) }
 }
 

@@ -815,7 +815,7 @@ export default [
   // A cluster of which one master is away.
   {
     ...cluster,
-    file: 'src/server/backends/redis/cluster-health.ts',
+    file: 'src/server/backends/redis/health/cluster-health.ts',
     name: 'in a cluster: one health check for all partitions',
     rule: 'a partition can fail by itself',
     find: 'if (!pulseOfPart) return this.main',
@@ -823,7 +823,7 @@ export default [
   },
   {
     ...cluster,
-    file: 'src/server/backends/redis/cluster-health.ts',
+    file: 'src/server/backends/redis/health/cluster-health.ts',
     name: 'in a cluster: one unreachable partition makes all unreachable',
     rule: 'ready as long as anything can be reached',
     find: ".some(({ health }) => health === 'up')",
@@ -862,7 +862,7 @@ export default [
     replace: '',
   },
   {
-    file: 'src/server/backends/redis/key-prefix.ts',
+    file: 'src/server/backends/redis/clients/key-prefix.ts',
     tests: ['test/redis/requirements.test.ts'],
     name: 'in Redis: a client may have a keyPrefix',
     rule: 'keys and channels of a room have one prefix',

@@ -1,6 +1,6 @@
 import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
 import { actScript, revokeScript } from '../../src/server/backends/redis/script.js'
-import type { RedisPort } from '../../src/server/backends/redis/client-port.js'
+import type { RedisPort } from '../../src/server/backends/redis/clients/client-port.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'

@@ -4,8 +4,8 @@ import { newEpoch } from '../../rules/ids.js'
 import { decodeCommit, decodeReply, encodeCall, maxActions, type Announced, type Reply } from './script-codec.js'
 import { pollIntervals } from './poll-intervals.js'
 import { CommitOrder } from './commit-order.js'
-import type { RedisHealth } from './redis-health.js'
-import type { RedisPort } from './client-port.js'
+import type { RedisHealth } from './health/redis-health.js'
+import type { RedisPort } from './clients/client-port.js'
 import { actScript } from './script.js'
 
 export type RedisRoomOptions = RoomOptions & {

@@ -1,6 +1,6 @@
 import { LocationError } from '../../../shared/errors.js'
 import type { Logger } from '../../options/logger.js'
-import type { RedisPort } from './client-port.js'
+import type { RedisPort } from './clients/client-port.js'
 
 /**
  * Checks that this Redis can hold rooms. A missing requirement is thrown; a setting that is only dangerous when something

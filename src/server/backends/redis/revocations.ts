@@ -1,5 +1,5 @@
-import type { RedisHealth } from './redis-health.js'
-import type { RedisPort } from './client-port.js'
+import type { RedisHealth } from './health/redis-health.js'
+import type { RedisPort } from './clients/client-port.js'
 import { revokeScript } from './script.js'
 
 /** Ends a member's connections in one room or, without `room`, in all rooms. */

@@ -1,6 +1,6 @@
-import type { Clock } from '../../../shared/clock.js'
-import { run, type RedisPort } from './client-port.js'
-import type { Script } from './script.js'
+import type { Clock } from '../../../../shared/clock.js'
+import { run, type RedisPort } from '../clients/client-port.js'
+import type { Script } from '../script.js'
 
 export type RedisHealthOptions = {
   port: RedisPort

@@ -1,4 +1,4 @@
-import { LocationError } from '../../../shared/errors.js'
+import { LocationError } from '../../../../shared/errors.js'
 
 type Prefix = string | Buffer
 

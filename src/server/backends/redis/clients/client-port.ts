@@ -1,4 +1,4 @@
-import type { Script } from './script.js'
+import type { Script } from '../script.js'
 
 /** The operations that the backend needs of a Redis client. Implement it to use another client. */
 export interface RedisPort {

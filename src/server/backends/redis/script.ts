@@ -16,3 +16,11 @@ redis.call('PEXPIRE', KEYS[1], 600000)
 redis.call('SPUBLISH', KEYS[1], id)
 return id
 `)
+
+/** Writes as posts do, and announces it. KEYS: a key of the process that probes, also its channel. ARGV: the announcement. */
+export const probeScript = scriptOf(`#!lua
+redis.call('HSET', KEYS[1], 'probe', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], 600000)
+redis.call('SPUBLISH', KEYS[1], ARGV[1])
+return 'ok'
+`)

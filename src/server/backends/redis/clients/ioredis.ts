@@ -1,5 +1,6 @@
 import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './client-port.js'
+import { Subscriptions, type SubscriberConnection } from './subscriptions.js'
 
 /** The part of an ioredis client that the backend uses: `new Redis()` or `new Cluster(nodes, { shardedSubscribers: true })`. */
 export interface IoredisClient {
@@ -21,30 +22,35 @@ export interface IoredisSubscriber {
  */
 export function ioredisPort(client: IoredisClient): RedisPort {
   refuseKeyPrefix(client)
-  const subscriber = client.duplicate()
-  const listeners = new Map<string, Set<(message: string) => void>>()
-  subscriber.on('error', () => {})
-  subscriber.on('smessage', (channel: string, message: string) => {
-    for (const listener of listeners.get(channel) ?? []) listener(message)
-  })
+  const subscriptions = new Subscriptions((onGap) => connectionOf(client.duplicate(), onGap))
   return {
     isCluster: client.isCluster === true,
     // ioredis routes by the key that it finds in the command.
     send: (_key, [name, ...args]) => client.call(name!, ...args),
+    subscribe: (channel, listener) => subscriptions.subscribe(channel, listener),
+    onGap: (listener) => subscriptions.onGap(listener),
+    reconnect: () => subscriptions.reconnect(),
+    close: async () => subscriptions.close(),
+  }
+}
+
+function connectionOf(subscriber: IoredisSubscriber, onGap: () => void): SubscriberConnection {
+  const listeners = new Map<string, (message: string) => void>()
+  // An EventEmitter throws errors without a listener. The client reconnects by itself.
+  subscriber.on('error', () => {})
+  subscriber.on('ready', onGap)
+  subscriber.on('smessage', (channel: string, message: string) => listeners.get(channel)?.(message))
+  return {
     async subscribe(channel, listener) {
-      const ofChannel = listeners.get(channel) ?? new Set()
-      listeners.set(channel, ofChannel.add(listener))
+      listeners.set(channel, listener)
       await subscriber.ssubscribe(channel)
       return async () => {
-        ofChannel.delete(listener)
-        if (ofChannel.size > 0) return
+        // The channel may have been subscribed to again since.
+        if (listeners.get(channel) !== listener) return
         listeners.delete(channel)
         await subscriber.sunsubscribe(channel)
       }
     },
-    onGap: (listener) => void subscriber.on('ready', listener),
-    async close() {
-      subscriber.disconnect()
-    },
+    close: () => subscriber.disconnect(),
   }
 }

@@ -1,9 +1,11 @@
+import type { BackendHealth } from '../../../rules/backend.js'
+import type { FaultKind, RedisFault } from './redis-fault.js'
 import { RedisHealth, type RedisHealthOptions } from './redis-health.js'
 
 export type ClusterHealthOptions = RedisHealthOptions & {
   /** Checks one partition of a cluster; `null` for a single Redis, which `pulse` checks. */
   pulseOfPart: ((part: number) => Promise<unknown>) | null
-  /** Called with each Redis that is reachable again. */
+  /** Called with each Redis that can be used again. */
   onBack: (redis: RedisHealth) => void
 }
 
@@ -16,8 +18,10 @@ export class ClusterHealth {
   readonly main: RedisHealth
   readonly #options: ClusterHealthOptions
   readonly #parts = new Map<number, RedisHealth>()
-  readonly #listeners = new Set<(health: 'up' | 'down') => void>()
-  #health: 'up' | 'down' = 'up'
+  readonly #listeners = new Set<(health: BackendHealth, error?: Error) => void>()
+  #health: BackendHealth = 'up'
+  /** The kinds of fault that were reported since everything was well. */
+  readonly #reported = new Set<FaultKind>()
   readonly #createdAt: number
 
   constructor(options: ClusterHealthOptions) {
@@ -34,35 +38,57 @@ export class ClusterHealth {
     if (known) return known
     // Nothing is known of this partition yet: it is assumed to be, and to have been, as healthy as the others.
     const pulse = async () => void (await pulseOfPart(part))
-    const redis = this.#watched(new RedisHealth({ ...this.#options, pulse }, this.#health, this.#createdAt))
+    const fault = this.#health === 'down' ? this.main.fault : null
+    const redis = this.#watched(new RedisHealth({ ...this.#options, pulse }, fault, this.#createdAt))
     this.#parts.set(part, redis)
     return redis
   }
 
-  /** Calls `listener` when all of Redis became unreachable, and when any of it is reachable again. */
-  onHealth(listener: (health: 'up' | 'down') => void): () => void {
+  /**
+   * Calls `listener` with each change. `down`: no partition can be used, or announcements do not arrive, which another
+   * process may not suffer from. `partial`: some partitions cannot be used. Called again for each further kind of fault.
+   */
+  onHealth(listener: (health: BackendHealth, error?: Error) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
 
   close(): void {
     this.#listeners.clear()
-    for (const redis of [this.main, ...this.#parts.values()]) redis.close()
+    for (const redis of this.#all) redis.close()
   }
 
   #watched(redis: RedisHealth): RedisHealth {
-    redis.onHealth((health) => {
-      this.#update()
-      if (health === 'up') this.#options.onBack(redis)
+    redis.onHealth((fault) => {
+      this.#update(fault)
+      if (!fault) this.#options.onBack(redis)
     })
     return redis
   }
 
-  #update(): void {
-    const isUp = [this.main, ...this.#parts.values()].some(({ health }) => health === 'up')
-    const health = isUp ? 'up' : 'down'
-    if (health === this.#health) return
+  #update(fault: RedisFault | null): void {
+    const health = this.#current()
+    const isChange = health !== this.#health
+    const isNews = fault !== null && !this.#reported.has(fault.kind)
     this.#health = health
-    for (const listener of this.#listeners) listener(health)
+    if (health === 'up') this.#reported.clear()
+    else if (fault) this.#reported.add(fault.kind)
+    if (!isChange && !isNews) return
+    const error = health === 'up' ? undefined : (fault ?? this.#anyFault())
+    for (const listener of this.#listeners) listener(health, error)
+  }
+
+  #current(): BackendHealth {
+    const faults = this.#all.flatMap(({ fault }) => fault ?? [])
+    if (faults.length === 0) return 'up'
+    return faults.length === this.#all.length || faults.some(({ kind }) => kind === 'deaf') ? 'down' : 'partial'
+  }
+
+  #anyFault(): Error | undefined {
+    return this.#all.find(({ fault }) => fault)?.fault ?? undefined
+  }
+
+  get #all(): RedisHealth[] {
+    return [this.main, ...this.#parts.values()]
   }
 }

@@ -1,6 +1,8 @@
 import type { Clock } from '../../../../shared/clock.js'
+import { afterReading } from './after-reading.js'
 import { run, type RedisPort } from '../clients/client-port.js'
 import type { Script } from '../script.js'
+import { faultOf, isErrorReply, type RedisFault } from './redis-fault.js'
 
 export type RedisHealthOptions = {
   port: RedisPort
@@ -13,14 +15,17 @@ export type RedisHealthOptions = {
   pulse: () => Promise<void>
 }
 
+/** A change of health: the fault that began, or `null` when Redis can be used again. */
+export type HealthListener = (fault: RedisFault | null) => void
+
 /**
  * The health of one Redis. No reply is waited for longer than `timeoutMs`. While Redis is down, only health checks are sent:
- * commands are rejected at once instead of queued.
+ * commands are rejected at once instead of queued. While only its announcements do not arrive, commands are sent.
  */
 export class RedisHealth {
   readonly #options: RedisHealthOptions
-  readonly #listeners = new Set<(health: 'up' | 'down') => void>()
-  #health: 'up' | 'down'
+  readonly #listeners = new Set<HealthListener>()
+  #fault: RedisFault | null
   #upSince: number
   /** True after a late reply: commands are rejected until the next health check answers. */
   #isSuspect = false
@@ -30,15 +35,21 @@ export class RedisHealth {
   #isClosed = false
 
   /** @param upSince the time since which this process knows of no outage. */
-  constructor(options: RedisHealthOptions, health: 'up' | 'down' = 'up', upSince = options.clock.now()) {
+  constructor(options: RedisHealthOptions, fault: RedisFault | null = null, upSince = options.clock.now()) {
     this.#options = options
-    this.#health = health
+    this.#fault = fault
     this.#upSince = upSince
     this.#pulseLater()
   }
 
-  get health(): 'up' | 'down' {
-    return this.#health
+  /** The reason why Redis cannot be used, or `null`. */
+  get fault(): RedisFault | null {
+    return this.#fault
+  }
+
+  /** True when Redis takes commands. Its announcements may still not arrive. */
+  get isAnswering(): boolean {
+    return this.#fault === null || this.#fault.kind === 'deaf'
   }
 
   /** Milliseconds since the last known outage, or since the start of this process. */
@@ -46,7 +57,7 @@ export class RedisHealth {
     return this.#options.clock.now() - this.#upSince
   }
 
-  onHealth(listener: (health: 'up' | 'down') => void): () => void {
+  onHealth(listener: HealthListener): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }
@@ -54,20 +65,36 @@ export class RedisHealth {
   /** Runs a script. Rejects at once while Redis is down, and otherwise within `timeoutMs`. */
   async run(script: Script, keys: string[], args: string[]): Promise<unknown> {
     this.assertUp()
-    return this.within(run(this.#options.port, script, keys, args))
+    try {
+      return await this.within(run(this.#options.port, script, keys, args))
+    } catch (error) {
+      // A refused write may be the first sign of a Redis that refuses all of them.
+      if (isErrorReply(error)) void this.pulse()
+      throw error
+    }
   }
 
   assertUp(): void {
-    if (this.#health === 'down' || this.#isSuspect) throw new Error('Redis is unreachable.')
+    if (!this.isAnswering) throw this.#fault!
+    if (this.#isSuspect) throw new Error('Redis is unreachable.')
   }
 
-  /** Resolves with the reply. When it is late, rejects and starts a health check. */
+  /** Resolves with the reply. When it is late, rejects, starts a health check and rejects all commands until that answers. */
   within<T>(reply: Promise<T>): Promise<T> {
+    return this.#within(reply, 'Redis did not answer', () => (this.#isSuspect = true))
+  }
+
+  /** Resolves when a subscription is made. When it is late, rejects and starts a health check. */
+  subscribedWithin<T>(subscribing: Promise<T>): Promise<T> {
+    return this.#within(subscribing, 'Redis did not confirm a subscription')
+  }
+
+  #within<T>(reply: Promise<T>, problem: string, onLate = () => {}): Promise<T> {
     const { clock, timeoutMs } = this.#options
     return new Promise((resolve, reject) => {
-      const cancel = clock.after(timeoutMs, () => {
-        reject(new Error(`Redis did not answer within ${timeoutMs} ms.`))
-        this.#isSuspect = true
+      const cancel = afterReading(clock, timeoutMs, () => {
+        reject(new Error(`${problem} within ${timeoutMs} ms`))
+        onLate()
         void this.pulse()
       })
       reply.finally(cancel).then(resolve, reject)
@@ -89,11 +116,11 @@ export class RedisHealth {
     this.#pendingCheck ??= this.#options.pulse().finally(() => (this.#pendingCheck = null))
     try {
       await this.within(this.#pendingCheck)
-      this.#isSuspect = false
-      this.#set('up')
-    } catch {
-      this.#set('down')
+      this.#set(null)
+    } catch (error) {
+      this.#set(faultOf(error))
     }
+    if (this.isAnswering) this.#isSuspect = false
   }
 
   #pulseLater(): void {
@@ -105,10 +132,12 @@ export class RedisHealth {
     })
   }
 
-  #set(health: 'up' | 'down'): void {
-    if (health === this.#health || this.#isClosed) return
-    this.#health = health
-    if (health === 'up') this.#upSince = this.#options.clock.now()
-    for (const listener of this.#listeners) listener(health)
+  #set(fault: RedisFault | null): void {
+    if (this.#isClosed) return
+    const wasAnswering = this.isAnswering
+    const isChange = fault?.kind !== this.#fault?.kind
+    this.#fault = fault
+    if (!wasAnswering && this.isAnswering) this.#upSince = this.#options.clock.now()
+    if (isChange) for (const listener of this.#listeners) listener(fault)
   }
 }

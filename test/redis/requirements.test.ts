@@ -30,7 +30,10 @@ describe('a Redis client with a key prefix is rejected', () => {
   const url = 'redis://127.0.0.1:1'
   const clients: [string, () => RedisBackendOptions][] = [
     ['ioredis', () => ({ port: ioredisPort(new Redis({ keyPrefix, lazyConnect: true })) })],
-    ['a cluster of ioredis', () => ({ port: ioredisPort(new Cluster(nodes, { keyPrefix, lazyConnect: true })) })],
+    [
+      'a cluster of ioredis',
+      () => ({ port: ioredisPort(new Cluster(nodes, { keyPrefix, lazyConnect: true, shardedSubscribers: true })) }),
+    ],
     ['node-redis', () => ({ client: createClient({ url, keyPrefix }) })],
     ['a cluster of node-redis', () => ({ client: createCluster({ rootNodes: [{ url }], keyPrefix }) })],
     [

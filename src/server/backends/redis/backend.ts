@@ -11,6 +11,7 @@ import { nodeRedisPort, type NodeRedisClient } from './clients/node-redis.js'
 import type { RedisPort } from './clients/client-port.js'
 import { checkRequirements } from './requirements.js'
 import { Revocations, type Revocation } from './revocations.js'
+import { checkRedisClient, checkRedisOptions } from './redis-options.js'
 import { RedisRoom } from './redis-room.js'
 import { faultOf } from './health/redis-fault.js'
 
@@ -43,9 +44,12 @@ export type RedisBackendOptions = (
  * single server, a replicated one or a cluster. The client is yours to close; subscriptions use a duplicate of it, which is
  * closed with the backend.
  *
- * @throws LocationError `misconfigured` for a client with a key prefix of its own.
+ * @throws LocationError `misconfigured` for a client with a key prefix of its own, or of another kind, and for an option that
+ * would match nothing or too much.
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
+  checkRedisClient(options)
+  checkRedisOptions(options)
   return backendOver(options.port ?? nodeRedisPort(options.client), options, backgroundClock)
 }
 

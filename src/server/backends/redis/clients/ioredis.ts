@@ -1,3 +1,4 @@
+import { checkIoredisClient } from '../redis-options.js'
 import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './client-port.js'
 import { Subscriptions, type SubscriberConnection } from './subscriptions.js'
@@ -18,9 +19,11 @@ export interface IoredisSubscriber {
 /**
  * Returns a port over an ioredis client, for `redisBackend({ port: ioredisPort(client) })`.
  *
- * @throws LocationError `misconfigured` for a client with a keyPrefix.
+ * @throws LocationError `misconfigured` for a client with a keyPrefix, and for a cluster without sharded subscribers or
+ * that reads from replicas.
  */
 export function ioredisPort(client: IoredisClient): RedisPort {
+  checkIoredisClient(client)
   refuseKeyPrefix(client)
   const subscriptions = new Subscriptions((onGap) => connectionOf(client.duplicate(), onGap))
   return {

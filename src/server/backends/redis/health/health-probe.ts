@@ -36,18 +36,22 @@ export class HealthProbe {
   async probe(): Promise<void> {
     const { clock, timeoutMs, onAnswered } = this.#options
     const beganAt = clock.now()
-    const first = this.#sent + 1
-    const problem = await this.#listen(timeoutMs / 4)
-    await this.#announce()
     // The verdict comes before the health check times out, however slow the write was.
-    const leftMs = Math.max(beganAt + 0.9 * timeoutMs - clock.now(), timeoutMs / 8)
-    const isDeaf = problem !== null || !(await this.#hears(first, leftMs / announcements))
+    const leftMs = () => Math.max(beganAt + 0.9 * timeoutMs - clock.now(), timeoutMs / 8)
+    const first = this.#sent + 1
+    const isNew = this.#listening === null
+    const listening = this.#listen()
+    await this.#announce()
+    const problem = await this.#problemOf(listening, leftMs())
+    // The first announcement may have come before the subscription.
+    if (isNew && problem === null) await this.#announce()
+    const isDeaf = problem !== null || !(await this.#hears(first, leftMs() / announcements))
     onAnswered({ isDeaf, beganAt })
     if (isDeaf) throw deafness(problem)
   }
 
-  /** Subscribes, once. Resolves with the problem, if there is one. */
-  async #listen(withinMs: number): Promise<unknown> {
+  /** Subscribes, once. */
+  #listen(): Promise<unknown> {
     const { port, key } = this.#options
     this.#listening ??= port
       .subscribe(key, (number) => this.#receive(Number(number)))
@@ -55,8 +59,13 @@ export class HealthProbe {
         this.#listening = null
         throw error
       })
+    this.#listening.catch(() => {})
+    return this.#listening
+  }
+
+  async #problemOf(listening: Promise<unknown>, withinMs: number): Promise<unknown> {
     try {
-      return (await this.#isWithin(this.#listening, withinMs)) ? null : new Error('Subscribing takes too long.')
+      return (await this.#isWithin(listening, withinMs)) ? null : new Error('Subscribing takes too long')
     } catch (error) {
       return error
     }

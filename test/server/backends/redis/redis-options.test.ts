@@ -87,9 +87,9 @@ describe('redisBackend refuses', () => {
 })
 
 describe('redisBackend accepts', () => {
-  const accepted: [what: string, options: () => RedisBackendOptions][] = [
+  const accepted: [what: string, options: () => unknown][] = [
     ['every option at once', () => ({ port, prefix: 'app:v2/x-1_y.z', timeoutMs: 1, pulseMs: 60_000, keepMs: 0 })],
-    ['options that are undefined', () => ({ port, prefix: undefined, keepMs: undefined }) as never],
+    ['options that are undefined', () => ({ port, prefix: undefined, keepMs: undefined })],
     ['a client of node-redis', () => ({ client: createClient({ url }) })],
     ['a cluster of node-redis', () => ({ client: createCluster({ rootNodes: [{ url }] }) })],
     ['a sentinel of node-redis', () => ({ client: createSentinel({ name: 'app', sentinelRootNodes: nodes }) })],
@@ -100,6 +100,6 @@ describe('redisBackend accepts', () => {
     ],
   ]
   test.for(accepted)('%s', async ([, options]) => {
-    await redisBackend(options()).close()
+    await redisBackend(options() as RedisBackendOptions).close()
   })
 })

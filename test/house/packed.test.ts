@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile, link, project, root, writeSnippets } from '../support/snippets.js'
 import { until } from '../support/until.js'
@@ -23,8 +24,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let packed: string[]
 beforeAll(() => {
   const stage = join(folder, 'stage')
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], { cwd: root })
+  const compiling = `(await import('./scripts/build.mjs')).compilePackage(${JSON.stringify(join(stage, 'dist'))})`
+  execFileSync(process.execPath, ['--input-type=module', '-e', compiling], { cwd: root })
   for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'docs', 'src', 'test'])
     if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true })
   const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--loglevel=error'], {
@@ -109,6 +110,32 @@ describe('its type declarations', () => {
   })
 })
 
+/** Opens a room over a port that shows the script which it is sent. */
+const redisBundle = `
+import { redisBackend } from 'hereabouts/server/redis'
+const port = {
+  isCluster: false,
+  async send(key, [name, text]) {
+    if (name === 'EVALSHA') throw new Error('NOSCRIPT')
+    if (name === 'EVAL' && text.includes('tombstones')) {
+      console.log('the script was sent: ' + text.slice(0, 5))
+      process.exit(0)
+    }
+    return name === 'EVAL' ? (setTimeout(() => hear('1'), 1), 'ok') : []
+  },
+  async subscribe(channel, listener) {
+    if (channel.includes('probe')) hear = listener
+    return async () => {}
+  },
+  onGap() {},
+  async close() {},
+}
+let hear
+const clock = { now: () => performance.now(), after: (ms, run) => (setTimeout(run, ms), () => {}) }
+const rules = { tombstoneMs: 1, roomConnections: 1, memberConnections: 1 }
+await redisBackend({ port }).open('r', { clock, rules, sweepMs: 250, onCommit() {}, onReset() {} })
+`
+
 const server = `
 import { cellLocation } from 'hereabouts'
 import { createLocationServer } from 'hereabouts/server/standalone'
@@ -163,6 +190,25 @@ describe('a project that installed it', { timeout: 60_000 }, () => {
     const { status, said } = await run(join(place, 'out/meeting.js'))
     expect(said).toMatch(/^\{.*\}\n$/)
     expect(JSON.parse(said)).toEqual({ sheet: 'Q3', row: 4, col: 2 })
+    expect(status).toBe(0)
+  })
+
+  test('bundles the Redis backend into one file, which runs without any other file', async () => {
+    const place = join(folder, 'bundle')
+    project(place, installed(...packages), {})
+    writeFileSync(join(place, 'main.js'), redisBundle)
+    await build({
+      root: place,
+      configFile: false,
+      logLevel: 'silent',
+      ssr: { noExternal: true },
+      build: { ssr: 'main.js', outDir: 'bundled', rollupOptions: { output: { entryFileNames: 'main.mjs' } } },
+    })
+    const alone = mkdtempSync(join(tmpdir(), 'hereabouts-bundled-'))
+    cpSync(join(place, 'bundled/main.mjs'), join(alone, 'main.mjs'))
+    const { status, said } = await run(join(alone, 'main.mjs'))
+    rmSync(alone, { recursive: true })
+    expect(said).toContain('the script was sent: #!lua')
     expect(status).toBe(0)
   })
 

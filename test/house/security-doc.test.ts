@@ -32,6 +32,7 @@ test('every metric and log line of docs/operating.md exists in the code', () => 
   for (const line of [
     'a caller is over a limit',
     'the backend is out of reach',
+    'a part of the backend is out of reach',
     'the backend is back',
     'drained',
     'a procedure failed',

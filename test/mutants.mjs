@@ -39,6 +39,10 @@ const hub = { tests: ['test/server/hub/hub.test.ts'] }
 const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/client-address.test.ts'] }
 const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
 
+const sharedObjects = { tests: ['test/client/room/shared-objects.test.ts'] }
+const hubObjects = { tests: ['test/server/hub/shared-objects.test.ts'] }
+const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.tsx'] }
+
 export default [
   {
     ...room,
@@ -1443,5 +1447,67 @@ export default [
     rule: 'section 3: a restart shows no departures',
     find: 'view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch',
     replace: 'view.stale.size',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/room/own-presence.ts',
+    name: 'a post keeps the object of the app',
+    rule: 'objects are copied on their way in',
+    find: 'const draft = copied({ ...attributes, ...change, location })',
+    replace: 'const draft = { ...attributes, ...change, location }',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/store/initial.ts',
+    name: 'a room shows the objects of `initial`',
+    rule: 'objects are copied on their way in',
+    find: 'copied(initial)',
+    replace: 'initial',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/store/store.ts',
+    name: 'the snapshot of a room can be changed by the app',
+    rule: 'objects are frozen on their way out',
+    find: 'snapshot = frozen(keepIfEqual(previous, { status, self, others }))',
+    replace: 'snapshot = keepIfEqual(previous, { status, self, others })',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/store/store.ts',
+    name: 'an event can be changed by one listener for the next',
+    rule: 'objects are frozen on their way out',
+    find: 'notify<never>(listeners[event], frozen(value) as never)',
+    replace: 'notify<never>(listeners[event], value as never)',
+  },
+  {
+    ...hubObjects,
+    file: 'src/server/hub/hub-room.ts',
+    name: 'members of a hub room are the objects of the timeline',
+    rule: 'objects are copied on their way out',
+    find: 'structuredClone(membersOf(timeline.connections() as Connection<L, P>[]))',
+    replace: 'membersOf(timeline.connections() as Connection<L, P>[])',
+  },
+  {
+    ...hubObjects,
+    file: 'src/server/procedures/procedures.ts',
+    name: 'a caller in the same process can change the cached frame',
+    rule: 'objects are frozen on their way out',
+    find: 'event: frozen(event)',
+    replace: 'event',
+  },
+  {
+    ...hooks,
+    name: 'a profile that is gone is not taken back',
+    rule: 'null takes a profile back',
+    find: '(profile === undefined && posted.current !== handle)',
+    replace: 'profile === undefined',
+  },
+  {
+    ...hooks,
+    name: 'a profile that was changed in place is not posted',
+    rule: 'objects of the app may change',
+    find: '[textOf(profile), watch, handle]',
+    replace: '[profile, watch, handle]',
   },
 ]

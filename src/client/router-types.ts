@@ -36,7 +36,7 @@ type InputAt<R, Path> = At<RecordOf<R>, Path> extends { postLocation: Procedure<
 export type LocationOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { location: infer L } ? Exclude<L, null> : never
 export type ProfileOf<R, Path = LocationPath<R>> =
-  InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined> : never
+  InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined | null> : never
 
 /** `path` is required when the location router is merged into another and not allowed when it is the router itself. */
 export type PathOption<R, Path> = [LocationPath<R>] extends [never]

@@ -38,11 +38,11 @@ export interface LocationHooks<L, P> {
    */
   usePost(): (location: L | null) => void
   /**
-   * Returns a function that changes our profile. It is the same function while the room is the same.
+   * Returns a function that changes our profile; `null` takes it back. It is the same function while the room is the same.
    *
    * @throws Error inside a provider with `watch`.
    */
-  useUpdateProfile(): (profile: P) => void
+  useUpdateProfile(): (profile: P | null) => void
   /** Returns all members at exactly this location, including ourselves. */
   useMembersAt(location: L): readonly Member<L, P>[]
   /** Returns the state of the connection to the room. */
@@ -88,7 +88,7 @@ export function createLocationHooks<L, P>(client: LocationClient<L, P>): Locatio
     },
     useUpdateProfile() {
       const room = useWritableRoom()
-      return useCallback((profile: P) => room.update({ profile }), [room])
+      return useCallback((profile: P | null) => room.update({ profile }), [room])
     },
     useMembersAt: (location) => useRoomValue(useHandle(), (room) => room.membersAt(location)),
     useStatus: () => useRoomValue(useHandle(), statusOf),

@@ -12,8 +12,11 @@ export interface RoomProviderProps<L, P> {
   room: string
   /** The client to join with, for tests. Default: the one given to `createLocationHooks`. */
   client?: LocationClient<L, P>
-  /** The profile that others see of us. A change is posted. Not used with `watch`. */
-  profile?: P
+  /**
+   * The profile that others see of us. A change is posted; `null`, or no profile after one, takes it back. Not used with
+   * `watch`.
+   */
+  profile?: P | null | undefined
   /** Our location when the room is joined; afterwards `usePost` sets it. Default `null`. Not used with `watch`. */
   location?: L | null
   /**
@@ -103,10 +106,24 @@ function Membership<L, P>({ client, room: id, watch, profile, location, initial,
     },
     [handle],
   )
+  const posted = useRef<RoomHandle<L, P> | null>(null)
   useMountEffect(() => {
-    if (profile !== undefined && !watch) rethrowLater(() => handle.room.update({ profile }))
-  }, [profile, watch, handle])
+    if (watch || (profile === undefined && posted.current !== handle)) return
+    posted.current = profile === undefined ? null : handle
+    rethrowLater(() => handle.room.update({ profile: profile ?? null }))
+    // By its text: an object that was changed in place is another profile, and an equal one made by a new render is not.
+    // oxlint-disable-next-line react/exhaustive-deps
+  }, [textOf(profile), watch, handle])
   return null
+}
+
+function textOf(profile: unknown): unknown {
+  try {
+    return JSON.stringify(profile)
+  } catch {
+    // `update` reports it.
+    return profile
+  }
 }
 
 /**

@@ -10,8 +10,8 @@ export type PostLocationInput<L, P> = {
   connectionKey?: string | undefined
   /** Orders the posts of one connection. Default: one more than the last. */
   seq?: number | undefined
-  /** Default: unchanged. */
-  profile?: P | undefined
+  /** Default: unchanged. `null` takes the profile back. */
+  profile?: P | null | undefined
   /** Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
   /** Identifies an anonymous member across several connections. */

@@ -5,7 +5,11 @@ import type { Failure } from '../connection/failure.js'
 import { backoffMs, isForgivable, retryDelayMs, type RetryContext } from '../connection/connection-state.js'
 
 /** The whole state that a connection posts. */
-export type OutboxDraft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
+export type OutboxDraft<L, P> = {
+  readonly location: L | null
+  readonly profile?: P | null
+  readonly activity?: Activity
+}
 
 export type OutboxPost<L, P> = { readonly draft: OutboxDraft<L, P>; readonly edition: number; readonly seq: number }
 

@@ -7,6 +7,7 @@ import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
 import { openOutboxSender } from '../outbox/outbox-sender.js'
 import { forgotten, hastened, heartbeatReceived, rekeyed, type OutboxPost } from '../outbox/outbox.js'
+import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
@@ -25,7 +26,11 @@ export interface OwnPresenceOptions<L, P> {
 }
 
 /** The part of a draft besides the location. */
-export type OwnAttributes<P> = { profile?: P; activity?: Activity }
+export type OwnAttributes<P> = {
+  /** `null` takes the profile back. */
+  profile?: P | null
+  activity?: Activity
+}
 
 /** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<L, P> {
@@ -107,10 +112,10 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
   })
   const post: OwnPresence<L, P>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
-    sameJson([location], [null])
-    const next = { ...attributes, ...change }
-    if (!sameJson({ ...next, location }, sender.box.newest)) sender.write({ ...next, location })
-    attributes = next
+    sameJson([location, { ...change }], null)
+    const draft = copied({ ...attributes, ...change, location })
+    if (!sameJson(draft, sender.box.newest)) sender.write(draft)
+    attributes = draft
   }
 
   return {

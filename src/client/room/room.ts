@@ -1,10 +1,10 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import { applyEvent } from '../../shared/view.js'
 import { followPage } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
+import { showInitial } from '../store/initial.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
@@ -26,7 +26,7 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
   /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
   ready(): Promise<void>
   /**
-   * Changes our profile or activity. In a browser the activity follows input and page visibility by itself until it is set
+   * Changes our profile or activity; a profile of `null` takes it back. In a browser the activity follows input and page visibility by itself until it is set
    * here.
    */
   update(own: OwnAttributes<P>): void
@@ -61,7 +61,11 @@ export type WatchOptions<L, P> = {
   /** A reply of `getLocations` from the server: shown at once, and the stream resumes from it. */
   initial?: GetLocationsOutput<L, P>
 }
-export type JoinOptions<L, P> = WatchOptions<L, P> & { location?: L | null; profile?: P }
+export type JoinOptions<L, P> = WatchOptions<L, P> & {
+  location?: L | null
+  /** Default: the one that the member has; `null` takes it back. */
+  profile?: P | null
+}
 
 /** Opens a room. `joining` is `null` when we only watch. */
 export function openRoom<L, P>(
@@ -84,10 +88,7 @@ export function openRoom<L, P>(
   })
   const connection = openRoomSync<L, P>({ room: id, transport, store, pace, presence })
 
-  if (initial) {
-    const applied = applyEvent(store.view, initial.id, initial.event)
-    if (applied.outcome === 'shown') store.take(applied.shifts)
-  }
+  showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
     presence.post(location, { ...(profile !== undefined && { profile }) })

@@ -1,7 +1,5 @@
-import type { Member } from './member.js'
+import { nobody, type Member } from './member.js'
 import { canonicalText } from './same-json.js'
-
-const nobody: readonly never[] = []
 
 /** The members of a room by location. The index is built by the first lookup and kept up to date by each move. */
 export class LocationIndex<L, P> {
@@ -28,7 +26,7 @@ export class LocationIndex<L, P> {
 
   #set(text: string, change: (members: readonly Member<L, P>[]) => readonly Member<L, P>[]): void {
     const members = change(this.#byText?.get(text) ?? nobody)
-    if (members.length > 0) this.#byText?.set(text, members)
+    if (members.length > 0) this.#byText?.set(text, Object.freeze(members))
     else this.#byText?.delete(text)
   }
 }

@@ -2,6 +2,9 @@ import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
 import { sameJson } from './same-json.js'
 
+/** Nobody, as a list. */
+export const nobody: readonly never[] = Object.freeze([])
+
 /** One tab or script of a member. `at` is the time of its last change by the server's clock. */
 export interface MemberConnection<L> {
   readonly connectionId: string
@@ -89,13 +92,8 @@ export function memberOf<L, P>(
     before?.connections,
     group.map(({ shown }, i) => keepIfEqual(before?.connections[i], shown)),
   )
-  return keepIfEqual(before ?? undefined, {
-    memberId,
-    profile,
-    location: shown.location,
-    activity: shown.activity,
-    connections,
-  })
+  const { location, activity } = shown
+  return keepIfEqual(before ?? undefined, { memberId, profile, location, activity, connections })
 }
 
 /** Returns `before` when `now` is shallowly equal to it, otherwise `now`. */

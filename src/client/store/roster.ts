@@ -1,10 +1,9 @@
 import type { Connection } from '../../shared/events.js'
 import type { Shift, View } from '../../shared/view.js'
 import { LocationIndex } from './location-index.js'
-import { memberOf, orderedConnection, overlayOwn } from './member.js'
+import { memberOf, nobody, orderedConnection, overlayOwn } from './member.js'
 import type { Member, MemberChange, OrderedConnection, OwnState } from './member.js'
 
-const nobody: readonly never[] = []
 const unknownSelf: OwnState<never, never> = { connectionId: null, memberId: null, draft: null, since: null }
 
 /**
@@ -81,7 +80,7 @@ export class Roster<L, P> {
       else this.#byId.delete(before!.memberId)
       this.#locationIndex.move(before, now)
     }
-    if (changed.length > 0) this.members = [...this.#byId.values()]
+    if (changed.length > 0) this.members = Object.freeze([...this.#byId.values()])
     this.self = (this.#selfId !== null && this.#byId.get(this.#selfId)) || null
     if (selfChanged || changed.some(({ before, now }) => (now ?? before)!.memberId !== this.#selfId))
       this.others = this.members.filter((member) => member !== this.self)

@@ -1,4 +1,5 @@
 import type { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import { keepIfEqual, type Member, type OwnState } from './member.js'
 import { roomEventsOf, type MemberEvents } from './room-events.js'
 import { Roster } from './roster.js'
@@ -71,13 +72,13 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
   /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
   const notify = <T>(listeners: Set<Listener<T>> | undefined, value: T) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
-  const emit: Store<L, P>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
+  const emit: Store<L, P>['emit'] = (event, value) => notify<never>(listeners[event], frozen(value) as never)
   const update = (shifts: readonly Shift<L, P>[], changed = snapshot.status) => {
     const previous = snapshot
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
     const status = keepIfEqual(previous.status, changed)
-    snapshot = keepIfEqual(previous, { status, self, others })
+    snapshot = frozen(keepIfEqual(previous, { status, self, others }))
     if (snapshot !== previous) notify(subscribers, snapshot)
     if (status !== previous.status) emit('status', { previous: previous.status, current: status })
     expectations.forEach((check) => check())

@@ -35,11 +35,11 @@ export interface HubRoom<L, P> {
   count(): Promise<number>
   /**
    * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds pass
-   * without another post. Default 30,000; 5,000 to 300,000.
+   * without another post. Default 30,000; 5,000 to 300,000. A profile of `null` takes the profile back.
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
-  post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
+  post(post: { memberId: string; profile?: P | null; location: L | null; leaseMs?: number }): Promise<void>
   /**
    * Removes the connection that `post` created. The member's own connections stay.
    *
@@ -60,17 +60,23 @@ export interface RoomMember<L, P> extends CallerMember<P> {
 export function hubRoom<L, P>(hub: HubActions, id: string): HubRoom<L, P> {
   assertName(id, 'room')
   return {
-    members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<L, P>[])),
+    members: () =>
+      hub.use(id, ({ timeline }) => structuredClone(membersOf(timeline.connections() as Connection<L, P>[]))),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
     post: async ({ memberId, location, profile, leaseMs }) => {
       assertName(memberId, 'member')
+      // Both are read now: the caller may change its objects while this waits.
+      const [place, stored] = await Promise.all([
+        hub.parse(z.nullable(hub.location), location),
+        profile === undefined ? undefined : hub.parseProfile(profile),
+      ])
       const post = {
         type: 'post' as const,
         memberId,
         owned: true,
         seq: undefined,
-        location: hub.keepLocation(await hub.parse(z.nullable(hub.location), location)),
-        profile: profile === undefined ? undefined : await hub.parseProfile(profile),
+        location: hub.keepLocation(place),
+        profile: stored,
         activity: undefined,
         leaseMs: hub.leaseOf(leaseMs),
       }

@@ -66,8 +66,9 @@ function Company({ place }: { place: Place }) {
   const [first, ...rest] = here.map(nameOfMember)
   return (
     <span className="company">
-      with <bdi>{first}</bdi>
-      {rest.length > 0 && ` and ${rest.length} more`}
+      <span>with </span>
+      <bdi translate="no">{first}</bdi>
+      <span>{rest.length > 0 && ` and ${rest.length} more`}</span>
     </span>
   )
 }
@@ -88,9 +89,9 @@ export function Sums({ place: { sheet, selection } }: { place: Place }) {
   const sum = values.reduce((total, value) => total + value, 0)
   return (
     <p className="sums">
-      <span>Count {values.length}</span>
-      <span>Average {amount.format(sum / values.length)}</span>
-      <span>Sum {amount.format(sum)}</span>
+      <span>{`Count ${values.length}`}</span>
+      <span>{`Average ${amount.format(sum / values.length)}`}</span>
+      <span>{`Sum ${amount.format(sum)}`}</span>
     </p>
   )
 }

@@ -121,7 +121,7 @@ const Cursor = memo(function Cursor({
       <span className="flag" style={{ top: spot.top, left: spot.left, right: spot.right }}>
         <span className="flag-name">{name}</span>
         {bot && <span className="flag-bot">bot</span>}
-        {more > 0 && !pointed && <span className="flag-more">+{more}</span>}
+        {more > 0 && !pointed && <span className="flag-more">{`+${more}`}</span>}
       </span>
     </div>
   )

@@ -112,7 +112,6 @@ function Membership<L, P>({ client, room: id, watch, profile, location, initial,
     posted.current = profile === undefined ? null : handle
     rethrowLater(() => handle.room.update({ profile: profile ?? null }))
     // By its text: an object that was changed in place is another profile, and an equal one made by a new render is not.
-    // oxlint-disable-next-line react/exhaustive-deps
   }, [textOf(profile), watch, handle])
   return null
 }

@@ -10,7 +10,7 @@ import { boxOf, nameOf, overlap, parseName, type Selection } from './selection.j
 export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
   const sheet = sheetNamed(place.sheet)!
   return (
-    <div className="bar">
+    <section className="bar" aria-label="Cell">
       <NameBox place={place} onSelect={onSelect} />
       <output className="content" aria-label="Content of the cell">
         {sheet.entryAt(place.selection.anchor)?.text}
@@ -20,7 +20,7 @@ export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Sel
         <LockIcon />
         <span className="wide-only">Read only</span>
       </span>
-    </div>
+    </section>
   )
 }
 

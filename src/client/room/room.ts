@@ -43,8 +43,8 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
   /** Returns the same object until something changes. */
   getSnapshot(): RoomSnapshot<L, P>
   /**
-   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it. Repeated calls have no
-   * effect. Resolves when the server was told or cannot be reached; never rejects.
+   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it: then it shows nobody.
+   * Repeated calls have no effect. Resolves when the server was told or cannot be reached; never rejects.
    */
   leave(): Promise<void>
 }
@@ -114,6 +114,10 @@ export function openRoom<L, P>(
       stopActivity()
       presence.pause()
       connection.close('left')
+      // Somebody else may sign in on this page: nobody is shown any more.
+      const { view } = store
+      store.own({ connectionId: null, memberId: null })
+      store.take([...view.connections.keys(), ...view.stale.keys()].map((connectionId) => view.set(connectionId, null)))
       return presence.depart()
     },
   }

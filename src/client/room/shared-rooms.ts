@@ -13,7 +13,11 @@ export interface LocationClient<L, P> {
   join(room: string, options?: JoinOptions<L, P>): Room<L, P>
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
   watch(room: string, options?: WatchOptions<L, P>): WatchedRoom<L, P>
-  /** Leaves every room. */
+  /**
+   * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for it: the leave request
+   * needs the session. For another user of the same page, create a new client. Resolves when the server was told or cannot
+   * be reached; never rejects.
+   */
   close(): Promise<void>
 }
 

@@ -1,8 +1,10 @@
+import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { memberProfile } from '../../shared/locations.js'
-import type { Out, Schema, Unchanged } from '../../shared/schema-types.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { OptionalSchema, Schema, SchemaTypes, Unchanged } from '../../shared/schema-types.js'
 import type { Action, Backend, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
@@ -23,11 +25,14 @@ import { StreamRegistry, type StreamOptions } from '../rooms/stream-registry.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from '../options/timing.js'
 
-export interface HubOptions<SL extends Schema, SP extends Schema> {
+export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
-  /** The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. */
-  profile?: SP & Unchanged<SP>
+  /**
+   * The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. `false`:
+   * members have no profile.
+   */
+  profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
   /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
   backend?: Backend
   /** Limits that replace the defaults. */
@@ -50,15 +55,15 @@ export interface HubOptions<SL extends Schema, SP extends Schema> {
  */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
-export interface LocationHub<L, P> {
+export interface LocationHub<T extends RoomTypes> {
   /** Carries types for inference. Always `undefined`. */
-  readonly '~types'?: { location: L; profile: P }
+  readonly '~types'?: T
   /**
    * Returns a room for use by the server itself.
    *
    * @throws LocationError `bad-input` when the id is not valid.
    */
-  room(room: string): HubRoom<L, P>
+  room(room: string): HubRoom<T>
   /**
    * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
    * every process.
@@ -85,14 +90,14 @@ export interface LocationHub<L, P> {
  * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an invalid limit
  * or duration.
  */
-export function createLocationHub<SL extends Schema, SP extends Schema = typeof memberProfile>(
+export function createLocationHub<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
   options: HubOptions<SL, SP>,
-): LocationHub<Out<SL>, Out<SP>> {
-  return new Hub(options as unknown as HubOptions<Schema, Schema>)
+): LocationHub<SchemaTypes<SL, SP>> {
+  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
-export class Hub<L, P> implements LocationHub<L, P> {
+export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
@@ -109,8 +114,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
-  constructor(options: HubOptions<Schema, Schema>) {
-    const { location, profile = memberProfile } = options
+  constructor(options: HubOptions<Schema, OptionalSchema>) {
+    const { location } = options
+    const profile = options.profile === false ? z.never() : (options.profile ?? memberProfile)
     assertPlainSchema(location, 'location')
     assertPlainSchema(profile, 'profile')
     this.location = location
@@ -155,7 +161,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     return { ...this.#rooms.readings(), streams: this.streams.size, isReady }
   }
 
-  room(id: string): HubRoom<L, P> {
+  room(id: string): HubRoom<T> {
     return hubRoom(this, id)
   }
 

@@ -3,12 +3,13 @@ import { createLocationClient, type JoinOptions, type Room } from 'hereabouts/cl
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { describe, expect, test } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
+import type { CellTypes } from '../../support/cell-types.js'
 import { scriptedServer } from '../../support/servers/scripted-server.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
-type AnyRoom = Room<CellLocation, MemberProfile>
+type Router = LocationServer<CellTypes>['router']
+type AnyRoom = Room<CellTypes>
 
-const ada: Connection<CellLocation, MemberProfile> = {
+const ada: Connection<CellTypes> = {
   connectionId: 'c1',
   memberId: 'ada',
   profile: { name: 'Ada' },
@@ -17,7 +18,7 @@ const ada: Connection<CellLocation, MemberProfile> = {
   at: 1_000_000,
 }
 
-async function joined(options: JoinOptions<CellLocation, MemberProfile> = {}) {
+async function joined(options: JoinOptions<CellTypes> = {}) {
   const server = await scriptedServer()
   const clock = manualClock()
   const client = createLocationClient<Router>({ url: server.url, clock })
@@ -100,7 +101,7 @@ describe('an object of the app that is changed in place', () => {
   })
 
   test('after it was `initial` changes nothing that the room shows', async () => {
-    const initial: GetLocationsOutput<CellLocation, MemberProfile> = {
+    const initial: GetLocationsOutput<CellTypes> = {
       id: 'epochepoch1.1',
       event: { type: 'snapshot', connections: [structuredClone(ada)] },
     }
@@ -161,4 +162,23 @@ test('an error that a room hands out stays open to error trackers', async () => 
   const failed = new Promise<Error>((resolve) => void room.on('error', ({ error }) => resolve(error)))
   stream.error('FORBIDDEN', 403, 'forbidden: You may not read in this room.')
   expect(Object.isFrozen(await failed)).toBe(false)
+})
+
+test('a client that was closed, as before a sign-out, has told the server and shows nobody', async () => {
+  await using opened = await joined({ profile: { name: 'Me' } })
+  const { room, client, server, stream } = opened
+  stream.hello()
+  stream.snapshot('epochepoch1.1', ada)
+  await room.ready()
+  expect(room.others).toHaveLength(1)
+  const closed = client.close()
+  expect(await server.leave()).toMatchObject({ room: 'r' })
+  await closed
+  expect({ self: room.self, others: room.others, members: room.members }).toEqual({
+    self: null,
+    others: [],
+    members: [],
+  })
+  expect(room.membersAt(ada.location!)).toEqual([])
+  expect(() => client.join('r')).toThrow('This client is closed: create a new one.')
 })

@@ -159,7 +159,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     ['on a desktop', desktop],
     ['on a phone', phone],
     ['in the dark', { ...desktop, colorScheme: 'dark' as const }],
-  ])('has no accessibility fault that axe finds, %s', async (_, options) => {
+  ])('has no accessibility fault that axe finds, %s', { timeout: 60_000 }, async (_, options) => {
     const room = newRoom()
     const page = await open(room, 'Ada', { ...options, bypassCSP: true })
     for (const [i, name] of ['Bo Li', 'Cy', 'Juno'].entries())

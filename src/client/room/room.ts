@@ -18,9 +18,8 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** `others`, and `self` when it is known. */
   readonly members: readonly Member<T>[]
   /**
-   * Sets our location. The latest call wins: at most one post is in flight, and none is queued.
-   *
-   * @throws LocationError `bad-input` when the location is not JSON.
+   * Sets our location. The latest call wins: at most one post is in flight, and none is queued. Never throws: a location
+   * that is not JSON (such as NaN) or that the server refuses raises an `error` event, and `flush` rejects.
    */
   post(location: T['location'] | null): void
   /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
@@ -96,7 +95,7 @@ export function openRoom<T extends RoomTypes>(
   showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
-    presence.post(location, { profile })
+    presence.enter(location, { profile })
   }
   connection.connect()
   const stopActivity = joining ? followActivity(transport, presence) : () => {}

@@ -13,7 +13,7 @@ type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSche
  */
 export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'): void {
   // The types enforce this too. In JavaScript an option may be forgotten, or be the schema of another library.
-  const { _zod }: { _zod?: unknown } = (schema as Schema | undefined) ?? {}
+  const { _zod }: { _zod?: unknown } = schema ?? {}
   if (_zod === undefined)
     throw new LocationError(
       'misconfigured',

@@ -1,4 +1,4 @@
-// Each of our rules, taken out: npm run mutants demands that a test notices. What an entry says: scripts/mutants.mjs.
+// Each entry removes one rule from the code: npm run mutants demands that a test fails. The fields: scripts/mutants.mjs.
 const gzip = { file: 'src/server/http/gzip/gzip-format.ts', tests: ['test/server/http/gzip/gzip-format.laws.test.ts'] }
 const deflation = { file: 'src/server/http/gzip/shared-deflate.ts', tests: ['test/server/http/gzip/gzip-sink.test.ts'] }
 const gzipSink = {
@@ -25,7 +25,7 @@ const chain = {
   file: 'src/server/backends/redis/commit-order.ts',
   tests: ['test/server/backends/redis/commit-order.laws.test.ts'],
 }
-const cluster = { tests: ['test/redis/cluster.test.ts'] }
+const cluster = { tests: ['test/redis/cluster.soak.ts'] }
 const reread = { tests: ['test/server/rooms/reread.test.ts'] }
 const reconnect = {
   file: 'src/client/connection/connection-state.ts',
@@ -794,7 +794,7 @@ export default [
   },
   {
     ...script,
-    tests: ['test/redis/failover.test.ts'],
+    tests: ['test/redis/failover.soak.ts'],
     name: 'in Redis: the epoch outlives a failover',
     rule: 'guard: epoch rotation',
     find: 'if not epoch or lineage ~= meta[4] then',
@@ -802,7 +802,7 @@ export default [
   },
   {
     ...script,
-    tests: ['test/redis/faults.test.ts'],
+    tests: ['test/redis/faults.soak.ts'],
     name: 'in Redis: all leases expire after an outage',
     rule: 'section 8: sweeping pauses after an outage',
     find: 'if seen and now - seen > outageMs and renews then',
@@ -810,7 +810,7 @@ export default [
   },
   {
     ...script,
-    tests: ['test/redis/failover.test.ts'],
+    tests: ['test/redis/failover.soak.ts'],
     name: 'in Redis: rooms never expire',
     rule: 'unused keys expire',
     find: "for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end",
@@ -1588,5 +1588,29 @@ export default [
     rule: 'messages: one way to hear of a refused post',
     find: 'if (unsent) return unsent',
     replace: '',
+  },
+  {
+    file: 'src/testing/contract.ts',
+    tests: ['test/testing/contract-skip.test.ts'],
+    name: 'contract: a case that does not apply passes without a context',
+    rule: 'contract: no case passes unchecked',
+    find: "if (!(error instanceof CaseSkipped) || typeof context?.skip !== 'function') throw error",
+    replace: "if (!(error instanceof CaseSkipped)) throw error\n    if (typeof context?.skip !== 'function') return",
+  },
+  {
+    file: 'src/cli/failure.ts',
+    tests: ['test/cli/failure.test.ts'],
+    name: 'cli: every misconfigured error is taken for a wrong URL',
+    rule: 'cli: a wrong URL is recognized by cause.code',
+    find: "return typeof codeOf(cause) === 'number'",
+    replace: 'return true',
+  },
+  {
+    file: 'src/client/connection/failure.ts',
+    tests: ['test/cli/failure.test.ts', 'test/client/room/room.test.ts'],
+    name: 'client: the error for a wrong URL has no HTTP status',
+    rule: 'client: a wrong URL is recognized by cause.code',
+    find: 'noRouter(url, cause ?? thrown)',
+    replace: 'noRouter(url, thrown)',
   },
 ]

@@ -16,13 +16,13 @@ import {
 } from '../../support/servers/twins.js'
 import { until } from '../../support/until.js'
 
-/* What goes on: the same streams under tRPC's middleware and under ours, from their heads to how they end. */
+/* Compares streams under tRPC's middleware and under ours, from their headers to their end. */
 
 const live = (input: unknown = { room: 'q3' }, procedure = 'locations.onLocation') =>
   `/trpc/${procedure}?${inputOf(input)}`
 const key = 'k'.repeat(22)
 
-/** What one stream brings: at once, and with each of two moves. */
+/** The bytes of one stream: at its beginning, and after each of two moves. */
 async function moved(twin: Twin, request: Buffer, atOnce = 3, before?: RawClient) {
   using client = rawClient(twin.port)
   client.send(request)

@@ -14,8 +14,7 @@ import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
 /*
- * Callers who hold connections instead of using them. What we promise is 2,000 of them, at the speed of life: `npm run
- * soak:server`. In CI they are fewer, and times are a tenth.
+ * Callers who hold connections instead of using them. docs/security.md promises 2,000 of them in real time: `npm run soak:server`. In CI they are fewer, and times are a tenth.
  */
 
 const isSoak = process.env['SOAK'] !== undefined
@@ -31,7 +30,7 @@ beforeAll(() => built('package'), 120_000)
 
 const opened = (port: number) => {
   const socket = connect({ port, host: '127.0.0.1' })
-  // What nobody takes would hide the end that comes after it.
+  // Unread data would hide the end of the connection.
   socket.on('error', () => {}).resume()
   return socket
 }

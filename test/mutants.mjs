@@ -42,6 +42,10 @@ const hub = { tests: ['test/server/hub/hub.test.ts'] }
 const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/client-address.test.ts'] }
 const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
 
+const sharedObjects = { tests: ['test/client/room/shared-objects.test.ts'] }
+const hubObjects = { tests: ['test/server/hub/shared-objects.test.ts'] }
+const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.tsx'] }
+
 export default [
   {
     ...room,
@@ -1811,6 +1815,132 @@ export default [
     rule: 'section 3: a restart shows no departures',
     find: 'view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch',
     replace: 'view.stale.size',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/room/own-presence.ts',
+    name: 'a post keeps the object of the app',
+    rule: 'objects are copied on their way in',
+    find: 'const draft = copied({ ...attributes, ...change, location })',
+    replace: 'const draft = { ...attributes, ...change, location }',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/store/initial.ts',
+    name: 'a room shows the objects of `initial`',
+    rule: 'objects are copied on their way in',
+    find: 'copied(initial)',
+    replace: 'initial',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/store/store.ts',
+    name: 'the snapshot of a room can be changed by the app',
+    rule: 'objects are frozen on their way out',
+    find: 'snapshot = frozen(keepIfEqual(previous, { status, self, others }))',
+    replace: 'snapshot = keepIfEqual(previous, { status, self, others })',
+  },
+  {
+    ...sharedObjects,
+    file: 'src/client/store/store.ts',
+    name: 'an event can be changed by one listener for the next',
+    rule: 'objects are frozen on their way out',
+    find: 'notify<never>(listeners[event], frozen(value) as never)',
+    replace: 'notify<never>(listeners[event], value as never)',
+  },
+  {
+    ...hubObjects,
+    file: 'src/server/hub/hub-room.ts',
+    name: 'members of a hub room are the objects of the timeline',
+    rule: 'objects are copied on their way out',
+    find: 'structuredClone(membersOf(timeline.connections() as Connection<T>[]))',
+    replace: 'membersOf(timeline.connections() as Connection<T>[])',
+  },
+  {
+    ...hubObjects,
+    file: 'src/server/procedures/procedures.ts',
+    name: 'a caller in the same process can change the cached frame',
+    rule: 'objects are frozen on their way out',
+    find: 'event: frozen(event)',
+    replace: 'event',
+  },
+  {
+    ...hooks,
+    name: 'a profile that is gone is not taken back',
+    rule: 'null takes a profile back',
+    find: '(profile === undefined && posted.current !== handle)',
+    replace: 'profile === undefined',
+  },
+  {
+    ...hooks,
+    name: 'a profile that was changed in place is not posted',
+    rule: 'objects of the app may change',
+    find: '[textOf(profile), watch, handle]',
+    replace: '[profile, watch, handle]',
+  },
+  {
+    file: 'src/shared/colors.ts',
+    tests: ['test/shared/colors.test.ts'],
+    name: 'a newcomer may take the colour of somebody who is there',
+    rule: 'colours: different up to sixteen',
+    find: 'for (const slot of present.values()) uses[slot]! += maxReserved + 1',
+    replace: '',
+  },
+  {
+    file: 'src/shared/colors.ts',
+    tests: ['test/shared/colors.test.ts'],
+    name: 'colours are given anew when somebody comes or goes',
+    rule: 'colours: nobody changes because others come or go',
+    find: 'const before = colorsBefore(members)',
+    replace: 'const before = colorsBefore([])',
+  },
+  {
+    file: 'src/shared/colors.ts',
+    tests: ['test/shared/colors.test.ts'],
+    name: 'the colour of somebody who left is given away at once',
+    rule: 'colours: kept over a reload',
+    find: 'if (other !== memberId) uses[slot]! += 1',
+    replace: 'if (other === memberId) uses[slot]! += 0',
+  },
+  {
+    file: 'src/shared/colors.ts',
+    tests: ['test/shared/colors.test.ts'],
+    name: 'a part of the members is taken for the whole room',
+    rule: 'colours: nobody changes because others come or go',
+    find: 'before && members.every(({ memberId }) => before.present.has(memberId)) ? before : assign(members, before)',
+    replace: 'assign(members, before)',
+  },
+  {
+    tests: ['test/types/server.test.ts'],
+    file: 'src/server/access/access-types.ts',
+    name: 'a forgotten `identify` is answered with `anonymous`',
+    rule: 'messages: the safe option is named',
+    find: 'AnonymousAccess<Ctx> | MemberAccess<Ctx, P>',
+    replace: 'MemberAccess<Ctx, P> | AnonymousAccess<Ctx>',
+  },
+  {
+    tests: ['test/types/server.test.ts'],
+    file: 'src/server/validation/plain-schema.ts',
+    name: 'a schema that is missing is called a transforming one',
+    rule: 'messages: what is missing',
+    find: 'if (_zod === undefined)',
+    replace: 'if (false)',
+  },
+  {
+    tests: ['test/client/room/shared-objects.test.ts'],
+    file: 'src/client/room/room.ts',
+    name: 'a closed room still shows names',
+    rule: 'sign-out: nobody is shown',
+    find: 'store.take([...view.connections.keys(), ...view.stale.keys()].map((connectionId) => view.set(connectionId, null)))',
+    replace: '',
+  },
+  {
+    tests: ['test/client/room/room.test.ts'],
+    file: 'src/client/room/own-presence.ts',
+    name: 'flush resolves although the post cannot be sent',
+    rule: 'messages: one way to hear of a refused post',
+    find: 'if (unsent) return unsent',
+    replace: '',
   },
   {
     file: 'src/testing/contract.ts',

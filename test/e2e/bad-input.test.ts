@@ -85,7 +85,6 @@ describe('a post is rejected', () => {
     ['with a lease below 5 seconds', { leaseMs: 4_999 }, /leaseMs/],
     ['with a lease above 5 minutes', { leaseMs: 300_001 }, /leaseMs/],
     ['with a profile without a name', { profile: {} }, /profile\.name: /],
-    ['with a profile of null', { profile: null }, /profile: /],
     [
       'with an avatar that is a script',
       { profile: { name: 'Ada', avatar: 'javascript:alert(1)' } },

@@ -8,7 +8,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** The whole state that a connection posts. */
 export type OutboxDraft<T extends RoomTypes> = {
   readonly location: T['location'] | null
-  readonly profile?: T['profile']
+  readonly profile?: T['profile'] | null
   readonly activity?: Activity
 }
 

@@ -14,7 +14,11 @@ export interface LocationClient<T extends RoomTypes> {
   join(room: string, options?: JoinOptions<T>): Room<T>
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
   watch(room: string, options?: WatchOptions<T>): WatchedRoom<T>
-  /** Leaves every room. */
+  /**
+   * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for it: the leave request
+   * needs the session. For another user of the same page, create a new client. Resolves when the server was told or cannot
+   * be reached; never rejects.
+   */
   close(): Promise<void>
 }
 

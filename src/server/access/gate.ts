@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import { isName } from '../../shared/name-rule.js'
 import type { Logger } from '../options/logger.js'
 import type { StoredValue } from '../rules/backend.js'
@@ -109,7 +110,7 @@ export class Gate<Ctx> {
     const question = JSON.stringify([memberId, room, action])
     const known = this.#answers.get(question)
     if (known && known.until > now && !isFresh) return known.isAllowed
-    const member = { memberId, profile: caller.profile?.value ?? null }
+    const member = frozen({ memberId, profile: caller.profile?.value ?? null })
     const { generation } = this
     const isAllowed =
       (await this.#ask('authorize', () => authorize({ ctx, member, room, action }), unavailable)) === true

@@ -36,13 +36,13 @@ export interface HubRoom<T extends RoomTypes> {
   count(): Promise<number>
   /**
    * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds pass
-   * without another post. Default 30,000; 5,000 to 300,000.
+   * without another post. Default 30,000; 5,000 to 300,000. A profile of `null` takes the profile back.
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
   post(post: {
     memberId: string
-    profile?: T['profile']
+    profile?: T['profile'] | null
     location: T['location'] | null
     leaseMs?: number
   }): Promise<void>
@@ -66,17 +66,22 @@ export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile
 export function hubRoom<T extends RoomTypes>(hub: HubActions, id: string): HubRoom<T> {
   assertName(id, 'room')
   return {
-    members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<T>[])),
+    members: () => hub.use(id, ({ timeline }) => structuredClone(membersOf(timeline.connections() as Connection<T>[]))),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
     post: async ({ memberId, location, profile, leaseMs }) => {
       assertName(memberId, 'member')
+      // Both are read now: the caller may change its objects while this waits.
+      const [place, stored] = await Promise.all([
+        hub.parse(z.nullable(hub.location), location),
+        profile === undefined ? undefined : hub.parseProfile(profile),
+      ])
       const post = {
         type: 'post' as const,
         memberId,
         owned: true,
         seq: undefined,
-        location: hub.keepLocation(await hub.parse(z.nullable(hub.location), location)),
-        profile: profile === undefined ? undefined : await hub.parseProfile(profile),
+        location: hub.keepLocation(place),
+        profile: stored,
         activity: undefined,
         leaseMs: hub.leaseOf(leaseMs),
       }

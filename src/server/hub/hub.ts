@@ -207,7 +207,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
 
   /** Parses a profile that the app's own code returned. @throws LocationError `bad-input`, `too-large` */
   async parseProfile(profile: unknown): Promise<StoredValue> {
-    return this.keepProfile(await this.parse(this.profile, profile))
+    return this.keepProfile(profile === null ? null : await this.parse(this.profile, profile))
   }
 
   /** Returns the lease for a post, in milliseconds. @throws LocationError `bad-input` outside the allowed range. */

@@ -1,4 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import type {
   CountMembersInput,
   CountMembersOutput,
@@ -106,7 +107,8 @@ export class Procedures {
       const { timeline, frames } = live
       const version = timeline.resumable(lastEventId)
       const { id, event } = version === null ? frames.snapshot() : frames.since(version)
-      return { id, event }
+      // Everyone at this version gets the same object, also a caller in this process.
+      return { id, event: frozen(event) }
     })
   }
 

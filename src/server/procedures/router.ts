@@ -8,6 +8,7 @@ import type {
   TRPCSubscriptionProcedure,
 } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import type {
   CountMembersInput,
   CountMembersOutput,
@@ -167,7 +168,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
-const envelope = ({ id, event }: Frame) => tracked(id, event)
+const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 /** The levels of nesting that an input adds around a location. */

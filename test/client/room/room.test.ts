@@ -807,14 +807,23 @@ describe('posts', () => {
     await flush
   })
 
-  test('of values that JSON cannot represent are rejected as the mistake of the caller', async () => {
+  test('of values that JSON cannot represent are reported as a refusal of the server is, and never thrown', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const badInput = expect.objectContaining({ code: 'bad-input' }) as LocationError
-    expect(() => live.room.post(cell(NaN))).toThrow(badInput)
-    expect(() => live.room.post(undefined as never)).toThrow(badInput)
-    // A lone surrogate, as `slice` leaves it of an emoji.
-    expect(() => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } })).toThrow(badInput)
+    const mistakes = [
+      () => live.room.post(cell(NaN)),
+      () => live.room.post(undefined as never),
+      // A lone surrogate, as `slice` leaves it of an emoji.
+      () => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } }),
+    ]
+    for (const mistake of mistakes) {
+      live.news.length = 0
+      mistake()
+      expect(live.news).toEqual([])
+      await expect(live.room.flush()).rejects.toEqual(badInput)
+      expect(live.news).toEqual([['error', { error: badInput }]])
+    }
     live.room.post(cell(3))
     await live.clock.advance(50)
     expect((await server.post()).location).toEqual(cell(3))

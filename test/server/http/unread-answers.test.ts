@@ -161,12 +161,12 @@ async function bigApp(times = timing) {
   return served(createLocationMiddleware({ router }), rest, () => hub.close())
 }
 
-test('an answer that is not read ends its socket after stallMs', async () => {
+test('an answer that is not read ends its socket after stallMs', { timeout: 40_000 }, async () => {
   const { port } = await bigApp()
   expect(await cutAfter(port, getBig)).toBeLessThan(30_000)
 })
 
-test('further bytes of a client that does not read its answer are no progress', async () => {
+test('further bytes of a client that does not read its answer are no progress', { timeout: 40_000 }, async () => {
   const { port } = await bigApp()
   const send = (socket: Socket) => socket.writable && socket.write('GET')
   expect(await cutAfter(port, getBig, send)).toBeLessThan(30_000)

@@ -38,6 +38,8 @@ const hub = { tests: ['test/server/hub/hub.test.ts'] }
 
 const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/client-address.test.ts'] }
 const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
+const clockSteps = { tests: ['test/server/hub/clock-steps.test.ts'] }
+const redisClock = { file: 'src/server/backends/redis/room.lua', tests: ['test/redis/clock-steps.test.ts'] }
 
 export default [
   {
@@ -1443,5 +1445,97 @@ export default [
     rule: 'section 3: a restart shows no departures',
     find: 'view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch',
     replace: 'view.stale.size',
+  },
+  {
+    file: 'src/server/access/gate.ts',
+    tests: ['test/server/hub/clock-steps.test.ts'],
+    name: 'clocks: an ended session is accepted',
+    rule: 'clocks: instants are compared with the wall clock',
+    find: 'if (expiresAt && expiresAt <= this.#options.clock.date()) throw unauthorized()',
+    replace: '',
+  },
+  {
+    ...clockSteps,
+    file: 'src/server/rooms/stream-registry.ts',
+    name: 'clocks: a stream is not looked at again when its identity may have expired',
+    rule: 'clocks: expiry is checked at each heartbeat',
+    find: "if (this.#isExpired(upkeep)) subscriber.end('expired')\n      else if (now",
+    replace: 'if (now',
+  },
+  {
+    ...clockSteps,
+    file: 'src/server/rooms/stream-registry.ts',
+    name: 'clocks: a timer ends a stream whose identity a step back made valid for longer',
+    rule: 'clocks: instants are compared with the wall clock',
+    find: "if (this.#isExpired(upkeep)) subscriber.end('expired')\n      else this.#awaitExpiry",
+    replace: "if (upkeep.expiresAt) subscriber.end('expired')\n      else this.#awaitExpiry",
+  },
+  {
+    ...clockSteps,
+    file: 'src/server/backends/memory.ts',
+    name: 'clocks: versions count from the start of the process',
+    rule: 'clocks: a version is the time of the wall clock',
+    find: 'this.#leaseClock.read(clock.now()), micros(clock.date())',
+    replace: 'this.#leaseClock.read(clock.now()), micros(new Date(clock.now()))',
+  },
+  {
+    ...clockSteps,
+    file: 'src/server/backends/memory.ts',
+    name: 'clocks: leases are counted by the wall clock',
+    rule: 'clocks: durations are measured by the monotonic clock',
+    find: 'this.#leaseClock.read(clock.now()), micros(clock.date())',
+    replace: 'this.#leaseClock.read(clock.date().getTime()), micros(clock.date())',
+  },
+  {
+    ...clockSteps,
+    file: 'src/server/rooms/live-room.ts',
+    name: 'clocks: who left is never forgotten',
+    rule: 'clocks: leavers are forgotten by age',
+    find: 'if (old !== null) this.timeline.forgetLeavers(old)',
+    replace: '',
+  },
+  {
+    file: 'src/server/rooms/version-history.ts',
+    tests: ['test/server/rooms/version-history.test.ts'],
+    name: 'clocks: the history of versions grows with every sweep',
+    rule: 'clocks: leavers are forgotten by age',
+    find: 'this.#marks = this.#marks.slice(old)',
+    replace: '',
+  },
+  {
+    ...redisClock,
+    name: 'clocks: after a step back of Redis nobody is lost for an hour',
+    rule: 'clocks: a step of the clock of Redis moves deadlines with it',
+    find: 'if seen and now < seen then',
+    replace: 'if false then',
+  },
+  {
+    ...redisClock,
+    name: 'clocks: after a step back of Redis a tombstone stays for an hour',
+    rule: 'clocks: a step of the clock of Redis moves deadlines with it',
+    find: 'for _, key in ipairs({ leases, purges, unseen }) do postpone(key, now - seen) end',
+    replace: 'postpone(leases, now - seen)',
+  },
+  {
+    ...redisClock,
+    name: 'clocks: after a step forward of Redis who left comes back',
+    rule: 'clocks: a step of the clock of Redis moves deadlines with it',
+    find: 'postpone(purges, now - seen)',
+    replace: '',
+  },
+  {
+    ...redisClock,
+    name: 'clocks: after a step forward of Redis who left unseen comes back',
+    rule: 'clocks: a step of the clock of Redis moves deadlines with it',
+    find: '  postpone(unseen, now - seen)',
+    replace: '',
+  },
+  {
+    file: 'src/shared/clock.ts',
+    tests: ['test/client/room/room.test.ts'],
+    name: 'clocks: retryAt is off by every step of the wall clock',
+    rule: 'clocks: Dates that apps see are times of the wall clock',
+    find: 'new Date(clock.date().getTime() + reading - clock.now())',
+    replace: 'new Date(reading)',
   },
 ]

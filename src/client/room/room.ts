@@ -71,7 +71,7 @@ export function openRoom<L, P>(
   initial: GetLocationsOutput<L, P> | undefined,
 ): { room: JoinedRoom<L, P>; close(): Promise<void> } {
   const { clock } = transport
-  const store = createStore<L, P>(new Date(clock.now()), transport.report)
+  const store = createStore<L, P>(clock.date(), transport.report)
   const pace = paceBy(clock)
   const presence: OwnPresence<L, P> = openOwnPresence({
     room: id,

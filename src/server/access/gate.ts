@@ -7,7 +7,7 @@ import type { Access, Awaitable, RoomAction } from './access-types.js'
 import { withDeadline } from './app-callbacks.js'
 
 /** A caller whose identity was checked. `memberId` is `null` when callers are anonymous. */
-export type Caller = { memberId: string | null; profile: StoredValue | undefined; expiresAt: number | null }
+export type Caller = { memberId: string | null; profile: StoredValue | undefined; expiresAt: Date | null }
 
 export type GateOptions = {
   clock: Clock
@@ -60,9 +60,9 @@ export class Gate<Ctx> {
         'misconfigured',
         'identify() must return { memberId, profile?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, expiresAt a Date.',
       )
-    if (expiresAt && expiresAt.getTime() <= this.#options.clock.now()) throw unauthorized()
+    if (expiresAt && expiresAt <= this.#options.clock.date()) throw unauthorized()
     const stored = profile === undefined || profile === null ? undefined : await this.#parseProfile(profile)
-    return { memberId, profile: stored, expiresAt: expiresAt?.getTime() ?? null }
+    return { memberId, profile: stored, expiresAt: expiresAt ?? null }
   }
 
   /**

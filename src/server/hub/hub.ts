@@ -91,6 +91,11 @@ export function createLocationHub<SL extends Schema, SP extends Schema = typeof 
   return new Hub(options as unknown as HubOptions<Schema, Schema>)
 }
 
+function assertClock({ now, date, after }: Partial<Clock>): void {
+  if ([now, date, after].every((reading) => typeof reading === 'function')) return
+  throw new LocationError('misconfigured', 'clock must have the functions now(), date() and after().')
+}
+
 /** The implementation of `LocationHub`, with the methods that the router needs. */
 export class Hub<L, P> implements LocationHub<L, P> {
   readonly clock: Clock
@@ -116,6 +121,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     this.location = location
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
+    assertClock(this.clock)
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
     this.limits = mergeNumbers(defaultLimits, options.limits, 'limits')

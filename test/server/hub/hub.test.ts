@@ -311,7 +311,7 @@ describe('a stream', () => {
 
   test('ends when its identity expires', async () => {
     const { clock, hub, open } = stage()
-    const viewer = await open({ memberId: 'ada', expiresAt: clock.now() + 5_000 })
+    const viewer = await open({ memberId: 'ada', expiresAt: new Date(clock.date().getTime() + 5_000) })
     await clock.advance(4_999)
     expect(hub.streams.size).toBe(1)
     await clock.advance(1)

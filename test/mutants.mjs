@@ -40,6 +40,7 @@ const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/
 const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
 const clockSteps = { tests: ['test/server/hub/clock-steps.test.ts'] }
 const redisClock = { file: 'src/server/backends/redis/room.lua', tests: ['test/redis/clock-steps.test.ts'] }
+const access = { file: 'src/server/access/gate.ts', tests: ['test/server/access/gate.test.ts'] }
 
 export default [
   {
@@ -1537,5 +1538,26 @@ export default [
     rule: 'clocks: Dates that apps see are times of the wall clock',
     find: 'new Date(clock.date().getTime() + reading - clock.now())',
     replace: 'new Date(reading)',
+  },
+  {
+    ...access,
+    name: 'access: an answer of authorize() is reused for another token of the member',
+    rule: 'access: the scope is part of the question',
+    find: 'JSON.stringify([memberId, scope, room, action])',
+    replace: 'JSON.stringify([memberId, room, action])',
+  },
+  {
+    ...access,
+    name: 'access: recheckMs of 0 still stores answers',
+    rule: 'access: recheckMs of 0 asks each time',
+    find: 'until > now && !isFresh',
+    replace: 'until >= now && !isFresh',
+  },
+  {
+    ...access,
+    name: 'access: answers are stored without bound',
+    rule: 'access: the cache is bounded',
+    find: 'if (this.#answers.size > maxAnswers) this.#answers.delete(this.#answers.keys().next().value!)',
+    replace: '',
   },
 ]

@@ -7,7 +7,12 @@ import type { Access, Awaitable, RoomAction } from './access-types.js'
 import { withDeadline } from './app-callbacks.js'
 
 /** A caller whose identity was checked. `memberId` is `null` when callers are anonymous. */
-export type Caller = { memberId: string | null; profile: StoredValue | undefined; expiresAt: Date | null }
+export type Caller = {
+  memberId: string | null
+  scope: string | null
+  profile: StoredValue | undefined
+  expiresAt: Date | null
+}
 
 export type GateOptions = {
   clock: Clock
@@ -27,7 +32,7 @@ export class Gate<Ctx> {
   readonly #options: GateOptions
   /** Incremented by every revocation: an answer that was requested before the increment is no longer valid. */
   generation = 0
-  /** The cached answers of `authorize`, by member, room and action. */
+  /** The cached answers of `authorize`, by member, scope, room and action. */
   readonly #answers = new Map<string, { memberId: string; isAllowed: boolean; until: number }>()
 
   /** @throws LocationError `misconfigured` */
@@ -50,19 +55,19 @@ export class Gate<Ctx> {
    * `identify` returns an invalid identity.
    */
   async caller(ctx: Ctx): Promise<Caller> {
-    if (!this.#access.identify) return { memberId: null, profile: undefined, expiresAt: null }
+    if (!this.#access.identify) return { memberId: null, scope: null, profile: undefined, expiresAt: null }
     const { identify } = this.#access
     const identity = await this.#ask('identify', () => identify({ ctx }), unauthorized)
     if (!identity) throw unauthorized()
-    const { memberId, profile, expiresAt } = identity
-    if (typeof memberId !== 'string' || !isName(memberId) || !isDateOrAbsent(expiresAt))
+    const { memberId, profile, expiresAt, scope = null } = identity
+    if (typeof memberId !== 'string' || !isName(memberId) || !isDateOrAbsent(expiresAt) || !isScope(scope))
       throw new LocationError(
         'misconfigured',
-        'identify() must return { memberId, profile?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, expiresAt a Date.',
+        'identify() must return { memberId, profile?, scope?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, scope a string of at most 256 characters, expiresAt a Date.',
       )
     if (expiresAt && expiresAt <= this.#options.clock.date()) throw unauthorized()
     const stored = profile === undefined || profile === null ? undefined : await this.#parseProfile(profile)
-    return { memberId, profile: stored, expiresAt: expiresAt ?? null }
+    return { memberId, scope, profile: stored, expiresAt: expiresAt ?? null }
   }
 
   /**
@@ -89,6 +94,11 @@ export class Gate<Ctx> {
     throw new LocationError('forbidden', `You may not ${action} in this room: ask its owner for access.`)
   }
 
+  /** The number of cached answers. */
+  get size(): number {
+    return this.#answers.size
+  }
+
   /** Drops the cached answers about a member. */
   forget(memberId: string): void {
     this.generation += 1
@@ -96,7 +106,7 @@ export class Gate<Ctx> {
   }
 
   async #isAllowed(ctx: Ctx, caller: Caller, room: string, action: RoomAction, isFresh: boolean): Promise<boolean> {
-    const { memberId } = caller
+    const { memberId, scope } = caller
     const access = this.#access
     if (!access.authorize) return true
     if (access.anonymous || memberId === null) {
@@ -106,16 +116,17 @@ export class Gate<Ctx> {
     const { authorize } = access
     const now = this.#options.clock.now()
     // JSON keeps the parts apart, whatever characters they contain.
-    const question = JSON.stringify([memberId, room, action])
+    const question = JSON.stringify([memberId, scope, room, action])
     const known = this.#answers.get(question)
     if (known && known.until > now && !isFresh) return known.isAllowed
     const member = { memberId, profile: caller.profile?.value ?? null }
     const { generation } = this
     const isAllowed =
-      (await this.#ask('authorize', () => authorize({ ctx, member, room, action }), unavailable)) === true
+      (await this.#ask('authorize', () => authorize({ ctx, member, scope, room, action }), unavailable)) === true
     this.#answers.delete(question)
-    if (generation === this.generation)
-      this.#answers.set(question, { memberId, isAllowed, until: now + this.#options.recheckMs })
+    const { recheckMs } = this.#options
+    if (generation === this.generation && recheckMs > 0)
+      this.#answers.set(question, { memberId, isAllowed, until: now + recheckMs })
     if (this.#answers.size > maxAnswers) this.#answers.delete(this.#answers.keys().next().value!)
     return isAllowed
   }
@@ -146,5 +157,6 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 const isDateOrAbsent = (value: unknown) =>
   value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
+const isScope = (value: unknown) => value === null || (typeof value === 'string' && value.length <= 256)
 /** Recognizes a TRPCError by its name, since this folder does not depend on tRPC. */
 const isTrpcError = (error: unknown) => error instanceof Error && error.name === 'TRPCError'

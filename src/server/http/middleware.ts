@@ -15,6 +15,7 @@ import { GzipSink } from './gzip/gzip-sink.js'
 import { LazyAbort } from './lazy-abort.js'
 import { infoOf, inputOf, plainCall, type Call, type CallInput } from './direct-call.js'
 import type { LiveRoom } from '../rooms/live-room.js'
+import { frameOf, isFrameQuery } from '../procedures/frame-answer.js'
 import { SubscriberIterable, iterableFor } from '../rooms/subscriber-iterable.js'
 import { hubOf, isLocationProcedure } from '../procedures/router.js'
 import { directPostOf } from '../procedures/direct-post.js'
@@ -121,7 +122,7 @@ class RequestHandler {
   handle(request: NodeRequest, response: NodeResponse, bodyBytes: number): void {
     const { router } = this.#options
     const maxBodySize = Math.min(bodyBytes, this.#options.maxBodySize || Infinity)
-    const call = plainCall(request, router, isLocationProcedure)
+    const call = plainCall(request, router, isLocationProcedure, isFrameQuery)
     if (call && !(call.type === 'subscription' && hasStreamsDisabled(router)))
       this.#serve(call, request, response, maxBodySize).catch((thrown: unknown) =>
         this.answerThrown(request, response, thrown),
@@ -207,13 +208,14 @@ class RequestHandler {
     }
   }
 
-  /** Sends tRPC's answer to a successful mutation. @returns false when tRPC must format it. */
+  /** Sends tRPC's answer to a successful mutation, or to a query for a frame. @returns false when tRPC must format it. */
   #reply(value: unknown, response: NodeResponse): boolean {
-    if (this.#options.responseMeta || !isFlat(value)) return false
+    const frame = frameOf(value)
+    if (this.#options.responseMeta || !(frame || isFlat(value))) return false
     const { output } = this.#options.router._def._config.transformer
-    let body: string
+    let body: string | Buffer
     try {
-      body = JSON.stringify({ result: { data: output.serialize(value) } })
+      body = frame ? frame.answered(output) : JSON.stringify({ result: { data: output.serialize(value) } })
     } catch {
       return false
     }

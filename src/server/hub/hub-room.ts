@@ -77,7 +77,8 @@ export function hubRoom<L, P>(hub: HubActions, id: string): HubRoom<L, P> {
       for (const connectionId of defaultConnectionIdsOf(memberId)) {
         const outcome = await hub.act(id, { ...post, connectionId })
         assertPosted(outcome)
-        if (outcome.outcome !== 'left') return
+        // `stale`: the connection has used up its last seq.
+        if (outcome.outcome !== 'left' && outcome.outcome !== 'stale') return
       }
       const retryAfterMs = hub.timing.tombstoneMs
       throw new LocationError('rate-limited', 'This member entered and left too often. Retry in a minute.', {

@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { memberProfile } from '../../shared/locations.js'
+import type { Connection } from '../../shared/events.js'
 import type { Out, Schema, Unchanged } from '../../shared/schema-types.js'
 import type { Action, Backend, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
@@ -244,6 +245,11 @@ export class Hub<L, P> implements LocationHub<L, P> {
   /** Runs `work` with a live room, which stays open until the result settles. @throws LocationError `unavailable` */
   use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
     return this.#rooms.use(id, work)
+  }
+
+  /** Returns a connection of a room, if this process has the room open and the connection is present. */
+  async openConnection(id: string, connectionId: string): Promise<Connection<unknown, unknown> | undefined> {
+    return (await this.#rooms.openRoom(id))?.timeline.connection(connectionId)
   }
 
   #onRevoked(memberId: string, room?: string): void {

@@ -169,9 +169,9 @@ export class StreamRegistry {
    * True when the stream's connection has been gone for `closedMs`: its client is dead, and only a proxy holds the
    * socket.
    */
-  #isAbandoned({ room, connectionId }: Subscriber, upkeep: Upkeep, now: number): boolean {
-    if (connectionId === null) return false
-    if (room.timeline.connection(connectionId)) upkeep.presentAt = now
+  #isAbandoned(subscriber: Subscriber, upkeep: Upkeep, now: number): boolean {
+    if (subscriber.connectionId === null) return false
+    if (ownsConnection(subscriber)) upkeep.presentAt = now
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
   }
 
@@ -206,9 +206,18 @@ export class StreamRegistry {
     this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
     // A reader that disconnected may be gone, or may be reconnecting. A stream that the server ended says nothing about
     // it.
-    if (by === 'peer' && connectionId !== null)
+    if (by === 'peer' && connectionId !== null && ownsConnection(subscriber))
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
   }
+}
+
+/**
+ * Returns whether the stream's connection is present and its own. Whoever learned a key may have opened a stream with it
+ * while its owner was away: once the owner is back, such a stream only watches.
+ */
+function ownsConnection({ memberId, connectionId, room }: Subscriber): boolean {
+  const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
+  return known !== undefined && (memberId === null || known.memberId === memberId)
 }
 
 /** Returns the member of a stream. An anonymous stream's member is the one that its connection belongs to. */

@@ -119,7 +119,7 @@ describe('authorize()', () => {
   test('has at most ten thousand cached answers, however many members, scopes and rooms there are', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
-    for (let i = 0; i < 100_000; i++) await gate.admit('ctx', { ...ada, scope: `token ${i}` }, 'r', 'post')
+    for (let i = 0; i < 20_000; i++) await gate.admit('ctx', { ...ada, scope: `token ${i}` }, 'r', 'post')
     expect(gate.size).toBe(10_000)
   })
 

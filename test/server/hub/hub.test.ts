@@ -276,6 +276,20 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(0)
   })
 
+  test('that was opened with the key of a member who was away does not shorten their lease when it closes', async () => {
+    const { clock, hub, post, read } = stage()
+    const thief = await read({ connectionId: 'c1', memberId: 'eve' })
+    const own = await read({ connectionId: 'c2', memberId: 'ada' })
+    await post('c1', 1, 'A1')
+    await post('c2', 1, 'A1')
+    thief.close()
+    own.close()
+    await clock.advance(16_000)
+    expect((await hub.room('r').members()).flatMap(({ connections }) => connections)).toMatchObject([
+      { connectionId: 'c1' },
+    ])
+  })
+
   test('that the server ends does not change the lease', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1', { leaseMs: 60_000 })

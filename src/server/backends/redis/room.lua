@@ -225,6 +225,8 @@ local function post(id, member, owned, seq, location, profile, activity, leaseMs
   -- A connection that left does not return when a late post arrives. A lost one may return.
   if before and before.reason ~= 'lost' then return posted('left', owner, before.seq) end
   seq = tonumber(seq) or (last and last.seq + 1 or 1)
+  -- Nothing can follow the last integer that a double holds exactly.
+  if last and seq > 9007199254740991 then return posted('stale', owner, last.seq) end
   -- A retry and a reordered request look the same from here: only a newer seq may speak.
   if last and seq < last.seq then return posted('stale', owner, last.seq) end
   if before and seq == before.seq then return posted('expired', owner, before.seq) end

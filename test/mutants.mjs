@@ -41,6 +41,7 @@ const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
 const clockSteps = { tests: ['test/server/hub/clock-steps.test.ts'] }
 const redisClock = { file: 'src/server/backends/redis/room.lua', tests: ['test/redis/clock-steps.test.ts'] }
 const access = { file: 'src/server/access/gate.ts', tests: ['test/server/access/gate.test.ts'] }
+const names = { file: 'src/shared/name-rule.ts', tests: ['test/shared/names.test.ts'] }
 
 export default [
   {
@@ -1097,7 +1098,7 @@ export default [
     file: 'src/server/hub/hub-room.ts',
     name: 'a member who left through the hub cannot enter again',
     rule: 'rule 1: left',
-    find: "if (outcome.outcome !== 'left') return",
+    find: "if (outcome.outcome !== 'left' && outcome.outcome !== 'stale') return",
     replace: 'return',
   },
   {
@@ -1218,7 +1219,7 @@ export default [
     tests: ['test/client/room/room.test.ts'],
     name: 'an invalid room is requested from the server',
     rule: 'a usage error is reported at once',
-    find: 'if (!isName(id))',
+    find: 'if (!/^[^\\p{Cc}\\p{Cs}]{1,128}$/u.test(id))',
     replace: 'if (false)',
   },
   {
@@ -1628,6 +1629,42 @@ export default [
     name: 'seq: in Redis, after 2^53 - 1 comes 2^53',
     rule: 'seq: a safe integer',
     find: "if last and seq > 9007199254740991 then return posted('stale', owner, last.seq) end",
+    replace: '',
+  },
+  {
+    ...names,
+    name: 'names: a joiner hides in a Latin name',
+    rule: 'names: joiners only where Unicode has them',
+    find: "invisible.exec(name.replace(allowed, ''))",
+    replace: "invisible.exec(name.replace(/[\\u200c\\u200d]/g, ''))",
+  },
+  {
+    ...names,
+    name: 'names: a lone space names a room',
+    rule: 'names: at least one visible character',
+    find: 'nameShape.test(name) && visible.test(name)',
+    replace: 'nameShape.test(name)',
+  },
+  {
+    ...names,
+    file: 'src/shared/id-schemas.ts',
+    name: 'names: a room whose name is not in normal form C is another room',
+    rule: 'names: normal form C',
+    find: "  .normalize('NFC')\n",
+    replace: '',
+  },
+  {
+    ...access,
+    name: 'names: a member whose name is not in normal form C is another member',
+    rule: 'names: normal form C',
+    find: 'const memberId = normalName(identity.memberId)',
+    replace: 'const { memberId } = identity',
+  },
+  {
+    ...access,
+    name: 'names: an invalid memberId is logged at each call',
+    rule: 'names: logged once',
+    find: 'this.#hasReportedIdentity = true',
     replace: '',
   },
 ]

@@ -1,5 +1,4 @@
 import { LocationError } from '../../shared/errors.js'
-import { isName, nameRule } from '../../shared/name-rule.js'
 import type { Transport } from '../connection/transport.js'
 import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
 
@@ -30,9 +29,12 @@ export function openClient<L, P>(transport: Transport<L, P>): LocationClient<L, 
   const rooms = new Map<string, SharedRoom<L, P>>()
   let closed = false
 
-  const enter = (id: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
+  const enter = (name: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
     if (closed) throw new LocationError('closed', 'This client is closed: create a new one.')
-    if (!isName(id)) throw new LocationError('bad-input', `A room id ${nameRule}.`)
+    // The server compares names in this form, and answers which character it refuses.
+    const id = name.normalize()
+    if (!/^[^\p{Cc}\p{Cs}]{1,128}$/u.test(id))
+      throw new LocationError('bad-input', 'A room id must be 1 to 128 visible characters.')
     const key = `${joining ? 'join' : 'watch'} ${id}`
     let shared = rooms.get(key)
     if (!shared) {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import { isName } from '../../shared/name-rule.js'
+import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Logger } from '../options/logger.js'
 import type { StoredValue } from '../rules/backend.js'
 import type { Access, Awaitable, RoomAction } from './access-types.js'
@@ -30,6 +30,7 @@ const maxAnswers = 10_000
 export class Gate<Ctx> {
   readonly #access: Access<Ctx, unknown>
   readonly #options: GateOptions
+  #hasReportedIdentity = false
   /** Incremented by every revocation: an answer that was requested before the increment is no longer valid. */
   generation = 0
   /** The cached answers of `authorize`, by member, scope, room and action. */
@@ -59,15 +60,21 @@ export class Gate<Ctx> {
     const { identify } = this.#access
     const identity = await this.#ask('identify', () => identify({ ctx }), unauthorized)
     if (!identity) throw unauthorized()
-    const { memberId, profile, expiresAt, scope = null } = identity
-    if (typeof memberId !== 'string' || !isName(memberId) || !isDateOrAbsent(expiresAt) || !isScope(scope))
-      throw new LocationError(
-        'misconfigured',
-        'identify() must return { memberId, profile?, scope?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, scope a string of at most 256 characters, expiresAt a Date.',
-      )
+    const { profile, expiresAt, scope = null } = identity
+    const fault = identityFault(identity)
+    if (fault !== null) throw this.#invalidIdentity(fault)
+    const memberId = normalName(identity.memberId)
     if (expiresAt && expiresAt <= this.#options.clock.date()) throw unauthorized()
     const stored = profile === undefined || profile === null ? undefined : await this.#parseProfile(profile)
     return { memberId, scope, profile: stored, expiresAt: expiresAt ?? null }
+  }
+
+  /** Returns the error of an invalid identity, and logs it once: each call of such a member fails in the same way. */
+  #invalidIdentity(fault: string): LocationError {
+    const error = new LocationError('misconfigured', `identify() returned an invalid identity: ${fault}.`)
+    if (!this.#hasReportedIdentity) this.#options.logger.error('identify() returned an invalid identity', { error })
+    this.#hasReportedIdentity = true
+    return error
   }
 
   /**
@@ -157,6 +164,15 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 const isDateOrAbsent = (value: unknown) =>
   value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
+/** Returns what is wrong with an identity that `identify` returned; `null` when it is valid. */
+function identityFault({ memberId, expiresAt, scope = null }: Record<string, unknown>): string | null {
+  if (typeof memberId !== 'string') return 'memberId must be a string'
+  const fault = nameFault(normalName(memberId))
+  if (fault !== null) return `memberId ${fault}`
+  if (!isScope(scope)) return 'scope must be a string of at most 256 characters'
+  return isDateOrAbsent(expiresAt) ? null : 'expiresAt must be a valid Date'
+}
+
 const isScope = (value: unknown) => value === null || (typeof value === 'string' && value.length <= 256)
 /** Recognizes a TRPCError by its name, since this folder does not depend on tRPC. */
 const isTrpcError = (error: unknown) => error instanceof Error && error.name === 'TRPCError'

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
-import { isName, nameRule } from '../../shared/name-rule.js'
+import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/events.js'
 import type { Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
@@ -57,13 +57,13 @@ export interface RoomMember<L, P> extends CallerMember<P> {
 }
 
 /** Creates the `HubRoom` of a room. @throws LocationError `bad-input` when the id is not valid. */
-export function hubRoom<L, P>(hub: HubActions, id: string): HubRoom<L, P> {
-  assertName(id, 'room')
+export function hubRoom<L, P>(hub: HubActions, room: string): HubRoom<L, P> {
+  const id = nameOf(room, 'room')
   return {
     members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<L, P>[])),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
-    post: async ({ memberId, location, profile, leaseMs }) => {
-      assertName(memberId, 'member')
+    post: async ({ memberId: member, location, profile, leaseMs }) => {
+      const memberId = nameOf(member, 'member')
       const post = {
         type: 'post' as const,
         memberId,
@@ -85,9 +85,9 @@ export function hubRoom<L, P>(hub: HubActions, id: string): HubRoom<L, P> {
         retryAfterMs,
       })
     },
-    leave: ({ memberId }) =>
+    leave: ({ memberId: member }) =>
       hub.use(id, async (room) => {
-        assertName(memberId, 'member')
+        const memberId = nameOf(member, 'member')
         const present = defaultConnectionIdsOf(memberId).filter((id) => room.timeline.connection(id))
         await Promise.all(
           present.map((connectionId) =>
@@ -98,8 +98,12 @@ export function hubRoom<L, P>(hub: HubActions, id: string): HubRoom<L, P> {
   }
 }
 
-function assertName(id: string, kind: 'room' | 'member'): void {
-  if (!isName(id)) throw new LocationError('bad-input', `A ${kind} id ${nameRule}.`)
+/** Returns a name in normal form C. @throws LocationError `bad-input` */
+function nameOf(given: string, kind: 'room' | 'member'): string {
+  const name = normalName(given)
+  const fault = nameFault(name)
+  if (fault !== null) throw new LocationError('bad-input', `A ${kind} id ${fault}.`)
+  return name
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
+import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Connection } from '../../shared/events.js'
 import type { Out, Schema, Unchanged } from '../../shared/schema-types.js'
@@ -168,7 +169,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
 
   async revoke(memberId: string, room?: string): Promise<void> {
     this.logger.info('revoked', { member: nameInLogs(memberId), ...(room !== undefined && { room: nameInLogs(room) }) })
-    await this.#backend.revoke(memberId, room)
+    await this.#backend.revoke(normalName(memberId), room === undefined ? undefined : normalName(room))
   }
 
   async ready(): Promise<void> {

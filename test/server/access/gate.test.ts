@@ -1,7 +1,7 @@
 import { LocationError } from 'hereabouts'
 import { describe, expect, test, vi } from 'vitest'
 import type { Access } from '../../../src/server/access/access-types.js'
-import { Gate } from '../../../src/server/access/gate.js'
+import { Gate, type GateOptions } from '../../../src/server/access/gate.js'
 import { silentLogger } from '../../../src/server/options/logger.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 
@@ -10,7 +10,7 @@ async function parseProfile(value: unknown) {
   return { json: JSON.stringify(value), value }
 }
 
-function gateOf(access: Partial<Access<string, unknown>>, own: { recheckMs?: number } = {}) {
+function gateOf(access: Partial<Access<string, unknown>>, own: Partial<GateOptions> = {}) {
   const clock = manualClock()
   const options = { clock, logger: silentLogger, hookMs: 5_000, recheckMs: 60_000, parseProfile, ...own }
   return { clock, gate: new Gate(access as Access<string, unknown>, options) }
@@ -33,6 +33,25 @@ describe('identify()', () => {
       profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } },
       expiresAt: new Date(clock.date().getTime() + 1),
     })
+  })
+
+  test('with a memberId that is no name is answered `misconfigured`, names the character and is logged once', async () => {
+    const error = vi.fn()
+    const { gate } = gateOf(
+      { identify: () => ({ memberId: 'a\u202eb' }), authorize: () => true },
+      { logger: { ...silentLogger, error } },
+    )
+    for (let i = 0; i < 3; i++)
+      await expect(gate.caller('x')).rejects.toMatchObject({
+        code: 'misconfigured',
+        message: expect.stringContaining('memberId must not contain U+202E') as string,
+      })
+    expect(error).toHaveBeenCalledTimes(1)
+  })
+
+  test('with a memberId that is not in normal form C is brought to it', async () => {
+    const { gate } = gateOf({ identify: () => ({ memberId: 'Jose\u0301' }), authorize: () => true })
+    expect(await gate.caller('x')).toMatchObject({ memberId: 'José' })
   })
 
   test('with a profile that its schema refuses still identifies the caller, without a profile', async () => {

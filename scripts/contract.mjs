@@ -17,7 +17,9 @@ function definitions(base) {
   const add = (id, schema) => registry.add(schema, { id })
   add('location', cellLocation)
   add('profile', memberProfile)
-  const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) => make(cellLocation, memberProfile))
+  const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) =>
+    make({ location: cellLocation, profile: memberProfile }),
+  )
   for (const event of outputs.onLocation.options) add(`event.${event.shape.type.value}`, event)
   add('event', outputs.onLocation)
   // The union is the one of onLocation, so that it becomes a reference.

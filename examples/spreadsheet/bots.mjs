@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** @typedef {{ row: number, col: number }} Cell */
-/** @typedef {import('hereabouts/server').HubRoom<import('./server.mjs').Location, import('./server.mjs').Profile>} Room */
+/** @typedef {ReturnType<ReturnType<typeof import('./server.mjs').createSheetServer>['hub']['room']>} Room */
 
 const names = ['Juno', 'Otto', 'Pim', 'Wanda', 'Basil', 'Cleo', 'Fitz', 'Greta', 'Hugo', 'Ivy', 'Kit', 'Lotte']
 

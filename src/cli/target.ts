@@ -7,6 +7,7 @@ import {
 } from '../client/index.js'
 import type { Clock } from '../server/index.js'
 import type { LocationRouter } from '../server/standalone/index.js'
+import type { RoomTypes } from '../shared/index.js'
 import { exitCode, Failure, notHere } from './failure.js'
 
 /** The address of the server, and the options of each request. */
@@ -20,14 +21,14 @@ export type Target = {
 }
 
 /** The command line does not know the app's schemas: locations and profiles are any JSON, and the server validates them. */
-export type AnyClient = LocationClient<unknown, unknown>
+export type AnyClient = LocationClient<RoomTypes>
 export type AnyRoom = ReturnType<AnyClient['join']>
 export type AnyWatch = ReturnType<AnyClient['watch']>
-export type AnyMember = Member<unknown, unknown>
+export type AnyMember = Member<RoomTypes>
 
 export function clientOf({ url, path, header }: Target, clock: Clock): AnyClient {
   // The type of `path` is inferred from the router; here it is any text, given at run time.
-  return createLocationClient<LocationRouter<unknown, unknown>>({ url, path: path as '', headers: header, clock })
+  return createLocationClient<LocationRouter<RoomTypes>>({ url, path: path as '', headers: header, clock })
 }
 
 /**

@@ -10,7 +10,8 @@ import { operation } from './connection/trpc-operation.js'
 import { lazyImport } from './lazy-import.js'
 import { storedMemberKey } from './outbox/keys.js'
 import { openClient, type LocationClient } from './room/shared-rooms.js'
-import type { LocationOf, LocationPath, PathOption, ProfileOf, RouterLike, TransformerOption } from './router-types.js'
+import type { LocationPath, PathOption, RoomTypesOf, RouterLike, TransformerOption } from './router-types.js'
+import type { RoomTypes } from '../shared/room-types.js'
 
 type CommonOptions = {
   /** The URL of the server's tRPC procedures, such as `/trpc` or `https://example.com/trpc`. */
@@ -44,13 +45,13 @@ export type LocationClientOptions<R, Path> = CommonOptions & PathOption<R, Path>
  */
 export function createLocationClient<R extends RouterLike, Path extends string = LocationPath<R>>(
   options: LocationClientOptions<R, Path>,
-): LocationClient<LocationOf<R, Path>, ProfileOf<R, Path>> {
+): LocationClient<RoomTypesOf<R, Path>> {
   return openClient(transportOf(options as CommonOptions))
 }
 
 type TransportOptions = CommonOptions & { path?: string; transformer?: unknown }
 
-function transportOf<L, P>(options: TransportOptions): Transport<L, P> {
+function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<T> {
   const { path, transformer, logger, clock = systemClock } = options
   const { share = true, lostMs = 5_000, idleMs = 60_000, awayMs = 0 } = options
   const url = String(options.url)
@@ -84,12 +85,12 @@ function transportOf<L, P>(options: TransportOptions): Transport<L, P> {
       })
     }).finally(() => stopDeadline())
   }
-  const openStream = subscriptionOpener<L, P>({ url, prefix, headers, fetch, transformer })
+  const openStream = subscriptionOpener<T>({ url, prefix, headers, fetch, transformer })
   return {
     url,
     openStream,
     shareStream: share && hasTabs() ? streamSharer(new URL(url, document.baseURI).href, openStream, clock) : null,
-    ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<L, P>>,
+    ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<T>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
     leave: (input, deadlineMs) => call('mutation', 'leaveRoom', input, deadlineMs),
     memberKey: storedMemberKey(),
@@ -109,7 +110,7 @@ function transportOf<L, P>(options: TransportOptions): Transport<L, P> {
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
-function streamSharer<L, P>(url: string, openStream: OpenSubscription<L, P>, clock: Clock): ShareStream<L, P> {
+function streamSharer<T extends RoomTypes>(url: string, openStream: OpenSubscription<T>, clock: Clock): ShareStream<T> {
   return (input, listener, tab) =>
     lazyImport(
       import('./connection/shared-tab-stream.js'),

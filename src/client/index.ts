@@ -4,11 +4,13 @@ export {
   type LocationOf,
   type LocationPath,
   type ProfileOf,
+  type RoomTypesOf,
   type RouterLike,
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
 export { type RoomStatus } from './connection/room-status.js'
+export { type MembersAtOptions } from './store/location-index.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'
 export { type Member, type MemberConnection } from './store/member.js'

@@ -1,3 +1,5 @@
+import type { RoomTypesWith } from '../shared/room-types.js'
+
 /* Routers are matched by shape: no @trpc/server type is named here, so none leaks into the types of a browser's bundle. */
 type AnyProcedure = { _def: { procedure: true } }
 type Procedure<I, O> = { _def: { $types: { input: I; output: O } } }
@@ -31,12 +33,17 @@ type At<Rec, Path> = Path extends ''
       : never
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
 
-/* The app's location and profile types are read from the input of `postLocation`, which has both. */
+/* The app's types are read from the input of `postLocation`, which has them all. */
 type InputAt<R, Path> = At<RecordOf<R>, Path> extends { postLocation: Procedure<infer I, infer _> } ? I : never
 export type LocationOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { location: infer L } ? Exclude<L, null> : never
 export type ProfileOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined> : never
+/** The types of the rooms of a router: the type argument of `Room`, `Member`, `fakeRoom` and their like. */
+export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
+  location: LocationOf<R, Path>
+  profile: ProfileOf<R, Path>
+}>
 
 /** `path` is required when the location router is merged into another and not allowed when it is the router itself. */
 export type PathOption<R, Path> = [LocationPath<R>] extends [never]

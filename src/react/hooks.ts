@@ -1,60 +1,75 @@
 'use client'
 
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
-import type { LocationClient, Member, Room, RoomEvents, RoomStatus } from '../client/index.js'
+import type { LocationClient, Member, MembersAtOptions, Room, RoomEvents, RoomStatus } from '../client/index.js'
 import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
 import { watchOnly } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
 import { shallow } from './shallow.js'
+import type { RoomTypes } from '../shared/room-types.js'
 
-/** The provider and the hooks of one client. Every hook throws an Error outside of a `RoomProvider`. */
-export interface LocationHooks<L, P> {
+/**
+ * The provider and the hooks of one client. Every hook throws an Error outside of a `RoomProvider`. The hooks of features
+ * that the router does not have are absent.
+ */
+export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
+  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>)
+
+/** The hooks of every client. */
+export interface RoomHooks<T extends RoomTypes> {
   /** Joins a room for its children. Providers may be nested; each component uses the nearest. */
-  RoomProvider(props: RoomProviderProps<L, P>): ReactNode
+  RoomProvider(props: RoomProviderProps<T>): ReactNode
   /**
    * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same, and
    * never renders the component again: read what you render with the other hooks.
    */
-  useRoom(): Room<L, P>
+  useRoom(): Room<T>
   /** Returns the other members, or `select` of them. Renders again only when the result changes. */
-  useOthers(): readonly Member<L, P>[]
-  useOthers<T>(select: (others: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean): T
+  useOthers(): readonly Member<T>[]
+  useOthers<R>(select: (others: readonly Member<T>[]) => R, isEqual?: (a: R, b: R) => boolean): R
   /** Returns the `memberId`s of the other members: the same array while they are equal. */
   useOtherIds(): readonly string[]
   /** Returns all members including ourselves, or `select` of them. `colorOf` takes this list. */
-  useMembers(): readonly Member<L, P>[]
-  useMembers<T>(select: (members: readonly Member<L, P>[]) => T, isEqual?: (a: T, b: T) => boolean): T
+  useMembers(): readonly Member<T>[]
+  useMembers<R>(select: (members: readonly Member<T>[]) => R, isEqual?: (a: R, b: R) => boolean): R
   /** Returns one of the other members, or `select` of it; `null` while that member is not in the room. */
-  useOther(memberId: string): Member<L, P> | null
-  useOther<T>(memberId: string, select: (other: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean): T | null
+  useOther(memberId: string): Member<T> | null
+  useOther<R>(memberId: string, select: (other: Member<T>) => R, isEqual?: (a: R, b: R) => boolean): R | null
   /** Returns our own member, or `select` of it; `null` until the server has told us who we are. */
-  useSelf(): Member<L, P> | null
-  useSelf<T>(select: (self: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean): T | null
+  useSelf(): Member<T> | null
+  useSelf<R>(select: (self: Member<T>) => R, isEqual?: (a: R, b: R) => boolean): R | null
   /**
    * Returns a function that posts our location. It is the same function while the room is the same.
    *
    * @throws Error inside a provider with `watch`.
    */
-  usePost(): (location: L | null) => void
+  usePost(): (location: T['location'] | null) => void
+  /**
+   * Returns all members at exactly this location, including ourselves: each member once, where the member is shown. With
+   * `windows: 'all'`, also the members who have another window there.
+   */
+  useMembersAt(location: T['location'], options?: MembersAtOptions): readonly Member<T>[]
+  /** Returns the state of the connection to the room. */
+  useStatus(): RoomStatus
+  /** Calls `listener` for each event of the room, always the listener of the latest render. */
+  useRoomEvent<K extends keyof RoomEvents<T>>(event: K, listener: (event: RoomEvents<T>[K]) => void): void
+}
+
+/** The hooks of a client whose router has a profile schema. */
+export interface ProfileHooks<T extends RoomTypes> {
   /**
    * Returns a function that changes our profile. It is the same function while the room is the same.
    *
    * @throws Error inside a provider with `watch`.
    */
-  useUpdateProfile(): (profile: P) => void
-  /** Returns all members at exactly this location, including ourselves. */
-  useMembersAt(location: L): readonly Member<L, P>[]
-  /** Returns the state of the connection to the room. */
-  useStatus(): RoomStatus
-  /** Calls `listener` for each event of the room, always the listener of the latest render. */
-  useRoomEvent<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): void
+  useUpdateProfile(): (profile: T['profile']) => void
 }
 
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
-export function createLocationHooks<L, P>(client: LocationClient<L, P>): LocationHooks<L, P> {
-  type Members = readonly Member<L, P>[]
-  const contexts = createRoomContexts<L, P>()
+export function createLocationHooks<T extends RoomTypes>(client: LocationClient<T>): LocationHooks<T> {
+  type Members = readonly Member<T>[]
+  const contexts = createRoomContexts<T>()
   const useHandle = () => useRoomHandle(contexts)
   const useWritableRoom = () => {
     const { room, isWatching } = useHandle()
@@ -62,35 +77,35 @@ export function createLocationHooks<L, P>(client: LocationClient<L, P>): Locatio
     return room
   }
 
-  const statusOf = (room: Room<L, P>) => room.status
-  const membersOf = (room: Room<L, P>) => room.members
-  const selfOf = (room: Room<L, P>) => room.self
-  const othersOf = (room: Room<L, P>) => room.others
-  const otherIdsOf = (room: Room<L, P>) => room.others.map(({ memberId }) => memberId)
+  const statusOf = (room: Room<T>) => room.status
+  const membersOf = (room: Room<T>) => room.members
+  const selfOf = (room: Room<T>) => room.self
+  const othersOf = (room: Room<T>) => room.others
+  const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  return {
+  const hooks: RoomHooks<T> & ProfileHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room,
-    useOthers: <T>(select?: (others: Members) => T, isEqual?: (a: T, b: T) => boolean) =>
-      useSelected(useHandle(), othersOf, select, isEqual) as T,
+    useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
+      useSelected(useHandle(), othersOf, select, isEqual) as R,
     useOtherIds: () => useRoomValue(useHandle(), otherIdsOf, shallow),
-    useMembers: <T>(select?: (members: Members) => T, isEqual?: (a: T, b: T) => boolean) =>
-      useSelected(useHandle(), membersOf, select, isEqual) as T,
-    useOther<T>(memberId: string, select?: (other: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean) {
-      const otherOf = useCallback((room: Room<L, P>) => room.other(memberId), [memberId])
+    useMembers: <R>(select?: (members: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
+      useSelected(useHandle(), membersOf, select, isEqual) as R,
+    useOther<R>(memberId: string, select?: (other: Member<T>) => R, isEqual?: (a: R, b: R) => boolean) {
+      const otherOf = useCallback((room: Room<T>) => room.other(memberId), [memberId])
       return useSelected(useHandle(), otherOf, select, isEqual)
     },
-    useSelf: <T>(select?: (self: Member<L, P>) => T, isEqual?: (a: T, b: T) => boolean) =>
+    useSelf: <R>(select?: (self: Member<T>) => R, isEqual?: (a: R, b: R) => boolean) =>
       useSelected(useHandle(), selfOf, select, isEqual),
     usePost() {
       const room = useWritableRoom()
-      return useCallback((location: L | null) => room.post(location), [room])
+      return useCallback((location: T['location'] | null) => room.post(location), [room])
     },
     useUpdateProfile() {
       const room = useWritableRoom()
-      return useCallback((profile: P) => room.update({ profile }), [room])
+      return useCallback((profile: T['profile']) => room.update({ profile }), [room])
     },
-    useMembersAt: (location) => useRoomValue(useHandle(), (room) => room.membersAt(location)),
+    useMembersAt: (location, options) => useRoomValue(useHandle(), (room) => room.membersAt(location, options)),
     useStatus: () => useRoomValue(useHandle(), statusOf),
     useRoomEvent(event, listener) {
       const { room } = useHandle()
@@ -101,4 +116,5 @@ export function createLocationHooks<L, P>(client: LocationClient<L, P>): Locatio
       useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event])
     },
   }
+  return hooks
 }

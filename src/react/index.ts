@@ -1,5 +1,5 @@
 'use client'
 
-export { createLocationHooks, type LocationHooks } from './hooks.js'
+export { createLocationHooks, type LocationHooks, type ProfileHooks, type RoomHooks } from './hooks.js'
 export { type RoomProviderProps } from './provider.js'
 export { shallow } from './shallow.js'

@@ -6,23 +6,24 @@ import { systemClock } from '../shared/clock.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomContexts } from './context.js'
 import { RoomHandle } from './room-handle.js'
+import type { RoomTypes } from '../shared/room-types.js'
 
-export interface RoomProviderProps<L, P> {
+export interface RoomProviderProps<T extends RoomTypes> {
   /** The room to join while mounted. */
   room: string
   /** The client to join with, for tests. Default: the one given to `createLocationHooks`. */
-  client?: LocationClient<L, P>
+  client?: LocationClient<T>
   /** The profile that others see of us. A change is posted. Not used with `watch`. */
-  profile?: P
+  profile?: T['profile']
   /** Our location when the room is joined; afterwards `usePost` sets it. Default `null`. Not used with `watch`. */
-  location?: L | null
+  location?: T['location'] | null
   /**
    * Shows the room without joining it: we appear in nobody's list. `usePost` and `useUpdateProfile` then throw.
    * Default `false`.
    */
   watch?: boolean
   /** The answer of `getLocations` from the server that rendered the page: shown at once, and resumed from. */
-  initial?: GetLocationsOutput<L, P>
+  initial?: GetLocationsOutput<T>
   /**
    * Shown until the room is loaded: the children suspend, and never see an empty room. If the room is refused, the error
    * goes to the error boundary around the provider. A server does not wait: without `initial` it renders the fallback.
@@ -37,15 +38,15 @@ const noSubscription = () => () => {}
 // Nothing is mounted on a server, and React 18 warns about layout effects there.
 const useMountEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect
 
-export function createRoomProvider<L, P>(
-  { HandleContext, AwaitedContext }: RoomContexts<L, P>,
-  defaultClient: LocationClient<L, P>,
-): (props: RoomProviderProps<L, P>) => ReactNode {
+export function createRoomProvider<T extends RoomTypes>(
+  { HandleContext, AwaitedContext }: RoomContexts<T>,
+  defaultClient: LocationClient<T>,
+): (props: RoomProviderProps<T>) => ReactNode {
   return function RoomProvider({ children, fallback, client = defaultClient, watch = false, ...options }) {
     const { room, initial } = options
     // A new client needs a new handle, although the handle does not know the client. `initial` is read once per room.
     // oxlint-disable-next-line react/exhaustive-deps
-    const handle = useMemo(() => new RoomHandle<L, P>(room, initial, watch), [client, room, watch])
+    const handle = useMemo(() => new RoomHandle<T>(room, initial, watch), [client, room, watch])
     // False on a server without `initial`, and in a browser until that page is hydrated. With `initial` it never changes:
     // React 18 discards a boundary that is updated before it is hydrated.
     const hasChildren = useSyncExternalStore(
@@ -73,14 +74,22 @@ export function createRoomProvider<L, P>(
   }
 }
 
-type MembershipProps<L, P> = Omit<RoomProviderProps<L, P>, 'children' | 'fallback'> & {
-  client: LocationClient<L, P>
+type MembershipProps<T extends RoomTypes> = Omit<RoomProviderProps<T>, 'children' | 'fallback'> & {
+  client: LocationClient<T>
   watch: boolean
-  handle: RoomHandle<L, P>
+  handle: RoomHandle<T>
 }
 
 /** Joins the room when it is mounted, leaves it when it is unmounted, and posts changes of the profile. Renders nothing. */
-function Membership<L, P>({ client, room: id, watch, profile, location, initial, handle }: MembershipProps<L, P>) {
+function Membership<T extends RoomTypes>({
+  client,
+  room: id,
+  watch,
+  profile,
+  location,
+  initial,
+  handle,
+}: MembershipProps<T>) {
   const latest = useRef({ profile, location, initial })
   useMountEffect(() => {
     latest.current = { profile, location, initial }

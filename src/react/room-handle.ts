@@ -2,9 +2,10 @@ import type { LocationError, Room } from '../client/index.js'
 import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import { applyEvent } from '../shared/view.js'
+import type { RoomTypes } from '../shared/room-types.js'
 
 /** A room that was only watched has no methods that post. */
-type WatchedRoom<L, P> = Omit<Room<L, P>, 'post' | 'flush' | 'update'>
+type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update'>
 
 /** The message of the error thrown when something is posted to a room that is only watched. */
 export const watchOnly =
@@ -17,24 +18,24 @@ let created = 0
  * must not join, because React may discard a render, and a server renders on behalf of somebody else. Until then the handle
  * shows the `initial` room that a server sent, or an empty room.
  */
-export class RoomHandle<L, P> {
+export class RoomHandle<T extends RoomTypes> {
   /** Unique per handle. */
   readonly key = ++created
   /** The same object for the lifetime of the handle. It forwards to the joined room. */
-  readonly room: Room<L, P>
+  readonly room: Room<T>
   /** The room before it is joined, as a server's page shows it. */
-  readonly initialRoom: Room<L, P>
+  readonly initialRoom: Room<T>
   /** True if the server sent the room with the page. */
   readonly hasInitial: boolean
   /** True if the room is watched, not joined: then `post`, `update` and `flush` throw. */
   readonly isWatching: boolean
-  #current: WatchedRoom<L, P>
+  #current: WatchedRoom<T>
   #isJoined = false
   #resolveJoined = () => {}
   /** The value that `wait` throws: a promise while the room is loading, an error after a refusal, `null` when the room is there. */
   #obstacle: Promise<void> | LocationError | null = null
 
-  constructor(id: string, initial: GetLocationsOutput<L, P> | undefined, isWatching: boolean) {
+  constructor(id: string, initial: GetLocationsOutput<T> | undefined, isWatching: boolean) {
     const { room, hasInitial } = roomBeforeJoin(id, initial)
     this.initialRoom = this.#current = room
     this.hasInitial = hasInitial
@@ -50,7 +51,7 @@ export class RoomHandle<L, P> {
   }
 
   /** Shows a joined room from now on. */
-  attach(room: WatchedRoom<L, P>): void {
+  attach(room: WatchedRoom<T>): void {
     this.#current = room
     this.#isJoined = true
     this.#resolveJoined()
@@ -64,7 +65,7 @@ export class RoomHandle<L, P> {
   }
 
   /** Returns the joined room, which the caller must leave. The handle keeps showing it. */
-  detach(): WatchedRoom<L, P> {
+  detach(): WatchedRoom<T> {
     this.#isJoined = false
     return this.#current
   }
@@ -77,10 +78,10 @@ export class RoomHandle<L, P> {
 }
 
 /** A Room that forwards everything to the room that `current` returns at that time. */
-function forwardTo<L, P>(id: string, current: () => WatchedRoom<L, P>, isWatching: boolean): Room<L, P> {
+function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T>, isWatching: boolean): Room<T> {
   const writable = () => {
     if (isWatching) throw new Error(watchOnly)
-    return current() as Room<L, P>
+    return current() as Room<T>
   }
   return {
     id,
@@ -96,7 +97,7 @@ function forwardTo<L, P>(id: string, current: () => WatchedRoom<L, P>, isWatchin
     get members() {
       return current().members
     },
-    membersAt: (location) => current().membersAt(location),
+    membersAt: (location, options) => current().membersAt(location, options),
     other: (memberId) => current().other(memberId),
     getSnapshot: () => current().getSnapshot(),
     subscribe: (run) => current().subscribe(run),
@@ -111,15 +112,15 @@ function forwardTo<L, P>(id: string, current: () => WatchedRoom<L, P>, isWatchin
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */
-function roomBeforeJoin<L, P>(id: string, initial: GetLocationsOutput<L, P> | undefined) {
-  const store = createStore<L, P>(new Date(0), () => {})
+function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOutput<T> | undefined) {
+  const store = createStore<T>(new Date(0), () => {})
   const applied = initial && applyEvent(store.view, initial.id, initial.event)
   if (applied?.outcome === 'shown') store.take(applied.shifts)
   const { snapshot, members, membersAt, other, view } = store
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: Room<L, P> = {
+  const room: Room<T> = {
     id,
     ...snapshot,
     members,

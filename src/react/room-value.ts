@@ -4,14 +4,15 @@ import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from 'r
 import type { Room } from '../client/index.js'
 import type { RoomHandle } from './room-handle.js'
 import { snapshotSelector } from './snapshot-selector.js'
+import type { RoomTypes } from '../shared/room-types.js'
 
 /** Returns what `read` returns for the room, and renders again when that changes according to `isEqual`. */
-export function useRoomValue<L, P, T>(
-  { room, initialRoom }: RoomHandle<L, P>,
-  read: (room: Room<L, P>) => T,
-  isEqual: (a: T, b: T) => boolean = Object.is,
-): T {
-  const rendered = useRef<{ value: T } | null>(null)
+export function useRoomValue<T extends RoomTypes, R>(
+  { room, initialRoom }: RoomHandle<T>,
+  read: (room: Room<T>) => R,
+  isEqual: (a: R, b: R) => boolean = Object.is,
+): R {
+  const rendered = useRef<{ value: R } | null>(null)
   const subscribe = useCallback((run: () => void) => room.subscribe(run), [room])
   // Like React's useSyncExternalStoreWithSelector: the rendered value avoids a render when `read` is a new closure.
   // oxlint-disable-next-line react/refs
@@ -29,20 +30,20 @@ export function useRoomValue<L, P, T>(
  * Returns `select` applied to one value of the room, or the value itself without `select`. Returns `null` while the value
  * is `null`.
  */
-export function useSelected<L, P, V, T>(
-  handle: RoomHandle<L, P>,
-  valueOf: (room: Room<L, P>) => V | null,
-  select: ((value: V) => T) | undefined,
-  isEqual: ((a: T, b: T) => boolean) | undefined,
-): T | null {
+export function useSelected<T extends RoomTypes, Value, R>(
+  handle: RoomHandle<T>,
+  valueOf: (room: Room<T>) => Value | null,
+  select: ((value: Value) => R) | undefined,
+  isEqual: ((a: R, b: R) => boolean) | undefined,
+): R | null {
   const read = useCallback(
-    (room: Room<L, P>) => {
+    (room: Room<T>) => {
       const value = valueOf(room)
-      return value && (select ? select(value) : (value as unknown as T))
+      return value && (select ? select(value) : (value as unknown as R))
     },
     [valueOf, select],
   )
   const isEqualOrNull =
-    isEqual && ((a: T | null, b: T | null) => a === b || (a !== null && b !== null && isEqual(a, b)))
-  return useRoomValue<L, P, T | null>(handle, read, isEqualOrNull)
+    isEqual && ((a: R | null, b: R | null) => a === b || (a !== null && b !== null && isEqual(a, b)))
+  return useRoomValue<T, R | null>(handle, read, isEqualOrNull)
 }

@@ -1,18 +1,19 @@
 import type { Room, RoomSnapshot } from '../client/index.js'
+import type { RoomTypes } from '../shared/room-types.js'
 
-type Value<T> = { value: T }
+type Value<R> = { value: R }
 
 /**
  * Returns a `getSnapshot` for `useSyncExternalStore` that runs `read` once per snapshot of the room. When the new value
  * equals the previous one, or the one last rendered, it returns that same value, so that React does not render again.
  */
-export function snapshotSelector<L, P, T>(
-  room: Room<L, P>,
-  read: (room: Room<L, P>) => T,
-  isEqual: (a: T, b: T) => boolean,
-  rendered: { readonly current: Value<T> | null },
-): () => T {
-  let latest: (Value<T> & { snapshot: RoomSnapshot<L, P> }) | undefined
+export function snapshotSelector<T extends RoomTypes, R>(
+  room: Room<T>,
+  read: (room: Room<T>) => R,
+  isEqual: (a: R, b: R) => boolean,
+  rendered: { readonly current: Value<R> | null },
+): () => R {
+  let latest: (Value<R> & { snapshot: RoomSnapshot<T> }) | undefined
   return () => {
     const snapshot = room.getSnapshot()
     if (latest?.snapshot === snapshot) return latest.value

@@ -1,17 +1,18 @@
 import type { Activity, LocationEvent } from './events.js'
+import type { RoomTypes } from './room-types.js'
 
 /* The inputs and outputs of the five procedures. Every type is a `type`: see events.ts. */
 
-export type PostLocationInput<L, P> = {
+export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   room: string
   /** `null`: present in the room, without a location. */
-  location: L | null
+  location: T['location'] | null
   /** Default: the member's one default connection. An anonymous caller receives a new key in the reply. */
   connectionKey?: string | undefined
   /** Orders the posts of one connection. Default: one more than the last. */
   seq?: number | undefined
   /** Default: unchanged. */
-  profile?: P | undefined
+  profile?: T['profile'] | undefined
   /** Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
   /** Identifies an anonymous member across several connections. */
@@ -49,7 +50,7 @@ export type OnLocationInput = {
 }
 
 export type GetLocationsInput = { room: string; lastEventId?: string | null | undefined }
-export type GetLocationsOutput<L, P> = { id: string; event: LocationEvent<L, P> }
+export type GetLocationsOutput<T extends RoomTypes = RoomTypes> = { id: string; event: LocationEvent<T> }
 
 export type LeaveRoomInput = {
   room: string

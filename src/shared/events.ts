@@ -1,3 +1,5 @@
+import type { RoomTypes } from './room-types.js'
+
 /* The events of a stream. Every type is a `type`: tRPC's inference mangles interfaces that are nested in tuples. */
 
 /** Whether a member is at the keyboard (`active`), still on the page (`idle`), or in another window (`away`). */
@@ -7,21 +9,21 @@ export type Activity = 'active' | 'idle' | 'away'
  * One running client of a member: a browser tab, a script. `at` is the version of its last change, in microseconds of
  * the server's clock.
  */
-export type Connection<L, P> = {
+export type Connection<T extends RoomTypes = RoomTypes> = {
   connectionId: string
   memberId: string
-  profile: P | null
-  location: L | null
+  profile: T['profile'] | null
+  location: T['location'] | null
   activity: Activity
   at: number
 }
 
 /** The changed fields of one connection. An absent field is unchanged. */
-export type Changed<L, P> = {
+export type Changed<T extends RoomTypes = RoomTypes> = {
   connectionId: string
   at: number
-  location?: L | null
-  profile?: P | null
+  location?: T['location'] | null
+  profile?: T['profile'] | null
   activity?: Activity
 }
 
@@ -46,14 +48,14 @@ export type Hello = {
   postMs: number
 }
 /** Every connection of the room. */
-export type Snapshot<L, P> = { type: 'snapshot'; connections: Connection<L, P>[] }
+export type Snapshot<T extends RoomTypes = RoomTypes> = { type: 'snapshot'; connections: Connection<T>[] }
 /** The difference between two versions of the room. */
-export type Changes<L, P> = {
+export type Changes<T extends RoomTypes = RoomTypes> = {
   type: 'changes'
   /** The event id that these changes follow. */
   from: string
-  entered?: Connection<L, P>[]
-  changed?: Changed<L, P>[]
+  entered?: Connection<T>[]
+  changed?: Changed<T>[]
   left?: Left[]
 }
 /** The heartbeat: the number of connections and the digest that an up-to-date view has. */
@@ -63,7 +65,7 @@ export type Degraded = { type: 'degraded'; reason: 'backend' }
 /** The last event of a stream. */
 export type Bye = { type: 'bye'; reason: ByeReason }
 
-export type LocationEvent<L, P> = Hello | Snapshot<L, P> | Changes<L, P> | Beat | Degraded | Bye
+export type LocationEvent<T extends RoomTypes = RoomTypes> = Hello | Snapshot<T> | Changes<T> | Beat | Degraded | Bye
 
 /** One tracked event as a tRPC client receives it. */
 export type Tracked<T> = { id: string; data: T }

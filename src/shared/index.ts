@@ -26,6 +26,7 @@ export type {
   PostOutcome,
 } from './call-types.js'
 export type { Activity, ByeReason, Changed, Connection, Left, LeftReason, LocationEvent, Tracked } from './events.js'
+export type { RoomTypes, RoomTypesWith } from './room-types.js'
 export type { Out, Schema, Unchanged } from './schema-types.js'
-export { locationEvent } from './wire-schemas.js'
+export { locationEvent, type RoomSchemas } from './wire-schemas.js'
 export { applyEvent, forgetStale, View, type Applied, type Shift } from './view.js'

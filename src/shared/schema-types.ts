@@ -1,10 +1,22 @@
 import type * as core from 'zod/v4/core'
+import type { RoomTypesWith } from './room-types.js'
 
 /** A zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
 export type Schema = core.$ZodType
 
 /** The type of the values that a schema accepts. */
 export type Out<S extends Schema> = core.output<S>
+
+/** The schema of a feature that an app may do without: then `false`. */
+export type OptionalSchema = Schema | false
+/** The type of the values of an optional feature; `never` without the feature. */
+export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S> : never
+
+/** The room types of a hub with these schemas. */
+export type SchemaTypes<SL extends Schema, SP extends OptionalSchema> = RoomTypesWith<{
+  location: Out<SL>
+  profile: OptionalOut<SP>
+}>
 
 /**
  * `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change.

@@ -1,17 +1,18 @@
 import { Digest } from './digest.js'
-import type { Changed, Changes, Connection, LeftReason, LocationEvent, Snapshot } from './events.js'
+import type { Changes, Connection, LeftReason, LocationEvent, Snapshot } from './events.js'
 import { parseEventId } from './event-id.js'
+import type { RoomTypes } from './room-types.js'
 
 /** The state of a room as one viewer knows it. Only `applyEvent` and `forgetStale` change it. */
-export class View<L, P> {
+export class View<T extends RoomTypes = RoomTypes> {
   /** The id of the last event applied; `null` before the first snapshot. */
   id: string | null = null
-  readonly connections = new Map<string, Connection<L, P>>()
+  readonly connections = new Map<string, Connection<T>>()
   /**
    * Connections of the previous epoch that the new epoch has not shown yet. They stay visible for a while, because after
    * a restart of the server their clients come back.
    */
-  readonly stale = new Map<string, Connection<L, P>>()
+  readonly stale = new Map<string, Connection<T>>()
   readonly #digest = new Digest()
 
   get digest(): string {
@@ -19,7 +20,7 @@ export class View<L, P> {
   }
 
   /** Adds, replaces or (with `null`) removes a connection. Returns the difference. */
-  set(connectionId: string, current: Connection<L, P> | null, reason?: LeftReason): Shift<L, P> {
+  set(connectionId: string, current: Connection<T> | null, reason?: LeftReason): Shift<T> {
     const known = this.connections.get(connectionId) ?? null
     const previous = known ?? this.stale.get(connectionId) ?? null
     if (known) this.#digest.toggle(known)
@@ -32,17 +33,17 @@ export class View<L, P> {
   }
 
   /** Moves a connection to `stale`: the digest no longer includes it, but it stays visible. */
-  setStale(connection: Connection<L, P>): void {
+  setStale(connection: Connection<T>): void {
     this.set(connection.connectionId, null)
     this.stale.set(connection.connectionId, connection)
   }
 }
 
 /** The change of one connection. `previous` is `null` when it entered, `current` is `null` when it left. */
-export type Shift<L, P> = {
+export type Shift<T extends RoomTypes = RoomTypes> = {
   connectionId: string
-  previous: Connection<L, P> | null
-  current: Connection<L, P> | null
+  previous: Connection<T> | null
+  current: Connection<T> | null
   reason?: LeftReason
 }
 
@@ -53,13 +54,13 @@ export type Shift<L, P> = {
  * - `diverged`: the viewer missed an event and must subscribe again without a last event id.
  * - `ignored`: the event does not change the view.
  */
-export type Applied<L, P> =
-  | { outcome: 'shown'; shifts: Shift<L, P>[] }
+export type Applied<T extends RoomTypes = RoomTypes> =
+  | { outcome: 'shown'; shifts: Shift<T>[] }
   | { outcome: 'diverged'; because: 'from' | 'digest' | 'older' }
   | { outcome: 'ignored' }
 
 /** Applies one event to a view. Deterministic: the same events in the same order lead to the same view. */
-export function applyEvent<L, P>(view: View<L, P>, id: string, event: LocationEvent<L, P>): Applied<L, P> {
+export function applyEvent<T extends RoomTypes>(view: View<T>, id: string, event: LocationEvent<T>): Applied<T> {
   switch (event.type) {
     case 'snapshot':
       return applySnapshot(view, id, event)
@@ -74,18 +75,18 @@ export function applyEvent<L, P>(view: View<L, P>, id: string, event: LocationEv
 }
 
 /** Removes the connections that did not come back after the room began a new epoch. Returns them as `lost`. */
-export function forgetStale<L, P>(view: View<L, P>): Shift<L, P>[] {
+export function forgetStale<T extends RoomTypes>(view: View<T>): Shift<T>[] {
   return Array.from(view.stale.keys(), (connectionId) => view.set(connectionId, null, 'lost'))
 }
 
-function applySnapshot<L, P>(view: View<L, P>, id: string, event: Snapshot<L, P>): Applied<L, P> {
+function applySnapshot<T extends RoomTypes>(view: View<T>, id: string, event: Snapshot<T>): Applied<T> {
   const held = parseEventId(view.id)
   const given = parseEventId(id)
   const sameEpoch = held?.epoch === given?.epoch
   if (sameEpoch && held && given && given.version < held.version) return { outcome: 'diverged', because: 'older' }
   const missing = new Map(view.connections)
   for (const { connectionId } of event.connections) missing.delete(connectionId)
-  const shifts: Shift<L, P>[] = []
+  const shifts: Shift<T>[] = []
   for (const connection of missing.values()) {
     if (sameEpoch) shifts.push(view.set(connection.connectionId, null, 'lost'))
     else view.setStale(connection)
@@ -98,9 +99,9 @@ function applySnapshot<L, P>(view: View<L, P>, id: string, event: Snapshot<L, P>
   return { outcome: 'shown', shifts }
 }
 
-function applyChanges<L, P>(view: View<L, P>, id: string, event: Changes<L, P>): Applied<L, P> {
+function applyChanges<T extends RoomTypes>(view: View<T>, id: string, event: Changes<T>): Applied<T> {
   if (event.from !== view.id) return { outcome: 'diverged', because: 'from' }
-  const shifts: Shift<L, P>[] = []
+  const shifts: Shift<T>[] = []
   // A merged frame also lists connections that entered and left in between, which this view never showed.
   for (const { connectionId, reason } of event.left ?? [])
     if (view.connections.has(connectionId) || view.stale.has(connectionId))
@@ -116,12 +117,5 @@ function applyChanges<L, P>(view: View<L, P>, id: string, event: Changes<L, P>):
 }
 
 // JSON has no undefined, but a transformer like superjson has. Both absent and undefined mean unchanged.
-function withoutUndefined<L, P>(changed: Changed<L, P>): Changed<L, P> {
-  const { location, profile, activity, ...rest } = changed
-  return {
-    ...rest,
-    ...(location !== undefined && { location }),
-    ...(profile !== undefined && { profile }),
-    ...(activity !== undefined && { activity }),
-  }
-}
+const withoutUndefined = <T extends object>(fields: T): Partial<T> =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>

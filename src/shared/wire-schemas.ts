@@ -2,6 +2,9 @@ import * as z from 'zod'
 import { roomId, secretKey } from './id-schemas.js'
 import type { Schema } from './schema-types.js'
 
+/** The app's schemas of the values that a room carries. */
+export type RoomSchemas<SL extends Schema, SP extends Schema> = { location: SL; profile: SP }
+
 const activity = z.enum(['active', 'idle', 'away'])
 const seq = z.int().min(0)
 const lastEventId = z.string().nullish()
@@ -10,7 +13,7 @@ const lastEventId = z.string().nullish()
  * Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are
  * refused.
  */
-export function procedureInputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+export function procedureInputs<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
   return {
     postLocation: z.strictObject({
       room: roomId,
@@ -40,7 +43,7 @@ export function procedureInputs<SL extends Schema, SP extends Schema>(location: 
  * Builds the output schemas of the five procedures. The server does not parse with them: docs/contract is generated
  * from them.
  */
-export function procedureOutputs<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+export function procedureOutputs<SL extends Schema, SP extends Schema>(schemas: RoomSchemas<SL, SP>) {
   const id = z.string()
   return {
     postLocation: z.object({
@@ -51,8 +54,8 @@ export function procedureOutputs<SL extends Schema, SP extends Schema>(location:
       id: id.optional(),
       connectionKey: secretKey.optional(),
     }),
-    onLocation: locationEvent(location, profile),
-    getLocations: z.object({ id, event: locationEvent(location, profile) }),
+    onLocation: locationEvent(schemas),
+    getLocations: z.object({ id, event: locationEvent(schemas) }),
     leaveRoom: z.object({ outcome: z.enum(['left', 'leaving']) }),
     countMembers: z.array(z.object({ room: roomId, members: z.int().min(0) })),
   }
@@ -62,7 +65,7 @@ const at = z.int().min(1)
 const connectionId = z.string()
 
 /** Builds the schema of every event that a stream of this app can carry, for contract tests. */
-export function locationEvent<SL extends Schema, SP extends Schema>(location: SL, profile: SP) {
+export function locationEvent<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
   const connection = z.object({
     connectionId,
     memberId: z.string(),

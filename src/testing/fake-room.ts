@@ -1,35 +1,47 @@
 import { createLocationClient, type LocationClient, type Room } from '../client/index.js'
 import { systemClock } from '../shared/index.js'
-import type { Activity, CellLocation, Clock, Connection, LeftReason, MemberProfile } from '../shared/index.js'
+import type {
+  Activity,
+  CellLocation,
+  Clock,
+  Connection,
+  LeftReason,
+  RoomTypes,
+  RoomTypesWith,
+} from '../shared/index.js'
 import { fakeServer } from './fake-server.js'
 
-export interface FakeRoomOptions<L, P> {
+export interface FakeRoomOptions<T extends RoomTypes> {
   /** Its id. Default `fake-room`. */
   room?: string
   /** Who we are. Default `me`. */
   memberId?: string
-  profile?: P
-  location?: L | null
+  profile?: T['profile']
+  location?: T['location'] | null
   /** Whoever is there before us, by memberId. */
-  others?: Record<string, FakeMember<L, P>>
+  others?: Record<string, FakeMember<T>>
   /** Default: the machine's. With `manualClock()` a test decides when `lost` comes. */
   clock?: Clock
 }
 
 /** What others see of somebody; what is left out is `null`, or `active`. */
-export type FakeMember<L, P> = { location?: L | null; profile?: P | null; activity?: Activity }
+export type FakeMember<T extends RoomTypes> = {
+  location?: T['location'] | null
+  profile?: T['profile'] | null
+  activity?: Activity
+}
 
 /** Each of these resolves when the room shows it. */
-export interface FakeRoom<L, P> extends AsyncDisposable {
+export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   /** The room, joined: the real thing, on a server that is played by hand. */
-  readonly room: Room<L, P>
+  readonly room: Room<T>
   /** For your RoomProvider: whatever room is joined with it is this one. */
-  readonly client: LocationClient<L, P>
+  readonly client: LocationClient<T>
   /** What we posted, oldest first. */
-  readonly posts: readonly FakeMember<L, P>[]
-  enters(memberId: string, member?: FakeMember<L, P>): Promise<void>
-  moves(memberId: string, location: L | null): Promise<void>
-  updates(memberId: string, change: Pick<FakeMember<L, P>, 'profile' | 'activity'>): Promise<void>
+  readonly posts: readonly FakeMember<T>[]
+  enters(memberId: string, member?: FakeMember<T>): Promise<void>
+  moves(memberId: string, location: T['location'] | null): Promise<void>
+  updates(memberId: string, change: Pick<FakeMember<T>, 'profile' | 'activity'>): Promise<void>
   leaves(memberId: string, reason?: LeftReason): Promise<void>
   /** No word comes from the server, and none gets there, until the connection is restored. */
   losesConnection(): Promise<void>
@@ -46,19 +58,19 @@ export interface FakeRoom<L, P> extends AsyncDisposable {
  * A room for tests of your own components: no server, no network, and others who do what the test says.
  *
  * ```ts
- * await using fake = await fakeRoom<CellLocation, MemberProfile>()
+ * await using fake = await fakeRoom<RoomTypesOf<AppRouter>>()
  * render(<RoomProvider client={fake.client} room={fake.room.id}><Sheet /></RoomProvider>)
  * await act(() => fake.enters('ada', { location: { sheet: 'Q3', row: 4, col: 2 } }))
  * ```
  */
-export async function fakeRoom<L = CellLocation, P = MemberProfile>(
-  options: FakeRoomOptions<L, P> = {},
-): Promise<FakeRoom<L, P>> {
+export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: CellLocation }>>(
+  options: FakeRoomOptions<T> = {},
+): Promise<FakeRoom<T>> {
   const { room: id = 'fake-room', memberId: me = 'me', others = {}, clock = systemClock, profile, location } = options
-  const server = fakeServer<L, P>(me)
+  const server = fakeServer<T>(me)
   for (const [memberId, member] of Object.entries(others)) server.set(connectionOf(memberId, member))
-  // It has no router to read L and P from: they are what the test says.
-  const create = createLocationClient as unknown as (options: object) => LocationClient<L, P>
+  // It has no router to read T from: the types are what the test says.
+  const create = createLocationClient as unknown as (options: object) => LocationClient<T>
   const client = create({ url: 'http://fake.invalid', fetch: server.fetch, clock, share: false })
   const room = client.join(id, {
     ...(profile !== undefined && { profile }),
@@ -81,7 +93,7 @@ export async function fakeRoom<L = CellLocation, P = MemberProfile>(
     const member = room.other(memberId)
     return at === null ? !member : member?.connections[0]?.at.getTime() === at / 1000
   }
-  const put = (memberId: string, member: FakeMember<L, P>) => {
+  const put = (memberId: string, member: FakeMember<T>) => {
     const at = server.set(connectionOf(memberId, { ...server.get(memberId), ...member }))
     return shows(is(memberId, at))
   }
@@ -121,7 +133,7 @@ export async function fakeRoom<L = CellLocation, P = MemberProfile>(
   }
 }
 
-const connectionOf = <L, P>(
+const connectionOf = <T extends RoomTypes>(
   memberId: string,
-  { location = null, profile = null, activity = 'active' }: FakeMember<L, P>,
-): Connection<L, P> => ({ connectionId: memberId, memberId, location, profile, activity, at: 0 })
+  { location = null, profile = null, activity = 'active' }: FakeMember<T>,
+): Connection<T> => ({ connectionId: memberId, memberId, location, profile, activity, at: 0 })

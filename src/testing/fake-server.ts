@@ -7,32 +7,33 @@ import type {
   LocationEvent,
   PostLocationInput,
   PostLocationOutput,
+  RoomTypes,
 } from '../shared/index.js'
 
-type Posted<L, P> = Pick<PostLocationInput<L, P>, 'location' | 'profile' | 'activity'>
+type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'profile' | 'activity'>
 
 /** One open stream. */
 type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
 
 /** As much of a server as one client needs, behind its `fetch`: one room, in which whoever is not us is played by hand. */
-export interface FakeServer<L, P> {
+export interface FakeServer<T extends RoomTypes> {
   readonly fetch: typeof fetch
-  readonly posts: Posted<L, P>[]
-  get(connectionId: string): Connection<L, P> | undefined
+  readonly posts: Posted<T>[]
+  get(connectionId: string): Connection<T> | undefined
   /** Returns the version at which it is shown. */
-  set(connection: Connection<L, P>): number
+  set(connection: Connection<T>): number
   remove(connectionId: string, reason: LeftReason): void
-  tell(event: LocationEvent<L, P>): void
+  tell(event: LocationEvent<T>): void
   beat(): void
   disconnect(): void
   reconnect(): void
   refusePosts(message: string | null): void
 }
 
-export function fakeServer<L, P>(me: string): FakeServer<L, P> {
-  const view = new View<L, P>()
+export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
+  const view = new View<T>()
   const streams = new Set<Sink>()
-  const posts: Posted<L, P>[] = []
+  const posts: Posted<T>[] = []
   const encoder = new TextEncoder()
   // Whole milliseconds, so that a version is a time to the digit.
   let version = 1_000
@@ -40,15 +41,15 @@ export function fakeServer<L, P>(me: string): FakeServer<L, P> {
   let refusal: string | null = null
 
   const id = () => `fakeserver0.${version}`
-  const written = (event: LocationEvent<L, P>) => encoder.encode(`data: ${JSON.stringify(event)}\nid: ${id()}\n\n\n`)
-  const tell = (event: LocationEvent<L, P>) => streams.forEach((stream) => stream.enqueue(written(event)))
-  const snapshot = (): LocationEvent<L, P> => ({ type: 'snapshot', connections: [...view.connections.values()] })
+  const written = (event: LocationEvent<T>) => encoder.encode(`data: ${JSON.stringify(event)}\nid: ${id()}\n\n\n`)
+  const tell = (event: LocationEvent<T>) => streams.forEach((stream) => stream.enqueue(written(event)))
+  const snapshot = (): LocationEvent<T> => ({ type: 'snapshot', connections: [...view.connections.values()] })
   const change = (frame: object) => {
     const from = id()
     version += 1_000
     tell({ type: 'changes', from, ...frame })
   }
-  const set = (connection: Connection<L, P>) => {
+  const set = (connection: Connection<T>) => {
     const at = version + 1_000
     const shown = { ...connection, at }
     const kind = view.connections.has(connection.connectionId) ? 'changed' : 'entered'
@@ -78,14 +79,14 @@ export function fakeServer<L, P>(me: string): FakeServer<L, P> {
     signal?.addEventListener('abort', over)
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
   }
-  const post = ({ location, profile, activity, seq = 0 }: PostLocationInput<L, P>): PostLocationOutput => {
+  const post = ({ location, profile, activity, seq = 0 }: PostLocationInput<T>): PostLocationOutput => {
     posts.push({ location, ...(profile !== undefined && { profile }), ...(activity !== undefined && { activity }) })
     const known = view.connections.get(me)
     const about = { profile: profile ?? known?.profile ?? null, activity: activity ?? known?.activity ?? 'active' }
     set({ connectionId: me, memberId: me, location, ...about, at: 0 })
     return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
   }
-  const answer = (data: PostLocationOutput | GetLocationsOutput<L, P> | object) => Response.json({ result: { data } })
+  const answer = (data: PostLocationOutput | GetLocationsOutput<T> | object) => Response.json({ result: { data } })
 
   return {
     posts,
@@ -99,7 +100,7 @@ export function fakeServer<L, P>(me: string): FakeServer<L, P> {
         remove(me, 'left')
         return answer({ outcome: (body as LeaveRoomInput).graceMs ? 'leaving' : 'left' })
       }
-      if (refusal === null) return answer(post(body as PostLocationInput<L, P>))
+      if (refusal === null) return answer(post(body as PostLocationInput<T>))
       const error = { message: `bad-input: ${refusal}`, code: -32600, data: { code: 'BAD_REQUEST', httpStatus: 400 } }
       return Response.json({ error }, { status: 400 })
     },

@@ -7,13 +7,14 @@ import {
 } from '../server/standalone/index.js'
 import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
-import type { Out, Schema, Unchanged } from '../shared/schema-types.js'
+import type { RoomTypes } from '../shared/room-types.js'
+import type { OptionalOut, OptionalSchema, Schema, SchemaTypes, Unchanged } from '../shared/schema-types.js'
 
 /** Those of `createLocationServer`, all of which may be left out, and the port. */
-export type ServeLocationsOptions<SL extends Schema, SP extends Schema> = Own<SL, SP> &
-  (Access<ServerContext, NoInfer<Out<SP>>> | Nobody)
+export type ServeLocationsOptions<SL extends Schema, SP extends OptionalSchema> = Own<SL, SP> &
+  (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends Schema> = {
+type Own<SL extends Schema, SP extends OptionalSchema> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free one. */
@@ -23,12 +24,12 @@ type Own<SL extends Schema, SP extends Schema> = {
 /** Nothing said of who people are: `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
 
-export interface ServedLocations<L, P> extends AsyncDisposable {
+export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
   /** What a client is given as `url`: where the procedures are. */
   readonly url: string
   readonly port: number
-  readonly server: LocationServer<L, P>
-  readonly hub: LocationServer<L, P>['hub']
+  readonly server: LocationServer<T>
+  readonly hub: LocationServer<T>['hub']
   /** Ends everything at once, as a killed process does. */
   close(): Promise<void>
 }
@@ -43,15 +44,17 @@ export interface ServedLocations<L, P> extends AsyncDisposable {
  *
  * @throws LocationError `misconfigured`, also when a `port` that was asked for is taken.
  */
-export function serveLocations<SL extends Schema = typeof cellLocation, SP extends Schema = typeof memberProfile>(
-  options?: Own<SL, SP> & Nobody,
-): Promise<ServedLocations<Out<SL>, Out<SP>>>
-export function serveLocations<SL extends Schema = typeof cellLocation, SP extends Schema = typeof memberProfile>(
-  options: Own<SL, SP> & Access<ServerContext, NoInfer<Out<SP>>>,
-): Promise<ServedLocations<Out<SL>, Out<SP>>>
-export async function serveLocations<SL extends Schema, SP extends Schema>(
+export function serveLocations<
+  SL extends Schema = typeof cellLocation,
+  SP extends OptionalSchema = typeof memberProfile,
+>(options?: Own<SL, SP> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP>>>
+export function serveLocations<
+  SL extends Schema = typeof cellLocation,
+  SP extends OptionalSchema = typeof memberProfile,
+>(options: Own<SL, SP> & Access<ServerContext, NoInfer<OptionalOut<SP>>>): Promise<ServedLocations<SchemaTypes<SL, SP>>>
+export async function serveLocations<SL extends Schema, SP extends OptionalSchema>(
   options?: ServeLocationsOptions<SL, SP>,
-): Promise<ServedLocations<Out<SL>, Out<SP>>> {
+): Promise<ServedLocations<SchemaTypes<SL, SP>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = { location: cellLocation, ...access, ...given } as unknown as LocationServerOptions<SL, SP>

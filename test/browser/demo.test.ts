@@ -4,6 +4,7 @@ import type { HubRoom } from 'hereabouts/server'
 import type { Location, Profile } from '../../examples/spreadsheet/server.mjs'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { serveDemo, type Demo } from '../support/servers/demo.js'
+import type { RoomTypesWith } from 'hereabouts'
 
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
@@ -35,7 +36,8 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   })
 
   const newRoom = () => `room-${++rooms}`
-  const hubRoom = (room: string): HubRoom<Location, Profile> => server.hub.room(room)
+  const hubRoom = (room: string): HubRoom<RoomTypesWith<{ location: Location; profile: Profile }>> =>
+    server.hub.room(room)
 
   async function open(room: string, name: string, options: BrowserContextOptions = desktop): Promise<Page> {
     const context = await browser.newContext(options)

@@ -1,5 +1,5 @@
 import { setTimeout as passing } from 'node:timers/promises'
-import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
+import { cellLocation } from 'hereabouts'
 import type { TimingOptions } from 'hereabouts/server'
 import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
@@ -12,6 +12,7 @@ import { tcpProxy } from '../support/network/tcp-proxy.js'
 import { until } from '../support/until.js'
 import { witnessesOf, type Witnesses } from '../support/browser/witnesses.js'
 import type { Shown } from './page/main.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 /*
  * Actions of users on a page, and their effect on the other members of the room: none, as long as the user is present.
@@ -48,7 +49,7 @@ export function lives(title: string, amounts: Amounts): void {
 
   const leaseMs = 30_000 * (amounts.timing.scale ?? 1)
   const serve = async (own: TimingOptions) => {
-    const server: LocationServer<CellLocation, MemberProfile> = createLocationServer({
+    const server: LocationServer<CellTypes> = createLocationServer({
       location: cellLocation,
       anonymous: true,
       static: folder,

@@ -2,15 +2,15 @@ import { cellLocation } from 'hereabouts'
 import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { CellLocation, MemberProfile } from 'hereabouts'
 import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 /* Several windows in one room. Events in the life of one window are tested in life.ts. */
 
 describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
-  let server: LocationServer<CellLocation, MemberProfile>
+  let server: LocationServer<CellTypes>
   let url: string
   let browser: Browser
   let rooms = 0

@@ -1,12 +1,13 @@
 import { initTRPC } from '@trpc/server'
 import { createHTTPServer } from '@trpc/server/adapters/standalone'
-import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
+import { cellLocation, type CellLocation } from 'hereabouts'
 import { createLocationClient, type LocationClient, type Room } from 'hereabouts/client'
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expect, test } from 'vitest'
+import type { CellTypes } from '../support/cell-types.js'
 
-type AnyRoom = Pick<Room<CellLocation, MemberProfile>, 'subscribe' | 'others' | 'on'>
+type AnyRoom = Pick<Room<CellTypes>, 'subscribe' | 'others' | 'on'>
 const cell = (row: number, col = 0): CellLocation => ({ sheet: 'Q3', row, col })
 const until = (room: AnyRoom, holds: () => boolean) =>
   new Promise<void>((resolve) => {
@@ -86,7 +87,7 @@ describe('a merged router', () => {
     const http = createHTTPServer({ router: app })
     await new Promise<void>((resolve) => http.listen(0, resolve))
     const { port } = http.address() as { port: number }
-    const client: LocationClient<CellLocation, MemberProfile> = createLocationClient<typeof app>({
+    const client: LocationClient<CellTypes> = createLocationClient<typeof app>({
       url: `http://127.0.0.1:${port}`,
       path: 'docs.locations',
       transformer,

@@ -1,5 +1,5 @@
 import { initTRPC } from '@trpc/server'
-import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
+import { cellLocation, type CellLocation, type MemberProfile, type RoomTypesWith } from 'hereabouts'
 import type {
   createLocationClient,
   LocationClient,
@@ -13,6 +13,7 @@ import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { describe, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
+import type { CellTypes } from '../support/cell-types.js'
 
 /* Tests for the compiler. Only the creation of routers runs. */
 const hub = createLocationHub({ location: cellLocation })
@@ -74,11 +75,13 @@ describe('locations and profiles', () => {
     const profile = z.strictObject({ nick: z.string(), team: z.enum(['red', 'blue']) })
     const mine = createLocationServer({ location: z.strictObject({ floor: z.int() }), profile, anonymous: true }).router
     type Client = ReturnType<typeof createLocationClient<typeof mine>>
-    expectTypeOf<Client>().toEqualTypeOf<LocationClient<{ floor: number }, { nick: string; team: 'red' | 'blue' }>>()
+    expectTypeOf<Client>().toEqualTypeOf<
+      LocationClient<RoomTypesWith<{ location: { floor: number }; profile: { nick: string; team: 'red' | 'blue' } }>>
+    >()
   })
 
   test('of a wrong type do not compile', () => {
-    const wrong = (client: LocationClient<CellLocation, MemberProfile>) => {
+    const wrong = (client: LocationClient<CellTypes>) => {
       const room = client.join('r', { location: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } })
       room.post(null)
       // @ts-expect-error a location needs its column
@@ -96,7 +99,7 @@ describe('locations and profiles', () => {
   })
 
   test('have the same types in the hooks', () => {
-    const { useOthers, useSelf, usePost } = createLocationHooks({} as LocationClient<CellLocation, MemberProfile>)
+    const { useOthers, useSelf, usePost } = createLocationHooks({} as LocationClient<CellTypes>)
     expectTypeOf<Parameters<ReturnType<typeof usePost>>>().toEqualTypeOf<[location: CellLocation | null]>()
     const component = () => {
       expectTypeOf(useOthers((others) => others.length)).toEqualTypeOf<number>()

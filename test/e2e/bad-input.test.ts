@@ -28,9 +28,7 @@ beforeEach(({ task }) => void (room = `bad ${task.id}`))
 const key = 'A'.repeat(22)
 
 async function peopleIn(url: string, room: string) {
-  const { event } = dataOf<{ event: { connections: Connection<unknown, unknown>[] } }>(
-    await query(url, 'getLocations', { room }),
-  )
+  const { event } = dataOf<{ event: { connections: Connection[] } }>(await query(url, 'getLocations', { room }))
   return event.connections
 }
 

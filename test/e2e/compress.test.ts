@@ -10,6 +10,7 @@ import { posting } from '../support/histories.js'
 import { slowProxy } from '../support/network/slow-proxy.js'
 import { cell, stockClient, subscribed } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
+import type { RoomTypesWith } from 'hereabouts'
 
 /* `compress: true` over real sockets: clients that know nothing of it, and rooms whose frames are made off the event loop. */
 
@@ -102,7 +103,7 @@ async function talkative(members: number, bytes: number, timing = {}) {
 
 /** A stream that a view takes in, as it is decoded. */
 function viewer<L = Place>(url: string, room = 'r', encoding = 'gzip') {
-  const view = new View<L, MemberProfile>()
+  const view = new View<RoomTypesWith<{ location: L; profile: MemberProfile }>>()
   const seen = { bytes: 0, frames: 0, diverged: 0, isClosed: false }
   let text = ''
   let body: IncomingMessage | undefined
@@ -122,7 +123,11 @@ function viewer<L = Place>(url: string, room = 'r', encoding = 'gzip') {
       const [, data, id] = /^data: (.*)\nid: (.*)$/m.exec(event) ?? []
       if (data === undefined) continue
       seen.frames += 1
-      const { outcome } = applyEvent(view, id!, JSON.parse(data) as LocationEvent<L, MemberProfile>)
+      const { outcome } = applyEvent(
+        view,
+        id!,
+        JSON.parse(data) as LocationEvent<RoomTypesWith<{ location: L; profile: MemberProfile }>>,
+      )
       if (outcome === 'diverged') seen.diverged += 1
     }
   }

@@ -1,10 +1,11 @@
 import { EventSource } from 'eventsource'
-import { applyEvent, View, type CellLocation, type LocationEvent, type MemberProfile } from 'hereabouts'
+import { applyEvent, View, type LocationEvent } from 'hereabouts'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
 import { faultProxy, soonAgain } from '../support/network/fault-proxy.js'
 import { cell, newKey, stockClient } from '../support/clients/stock-client.js'
 import { Inbox, until } from '../support/until.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 /* A standard EventSource, without tRPC's client. */
 
@@ -38,12 +39,12 @@ describe('a plain EventSource', () => {
     for (const key of [connectionKey, newKey(), newKey(), newKey()])
       await client.postLocation.mutate({ room, connectionKey: key, seq: 1, location: cell(0), leaseMs: 15_000 })
     using source = sourceOf(proxy.url, room)
-    const view = new View<CellLocation, MemberProfile>()
+    const view = new View<CellTypes>()
     const told: string[] = []
     source.messages.all.forEach(take)
     source.listen(take)
     function take({ data, lastEventId }: MessageEvent<string>) {
-      const event = JSON.parse(data) as LocationEvent<CellLocation, MemberProfile>
+      const event = JSON.parse(data) as LocationEvent<CellTypes>
       expect(applyEvent(view, lastEventId, event).outcome).not.toBe('diverged')
       if (event.type !== 'beat') told.push(event.type)
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import specs from '@asyncapi/specs'
 import { Ajv, type ValidateFunction } from 'ajv'
 import addFormats from 'ajv-formats'
-import type { CellLocation, cellLocation, MemberProfile, memberProfile } from 'hereabouts'
+import type { cellLocation, memberProfile } from 'hereabouts'
 import type { CountMembersOutput, GetLocationsOutput, LeaveRoomOutput, PostLocationOutput } from 'hereabouts'
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { describe, expect, expectTypeOf, test } from 'vitest'
@@ -14,6 +14,7 @@ import { cells, fastTiming, targetTiming } from '../contract/target.js'
 import { built } from '../support/built.js'
 import { faultProxy, type Call } from '../support/network/fault-proxy.js'
 import { root } from '../support/snippets.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 /* docs/contract describes the wire for languages without zod. It is checked against the schemas and against real traffic. */
 
@@ -35,7 +36,7 @@ test('output schemas and output types are equal', () => {
   type Out<K extends keyof Outputs> = z.output<Outputs[K]>
   expectTypeOf<Out<'postLocation'>>().toExtend<PostLocationOutput>()
   expectTypeOf<PostLocationOutput>().toExtend<Out<'postLocation'>>()
-  expectTypeOf<Out<'getLocations'>>().toExtend<GetLocationsOutput<CellLocation, MemberProfile>>()
+  expectTypeOf<Out<'getLocations'>>().toExtend<GetLocationsOutput<CellTypes>>()
   expectTypeOf<Out<'leaveRoom'>>().toEqualTypeOf<LeaveRoomOutput>()
   expectTypeOf<Out<'countMembers'>>().toEqualTypeOf<CountMembersOutput>()
 })

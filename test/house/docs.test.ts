@@ -6,10 +6,15 @@ import { cellLocation } from 'hereabouts'
 import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { blocksOf, compile, project, root, writeSnippets } from '../support/snippets.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 const docs = [
   'README.md',
-  ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? `docs/${name}` : [])),
+  ...['docs', 'docs/start'].flatMap((folder) =>
+    readdirSync(join(root, folder)).flatMap((name) =>
+      name.endsWith('.md') && name !== 'changelog.md' ? `${folder}/${name}` : [],
+    ),
+  ),
 ]
 
 describe('TypeScript in the docs', () => {
@@ -41,7 +46,7 @@ describe('TypeScript in the docs', () => {
 const commands = docs.flatMap(blocksOf).filter(({ language, rest }) => language === 'sh' && rest === 'run')
 
 describe.skipIf(commands.length === 0)('shell commands in the docs', () => {
-  let server: LocationServer<unknown, unknown>
+  let server: LocationServer<CellTypes>
   let host: string
   beforeAll(async () => {
     server = createLocationServer({ location: cellLocation, anonymous: true })

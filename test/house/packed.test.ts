@@ -177,9 +177,9 @@ describe('a project that installed it', { timeout: 60_000 }, () => {
     // A page imports only the type of its server. It is declared here, as in a monorepo.
     writeFileSync(
       join(place, 'server.d.ts'),
-      `import type { CellLocation, MemberProfile } from 'hereabouts'
+      `import type { CellLocation, RoomTypesWith } from 'hereabouts'
 import type { LocationRouter } from 'hereabouts/server/standalone'
-export type AppRouter = LocationRouter<CellLocation, MemberProfile>
+export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>>
 `,
     )
     writeFileSync(join(place, 'page.tsx'), browser)

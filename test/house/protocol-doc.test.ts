@@ -11,10 +11,8 @@ import {
   locationEvent,
   memberProfile,
   View,
-  type CellLocation,
   type LocationErrorCode,
   type LocationEvent,
-  type MemberProfile,
 } from 'hereabouts'
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { locationContract, serveLocations } from 'hereabouts/testing'
@@ -26,6 +24,7 @@ import { Digest } from '../../src/shared/digest.js'
 import { leaving, Play, posting, sweeping } from '../support/histories.js'
 import { blocksOf, root, type Block } from '../support/snippets.js'
 import { until } from '../support/until.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 /* The tables, bytes, commands and code of docs/PROTOCOL.md are checked against the source. */
 
@@ -223,12 +222,12 @@ describe('the ids', () => {
 })
 
 describe('the events', () => {
-  const schema = locationEvent(cellLocation, memberProfile)
+  const schema = locationEvent({ location: cellLocation, profile: memberProfile })
   const messages = blocks
     .filter(({ language, rest }) => language === 'text' && rest === 'event')
     .map(({ code }) => {
       const [, data = '', id = ''] = /^data: (.+)\nid: (.+)\n$/.exec(code) ?? []
-      return { id, event: JSON.parse(data) as LocationEvent<CellLocation, MemberProfile> }
+      return { id, event: JSON.parse(data) as LocationEvent<CellTypes> }
     })
 
   test('are all six, and match the schema', () => {
@@ -239,7 +238,7 @@ describe('the events', () => {
   })
 
   test('have consecutive ids on one stream', () => {
-    const view = new View<CellLocation, MemberProfile>()
+    const view = new View<CellTypes>()
     for (const { id, event } of messages) expect(applyEvent(view, id, event).outcome, event.type).not.toBe('diverged')
     expect([...view.connections.values()]).toMatchObject([{ location: { sheet: 'Q3', row: 4, col: 3 } }])
     // Only snapshot and changes advance the id.
@@ -251,8 +250,8 @@ describe('the events', () => {
   })
 
   test('with an unknown type or property are ignored', () => {
-    const view = new View<CellLocation, MemberProfile>()
-    const unknown = { type: 'weather', sky: 'blue' } as unknown as LocationEvent<CellLocation, MemberProfile>
+    const view = new View<CellTypes>()
+    const unknown = { type: 'weather', sky: 'blue' } as unknown as LocationEvent<CellTypes>
     expect(applyEvent(view, 'epoch-aaaaa.1', unknown)).toEqual({ outcome: 'ignored' })
     expect(schema.parse({ type: 'beat', count: 0, digest: '0'.repeat(16), sky: 'blue' })).toEqual({
       type: 'beat',

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CellLocation, Changed, Connection, MemberProfile } from 'hereabouts'
+import type { CellLocation, Changed, Connection } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
 import type { LocationServer } from 'hereabouts/server/standalone'
@@ -9,8 +9,9 @@ import { createRoot } from 'react-dom/client'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer } from '../support/servers/scripted-server.js'
+import type { CellTypes } from '../support/cell-types.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 const { RoomProvider, useMembersAt } = createLocationHooks(createLocationClient<Router>({ url: 'http://127.0.0.1:9' }))
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
@@ -48,7 +49,7 @@ test('of 2,000 cells only those that a member entered or left are rerendered', {
     })
   const stream = await act(() => server.stream())
   stream.hello()
-  const at = (member: number): Connection<CellLocation, MemberProfile> => ({
+  const at = (member: number): Connection<CellTypes> => ({
     connectionId: `c${member}`,
     memberId: `m${member}`,
     profile: null,
@@ -62,7 +63,7 @@ test('of 2,000 cells only those that a member entered or left are rerendered', {
   for (let frame = 1; frame <= frames; frame++) {
     rendered.clear()
     const touched = new Set<number>()
-    const changed: Changed<CellLocation, MemberProfile>[] = []
+    const changed: Changed<CellTypes>[] = []
     for (let member = 0; member < members; member++) {
       const [from, to] = [cellOf(member, frame - 1), cellOf(member, frame)]
       if (from === to) continue

@@ -1,6 +1,6 @@
 // @vitest-environment jsdom
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CellLocation, Connection, MemberProfile } from 'hereabouts'
+import type { CellLocation, Connection } from 'hereabouts'
 import { createLocationClient, type LocationClient, type Member } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
 import type { LocationServer } from 'hereabouts/server/standalone'
@@ -10,8 +10,9 @@ import { renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
+import type { CellTypes } from '../support/cell-types.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 const {
   RoomProvider,
   useRoomEvent,
@@ -28,7 +29,7 @@ const {
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
-const one = (name: string, at = 1, location: CellLocation | null = null): Connection<CellLocation, MemberProfile> => ({
+const one = (name: string, at = 1, location: CellLocation | null = null): Connection<CellTypes> => ({
   connectionId: name,
   memberId: name,
   profile: { name },
@@ -37,11 +38,10 @@ const one = (name: string, at = 1, location: CellLocation | null = null): Connec
   at,
 })
 const id = (version: number) => `epochepoch1.${version}`
-const namesOf = (members: readonly Member<CellLocation, MemberProfile>[]) =>
-  members.map(({ memberId }) => memberId).join()
+const namesOf = (members: readonly Member<CellTypes>[]) => members.map(({ memberId }) => memberId).join()
 
 let server: ScriptedServer
-let client: LocationClient<CellLocation, MemberProfile>
+let client: LocationClient<CellTypes>
 let clock: ReturnType<typeof manualClock>
 let root: ReturnType<typeof createRoot>
 let page: HTMLElement
@@ -70,7 +70,7 @@ const delivered = () =>
   act(async () => {
     for (let i = 0; i < 30; i++) await turn()
   })
-async function live(...others: Connection<CellLocation, MemberProfile>[]): Promise<ScriptedStream> {
+async function live(...others: Connection<CellTypes>[]): Promise<ScriptedStream> {
   const stream = await act(async () => {
     await server.post()
     return server.stream()

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CellLocation, GetLocationsOutput, MemberProfile } from 'hereabouts'
+import type { CellLocation, GetLocationsOutput } from 'hereabouts'
 import type { LocationHooks } from 'hereabouts/react'
 import { fakeRoom, manualClock, type FakeRoom } from 'hereabouts/testing'
 import { act, type ComponentType, type ReactNode } from 'react'
@@ -9,6 +9,7 @@ import { createRoot } from 'react-dom/client'
 import { renderToString } from 'react-dom/server'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { root as repository, writeSnippets } from '../support/snippets.js'
+import type { CellTypes } from '../support/cell-types.js'
 
 /*
  * Runs the code of docs/recipes.md: each component in a room where other members do what the test says.
@@ -28,10 +29,10 @@ type Recipes = {
   Jump: ComponentType<{ memberId: string; scrollTo(row: number): void }>
   Line: ComponentType
   WaitingPage: ComponentType
-  ToldPage: ComponentType<{ initial: GetLocationsOutput<CellLocation, MemberProfile> }>
+  ToldPage: ComponentType<{ initial: GetLocationsOutput<CellTypes> }>
 }
 let recipes: Recipes
-let hooks: LocationHooks<CellLocation, MemberProfile>
+let hooks: LocationHooks<CellTypes>
 beforeAll(async () => {
   const files = writeSnippets(folder, ['docs/recipes.md']).map((file) => join(folder, file))
   const load = (file: string) => import(/* @vite-ignore */ file) as Promise<object>
@@ -41,7 +42,7 @@ beforeAll(async () => {
 })
 
 const at = (row: number, col = 2): CellLocation => ({ sheet: 'Q3', row, col })
-let fake: FakeRoom<CellLocation, MemberProfile>
+let fake: FakeRoom<CellTypes>
 let clock: ReturnType<typeof manualClock>
 let root: ReturnType<typeof createRoot>
 let page: HTMLElement
@@ -128,7 +129,7 @@ test('say when the line is down', async () => {
 })
 
 test('wait for the room, and show who is here before any script runs', async () => {
-  const initial: GetLocationsOutput<CellLocation, MemberProfile> = {
+  const initial: GetLocationsOutput<CellTypes> = {
     id: 'epochepoch1.1',
     event: {
       type: 'snapshot',

@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import type { CellLocation, Connection, GetLocationsOutput, MemberProfile } from 'hereabouts'
+import type { Connection, GetLocationsOutput } from 'hereabouts'
 import { createLocationClient, type LocationClient } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
 import type { LocationServer } from 'hereabouts/server/standalone'
@@ -12,15 +12,16 @@ import { renderToPipeableStream, renderToString } from 'react-dom/server'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { manualClock } from '../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer, type ScriptedStream } from '../support/servers/scripted-server.js'
+import type { CellTypes } from '../support/cell-types.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 const { RoomProvider, useMembers, useOthers, useRoom, useStatus } = createLocationHooks(
   createLocationClient<Router>({ url: 'http://127.0.0.1:9' }),
 )
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
-const one = (name: string, at = 1): Connection<CellLocation, MemberProfile> => ({
+const one = (name: string, at = 1): Connection<CellTypes> => ({
   connectionId: name,
   memberId: name,
   profile: { name },
@@ -29,12 +30,12 @@ const one = (name: string, at = 1): Connection<CellLocation, MemberProfile> => (
   at,
 })
 const id = (version: number) => `epochepoch1.${version}`
-const answered = (...connections: Connection<CellLocation, MemberProfile>[]) =>
-  ({ id: id(1), event: { type: 'snapshot', connections } }) satisfies GetLocationsOutput<CellLocation, MemberProfile>
+const answered = (...connections: Connection<CellTypes>[]) =>
+  ({ id: id(1), event: { type: 'snapshot', connections } }) satisfies GetLocationsOutput<CellTypes>
 const nothing = { streams: 0, posts: 0, leaves: 0 }
 
 let server: ScriptedServer
-let client: LocationClient<CellLocation, MemberProfile>
+let client: LocationClient<CellTypes>
 let root: ReturnType<typeof createRoot>
 let page: HTMLElement
 
@@ -62,7 +63,7 @@ const delivered = () =>
     for (let i = 0; i < 30; i++) await turn()
   })
 /** Answers the next stream with a snapshot of these connections. */
-async function answer(...others: Connection<CellLocation, MemberProfile>[]): Promise<ScriptedStream> {
+async function answer(...others: Connection<CellTypes>[]): Promise<ScriptedStream> {
   const stream = await act(() => server.stream())
   stream.hello()
   stream.snapshot(id(1), ...others)

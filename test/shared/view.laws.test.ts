@@ -5,7 +5,7 @@ import { Frames } from '../../src/server/rooms/frames.js'
 import { Timeline } from '../../src/server/rules/timeline.js'
 import { history, leaving, Play, posting, sweeping, type Step } from '../support/histories.js'
 
-type Sent = { id: string; event: LocationEvent<unknown, unknown>; version?: number }
+type Sent = { id: string; event: LocationEvent; version?: number }
 
 /** A room, and the timeline and frames of a process that serves it. */
 class Stage {
@@ -39,16 +39,16 @@ class Stage {
 
 const byId = (connections: Iterable<{ connectionId: string }>) =>
   Object.fromEntries(Array.from(connections, (each) => [each.connectionId, each]))
-const shownBy = (view: View<unknown, unknown>) => byId(view.connections.values())
-const overTheWire = (event: LocationEvent<unknown, unknown>) => JSON.parse(JSON.stringify(event)) as typeof event
-const show = (view: View<unknown, unknown>, { id, event }: Sent) => applyEvent(view, id, overTheWire(event))
+const shownBy = (view: View) => byId(view.connections.values())
+const overTheWire = (event: LocationEvent) => JSON.parse(JSON.stringify(event)) as typeof event
+const show = (view: View, { id, event }: Sent) => applyEvent(view, id, overTheWire(event))
 
 test('a subscriber that lagged converges to the same view as one that kept up', () => {
   fc.assert(
     fc.property(history, fc.array(fc.boolean()), (steps, looks) => {
       const stage = new Stage()
-      const keptUp = new View<unknown, unknown>()
-      const lagged = new View<unknown, unknown>()
+      const keptUp = new View()
+      const lagged = new View()
       show(keptUp, stage.sentTo(null))
       show(lagged, stage.sentTo(null))
       steps.forEach((step, i) => {
@@ -69,7 +69,7 @@ test('a view agrees with the heartbeat of its version', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
-      const view = new View<unknown, unknown>()
+      const view = new View()
       for (const step of [{ afterMs: 0, actions: [] }, ...steps]) {
         stage.step(step)
         show(view, stage.sentTo(view.id))
@@ -83,7 +83,7 @@ test('a view that lost or changed a connection disagrees with the heartbeat', ()
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
-      const view = new View<unknown, unknown>()
+      const view = new View()
       steps.forEach((step) => stage.step(step))
       show(view, stage.sentTo(null))
       const someone = [...view.connections.values()][0]
@@ -117,7 +117,7 @@ test('rule 5: any unknown last event id is answered with a snapshot of the curre
       steps.forEach((step) => stage.step(step))
       const { event } = stage.sentTo(id)
       expect(event.type).toBe('snapshot')
-      const view = new View<unknown, unknown>()
+      const view = new View()
       show(view, { id: stage.timeline.id(), event })
       expect(shownBy(view)).toEqual(stage.current)
     }),
@@ -159,7 +159,7 @@ test('rule 5: a process that opens the room later sends correct changes to viewe
   fc.assert(
     fc.property(history, fc.nat(), fc.nat(), (steps, looked, opened) => {
       const stage = new Stage()
-      const view = new View<unknown, unknown>()
+      const view = new View()
       show(view, stage.sentTo(null))
       steps.forEach((step, i) => {
         if (i === looked % steps.length) show(view, stage.sentTo(view.id))
@@ -190,7 +190,7 @@ test('a view diverges on changes that do not follow its version and on an older 
   const stage = new Stage()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1')] })
   const old = stage.sentTo(null)
-  const view = new View<unknown, unknown>()
+  const view = new View()
   show(view, old)
   stage.step({ afterMs: 1, actions: [posting('c1', 2, 'B2')] })
   const next = stage.sentTo(view.id)
@@ -242,7 +242,7 @@ test('over any restarts, resumes and losses a view converges to the room, and a 
     fc.property(fc.array(turn, { maxLength: 60 }), (turns) => {
       let stage = new Stage()
       let epochs = 0
-      const view = new View<unknown, unknown>()
+      const view = new View()
       const visible = () => new Set([...view.connections.keys(), ...view.stale.keys()])
       for (const each of turns) {
         if (each.kind === 'step') stage.step(each.step)
@@ -269,7 +269,7 @@ test('the shifts of a view rebuild the room', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
-      const view = new View<unknown, unknown>()
+      const view = new View()
       const rebuilt = new Map<string, unknown>()
       for (const step of [{ afterMs: 0, actions: [sweeping] }, ...steps]) {
         stage.step(step)
@@ -289,7 +289,7 @@ test('the shifts of a view rebuild the room', () => {
 test('a member called __proto__ is stored like any other member', () => {
   const stage = new Stage()
   stage.step({ afterMs: 1, actions: [posting('__proto__', 1, 'A1', { memberId: '__proto__' })] })
-  const view = new View<unknown, unknown>()
+  const view = new View()
   show(view, stage.sentTo(null))
   expect(view.connections.get('__proto__')).toMatchObject({ memberId: '__proto__', location: 'A1' })
 })

@@ -1,7 +1,7 @@
 import { cellLocation, locationEvent, memberProfile, pointLocation, rangeLocation, textLocation } from 'hereabouts'
 import { expect, test } from 'vitest'
 
-const event = locationEvent(cellLocation, memberProfile)
+const event = locationEvent({ location: cellLocation, profile: memberProfile })
 const ada = {
   connectionId: 'c1',
   memberId: 'ada',

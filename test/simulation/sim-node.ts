@@ -14,16 +14,18 @@ import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/rules/ids.
 import type { Subscriber } from '../../src/server/rooms/subscriber.js'
 import type { SimClock } from './sim-clock.js'
 import type { SimRedis } from './sim-redis.js'
+import type { RoomTypesWith } from 'hereabouts'
 
 export type Place = number
-export type SimEvent = LocationEvent<Place, null>
+export type SimTypes = RoomTypesWith<{ location: Place; profile: null }>
+export type SimEvent = LocationEvent<SimTypes>
 
 const place = z.number()
 export const roomId = 'r'
 
 /** One process: the real hub and the real backend, over a line to the store that can be cut. */
 export class SimNode {
-  readonly hub: Hub<unknown, unknown>
+  readonly hub: Hub
   readonly port: ReturnType<SimRedis['port']>
   isDead = false
 
@@ -33,7 +35,7 @@ export class SimNode {
     this.hub = createLocationHub({ location: place, profile: z.null(), clock, backend }) as unknown as typeof this.hub
   }
 
-  async post(input: PostLocationInput<Place, null>): Promise<PostLocationOutput> {
+  async post(input: PostLocationInput<SimTypes>): Promise<PostLocationOutput> {
     const connectionId = connectionIdOf(input.connectionKey!)
     const outcome = await this.hub.act(roomId, {
       type: 'post',
@@ -61,7 +63,7 @@ export class SimNode {
     return this.hub.subscribe(roomId, { connectionId, memberId: null, lastEventId, expiresAt: null, recheck })
   }
 
-  ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<Place, null>> {
+  ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<SimTypes>> {
     return this.hub.use(roomId, async (room) => {
       await room.catchUpWith(lastEventId)
       const { timeline, frames } = room

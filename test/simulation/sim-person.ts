@@ -12,7 +12,7 @@ import type { Transport } from '../../src/client/connection/transport.js'
 import type { StreamListener } from '../../src/client/connection/subscription.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
-import { roomId, type Place, type SimEvent, type SimNode } from './sim-node.js'
+import { roomId, type SimEvent, type SimNode, type SimTypes } from './sim-node.js'
 
 /** What goes wrong between people and nodes, how often of 1. */
 export type Roads = { lost: number; twice: number; slow: number }
@@ -32,7 +32,7 @@ export class SimPerson {
   readonly #clock: SimClock
   readonly #chance: Chance
   readonly #nodes: () => SimNode[]
-  readonly #room: JoinedRoom<Place, null>
+  readonly #room: JoinedRoom<SimTypes>
   readonly #close: () => Promise<void>
   readonly #streams = new Set<() => void>()
   readonly #shown = new Map<string, number>()
@@ -49,7 +49,7 @@ export class SimPerson {
       // Who crashed does nothing more.
       after: (ms, run) => clock.after(ms, () => this.fate !== 'crashed' && run()),
     }
-    const wire: Transport<Place, null> = {
+    const wire: Transport<SimTypes> = {
       clock: mine,
       memberKey: String(name).padStart(22, '-'),
       url: 'http://simulated',
@@ -63,7 +63,7 @@ export class SimPerson {
       leave: ({ connectionKey, seq }) => this.#leave(connectionKey!, seq),
       report: (thrown) => void this.wrongs.push(String(thrown)),
     }
-    const opened = openRoom<Place, null>(roomId, wire, { location: name * 1_000 }, undefined)
+    const opened = openRoom<SimTypes>(roomId, wire, { location: name * 1_000 }, undefined)
     this.#room = opened.room
     this.#close = opened.close
   }
@@ -106,7 +106,7 @@ export class SimPerson {
     for (const cut of this.#streams) cut()
   }
 
-  #openStream(input: OnLocationInput, listener: StreamListener<Place, null>): () => void {
+  #openStream(input: OnLocationInput, listener: StreamListener<SimTypes>): () => void {
     const node = this.#chance.one(this.#nodes())
     if (input.connectionKey) this.connectionId = connectionIdOf(input.connectionKey)
     let isOpen = true
@@ -165,13 +165,13 @@ export class SimPerson {
     }
   }
 
-  async #ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<Place, null>> {
+  async #ask(lastEventId: string | null | undefined): Promise<GetLocationsOutput<SimTypes>> {
     const node = this.#chance.one(this.#nodes())
     await this.#travel(node)
     return node.ask(lastEventId)
   }
 
-  async #post(input: PostLocationInput<Place, null>): Promise<PostLocationOutput> {
+  async #post(input: PostLocationInput<SimTypes>): Promise<PostLocationOutput> {
     const node = this.#chance.one(this.#nodes())
     // Some proxy tries again by itself, much later and elsewhere.
     if (this.#chance.is(this.roads.twice)) {

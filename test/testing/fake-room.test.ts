@@ -1,8 +1,8 @@
 import type { CellLocation } from 'hereabouts'
 import type { RoomEvents } from 'hereabouts/client'
-import type { MemberProfile } from 'hereabouts'
 import { fakeRoom, manualClock } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
+import type { CellTypes } from '../support/cell-types.js'
 
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
 
@@ -18,7 +18,7 @@ describe('a fake room', () => {
     await using fake = await fakeRoom()
     const news: [string, object][] = []
     for (const kind of ['entered', 'moved', 'updated', 'left'] as const)
-      fake.room.on(kind, (event: RoomEvents<CellLocation, MemberProfile>[typeof kind]) => news.push([kind, event]))
+      fake.room.on(kind, (event: RoomEvents<CellTypes>[typeof kind]) => news.push([kind, event]))
     await fake.enters('ada', { location: cell(1) })
     expect(fake.room.membersAt(cell(1))).toHaveLength(1)
     await fake.moves('ada', cell(2))

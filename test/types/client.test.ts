@@ -1,5 +1,12 @@
 import { initTRPC } from '@trpc/server'
-import { cellLocation, pointLocation, type CellLocation, type MemberProfile, type PointLocation } from 'hereabouts'
+import {
+  cellLocation,
+  pointLocation,
+  type CellLocation,
+  type MemberProfile,
+  type PointLocation,
+  type RoomTypesWith,
+} from 'hereabouts'
 import {
   createLocationClient,
   type LocationClient,
@@ -82,7 +89,9 @@ describe('the path option', () => {
   test('must be a type argument when the router has several location routers', () => {
     unrun(() => {
       const client = createLocationClient<Of['several'], 'maps.points'>({ url, path: 'maps.points' })
-      expectTypeOf(client).toEqualTypeOf<LocationClient<PointLocation, { nick: string }>>()
+      expectTypeOf(client).toEqualTypeOf<
+        LocationClient<RoomTypesWith<{ location: PointLocation; profile: { nick: string } }>>
+      >()
       // @ts-expect-error: with several location routers the path must be a type argument
       createLocationClient<Of['several']>({ url, path: 'maps.points' })
       // @ts-expect-error: this router has no location procedures at this path
@@ -155,8 +164,8 @@ describe('locations and profiles', () => {
   test('have the same types when they are read', () => {
     unrun(() => {
       const room = createLocationClient<Of['server']>({ url }).join('sheet')
-      expectTypeOf(room.others).toEqualTypeOf<readonly Member<CellLocation, MemberProfile>[]>()
-      expectTypeOf(room.self).toEqualTypeOf<Member<CellLocation, MemberProfile> | null>()
+      expectTypeOf(room.others).toEqualTypeOf<readonly Member<RoomTypesWith<{ location: CellLocation }>>[]>()
+      expectTypeOf(room.self).toEqualTypeOf<Member<RoomTypesWith<{ location: CellLocation }>> | null>()
       expectTypeOf(room.post({ sheet: 'Q3', row: 4, col: 2 })).toEqualTypeOf<void>()
       room.on('moved', ({ member, previous, current }) => {
         expectTypeOf(member.profile).toEqualTypeOf<MemberProfile | null>()

@@ -11,6 +11,7 @@ import {
   type Out,
   type PointLocation,
   type PostLocationOutput,
+  type RoomTypesWith,
   type Schema,
   type Tracked,
   type Unchanged,
@@ -69,7 +70,7 @@ describe('a location router', () => {
     expectTypeOf<inferRouterInputs<typeof mergedTagged>['locations']['postLocation']>().toExtend<Post>()
     expectTypeOf<inferRouterInputs<typeof deepTagged>['docs']['locations']['postLocation']>().toExtend<Post>()
 
-    type Event = LocationEvent<CellLocation, MemberProfile>
+    type Event = LocationEvent<RoomTypesWith<{ location: CellLocation }>>
     expectTypeOf<inferRouterOutputs<typeof bare>['getLocations']>().toEqualTypeOf<{ id: string; event: Event }>()
     expectTypeOf<inferRouterOutputs<typeof deep>['docs']['locations']['getLocations']['event']>().toEqualTypeOf<Event>()
     expectTypeOf<
@@ -104,7 +105,7 @@ describe('a location router', () => {
         {
           onData({ id, data }) {
             expectTypeOf(id).toEqualTypeOf<string>()
-            expectTypeOf(data).toEqualTypeOf<LocationEvent<CellLocation, MemberProfile>>()
+            expectTypeOf(data).toEqualTypeOf<LocationEvent<RoomTypesWith<{ location: CellLocation }>>>()
           },
         },
       )
@@ -115,14 +116,20 @@ describe('a location router', () => {
 describe('a schema', () => {
   test('of zod or zod/mini gives the hub its types', () => {
     const classic = createLocationHub({ location: z.object({ x: z.number(), note: z.string().optional() }) })
-    expectTypeOf(classic).toEqualTypeOf<LocationHub<{ x: number; note?: string | undefined }, MemberProfile>>()
+    expectTypeOf(classic).toEqualTypeOf<
+      LocationHub<RoomTypesWith<{ location: { x: number; note?: string | undefined } }>>
+    >()
     const small = createLocationHub({
       location: mini.object({ x: mini.number() }),
       profile: mini.object({ nick: mini.string() }),
     })
-    expectTypeOf(small).toEqualTypeOf<LocationHub<{ x: number }, { nick: string }>>()
+    expectTypeOf(small).toEqualTypeOf<
+      LocationHub<RoomTypesWith<{ location: { x: number }; profile: { nick: string } }>>
+    >()
     const either = createLocationHub({ location: z.discriminatedUnion('kind', [z.object({ kind: z.literal('a') }), z.object({ kind: z.literal('b'), n: z.int() })]) }) // prettier-ignore
-    expectTypeOf(either).toEqualTypeOf<LocationHub<{ kind: 'a' } | { kind: 'b'; n: number }, MemberProfile>>()
+    expectTypeOf(either).toEqualTypeOf<
+      LocationHub<RoomTypesWith<{ location: { kind: 'a' } | { kind: 'b'; n: number } }>>
+    >()
   })
 
   test('that transforms is refused by the compiler, with an explanation, and at run time', () => {
@@ -255,7 +262,9 @@ describe('a room of the hub', () => {
       // @ts-expect-error: the profile has no name
       void hub.room('x').post({ memberId: 'bot', location: null, profile: { title: 'Bot' } })
     })
-    expectTypeOf(hub.room('x').members()).resolves.toEqualTypeOf<readonly RoomMember<CellLocation, MemberProfile>[]>()
+    expectTypeOf(hub.room('x').members()).resolves.toEqualTypeOf<
+      readonly RoomMember<RoomTypesWith<{ location: CellLocation }>>[]
+    >()
   })
 })
 
@@ -263,9 +272,9 @@ describe('serveLocations', () => {
   test('defaults to cell locations and anonymous callers', () => {
     unrun(async () => {
       const usual = await serveLocations()
-      expectTypeOf(usual.hub).toEqualTypeOf<LocationHub<CellLocation, MemberProfile>>()
+      expectTypeOf(usual.hub).toEqualTypeOf<LocationHub<RoomTypesWith<{ location: CellLocation }>>>()
       const points = await serveLocations({ location: pointLocation, timing: { scale: 1 / 50 } })
-      expectTypeOf(points.hub).toEqualTypeOf<LocationHub<PointLocation, MemberProfile>>()
+      expectTypeOf(points.hub).toEqualTypeOf<LocationHub<RoomTypesWith<{ location: PointLocation }>>>()
       const known = await serveLocations({
         identify: ({ ctx }) => ({ memberId: ctx.ip }),
         authorize: ({ member }) => !!member,
@@ -281,9 +290,9 @@ describe('serveLocations', () => {
 
 describe('the schema types of the package root', () => {
   test('let an app write a generic function over schemas', () => {
-    const hubOf = <S extends Schema>(location: S & Unchanged<S>): LocationHub<Out<S>, MemberProfile> =>
+    const hubOf = <S extends Schema>(location: S & Unchanged<S>): LocationHub<RoomTypesWith<{ location: Out<S> }>> =>
       createLocationHub<S>({ location })
-    expectTypeOf(hubOf(pointLocation)).toEqualTypeOf<LocationHub<PointLocation, MemberProfile>>()
+    expectTypeOf(hubOf(pointLocation)).toEqualTypeOf<LocationHub<RoomTypesWith<{ location: PointLocation }>>>()
     expectTypeOf<Out<typeof cellLocation>>().toEqualTypeOf<CellLocation>()
   })
 })

@@ -1,14 +1,14 @@
 'use client'
 
-import { colorOf, type CellLocation, type GetLocationsOutput, type MemberProfile } from 'hereabouts'
-import { createLocationClient } from 'hereabouts/client'
+import { colorOf, type GetLocationsOutput } from 'hereabouts'
+import { createLocationClient, type RoomTypesOf } from 'hereabouts/client'
 import { createLocationHooks } from 'hereabouts/react'
 import type { AppRouter } from '../server.mjs'
 
 const client = createLocationClient<AppRouter>({ url: '/trpc', path: 'locations' })
 const { RoomProvider, useMembers, useOthers, usePost, useSelf, useStatus } = createLocationHooks(client)
 
-type SheetProps = { room: string; name: string; initial: GetLocationsOutput<CellLocation, MemberProfile> }
+type SheetProps = { room: string; name: string; initial: GetLocationsOutput<RoomTypesOf<AppRouter>> }
 
 export function Sheet({ room, name, initial }: SheetProps) {
   return (

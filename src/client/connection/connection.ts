@@ -17,18 +17,19 @@ import {
   type ConnectionState,
 } from './connection-state.js'
 import type { StreamListener } from './subscription.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface ConnectionOptions<L, P> {
+export interface ConnectionOptions<T extends RoomTypes> {
   clock: Clock
   /** Opens a stream that resumes, or, after the view diverged, starts with a snapshot. */
-  open(listener: StreamListener<L, P>, anew: boolean): () => void
+  open(listener: StreamListener<T>, anew: boolean): () => void
   /** Polls while streams are blocked; the same events with the same ids. */
-  poll(listener: PollListener<L, P>, anew: () => boolean): () => void
+  poll(listener: PollListener<T>, anew: () => boolean): () => void
   /** The server's hello, called before `changed` reports the live state; `id`: the position where the stream resumes. */
   greeted(id: string, hello: Hello): void
   /** Bytes of any kind arrived. */
   heard(): void
-  received(id: string, event: LocationEvent<L, P>): Applied<L, P>
+  received(id: string, event: LocationEvent<T>): Applied<T>
   /** Called once a heartbeat interval while polling, in place of a stream's heartbeat. */
   beaten(): void
   changed(link: ConnectionState): void
@@ -49,7 +50,7 @@ export interface ServerConnection {
   close(reason: string): void
 }
 
-export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerConnection {
+export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T>): ServerConnection {
   const { clock, open, greeted, received, changed, context } = options
   let link = connecting()
   let anew = false
@@ -109,7 +110,7 @@ export function openConnection<L, P>(options: ConnectionOptions<L, P>): ServerCo
     pausePolls()
   }
 
-  const event = (id: string, event: LocationEvent<L, P>) => {
+  const event = (id: string, event: LocationEvent<T>) => {
     if (event.type === 'bye') return end(event.reason === 'revoked' ? revoked() : cut(event.reason))
     if (event.type === 'hello') {
       greeted(id, event)

@@ -3,9 +3,10 @@ import type { GetLocationsOutput } from '../../shared/call-types.js'
 import type { LocationEvent } from '../../shared/events.js'
 import type { Failure } from './failure.js'
 import type { RetryContext } from './connection-state.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface PollListener<L, P> {
-  event(id: string, event: LocationEvent<L, P>): void
+export interface PollListener<T extends RoomTypes> {
+  event(id: string, event: LocationEvent<T>): void
   polled(): void
   /** Called as often as a stream would have a heartbeat. */
   beaten(): void
@@ -13,11 +14,11 @@ export interface PollListener<L, P> {
   failed(failure: Failure): void
 }
 
-export interface PollOptions<L, P> extends PollListener<L, P> {
+export interface PollOptions<T extends RoomTypes> extends PollListener<T> {
   clock: Clock
   context(): RetryContext
   /** One `getLocations` with the newest id. */
-  ask(): Promise<GetLocationsOutput<L, P>>
+  ask(): Promise<GetLocationsOutput<T>>
   failureOf(thrown: unknown): Failure
 }
 
@@ -25,7 +26,7 @@ export interface PollOptions<L, P> extends PollListener<L, P> {
 export const pollDelayMs = ({ random, beatMs }: RetryContext): number => beatMs * (0.2 + 0.3 * random)
 
 /** Polls for new events. Returns a function that stops the polls. */
-export function poll<L, P>({ clock, context, ask, failureOf, ...listener }: PollOptions<L, P>): () => void {
+export function poll<T extends RoomTypes>({ clock, context, ask, failureOf, ...listener }: PollOptions<T>): () => void {
   let over = false
   let beatAt = -Infinity
   let stopTimer = () => {}

@@ -5,6 +5,7 @@ import type { View } from '../../shared/view.js'
 import type { cut as cutOf } from './failure.js'
 import type { OpenSubscription, StreamListener } from './subscription.js'
 import { aborted, takeSlot } from './connection-slots.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /*
  * A browser opens at most six connections to an origin over HTTP/1.1, in all tabs together: six streams would block every
@@ -13,45 +14,45 @@ import { aborted, takeSlot } from './connection-slots.js'
  */
 
 /** The tab's own state. Its key is sent only on a stream of its own, never to another tab. */
-export type TabContext<L, P> = {
+export type TabContext<T extends RoomTypes> = {
   connectionKey: string | undefined
   /** Resolves to our member id; `null` when the server gives none: then the stream is not shared. */
   whoAmI(): Promise<string | null>
   beatMs: number
   /** The room's view: a leader sends it to a tab that asks. */
-  view: View<L, P>
+  view: View<T>
 }
-export type ShareStream<L, P> = (
+export type ShareStream<T extends RoomTypes> = (
   input: OnLocationInput,
-  listener: StreamListener<L, P>,
-  tab: TabContext<L, P>,
+  listener: StreamListener<T>,
+  tab: TabContext<T>,
 ) => () => void
 
-type TabStreamOptions<L, P> = TabContext<L, P> & {
+type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   url: string
-  openStream: OpenSubscription<L, P>
+  openStream: OpenSubscription<T>
   clock: Clock
   /** Passed in, so that this lazily loaded file imports nothing of the first load. */
   cut: typeof cutOf
 }
 
 /** The messages between tabs. They never contain a key. */
-type Message<L, P> =
+type Message<T extends RoomTypes> =
   | { type: 'ask'; by: string; lastEventId: string | null }
   /** The leader's answer: the tab that asked need not take over. */
   | { type: 'here'; to: string }
-  | { type: 'event'; to: string | null; id: string; event: LocationEvent<L, P> }
+  | { type: 'event'; to: string | null; id: string; event: LocationEvent<T> }
 
-export function openTabStream<L, P>(
-  { url, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<L, P>,
+export function openTabStream<T extends RoomTypes>(
+  { url, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
   input: OnLocationInput,
-  listener: StreamListener<L, P>,
+  listener: StreamListener<T>,
 ): () => void {
   const controller = new AbortController()
   const { signal } = controller
 
   /** A stream to the server, if this page may have one more. */
-  const open = async (asked: OnLocationInput, heard: StreamListener<L, P>) => {
+  const open = async (asked: OnLocationInput, heard: StreamListener<T>) => {
     const slot = await takeSlot(url, signal)
     if (signal.aborted) return
     if (!slot) return heard.ended(cut('all stream slots of this browser are taken', true))
@@ -69,33 +70,33 @@ export function openTabStream<L, P>(
   return () => controller.abort()
 }
 
-type SharedOptions<L, P> = {
+type SharedOptions<T extends RoomTypes> = {
   name: string
-  open(input: OnLocationInput, listener: StreamListener<L, P>): Promise<void>
+  open(input: OnLocationInput, listener: StreamListener<T>): Promise<void>
   clock: Clock
   beatMs: number
-  view: View<L, P>
+  view: View<T>
   cut: typeof cutOf
   signal: AbortSignal
 }
 
-function sharedStream<L, P>(
-  options: SharedOptions<L, P>,
+function sharedStream<T extends RoomTypes>(
+  options: SharedOptions<T>,
   input: OnLocationInput,
-  listener: StreamListener<L, P>,
+  listener: StreamListener<T>,
 ): void {
   const { name, open, clock, beatMs, view, cut, signal } = options
   const channel = new BroadcastChannel(name)
   const me = crypto.randomUUID()
   let lastEventId = input.lastEventId ?? null
-  let hello: { id: string; event: LocationEvent<L, P> } | null = null
+  let hello: { id: string; event: LocationEvent<T> } | null = null
   let leads = false
   // A channel has no target origin: it never leaves this one.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
-  const send = (message: Message<L, P>) => channel.postMessage(message)
+  const send = (message: Message<T>) => channel.postMessage(message)
   const ask = () => send({ type: 'ask', by: me, lastEventId })
 
-  const take = (id: string, event: LocationEvent<L, P>) => {
+  const take = (id: string, event: LocationEvent<T>) => {
     if (event.type === 'hello') hello = { id, event }
     listener.heard()
     listener.event(id, event)
@@ -105,7 +106,7 @@ function sharedStream<L, P>(
     if (signal.aborted) return
     leads = true
     stopAsking()
-    const passOn = (id: string, event: LocationEvent<L, P>) => {
+    const passOn = (id: string, event: LocationEvent<T>) => {
       // A bye is for the leader only: the next tab takes over.
       if (event.type !== 'bye') send({ type: 'event', to: null, id, event })
       take(id, event)
@@ -127,10 +128,10 @@ function sharedStream<L, P>(
     // Like a server's hello, it names the position to resume from; a snapshot follows when the tab missed something.
     send({ type: 'event', to, ...hello, id: view.id ?? hello.id })
     if (view.id === null || view.id === known) return
-    const snapshot: LocationEvent<L, P> = { type: 'snapshot', connections: [...view.connections.values()] }
+    const snapshot: LocationEvent<T> = { type: 'snapshot', connections: [...view.connections.values()] }
     send({ type: 'event', to, id: view.id, event: snapshot })
   }
-  const heard = ({ data }: MessageEvent<Message<L, P>>) => {
+  const heard = ({ data }: MessageEvent<Message<T>>) => {
     if (data.type === 'ask') return leads && answer(data.by, data.lastEventId)
     if (leads || (data.to !== null && data.to !== me)) return
     stopAsking()

@@ -4,6 +4,7 @@ import type { LocationEvent, Tracked } from '../../shared/events.js'
 import { OneShotEventSource, type Headers } from './sse-connection.js'
 import { cut, failureOf, type Failure } from './failure.js'
 import { operation } from './trpc-operation.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The address of the procedures and how to reach them. */
 export type Endpoint = {
@@ -15,25 +16,25 @@ export type Endpoint = {
   transformer: unknown
 }
 
-export interface StreamListener<L, P> {
+export interface StreamListener<T extends RoomTypes> {
   /** The server answered with a stream; its hello is due. */
   opened(): void
-  event(id: string, event: LocationEvent<L, P>): void
+  event(id: string, event: LocationEvent<T>): void
   /** Bytes of any kind arrived. */
   heard(): void
   /** Called once, when the stream has ended for any reason. */
   ended(failure: Failure): void
 }
 /** Opens one `onLocation` subscription that never reconnects by itself. Returns a function that closes it without `ended`. */
-export type OpenSubscription<L, P> = (input: OnLocationInput, listener: StreamListener<L, P>) => () => void
+export type OpenSubscription<T extends RoomTypes> = (input: OnLocationInput, listener: StreamListener<T>) => () => void
 
-export function subscriptionOpener<L, P>({
+export function subscriptionOpener<T extends RoomTypes>({
   url,
   prefix,
   headers,
   fetch,
   transformer,
-}: Endpoint): OpenSubscription<L, P> {
+}: Endpoint): OpenSubscription<T> {
   const link = httpSubscriptionLink({
     url,
     transformer: transformer as undefined,
@@ -58,7 +59,7 @@ export function subscriptionOpener<L, P>({
         if (result.type === 'state') {
           if (result.state === 'connecting' && result.error) end(failureOf(result.error, url))
         } else if (!over && 'data' in result) {
-          const { id, data } = result.data as Tracked<LocationEvent<L, P>>
+          const { id, data } = result.data as Tracked<LocationEvent<T>>
           listener.event(id, data)
         }
       },

@@ -8,15 +8,16 @@ import type {
 } from '../../shared/call-types.js'
 import type { OpenSubscription } from './subscription.js'
 import type { ShareStream } from './shared-tab-stream.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The requests to the server and the settings that all rooms of a client share. */
-export interface Transport<L, P> {
+export interface Transport<T extends RoomTypes> {
   url: string
-  openStream: OpenSubscription<L, P>
+  openStream: OpenSubscription<T>
   /** Shares one stream among the tabs of this browser that are the same member; `null` where there are no tabs. */
-  shareStream: ShareStream<L, P> | null
-  ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<L, P>>
-  post(input: PostLocationInput<L, P>, deadlineMs: number): Promise<PostLocationOutput>
+  shareStream: ShareStream<T> | null
+  ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<T>>
+  post(input: PostLocationInput<T>, deadlineMs: number): Promise<PostLocationOutput>
   leave(input: LeaveRoomInput, deadlineMs: number): Promise<unknown>
   memberKey: string
   clock: Clock

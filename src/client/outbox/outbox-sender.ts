@@ -5,40 +5,41 @@ import { failureOf } from '../connection/failure.js'
 import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
 import type { OutboxDraft, Outbox, OutboxPost } from './outbox.js'
 import type { RetryContext } from '../connection/connection-state.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface OutboxSenderOptions<L, P> {
+export interface OutboxSenderOptions<T extends RoomTypes> {
   clock: Clock
   context(): RetryContext
   postMs(): number
-  send(post: OutboxPost<L, P>): Promise<PostLocationOutput>
+  send(post: OutboxPost<T>): Promise<PostLocationOutput>
   /** The server accepted the post: our ids are known. */
   acknowledged(reply: PostLocationOutput): void
   refused(error: LocationError): void
   /** This connection has left, or belongs to another member: the next post needs a new key. */
   disowned(): void
   /** The newest draft, which is shown as ours, may have changed. */
-  changed(newest: OutboxDraft<L, P> | null): void
+  changed(newest: OutboxDraft<T> | null): void
 }
 
 /** Sends the posts of an outbox when they are due. */
-export interface OutboxSender<L, P> {
-  readonly box: Outbox<L, P>
-  write(draft: OutboxDraft<L, P>): void
+export interface OutboxSender<T extends RoomTypes> {
+  readonly box: Outbox<T>
+  write(draft: OutboxDraft<T>): void
   /** Applies a step to the outbox and sends the post that is due then. */
-  step(change: (box: Outbox<L, P>) => Outbox<L, P>): void
+  step(change: (box: Outbox<T>) => Outbox<T>): void
   /** Stops sending until `resume`, which posts everything again with a newer seq. */
   pause(): void
   resume(): void
 }
 
-export function openOutboxSender<L, P>(options: OutboxSenderOptions<L, P>): OutboxSender<L, P> {
+export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptions<T>): OutboxSender<T> {
   const { clock, context } = options
-  let box: Outbox<L, P> = emptyOutbox
+  let box: Outbox<T> = emptyOutbox
   let open = true
   let queued = false
   let stopTimer = () => {}
 
-  const step = (change: (box: Outbox<L, P>) => Outbox<L, P>) => {
+  const step = (change: (box: Outbox<T>) => Outbox<T>) => {
     const { refusal } = box
     box = change(box)
     if (box.refusal && box.refusal !== refusal) options.refused(box.refusal.error)

@@ -3,18 +3,27 @@ import type { PostOutcome } from '../../shared/call-types.js'
 import type { Activity } from '../../shared/events.js'
 import type { Failure } from '../connection/failure.js'
 import { backoffMs, isForgivable, retryDelayMs, type RetryContext } from '../connection/connection-state.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The whole state that a connection posts. */
-export type OutboxDraft<L, P> = { readonly location: L | null; readonly profile?: P; readonly activity?: Activity }
+export type OutboxDraft<T extends RoomTypes> = {
+  readonly location: T['location'] | null
+  readonly profile?: T['profile']
+  readonly activity?: Activity
+}
 
-export type OutboxPost<L, P> = { readonly draft: OutboxDraft<L, P>; readonly edition: number; readonly seq: number }
+export type OutboxPost<T extends RoomTypes> = {
+  readonly draft: OutboxDraft<T>
+  readonly edition: number
+  readonly seq: number
+}
 
 /**
  * The posts of a connection: only the newest draft is kept, and one post is in flight. Drafts are counted in editions; the
  * server orders posts by `seq`. Immutable: each step returns a new outbox.
  */
-export type Outbox<L, P> = {
-  readonly newest: OutboxDraft<L, P> | null
+export type Outbox<T extends RoomTypes> = {
+  readonly newest: OutboxDraft<T> | null
   readonly edition: number
   readonly seq: number
   /** The edition that was sent as `seq`; 0 when the next post must have a new seq. */
@@ -22,8 +31,8 @@ export type Outbox<L, P> = {
   /** The newest edition that the server acknowledged. */
   readonly acked: number
   /** The draft of that edition. The room shows it, and it remains when a newer one is refused. */
-  readonly shown: OutboxDraft<L, P> | null
-  readonly inFlight: OutboxPost<L, P> | null
+  readonly shown: OutboxDraft<T> | null
+  readonly inFlight: OutboxPost<T> | null
   readonly sentAt: number
   readonly retryAt: number
   readonly failures: number
@@ -35,7 +44,7 @@ export type Outbox<L, P> = {
   readonly refusal: { readonly edition: number; readonly error: LocationError } | null
 }
 
-export const emptyOutbox: Outbox<never, never> = {
+export const emptyOutbox: Outbox<never> = {
   newest: null,
   edition: 0,
   seq: 0,
@@ -53,18 +62,18 @@ export const emptyOutbox: Outbox<never, never> = {
 }
 
 /** The app wrote a new draft; an older one that was not sent yet is dropped. */
-export function written<L, P>(box: Outbox<L, P>, draft: OutboxDraft<L, P>): Outbox<L, P> {
+export function written<T extends RoomTypes>(box: Outbox<T>, draft: OutboxDraft<T>): Outbox<T> {
   return { ...box, newest: draft, edition: box.edition + 1 }
 }
 
 /** Returns the time of the next post; `null` when none is due. */
-export function dueAt<L, P>(box: Outbox<L, P>, postMs: number): number | null {
+export function dueAt<T extends RoomTypes>(box: Outbox<T>, postMs: number): number | null {
   if (!box.newest || box.inFlight || (box.acked >= box.edition && !box.renewing)) return null
   return Math.max(box.sentAt + postMs, box.retryAt)
 }
 
 /** The next post is `inFlight`. A state that was sent before keeps its seq, so that a retry is the same post. */
-export function sent<L, P>(box: Outbox<L, P>, now: number): Outbox<L, P> {
+export function sent<T extends RoomTypes>(box: Outbox<T>, now: number): Outbox<T> {
   const { newest: draft, edition, posted } = box
   if (!draft) return box
   const seq = posted === edition ? box.seq : box.seq + 1
@@ -72,11 +81,11 @@ export function sent<L, P>(box: Outbox<L, P>, now: number): Outbox<L, P> {
 }
 
 /** The server answered. */
-export function answered<L, P>(
-  box: Outbox<L, P>,
+export function answered<T extends RoomTypes>(
+  box: Outbox<T>,
   reply: { outcome: PostOutcome; seq: number },
   context: RetryContext,
-): Outbox<L, P> {
+): Outbox<T> {
   const post = box.inFlight
   if (!post) return box
   const idle = { ...box, inFlight: null }
@@ -105,7 +114,11 @@ export function answered<L, P>(
 }
 
 /** The post failed: a refused draft is dropped, any other failure is retried. */
-export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, context: RetryContext): Outbox<L, P> {
+export function failed<T extends RoomTypes>(
+  box: Outbox<T>,
+  { error, retry }: Failure,
+  context: RetryContext,
+): Outbox<T> {
   const post = box.inFlight
   if (!post) return box
   const idle = { ...box, inFlight: null }
@@ -121,30 +134,30 @@ export function failed<L, P>(box: Outbox<L, P>, { error, retry }: Failure, conte
 }
 
 /** A heartbeat or a hello arrived: the last draft is posted again unless a post was acknowledged since the previous one. */
-export function heartbeatReceived<L, P>(box: Outbox<L, P>): Outbox<L, P> {
+export function heartbeatReceived<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
   return { ...box, renewing: box.renewing || box.quiet, quiet: true }
 }
 
 /** The server is reachable again: a retry that waits is due at once. */
-export function hastened<L, P>(box: Outbox<L, P>): Outbox<L, P> {
+export function hastened<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
   return { ...box, retryAt: -Infinity }
 }
 
 /** The room lost its state: the draft is posted again soon, before others show us as gone, at a random time to spread the load. */
-export function forgotten<L, P>(box: Outbox<L, P>, { now, random, beatMs }: RetryContext): Outbox<L, P> {
+export function forgotten<T extends RoomTypes>(box: Outbox<T>, { now, random, beatMs }: RetryContext): Outbox<T> {
   return { ...box, renewing: true, retryAt: now + (random * beatMs) / 10 }
 }
 
 /** The draft is posted again with a newer seq, which undoes a leave or an expired lease. */
-export function again<L, P>(box: Outbox<L, P>, seq = box.seq): Outbox<L, P> {
+export function again<T extends RoomTypes>(box: Outbox<T>, seq = box.seq): Outbox<T> {
   return { ...box, seq, posted: 0, acked: 0, inFlight: null }
 }
 
 /** The draft is posted under a new connection key. */
-export const rekeyed = <L, P>(box: Outbox<L, P>): Outbox<L, P> => again(box, 0)
+export const rekeyed = <T extends RoomTypes>(box: Outbox<T>): Outbox<T> => again(box, 0)
 
 // The first repeat is immediate; repeated requests for one back off.
-function delayed<L, P>(box: Outbox<L, P>, context: RetryContext): Outbox<L, P> {
+function delayed<T extends RoomTypes>(box: Outbox<T>, context: RetryContext): Outbox<T> {
   const retryAt = box.failures ? context.now + backoffMs(box.failures, context) : box.retryAt
   return { ...box, failures: box.failures + 1, retryAt }
 }

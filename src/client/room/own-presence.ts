@@ -10,11 +10,12 @@ import { forgotten, hastened, heartbeatReceived, rekeyed, type OutboxPost } from
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface OwnPresenceOptions<L, P> {
+export interface OwnPresenceOptions<T extends RoomTypes> {
   room: string
-  transport: Transport<L, P>
-  store: Store<L, P>
+  transport: Transport<T>
+  store: Store<T>
   pace: Pace
   /** False when we only watch: then there is no connection of ours, and nothing is posted. */
   joined: boolean
@@ -25,17 +26,17 @@ export interface OwnPresenceOptions<L, P> {
 }
 
 /** The part of a draft besides the location. */
-export type OwnAttributes<P> = { profile?: P; activity?: Activity }
+export type OwnAttributes<T extends RoomTypes> = { profile?: T['profile']; activity?: Activity }
 
 /** Our own presence in a room: our connection key and what we post. */
-export interface OwnPresence<L, P> {
+export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
   readonly key: string | undefined
   /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
   whoAmI(): Promise<string | null>
   /** Posts our location. @throws LocationError `bad-input` when the value is not JSON; then nothing has changed. */
-  post(location: L | null, change?: OwnAttributes<P>): void
-  update(change: OwnAttributes<P>): void
+  post(location: T['location'] | null, change?: OwnAttributes<T>): void
+  update(change: OwnAttributes<T>): void
   flush(): Promise<void>
   /** Renews our lease after a heartbeat or a hello. */
   renew(): void
@@ -52,18 +53,18 @@ export interface OwnPresence<L, P> {
   depart(graceMs?: number): Promise<void>
 }
 
-export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPresence<L, P> {
+export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions<T>): OwnPresence<T> {
   const { room, transport, store, pace, joined, link, reconnect } = options
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
-  let attributes: OwnAttributes<P> = {}
+  let attributes: OwnAttributes<T> = {}
 
   const newConnection = () => {
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  const send = ({ draft, seq }: OutboxPost<L, P>) =>
+  const send = ({ draft, seq }: OutboxPost<T>) =>
     transport.post(
       {
         ...draft,
@@ -89,7 +90,7 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
     memberId = null
     reconnect()
   }
-  const sender = openOutboxSender<L, P>({
+  const sender = openOutboxSender<T>({
     clock: transport.clock,
     context,
     postMs: () => pace.timing.postMs,
@@ -105,7 +106,7 @@ export function openOwnPresence<L, P>(options: OwnPresenceOptions<L, P>): OwnPre
       store.show()
     },
   })
-  const post: OwnPresence<L, P>['post'] = (location, change) => {
+  const post: OwnPresence<T>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location], [null])
     const next = { ...attributes, ...change }

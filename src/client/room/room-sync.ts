@@ -12,17 +12,18 @@ import type { Store } from '../store/store.js'
 import { detectLoss } from './lost-detector.js'
 import type { OwnPresence } from './own-presence.js'
 import type { Pace } from './post-pace.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface RoomSyncOptions<L, P> {
+export interface RoomSyncOptions<T extends RoomTypes> {
   room: string
-  transport: Transport<L, P>
-  store: Store<L, P>
+  transport: Transport<T>
+  store: Store<T>
   pace: Pace
-  presence: OwnPresence<L, P>
+  presence: OwnPresence<T>
 }
 
 /** Keeps the store's view up to date. Returns the connection to the server, which is not yet open. */
-export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnection {
+export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): ServerConnection {
   const { transport, store, pace, presence } = options
   const { clock } = transport
   const { view } = store
@@ -41,7 +42,7 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
     const patienceMs = pace.timing.leaseMs + pace.timing.beatMs
     stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
   }
-  const received = (eventId: string, event: LocationEvent<L, P>) => {
+  const received = (eventId: string, event: LocationEvent<T>) => {
     const before = parseEventId(view.id)
     const applied = applyEvent(view, eventId, event)
     // A heartbeat shows that the server is well, whatever it answered before.
@@ -69,7 +70,7 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
     if (link.state === 'live' && !link.degraded) presence.renew()
   }
 
-  return openConnection<L, P>({
+  return openConnection<T>({
     clock,
     context: pace.context,
     ...requestsOf(options),
@@ -89,7 +90,7 @@ export function openRoomSync<L, P>(options: RoomSyncOptions<L, P>): ServerConnec
   })
 }
 
-function openLostDetector<L, P>(transport: Transport<L, P>, store: Store<L, P>) {
+function openLostDetector<T extends RoomTypes>(transport: Transport<T>, store: Store<T>) {
   const { clock } = transport
   return detectLoss({
     clock,
@@ -108,7 +109,7 @@ function openLostDetector<L, P>(transport: Transport<L, P>, store: Store<L, P>) 
 }
 
 /** The two ways to receive the room's events: a stream, and polls. Both resume from the newest id unless `anew`. */
-function requestsOf<L, P>(options: RoomSyncOptions<L, P>): Pick<ConnectionOptions<L, P>, 'open' | 'poll'> {
+function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<ConnectionOptions<T>, 'open' | 'poll'> {
   const { room, transport, store, pace, presence } = options
   const { view } = store
   const inputOf = (anew: boolean) => ({ room, lastEventId: anew ? undefined : (view.id ?? undefined) })

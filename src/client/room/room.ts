@@ -5,22 +5,24 @@ import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
+import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync } from './room-sync.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface Room<L, P> extends RoomSnapshot<L, P> {
+export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   readonly id: string
   /** `others`, and `self` when it is known. */
-  readonly members: readonly Member<L, P>[]
+  readonly members: readonly Member<T>[]
   /**
    * Sets our location. The latest call wins: at most one post is in flight, and none is queued.
    *
    * @throws LocationError `bad-input` when the location is not JSON.
    */
-  post(location: L | null): void
+  post(location: T['location'] | null): void
   /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
   flush(): Promise<void>
   /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
@@ -29,19 +31,22 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
    * Changes our profile or activity. In a browser the activity follows input and page visibility by itself until it is set
    * here.
    */
-  update(own: OwnAttributes<P>): void
+  update(own: OwnAttributes<T>): void
   /** Connects now, while waiting or after a refusal. */
   retry(): void
   /** Returns one of the others by member id; `null` when they are not here, or for our own id. */
-  other(memberId: string): Member<L, P> | null
-  /** Returns the members at exactly this location: the same array while the members are the same. */
-  membersAt(location: L): readonly Member<L, P>[]
+  other(memberId: string): Member<T> | null
+  /**
+   * Returns the members at exactly this location: the same array while the members are the same. Each member is counted
+   * once, where the member is shown; with `windows: 'all'`, also wherever another window of the member is.
+   */
+  membersAt(location: T['location'], options?: MembersAtOptions): readonly Member<T>[]
   /** Adds a listener and returns a function that removes it. Its exceptions and rejections go to `logger`. */
-  on<K extends keyof RoomEvents<L, P>>(event: K, listener: (event: RoomEvents<L, P>[K]) => void): () => void
+  on<K extends keyof RoomEvents<T>>(event: K, listener: (event: RoomEvents<T>[K]) => void): () => void
   /** Calls `run` now and after every change. Returns a function that ends the subscription. */
-  subscribe(run: (snapshot: RoomSnapshot<L, P>) => void): () => void
+  subscribe(run: (snapshot: RoomSnapshot<T>) => void): () => void
   /** Returns the same object until something changes. */
-  getSnapshot(): RoomSnapshot<L, P>
+  getSnapshot(): RoomSnapshot<T>
   /**
    * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it. Repeated calls have no
    * effect. Resolves when the server was told or cannot be reached; never rejects.
@@ -50,30 +55,33 @@ export interface Room<L, P> extends RoomSnapshot<L, P> {
 }
 
 /** A room that we watch without being in it: it has no methods that post. */
-export type WatchedRoom<L, P> = Omit<Room<L, P>, 'post' | 'flush' | 'update'>
+export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update'>
 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
-export type JoinedRoom<L, P> = Omit<Room<L, P>, 'leave'>
+export type JoinedRoom<T extends RoomTypes> = Omit<Room<T>, 'leave'>
 
-export type WatchOptions<L, P> = {
+export type WatchOptions<T extends RoomTypes> = {
   /** Leaves the room when aborted. */
   signal?: AbortSignal
   /** A reply of `getLocations` from the server: shown at once, and the stream resumes from it. */
-  initial?: GetLocationsOutput<L, P>
+  initial?: GetLocationsOutput<T>
 }
-export type JoinOptions<L, P> = WatchOptions<L, P> & { location?: L | null; profile?: P }
+export type JoinOptions<T extends RoomTypes> = WatchOptions<T> & {
+  location?: T['location'] | null
+  profile?: T['profile']
+}
 
 /** Opens a room. `joining` is `null` when we only watch. */
-export function openRoom<L, P>(
+export function openRoom<T extends RoomTypes>(
   id: string,
-  transport: Transport<L, P>,
-  joining: JoinOptions<L, P> | null,
-  initial: GetLocationsOutput<L, P> | undefined,
-): { room: JoinedRoom<L, P>; close(): Promise<void> } {
+  transport: Transport<T>,
+  joining: JoinOptions<T> | null,
+  initial: GetLocationsOutput<T> | undefined,
+): { room: JoinedRoom<T>; close(): Promise<void> } {
   const { clock } = transport
-  const store = createStore<L, P>(clock.date(), transport.report)
+  const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
-  const presence: OwnPresence<L, P> = openOwnPresence({
+  const presence: OwnPresence<T> = openOwnPresence({
     room: id,
     transport,
     store,
@@ -82,7 +90,7 @@ export function openRoom<L, P>(
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const connection = openRoomSync<L, P>({ room: id, transport, store, pace, presence })
+  const connection = openRoomSync<T>({ room: id, transport, store, pace, presence })
 
   if (initial) {
     const applied = applyEvent(store.view, initial.id, initial.event)
@@ -90,7 +98,7 @@ export function openRoom<L, P>(
   }
   if (joining) {
     const { profile, location = null } = joining
-    presence.post(location, { ...(profile !== undefined && { profile }) })
+    presence.post(location, { profile })
   }
   connection.connect()
   const stopActivity = joining ? followActivity(transport, presence) : () => {}
@@ -100,14 +108,14 @@ export function openRoom<L, P>(
   return {
     room: (joining
       ? Object.assign(room, {
-          post: (location: L | null) => presence.post(location),
-          update(change: OwnAttributes<P>) {
+          post: (location: T['location'] | null) => presence.post(location),
+          update(change: OwnAttributes<T>) {
             if (change.activity !== undefined) stopActivity()
             presence.update(change)
           },
           flush: presence.flush,
         })
-      : room) as JoinedRoom<L, P>,
+      : room) as JoinedRoom<T>,
     close() {
       unfollow()
       stopActivity()
@@ -119,7 +127,10 @@ export function openRoom<L, P>(
 }
 
 /** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
-function followActivity<L, P>({ clock, idleMs, awayMs }: Transport<L, P>, presence: OwnPresence<L, P>): () => void {
+function followActivity<T extends RoomTypes>(
+  { clock, idleMs, awayMs }: Transport<T>,
+  presence: OwnPresence<T>,
+): () => void {
   if (typeof document === 'undefined') return () => {}
   return lazyImport(
     import('../browser/activity-tracker.js'),
@@ -130,7 +141,7 @@ function followActivity<L, P>({ clock, idleMs, awayMs }: Transport<L, P>, presen
   )
 }
 
-const followPageOf = <L, P>(connection: ServerConnection, presence: OwnPresence<L, P>) =>
+const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presence: OwnPresence<T>) =>
   followPage({
     hidden() {
       connection.pause()
@@ -149,12 +160,12 @@ const followPageOf = <L, P>(connection: ServerConnection, presence: OwnPresence<
   })
 
 /** The part of a room that does not post. */
-const watchedRoom = <L, P>(
+const watchedRoom = <T extends RoomTypes>(
   id: string,
-  store: Store<L, P>,
+  store: Store<T>,
   connection: ServerConnection,
-  presence: OwnPresence<L, P>,
-): Omit<WatchedRoom<L, P>, 'leave'> => ({
+  presence: OwnPresence<T>,
+): Omit<WatchedRoom<T>, 'leave'> => ({
   id,
   get status() {
     return store.snapshot.status

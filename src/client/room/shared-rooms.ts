@@ -1,35 +1,36 @@
 import { LocationError } from '../../shared/errors.js'
 import type { Transport } from '../connection/transport.js'
 import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-export interface LocationClient<L, P> {
+export interface LocationClient<T extends RoomTypes> {
   /**
    * Joins a room: others see us from now on. Repeated joins share one connection and one state. The room closes when every
    * handle has called `leave()`.
    *
    * @throws LocationError `bad-input` for an invalid room id or profile, `closed` after `close()`.
    */
-  join(room: string, options?: JoinOptions<L, P>): Room<L, P>
+  join(room: string, options?: JoinOptions<T>): Room<T>
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
-  watch(room: string, options?: WatchOptions<L, P>): WatchedRoom<L, P>
+  watch(room: string, options?: WatchOptions<T>): WatchedRoom<T>
   /** Leaves every room. */
   close(): Promise<void>
 }
 
 /** An open room, shared by every handle of it. */
-type SharedRoom<L, P> = {
-  room: JoinedRoom<L, P>
+type SharedRoom<T extends RoomTypes> = {
+  room: JoinedRoom<T>
   /** Returns a handle: the room with a `leave` of its own. */
-  hold(signal: AbortSignal | undefined): Room<L, P>
+  hold(signal: AbortSignal | undefined): Room<T>
   end(): Promise<void>
 }
 
 /** Creates a client whose rooms use `transport`. */
-export function openClient<L, P>(transport: Transport<L, P>): LocationClient<L, P> {
-  const rooms = new Map<string, SharedRoom<L, P>>()
+export function openClient<T extends RoomTypes>(transport: Transport<T>): LocationClient<T> {
+  const rooms = new Map<string, SharedRoom<T>>()
   let closed = false
 
-  const enter = (name: string, joining: JoinOptions<L, P> | null, { initial, signal }: WatchOptions<L, P>) => {
+  const enter = (name: string, joining: JoinOptions<T> | null, { initial, signal }: WatchOptions<T>) => {
     if (closed) throw new LocationError('closed', 'This client is closed: create a new one.')
     // The server compares names in this form, and answers which character it refuses.
     const id = name.normalize()
@@ -57,7 +58,10 @@ export function openClient<L, P>(transport: Transport<L, P>): LocationClient<L, 
   }
 }
 
-function shareRoom<L, P>({ room, close }: ReturnType<typeof openRoom<L, P>>, ending: () => void): SharedRoom<L, P> {
+function shareRoom<T extends RoomTypes>(
+  { room, close }: ReturnType<typeof openRoom<T>>,
+  ending: () => void,
+): SharedRoom<T> {
   /** The release function of each handle: removes its listener from a signal that may outlive the room. */
   const holders = new Set<() => void>()
   let ended: Promise<void> | undefined
@@ -66,7 +70,7 @@ function shareRoom<L, P>({ room, close }: ReturnType<typeof openRoom<L, P>>, end
     if (!ended) ending()
     return (ended ??= close())
   }
-  const hold = (signal: AbortSignal | undefined): Room<L, P> => {
+  const hold = (signal: AbortSignal | undefined): Room<T> => {
     const leave = async () => {
       if (holders.delete(release)) release()
       await (holders.size === 0 ? end() : ended)
@@ -76,7 +80,7 @@ function shareRoom<L, P>({ room, close }: ReturnType<typeof openRoom<L, P>>, end
     holders.add(release)
     if (signal?.aborted) aborted()
     else signal?.addEventListener('abort', aborted)
-    return Object.create(room, { leave: { value: leave } }) as Room<L, P>
+    return Object.create(room, { leave: { value: leave } }) as Room<T>
   }
   return { room, hold, end }
 }

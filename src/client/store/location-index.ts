@@ -1,14 +1,26 @@
 import type { Member } from './member.js'
 import { canonicalText } from './same-json.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 const nobody: readonly never[] = []
 
-/** The members of a room by location. The index is built by the first lookup and kept up to date by each move. */
-export class LocationIndex<L, P> {
-  #byText: Map<string, readonly Member<L, P>[]> | null = null
+/** `windows: 'all'` finds a member by the location of each of their windows. Default: by the location that is shown. */
+export type MembersAtOptions = { windows?: 'all' }
+
+/**
+ * The members of a room by location. The index is built by the first lookup and kept up to date by each change. It finds a
+ * member by the first `windows` of the member's connections; the first one is where the member is shown.
+ */
+export class LocationIndex<T extends RoomTypes> {
+  readonly #windows: number
+  #byText: Map<string, readonly Member<T>[]> | null = null
+
+  constructor(windows: number) {
+    this.#windows = windows
+  }
 
   /** Returns the members at exactly this location: the same array while the members are the same, so that 2,000 cells can ask. */
-  at(location: L, members: readonly Member<L, P>[]): readonly Member<L, P>[] {
+  at(location: T['location'], members: readonly Member<T>[]): readonly Member<T>[] {
     if (!this.#byText) {
       this.#byText = new Map()
       for (const member of members) this.move(null, member)
@@ -16,19 +28,24 @@ export class LocationIndex<L, P> {
     return this.#byText.get(canonicalText(location)) ?? nobody
   }
 
-  move(before: Member<L, P> | null, now: Member<L, P> | null): void {
-    if (!this.#byText) return
-    const from = before && canonicalText(before.location)
-    const to = now && canonicalText(now.location)
-    if (from !== null && from === to)
-      return this.#set(from, (members) => members.map((member) => (member === before ? now! : member)))
-    if (from !== null) this.#set(from, (members) => members.filter((member) => member !== before))
-    if (to !== null) this.#set(to, (members) => [...members, now!])
+  move(before: Member<T> | null, now: Member<T> | null): void {
+    const byText = this.#byText
+    if (!byText) return
+    const from = this.#textsOf(before)
+    const to = this.#textsOf(now)
+    for (const text of new Set([...from, ...to])) {
+      const others = byText.get(text) ?? nobody
+      const members = !from.has(text)
+        ? [...others, now!]
+        : to.has(text)
+          ? others.map((member) => (member === before ? now! : member))
+          : others.filter((member) => member !== before)
+      if (members.length > 0) byText.set(text, members)
+      else byText.delete(text)
+    }
   }
 
-  #set(text: string, change: (members: readonly Member<L, P>[]) => readonly Member<L, P>[]): void {
-    const members = change(this.#byText?.get(text) ?? nobody)
-    if (members.length > 0) this.#byText?.set(text, members)
-    else this.#byText?.delete(text)
+  #textsOf(member: Member<T> | null): Set<string> {
+    return new Set(member?.connections.slice(0, this.#windows).map(({ location }) => canonicalText(location)))
   }
 }

@@ -1,11 +1,12 @@
 import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
 import { sameJson } from './same-json.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /** One tab or script of a member. `at` is the time of its last change by the server's clock. */
-export interface MemberConnection<L> {
+export interface MemberConnection<T extends RoomTypes> {
   readonly connectionId: string
-  readonly location: L | null
+  readonly location: T['location'] | null
   readonly activity: Activity
   readonly at: Date
   /** True when the connection was known before our connection, or the server's state, was lost and has not been seen again yet. */
@@ -13,56 +14,59 @@ export interface MemberConnection<L> {
 }
 
 /** A person or an agent with all of their connections in this room. The connection that changed last speaks for the member. */
-export interface Member<L, P> {
+export interface Member<T extends RoomTypes> {
   readonly memberId: string
-  readonly profile: P | null
-  readonly location: L | null
+  readonly profile: T['profile'] | null
+  readonly location: T['location'] | null
   readonly activity: Activity
   /** Newest first. */
-  readonly connections: readonly MemberConnection<L>[]
+  readonly connections: readonly MemberConnection<T>[]
 }
 
 /** Our own identity in the room and our newest draft, which is shown at once, before the server has acknowledged it. */
-export interface OwnState<L, P> {
+export interface OwnState<T extends RoomTypes> {
   readonly connectionId: string | null
   readonly memberId: string | null
-  readonly draft: OutboxDraft<L, P> | null
+  readonly draft: OutboxDraft<T> | null
   readonly since: Date | null
 }
 
 /** The change of one member: `before` is `null` when the member came, `now` when the member went. */
-export type MemberChange<L, P> = { readonly before: Member<L, P> | null; readonly now: Member<L, P> | null }
+export type MemberChange<T extends RoomTypes> = { readonly before: Member<T> | null; readonly now: Member<T> | null }
 
 /** A connection of a member, with the order of its last change: the highest one speaks for the member. */
-export type OrderedConnection<L, P> = {
+export type OrderedConnection<T extends RoomTypes> = {
   memberId: string
-  profile: P | null
-  shown: MemberConnection<L>
+  profile: T['profile'] | null
+  shown: MemberConnection<T>
   order: number
 }
 
 // Wire objects are never mutated, so each is converted only once.
-const converted = new WeakMap<object, MemberConnection<unknown>>()
+const converted = new WeakMap<object, MemberConnection<RoomTypes>>()
 
-function memberConnectionOf<L, P>(connection: Connection<L, P>): MemberConnection<L> {
+function memberConnectionOf<T extends RoomTypes>(connection: Connection<T>): MemberConnection<T> {
   let shown = converted.get(connection)
   if (!shown) {
     const { connectionId, location, activity, at } = connection
     converted.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale: false }))
   }
-  return shown as MemberConnection<L>
+  return shown as MemberConnection<T>
 }
 
-export function orderedConnection<L, P>(connection: Connection<L, P>, stale: boolean): OrderedConnection<L, P> {
+export function orderedConnection<T extends RoomTypes>(
+  connection: Connection<T>,
+  stale: boolean,
+): OrderedConnection<T> {
   const { memberId, profile, at: order } = connection
   const shown = memberConnectionOf(connection)
   return { memberId, profile, shown: stale ? { ...shown, stale } : shown, order }
 }
 
 /** Shows our newest draft where the server's state is older or has not arrived. */
-export function overlayOwn<L, P>(
-  connections: OrderedConnection<L, P>[],
-  { connectionId, memberId, draft, since: at }: OwnState<L, P>,
+export function overlayOwn<T extends RoomTypes>(
+  connections: OrderedConnection<T>[],
+  { connectionId, memberId, draft, since: at }: OwnState<T>,
 ): void {
   if (connectionId === null || !draft) return
   let own = connections.find(({ shown }) => shown.connectionId === connectionId)
@@ -78,11 +82,11 @@ export function overlayOwn<L, P>(
 }
 
 /** Builds a member from its connections. Returns `before` when nothing changed. */
-export function memberOf<L, P>(
+export function memberOf<T extends RoomTypes>(
   memberId: string,
-  group: OrderedConnection<L, P>[],
-  before: Member<L, P> | null,
-): Member<L, P> {
+  group: OrderedConnection<T>[],
+  before: Member<T> | null,
+): Member<T> {
   group.sort((a, b) => b.order - a.order)
   const { profile, shown } = group[0]!
   const connections = keepIfEqual(

@@ -2,44 +2,49 @@ import type { Activity, LeftReason } from '../../shared/events.js'
 import type { Shift } from '../../shared/view.js'
 import type { Member, MemberChange, MemberConnection } from './member.js'
 import { sameJson } from './same-json.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
-type MemberEventBase<L, P> = {
+type MemberEventBase<T extends RoomTypes> = {
   /** The member that the event is about. */
-  member: Member<L, P>
+  member: Member<T>
   /** True when it happened while we were disconnected and is reported late: worth showing, not worth a flash or a sound. */
   caughtUp: boolean
 }
 /** The part of a member that others see besides the location. */
-export type Appearance<P> = { profile: P | null; activity: Activity }
+export type Appearance<T extends RoomTypes> = { profile: T['profile'] | null; activity: Activity }
 
 /** The events about the other members of a room. */
-export type MemberEvents<L, P> = {
+export type MemberEvents<T extends RoomTypes> = {
   /** The member's first connection arrived. */
-  entered: MemberEventBase<L, P> & { connection: MemberConnection<L>; current: L | null }
-  moved: MemberEventBase<L, P> & { connection: MemberConnection<L>; previous: L | null; current: L | null }
+  entered: MemberEventBase<T> & { connection: MemberConnection<T>; current: T['location'] | null }
+  moved: MemberEventBase<T> & {
+    connection: MemberConnection<T>
+    previous: T['location'] | null
+    current: T['location'] | null
+  }
   /** The member's profile or activity changed; `changed` names one or both. */
-  updated: MemberEventBase<L, P> & {
-    previous: Appearance<P>
-    current: Appearance<P>
-    changed: readonly (keyof Appearance<P>)[]
+  updated: MemberEventBase<T> & {
+    previous: Appearance<T>
+    current: Appearance<T>
+    changed: readonly (keyof Appearance<T>)[]
   }
   /** The member's last connection is gone. */
-  left: MemberEventBase<L, P> & { connection: MemberConnection<L>; previous: L | null; reason: LeftReason }
+  left: MemberEventBase<T> & { connection: MemberConnection<T>; previous: T['location'] | null; reason: LeftReason }
 }
-export type MemberEvent<L, P> = {
-  [K in keyof MemberEvents<L, P>]: [kind: K, event: MemberEvents<L, P>[K]]
-}[keyof MemberEvents<L, P>]
+export type MemberEvent<T extends RoomTypes> = {
+  [K in keyof MemberEvents<T>]: [kind: K, event: MemberEvents<T>[K]]
+}[keyof MemberEvents<T>]
 
 /**
  * Derives the events of a roster's changes; our own member makes none. Events are by member, not by connection: a member
  * that reloads a page or moves to another tab has neither left nor entered.
  */
-export function roomEventsOf<L, P>(
-  changes: readonly MemberChange<L, P>[],
-  shifts: readonly Shift<L, P>[],
+export function roomEventsOf<T extends RoomTypes>(
+  changes: readonly MemberChange<T>[],
+  shifts: readonly Shift<T>[],
   selfId: string | undefined,
   caughtUp: boolean,
-): MemberEvent<L, P>[] {
+): MemberEvent<T>[] {
   const others = changes.filter(({ before, now }) => (now ?? before)?.memberId !== selfId)
   // `left` events come first: a name that changed hands is free before it is taken.
   return [
@@ -48,24 +53,27 @@ export function roomEventsOf<L, P>(
   ]
 }
 
-function leftEventOf<L, P>(
-  { before: member, now }: MemberChange<L, P>,
-  shifts: readonly Shift<L, P>[],
+function leftEventOf<T extends RoomTypes>(
+  { before: member, now }: MemberChange<T>,
+  shifts: readonly Shift<T>[],
   caughtUp: boolean,
 ) {
   if (!member || now) return []
   const last = shifts.findLast(({ previous, current }) => previous?.memberId === member.memberId && !current)
   const { location: previous, connections } = member
   const left = { member, connection: connections[0]!, previous, reason: last?.reason ?? 'lost', caughtUp }
-  return [['left', left] satisfies MemberEvent<L, P>]
+  return [['left', left] satisfies MemberEvent<T>]
 }
 
-function presentEventsOf<L, P>({ before, now: member }: MemberChange<L, P>, caughtUp: boolean): MemberEvent<L, P>[] {
+function presentEventsOf<T extends RoomTypes>(
+  { before, now: member }: MemberChange<T>,
+  caughtUp: boolean,
+): MemberEvent<T>[] {
   if (!member) return []
   const { location: current, connections } = member
   const connection = connections[0]!
   if (!before) return [['entered', { member, connection, current, caughtUp }]]
-  const events: MemberEvent<L, P>[] = []
+  const events: MemberEvent<T>[] = []
   const { location: previous } = before
   if (!sameJson(previous, current)) events.push(['moved', { member, connection, previous, current, caughtUp }])
   const changed = (['profile', 'activity'] as const).filter((field) => !sameJson(before[field], member[field]))
@@ -77,4 +85,7 @@ function presentEventsOf<L, P>({ before, now: member }: MemberChange<L, P>, caug
   return events
 }
 
-const appearanceOf = <P>({ profile, activity }: Appearance<P>): Appearance<P> => ({ profile, activity })
+const appearanceOf = <T extends RoomTypes>({ profile, activity }: Appearance<T>): Appearance<T> => ({
+  profile,
+  activity,
+})

@@ -1,12 +1,14 @@
 import type { LocationError } from '../../shared/errors.js'
+import type { MembersAtOptions } from './location-index.js'
 import { keepIfEqual, type Member, type OwnState } from './member.js'
 import { roomEventsOf, type MemberEvents } from './room-events.js'
 import { Roster } from './roster.js'
 import type { RoomStatus } from '../connection/room-status.js'
 import { View, type Shift } from '../../shared/view.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The events of a room. Member events are about the others only, and not about those in the first snapshot. */
-export type RoomEvents<L, P> = MemberEvents<L, P> & {
+export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   status: { previous: RoomStatus; current: RoomStatus }
   /** The room has not reached us for `lostMs`, counted from `since`; the others are shown as stale. */
   lost: { since: Date; status: RoomStatus }
@@ -16,51 +18,51 @@ export type RoomEvents<L, P> = MemberEvents<L, P> & {
   error: { error: LocationError }
 }
 
-export interface RoomSnapshot<L, P> {
+export interface RoomSnapshot<T extends RoomTypes> {
   readonly status: RoomStatus
-  readonly self: Member<L, P> | null
-  readonly others: readonly Member<L, P>[]
+  readonly self: Member<T> | null
+  readonly others: readonly Member<T>[]
 }
 
-type Listener<T> = (value: T) => unknown
-type Listeners<L, P> = { [K in keyof RoomEvents<L, P>]?: Set<Listener<RoomEvents<L, P>[K]>> }
+type Listener<V> = (value: V) => unknown
+type Listeners<T extends RoomTypes> = { [K in keyof RoomEvents<T>]?: Set<Listener<RoomEvents<T>[K]>> }
 
 /** The state of a room as the app sees it, and its subscribers. */
-export interface Store<L, P> {
-  readonly view: View<L, P>
-  readonly snapshot: RoomSnapshot<L, P>
-  readonly members: readonly Member<L, P>[]
+export interface Store<T extends RoomTypes> {
+  readonly view: View<T>
+  readonly snapshot: RoomSnapshot<T>
+  readonly members: readonly Member<T>[]
   /** Changes our own state. It becomes visible with the next `show`. */
-  own(change: Partial<OwnState<L, P>>): void
+  own(change: Partial<OwnState<T>>): void
   /** Publishes the current state. */
   show(status?: RoomStatus): void
   /** Publishes the view's shifts without events. */
-  take(shifts: readonly Shift<L, P>[]): void
+  take(shifts: readonly Shift<T>[]): void
   /** Publishes the view's shifts and emits member events; `caughtUp`: they happened while we were disconnected. */
-  announce(shifts: readonly Shift<L, P>[], caughtUp?: boolean): void
+  announce(shifts: readonly Shift<T>[], caughtUp?: boolean): void
   /** Sets whether all members are shown as stale. It becomes visible with the next `show`. */
   away(away: boolean): void
-  emit<K extends keyof RoomEvents<L, P>>(event: K, value: RoomEvents<L, P>[K]): void
-  membersAt(location: L): readonly Member<L, P>[]
-  other(memberId: string): Member<L, P> | null
-  on<K extends keyof RoomEvents<L, P>>(event: K, listener: Listener<RoomEvents<L, P>[K]>): () => void
-  subscribe(run: Listener<RoomSnapshot<L, P>>): () => void
+  emit<K extends keyof RoomEvents<T>>(event: K, value: RoomEvents<T>[K]): void
+  membersAt(location: T['location'], options?: MembersAtOptions): readonly Member<T>[]
+  other(memberId: string): Member<T> | null
+  on<K extends keyof RoomEvents<T>>(event: K, listener: Listener<RoomEvents<T>[K]>): () => void
+  subscribe(run: Listener<RoomSnapshot<T>>): () => void
   /** Evaluates `outcome` now and after each change. Resolves when it is `true`, rejects when it is an error. */
   expect(outcome: () => Error | boolean): Promise<void>
 }
 
 /** Creates a store. `report` receives what a listener throws or rejects with; the other listeners are called all the same. */
-export function createStore<L, P>(since: Date, report: (thrown: unknown) => void): Store<L, P> {
-  const view = new View<L, P>()
-  const roster = new Roster<L, P>()
-  const listeners: Listeners<L, P> = {}
-  const subscribers = new Set<Listener<RoomSnapshot<L, P>>>()
+export function createStore<T extends RoomTypes>(since: Date, report: (thrown: unknown) => void): Store<T> {
+  const view = new View<T>()
+  const roster = new Roster<T>()
+  const listeners: Listeners<T> = {}
+  const subscribers = new Set<Listener<RoomSnapshot<T>>>()
   const expectations = new Set<() => void>()
-  let own: OwnState<L, P> = { connectionId: null, memberId: null, draft: null, since }
+  let own: OwnState<T> = { connectionId: null, memberId: null, draft: null, since }
   let away = false
-  let snapshot: RoomSnapshot<L, P> = { status: { state: 'connecting' }, self: null, others: roster.others }
+  let snapshot: RoomSnapshot<T> = { status: { state: 'connecting' }, self: null, others: roster.others }
 
-  const call = <T>(listener: Listener<T>, value: T) => {
+  const call = <V>(listener: Listener<V>, value: V) => {
     try {
       // A listener may be async.
       ;(listener(value) as Promise<void> | undefined)?.then?.(null, report)
@@ -69,10 +71,10 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
     }
   }
   /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
-  const notify = <T>(listeners: Set<Listener<T>> | undefined, value: T) =>
+  const notify = <V>(listeners: Set<Listener<V>> | undefined, value: V) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
-  const emit: Store<L, P>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
-  const update = (shifts: readonly Shift<L, P>[], changed = snapshot.status) => {
+  const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
+  const update = (shifts: readonly Shift<T>[], changed = snapshot.status) => {
     const previous = snapshot
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
@@ -106,7 +108,7 @@ export function createStore<L, P>(since: Date, report: (thrown: unknown) => void
         emit(kind, event as never)
     },
     emit,
-    membersAt: (location) => roster.membersAt(location),
+    membersAt: (location, options) => roster.membersAt(location, options),
     other: (memberId) => roster.other(memberId),
     on(event, listener) {
       const set: Set<typeof listener> = (listeners[event] ??= new Set() as never)

@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
 import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/events.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
 import { assertPosted } from '../access/outcome-errors.js'
@@ -23,14 +24,14 @@ export interface HubActions {
 }
 
 /** A room for use by the server itself: by agents, webhooks and server rendering. */
-export interface HubRoom<L, P> {
+export interface HubRoom<T extends RoomTypes> {
   /**
    * Returns the members of the room. Profile, location and activity are those of a member's newest connection, which is
    * the first in `connections`.
    *
    * @throws LocationError `unavailable`
    */
-  members(): Promise<readonly RoomMember<L, P>[]>
+  members(): Promise<readonly RoomMember<T>[]>
   /** Returns the number of members. @throws LocationError `unavailable` */
   count(): Promise<number>
   /**
@@ -39,7 +40,12 @@ export interface HubRoom<L, P> {
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
-  post(post: { memberId: string; profile?: P; location: L | null; leaseMs?: number }): Promise<void>
+  post(post: {
+    memberId: string
+    profile?: T['profile']
+    location: T['location'] | null
+    leaseMs?: number
+  }): Promise<void>
   /**
    * Removes the connection that `post` created. The member's own connections stay.
    *
@@ -49,18 +55,18 @@ export interface HubRoom<L, P> {
 }
 
 /** A member who is in a room. */
-export interface RoomMember<L, P> extends CallerMember<P> {
-  location: L | null
-  activity: Connection<L, P>['activity']
+export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile']> {
+  location: T['location'] | null
+  activity: Connection<T>['activity']
   /** The newest first. */
-  connections: readonly Connection<L, P>[]
+  connections: readonly Connection<T>[]
 }
 
 /** Creates the `HubRoom` of a room. @throws LocationError `bad-input` when the id is not valid. */
-export function hubRoom<L, P>(hub: HubActions, room: string): HubRoom<L, P> {
+export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): HubRoom<T> {
   const id = nameOf(room, 'room')
   return {
-    members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<L, P>[])),
+    members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<T>[])),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
     post: async ({ memberId: member, location, profile, leaseMs }) => {
       const memberId = nameOf(member, 'member')
@@ -114,8 +120,8 @@ const defaultConnectionIdsOf = (memberId: string): string[] =>
   Array.from({ length: 32 }, (_, index) => defaultConnectionIdOf(index === 0 ? memberId : `${memberId}\n${index}`))
 
 /** Groups connections by member. The newest connection gives the member's profile, location and activity. */
-function membersOf<L, P>(all: Connection<L, P>[]): RoomMember<L, P>[] {
-  const byMember = new Map<string, [Connection<L, P>, ...Connection<L, P>[]]>()
+function membersOf<T extends RoomTypes>(all: Connection<T>[]): RoomMember<T>[] {
+  const byMember = new Map<string, [Connection<T>, ...Connection<T>[]]>()
   for (const connection of all.toSorted((a, b) => b.at - a.at)) {
     const newer = byMember.get(connection.memberId)
     if (newer) newer.push(connection)

@@ -1,10 +1,12 @@
+import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Connection } from '../../shared/events.js'
-import type { Out, Schema, Unchanged } from '../../shared/schema-types.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { OptionalSchema, Schema, SchemaTypes, Unchanged } from '../../shared/schema-types.js'
 import type { Action, Backend, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
@@ -25,11 +27,14 @@ import { StreamRegistry, type StreamOptions } from '../rooms/stream-registry.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from '../options/timing.js'
 
-export interface HubOptions<SL extends Schema, SP extends Schema> {
+export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
-  /** The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. */
-  profile?: SP & Unchanged<SP>
+  /**
+   * The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. `false`:
+   * members have no profile.
+   */
+  profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
   /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
   backend?: Backend
   /** Limits that replace the defaults. */
@@ -52,15 +57,15 @@ export interface HubOptions<SL extends Schema, SP extends Schema> {
  */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
-export interface LocationHub<L, P> {
+export interface LocationHub<T extends RoomTypes> {
   /** Carries types for inference. Always `undefined`. */
-  readonly '~types'?: { location: L; profile: P }
+  readonly '~types'?: T
   /**
    * Returns a room for use by the server itself.
    *
    * @throws LocationError `bad-input` when the id is not valid.
    */
-  room(room: string): HubRoom<L, P>
+  room(room: string): HubRoom<T>
   /**
    * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
    * every process.
@@ -87,10 +92,10 @@ export interface LocationHub<L, P> {
  * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an invalid limit
  * or duration.
  */
-export function createLocationHub<SL extends Schema, SP extends Schema = typeof memberProfile>(
+export function createLocationHub<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
   options: HubOptions<SL, SP>,
-): LocationHub<Out<SL>, Out<SP>> {
-  return new Hub(options as unknown as HubOptions<Schema, Schema>)
+): LocationHub<SchemaTypes<SL, SP>> {
+  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
 }
 
 function assertClock({ now, date, after }: Partial<Clock>): void {
@@ -99,7 +104,7 @@ function assertClock({ now, date, after }: Partial<Clock>): void {
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
-export class Hub<L, P> implements LocationHub<L, P> {
+export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
@@ -116,8 +121,9 @@ export class Hub<L, P> implements LocationHub<L, P> {
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
-  constructor(options: HubOptions<Schema, Schema>) {
-    const { location, profile = memberProfile } = options
+  constructor(options: HubOptions<Schema, OptionalSchema>) {
+    const { location } = options
+    const profile = options.profile === false ? z.never() : (options.profile ?? memberProfile)
     assertPlainSchema(location, 'location')
     assertPlainSchema(profile, 'profile')
     this.location = location
@@ -163,7 +169,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
     return { ...this.#rooms.readings(), streams: this.streams.size, isReady }
   }
 
-  room(id: string): HubRoom<L, P> {
+  room(id: string): HubRoom<T> {
     return hubRoom(this, id)
   }
 
@@ -249,7 +255,7 @@ export class Hub<L, P> implements LocationHub<L, P> {
   }
 
   /** Returns a connection of a room, if this process has the room open and the connection is present. */
-  async openConnection(id: string, connectionId: string): Promise<Connection<unknown, unknown> | undefined> {
+  async openConnection(id: string, connectionId: string): Promise<Connection | undefined> {
     return (await this.#rooms.openRoom(id))?.timeline.connection(connectionId)
   }
 

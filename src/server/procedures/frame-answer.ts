@@ -10,7 +10,7 @@ const frames = new WeakMap<object, Frame>()
 const queries = new WeakSet<object>()
 
 /** Returns the answer that consists of a frame. */
-export function answerWith(frame: Frame): GetLocationsOutput<unknown, unknown> {
+export function answerWith(frame: Frame): GetLocationsOutput {
   const answer = { id: frame.id, event: frame.event }
   frames.set(answer, frame)
   return answer

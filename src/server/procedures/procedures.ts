@@ -37,12 +37,12 @@ const roomsPerRead = 10
 
 /** The work of the five procedures: identifies the caller, checks rights and limits, and acts in the room. */
 export class Procedures {
-  readonly #hub: Hub<unknown, unknown>
+  readonly #hub: Hub
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined
   #hasWarnedOfAddress = false
 
-  constructor(hub: Hub<unknown, unknown>, access: Access<unknown, unknown>, clientIp: ClientIp<unknown> | undefined) {
+  constructor(hub: Hub, access: Access<unknown, unknown>, clientIp: ClientIp<unknown> | undefined) {
     const { clock, logger, timing } = hub
     const parseProfile = (profile: unknown) => hub.parseProfile(profile)
     this.#hub = hub
@@ -56,7 +56,7 @@ export class Procedures {
     this.#hub.rates.charge(action, { memberId: null, address: this.#address(ctx) })
   }
 
-  async post(ctx: unknown, input: PostLocationInput<unknown, unknown>): Promise<PostLocationOutput> {
+  async post(ctx: unknown, input: PostLocationInput): Promise<PostLocationOutput> {
     const hub = this.#hub
     const { generation } = this.#gate
     const caller = await this.#gate.caller(ctx)
@@ -102,7 +102,7 @@ export class Procedures {
     return { outcome: outcome.type === 'leaving' ? 'leaving' : 'left' }
   }
 
-  async get(ctx: unknown, { room, lastEventId }: GetLocationsInput): Promise<GetLocationsOutput<unknown, unknown>> {
+  async get(ctx: unknown, { room, lastEventId }: GetLocationsInput): Promise<GetLocationsOutput> {
     const caller = await this.#gate.caller(ctx)
     this.#chargeMember(caller.memberId, 'read')
     await this.#gate.admit(ctx, caller, room, 'read')
@@ -243,7 +243,7 @@ export class Procedures {
   }
 
   /** Returns the profile of a post: the one from `identify`, or else the one that the member sent. */
-  #profile(caller: Caller, { profile }: PostLocationInput<unknown, unknown>): StoredValue | undefined {
+  #profile(caller: Caller, { profile }: PostLocationInput): StoredValue | undefined {
     return caller.profile ?? (profile === undefined ? undefined : this.#hub.keepProfile(profile))
   }
 }
@@ -263,7 +263,7 @@ function leavingConnectionIdOf(memberId: string | null, connectionKey: string | 
  * Returns the connection and the member that a post is for. `generatedKey` is the new key of an anonymous caller who
  * sent none. `owned`: the member is certain, so a connection of another member is refused.
  */
-function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInput<unknown, unknown>) {
+function posterOf(caller: Caller, { connectionKey, memberKey }: PostLocationInput) {
   if (caller.memberId !== null) {
     const { memberId } = caller
     const connectionId = connectionKey === undefined ? defaultConnectionIdOf(memberId) : connectionIdOf(connectionKey)

@@ -20,6 +20,7 @@ import type {
   PostLocationOutput,
 } from '../../shared/call-types.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
 import type { Access } from '../access/access-types.js'
@@ -40,20 +41,20 @@ type AnyBuilder = TRPCProcedureBuilder<any, any, any, any, any, any, any, false>
 type CtxOf<B extends AnyBuilder> = inferProcedureBuilderResolverOptions<B>['ctx']
 
 /** The five procedures as a plain record. A `type`, not an `interface`: tRPC requires an index signature. */
-export type LocationRecord<L, P> = {
-  postLocation: TRPCMutationProcedure<{ input: PostLocationInput<L, P>; output: PostLocationOutput; meta: unknown }>
+export type LocationRecord<T extends RoomTypes> = {
+  postLocation: TRPCMutationProcedure<{ input: PostLocationInput<T>; output: PostLocationOutput; meta: unknown }>
   leaveRoom: TRPCMutationProcedure<{ input: LeaveRoomInput; output: LeaveRoomOutput; meta: unknown }>
-  getLocations: TRPCQueryProcedure<{ input: GetLocationsInput; output: GetLocationsOutput<L, P>; meta: unknown }>
+  getLocations: TRPCQueryProcedure<{ input: GetLocationsInput; output: GetLocationsOutput<T>; meta: unknown }>
   countMembers: TRPCQueryProcedure<{ input: CountMembersInput; output: CountMembersOutput; meta: unknown }>
   onLocation: TRPCSubscriptionProcedure<{
     input: OnLocationInput
-    output: AsyncIterable<Tracked<LocationEvent<L, P>>, void, unknown>
+    output: AsyncIterable<Tracked<LocationEvent<T>>, void, unknown>
     meta: unknown
   }>
 }
 
-export type LocationRouterOptions<L, P, B extends AnyBuilder> = {
-  hub: LocationHub<L, P>
+export type LocationRouterOptions<T extends RoomTypes, B extends AnyBuilder> = {
+  hub: LocationHub<T>
   /** Your base procedure, with your context and middlewares. */
   procedure: B
   /**
@@ -62,7 +63,7 @@ export type LocationRouterOptions<L, P, B extends AnyBuilder> = {
    * address.
    */
   clientIp?: ClientIp<CtxOf<B>>
-} & Access<CtxOf<B>, NoInfer<P>>
+} & Access<CtxOf<B>, NoInfer<T['profile']>>
 
 /**
  * Creates the five procedures on top of your own base procedure, to merge into your router:
@@ -70,9 +71,9 @@ export type LocationRouterOptions<L, P, B extends AnyBuilder> = {
  *
  * @throws LocationError `misconfigured` without either `identify` and `authorize` or `anonymous: true`.
  */
-export function createLocationRouter<L, P, B extends AnyBuilder>(
-  options: LocationRouterOptions<L, P, B>,
-): LocationRecord<L, P> {
+export function createLocationRouter<T extends RoomTypes, B extends AnyBuilder>(
+  options: LocationRouterOptions<T, B>,
+): LocationRecord<T> {
   const { hub } = options
   if (!(hub instanceof Hub))
     throw new LocationError('misconfigured', 'hub: pass the object that createLocationHub() returned.')
@@ -80,7 +81,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
   const procedure = options.procedure as unknown as PlainBuilder
   const calls = new Procedures(hub, options, options.clientIp)
   if (!options.clientIp) hub.logger.warn('clientIp is not set: per-address limits are disabled.')
-  const inputs = procedureInputs(hub.location, hub.profile)
+  const inputs = procedureInputs(hub)
   const depth = hub.limits.depth + envelopeDepth
   const isImmediate = isSynchronous(hub.location) && isSynchronous(hub.profile)
   const parsed =
@@ -95,7 +96,7 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
     procedure.use(({ ctx, next }) =>
       charged(name, action, ctx, next, (result) => (result.ok ? outcomeOf(result.data) : errorCodeOf(result.error))),
     )
-  const postInput = parsed<typeof inputs.postLocation, PostLocationInput<unknown, unknown>>(inputs.postLocation)
+  const postInput = parsed<typeof inputs.postLocation, PostLocationInput>(inputs.postLocation)
   const record = {
     postLocation: base('postLocation', 'post')
       .input(postInput)
@@ -129,14 +130,14 @@ export function createLocationRouter<L, P, B extends AnyBuilder>(
       ({ outcome }) => outcome,
     ),
   )
-  return record as unknown as LocationRecord<L, P>
+  return record as unknown as LocationRecord<T>
 }
 
 /**
  * Returns a function that charges the caller's address, runs a call and counts its outcome. Charging comes first, since
  * it needs neither the input nor the app.
  */
-function chargingCalls({ clock, metrics }: Hub<unknown, unknown>, calls: Procedures) {
+function chargingCalls({ clock, metrics }: Hub, calls: Procedures) {
   return async <T>(
     name: string,
     action: ChargedAction,
@@ -159,12 +160,12 @@ function chargingCalls({ clock, metrics }: Hub<unknown, unknown>, calls: Procedu
   }
 }
 
-const hubs = new WeakMap<object, Hub<unknown, unknown>>()
+const hubs = new WeakMap<object, Hub>()
 
 /**
  * Returns the hub of a procedure that `createLocationRouter` made, in any router; `undefined` for any other procedure.
  */
-export const hubOf = (procedure: object): Hub<unknown, unknown> | undefined => hubs.get(procedure)
+export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 

@@ -6,7 +6,7 @@ import { encodeEvent, type Encoded, type Serializer } from './sse-encoding.js'
 /** One event to send. All subscribers at the same version get the same frame object, and therefore the same bytes. */
 export class Frame {
   readonly id: string
-  readonly event: LocationEvent<unknown, unknown>
+  readonly event: LocationEvent
   /** The version that a subscriber has after this frame. */
   readonly version: number
   #json: string | undefined
@@ -15,7 +15,7 @@ export class Frame {
   #encoded: Encoded | undefined
   #encodedBy: Serializer | undefined
 
-  constructor(id: string, event: LocationEvent<unknown, unknown>, version: number) {
+  constructor(id: string, event: LocationEvent, version: number) {
     this.id = id
     this.event = event
     this.version = version
@@ -105,7 +105,7 @@ export class Frames {
     return (this.#beat ??= this.#frame({ type: 'beat', count, digest }))
   }
 
-  #frame(event: LocationEvent<unknown, unknown>): Frame {
+  #frame(event: LocationEvent): Frame {
     return new Frame(this.#timeline.id(), event, this.#timeline.version)
   }
 }

@@ -64,7 +64,7 @@ export type Commit = {
   epoch: string
   prev: number
   version: number
-  entered: Connection<unknown, unknown>[]
+  entered: Connection[]
   changed: ConnectionChange[]
   left: Left[]
 }
@@ -80,7 +80,7 @@ export type RoomState = {
   epoch: string
   version: number
   floor: number
-  connections: Connection<unknown, unknown>[]
+  connections: Connection[]
   left: Left[]
 }
 

@@ -20,7 +20,7 @@ type Present = {
   memberId: string
   location: StoredValue
   profile: StoredValue
-  activity: Connection<unknown, unknown>['activity']
+  activity: Connection['activity']
   at: number
   seq: number
   leaseMs: number
@@ -325,13 +325,6 @@ function posted(
   }
 }
 
-function asConnection({
-  connectionId,
-  memberId,
-  profile,
-  location,
-  activity,
-  at,
-}: Present): Connection<unknown, unknown> {
+function asConnection({ connectionId, memberId, profile, location, activity, at }: Present): Connection {
   return { connectionId, memberId, profile: profile.value, location: location.value, activity, at }
 }

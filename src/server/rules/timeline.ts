@@ -5,7 +5,7 @@ import type { Commit, RoomState } from './backend.js'
 
 /** A connection as viewers see it, and the version at which each of its fields last changed. */
 type Shown = {
-  connection: Connection<unknown, unknown>
+  connection: Connection
   enteredAt: number
   locationAt: number
   profileAt: number
@@ -58,11 +58,11 @@ export class Timeline {
     return this.#digest.toString()
   }
 
-  connection(connectionId: string): Connection<unknown, unknown> | undefined {
+  connection(connectionId: string): Connection | undefined {
     return this.#shown.get(connectionId)?.connection
   }
 
-  connections(): Connection<unknown, unknown>[] {
+  connections(): Connection[] {
     return Array.from(this.#shown.values(), (shown) => shown.connection)
   }
 
@@ -102,14 +102,14 @@ export class Timeline {
     return id !== null && (id.epoch !== this.epoch || id.version > this.#version)
   }
 
-  snapshot(): Snapshot<unknown, unknown> {
+  snapshot(): Snapshot {
     return { type: 'snapshot', connections: this.connections() }
   }
 
   /** Returns everything that changed after a version, one entry for each connection. */
-  since(version: number): Changes<unknown, unknown> {
-    const entered: Connection<unknown, unknown>[] = []
-    const changed: Changed<unknown, unknown>[] = []
+  since(version: number): Changes {
+    const entered: Connection[] = []
+    const changed: Changed[] = []
     for (const shown of this.#shown.values()) {
       if (shown.connection.at <= version) continue
       if (shown.enteredAt > version) entered.push(shown.connection)
@@ -120,7 +120,7 @@ export class Timeline {
   }
 
   /** Returns the changes of the last commit, without searching all connections. */
-  changesIn(commit: Commit): Changes<unknown, unknown> {
+  changesIn(commit: Commit): Changes {
     const at = commit.version
     const changed = commit.changed.map((change) => ({ ...change, at }))
     return changesOf(this.id(commit.prev), commit.entered, changed, commit.left)
@@ -135,7 +135,7 @@ export class Timeline {
     }
   }
 
-  #enter(connection: Connection<unknown, unknown>): void {
+  #enter(connection: Connection): void {
     const { connectionId, memberId, at } = connection
     this.#remove(connectionId)
     this.#left.delete(connectionId)
@@ -174,7 +174,7 @@ export class Timeline {
   }
 }
 
-function changedSince(shown: Shown, version: number): Changed<unknown, unknown> {
+function changedSince(shown: Shown, version: number): Changed {
   const { connectionId, at, location, profile, activity } = shown.connection
   return {
     connectionId,
@@ -186,12 +186,7 @@ function changedSince(shown: Shown, version: number): Changed<unknown, unknown> 
 }
 
 /** Omits empty lists, because most frames have one entry. */
-function changesOf(
-  from: string,
-  entered: Connection<unknown, unknown>[],
-  changed: Changed<unknown, unknown>[],
-  left: Left[],
-): Changes<unknown, unknown> {
+function changesOf(from: string, entered: Connection[], changed: Changed[], left: Left[]): Changes {
   return {
     type: 'changes',
     from,

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { initTRPC, type TRPCBuiltRouter } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
-import type { Out, Schema } from '../../shared/schema-types.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Access } from '../access/access-types.js'
 import { createLocationMiddleware } from '../http/middleware.js'
 import { originRulesOf, type OriginOptions } from '../http/origin-check.js'
@@ -22,13 +23,13 @@ import { startupWarnings } from './startup-warnings.js'
 import { createWebApp } from './web-app.js'
 
 /** The router of a server that has only the location procedures: the type of `server.router`. */
-export type LocationRouter<L, P> = TRPCBuiltRouter<
+export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
   { ctx: object; meta: object; errorShape: LocationErrorShape; transformer: false },
-  LocationRecord<L, P>
+  LocationRecord<T>
 >
 
-export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOptions<SL, SP> &
-  Access<ServerContext, NoInfer<Out<SP>>> &
+export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
+  Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
     static?: string
@@ -53,9 +54,9 @@ export type LocationServerOptions<SL extends Schema, SP extends Schema> = HubOpt
 /** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
-export interface LocationServer<L, P> {
-  router: LocationRouter<L, P>
-  hub: LocationHub<L, P>
+export interface LocationServer<T extends RoomTypes> {
+  router: LocationRouter<T>
+  hub: LocationHub<T>
   /**
    * Serves the procedures under `/trpc`, and the health checks `/livez` and `/readyz`. Default port: 3000; port 0 chooses a
    * free one. Default host: 127.0.0.1.
@@ -81,9 +82,9 @@ const lateMs = 1_000
  *
  * @throws LocationError `misconfigured`
  */
-export function createLocationServer<SL extends Schema, SP extends Schema = typeof memberProfile>(
+export function createLocationServer<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
   options: LocationServerOptions<SL, SP>,
-): LocationServer<Out<SL>, Out<SP>> {
+): LocationServer<SchemaTypes<SL, SP>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
@@ -110,7 +111,7 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
 
   let isClosed = false
   return {
-    router: router as unknown as LocationRouter<Out<SL>, Out<SP>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -135,8 +136,8 @@ export function createLocationServer<SL extends Schema, SP extends Schema = type
 }
 
 /** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<SL extends Schema, SP extends Schema>(
-  hub: Hub<Out<SL>, Out<SP>>,
+function routerFor<SL extends Schema, SP extends OptionalSchema>(
+  hub: Hub<SchemaTypes<SL, SP>>,
   options: LocationServerOptions<SL, SP>,
 ) {
   const t = initTRPC.context<ServerContext>().create({
@@ -149,8 +150,7 @@ function routerFor<SL extends Schema, SP extends Schema>(
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = createLocationRouter({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    Out<SL>,
-    Out<SP>,
+    SchemaTypes<SL, SP>,
     typeof t.procedure
   >)
   return t.router(record)
@@ -158,7 +158,7 @@ function routerFor<SL extends Schema, SP extends Schema>(
 
 function proceduresFor(
   router: ReturnType<typeof routerFor>,
-  { limits, logger }: Pick<Hub<never, never>, 'limits' | 'logger'>,
+  { limits, logger }: Pick<Hub, 'limits' | 'logger'>,
   compress = false,
 ) {
   return createLocationMiddleware({

@@ -13,8 +13,8 @@ import { defaultTiming, type ContractTarget, type ContractTiming } from './targe
 
 /** What a call came to. A refusal has tRPC's code, such as `BAD_REQUEST`. */
 export type Answer = { status: number; data: unknown; refusal: { code: string; message: string; body: string } | null }
-export type Post = Partial<PostLocationInput<unknown, unknown>> & { room: string }
-export type Heard = { id: string; event: LocationEvent<unknown, unknown> }
+export type Post = Partial<PostLocationInput> & { room: string }
+export type Heard = { id: string; event: LocationEvent }
 
 /** The server under test, spoken to as PROTOCOL writes it: plain HTTP. */
 export class Wire {
@@ -52,7 +52,7 @@ export class Wire {
     return this.#data('leaveRoom', await this.mutate('leaveRoom', input))
   }
 
-  async get(input: { room: string; lastEventId?: string | null }): Promise<GetLocationsOutput<unknown, unknown>> {
+  async get(input: { room: string; lastEventId?: string | null }): Promise<GetLocationsOutput> {
     return this.#data('getLocations', await this.query('getLocations', input))
   }
 
@@ -86,7 +86,7 @@ export class Wire {
     const type = response.headers.get('content-type') ?? ''
     demand(response.status === 200, 'onLocation answers 200, also when it refuses.', response.status)
     demand(type.startsWith('text/event-stream'), 'onLocation answers text/event-stream.', type)
-    const read = (data: string) => this.#transformer.deserialize(parsed(data)) as LocationEvent<unknown, unknown>
+    const read = (data: string) => this.#transformer.deserialize(parsed(data)) as LocationEvent
     return new OpenStream(messagesOf(response.body!), read, this.timing.patienceMs, () => closing.abort())
   }
 
@@ -124,13 +124,13 @@ export class Wire {
 export class OpenStream implements AsyncDisposable {
   readonly close: () => void
   readonly #messages: AsyncGenerator<Message, void>
-  readonly #read: (data: string) => LocationEvent<unknown, unknown>
+  readonly #read: (data: string) => LocationEvent
   readonly #patienceMs: number
   #pending: Promise<IteratorResult<Message, void>> | null = null
 
   constructor(
     messages: AsyncGenerator<Message, void>,
-    read: (data: string) => LocationEvent<unknown, unknown>,
+    read: (data: string) => LocationEvent,
     patienceMs: number,
     close: () => void,
   ) {

@@ -188,7 +188,7 @@ export const postCases = {
   },
 }
 
-async function peopleIn(wire: Wire, room: string): Promise<Connection<unknown, unknown>[]> {
+async function peopleIn(wire: Wire, room: string): Promise<Connection[]> {
   const { event } = await wire.get({ room })
   demand(event.type === 'snapshot', 'getLocations without an id answers a snapshot.', event)
   return event.connections

@@ -8,11 +8,7 @@ const versionOf = (id: string) => Number(id.split('.')[1])
  * Queries a room until the answer is at the version of `id` or later. Behind a load balancer another server may answer,
  * and it receives a commit a moment after the reply to the post.
  */
-async function getFrom(
-  wire: Wire,
-  input: GetLocationsInput,
-  id: string,
-): Promise<GetLocationsOutput<unknown, unknown>> {
+async function getFrom(wire: Wire, input: GetLocationsInput, id: string): Promise<GetLocationsOutput> {
   for (let attempt = 1; ; attempt++) {
     const answer = await wire.get(input)
     if (versionOf(answer.id) >= versionOf(id) || attempt === 100) return answer

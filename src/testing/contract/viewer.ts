@@ -6,12 +6,12 @@ type StreamInput = { room: string; connectionKey?: string }
 
 /** A stream, and the room as it tells of it; every event is held against the one before. */
 export class Viewer implements AsyncDisposable {
-  readonly view: View<unknown, unknown>
+  readonly view: View
   readonly stream: OpenStream
   readonly hello: Extract<Heard['event'], { type: 'hello' }>
   readonly helloId: string
 
-  private constructor(view: View<unknown, unknown>, stream: OpenStream, { id, event }: Heard) {
+  private constructor(view: View, stream: OpenStream, { id, event }: Heard) {
     demand(event.type === 'hello', 'a stream begins with hello.', event)
     this.view = view
     this.stream = stream
@@ -20,7 +20,7 @@ export class Viewer implements AsyncDisposable {
   }
 
   /** Opens a stream, which goes on from a view if there is one; the first thing that it brings is hello. */
-  static async open(wire: Wire, input: StreamInput, view = new View<unknown, unknown>()): Promise<Viewer> {
+  static async open(wire: Wire, input: StreamInput, view = new View()): Promise<Viewer> {
     const stream = await wire.open({ ...input, ...(view.id !== null && { lastEventId: view.id }) })
     return new Viewer(view, stream, await stream.next())
   }
@@ -34,11 +34,11 @@ export class Viewer implements AsyncDisposable {
   }
 
   /** The connections in sight. */
-  get connections(): Connection<unknown, unknown>[] {
+  get connections(): Connection[] {
     return [...this.view.connections.values()]
   }
 
-  get(connectionId: string): Connection<unknown, unknown> | undefined {
+  get(connectionId: string): Connection | undefined {
     return this.view.connections.get(connectionId)
   }
 

@@ -1,10 +1,10 @@
 import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
-import type { CellLocation, MemberProfile } from 'hereabouts'
+import type { CellTypes } from '../../support/cell-types.js'
 
 /* A page that only joins a room. Tests read its state from the window object. */
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 
 const params = new URLSearchParams(location.search)
 const client = createLocationClient<Router>({ url: '/trpc' })

@@ -1,6 +1,6 @@
-import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
+import type { CellTypes } from '../../support/cell-types.js'
 
 /** The state of a tab that a test reads. */
 export type TabState = {
@@ -28,9 +28,9 @@ BroadcastChannel.prototype.postMessage = function (message) {
   postMessage.call(this, message)
 }
 
-const client = createLocationClient<LocationServer<CellLocation, MemberProfile>['router']>({ url: '/trpc' })
+const client = createLocationClient<LocationServer<CellTypes>['router']>({ url: '/trpc' })
 const news: string[] = []
-let room: Room<CellLocation, MemberProfile>
+let room: Room<CellTypes>
 let row = 0
 
 window.enter = (id) => {

@@ -1,12 +1,12 @@
 // @vitest-environment jsdom
-import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+import type { CellTypes } from '../../support/cell-types.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 
 let server: ScriptedServer
 beforeEach(async () => {

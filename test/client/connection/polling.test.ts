@@ -1,15 +1,16 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CellLocation, Connection, MemberProfile } from 'hereabouts'
+import type { Connection } from 'hereabouts'
 import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { expect, test } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { Refusal, scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+import type { CellTypes } from '../../support/cell-types.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
+type Router = LocationServer<CellTypes>['router']
 
 const id = (version: number) => `epochepoch1.${version}`
-const one = (name: string, at = 1): Connection<CellLocation, MemberProfile> => ({
+const one = (name: string, at = 1): Connection<CellTypes> => ({
   connectionId: name,
   memberId: name,
   profile: { name },
@@ -29,7 +30,7 @@ async function joined(server: ScriptedServer) {
   const room = client.join('r')
   const heard: [string, object][] = []
   for (const kind of ['entered', 'moved', 'lost', 'restored', 'error'] as const)
-    room.on(kind, (event: RoomEvents<CellLocation, MemberProfile>[typeof kind]) => heard.push([kind, event]))
+    room.on(kind, (event: RoomEvents<CellTypes>[typeof kind]) => heard.push([kind, event]))
   await server.post()
   await room.flush()
   const pass = async (ms: number) => {
@@ -41,7 +42,7 @@ async function joined(server: ScriptedServer) {
   }
   return { client, clock, room, heard, pass, [Symbol.asyncDispose]: () => client.close() }
 }
-const namesIn = (room: Pick<Room<CellLocation, MemberProfile>, 'others'>) => room.others.map((other) => other.memberId)
+const namesIn = (room: Pick<Room<CellTypes>, 'others'>) => room.others.map((other) => other.memberId)
 
 /** Polls answer with ada, and nothing new after that. */
 const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>

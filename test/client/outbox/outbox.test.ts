@@ -16,13 +16,14 @@ import {
   written,
   type Outbox,
 } from '../../../src/client/outbox/outbox.js'
+import type { RoomTypesWith } from 'hereabouts'
 
 const postMs = 50
 const moment = (now: number, random = 0.5) => ({ now, random, beatMs: 10_000 })
 const network: Failure = { error: new LocationError('network', 'no answer'), retry: true }
 const refusal = (code: LocationError['code']): Failure => ({ error: new LocationError(code, 'refused'), retry: false })
 
-type Box = Outbox<number, never>
+type Box = Outbox<RoomTypesWith<{ location: number }>>
 const box = (...locations: number[]): Box =>
   locations.reduce<Box>((box, location) => written(box, { location }), emptyOutbox)
 const posting = (of: Box, now = 0) => sent(of, now)

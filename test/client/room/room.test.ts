@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { CellLocation, Connection, LocationError, MemberProfile } from 'hereabouts'
+import type { CellLocation, Connection, LocationError } from 'hereabouts'
 import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { describe, expect, test } from 'vitest'
@@ -12,9 +12,10 @@ import {
   type ScriptedServer,
   type ScriptedStream,
 } from '../../support/servers/scripted-server.js'
+import type { CellTypes } from '../../support/cell-types.js'
 
-type Router = LocationServer<CellLocation, MemberProfile>['router']
-type AnyRoom = Room<CellLocation, MemberProfile>
+type Router = LocationServer<CellTypes>['router']
+type AnyRoom = Room<CellTypes>
 
 const cell = (row: number, col = 0): CellLocation => ({ sheet: 'Q3', row, col })
 const one = (
@@ -23,10 +24,7 @@ const one = (
   location: CellLocation | null = null,
   memberId = `m-${connectionId}`,
 ) =>
-  ({ connectionId, memberId, profile: { name: memberId }, location, activity: 'active', at }) as Connection<
-    CellLocation,
-    MemberProfile
-  >
+  ({ connectionId, memberId, profile: { name: memberId }, location, activity: 'active', at }) as Connection<CellTypes>
 const id = (version: number, epoch = 'epochepoch1') => `${epoch}.${version}`
 const digestOf = (...connections: { connectionId: string; at: number }[]) => {
   const digest = new Digest()
@@ -65,7 +63,7 @@ function clientOf(server: ScriptedServer, options: { headers?: () => Record<stri
 }
 
 /** A room that is live and shows `others`. */
-async function liveRoom(server: ScriptedServer, ...others: Connection<CellLocation, MemberProfile>[]) {
+async function liveRoom(server: ScriptedServer, ...others: Connection<CellTypes>[]) {
   const { client, clock, thrown } = clientOf(server)
   const room = client.join('r')
   const news: [string, object][] = []
@@ -1037,7 +1035,7 @@ describe('the other members', () => {
     live.room.on('entered', () => {
       throw new Error('mine')
     })
-    const entered: RoomEvents<CellLocation, MemberProfile>['entered'][] = []
+    const entered: RoomEvents<CellTypes>['entered'][] = []
     live.room.on('entered', (event) => entered.push(event))
     live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('bob')] })
     await until(live.room, () => live.room.others.length === 1)

@@ -1,15 +1,14 @@
-import type { Connection } from 'hereabouts'
+import type { Connection, RoomTypesWith } from 'hereabouts'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { OwnState } from '../../../src/client/store/member.js'
 import { Roster } from '../../../src/client/store/roster.js'
 import { View, type Shift } from '../../../src/shared/view.js'
 
-type Location = { cell: number }
-type Profile = { name: string }
+type Types = RoomTypesWith<{ location: { cell: number }; profile: { name: string } }>
 
-const nobody: OwnState<Location, Profile> = { connectionId: null, memberId: null, draft: null, since: null }
-const me: OwnState<Location, Profile> = {
+const nobody: OwnState<Types> = { connectionId: null, memberId: null, draft: null, since: null }
+const me: OwnState<Types> = {
   connectionId: 'c0',
   memberId: 'm0',
   draft: { location: { cell: 9 } },
@@ -26,7 +25,7 @@ const history = fc.array(doing, { maxLength: 40 })
 type Doing = typeof doing extends fc.Arbitrary<infer T> ? T : never
 
 /** Three tabs each for m0 and m1, one for m2. */
-const connection = ({ who, cell }: Doing, at: number): Connection<Location, Profile> => ({
+const connection = ({ who, cell }: Doing, at: number): Connection<Types> => ({
   connectionId: `c${who}`,
   memberId: `m${Math.floor(who / 3)}`,
   profile: { name: `n${Math.floor(who / 3)}` },
@@ -35,13 +34,13 @@ const connection = ({ who, cell }: Doing, at: number): Connection<Location, Prof
   at,
 })
 
-function play(history: Doing[], eachStep: (roster: Roster<Location, Profile>, at: number) => void = () => {}) {
-  const view = new View<Location, Profile>()
-  const roster = new Roster<Location, Profile>()
+function play(history: Doing[], eachStep: (roster: Roster<Types>, at: number) => void = () => {}) {
+  const view = new View<Types>()
+  const roster = new Roster<Types>()
   let own = nobody
   let away = false
   history.forEach((doing, i) => {
-    const shifts: Shift<Location, Profile>[] = []
+    const shifts: Shift<Types>[] = []
     const id = `c${doing.who}`
     if (doing.what === 'set') shifts.push(view.set(id, connection(doing, 1000 * (i + 1))))
     if (doing.what === 'leave' && view.connections.has(id)) shifts.push(view.set(id, null, 'left'))
@@ -56,7 +55,7 @@ function play(history: Doing[], eachStep: (roster: Roster<Location, Profile>, at
 
 /** The same view, seen for the first time. */
 function afresh({ view, own, away }: ReturnType<typeof play>) {
-  const roster = new Roster<Location, Profile>()
+  const roster = new Roster<Types>()
   const all = [...view.connections.values(), ...view.stale.values()]
   const shifts = all.map((current) => ({ connectionId: current.connectionId, previous: null, current }))
   roster.update(view, own, shifts, away)
@@ -70,15 +69,36 @@ describe('a roster', () => {
     fc.assert(
       fc.property(history, (history) => {
         // The index of locations is updated from its first use on.
-        const played = play(history, (roster) => roster.membersAt({ cell: 0 }))
+        const played = play(history, (roster) => {
+          roster.membersAt({ cell: 0 })
+          roster.membersAt({ cell: 0 }, { windows: 'all' })
+        })
         const fresh = afresh(played)
         expect(sorted(played.roster.members)).toEqual(sorted(fresh.members))
         expect(sorted(played.roster.others)).toEqual(sorted(fresh.others))
         expect(played.roster.self).toEqual(fresh.self)
         for (let cell = 0; cell < 10; cell++)
-          expect(sorted(played.roster.membersAt({ cell }))).toEqual(sorted(fresh.membersAt({ cell })))
+          for (const windows of [{}, { windows: 'all' }] as const)
+            expect(sorted(played.roster.membersAt({ cell }, windows))).toEqual(
+              sorted(fresh.membersAt({ cell }, windows)),
+            )
       }),
       { numRuns: 500 },
+    )
+  })
+
+  test('finds each member once by location: where the member is shown, and with `windows: all` wherever a window is', () => {
+    fc.assert(
+      fc.property(history, (history) => {
+        const { roster } = play(history, (roster) => roster.membersAt({ cell: 0 }, { windows: 'all' }))
+        for (let cell = 0; cell < 10; cell++) {
+          const isHere = ({ location }: { location: { cell: number } | null }) => location?.cell === cell
+          expect(sorted(roster.membersAt({ cell }))).toEqual(sorted(roster.members.filter(isHere)))
+          expect(sorted(roster.membersAt({ cell }, { windows: 'all' }))).toEqual(
+            sorted(roster.members.filter(({ connections }) => connections.some(isHere))),
+          )
+        }
+      }),
     )
   })
 
@@ -87,7 +107,10 @@ describe('a roster', () => {
       fc.property(history, (history) => {
         let before: { members: readonly object[]; places: (readonly object[])[] } = { members: [], places: [] }
         play(history, (roster) => {
-          const places = [0, 1, 2, 3].map((cell) => roster.membersAt({ cell }))
+          const places = [0, 1, 2, 3].flatMap((cell) => [
+            roster.membersAt({ cell }),
+            roster.membersAt({ cell }, { windows: 'all' }),
+          ])
           places.forEach((now, cell) => {
             const then = before.places[cell] ?? []
             const same = then.length === now.length && then.every((member, i) => member === now[i])
@@ -104,8 +127,8 @@ describe('a roster', () => {
   })
 
   test('returns exactly the members who came, went or changed', () => {
-    const view = new View<Location, Profile>()
-    const roster = new Roster<Location, Profile>()
+    const view = new View<Types>()
+    const roster = new Roster<Types>()
     const set = (who: number, cell: number, at: number) =>
       view.set(`c${who}`, connection({ what: 'set', who, cell }, at))
     roster.update(view, nobody, [set(0, 1, 1), set(3, 1, 2), set(6, 1, 3)], false)

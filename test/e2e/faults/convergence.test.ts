@@ -1,17 +1,18 @@
 import { setTimeout as passing } from 'node:timers/promises'
-import { systemClock, type CellLocation, type MemberProfile } from 'hereabouts'
+import { systemClock, type CellLocation } from 'hereabouts'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { faultyFetch, serveLocations, skewedClock, type Faults, type FaultyFetch } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { until } from '../../support/until.js'
+import type { CellTypes } from '../../support/cell-types.js'
 
 /*
  * After any network fault, every client converges within the liveness bounds of the protocol, and a room is empty after
  * every member has left. FAULT_RUNS sets the number of rooms. The bounds are scaled like the timing of the server.
  */
-type Router = LocationServer<CellLocation, MemberProfile>['router']
-type AnyRoom = Room<CellLocation, MemberProfile>
+type Router = LocationServer<CellTypes>['router']
+type AnyRoom = Room<CellTypes>
 
 const runs = Number(process.env['FAULT_RUNS'] ?? 200)
 const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)

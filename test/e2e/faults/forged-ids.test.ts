@@ -15,7 +15,7 @@ afterAll(() => server.close())
 logged.length = 0
 
 const room = 'forged'
-type Told = { id: string; event: LocationEvent<unknown, unknown> }
+type Told = { id: string; event: LocationEvent }
 const ask = async (lastEventId?: string | null) =>
   dataOf<Told>(await query(server.url, 'getLocations', { room, lastEventId }))
 

@@ -16,6 +16,7 @@ import { get, inputOf } from '../../support/network/raw-client.js'
 import { slowProxy } from '../../support/network/slow-proxy.js'
 import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
+import type { RoomTypesWith } from 'hereabouts'
 
 /* A stalled consumer costs the server one pending frame and is cut after a time limit. A slow consumer is served. */
 
@@ -70,7 +71,7 @@ function reader(port: number, input: object = {}) {
 /** Opens a stream and applies its events to a view, as a client does. */
 function viewer(port: number) {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8')
-  const view = new View<Place, unknown>()
+  const view = new View<RoomTypesWith<{ location: Place; profile: unknown }>>()
   const seen = { frames: 0, isClosed: false, outcomes: new Set<string>() }
   let text = ''
   socket.on('data', (chunk: string) => {
@@ -82,7 +83,10 @@ function viewer(port: number) {
       const [, data, id] = /^data: (.*)\nid: (.*)$/m.exec(event) ?? []
       if (data === undefined) continue
       seen.frames += 1
-      seen.outcomes.add(applyEvent(view, id!, JSON.parse(data) as LocationEvent<Place, unknown>).outcome)
+      seen.outcomes.add(
+        applyEvent(view, id!, JSON.parse(data) as LocationEvent<RoomTypesWith<{ location: Place; profile: unknown }>>)
+          .outcome,
+      )
     }
   })
   socket.on('close', () => (seen.isClosed = true)).on('error', () => {})

@@ -4,12 +4,13 @@ import express from 'express'
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
 import { fetchRequestHandler } from '@trpc/server/adapters/fetch'
 import { createHTTPHandler } from '@trpc/server/adapters/standalone'
-import type { CellLocation, LocationEvent, MemberProfile } from 'hereabouts'
+import type { LocationEvent } from 'hereabouts'
 import { createLocationMiddleware, type HttpRequest } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import { locationApp, type AppContext } from '../../support/servers/location-app.js'
 import { cell, newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
+import type { CellTypes } from '../../support/cell-types.js'
 
 /*
  * The same procedures behind every adapter that tRPC has. A stream that the server cuts must end the body and say no more:
@@ -17,7 +18,7 @@ import { until } from '../../support/until.js'
  */
 
 type App = ReturnType<typeof locationApp>
-type Event = LocationEvent<CellLocation, MemberProfile>
+type Event = LocationEvent<CellTypes>
 type Body = { text: string; ended: boolean; cancel(): Promise<void> }
 
 const userOf = (header: string | null | undefined): AppContext => ({ user: header ?? null })

@@ -115,10 +115,10 @@ describe('a slow consumer', () => {
           else await post(step, `at ${n}`)
         }
         reader.drain()
-        const view = new View<string, string>()
+        const view = new View()
         for (const text of reader.events) {
           const [, data = '', id = ''] = /^data: (.*)\nid: (.*)\n/.exec(text) ?? []
-          expect(applyEvent(view, id, JSON.parse(data) as LocationEvent<string, string>).outcome).not.toBe('diverged')
+          expect(applyEvent(view, id, JSON.parse(data) as LocationEvent).outcome).not.toBe('diverged')
         }
         const { timeline } = subscriber.room
         expect(view.connections.size).toBe(timeline.size)

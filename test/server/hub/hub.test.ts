@@ -12,10 +12,7 @@ const place = z.string()
 /** A hub with a manual clock, and helpers for its room `r`. */
 function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
   const clock = manualClock()
-  const hub = createLocationHub({ location: place, profile: place, clock, ...options }) as unknown as Hub<
-    unknown,
-    unknown
-  >
+  const hub = createLocationHub({ location: place, profile: place, clock, ...options }) as unknown as Hub
   /** Sends a post. It is answered with the next frame. */
   const send = (connectionId: string, seq: number, location: unknown, own: object = {}) =>
     hub.act('r', posting(connectionId, seq, location, own))
@@ -97,7 +94,7 @@ describe('fan-out', () => {
 
   test('the subscribers of a large room are woken in slices, and a small room is served between them', async () => {
     const clock = manualClock()
-    const hub = createLocationHub({ location: place, clock }) as unknown as Hub<unknown, unknown>
+    const hub = createLocationHub({ location: place, clock }) as unknown as Hub
     const look = (room: string) =>
       hub.subscribe(room, {
         connectionId: null,
@@ -539,7 +536,7 @@ describe('a member who posts through the hub', () => {
 })
 
 describe('leaves of empty rooms', () => {
-  const leave = (hub: Hub<unknown, unknown>, room: string) =>
+  const leave = (hub: Hub, room: string) =>
     hub.act(room, { type: 'leave', connectionId: 'c', memberId: 'ada', seq: 5, graceMs: 0 })
 
   test('keep the newest thousand of these rooms open, and do not evict rooms that had members', async () => {

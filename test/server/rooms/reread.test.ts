@@ -44,7 +44,7 @@ async function stage() {
       }
     },
   }
-  const hub = createLocationHub({ location: z.string(), clock, backend }) as unknown as Hub<unknown, unknown>
+  const hub = createLocationHub({ location: z.string(), clock, backend }) as unknown as Hub
   const open = (lastEventId: string | null = null) =>
     hub.subscribe('r', { connectionId: null, memberId: null, lastEventId, expiresAt: null, recheck: async () => true })
   const viewer = await open()

@@ -1,7 +1,7 @@
-import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient, type Room } from 'hereabouts/client'
 import { cell, type Cells } from '../clients/stock-client.js'
 import { until } from '../until.js'
+import type { CellTypes } from '../cell-types.js'
 
 /** The time that a slow machine may add to any bound. */
 const slackMs = 4_000
@@ -13,7 +13,7 @@ export async function witnessesOf(url: string, room: string, name: string) {
   const clients = [1, 2, 3].map(() => createLocationClient<Cells>({ url }))
   const [joins, ...watches] = clients
   const bo = joins!.join(room, { profile: { name: 'Bo' }, location: cell(0) })
-  const seats: Pick<Room<CellLocation, MemberProfile>, 'others' | 'on' | 'ready'>[] = [bo]
+  const seats: Pick<Room<CellTypes>, 'others' | 'on' | 'ready'>[] = [bo]
   for (const client of watches) seats.push(client.watch(room))
   const leaves: { who: string | undefined; at: number }[] = []
   for (const seat of seats)

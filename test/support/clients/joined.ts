@@ -1,8 +1,9 @@
 import type { CellLocation, MemberProfile } from 'hereabouts'
 import { createLocationClient, type LocationClientOptions, type Room } from 'hereabouts/client'
 import type { Cells } from './stock-client.js'
+import type { CellTypes } from '../cell-types.js'
 
-export type CellRoom = Room<CellLocation, MemberProfile>
+export type CellRoom = Room<CellTypes>
 type Options = Pick<LocationClientOptions<Cells, ''>, 'fetch' | 'lostMs'> & { profile?: MemberProfile }
 
 /** A client of ours with its one room, and all that it was told of others. */

@@ -7,12 +7,13 @@ import {
   type TRPCClientError,
 } from '@trpc/client'
 import { EventSource } from 'eventsource'
-import { applyEvent, View, type CellLocation, type LocationEvent, type MemberProfile } from 'hereabouts'
+import { applyEvent, View, type CellLocation, type LocationEvent } from 'hereabouts'
 import type { LocationRouter } from 'hereabouts/server/standalone'
 import { Inbox } from '../until.js'
+import type { CellTypes } from '../cell-types.js'
 
-export type Cells = LocationRouter<CellLocation, MemberProfile>
-export type CellEvent = LocationEvent<CellLocation, MemberProfile>
+export type Cells = LocationRouter<CellTypes>
+export type CellEvent = LocationEvent<CellTypes>
 
 type StockOptions = { batching?: boolean; headers?: Record<string, string> }
 
@@ -41,7 +42,7 @@ export function subscribed(client: StockClient, input: Parameters<StockClient['o
   const heard = new Inbox<{ id: string; event: CellEvent }>()
   const errors = new Inbox<TRPCClientError<Cells>>()
   const states = new Inbox<string>()
-  const view = new View<CellLocation, MemberProfile>()
+  const view = new View<CellTypes>()
   const diverged: unknown[] = []
   let completed = false
   const subscription = client.onLocation.subscribe(input, {

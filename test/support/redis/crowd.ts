@@ -1,14 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as passing } from 'node:timers/promises'
 import { createLocationClient, type Room } from 'hereabouts/client'
-import type { CellLocation, MemberProfile } from 'hereabouts'
+import type { CellLocation } from 'hereabouts'
 import { keysOf } from '../../../src/server/backends/redis/keys.js'
 import type { NodeClient } from './nodes.js'
 import type { Cells } from '../clients/stock-client.js'
 import { until } from '../until.js'
+import type { CellTypes } from '../cell-types.js'
 
 type Person = {
-  room: Room<CellLocation, MemberProfile>
+  room: Room<CellTypes>
   /** The column is whose location it is, the row how often they moved. */
   moves: number
   close(): Promise<void>

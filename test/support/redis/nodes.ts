@@ -2,15 +2,14 @@ import { createClient } from 'redis'
 import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
 import { firstVisitor } from './crowd.js'
-import type { cellLocation, memberProfile } from 'hereabouts'
-import type { Out } from '../../../src/shared/schema-types.js'
+import type { CellTypes } from '../cell-types.js'
 
 export type NodeClient = ReturnType<typeof createClient>
 
 /** A process, as far as the others can tell: a server with a Redis client of its own. */
 export interface SharedNode extends AsyncDisposable {
   readonly url: string
-  readonly served: ServedLocations<Out<typeof cellLocation>, Out<typeof memberProfile>>
+  readonly served: ServedLocations<CellTypes>
   readonly client: NodeClient
 }
 

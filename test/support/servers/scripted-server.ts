@@ -1,20 +1,19 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type {
-  CellLocation,
   Connection,
   GetLocationsInput,
   GetLocationsOutput,
   LeaveRoomInput,
   LocationEvent,
-  MemberProfile,
   OnLocationInput,
   PostLocationInput,
   PostLocationOutput,
 } from 'hereabouts'
+import type { CellTypes } from '../cell-types.js'
 
-export type Wire = LocationEvent<CellLocation, MemberProfile>
-export type PostInput = PostLocationInput<CellLocation, MemberProfile>
+export type Wire = LocationEvent<CellTypes>
+export type PostInput = PostLocationInput<CellTypes>
 
 /** One `onLocation` request, answered by hand. */
 export interface ScriptedStream {
@@ -28,7 +27,7 @@ export interface ScriptedStream {
   /** One tracked event, as tRPC writes it. */
   event(id: string, event: Wire): void
   hello(id?: string, timing?: { beatMs?: number }): void
-  snapshot(id: string, ...connections: Connection<CellLocation, MemberProfile>[]): void
+  snapshot(id: string, ...connections: Connection<CellTypes>[]): void
   beat(id: string, count: number, digest: string): void
   /** tRPC's serialized-error: with status 200, inside the stream. */
   error(code: string, httpStatus: number, message: string): void
@@ -67,7 +66,7 @@ export async function scriptedServer() {
     /** What the next streams say they are. */
     contentType: 'text/event-stream',
     /** What `getLocations` answers; nothing new unless it is said. */
-    poll: (_input: GetLocationsInput): GetLocationsOutput<CellLocation, MemberProfile> | Promise<never> => ({
+    poll: (_input: GetLocationsInput): GetLocationsOutput<CellTypes> | Promise<never> => ({
       id: 'epochepoch1.1',
       event: { type: 'changes', from: 'epochepoch1.1' },
     }),

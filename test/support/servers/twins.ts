@@ -7,7 +7,7 @@ import { createExpressMiddleware } from '@trpc/server/adapters/express'
 import { createHTTP2Handler, createHTTPHandler } from '@trpc/server/adapters/standalone'
 import { resolveResponse } from '@trpc/server/http'
 import express from 'express'
-import { cellLocation, type CellLocation, type MemberProfile } from 'hereabouts'
+import { cellLocation } from 'hereabouts'
 import {
   createRequestGuard,
   createLocationHub,
@@ -22,6 +22,7 @@ import { Hub } from '../../../src/server/hub/hub.js'
 import type { Answer, RawClient } from '../network/raw-client.js'
 import { cell } from '../clients/stock-client.js'
 import { until } from '../until.js'
+import type { CellTypes } from '../cell-types.js'
 
 /*
  * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. What happens to the one must
@@ -97,7 +98,7 @@ export const hasSeparators = await (async () => {
 // They come when they come.
 const noBeats = { beatMs: 600_000 }
 
-type CellHub = Hub<CellLocation, MemberProfile>
+type CellHub = Hub<CellTypes>
 
 const keyOf = (key: number) => String(key).padStart(22, 'k')
 

@@ -75,10 +75,10 @@ test('a compressed reader converges, whichever frames are large and whenever its
         out.drain()
         return out.events.at(-1)?.includes(`id: ${timeline.id()}\n`)
       })
-      const view = new View<string, string>()
+      const view = new View()
       for (const text of out.events) {
         const [, data = '', id = ''] = /^data: (.*)\nid: (.*)\n/.exec(text) ?? []
-        expect(applyEvent(view, id, JSON.parse(data) as LocationEvent<string, string>).outcome).not.toBe('diverged')
+        expect(applyEvent(view, id, JSON.parse(data) as LocationEvent).outcome).not.toBe('diverged')
       }
       expect(view.id).toBe(timeline.id())
       for (const { connectionId, location } of timeline.connections())

@@ -1,0 +1,165 @@
+import { initTRPC } from '@trpc/server'
+import { cellLocation, type CellLocation, type RoomTypes, type RoomTypesWith } from 'hereabouts'
+import {
+  createLocationClient,
+  type Member,
+  type ProfileOf,
+  type Room,
+  type RoomTypesOf,
+  type WatchedRoom,
+} from 'hereabouts/client'
+import { createLocationHooks, type RoomProviderProps } from 'hereabouts/react'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
+import { fakeRoom } from 'hereabouts/testing'
+import { describe, expectTypeOf, test } from 'vitest'
+import * as z from 'zod'
+
+/* Tests for the compiler: code without a mark compiles, and a line after @ts-expect-error does not. Nothing runs. */
+
+const t = initTRPC.create()
+const options = { procedure: t.procedure, anonymous: true } as const
+const plainHub = createLocationHub({ location: cellLocation, profile: false })
+const profileHub = createLocationHub({ location: cellLocation, profile: z.strictObject({ nick: z.string() }) })
+const plain = t.router({ docs: t.router({ locations: createLocationRouter({ ...options, hub: plainHub }) }) })
+const withProfile = t.router({ locations: createLocationRouter({ ...options, hub: profileHub }) })
+const standalone = createLocationServer({ location: cellLocation, profile: false, anonymous: true })
+
+type Plain = RoomTypesWith<{ location: CellLocation; profile: never }>
+type WithProfile = RoomTypesWith<{ location: CellLocation; profile: { nick: string } }>
+
+const plainClient = () => createLocationClient<typeof plain>({ url: '/trpc', path: 'docs.locations' })
+const profileClient = () => createLocationClient<typeof withProfile>({ url: '/trpc', path: 'locations' })
+
+/** Takes code that is compiled but never run. */
+const unrun = (_never: () => unknown): void => {}
+
+describe('the room types of a router', () => {
+  test('name every feature, and are never or false for one that the router lacks', () => {
+    expectTypeOf<RoomTypesOf<typeof plain>>().toEqualTypeOf<Plain>()
+    expectTypeOf<RoomTypesOf<typeof standalone.router>>().toEqualTypeOf<Plain>()
+    expectTypeOf<RoomTypesOf<typeof withProfile, 'locations'>>().toEqualTypeOf<WithProfile>()
+    expectTypeOf<Plain>().toEqualTypeOf<{
+      location: CellLocation
+      profile: never
+      presence: never
+      broadcasts: never
+      locks: false
+    }>()
+    expectTypeOf<ProfileOf<typeof plain>>().toEqualTypeOf<never>()
+    expectTypeOf(plainHub['~types']).toEqualTypeOf<Plain | undefined>()
+  })
+
+  test('let an app write functions for the rooms of any router', () => {
+    unrun(() => {
+      const names = <T extends RoomTypes>(room: Pick<Room<T>, 'others'>) => room.others.map(({ memberId }) => memberId)
+      const locationOf = (member: Member<RoomTypes>) => member.location
+      const room: Room<WithProfile> = profileClient().join('a')
+      const watched: WatchedRoom<WithProfile> = room
+      expectTypeOf(names(room)).toEqualTypeOf<string[]>()
+      names(plainClient().join('a'))
+      locationOf(room.others[0]!)
+      // @ts-expect-error: the profiles differ
+      const other: Room<Plain> = room
+      return [watched, other]
+    })
+  })
+})
+
+describe('a router without a profile schema', () => {
+  test('has no profile in its client and hooks', () => {
+    unrun(() => {
+      const client = plainClient()
+      const room = client.join('a', { location: null })
+      room.update({ activity: 'away' })
+      // @ts-expect-error: there is no profile
+      client.join('a', { profile: { name: 'Ada' } })
+      // @ts-expect-error: there is no profile
+      room.update({ profile: { name: 'Ada' } })
+      expectTypeOf(room.others[0]!.profile).toEqualTypeOf<null>()
+      const hooks = createLocationHooks(client)
+      hooks.usePost()(null)
+      // @ts-expect-error: there is no profile to update
+      hooks.useUpdateProfile()
+      const props: RoomProviderProps<Plain> = { room: 'a' }
+      // @ts-expect-error: there is no profile
+      const wrong: RoomProviderProps<Plain> = { room: 'a', profile: { name: 'Ada' } }
+      return [props, wrong]
+    })
+  })
+
+  test('has no profile on the server and in tests', () => {
+    unrun(async () => {
+      await plainHub.room('a').post({ memberId: 'bot', location: null })
+      // @ts-expect-error: there is no profile
+      await plainHub.room('a').post({ memberId: 'bot', location: null, profile: { name: 'Bot' } })
+      createLocationRouter({
+        hub: plainHub,
+        procedure: t.procedure,
+        // @ts-expect-error: there is no profile
+        identify: () => ({ memberId: 'ada', profile: { name: 'Ada' } }),
+        authorize: () => true,
+      })
+      const fake = await fakeRoom<Plain>()
+      await fake.moves('ada', { sheet: 'Q3', row: 1, col: 1 })
+      // @ts-expect-error: there is no profile
+      await fake.enters('ada', { profile: { name: 'Ada' } })
+      // @ts-expect-error: true is no schema
+      createLocationHub({ location: cellLocation, profile: true })
+    })
+  })
+})
+
+describe('a router with a profile schema', () => {
+  test('has a profile everywhere', () => {
+    unrun(async () => {
+      const client = profileClient()
+      client.join('a', { profile: { nick: 'ada' } }).update({ profile: { nick: 'ada' } })
+      createLocationHooks(client).useUpdateProfile()({ nick: 'ada' })
+      // @ts-expect-error: a nick is a string
+      createLocationHooks(client).useUpdateProfile()({ nick: 7 })
+      const fake = await fakeRoom<RoomTypesOf<typeof withProfile>>({ profile: { nick: 'me' } })
+      await fake.enters('ada', { profile: { nick: 'ada' } })
+      // @ts-expect-error: the profile has no nick
+      await fake.enters('ada', { profile: { name: 'Ada' } })
+    })
+  })
+})
+
+describe('a router without presence values, broadcasts and locks', () => {
+  test('has no methods for them', () => {
+    unrun(() => {
+      const room = profileClient().join('a')
+      const hooks = createLocationHooks(profileClient())
+      // @ts-expect-error: there are no presence values
+      room.setPresence({ typing: true })
+      // @ts-expect-error: there are no broadcasts
+      void room.broadcast('reaction', {})
+      // @ts-expect-error: there are no broadcasts
+      room.onBroadcast('reaction', () => {})
+      // @ts-expect-error: there are no locks
+      void room.lock({ sheet: 'Q3', row: 1, col: 1 })
+      // @ts-expect-error: there are no locks
+      room.lockedBy({ sheet: 'Q3', row: 1, col: 1 })
+      // @ts-expect-error: there are no presence values
+      hooks.useSetPresence()
+      // @ts-expect-error: there are no broadcasts
+      hooks.useBroadcast()
+      // @ts-expect-error: there are no locks
+      hooks.useLock({ sheet: 'Q3', row: 1, col: 1 })
+    })
+  })
+})
+
+describe('membersAt', () => {
+  test('takes the one option that there is', () => {
+    unrun(() => {
+      const room = profileClient().join('a')
+      const place = { sheet: 'Q3', row: 1, col: 1 }
+      room.membersAt(place, { windows: 'all' })
+      createLocationHooks(profileClient()).useMembersAt(place, { windows: 'all' })
+      // @ts-expect-error: windows is 'all' or absent
+      room.membersAt(place, { windows: 'some' })
+    })
+  })
+})

@@ -58,6 +58,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
+  /** Our id while nobody told it to us, and a stream was opened all the same. */
+  let guest: '' | null = null
   let attributes: OwnAttributes<T> = {}
 
   const newConnection = () => {
@@ -78,9 +80,10 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       deadlineMs(),
     )
   const acknowledged = ({ connectionId, memberId: own }: PostLocationOutput) => {
-    const before = memberId
+    const before = memberId ?? guest
     memberId = own
     store.own({ connectionId, memberId })
+    guest = null
     // Another member signed in here: we may no longer share the stream of the previous member's tabs.
     if (before !== null && before !== own) reconnect()
   }
@@ -102,7 +105,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       reconnect()
     },
     changed(draft) {
-      store.own({ draft })
+      store.own({ draft, postError: sender.box.error })
       store.show()
     },
   })
@@ -119,7 +122,10 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return connectionKey
     },
     async whoAmI() {
-      if (joined) await store.expect(() => memberId !== null || sender.box.refusal !== null || closedBy(link()))
+      // Reading does not depend on writing: when a post fails, the room is read on a stream of our own.
+      const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null
+      if (joined) await store.expect(() => settled() || closedBy(link()))
+      guest = memberId === null ? '' : null
       return memberId
     },
     post,

@@ -5,9 +5,10 @@ import { applyEvent, forgetStale } from '../../shared/view.js'
 import { openConnection, type ConnectionOptions, type ServerConnection } from '../connection/connection.js'
 import { isPresent, type ConnectionState } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
+import { poll } from '../connection/polling.js'
 import { statusOf } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
-import { lazyImport } from '../lazy-import.js'
+import { timingOf } from '../connection/wire-limits.js'
 import type { Store } from '../store/store.js'
 import { detectLoss } from './lost-detector.js'
 import type { OwnPresence } from './own-presence.js'
@@ -75,7 +76,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     context: pace.context,
     ...requestsOf(options),
     greeted(id, hello) {
-      pace.timing = hello
+      pace.timing = timingOf(hello)
       // A server that does not resume sends a snapshot, sooner or later; one that resumes may have nothing to send.
       catchingUpUntil = id === view.id ? soon() : Infinity
       // The hello of a shared stream has no connection id; the replies to our posts have it.
@@ -122,17 +123,12 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
       return transport.openStream({ ...input, connectionKey }, listener)
     },
     poll: (listener, anew) =>
-      lazyImport(
-        import('../connection/polling.js'),
-        ({ poll }) =>
-          poll({
-            ...listener,
-            clock: transport.clock,
-            context: pace.context,
-            ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
-            failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
-          }),
-        (thrown) => listener.failed(failureOf(thrown)),
-      ),
+      poll({
+        ...listener,
+        clock: transport.clock,
+        context: pace.context,
+        ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
+        failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
+      }),
   }
 }

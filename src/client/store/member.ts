@@ -1,3 +1,4 @@
+import type { LocationError } from '../../shared/errors.js'
 import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
 import { sameJson } from './same-json.js'
@@ -29,6 +30,8 @@ export interface OwnState<T extends RoomTypes> {
   readonly memberId: string | null
   readonly draft: OutboxDraft<T> | null
   readonly since: Date | null
+  /** Why our posts are not delivered. */
+  readonly postError?: LocationError | null
 }
 
 /** The change of one member: `before` is `null` when the member came, `now` when the member went. */

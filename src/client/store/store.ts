@@ -60,7 +60,8 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   const expectations = new Set<() => void>()
   let own: OwnState<T> = { connectionId: null, memberId: null, draft: null, since }
   let away = false
-  let snapshot: RoomSnapshot<T> = { status: { state: 'connecting' }, self: null, others: roster.others }
+  let connectionStatus: RoomStatus = { state: 'connecting' }
+  let snapshot: RoomSnapshot<T> = { status: connectionStatus, self: null, others: roster.others }
 
   const call = <V>(listener: Listener<V>, value: V) => {
     try {
@@ -74,14 +75,28 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   const notify = <V>(listeners: Set<Listener<V>> | undefined, value: V) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
   const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
-  const update = (shifts: readonly Shift<T>[], changed = snapshot.status) => {
+  /** Without a listener of `error`, a failure goes to the console of a developer. */
+  const warnUnlessHeard = (status: RoomStatus) => {
+    const error = status.postError ?? ('error' in status && status.error)
+    if (error && !listeners.error?.size)
+      void import('../unheard-error.js').then(
+        ({ warn }) => warn(error),
+        () => {},
+      )
+  }
+  const update = (shifts: readonly Shift<T>[], changed = connectionStatus) => {
     const previous = snapshot
+    connectionStatus = changed
+    const { postError } = own
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
-    const status = keepIfEqual(previous.status, changed)
+    const status = keepIfEqual(previous.status, postError ? { ...changed, postError } : changed)
     snapshot = keepIfEqual(previous, { status, self, others })
     if (snapshot !== previous) notify(subscribers, snapshot)
-    if (status !== previous.status) emit('status', { previous: previous.status, current: status })
+    if (status !== previous.status) {
+      emit('status', { previous: previous.status, current: status })
+      warnUnlessHeard(status)
+    }
     expectations.forEach((check) => check())
     return changes
   }

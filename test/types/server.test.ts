@@ -5,7 +5,9 @@ import type { TRPCClient } from '@trpc/client'
 import {
   cellLocation,
   pointLocation,
+  systemClock,
   type CellLocation,
+  type Clock,
   type LocationEvent,
   type MemberProfile,
   type Out,
@@ -48,7 +50,17 @@ const deepTagged = tt.router({
 })
 
 /** Takes code that is compiled but never run. */
-const unrun = (_never: () => unknown): void => {}
+const unrun = (_never: (...never: never[]) => unknown): void => {}
+
+test('the two readings of a clock cannot be compared or subtracted', () => {
+  unrun((clock: Clock) => {
+    // @ts-expect-error a monotonic reading is no time of day
+    void (clock.date() < clock.now())
+    // @ts-expect-error the same
+    void (clock.now() - clock.date())
+  })
+  expect(systemClock.date().getTime() - Date.now()).toBeLessThan(1_000)
+})
 
 type Post = { room: string; location: CellLocation | null }
 

@@ -80,7 +80,7 @@ export function openRoom<T extends RoomTypes>(
   initial: GetLocationsOutput<T> | undefined,
 ): { room: JoinedRoom<T>; close(): Promise<void> } {
   const { clock } = transport
-  const store = createStore<T>(new Date(clock.now()), transport.report)
+  const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
   const presence: OwnPresence<T> = openOwnPresence({
     room: id,

@@ -32,6 +32,7 @@ import { parseInputSync } from '../validation/parse-input.js'
 import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
+import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput } from './direct-post.js'
 import { errorCodeOf, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
@@ -120,6 +121,7 @@ export function createLocationRouter<T extends RoomTypes, B extends AnyBuilder>(
       ),
   }
   for (const each of Object.values(record)) hubs.set(each, hub)
+  markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(
       'postLocation',

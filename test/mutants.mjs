@@ -698,7 +698,7 @@ export default [
     file: 'src/server/backends/redis/redis-room.ts',
     name: 'across nodes: the version of a quiet room is not polled',
     rule: 'guard: head poll',
-    find: "if (isDue && redis.isAnswering) this.refresh().catch(() => {})",
+    find: 'if (isDue && redis.isAnswering) this.refresh().catch(() => {})',
     replace: '',
   },
   {
@@ -1862,11 +1862,11 @@ export default [
   },
   {
     ...hubObjects,
-    file: 'src/server/procedures/procedures.ts',
+    file: 'src/server/procedures/frame-answer.ts',
     name: 'a caller in the same process can change the cached frame',
     rule: 'objects are frozen on their way out',
-    find: 'event: frozen(event)',
-    replace: 'event',
+    find: 'event: frozen(frame.event)',
+    replace: 'event: frame.event',
   },
   {
     ...hooks,

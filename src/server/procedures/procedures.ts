@@ -1,5 +1,4 @@
 import { LocationError } from '../../shared/errors.js'
-import { frozen } from '../../shared/frozen.js'
 import type {
   CountMembersInput,
   CountMembersOutput,

@@ -931,7 +931,7 @@ export default [
   },
   {
     file: 'src/server/backends/redis/health/cluster-health.ts',
-    tests: ['test/redis/cluster.test.ts'],
+    tests: ['test/redis/cluster.soak.ts'],
     name: 'in a cluster: a master that refuses writes is not logged',
     rule: 'one line for each kind of fault',
     find: 'if (!isChange && !isNews) return',

@@ -34,6 +34,8 @@ export interface ConnectionOptions<T extends RoomTypes> {
   beaten(): void
   changed(link: ConnectionState): void
   context(): RetryContext
+  /** The timeout of a request. */
+  deadlineMs(): number
 }
 
 /** A room's connection to the server: one stream at a time, reopened when it ends; polls while streams are blocked. */
@@ -92,7 +94,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   }
   const start = () => {
     closeStream()
-    after(2.5 * context().beatMs, () => endStream(cut('no answer')))
+    after(1.25 * options.deadlineMs(), () => endStream(cut('no answer')))
     const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
     closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }

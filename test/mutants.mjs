@@ -970,6 +970,21 @@ export default [
     replace: '',
   },
   {
+    file: 'src/client/connection/connection.ts',
+    tests: ['test/client/connection/held-back.test.ts'],
+    name: 'a stream that is held back is awaited for ever',
+    rule: 'streams that fail while single requests pass become polls',
+    find: '(now - startedAt >= beatMs / 4)',
+    replace: 'false',
+  },
+  {
+    ...reconnect,
+    name: 'the backoff after an outage ignores how long it took',
+    rule: 'nobody waits longer than twice an outage',
+    find: 'Math.max(least, failingMs)',
+    replace: 'Infinity',
+  },
+  {
     ...unshared,
     name: 'two routers on one URL share a stream',
     rule: 'tabs share a stream only when the server would send both the same',

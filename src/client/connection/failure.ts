@@ -7,6 +7,8 @@ export type Failure = {
   retry: boolean
   /** True when something between us and the server blocks streams; single requests may work. */
   obstructed?: boolean
+  /** True when our server itself gave this answer, so that nothing is in the way. */
+  answered?: boolean
 }
 
 // Our server writes `<code>: <sentence>`; the app's own middleware may write anything.
@@ -37,7 +39,7 @@ export function failureOf(thrown: unknown, url?: string): Failure {
   // The sentence is the fallback, for a server without the field. It is anchored: other sentences name times too.
   const wait = data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1]
   const error = new LocationError(code, sentence, { cause: thrown, ...(wait && { retryAfterMs: Number(wait) }) })
-  return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code) }
+  return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code), answered: Boolean(shape) }
 }
 
 const nothingThere = (url: string, cause: unknown) =>

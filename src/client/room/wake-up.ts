@@ -36,9 +36,10 @@ export function wakeUp<T extends RoomTypes>(
     presence.hasten()
     // Several signs come together, such as focus and visibility.
     const isRepeated = clock.now() < testedAt + pace.timing.beatMs / 10
-    if (!isOpen() || (isRepeated && !changed)) return
+    if (isRepeated && !changed) return
     testedAt = clock.now()
     pace.doubt()
+    if (!isOpen()) return
     presence.replace()
     if (changed || connection.link.state === 'connecting') connection.renew()
     else void test()

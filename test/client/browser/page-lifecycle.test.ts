@@ -86,6 +86,7 @@ test('the first pageshow of a page has no effect', async () => {
 test('an `online` event reconnects at once', async () => {
   await using page = await openPage()
   server.answers.status = 503
+  server.answers.poll = () => Promise.reject(new Error('No call passes.'))
   page.stream.cut()
   const failed = () => page.room.status.state === 'waiting' && page.room.status.attempt >= 6
   while (!failed()) await page.clock.advance(1000)

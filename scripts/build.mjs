@@ -118,7 +118,7 @@ function alone(work) {
   }
 }
 
-// As a command: builds the given targets, by default the package. With --if-stale it builds only stale targets.
+// When run as a command, builds the given targets, by default the package. With --if-stale it builds only stale targets.
 if (basename(process.argv[1] ?? '') === 'build.mjs') {
   const args = process.argv.slice(2)
   const names = args.filter((arg) => !arg.startsWith('--'))

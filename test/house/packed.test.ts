@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile, link, project, root, writeSnippets } from '../support/snippets.js'
+import { until } from '../support/until.js'
 
 /*
  * The published package: built, packed, and unpacked outside of this repository, with only the packages that package.json
@@ -204,7 +205,8 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
     const serving = start(join(place, 'out/README.md/server.js'), { PORT: port })
     try {
       await answers(port)
-      const { said } = await run(join(place, 'out/README.md/client.js'), 5_000)
+      // The client runs until it is killed. An exception would end it before it is live.
+      const { said } = await run(join(place, 'out/README.md/client.js'), (said) => said.includes('live'))
       expect(said).not.toBe('')
       expect(said).not.toMatch(/\bat .*:\d+:\d+/)
     } finally {
@@ -216,14 +218,17 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
 const start = (file: string, env: Record<string, string> = {}) =>
   spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Runs a program to its end, or kills it after a time limit. */
-async function run(file: string, forMs = 20_000) {
+/** Runs a program to its end, or kills it when `isEnough` accepts its output or a time limit is reached. */
+async function run(file: string, isEnough = (_said: string) => false) {
   const child = start(file)
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
-  const timer = setTimeout(() => child.kill(), forMs)
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
-  clearTimeout(timer)
+  let isOver = false
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve))
+  void closed.then(() => (isOver = true))
+  await until('the program ends or has printed enough', () => isOver || isEnough(said)).catch(() => {})
+  child.kill()
+  const status = await closed
   return { status, said }
 }
 
@@ -235,14 +240,10 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function answers(port: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const answered = await fetch(`http://127.0.0.1:${port}/`).then(
+const answers = (port: string) =>
+  until(`a server answers on port ${port}`, () =>
+    fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
       () => false,
-    )
-    if (answered) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nothing answers on port ${port}`)
-}
+    ),
+  )

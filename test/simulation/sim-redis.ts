@@ -5,7 +5,7 @@ import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 
-/** What goes wrong on the way to a store and from it, how often of 1. */
+/** The probabilities of faults on the way to the store and back. */
 export type Weather = { lost: number; twice: number; late: number }
 
 type Step = { actions: Action[]; now: number }

@@ -975,7 +975,7 @@ export default [
     tests: ['test/client/connection/held-back.test.ts'],
     name: 'a stream that is held back is awaited for ever',
     rule: 'streams that fail while single requests pass become polls',
-    find: '(now - startedAt >= beatMs / 4)',
+    find: 'now - startedAt >= beatMs / 4',
     replace: 'false',
   },
   {

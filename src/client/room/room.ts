@@ -12,6 +12,7 @@ import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync } from './room-sync.js'
+import { wakeUp } from './wake-up.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
@@ -91,7 +92,8 @@ export function openRoom<T extends RoomTypes>(
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const connection = openRoomSync<T>({ room: id, transport, store, pace, presence })
+  const parts = { room: id, transport, store, pace, presence }
+  const connection = openRoomSync<T>(parts)
 
   showInitial(store, initial)
   if (joining) {
@@ -100,7 +102,7 @@ export function openRoom<T extends RoomTypes>(
   }
   connection.connect()
   const stopActivity = joining ? followActivity(transport, presence) : () => {}
-  const unfollow = followPageOf(connection, presence)
+  const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
   return {
@@ -142,7 +144,11 @@ function followActivity<T extends RoomTypes>(
   )
 }
 
-const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presence: OwnPresence<T>) =>
+const followPageOf = <T extends RoomTypes>(
+  connection: ServerConnection,
+  presence: OwnPresence<T>,
+  woken: (changed: boolean) => void,
+) =>
   followPage({
     hidden() {
       connection.pause()
@@ -154,10 +160,7 @@ const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presenc
       connection.connect()
       presence.resume()
     },
-    woken() {
-      connection.hurry()
-      presence.hasten()
-    },
+    woken,
   })
 
 /** The part of a room that does not post. */

@@ -32,6 +32,7 @@ const reconnect = {
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const splitRooms = { file: 'src/client/room/split-room.ts', tests: ['test/client/room/split-room.laws.test.ts'] }
 const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
@@ -982,8 +983,8 @@ export default [
     file: 'src/client/store/store.ts',
     name: 'the console repeats what a listener of `error` was told',
     rule: 'status: an error that nobody hears',
-    find: 'error && !listeners.error?.size',
-    replace: 'error',
+    find: 'if (!listeners.error?.size)',
+    replace: 'if (unheard)',
   },
   {
     ...postErrors,
@@ -1091,6 +1092,29 @@ export default [
     rule: 'activity: away',
     find: "if (hiddenAt !== null && now >= hiddenAt + awayMs) return 'away'",
     replace: "if (hiddenAt !== null && now >= hiddenAt + awayMs && now >= inputAt + idleMs) return 'away'",
+  },
+  {
+    ...splitRooms,
+    name: 'one heartbeat after a reply of another epoch is enough to report a split room',
+    rule: 'split room: a restart is none',
+    find: 'confirmed ||= now - disagreeingSince >= heartbeatMs() / 10',
+    replace: 'confirmed = true',
+  },
+  {
+    ...splitRooms,
+    name: 'a late reply of the epoch before counts as one of another process',
+    rule: 'split room: late replies',
+    find: 'epoch === shown || isLate',
+    replace: 'epoch === shown',
+  },
+  {
+    ...splitRooms,
+    file: 'src/client/room/epoch-watch.ts',
+    tests: ['test/client/room/split-room.test.ts'],
+    name: 'a reply that comes before the first snapshot is not compared with the stream',
+    rule: 'split room: early replies',
+    find: 'if (early) tell(',
+    replace: 'if (!epoch) tell(',
   },
   {
     file: 'src/client/room/lost-detector.ts',

@@ -37,6 +37,8 @@ export interface OwnPresence<T extends RoomTypes> {
   /** Posts our location. @throws LocationError `bad-input` when the value is not JSON; then nothing has changed. */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
+  /** Posts that somebody uses this page, if the server understands that. */
+  use(): void
   flush(): Promise<void>
   /** Renews our lease after a heartbeat or a hello. */
   renew(): void
@@ -59,6 +61,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
   let attributes: OwnAttributes<T> = {}
+  /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
+  let usedAt = context().now
+  const sendsUse = () => pace.timing.features?.includes('used')
 
   const newConnection = () => {
     connectionKey = newKey()
@@ -68,6 +73,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     transport.post(
       {
         ...draft,
+        ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
         room,
         connectionKey: connectionKey!,
         seq,
@@ -109,6 +115,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const post: OwnPresence<T>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location], [null])
+    if (!change || change.activity === 'active') usedAt = context().now
     const next = { ...attributes, ...change }
     if (!sameJson({ ...next, location }, sender.box.newest)) sender.write({ ...next, location })
     attributes = next
@@ -124,6 +131,12 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     },
     post,
     update: (change) => post(sender.box.newest?.location ?? null, change),
+    use() {
+      const { newest } = sender.box
+      if (!newest || !sendsUse()) return
+      usedAt = context().now
+      sender.write({ ...newest, used: true })
+    },
     flush() {
       const { edition } = sender.box
       return store.expect(() => {

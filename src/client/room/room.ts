@@ -101,7 +101,7 @@ export function openRoom<T extends RoomTypes>(
     presence.post(location, { profile })
   }
   connection.connect()
-  const stopActivity = joining ? followActivity(transport, presence) : () => {}
+  const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence)
 
   const room = watchedRoom(id, store, connection, presence)
@@ -129,13 +129,13 @@ export function openRoom<T extends RoomTypes>(
 /** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
 function followActivity<T extends RoomTypes>(
   { clock, idleMs, awayMs }: Transport<T>,
+  store: Store<T>,
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
   return lazyImport(
     import('../browser/activity-tracker.js'),
-    ({ trackActivity }) =>
-      trackActivity({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
+    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
     // Without it everything else goes on.
     () => {},
   )

@@ -68,7 +68,7 @@ export class Roster<T extends RoomTypes> {
       else group!.delete(connectionId)
     }
     if (group?.size === 0) this.#groups.delete(memberId)
-    if (memberId === this.#selfId && this.#own) overlayOwn(connections, this.#own)
+    if (memberId === this.#selfId) overlayOwn(connections, this.#own!)
     return { before, now: connections.length > 0 ? memberOf(memberId, connections, before) : null }
   }
 

@@ -6,11 +6,11 @@ import { nameOfMember } from './paint.js'
 import { boxAt, type Place } from './place.js'
 import { boxOf, nameOf, overlap, parseName, type Selection } from './selection.js'
 
-/** Where one is, what stands there, and who is there too. */
+/** The name box, the content of the selected cell, and the other members in it. */
 export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
   const sheet = sheetNamed(place.sheet)!
   return (
-    <div className="bar">
+    <section className="bar" aria-label="Cell">
       <NameBox place={place} onSelect={onSelect} />
       <output className="content" aria-label="Content of the cell">
         {sheet.entryAt(place.selection.anchor)?.text}
@@ -20,7 +20,7 @@ export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Sel
         <LockIcon />
         <span className="wide-only">Read only</span>
       </span>
-    </div>
+    </section>
   )
 }
 
@@ -39,7 +39,7 @@ function NameBox({ place, onSelect }: { place: Place; onSelect(selection: Select
         setWrong(!selection)
         if (!selection) return
         onSelect(selection)
-        // What was typed is forgotten as the focus goes.
+        // Unsubmitted text is discarded when the input loses focus.
         document.querySelector<HTMLElement>('[role=grid]')?.focus()
       }}
     >
@@ -66,15 +66,16 @@ function Company({ place }: { place: Place }) {
   const [first, ...rest] = here.map(nameOfMember)
   return (
     <span className="company">
-      with <bdi>{first}</bdi>
-      {rest.length > 0 && ` and ${rest.length} more`}
+      <span>with </span>
+      <bdi translate="no">{first}</bdi>
+      <span>{rest.length > 0 && ` and ${rest.length} more`}</span>
     </span>
   )
 }
 
 const amount = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
 
-/** Count, sum and average of what is selected. */
+/** Count, sum and average of the selected cells. */
 export function Sums({ place: { sheet, selection } }: { place: Place }) {
   const data = sheetNamed(sheet)!
   const { top, left, bottom, right } = boxOf(selection)
@@ -88,9 +89,9 @@ export function Sums({ place: { sheet, selection } }: { place: Place }) {
   const sum = values.reduce((total, value) => total + value, 0)
   return (
     <p className="sums">
-      <span>Count {values.length}</span>
-      <span>Average {amount.format(sum / values.length)}</span>
-      <span>Sum {amount.format(sum)}</span>
+      <span>{`Count ${values.length}`}</span>
+      <span>{`Average ${amount.format(sum / values.length)}`}</span>
+      <span>{`Sum ${amount.format(sum)}`}</span>
     </p>
   )
 }

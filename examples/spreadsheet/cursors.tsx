@@ -1,5 +1,5 @@
 import { memo, useEffect, useState } from 'react'
-import { flagHeight, namesShown, spotOf, type Spot } from './flag.js'
+import { fliesBelow, flagHeight, namesShown, spotOf, type Spot } from './flag.js'
 import type { Layout, Port, Rect } from './layout.js'
 import { useMembers, useOthers, useSelf, useStatus, type Member } from './locations.js'
 import { colorOfMember, nameOfMember, paint } from './paint.js'
@@ -8,10 +8,10 @@ import { boxOf, contains, type Box, type Cell, type Selection } from './selectio
 
 type CursorsProps = { layout: Layout; port: Port; hovered: Cell | null; spotlight: string | null; selection: Selection }
 
-/** How long a name stays beside a cell after its owner moved. */
+/** The time for which a name stays beside a cell after its member moved. */
 const awakeMs = 2_500
 
-/** Everyone who is on this sheet, over the cells; below the headers. */
+/** The cursors of the members on this sheet, above the cells and below the headers. */
 export function Cursors({ layout, port, hovered, spotlight, selection }: CursorsProps) {
   const members = useMembers()
   const self = useSelf()
@@ -22,19 +22,23 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
     return box ? [{ member, box }] : []
   })
   const ranks = rank(here.map(({ box }) => box))
+  const below = fliesBelow(
+    here.flatMap(({ box }, i) => (ranks[i]!.place === 0 ? [{ rect: layout.rectOf(box), of: ranks[i]!.of }] : [])),
+    (rect) => layout.valuesIn(rect),
+  )
   const { x, y, width, height } = layout.rectOf(boxOf(selection))
   return (
     <div className={state === 'waiting' || state === 'closed' ? 'cursors is-stale' : 'cursors'} aria-hidden="true">
       {here.map(({ member, box }, i) => {
         const rect = layout.rectOf(box)
-        const { place, of } = ranks[i]!
+        const { place, of, crowd } = ranks[i]!
         return (
           <Cursor
             key={member.memberId}
             name={nameOfMember(member)}
             bot={member.profile?.bot === true}
             idle={isIdle(member)}
-            // Who joins others in a cell wakes their names too: the flags stand on one another.
+            // A member who joins others in a cell shows their names too, because the flags are stacked.
             what={`${placeName(member.location)} ${of}`}
             color={colorOfMember(member, members)}
             rank={place}
@@ -42,7 +46,7 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
             more={place === namesShown - 1 ? of - namesShown : 0}
             pointed={spotlight === member.memberId || (hovered !== null && contains(box, hovered))}
             {...rect}
-            {...spotOf(rect, port, place, of)}
+            {...spotOf(rect, port, place, of, below[crowd])}
           />
         )
       })}
@@ -74,7 +78,7 @@ type CursorProps = Rect &
     pointed: boolean
   }
 
-// Its properties are plain values, so that it is drawn again only when it changed itself.
+// The properties are plain values, so that React renders it again only when it changed.
 const Cursor = memo(function Cursor({
   name,
   bot,
@@ -121,7 +125,7 @@ const Cursor = memo(function Cursor({
       <span className="flag" style={{ top: spot.top, left: spot.left, right: spot.right }}>
         <span className="flag-name">{name}</span>
         {bot && <span className="flag-bot">bot</span>}
-        {more > 0 && !pointed && <span className="flag-more">+{more}</span>}
+        {more > 0 && !pointed && <span className="flag-more">{`+${more}`}</span>}
       </span>
     </div>
   )
@@ -140,10 +144,10 @@ function useAwake(what: string): boolean {
   return asleep !== what
 }
 
-// A member not seen since the server began anew is shown, but not as if they were sure to be there.
+// A member who has not been seen since the server restarted is shown as uncertain.
 const isIdle = ({ activity, connections }: Member) => activity !== 'active' || connections.every(({ stale }) => stale)
 
-/** The box of a member on this sheet; none for those who are elsewhere, or beyond its last cell. */
+/** The box of a member on this sheet. Members elsewhere, or beyond its last cell, have none. */
 function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   if (location?.sheet !== sheet.name) return null
   const box = boxAt(location)
@@ -151,8 +155,8 @@ function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   return { ...box, bottom: Math.min(box.bottom, sheet.rows - 1), right: Math.min(box.right, sheet.cols - 1) }
 }
 
-/** Those whose flags would fly from the same corner: who is where in that row, and how many there are. */
-function rank(boxes: Box[]): { place: number; of: number }[] {
+/** Those whose flags would fly from the same corner: who is where in that row, how many there are, and which of these crowds it is. */
+function rank(boxes: Box[]): { place: number; of: number; crowd: number }[] {
   const counts = new Map<string, number>()
   const corner = (box: Box) => `${box.top}.${box.left}`
   const places = boxes.map((box) => {
@@ -160,5 +164,10 @@ function rank(boxes: Box[]): { place: number; of: number }[] {
     counts.set(corner(box), place + 1)
     return place
   })
-  return boxes.map((box, i) => ({ place: places[i]!, of: counts.get(corner(box))! }))
+  const crowds = [...counts.keys()]
+  return boxes.map((box, i) => ({
+    place: places[i]!,
+    of: counts.get(corner(box))!,
+    crowd: crowds.indexOf(corner(box)),
+  }))
 }

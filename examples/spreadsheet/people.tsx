@@ -9,7 +9,7 @@ export type Jump = (member: Member) => void
 
 const stackSize = 5
 
-/** The faces at the top right; behind them, everyone, with where they are. */
+/** The avatars at the top right. They open a list of all members and their locations. */
 export function People({ onJump }: { onJump: Jump }) {
   const others = useOthers()
   const members = useMembers()
@@ -24,7 +24,7 @@ export function People({ onJump }: { onJump: Jump }) {
               className="face"
               style={paint(colorOfMember(member, members))}
               data-tip={`${nameOfMember(member)}${member.profile?.bot ? ' (bot)' : ''}: go to ${placeName(member.location)}`}
-              aria-label={`${nameOfMember(member)}${member.profile?.bot ? ', a bot' : ''}: go to ${placeName(member.location)}`}
+              aria-label={`${nameOfMember(member)}${member.profile?.bot ? ', a bot' : ''}: go to ${placeName(member.location)}, ${initials(nameOfMember(member))}`}
               aria-disabled={!canJump(member.location)}
               data-activity={member.activity}
               onClick={() => canJump(member.location) && onJump(member)}
@@ -66,6 +66,7 @@ function Everyone({ onJump }: { onJump: Jump }) {
   return (
     <>
       <h2>Here now</h2>
+      <p className="hint">Everybody who has this page open is shown, with the cell that they look at.</p>
       <ul>
         {self && <Person member={self} own />}
         {others.map((member) => (

@@ -11,7 +11,7 @@ const texts: Record<RoomStatus['state'], string> = {
   closed: 'Closed',
 }
 
-/** What the connection is doing. */
+/** The state of the connection. */
 export function Status() {
   const { state } = useStatus()
   return (
@@ -34,7 +34,7 @@ function Countdown({ until }: { until: Date }) {
   )
 }
 
-/** Under the header, when what one sees may not be true any more: why, and when it is tried again. */
+/** The notice under the header when the view may be out of date: the reason, and the time of the next attempt. */
 export function StatusNote() {
   const room = useRoom()
   const status = useStatus()
@@ -42,7 +42,8 @@ export function StatusNote() {
     return (
       <div className="note">
         <p>
-          <Countdown until={status.retryAt} /> The others may have moved on; where you are is kept for them.
+          <Countdown until={status.retryAt} />
+          <span> The others may have moved on; where you are is kept for them.</span>
         </p>
         <button type="button" className="plain" onClick={() => room.retry()}>
           Retry now
@@ -58,7 +59,7 @@ export function StatusNote() {
   if (status.state === 'closed')
     return (
       <div className="note is-bad">
-        <p>This room is closed: {status.error?.message ?? status.reason}</p>
+        <p>{`This room is closed: ${status.error?.message ?? status.reason}`}</p>
         <button type="button" className="plain" onClick={() => room.retry()}>
           Try again
         </button>

@@ -57,7 +57,7 @@ export type Shift<T extends RoomTypes = RoomTypes> = {
  */
 export type Applied<T extends RoomTypes = RoomTypes> =
   | { outcome: 'shown'; shifts: Shift<T>[] }
-  | { outcome: 'diverged'; because: 'from' | 'digest' | 'older' }
+  | { outcome: 'diverged'; because: 'from' | 'digest' | 'older' | 'form' }
   | { outcome: 'ignored' }
 
 /** Applies one event to a view. Deterministic: the same events in the same order lead to the same view. */

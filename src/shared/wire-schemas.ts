@@ -20,7 +20,7 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({ location
       location: z.nullable(location),
       connectionKey: secretKey.optional(),
       seq: seq.optional(),
-      profile: z.optional(profile),
+      profile: z.optional(z.nullable(profile)),
       activity: activity.optional(),
       used: z.literal(true).optional(),
       activeAgoMs: z.number().min(0).max(86_400_000).optional(),

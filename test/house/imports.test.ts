@@ -86,7 +86,7 @@ const pure = [
   /^server\/backends\/redis\/(script-codec|commit-order)\.ts$/,
   /^client\/outbox\/outbox\.ts$/,
   /^client\/store\/(room-events|roster|location-index|member|same-json)\.ts$/,
-  /^client\/connection\/(connection-state|failure|sse-parser)\.ts$/,
+  /^client\/connection\/(connection-state|failure|sse-parser|wire-limits)\.ts$/,
   /^client\/browser\/activity\.ts$/,
 ]
 

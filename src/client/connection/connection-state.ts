@@ -5,7 +5,7 @@ import type { Failure } from './failure.js'
 type Memory = {
   /** Attempts in a row with neither a stream that lasted for a heartbeat interval nor an answered poll. */
   readonly failures: number
-  /** Refusals that were retried once since a stream was last live. */
+  /** Refusals that were retried once since a stream lasted for a heartbeat interval. */
   readonly forgiven: readonly LocationErrorCode[]
   /** Until this time, a digest mismatch is ignored. */
   readonly mendableAt: number
@@ -16,7 +16,7 @@ type Memory = {
 /** The state of a room's connection to the server. Immutable: each step returns a new one. */
 export type ConnectionState = Memory &
   (
-    | { readonly state: 'connecting' }
+    | { readonly state: 'connecting'; readonly error?: LocationError }
     | { readonly state: 'live'; readonly since: number; readonly degraded: boolean }
     | { readonly state: 'polling'; readonly answered: boolean; readonly error: LocationError }
     | { readonly state: 'waiting'; readonly retryAt: number; readonly error: LocationError }
@@ -49,30 +49,39 @@ export const connecting = (): ConnectionState => ({
 /** The wait is over: opens the next stream, or polls while streams are blocked. */
 export function reconnecting(link: ConnectionState, now: number): ConnectionState {
   const { obstacle } = link
-  if (!obstacle || now >= obstacle.until) return { ...memoryOf(link), state: 'connecting' }
+  if (!obstacle || now >= obstacle.until) {
+    const error = link.state === 'waiting' && link.failures ? { error: link.error } : {}
+    return { ...memoryOf(link), ...error, state: 'connecting' }
+  }
   return { ...memoryOf(link), state: 'polling', answered: false, error: obstacle.error }
 }
 
 /** The server said hello. */
 export function opened(link: ConnectionState, now: number): ConnectionState {
-  return { ...memoryOf(link), forgiven: [], obstacle: null, state: 'live', since: now, degraded: false }
+  return { ...memoryOf(link), obstacle: null, state: 'live', since: now, degraded: false }
 }
 
 /** A poll was answered. */
 export function polled(link: ConnectionState): ConnectionState {
-  if (link.state !== 'polling' || link.answered) return link
-  return { ...link, failures: 0, forgiven: [], answered: true }
+  return link.state !== 'polling' || link.answered ? link : { ...link, answered: true }
 }
 
-/** The server lost its backend or has it back. While lost, the view may be out of date and posts fail. */
-export function degraded(link: ConnectionState, degraded: boolean): ConnectionState {
+/**
+ * The view took an event. While the server has lost its backend (`degraded`), the view may be out of date and posts fail.
+ */
+export function followed(link: ConnectionState, degraded: boolean): ConnectionState {
+  // An answer that the view cannot take is a failure like no answer.
+  if (link.state === 'polling' && link.failures) return { ...link, failures: 0, forgiven: [] }
   return link.state === 'live' && link.degraded !== degraded ? { ...link, degraded } : link
 }
 
 /** The stream ended or did not open, or a poll failed. */
 export function ended(link: ConnectionState, failure: Failure, context: RetryContext): ConnectionState {
   const { error, retry, obstructed } = failure
-  const { forgiven, mendableAt, obstacle } = link
+  const { mendableAt, obstacle } = link
+  // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
+  const lasted = link.state === 'live' && context.now - link.since >= context.beatMs
+  const forgiven = lasted ? [] : link.forgiven
   // While polling, a failed attempt to open a stream does not end the polls.
   if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
   if (!retry) {
@@ -86,8 +95,7 @@ export function ended(link: ConnectionState, failure: Failure, context: RetryCon
       error,
     }
   }
-  // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
-  const failures = link.state === 'live' && context.now - link.since >= context.beatMs ? 0 : link.failures + 1
+  const failures = lasted ? 0 : link.failures + 1
   const retryAt = context.now + retryDelayMs(failures, error, context)
   return { failures, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
 }

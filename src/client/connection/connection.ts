@@ -6,9 +6,9 @@ import { cut, type Failure } from './failure.js'
 import type { PollListener } from './polling.js'
 import {
   connecting,
-  degraded,
   diverged,
   ended,
+  followed,
   hurried,
   opened,
   polled,
@@ -110,16 +110,24 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     pausePolls()
   }
 
+  /** An event of the wrong form may leave the view half changed: it is loaded again. */
+  const take = (id: string, event: LocationEvent<T>): Applied<T> => {
+    try {
+      return received(id, event)
+    } catch {
+      return { outcome: 'diverged', because: 'form' }
+    }
+  }
   const event = (id: string, event: LocationEvent<T>) => {
-    if (event.type === 'bye') return end(event.reason === 'revoked' ? revoked() : cut(event.reason))
-    if (event.type === 'hello') {
+    if (event?.type === 'bye') return end(event.reason === 'revoked' ? revoked() : cut(event.reason))
+    if (event?.type === 'hello') {
       greeted(id, event)
       step(opened(link, clock.now()))
       return heard()
     }
-    const applied = received(id, event)
+    const applied = take(id, event)
     if (applied.outcome === 'shown') anew = false
-    if (applied.outcome !== 'diverged') return step(degraded(link, event.type === 'degraded'))
+    if (applied.outcome !== 'diverged') return step(followed(link, event.type === 'degraded'))
     const next = diverged(link, applied.because, cut(applied.because), context())
     if (next === link) return
     anew = true

@@ -1,20 +1,27 @@
 import { LocationError } from '../../shared/errors.js'
+import { dateAt, type Clock } from '../../shared/clock.js'
 import { isProbing, type ConnectionState } from './connection-state.js'
 
-export type RoomStatus =
-  | { state: 'connecting' }
-  | { state: 'live' }
-  /** The stream is open, but the server cannot reach its backend: the room may be out of date, and posts fail. */
-  | { state: 'degraded' }
-  /** Streams are blocked, for the reason `error`: the client polls every few seconds. */
-  | { state: 'polling'; error: LocationError }
-  /** Disconnected until `retryAt`; `attempt` counts the failures in a row. */
-  | { state: 'waiting'; retryAt: Date; attempt: number; error: LocationError }
-  /** Closed until `retry()`. `reason` is `left` (without an error) or the error's code. */
-  | { state: 'closed'; reason: string; error: LocationError | null }
+export type RoomStatus = {
+  /** Why others do not see our newest location: the post was refused, or fails again and again. Absent when it is delivered. */
+  postError?: LocationError
+} &
+  /** `error`: why the previous attempt failed. */
+  (
+    | { state: 'connecting'; error?: LocationError }
+    | { state: 'live' }
+    /** The stream is open, but the server cannot reach its backend: the room may be out of date, and posts fail. */
+    | { state: 'degraded' }
+    /** Streams are blocked, for the reason `error`: the client polls every few seconds. */
+    | { state: 'polling'; error: LocationError }
+    /** Disconnected until `retryAt`; `attempt` counts the failures in a row. */
+    | { state: 'waiting'; retryAt: Date; attempt: number; error: LocationError }
+    /** Closed until `retry()`. `reason` is `left` (without an error) or the error's code. */
+    | { state: 'closed'; reason: string; error: LocationError | null }
+  )
 
 /** Returns the status that the app sees. */
-export function statusOf(link: ConnectionState): RoomStatus {
+export function statusOf(link: ConnectionState, clock: Clock): RoomStatus {
   const { obstacle, failures } = link
   switch (link.state) {
     case 'live':
@@ -25,11 +32,13 @@ export function statusOf(link: ConnectionState): RoomStatus {
     case 'waiting':
       // Between two streams of which the first served its time, nothing has failed yet.
       if (!failures) return { state: 'connecting' }
-      return { state: 'waiting', retryAt: new Date(link.retryAt), attempt: failures, error: link.error }
+      return { state: 'waiting', retryAt: dateAt(clock, link.retryAt), attempt: failures, error: link.error }
     case 'closed':
       return { state: 'closed', reason: link.reason, error: link.error }
     default:
-      return obstacle && isProbing(link) ? { state: 'polling', error: obstacle.error } : { state: 'connecting' }
+      return obstacle && isProbing(link)
+        ? { state: 'polling', error: obstacle.error }
+        : { state: 'connecting', ...(link.error && { error: link.error }) }
   }
 }
 

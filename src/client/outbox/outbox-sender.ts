@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock.js'
 import type { LocationError } from '../../shared/errors.js'
 import type { PostLocationOutput } from '../../shared/call-types.js'
 import { failureOf } from '../connection/failure.js'
+import { checkedReply } from '../connection/wire-limits.js'
 import { again, answered, dueAt, emptyOutbox, failed, hastened, rekeyed, sent, written } from './outbox.js'
 import type { OutboxDraft, Outbox, OutboxPost } from './outbox.js'
 import type { RetryContext } from '../connection/connection-state.js'
@@ -62,22 +63,25 @@ export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptio
       // After a change of key or a stay in the back/forward cache, this reply is ignored.
       if (open && box.inFlight === inFlight) then()
     }
-    options.send(inFlight).then(
-      (reply) =>
-        settle(() => {
-          if (reply.outcome === 'left') options.disowned()
-          else options.acknowledged(reply)
-          step((box) => answered(box, reply, context()))
-        }),
-      (thrown: unknown) =>
-        settle(() => {
-          const failure = failureOf(thrown)
-          const kept = failed(box, failure, context())
-          const ours = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
-          if (!ours) options.disowned()
-          step(() => (ours ? kept : rekeyed(kept)))
-        }),
-    )
+    options
+      .send(inFlight)
+      .then(checkedReply)
+      .then(
+        (reply) =>
+          settle(() => {
+            if (reply.outcome === 'left') options.disowned()
+            else options.acknowledged(reply)
+            step((box) => answered(box, reply, context()))
+          }),
+        (thrown: unknown) =>
+          settle(() => {
+            const failure = failureOf(thrown)
+            const kept = failed(box, failure, context())
+            const ours = failure.error.code !== 'connection-owned' || kept.refusal !== box.refusal
+            if (!ours) options.disowned()
+            step(() => (ours ? kept : rekeyed(kept)))
+          }),
+      )
   }
   return {
     get box() {

@@ -8,7 +8,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** The whole state that a connection posts. */
 export type OutboxDraft<T extends RoomTypes> = {
   readonly location: T['location'] | null
-  readonly profile?: T['profile']
+  readonly profile?: T['profile'] | null
   readonly activity?: Activity
   /** The page was used since the draft before, which is otherwise equal. */
   readonly used?: true
@@ -43,6 +43,8 @@ export type Outbox<T extends RoomTypes> = {
   readonly renewing: boolean
   /** True when no post was acknowledged since the last heartbeat. */
   readonly quiet: boolean
+  /** Why the newest post was refused or fails again and again; `null` when it was acknowledged. */
+  readonly error: LocationError | null
   readonly refusal: { readonly edition: number; readonly error: LocationError } | null
 }
 
@@ -60,6 +62,7 @@ export const emptyOutbox: Outbox<never> = {
   forgiven: false,
   renewing: false,
   quiet: true,
+  error: null,
   refusal: null,
 }
 
@@ -99,6 +102,8 @@ export function answered<T extends RoomTypes>(
         ...idle,
         acked: post.edition,
         shown: post.draft,
+        // A renewal of the previous draft does not deliver the refused one.
+        error: post.edition === box.refusal?.edition ? box.error : null,
         retryAt: -Infinity,
         failures: 0,
         forgiven: false,
@@ -126,10 +131,11 @@ export function failed<T extends RoomTypes>(
   const idle = { ...box, inFlight: null }
   if (retry) {
     const failures = box.failures + 1
-    return { ...idle, failures, retryAt: context.now + retryDelayMs(failures, error, context) }
+    const retryAt = context.now + retryDelayMs(failures, error, context)
+    return { ...idle, failures, retryAt, error: failures > 1 ? error : box.error }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
-  const refused = { ...idle, refusal: { edition: post.edition, error }, renewing: false }
+  const refused = { ...idle, error, refusal: { edition: post.edition, error }, renewing: false }
   if (box.edition > post.edition) return refused
   // The draft that the room shows needs no post, unless it is the one that was refused.
   return { ...refused, newest: box.shown === post.draft ? null : box.shown, acked: box.edition }

@@ -7,6 +7,7 @@ import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
 import { openOutboxSender } from '../outbox/outbox-sender.js'
 import { forgotten, hastened, heartbeatReceived, rekeyed, type OutboxPost } from '../outbox/outbox.js'
+import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
@@ -26,7 +27,11 @@ export interface OwnPresenceOptions<T extends RoomTypes> {
 }
 
 /** The part of a draft besides the location. */
-export type OwnAttributes<T extends RoomTypes> = { profile?: T['profile']; activity?: Activity }
+export type OwnAttributes<T extends RoomTypes> = {
+  /** `null` takes the profile back. */
+  profile?: T['profile'] | null
+  activity?: Activity
+}
 
 /** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<T extends RoomTypes> {
@@ -34,7 +39,9 @@ export interface OwnPresence<T extends RoomTypes> {
   readonly key: string | undefined
   /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
   whoAmI(): Promise<string | null>
-  /** Posts our location. @throws LocationError `bad-input` when the value is not JSON; then nothing has changed. */
+  /** Posts our first location. @throws LocationError `bad-input` when a value is not JSON; then nothing has changed. */
+  enter(location: T['location'] | null, change: OwnAttributes<T>): void
+  /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
   /** Posts that somebody uses this page, if the server understands that. */
@@ -60,6 +67,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
+  /** Our id while nobody told it to us, and a stream was opened all the same. */
+  let guest: '' | null = null
   let attributes: OwnAttributes<T> = {}
   /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
   let usedAt = context().now
@@ -84,9 +93,10 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       deadlineMs(),
     )
   const acknowledged = ({ connectionId, memberId: own }: PostLocationOutput) => {
-    const before = memberId
+    const before = memberId ?? guest
     memberId = own
     store.own({ connectionId, memberId })
+    guest = null
     // Another member signed in here: we may no longer share the stream of the previous member's tabs.
     if (before !== null && before !== own) reconnect()
   }
@@ -108,17 +118,28 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       reconnect()
     },
     changed(draft) {
-      store.own({ draft })
+      store.own({ draft, postError: sender.box.error })
       store.show()
     },
   })
-  const post: OwnPresence<T>['post'] = (location, change) => {
+  const enter: OwnPresence<T>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
-    sameJson([location], [null])
+    sameJson([location, { ...change }], null)
     if (!change || change.activity === 'active') usedAt = context().now
-    const next = { ...attributes, ...change }
-    if (!sameJson({ ...next, location }, sender.box.newest)) sender.write({ ...next, location })
-    attributes = next
+    const draft = copied({ ...attributes, ...change, location })
+    if (!sameJson(draft, sender.box.newest)) sender.write(draft)
+    attributes = draft
+  }
+  let unsendable: LocationError | null = null
+  const post: OwnPresence<T>['post'] = (location, change) => {
+    try {
+      unsendable = null
+      enter(location, change)
+    } catch (thrown) {
+      // Not thrown: it would unmount the page of a React app, which the same value of a wrong shape does not.
+      const error = (unsendable = thrown as LocationError)
+      queueMicrotask(() => refused(error))
+    }
   }
 
   return {
@@ -126,9 +147,13 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return connectionKey
     },
     async whoAmI() {
-      if (joined) await store.expect(() => memberId !== null || sender.box.refusal !== null || closedBy(link()))
+      // Reading does not depend on writing: when a post fails, the room is read on a stream of our own.
+      const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null
+      if (joined) await store.expect(() => settled() || closedBy(link()))
+      guest = memberId === null ? '' : null
       return memberId
     },
+    enter,
     post,
     update: (change) => post(sender.box.newest?.location ?? null, change),
     use() {
@@ -139,7 +164,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     },
     flush() {
       const { edition } = sender.box
+      const unsent = unsendable
       return store.expect(() => {
+        if (unsent) return unsent
         const { acked, refusal } = sender.box
         if (refusal && refusal.edition >= edition) return refusal.error
         return acked >= edition || closedBy(link())

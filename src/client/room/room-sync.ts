@@ -1,12 +1,14 @@
+import { dateAt } from '../../shared/clock.js'
 import { parseEventId } from '../../shared/event-id.js'
 import type { LocationEvent } from '../../shared/events.js'
 import { applyEvent, forgetStale } from '../../shared/view.js'
 import { openConnection, type ConnectionOptions, type ServerConnection } from '../connection/connection.js'
 import { isPresent, type ConnectionState } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
+import { poll } from '../connection/polling.js'
 import { statusOf } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
-import { lazyImport } from '../lazy-import.js'
+import { timingOf } from '../connection/wire-limits.js'
 import type { Store } from '../store/store.js'
 import { detectLoss } from './lost-detector.js'
 import type { OwnPresence } from './own-presence.js'
@@ -61,7 +63,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
     if (link.state === 'closed') lostDetector.stop()
     else lostDetector.note(isPresent(link))
-    store.show(statusOf(link))
+    store.show(statusOf(link, clock))
     if (link.state === 'closed') {
       if (link.error) store.emit('error', { error: link.error })
       else stopForgetting()
@@ -74,7 +76,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     context: pace.context,
     ...requestsOf(options),
     greeted(id, hello) {
-      pace.timing = hello
+      pace.timing = timingOf(hello)
       // A server that does not resume sends a snapshot, sooner or later; one that resumes may have nothing to send.
       catchingUpUntil = id === view.id ? soon() : Infinity
       // The hello of a shared stream has no connection id; the replies to our posts have it.
@@ -97,12 +99,12 @@ function openLostDetector<T extends RoomTypes>(transport: Transport<T>, store: S
     lost(since) {
       store.away(true)
       store.show()
-      store.emit('lost', { since: new Date(since), status: store.snapshot.status })
+      store.emit('lost', { since: dateAt(clock, since), status: store.snapshot.status })
     },
     restored(since) {
       store.away(false)
       store.show()
-      store.emit('restored', { since: new Date(since), awayMs: clock.now() - since })
+      store.emit('restored', { since: dateAt(clock, since), awayMs: clock.now() - since })
     },
   })
 }
@@ -121,17 +123,12 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
       return transport.openStream({ ...input, connectionKey }, listener)
     },
     poll: (listener, anew) =>
-      lazyImport(
-        import('../connection/polling.js'),
-        ({ poll }) =>
-          poll({
-            ...listener,
-            clock: transport.clock,
-            context: pace.context,
-            ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
-            failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
-          }),
-        (thrown) => listener.failed(failureOf(thrown)),
-      ),
+      poll({
+        ...listener,
+        clock: transport.clock,
+        context: pace.context,
+        ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
+        failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
+      }),
   }
 }

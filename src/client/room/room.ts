@@ -1,10 +1,11 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import { applyEvent } from '../../shared/view.js'
-import { followPage } from '../browser/page-lifecycle.js'
+import type { Activity } from '../../shared/events.js'
+import { followPage, followVisibility } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
+import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
@@ -18,9 +19,8 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** `others`, and `self` when it is known. */
   readonly members: readonly Member<T>[]
   /**
-   * Sets our location. The latest call wins: at most one post is in flight, and none is queued.
-   *
-   * @throws LocationError `bad-input` when the location is not JSON.
+   * Sets our location. The latest call wins: at most one post is in flight, and none is queued. Never throws: a location
+   * that is not JSON (such as NaN) or that the server refuses raises an `error` event, and `flush` rejects.
    */
   post(location: T['location'] | null): void
   /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
@@ -28,7 +28,7 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
   ready(): Promise<void>
   /**
-   * Changes our profile or activity. In a browser the activity follows input and page visibility by itself until it is set
+   * Changes our profile or activity; a profile of `null` takes it back. In a browser the activity follows input and page visibility by itself until it is set
    * here.
    */
   update(own: OwnAttributes<T>): void
@@ -48,8 +48,8 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** Returns the same object until something changes. */
   getSnapshot(): RoomSnapshot<T>
   /**
-   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it. Repeated calls have no
-   * effect. Resolves when the server was told or cannot be reached; never rejects.
+   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it: then it shows nobody.
+   * Repeated calls have no effect. Resolves when the server was told or cannot be reached; never rejects.
    */
   leave(): Promise<void>
 }
@@ -68,7 +68,8 @@ export type WatchOptions<T extends RoomTypes> = {
 }
 export type JoinOptions<T extends RoomTypes> = WatchOptions<T> & {
   location?: T['location'] | null
-  profile?: T['profile']
+  /** Default: the one that the member has; `null` takes it back. */
+  profile?: T['profile'] | null
 }
 
 /** Opens a room. `joining` is `null` when we only watch. */
@@ -79,7 +80,7 @@ export function openRoom<T extends RoomTypes>(
   initial: GetLocationsOutput<T> | undefined,
 ): { room: JoinedRoom<T>; close(): Promise<void> } {
   const { clock } = transport
-  const store = createStore<T>(new Date(clock.now()), transport.report)
+  const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
   const presence: OwnPresence<T> = openOwnPresence({
     room: id,
@@ -92,13 +93,10 @@ export function openRoom<T extends RoomTypes>(
   })
   const connection = openRoomSync<T>({ room: id, transport, store, pace, presence })
 
-  if (initial) {
-    const applied = applyEvent(store.view, initial.id, initial.event)
-    if (applied.outcome === 'shown') store.take(applied.shifts)
-  }
+  showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
-    presence.post(location, { profile })
+    presence.enter(location, { profile })
   }
   connection.connect()
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
@@ -121,6 +119,10 @@ export function openRoom<T extends RoomTypes>(
       stopActivity()
       presence.pause()
       connection.close('left')
+      // Somebody else may sign in on this page: nobody is shown any more.
+      const { view } = store
+      store.own({ connectionId: null, memberId: null })
+      store.take([...view.connections.keys(), ...view.stale.keys()].map((connectionId) => view.set(connectionId, null)))
       return presence.depart()
     },
   }
@@ -133,11 +135,11 @@ function followActivity<T extends RoomTypes>(
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
+  const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
     ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
-    // Without it everything else goes on.
-    () => {},
+    () => followVisibility(changed),
   )
 }
 

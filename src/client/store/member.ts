@@ -1,8 +1,12 @@
+import type { LocationError } from '../../shared/errors.js'
 import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
 import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
 import { sameJson } from './same-json.js'
 import type { RoomTypes } from '../../shared/room-types.js'
+
+/** Nobody, as a list. */
+export const nobody: readonly never[] = Object.freeze([])
 
 /** One tab or script of a member. The times are those of its last change and of its last use, by the server's clock. */
 export interface MemberConnection<T extends RoomTypes> {
@@ -36,6 +40,8 @@ export interface OwnState<T extends RoomTypes> {
   readonly memberId: string | null
   readonly draft: OutboxDraft<T> | null
   readonly since: Date | null
+  /** Why our posts are not delivered. */
+  readonly postError?: LocationError | null
 }
 
 /** The change of one member: `before` is `null` when the member came, `now` when the member went. */

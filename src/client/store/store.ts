@@ -1,4 +1,5 @@
 import type { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import type { MembersAtOptions } from './location-index.js'
 import { keepIfEqual, type Member, type OwnState } from './member.js'
 import { roomEventsOf, type MemberEvents } from './room-events.js'
@@ -60,7 +61,8 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   const expectations = new Set<() => void>()
   let own: OwnState<T> = { connectionId: null, memberId: null, draft: null, since }
   let away = false
-  let snapshot: RoomSnapshot<T> = { status: { state: 'connecting' }, self: null, others: roster.others }
+  let connectionStatus: RoomStatus = { state: 'connecting' }
+  let snapshot: RoomSnapshot<T> = { status: connectionStatus, self: null, others: roster.others }
 
   const call = <V>(listener: Listener<V>, value: V) => {
     try {
@@ -73,15 +75,29 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
   const notify = <V>(listeners: Set<Listener<V>> | undefined, value: V) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
-  const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
-  const update = (shifts: readonly Shift<T>[], changed = snapshot.status) => {
+  const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], frozen(value) as never)
+  /** Without a listener of `error`, a failure goes to the console of a developer. */
+  const warnUnlessHeard = (status: RoomStatus) => {
+    const error = status.postError ?? ('error' in status && status.error)
+    if (error && !listeners.error?.size)
+      void import('../unheard-error.js').then(
+        ({ warn }) => warn(error),
+        () => {},
+      )
+  }
+  const update = (shifts: readonly Shift<T>[], changed = connectionStatus) => {
     const previous = snapshot
+    connectionStatus = changed
+    const { postError } = own
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
-    const status = keepIfEqual(previous.status, changed)
-    snapshot = keepIfEqual(previous, { status, self, others })
+    const status = keepIfEqual(previous.status, postError ? { ...changed, postError } : changed)
+    snapshot = frozen(keepIfEqual(previous, { status, self, others }))
     if (snapshot !== previous) notify(subscribers, snapshot)
-    if (status !== previous.status) emit('status', { previous: previous.status, current: status })
+    if (status !== previous.status) {
+      emit('status', { previous: previous.status, current: status })
+      warnUnlessHeard(status)
+    }
     expectations.forEach((check) => check())
     return changes
   }

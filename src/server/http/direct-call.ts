@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http'
 import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { TRPCRequestInfo } from '@trpc/server/http'
 import type { LazyAbort } from './lazy-abort.js'
+import { readTarget } from './request-target.js'
 import type { NodeRequest } from './sink.js'
 
 /*
@@ -12,7 +13,7 @@ import type { NodeRequest } from './sink.js'
 
 export type Call = {
   path: string
-  type: 'mutation' | 'subscription'
+  type: 'mutation' | 'query' | 'subscription'
   procedure: AnyTRPCProcedure
   searchParams: URLSearchParams
 }
@@ -28,14 +29,13 @@ export function plainCall(
   request: NodeRequest,
   router: AnyTRPCRouter,
   isOurs: (procedure: object) => boolean,
+  isFrameQuery: (procedure: object) => boolean,
 ): Call | null {
   const { method, headers, url = '' } = request
   if (headers['trpc-accept'] !== undefined || headers.accept?.includes('application/jsonl')) return null
   if (!plainUrl.test(url) || !isPlainHost(hostOf(request))) return null
   const queryAt = url.indexOf('?')
-  const pathname = queryAt === -1 ? url : url.slice(0, queryAt)
-  const segment = pathname.slice(pathname.lastIndexOf('/') + 1)
-  const path = procedurePathOf(segment, router)
+  const path = procedurePathOf(readTarget(url).segment, router)
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
   if (!procedure || !isOurs(procedure)) return null
@@ -43,7 +43,8 @@ export function plainCall(
   if (searchParams.has('batch') || searchParams.has('connectionParams')) return null
   const { type } = procedure._def
   const contentType = headers['content-type']
-  if (method === 'GET' && type === 'subscription' && (contentType === undefined || isJson(contentType)))
+  const isRead = type === 'subscription' || (type === 'query' && isFrameQuery(procedure))
+  if (method === 'GET' && isRead && (contentType === undefined || isJson(contentType)))
     return { path, type, procedure, searchParams }
   if (method === 'POST' && type === 'mutation' && contentType !== undefined && isJson(contentType) && hasBody(request))
     return { path, type, procedure, searchParams }
@@ -79,7 +80,7 @@ export function inputOf(
   let body: string | undefined
   const read = async () => {
     const text =
-      type === 'subscription' ? searchParams.get('input') : await readBody(request, maxBytes, (all) => (body = all))
+      type !== 'mutation' ? searchParams.get('input') : await readBody(request, maxBytes, (all) => (body = all))
     try {
       return (value = text ? router._def._config.transformer.input.deserialize(JSON.parse(text)) : undefined)
     } catch (cause) {

@@ -67,8 +67,11 @@ describe('a connection that ended', () => {
     const again = ended(connecting(), failure(code, false), at(7))
     expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
     expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
-    // One retry per live stream, not one in total: tokens expire, for example every hour.
-    expect(ended(opened(again, 8), failure(code, false), at(9))).toMatchObject({ state: 'waiting' })
+    // One retry per stream that lasted, not one in total: tokens expire, for example every hour.
+    const live = opened(again, 8)
+    expect(ended(live, failure(code, false), at(8 + beatMs))).toMatchObject({ state: 'waiting' })
+    // A server that says hello before each refusal would otherwise be asked without a pause.
+    expect(ended(live, failure(code, false), at(9))).toMatchObject({ state: 'closed', reason: code })
   })
 
   test('waits for the retry delay that the server asks for', () => {

@@ -367,3 +367,12 @@ test('a connection that enters may have been used earlier, and one that is prese
   expect(play.room.state().connections[0]).not.toHaveProperty('activeAt')
   expect(moved.commit!.changed).toEqual([{ connectionId: 'c1', location: 'B2' }])
 })
+
+test('after the last seq that JSON carries exactly, a post without a seq is answered `stale` and changes nothing', () => {
+  const play = new Play()
+  const last = Number.MAX_SAFE_INTEGER
+  play.after(1, posting('c1', last, 'A1'))
+  const { outcomes, commit } = play.after(1, Object.assign(posting('c1', 1, 'B2'), { seq: undefined }))
+  expect(outcomes).toMatchObject([{ outcome: 'stale', seq: last }])
+  expect(commit).toBe(null)
+})

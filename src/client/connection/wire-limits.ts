@@ -1,0 +1,37 @@
+import type { PostLocationOutput } from '../../shared/call-types.js'
+import type { Hello } from '../../shared/events.js'
+
+/*
+ * What arrives may come from a proxy, a wrong server or a broken one. Nothing of it may make the client retry without a
+ * pause, wait for hours, or grow without bound.
+ */
+
+/** The largest message of a stream and the largest answer, in characters. A snapshot of a full default room has 3.3 MB. */
+const largestLength = 8 * 2 ** 20
+
+/** @throws Error when something that still grows is longer than a client reads. */
+export function checkLength(length: number): void {
+  if (length > largestLength) throw new Error('The server sent more than 8 MiB in one piece.')
+}
+
+/** Returns a number of the wire, at most `max`; `usual` when it is below `min` or not a number at all. */
+export const clamped = <T>(value: unknown, min: number, max: number, usual: T): number | T =>
+  typeof value === 'number' && value >= min ? Math.min(value, max) : usual
+
+/** The timing that a hello may set. A heartbeat interval below 100 ms is a mistake: then the default holds. */
+export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs'>) {
+  const beatMs = clamped(hello.beatMs, 100, 600_000, 10_000)
+  return {
+    beatMs,
+    leaseMs: clamped(hello.leaseMs, 0, 86_400_000, 3 * beatMs),
+    // Each connection posts at least once in a heartbeat interval.
+    postMs: Math.min(clamped(hello.postMs, 0, beatMs, 50), beatMs),
+  }
+}
+
+/** Returns the reply to a post. @throws Error when a field that we use has the wrong type. */
+export function checkedReply(reply: PostLocationOutput): PostLocationOutput {
+  const { seq, connectionId, memberId } = reply
+  if (Number.isSafeInteger(seq) && typeof connectionId === 'string' && typeof memberId === 'string') return reply
+  throw new Error('The answer to a post is not of the protocol.')
+}

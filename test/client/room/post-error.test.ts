@@ -1,0 +1,112 @@
+import type { CellLocation } from 'hereabouts'
+import { createLocationClient } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server/standalone'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { manualClock } from '../../../src/testing/manual-clock.js'
+import { Refusal, scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+import type { CellTypes } from '../../support/cell-types.js'
+import { until } from '../../support/until.js'
+
+type Router = LocationServer<CellTypes>['router']
+
+const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
+let server: ScriptedServer
+const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+beforeEach(async () => {
+  server = await scriptedServer()
+  warn.mockClear()
+})
+afterEach(() => server[Symbol.asyncDispose]())
+
+/** A room whose stream is live. */
+async function liveRoom() {
+  const clock = manualClock()
+  const client = createLocationClient<Router>({ url: server.url, clock })
+  const room = client.join('r')
+  const stream = await server.stream()
+  stream.hello()
+  stream.snapshot('epochepoch1.1')
+  await room.ready()
+  return { client, clock, room, stream, [Symbol.asyncDispose]: () => client.close() }
+}
+const refuse = (code: string, status: number, message: string) => {
+  server.answers.post = () => Promise.reject(new Refusal(code, status, message))
+}
+
+test.each([
+  ['FORBIDDEN', 403, 'forbidden', 'You may not post in this room.'],
+  ['TOO_MANY_REQUESTS', 429, 'room-full', 'This room has 2 connections, which is the limit.'],
+  ['BAD_REQUEST', 400, 'bad-input', 'row: too large.'],
+] as const)(
+  'a refused post (%s, %i, %s) is in `status.postError` while the room is live',
+  async (code, http, said, sentence) => {
+    refuse(code, http, `${said}: ${sentence}`)
+    await using live = await liveRoom()
+    await until('the refusal is shown', () => live.room.status.postError)
+    expect(live.room.status).toMatchObject({ state: 'live', postError: { code: said, message: sentence } })
+    // Without a listener of `error`, a developer reads it in the console, once.
+    await until('the console has it', () => warn.mock.calls.length > 0)
+    live.room.post(cell(1))
+    await live.clock.advance(50)
+    await expect(live.room.flush()).rejects.toMatchObject({ code: said })
+    expect(warn.mock.calls).toEqual([[`hereabouts: ${sentence} (${said})`]])
+  },
+)
+
+test('`status.postError` ends when a newer post is acknowledged, and not before', async () => {
+  await using live = await liveRoom()
+  await live.room.flush()
+  refuse('BAD_REQUEST', 400, 'bad-input: That cell is locked.')
+  live.room.post(cell(1))
+  await live.clock.advance(50)
+  await expect(live.room.flush()).rejects.toThrow('That cell is locked.')
+  server.answers.post = ({ seq = 0 }) => ({ outcome: 'same', connectionId: 'me', memberId: 'm-me', seq })
+  while (server.waiting().posts > 0) await server.post()
+  // A heartbeat renews the lease with the location that the room shows.
+  for (let i = 0; i < 2; i++) live.stream.beat('epochepoch1.1', 0, '0000000000000000')
+  await until('the renewal is posted', async () => (await live.clock.advance(50), server.waiting().posts > 0))
+  await live.clock.advance(50)
+  expect(live.room.status.postError).toMatchObject({ code: 'bad-input' })
+  live.room.post(cell(2))
+  await live.clock.advance(50)
+  await live.room.flush()
+  expect(live.room.status).toEqual({ state: 'live' })
+})
+
+test('posts that fail again and again are in `status.postError`; a single failure is not', async () => {
+  await using live = await liveRoom()
+  await live.room.flush()
+  let failures = 0
+  server.answers.post = () => (failures++, Promise.reject(new Error('cut')))
+  live.room.post(cell(1))
+  await live.clock.advance(50)
+  await until('one post failed', () => failures === 1)
+  expect(live.room.status).toEqual({ state: 'live' })
+  await until('the next one failed too', async () => (await live.clock.advance(100), live.room.status.postError))
+  expect(live.room.status).toMatchObject({ state: 'live', postError: { code: 'network' } })
+})
+
+test('with a listener of `error` nothing is written to the console', async () => {
+  refuse('FORBIDDEN', 403, 'forbidden: You may only look.')
+  const client = createLocationClient<Router>({ url: server.url, clock: manualClock() })
+  const room = client.join('r')
+  const heard: string[] = []
+  room.on('error', ({ error }) => heard.push(error.message))
+  await until('the refusal is heard', () => heard.length > 0)
+  await client.close()
+  expect(heard).toEqual(['You may only look.'])
+  expect(warn).not.toHaveBeenCalled()
+})
+
+test('the reason of a failed attempt stays in `status.error` while the next one goes on', async () => {
+  server.answers.status = 503
+  const clock = manualClock()
+  const client = createLocationClient<Router>({ url: server.url, clock })
+  const room = client.watch('r')
+  await until('the first attempt failed', () => room.status.state === 'waiting')
+  // The next attempt is not answered.
+  server.answers.status = 0
+  await clock.advance(500)
+  expect(room.status).toMatchObject({ state: 'connecting', error: { code: 'unavailable' } })
+  await client.close()
+})

@@ -160,14 +160,14 @@ export default [
     ...room,
     name: 'every post of a batch has its own version',
     rule: 'rule 4: one version per frame',
-    find: 'Object.assign(known, { location, profile, activity, at: version })',
-    replace: 'Object.assign(known, { location, profile, activity, at: version + known.seq })',
+    find: 'Object.assign(known, { location, profile, activity, at: version, ...',
+    replace: 'Object.assign(known, { location, profile, activity, at: version + known.seq, ...',
   },
   {
     ...room,
     name: 'a post that changes nothing makes a frame',
     rule: 'rule 6',
-    find: 'if (Object.keys(change).length === 1) return false',
+    find: 'if (Object.keys(change).length === 1 && !isUsed) return false',
     replace: '',
   },
   {

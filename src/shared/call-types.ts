@@ -15,6 +15,10 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   profile?: T['profile'] | null | undefined
   /** Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
+  /** Somebody uses this connection, although nothing else changed: from now on it speaks for its member. */
+  used?: true | undefined
+  /** How long ago this connection was last used, in milliseconds, at most a day. Counts only in a post that enters. */
+  activeAgoMs?: number | undefined
   /** Identifies an anonymous member across several connections. */
   memberKey?: string | undefined
   /** How long the connection stays present without another post, in milliseconds. Default 30,000; 5,000 to 300,000. */

@@ -65,6 +65,29 @@ test('a subscriber that lagged converges to the same view as one that kept up', 
   )
 })
 
+test('the changes since any version lead to a view that deep-equals the snapshot', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const stage = new Stage()
+      const views: View[] = []
+      for (const step of steps) {
+        const view = new View()
+        show(view, stage.frames.snapshot())
+        views.push(view)
+        stage.step(step)
+      }
+      for (const view of views) {
+        const version = stage.timeline.resumable(view.id)
+        if (version === null) continue
+        const event = stage.timeline.since(version)
+        expect(show(view, { id: stage.timeline.id(), event }).outcome).toBe('shown')
+        expect(shownBy(view)).toEqual(stage.current)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('a view agrees with the heartbeat of its version', () => {
   fc.assert(
     fc.property(history, (steps) => {

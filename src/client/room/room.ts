@@ -101,7 +101,7 @@ export function openRoom<T extends RoomTypes>(
     presence.enter(location, { profile })
   }
   connection.connect()
-  const stopActivity = joining ? followActivity(transport, presence) : () => {}
+  const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
@@ -133,13 +133,14 @@ export function openRoom<T extends RoomTypes>(
 /** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
 function followActivity<T extends RoomTypes>(
   { clock, idleMs, awayMs }: Transport<T>,
+  store: Store<T>,
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
   const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
-    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, changed }),
+    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
     () => followVisibility(changed),
   )
 }

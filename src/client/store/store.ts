@@ -33,8 +33,8 @@ export interface Store<T extends RoomTypes> {
   readonly view: View<T>
   readonly snapshot: RoomSnapshot<T>
   readonly members: readonly Member<T>[]
-  /** Changes our own state. It becomes visible with the next `show`. */
-  own(change: Partial<OwnState<T>>): void
+  /** Changes our own state and returns it. It becomes visible with the next `show`. */
+  own(change: Partial<OwnState<T>>): OwnState<T>
   /** Publishes the current state. */
   show(status?: RoomStatus): void
   /** Publishes the view's shifts without events. */
@@ -110,9 +110,7 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
     get members() {
       return roster.members
     },
-    own(change) {
-      own = { ...own, ...change }
-    },
+    own: (change) => (own = { ...own, ...change }),
     away(now) {
       away = now
     },

@@ -24,6 +24,10 @@ export type PostAction = {
   location: StoredValue
   profile: StoredValue | undefined
   activity: Activity | undefined
+  /** The connection is used, although nothing else may have changed: it speaks for its member from now on. */
+  used?: true | undefined
+  /** How long before this post the connection was last used, in milliseconds. Counts only when the connection enters. */
+  activeAgoMs?: number | undefined
   leaseMs: number
 }
 
@@ -73,6 +77,8 @@ export type ConnectionChange = {
   location?: unknown
   profile?: unknown
   activity?: Activity
+  /** Present when the connection was used in a way that its other changes do not imply: see `impliesUse`. */
+  activeAt?: number
 }
 
 /** A room as a backend returns it to a hub. A viewer below version `floor` needs a snapshot instead of changes. */

@@ -32,6 +32,7 @@ const reconnect = {
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const page = { tests: ['test/client/browser/page-lifecycle.test.ts'] }
 const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
@@ -902,6 +903,54 @@ export default [
     rule: 'status: the first failure is named at once',
     find: "link.state === 'waiting' && link.failures ? { error: link.error } : {}",
     replace: '{}',
+  },
+  {
+    ...page,
+    file: 'src/client/room/room.ts',
+    name: 'a prerendered page is present',
+    rule: 'page: nobody has opened it',
+    find: 'if (isPrerendered()) presence.pause()',
+    replace: 'if (false) presence.pause()',
+  },
+  {
+    ...page,
+    file: 'src/client/browser/page-lifecycle.ts',
+    name: 'a prerendered page that is opened does not join',
+    rule: 'page: nobody has opened it',
+    find: "document.addEventListener('prerenderingchange', shown, { signal })",
+    replace: '',
+  },
+  {
+    ...page,
+    file: 'src/client/room/room.ts',
+    name: 'a tab opened in the background enters as active',
+    rule: 'page: nobody has opened it',
+    find: "...(isAway && { activity: 'away' as const })",
+    replace: '',
+  },
+  {
+    ...page,
+    file: 'src/client/client.ts',
+    name: 'the leave of a closed page waits for its headers',
+    rule: 'page: a leave waits for nothing',
+    find: '((op.input as LeaveRoomInput).graceMs && latestHeaders) || headers()',
+    replace: 'headers()',
+  },
+  {
+    file: 'src/client/leave-on-exit.ts',
+    tests: ['test/client/leave-on-exit.test.ts'],
+    name: 'a signal ends a process before it has left',
+    rule: 'scripts: leave on exit',
+    find: 'Promise.race([client.close(), patience])',
+    replace: 'Promise.resolve()',
+  },
+  {
+    file: 'src/client/leave-on-exit.ts',
+    tests: ['test/client/leave-on-exit.test.ts'],
+    name: 'a signal ends a process whose app handles it',
+    rule: 'scripts: leave on exit',
+    find: 'if (host.listenerCount(signal) === 0)',
+    replace: 'if (true)',
   },
   {
     ...wire,

@@ -11,9 +11,13 @@ const longestDelayMs = 2 ** 31 - 1
 
 const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
 
+// React Native has no performance.timeOrigin, and other runtimes have no performance at all.
+const timer: { now(): number; timeOrigin?: number } = globalThis.performance ?? Date
+const origin = timer.timeOrigin ?? Date.now() - timer.now()
+
 /** The system clock. It does not jump when somebody changes the time of the machine. */
 export const systemClock: Clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => origin + timer.now(),
   after(delayMs, run) {
     const timer = start(delayMs, run)
     return () => clearTimeout(timer)

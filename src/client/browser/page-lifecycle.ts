@@ -1,19 +1,24 @@
 export interface PageListener {
   /** The page is closed or put into the back/forward cache. */
   hidden(): void
-  /** The page was restored from the back/forward cache. */
-  restored(): void
+  /** The page was restored from the back/forward cache, or was prerendered and is opened now. */
+  shown(): void
   /** The network is back, or the page is visible again. */
   woken(): void
 }
 
+/** True while a browser prepares a page that nobody has opened yet, and may never open. */
+export const isPrerendered = (): boolean =>
+  typeof document !== 'undefined' && (document as { prerendering?: boolean }).prerendering === true
+
 /** Listens to a browser's page events; does nothing where there is no page. Returns a function that stops it. */
-export function followPage({ hidden, restored, woken }: PageListener): () => void {
+export function followPage({ hidden, shown, woken }: PageListener): () => void {
   if (typeof document === 'undefined') return () => {}
   const controller = new AbortController()
   const { signal } = controller
   addEventListener('pagehide', hidden, { signal })
-  addEventListener('pageshow', (event) => event.persisted && restored(), { signal })
+  addEventListener('pageshow', (event) => event.persisted && shown(), { signal })
+  document.addEventListener('prerenderingchange', shown, { signal })
   addEventListener('online', woken, { signal })
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && woken(), { signal })
   return () => {

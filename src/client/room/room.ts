@@ -1,6 +1,6 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { applyEvent } from '../../shared/view.js'
-import { followPage } from '../browser/page-lifecycle.js'
+import { followPage, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
@@ -98,9 +98,12 @@ export function openRoom<T extends RoomTypes>(
   }
   if (joining) {
     const { profile, location = null } = joining
-    presence.post(location, { profile })
+    // A tab that was opened in the background has not been looked at.
+    const isAway = transport.awayMs === 0 && globalThis.document?.visibilityState === 'hidden'
+    presence.post(location, { profile, ...(isAway && { activity: 'away' as const }) })
   }
-  connection.connect()
+  if (isPrerendered()) presence.pause()
+  else connection.connect()
   const stopActivity = joining ? followActivity(transport, presence) : () => {}
   const unfollow = followPageOf(connection, presence)
 
@@ -148,7 +151,7 @@ const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presenc
       presence.pause()
       void presence.depart(3000)
     },
-    restored() {
+    shown() {
       if (closedBy(connection.link)) return
       connection.connect()
       presence.resume()

@@ -33,6 +33,7 @@ const reconnect = {
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
 const page = { tests: ['test/client/browser/page-lifecycle.test.ts'] }
+const runtimes = { tests: ['test/client/runtimes.test.ts'] }
 const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
@@ -951,6 +952,38 @@ export default [
     rule: 'scripts: leave on exit',
     find: 'if (host.listenerCount(signal) === 0)',
     replace: 'if (true)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/steady-clock.ts',
+    name: 'a clock may return what is not a number',
+    rule: 'runtimes: clocks',
+    find: 'if (time > latest && time < Infinity) latest = time',
+    replace: 'latest = time',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/outbox/outbox-sender.ts',
+    name: 'a clock that stands still holds posts back',
+    rule: 'runtimes: clocks',
+    find: 'clock.after(delayMs, post)',
+    replace: 'clock.after(delayMs, pump)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/client.ts',
+    name: 'a runtime without crypto fails with a ReferenceError',
+    rule: 'runtimes: what is missing is named',
+    find: 'if (missing.length > 0)',
+    replace: 'if (false)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/client.ts',
+    name: 'a runtime whose fetch holds answers back waits for a stream',
+    rule: 'runtimes: polling without streams',
+    find: 'options.fetch || hasStreams()',
+    replace: 'options.fetch || true',
   },
   {
     ...wire,

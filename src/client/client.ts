@@ -124,7 +124,10 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       })
     }).finally(() => stopDeadline())
   }
-  const openStream = subscriptionOpener<T>({ url, prefix, headers, fetch, transformer })
+  const openStream: OpenSubscription<T> =
+    options.fetch || hasStreams()
+      ? subscriptionOpener<T>({ url, prefix, headers, fetch, transformer })
+      : (_, listener) => clock.after(0, () => listener.ended(cut('this runtime reads no streams', true)))
   return {
     url,
     openStream,
@@ -145,6 +148,9 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
     },
   }
 }
+
+/** True where fetch answers piece by piece. False in React Native, whose fetch holds an answer back until its end. */
+const hasStreams = () => 'body' in Response.prototype && typeof TextDecoderStream === 'function'
 
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'

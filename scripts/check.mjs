@@ -11,6 +11,7 @@ const steps = [
   ['sentences', 'check:sentences'],
   ['types', 'check:types'],
   ['unused', 'check:unused'],
+  ['workflows', 'check:workflows'],
   ['build', 'build', 'package', 'demo'],
   ['package', 'check:package'],
   ['bytes', 'bytes'],

@@ -31,7 +31,7 @@ const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 
  * await metrics.listen()
  * ```
  *
- * @param options.register the app's own registry. Default: a new one that also contains prom-client's default metrics
+ * `register` is the registry of your app. Default: a new one that also contains prom-client's default metrics
  * (event-loop lag, memory, handles).
  */
 export function prometheusMetrics({ register }: { register?: Registry } = {}): PrometheusMetrics {

@@ -10,7 +10,11 @@ import type { CellTypes } from '../support/cell-types.js'
 
 const docs = [
   'README.md',
-  ...readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? `docs/${name}` : [])),
+  ...['docs', 'docs/start'].flatMap((folder) =>
+    readdirSync(join(root, folder)).flatMap((name) =>
+      name.endsWith('.md') && name !== 'changelog.md' ? `${folder}/${name}` : [],
+    ),
+  ),
 ]
 
 describe('TypeScript in the docs', () => {

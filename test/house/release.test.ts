@@ -1,0 +1,79 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { withAbsoluteLinks } from '../../scripts/prepack.mjs'
+import { datedChangelog, nextVersion, sectionOf } from '../../scripts/release.mjs'
+import { root } from '../support/snippets.js'
+
+const changelog = '# Changelog\n\n## 1.1.0 (unreleased)\n\n- New.\n\n## 1.0.0 (2026-01-02)\n\n- Old.\n'
+
+describe('the release script', () => {
+  test.each([
+    ['patch', '1.2.4'],
+    ['minor', '1.3.0'],
+    ['major', '2.0.0'],
+    ['4.5.6', '4.5.6'],
+  ])('makes of 1.2.3 and "%s" the version %s', (step, expected) => {
+    expect(nextVersion('1.2.3', step)).toBe(expected)
+  })
+
+  test('refuses a step that is no version', () => {
+    expect(() => nextVersion('1.2.3', 'bigger')).toThrow('"bigger" is neither patch, minor, major nor a version')
+  })
+
+  test('dates the unreleased section of the changelog and leaves the others', () => {
+    const dated = datedChangelog(changelog, '1.1.0', '2026-03-04')
+    expect(dated).toBe(changelog.replace('(unreleased)', '(2026-03-04)'))
+    expect(sectionOf(dated, '1.1.0')).toBe('- New.')
+    expect(sectionOf(dated, '1.0.0')).toBe('- Old.')
+    expect(sectionOf(dated, '0.9.0')).toBeNull()
+  })
+
+  test('refuses a changelog without an unreleased section', () => {
+    expect(() => datedChangelog(datedChangelog(changelog, '1.1.0', '2026-03-04'), '1.2.0', '2026-03-05')).toThrow(
+      'CHANGELOG.md has no unreleased section',
+    )
+  })
+})
+
+describe("the packed README's links", () => {
+  const repository = 'https://github.com/a/b'
+
+  test('lead to the repository at the version, and pictures to their raw files', () => {
+    expect(withAbsoluteLinks('![a, b](docs/x.png) [c](docs/y.md#z) [d](./e)', repository, '1.2.3')).toBe(
+      '![a, b](https://raw.githubusercontent.com/a/b/v1.2.3/docs/x.png) ' +
+        '[c](https://github.com/a/b/blob/v1.2.3/docs/y.md#z) [d](https://github.com/a/b/blob/v1.2.3/e)',
+    )
+  })
+
+  test('are unchanged when they are absolute or lead to the same page', () => {
+    const text = '[a](https://x.example/y) [b](#c) [d](mailto:e@f.example)'
+    expect(withAbsoluteLinks(text, repository, '1.2.3')).toBe(text)
+  })
+
+  test('are all absolute in README.md', () => {
+    const packed = withAbsoluteLinks(readFileSync(join(root, 'README.md'), 'utf8'), repository, '1.2.3')
+    const links = Array.from(packed.matchAll(/\]\(([^)]+)\)/g), ([, target]) => target)
+    expect(links.length).toBeGreaterThan(5)
+    expect(links.filter((target) => !/^(https:|#)/.test(target ?? ''))).toEqual([])
+  })
+})
+
+describe("the project's GitHub files", () => {
+  test('name the repository of package.json wherever they name one', () => {
+    const { repository, bugs } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      repository: { url: string }
+      bugs: string
+    }
+    const address = repository.url.replace(/^git\+|\.git$/g, '')
+    expect(bugs).toBe(`${address}/issues`)
+    const named = readdirSync(join(root, '.github'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(yml|md)$/.test(name))
+      .flatMap((name) =>
+        readFileSync(join(root, '.github', name), 'utf8').match(/https:\/\/github\.com\/[\w-]+\/[\w-]+/g),
+      )
+      .filter((found) => found !== null)
+    expect(named.length).toBeGreaterThan(0)
+    expect(new Set(named)).toEqual(new Set([address]))
+  })
+})

@@ -1354,8 +1354,8 @@ export default [
     tests: ['test/browser/life.test.ts'],
     name: 'a page from the back/forward cache stays away',
     rule: 'section 6: pageshow',
-    find: 'event.persisted && restored()',
-    replace: '!event.persisted && restored()',
+    find: 'event.persisted && shown()',
+    replace: '!event.persisted && shown()',
   },
   {
     file: 'src/client/room/room.ts',

@@ -73,7 +73,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
 
 /** @throws LocationError `misconfigured` naming what the runtime lacks, as React Native lacks `crypto`. */
 function checkRuntime(): void {
-  const host: Record<string, unknown> & { crypto?: Partial<Crypto> } = globalThis as never
+  const host: Record<string, unknown> & { crypto?: Partial<Crypto> } = globalThis
   const missing = ['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'].filter((name) => !host[name])
   if (!host.crypto?.getRandomValues) missing.push('crypto.getRandomValues')
   if (missing.length > 0)

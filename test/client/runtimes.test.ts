@@ -33,7 +33,7 @@ describe('a runtime without', () => {
   })
 
   test.each([
-    ['bodies that are streams', () => vi.stubGlobal('Response', class {})],
+    ['bodies that are streams', () => vi.stubGlobal('Response', function Response() {})],
     ['TextDecoderStream', () => vi.stubGlobal('TextDecoderStream', undefined)],
   ])('%s polls', async (_, remove) => {
     await using server = await scriptedServer()

@@ -211,7 +211,7 @@ test('the leave of a page that is closed takes the headers of the latest request
     },
     fetch: (input, init) => {
       if ((input as string).endsWith('leaveRoom'))
-        leaves.push((init?.headers as Record<string, string>)['authorization'])
+        leaves.push((init?.headers as Record<string, string> | undefined)?.['authorization'])
       return fetch(input, init)
     },
   })

@@ -4,8 +4,18 @@ import { SkippedReporter } from './test/support/skipped-reporter.js'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
 
-// Soak tests take minutes in real time. They run only in commands that set SOAK=1.
-const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : []
+/**
+ * Soak tests wait in real time. These run a short version in `npm run test:all`, and the full one with SOAK=1. The others
+ * take minutes and run only with SOAK=1.
+ */
+const shortSoaks = [
+  'test/cli/drain.soak.ts',
+  'test/e2e/faults/network.soak.ts',
+  'test/examples/two-nodes.soak.ts',
+  'test/redis/{cluster,failover,faults,load}.soak.ts',
+  'test/server/standalone/{floods,socket-limit}.soak.ts',
+]
+const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : shortSoaks
 
 /**
  * Test files that are not part of `npm test`, because they need a browser, Redis, nginx, a package build or an install, or
@@ -14,16 +24,16 @@ const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : []
 const slow = [
   'test/browser/**/*.test.ts',
   'test/redis/**/*.test.ts',
-  'test/contract/{backends,demo,redis,teeth}.test.ts',
-  'test/examples/{merge-into-app,minimal,nestjs,nextjs,node-script,svelte-vue-solid,two-nodes}.test.ts',
+  'test/contract/{backends,demo,redis,teeth,without-fast-paths}.test.ts',
+  'test/examples/{merge-into-app,minimal,nestjs,nextjs,node-script,svelte-vue-solid}.test.ts',
   'test/house/{contract-doc,docs,mutants-run,packed,testing-doc,wire-doc}.test.ts',
-  'test/cli/{cli,drain}.test.ts',
+  'test/cli/cli.test.ts',
   'test/e2e/{closed-loop,compress}.test.ts',
   'test/e2e/faults/**/*.test.ts',
   'test/e2e/trpc/adapters.test.ts',
   'test/fuzz/**/*.test.ts',
   'test/{client/room,react}/leaks.test.{ts,tsx}',
-  'test/server/{access/tenants,rooms/many-streams,standalone/floods,standalone/socket-limit}.test.ts',
+  'test/server/{access/tenants,rooms/many-streams}.test.ts',
 ]
 
 /** The simulation is part of both suites: with few seeds in `npm test`, with all of them in `npm run test:all`. */

@@ -1,7 +1,6 @@
 // @ts-check
 // npm run bench:redis-nodes: one, two and three servers on one Redis. Each has as many subscribers as each of the others,
-// in the same rooms; people post to one server and listen at another. What an added server costs those that were there is
-// what a delivery costs, and how late it is.
+// in the same rooms; people post to one server and listen at another. The cost of an added server is the change in the cost and the latency of a delivery.
 import { setTimeout as passing } from 'node:timers/promises'
 import { aligned } from './figures.mjs'
 import { Latencies } from './load/latencies.mjs'
@@ -68,7 +67,7 @@ async function measure(count) {
   }
 }
 
-/** What one load process is: the watchers of one server, and its share of those who move. @param {number} nth @param {number} count */
+/** Describes one load process: the viewers of one server, and its share of the moving members. @param {number} nth @param {number} count */
 function shareOf(nth, count) {
   const streams = []
   const movers = []
@@ -91,7 +90,7 @@ async function usage(nodes) {
   return { cpuMs: sum(all, 'cpuMs'), at: sum(all, 'at') }
 }
 
-/** How many subscribers show somebody where they are not, once all have come to rest. @param {any[]} loads */
+/** Counts the subscribers that show a wrong location after all members stopped moving. @param {any[]} loads */
 async function wrong(loads) {
   const rested = await Promise.all(loads.map((load) => load.ask('rest')))
   /** @type {Record<string, number[]>} */

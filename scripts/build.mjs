@@ -1,17 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { basename, join, relative } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -22,10 +12,7 @@ const targets = {
   package: {
     from: ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'],
     to: 'dist',
-    run: (out) => {
-      node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', out)
-      copyLua(join(root, 'src'), out)
-    },
+    run: compilePackage,
   },
   demo: {
     from: ['examples/spreadsheet', 'dist', 'package.json'],
@@ -85,9 +72,15 @@ function filesIn(path) {
     .flatMap((name) => filesIn(join(path, name)))
 }
 
-/** Copies the Lua scripts, which their modules read at run time: tsc emits TypeScript only. */
-function copyLua(from, to) {
-  for (const file of filesIn(from)) if (file.endsWith('.lua')) cpSync(file, join(to, relative(from, file)))
+/** Compiles the package to a folder. */
+export function compilePackage(out) {
+  node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', out)
+  embedLua(join(root, 'src/server/backends/redis/room.lua'), join(out, 'server/backends/redis/room-lua.js'))
+}
+
+/** Replaces a module that reads a Lua script by one that contains it: tsc emits TypeScript only, and bundlers move modules. */
+function embedLua(script, module) {
+  writeFileSync(module, `export const roomLua = ${JSON.stringify(readFileSync(script, 'utf8'))}\n`)
 }
 
 function node(...args) {
@@ -118,7 +111,7 @@ function alone(work) {
   }
 }
 
-// As a command: builds the given targets, by default the package. With --if-stale it builds only stale targets.
+// When run as a command, builds the given targets, by default the package. With --if-stale it builds only stale targets.
 if (basename(process.argv[1] ?? '') === 'build.mjs') {
   const args = process.argv.slice(2)
   const names = args.filter((arg) => !arg.startsWith('--'))

@@ -55,7 +55,7 @@ function command(program, args, cwd) {
     throw new Error(`${[basename(program), ...args].join(' ')}\n${stdout}${stderr}${error?.message ?? ''}`)
 }
 
-// As a command.
+// When run as a command.
 if (basename(process.argv[1] ?? '') === 'example.mjs') {
   const [name = '', ...args] = process.argv.slice(2)
   try {

@@ -1,6 +1,6 @@
 // npm run test:repeat: runs test files again and again, to find tests that fail now and then.
 //
-//   npm run test:repeat -- 20 test/e2e/faults/network.test.ts test/client
+//   npm run test:repeat -- 20 test/e2e/faults/network.soak.ts test/client
 //
 // Prints one line a run, and at the end each test that failed with the number of its failures.
 import { spawn } from 'node:child_process'

@@ -1,15 +1,14 @@
 import { constants, inflateRawSync } from 'node:zlib'
 
 /*
- * What comes over a socket, cut into messages and read. Everyone in a room is sent the same bytes, so a message is read
- * once and recognised the next time: by comparing all of it, which is how deliveries are known to be complete. What is
- * compressed may look back at what came before: then that must be the same too.
+ * Splits the bytes of a socket into messages and parses them. Everyone in a room is sent the same bytes, so a message is read
+ * once and recognised the next time: by comparing all of it, which is how deliveries are known to be complete. Compressed messages may refer to earlier bytes, so these must be equal too.
  */
 
 const updatePattern = /"x":(-?[\d.]+),"y":(\d+)/g
 const remembered = 64
 const windowBytes = 32_768
-/** What a stream ends with that has just begun. */
+/** The last bytes of the beginning of a stream. */
 export const nothing = Buffer.alloc(0)
 
 export class Reader {

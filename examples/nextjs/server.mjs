@@ -1,5 +1,5 @@
 // @ts-check
-// Next's pages and the rooms, in one process and at one address.
+// Serves Next's pages and the rooms in one process at one address.
 import { createServer } from 'node:http'
 import { initTRPC } from '@trpc/server'
 import { cellLocation } from 'hereabouts'
@@ -23,19 +23,19 @@ export const appRouter = t.router({
 const caller = appRouter.createCaller({})
 /** @typedef {typeof appRouter} AppRouter */
 
-// For pages, which Next bundles apart from this file (app/locations.ts).
+// For the pages, which Next bundles separately from this file (app/locations.ts).
 Object.assign(globalThis, { locations: caller.locations })
 
 const app = next({ dev, hostname: '127.0.0.1', port })
 await app.prepare()
 const page = app.getRequestHandler()
-const doors = createRequestGuard()
+const requestGuard = createRequestGuard()
 const trpc = createLocationMiddleware({ router: appRouter })
 
 const server = createServer((req, res) => {
   if (!req.url?.startsWith('/trpc/')) return void page(req, res)
   req.url = req.url.slice('/trpc'.length)
-  doors(req, res, () => trpc(req, res))
+  requestGuard(req, res, () => trpc(req, res))
 })
 server.listen(port, '127.0.0.1', () => {
   const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())

@@ -14,6 +14,6 @@ room.on('moved', ({ member, current }) => {
 })
 room.on('left', ({ member }) => console.log(`${member.profile?.name ?? member.memberId} left`))
 
-// Reconnecting, resuming and saying again where it is: all of that the room does by itself.
+// The room reconnects, resumes and posts its location again by itself.
 room.on('status', () => console.log(`now ${room.status.state}`))
 room.on('error', ({ error }) => console.error(error.message))

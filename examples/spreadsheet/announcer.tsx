@@ -2,19 +2,19 @@ import { useEffect, useRef, useState } from 'react'
 import { useRoomEvent, type Member } from './locations.js'
 import { nameOfMember } from './paint.js'
 
-/** A screen reader hears of people coming and going at most this often, of moves less. */
+/** The shortest time between two announcements of joins and leaves. Moves are announced less often. */
 const peopleEveryMs = 4_000
 const movesEveryMs = 45_000
 const namesSaid = 3
 
-/** Says aloud, for those who do not see the flags, who came, who went, and now and then that people moved. */
+/** Announces joins, leaves and, less often, moves to screen readers. */
 export function Announcer() {
   const [said, setSaid] = useState('')
   const entered = useRef(new Map<string, string>())
   const left = useRef(new Map<string, string>())
   const moved = useRef(new Set<string>())
 
-  // One who comes and goes between two announcements is not worth a word.
+  // A member who joined and left between two announcements is not announced.
   const note = (to: Map<string, string>, from: Map<string, string>, member: Member) => {
     if (!from.delete(member.memberId)) to.set(member.memberId, nameOfMember(member))
   }

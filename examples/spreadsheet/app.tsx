@@ -107,7 +107,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
   )
 }
 
-/** Where one is; each move is remembered and told to the room. A sheet that is opened again has its own selection. */
+/** The selection of this page. Each move is stored and posted to the room. Each sheet keeps its own selection. */
 function usePlace(room: string, start: Place) {
   const [place, setPlace] = useState(start)
   const selections = useRef(new Map([[start.sheet, start.selection]]))
@@ -125,7 +125,7 @@ function usePlace(room: string, start: Place) {
   }
 }
 
-/** Others may be at cells that this sheet does not have: the command line knows no last row. */
+/** Limits a location to the cells of this sheet. Other clients, such as the command line, may post others. */
 function inside({ sheet, selection: { anchor, head } }: Place): Place {
   const { rows, cols } = sheetNamed(sheet)!
   const clamp = (cell: typeof head) => ({ row: Math.min(cell.row, rows - 1), col: Math.min(cell.col, cols - 1) })

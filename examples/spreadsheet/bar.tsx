@@ -6,7 +6,7 @@ import { nameOfMember } from './paint.js'
 import { boxAt, type Place } from './place.js'
 import { boxOf, nameOf, overlap, parseName, type Selection } from './selection.js'
 
-/** Where one is, what stands there, and who is there too. */
+/** The name box, the content of the selected cell, and the other members in it. */
 export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
   const sheet = sheetNamed(place.sheet)!
   return (
@@ -39,7 +39,7 @@ function NameBox({ place, onSelect }: { place: Place; onSelect(selection: Select
         setWrong(!selection)
         if (!selection) return
         onSelect(selection)
-        // What was typed is forgotten as the focus goes.
+        // Unsubmitted text is discarded when the input loses focus.
         document.querySelector<HTMLElement>('[role=grid]')?.focus()
       }}
     >
@@ -74,7 +74,7 @@ function Company({ place }: { place: Place }) {
 
 const amount = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
 
-/** Count, sum and average of what is selected. */
+/** Count, sum and average of the selected cells. */
 export function Sums({ place: { sheet, selection } }: { place: Place }) {
   const data = sheetNamed(sheet)!
   const { top, left, bottom, right } = boxOf(selection)

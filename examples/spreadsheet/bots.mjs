@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const names = ['Juno', 'Otto', 'Pim', 'Wanda', 'Basil', 'Cleo', 'Fitz', 'Greta', 'Hugo', 'Ivy', 'Kit', 'Lotte']
 
 /**
- * Where there is something to look at.
+ * The parts of the sheets that the bots visit.
  *
  * @type {[sheet: string, rows: number, cols: number]}
  */
@@ -17,20 +17,20 @@ const plan = ['Plan', 31, 9]
 const sheets = [plan, ['Budget', 26, 14], ['Q3', 40, 11], ['Team', 23, 9]]
 
 /**
- * Lets bots walk over the sheets as people do: from cell to cell, now and then over a range, with pauses to read.
+ * Moves bots over the sheets like people: from cell to cell, sometimes over a range, with pauses to read.
  *
  * @param {Room} room
  * @param {number} count
- * @param {AbortSignal} signal sends them home
- * @param {(error: unknown) => void} onError told once of a bot that cannot go on
+ * @param {AbortSignal} signal ends the walk of all bots
+ * @param {(error: unknown) => void} onError called once when a bot cannot continue
  */
 export function startBots(room, count, signal, onError) {
-  // Each bot that sleeps listens, and there may be more than the ten that Node finds normal.
+  // Each pausing bot listens to the signal. Node warns above ten listeners.
   setMaxListeners(0, signal)
   for (let i = 0; i < count; i++) {
     const round = Math.floor(i / names.length)
     const name = `${names[i % names.length]}${round ? ` ${round + 1}` : ''}`
-    // Most begin where a visitor arrives, so that there is life at once.
+    // Most bots begin where a visitor arrives, so that the visitor sees movement at once.
     wander(room, name, i % 3 === 2 ? pick(sheets) : plan, signal).catch((error) => {
       if (!signal.aborted) onError(error)
     })
@@ -74,7 +74,7 @@ async function wander(room, name, start, signal) {
 }
 
 /**
- * The cells from one to another, the first left out: across and down as it comes.
+ * Returns the cells on a random path from one cell to another, without the first.
  *
  * @param {Cell} from
  * @param {Cell} to

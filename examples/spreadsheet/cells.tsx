@@ -1,4 +1,4 @@
-/* oxlint-disable jsx-a11y/prefer-tag-over-role -- only the rows in sight are drawn, and placed freely: no table can do that */
+/* oxlint-disable jsx-a11y/prefer-tag-over-role -- only the visible rows are rendered, with absolute positions, which a table cannot do */
 import { memo } from 'react'
 import type { Entry } from './data.js'
 import type { Layout } from './layout.js'
@@ -46,7 +46,7 @@ export function Rows({ layout, visible, box }: { layout: Layout; visible: Box; b
 
 type RowProps = { layout: Layout; row: number; first: number; last: number; from: number; to: number }
 
-// Drawn again only when it is scrolled sideways or the selection changes in it: never because someone moves.
+// Rendered again only when it scrolls sideways or its selection changes, never because another member moves.
 const Row = memo(function Row({ layout, row, first, last, from, to }: RowProps) {
   return (
     <div className="row" role="row" aria-rowindex={row + 2} style={{ top: layout.top(row), width: layout.width }}>
@@ -80,7 +80,7 @@ function classOf(entry: Entry | undefined): string {
   return classes.join(' ')
 }
 
-// A title is written over the empty cells beside it, as sheets do.
+// A title extends over the empty cells beside it, as in other spreadsheets.
 function widthOf({ sheet, widths }: Layout, row: number, col: number, entry: Entry | undefined): number {
   if (entry?.look !== 'title' && entry?.look !== 'note') return widths[col]!
   let width = 0

@@ -8,10 +8,10 @@ import { boxOf, contains, type Box, type Cell, type Selection } from './selectio
 
 type CursorsProps = { layout: Layout; port: Port; hovered: Cell | null; spotlight: string | null; selection: Selection }
 
-/** How long a name stays beside a cell after its owner moved. */
+/** The time for which a name stays beside a cell after its member moved. */
 const awakeMs = 2_500
 
-/** Everyone who is on this sheet, over the cells; below the headers. */
+/** The cursors of the members on this sheet, above the cells and below the headers. */
 export function Cursors({ layout, port, hovered, spotlight, selection }: CursorsProps) {
   const members = useMembers()
   const self = useSelf()
@@ -34,7 +34,7 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
             name={nameOfMember(member)}
             bot={member.profile?.bot === true}
             idle={isIdle(member)}
-            // Who joins others in a cell wakes their names too: the flags stand on one another.
+            // A member who joins others in a cell shows their names too, because the flags are stacked.
             what={`${placeName(member.location)} ${of}`}
             color={colorOfMember(member, members)}
             rank={place}
@@ -74,7 +74,7 @@ type CursorProps = Rect &
     pointed: boolean
   }
 
-// Its properties are plain values, so that it is drawn again only when it changed itself.
+// The properties are plain values, so that React renders it again only when it changed.
 const Cursor = memo(function Cursor({
   name,
   bot,
@@ -140,10 +140,10 @@ function useAwake(what: string): boolean {
   return asleep !== what
 }
 
-// A member not seen since the server began anew is shown, but not as if they were sure to be there.
+// A member who has not been seen since the server restarted is shown as uncertain.
 const isIdle = ({ activity, connections }: Member) => activity !== 'active' || connections.every(({ stale }) => stale)
 
-/** The box of a member on this sheet; none for those who are elsewhere, or beyond its last cell. */
+/** The box of a member on this sheet. Members elsewhere, or beyond its last cell, have none. */
 function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   if (location?.sheet !== sheet.name) return null
   const box = boxAt(location)
@@ -151,7 +151,7 @@ function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   return { ...box, bottom: Math.min(box.bottom, sheet.rows - 1), right: Math.min(box.right, sheet.cols - 1) }
 }
 
-/** Those whose flags would fly from the same corner: who is where in that row, and how many there are. */
+/** Groups the members whose flags start at the same corner: the rank of each and their number. */
 function rank(boxes: Box[]): { place: number; of: number }[] {
   const counts = new Map<string, number>()
   const corner = (box: Box) => `${box.top}.${box.left}`

@@ -1,6 +1,6 @@
 import type { Cell } from './selection.js'
 
-/** The books of a small coffee roaster, made up. */
+/** The invented accounts of a small coffee roaster. */
 export type Entry = { text: string; value?: number; look?: Look; right?: boolean }
 export type Look = 'title' | 'note' | 'head' | 'group' | 'total' | 'good' | 'warn' | 'bad'
 export type SheetData = {
@@ -27,7 +27,7 @@ const percent = new Intl.NumberFormat('en-US', { style: 'percent' })
 const day = new Intl.DateTimeFormat('en-US', { month: 'short', day: 'numeric', year: 'numeric', timeZone: 'UTC' })
 
 const count: Format = (value) => whole.format(value)
-// A loss stands in brackets, as accountants write it.
+// A negative amount is in brackets, as in accounting.
 const usd: Format = (value) => (value < 0 ? `(${dollars.format(-value)})` : dollars.format(value))
 const price: Format = (value) => cents.format(value)
 const share: Format = (value) => percent.format(value)
@@ -70,7 +70,7 @@ function entry(value: Value, row: Row, column: Column): Entry | undefined {
     return row.look === 'total' || row.look === 'group' ? { text: '', ...look } : undefined
   if (typeof value === 'number') {
     const format = row.format ?? column.format ?? count
-    // A date is written like a number, but nobody wants the sum of two.
+    // A date looks like a number, but is not summed.
     return { text: format(value), right: true, ...(format !== date && { value }), ...look }
   }
   if (row.look === 'head') return { text: value, right: column.format !== undefined, look: 'head' }

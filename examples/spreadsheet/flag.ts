@@ -1,17 +1,17 @@
 import { headHeight, sideWidth, type Port, type Rect } from './layout.js'
 
 export const flagHeight = 18
-/** Room for a name; a flag that has less to the right of its cell is moved to the left. */
+/** The width of a name. A flag with less space to the right of its cell is moved to the left. */
 const flagWidth = 150
-/** Names in one cell; the rest is a number, until one points at the cell. */
+/** The largest number of names in one cell. The others are a number until the pointer is over the cell. */
 export const namesShown = 3
 
-/** Where a flag flies, in pixels from the top left corner of its cell, and which corner it sits on. */
+/** The position of a flag in pixels from the top left corner of its cell, and the corner that it is attached to. */
 export type Spot = { side: 'above' | 'below' | 'inside'; top: number; left?: number; right?: number }
 
 /**
- * A flag is read at the edges too: under a cell of the first row, inside a range that fills the view, within the view
- * when its cell is not. The flags of one cell stand on one another, `rank` from the cell on.
+ * Positions a flag so that it is readable at the edges too: under a cell of the first row, inside a range that fills the
+ * view, and within the view when its cell is not. The flags of one cell are stacked, in the order of `rank`.
  */
 export function spotOf(cell: Rect, port: Port, rank: number, of: number): Spot {
   const view = {

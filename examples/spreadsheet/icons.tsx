@@ -6,7 +6,7 @@ const Icon = ({ children }: { children: ReactNode }) => (
   </svg>
 )
 
-/** A cell that someone is in. */
+/** A cell with a member in it. */
 export const Mark = () => (
   <svg className="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">
     <path className="mark-cell" d="M3 9h18v12H3z" />

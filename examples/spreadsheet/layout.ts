@@ -2,14 +2,14 @@ import type { SheetData } from './data.js'
 import type { Box, Cell } from './selection.js'
 
 export type Rect = { x: number; y: number; width: number; height: number }
-/** What of the sheet one sees, in pixels of the sheet: headers take their share of it. */
+/** The visible part of the sheet, in pixels of the sheet, headers included. */
 export type Port = { x: number; y: number; width: number; height: number }
 
 export const rowHeight = 27
 export const headHeight = 26
 export const sideWidth = 46
 
-/** Where the cells of a sheet are, in pixels from its own corner, headers included. */
+/** The positions of the cells of a sheet, in pixels from its corner, headers included. */
 export class Layout {
   readonly sheet: SheetData
   readonly widths: readonly number[]
@@ -46,14 +46,14 @@ export class Layout {
     return { row: Math.min(Math.max(Math.floor((y - headHeight) / rowHeight), 0), this.sheet.rows - 1), col }
   }
 
-  /** The cells that have to be drawn. */
+  /** The cells to render. */
   visible(port: Port): Box {
     const first = this.cellAt(port.x + sideWidth, port.y + headHeight)
     const last = this.cellAt(port.x + port.width, port.y + port.height)
     return { top: first.row, left: first.col, bottom: last.row, right: last.col }
   }
 
-  /** Where to scroll so that a cell is seen whole: a little when it is near, to the middle when it is far. */
+  /** The scroll position that shows a whole cell: the nearest one, or with a distant cell in the middle. */
   scrollTo({ row, col }: Cell, port: Port): { left: number; top: number } {
     return {
       left: scrolled(port.x, this.left(col) - sideWidth, this.left(col + 1) - port.width),
@@ -62,7 +62,7 @@ export class Layout {
   }
 }
 
-/** What one scrolls without losing one's way, in pixels. */
+/** The distance in pixels that counts as near. */
 const near = 4 * rowHeight
 
 /** `most` puts the cell at the near edge of the view, `least` at the far one. */

@@ -20,7 +20,7 @@ const restMs = 1_500
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 const reasons = { left: 'left', lost: 'lost the connection', revoked: 'was shown out' } as const
 
-/** What happened in the room, newest first. */
+/** The events of the room, newest first. */
 export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): void }) {
   const latencies = lines.flatMap(({ latencyMs }) => (latencyMs === null ? [] : [latencyMs])).sort((a, b) => a - b)
   const median = latencies[Math.floor(latencies.length / 2)]
@@ -63,7 +63,7 @@ export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): voi
   )
 }
 
-/** The newest events. They are gathered and shown once a frame, however many come. */
+/** The newest events, rendered at most once for each animation frame. */
 export function useLines(): readonly Line[] {
   const room = useRoom()
   const [lines, setLines] = useState<readonly Line[]>([])
@@ -100,7 +100,7 @@ export function useLines(): readonly Line[] {
   return lines
 }
 
-/** A walk is one line, which goes along with it: the next one begins after a rest. */
+/** Consecutive moves of a member are one line, which is updated. A pause begins a new line. */
 function withNews(known: readonly Line[], news: readonly Line[]): readonly Line[] {
   let lines = [...known]
   for (const line of news) {
@@ -113,7 +113,7 @@ function withNews(known: readonly Line[], news: readonly Line[]): readonly Line[
   return lines.slice(0, linesKept)
 }
 
-// Two clocks: a difference below zero is no speed, and a minute is what was missed while offline, not what it took.
+// The times come from two clocks. A negative difference, or one of a minute after being offline, is not a latency.
 function latencyOf(at: Date, now: Date): number | null {
   const ms = now.getTime() - at.getTime()
   return ms > 60_000 ? null : Math.max(0, Math.round(ms))

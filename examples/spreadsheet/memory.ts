@@ -5,8 +5,8 @@ import type { Place } from './place.js'
 import { at, type Cell } from './selection.js'
 
 /*
- * What this browser remembers: who one is (for every window), where one was (for this tab, so that a reload comes back
- * to the same cell). Storage may be full, forbidden or filled by something else: then it is as if it were empty.
+ * The data that this browser stores: the profile (for every window) and the last cell (for this tab, so that a reload
+ * returns to it). Storage that is full, forbidden or unreadable counts as empty.
  */
 
 function read(storage: () => Storage, key: string): unknown {
@@ -21,7 +21,7 @@ function write(storage: () => Storage, key: string, value: unknown): void {
   try {
     storage().setItem(`hereabouts.${key}`, JSON.stringify(value))
   } catch {
-    // Not remembered: nothing else is lost.
+    // Storage is unavailable: only the memory across reloads is lost.
   }
 }
 
@@ -36,10 +36,10 @@ export function rememberedProfile(): Profile {
   return { name: known.name.slice(0, 40), ...(color && { color }) }
 }
 
-/** For this tab: so two windows of somebody who chose no name are two people, as a first look should show. */
+/** A profile for this tab. Two windows of a visitor who chose no name are two members, which shows what the demo does. */
 export const rememberProfile = (profile: Profile) => write(session, 'profile', profile)
 
-/** For every window from now on: somebody chose it. */
+/** Stores a chosen profile for every window. */
 export const rememberChoice = (profile: Profile) => write(local, 'profile', profile)
 
 export function rememberedPlace(room: string): Place {
@@ -50,7 +50,7 @@ export function rememberedPlace(room: string): Place {
   const isCell = (cell: unknown): cell is Cell =>
     isRecord(cell) && sheet !== undefined && isIndex(cell.row, sheet.rows) && isIndex(cell.col, sheet.cols)
   if (sheet && isCell(anchor) && isCell(head)) return { sheet: sheet.name, selection: { anchor, head } }
-  // Not all in one cell: two new windows are to see each other. A phone shows two columns without scrolling.
+  // Start cells differ, so that two new windows see each other. A phone shows two columns without scrolling.
   const columns = window.innerWidth < 640 ? 2 : 3
   return {
     sheet: sheets[0]!.name,

@@ -2,7 +2,7 @@ import { colorOf } from 'hereabouts'
 import type { CSSProperties } from 'react'
 import type { Member } from './locations.js'
 
-/** What people may choose from; each is readable under white text. */
+/** The colours to choose from. White text is readable on each. */
 export const swatches = [
   '#c2410c',
   '#a16207',
@@ -18,7 +18,7 @@ export const swatches = [
   '#57606a',
 ]
 
-/** The colour that someone chose, or else the one that is free for them. Their word is not trusted: only `#rrggbb`. */
+/** Returns the colour that a member chose, or else their default. Only `#rrggbb` is accepted, because profiles are untrusted. */
 export function colorOfMember(
   { memberId, profile }: Pick<Member, 'memberId' | 'profile'>,
   members: readonly Member[],
@@ -27,7 +27,7 @@ export function colorOfMember(
   return chosen && /^#[0-9a-f]{6}$/i.test(chosen) ? chosen : colorOf(memberId, members)
 }
 
-/** `--who` and `--ink` for the style sheets; a pale colour gets dark text. */
+/** The CSS variables `--who` and `--ink`. A pale colour gets dark text. */
 export function paint(color: string): CSSProperties {
   return { '--who': color, '--ink': luminance(color) > 0.3 ? '#141716' : '#ffffff' } as CSSProperties
 }

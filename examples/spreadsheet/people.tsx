@@ -9,7 +9,7 @@ export type Jump = (member: Member) => void
 
 const stackSize = 5
 
-/** The faces at the top right; behind them, everyone, with where they are. */
+/** The avatars at the top right. They open a list of all members and their locations. */
 export function People({ onJump }: { onJump: Jump }) {
   const others = useOthers()
   const members = useMembers()

@@ -111,8 +111,8 @@ try {
 }
 
 /**
- * The same picture in fewer bytes: browsers hurry when they write PNG. Lines unfiltered and without alpha suit a page
- * of flat colours best.
+ * Compresses a PNG again, because browsers compress fast and not well. Unfiltered lines without alpha give the smallest
+ * file for a page of flat colours.
  *
  * @param {Buffer} png
  */

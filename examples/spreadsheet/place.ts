@@ -1,7 +1,7 @@
 import type { Location } from './locations.js'
 import { at, boxOf, isOneCell, nameOf, type Box, type Selection } from './selection.js'
 
-/** A selection and the sheet it is in: what this page knows; a location is what the room knows. */
+/** A selection and its sheet, as this page stores it. A location is what the room stores. */
 export type Place = { sheet: string; selection: Selection }
 
 export function toLocation({ sheet, selection }: Place): Location {

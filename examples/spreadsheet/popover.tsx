@@ -8,7 +8,7 @@ type PopoverProps = {
   children: (close: () => void) => ReactNode
 }
 
-/** A button and what it opens. The browser itself does the rest: Escape, a click elsewhere, focus coming back. */
+/** A button and the popover that it opens. The browser handles Escape, clicks elsewhere and the return of focus. */
 export function Popover({ label, className, button, buttonClass = 'quiet', children }: PopoverProps) {
   const id = useId()
   const close = () => document.getElementById(id)?.hidePopover()

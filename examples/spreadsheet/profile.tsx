@@ -6,7 +6,7 @@ import { Popover } from './popover.js'
 
 const longestName = 40
 
-/** Who one is to the others: a name and a colour. */
+/** The form for the own profile: a name and a colour. */
 export function You({ profile, onChange }: { profile: Profile; onChange(profile: Profile): void }) {
   const members = useMembers()
   const self = useSelf()
@@ -57,7 +57,7 @@ export function You({ profile, onChange }: { profile: Profile; onChange(profile:
 }
 
 function Name({ name, onChange }: { name: string; onChange(name: string): void }) {
-  // While it is being written it may be empty; nobody is shown without a name.
+  // The input may be empty while the user types, but an empty name is never posted.
   const [draft, setDraft] = useState<string | null>(null)
   return (
     <label className="field">

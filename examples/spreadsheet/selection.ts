@@ -1,9 +1,9 @@
 export type Cell = { row: number; col: number }
-/** From the cell where the selection began, to the cell where it is now. */
+/** A selection, from the cell where it began to the cell where it is now. */
 export type Selection = { anchor: Cell; head: Cell }
-/** The same cells without a direction; all four sides belong to it. */
+/** The cells of a selection without a direction. All four sides are inclusive. */
 export type Box = { top: number; left: number; bottom: number; right: number }
-/** What a key press has to know of the sheet it moves in. */
+/** The properties of a sheet that a key press depends on. */
 export type Ground = { rows: number; cols: number; pageRows: number; filled(cell: Cell): boolean }
 export type Press = { key: string; shift: boolean; ctrl: boolean }
 
@@ -42,7 +42,7 @@ export function nameOf(selection: Selection): string {
   return isOneCell(selection) ? first : `${first}:${cellName({ row: bottom, col: right })}`
 }
 
-/** The selection that a name box was asked for; `null` when it names no cell of this sheet. */
+/** Parses the text of the name box; `null` when it names no cell of this sheet. */
 export function parseName(text: string, size: { rows: number; cols: number }): Selection | null {
   const corners = text
     .trim()
@@ -69,14 +69,14 @@ const directions: Record<string, Cell> = {
   ArrowRight: { row: 0, col: 1 },
 }
 
-/** Where a key press takes the selection, or `null` when the key means nothing here. */
+/** Returns the selection after a key press, or `null` when the key has no effect. */
 export function pressed(selection: Selection, { key, shift, ctrl }: Press, ground: Ground): Selection | null {
   const direction = directions[key]
   if (direction) {
     const move = (cell: Cell) => (ctrl ? edge(cell, direction, ground) : step(cell, direction, ground))
     return shift ? { ...selection, head: move(selection.head) } : alone(move(selection.anchor))
   }
-  // Tab and Enter walk on from where the selection began; with Shift they walk back.
+  // Tab and Enter move on from the start of the selection; with Shift they move back.
   const back = shift ? -1 : 1
   if (key === 'Tab' && !ctrl) return alone(step(selection.anchor, { row: 0, col: back }, ground))
   if (key === 'Enter' && !ctrl) return alone(step(selection.anchor, { row: back, col: 0 }, ground))
@@ -117,7 +117,7 @@ function step(from: Cell, by: Cell, { rows, cols }: Ground): Cell {
   return { row: within(from.row + by.row, rows), col: within(from.col + by.col, cols) }
 }
 
-/** To the end of the block one is in, or on to the next block, or to the edge of the sheet, as sheets do. */
+/** Returns the end of the current block of filled cells, the start of the next block, or the edge of the sheet. */
 function edge(from: Cell, by: Cell, ground: Ground, stayIfFilled = false): Cell {
   if (stayIfFilled && ground.filled(from)) return from
   let cell = step(from, by, ground)

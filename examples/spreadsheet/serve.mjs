@@ -51,7 +51,7 @@ const goHome = new AbortController()
 startBots(server.hub.room('demo'), bots, goHome.signal, (error) => console.error(`A bot went home: ${String(error)}`))
 drainOnSignals(server, () => goHome.abort())
 
-// Where a person can go: "all addresses" is none, and a loopback address has a name.
+// The URL for a browser: localhost in place of a wildcard or loopback address.
 console.log(
   `Who is where: ${url.replace(/\/\/(127\.0\.0\.1|0\.0\.0\.0|\[::1?\])(?=:)/, '//localhost')}  (open it in two windows; Ctrl-C ends it)`,
 )

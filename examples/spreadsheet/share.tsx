@@ -2,12 +2,12 @@ import { useState } from 'react'
 import { LinkIcon } from './icons.js'
 import { Popover } from './popover.js'
 
-/** How to see it with two. */
+/** A link that opens the sheet in a second window or on another device. */
 export function Share() {
   const [copied, setCopied] = useState(false)
   const link = window.location.href
   const copy = async () => {
-    // Without https, and without leave, there is no clipboard: then the link is there to be copied by hand.
+    // Without HTTPS or permission there is no clipboard; the user can then copy the link by hand.
     await navigator.clipboard?.writeText(link).then(
       () => setCopied(true),
       () => setCopied(false),

@@ -17,17 +17,17 @@ import { boxOf, pressed, wholeColumns, wholeRows, type Cell, type Selection } fr
 
 type SheetProps = {
   place: Place
-  /** The member to point out for a moment, after a jump to them. */
+  /** The member to highlight for a moment after a jump to their cell. */
   spotlight: string | null
   onSelect(selection: Selection): void
   onTurn(by: 1 | -1): void
 }
-/** What a drag selects: cells, or whole rows or columns when it began in a header. */
+/** The kind of selection of a drag: cells, or whole rows or columns when it began in a header. */
 type Drag = { anchor: Cell; over: 'cells' | 'rows' | 'columns' }
 
 const overOf = (inSide: boolean, inHead: boolean) => (inSide ? 'rows' : inHead ? 'columns' : 'cells')
 
-/** No column takes more of a phone than leaves room for its neighbour. */
+/** The widest column on a phone, which leaves space for its neighbour. */
 const phoneColumnWidth = 168
 
 export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
@@ -39,12 +39,12 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
   const [hovered, setHovered] = useState<Cell | null>(null)
   const drag = useRef<Drag | null>(null)
   const tapped = useRef(false)
-  // Tab walks over the sheet, so Escape is the way out of it: the next Tab goes on to what follows.
+  // Tab moves between cells, so Escape leaves the sheet: the next Tab moves to the element after it.
   const leaving = useRef(false)
   const visible = layout.visible(port)
   const box = boxOf(selection)
 
-  // Whole rows and columns are seen as they are; only cells are scrolled to.
+  // Whole rows and columns do not scroll; a cell is scrolled into view.
   const isWhole = box.right - box.left + 1 === layout.sheet.cols || box.bottom - box.top + 1 === layout.sheet.rows
   useLayoutEffect(() => {
     if (!isWhole) scroller.current!.scrollTo(layout.scrollTo(selection.head, portOf(scroller.current!)))
@@ -78,7 +78,7 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
       return onSelect(
         wholeRows({ anchor: { row: 0, col: 0 }, head: { row: layout.sheet.rows - 1, col: 0 } }, layout.sheet),
       )
-    // A finger that moves scrolls; it selects when it is lifted where it came down, or by the handle.
+    // A finger that moves scrolls. It selects when it is lifted where it touched, or when it drags the handle.
     const handle = event.target instanceof Element && event.target.closest('.handle') !== null
     tapped.current = event.pointerType === 'touch' && !handle
     if (tapped.current) return
@@ -146,7 +146,7 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
   )
 }
 
-/** The id of a cell that is drawn; a cell scrolled out of sight has none. */
+/** The DOM id of a rendered cell. A cell outside the view is not rendered and has none. */
 function cellIdIn(visible: ReturnType<Layout['visible']>, { row, col }: Cell): string | undefined {
   const drawn = row >= visible.top && row <= visible.bottom && col >= visible.left && col <= visible.right
   return drawn ? `cell-${row}-${col}` : undefined

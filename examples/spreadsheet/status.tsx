@@ -11,7 +11,7 @@ const texts: Record<RoomStatus['state'], string> = {
   closed: 'Closed',
 }
 
-/** What the connection is doing. */
+/** The state of the connection. */
 export function Status() {
   const { state } = useStatus()
   return (
@@ -34,7 +34,7 @@ function Countdown({ until }: { until: Date }) {
   )
 }
 
-/** Under the header, when what one sees may not be true any more: why, and when it is tried again. */
+/** The notice under the header when the view may be out of date: the reason, and the time of the next attempt. */
 export function StatusNote() {
   const room = useRoom()
   const status = useStatus()

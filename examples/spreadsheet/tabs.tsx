@@ -5,7 +5,7 @@ import { colorOfMember, paint } from './paint.js'
 
 const dotsShown = 3
 
-/** The sheets, each with a dot for everyone who is in it. */
+/** The tabs of the sheets, each with a dot for every member in it. */
 export function Tabs({ current, onOpen }: { current: string; onOpen(sheet: string): void }) {
   const list = useRef<HTMLDivElement>(null)
   const onKeyDown = (event: KeyboardEvent) => {

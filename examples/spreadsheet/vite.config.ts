@@ -6,7 +6,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
   plugins: [react()],
-  // Nothing inline: the page is served under a policy that refuses it.
+  // No inline assets: the content security policy of the page forbids them.
   build: { outDir: 'dist', emptyOutDir: true, assetsInlineLimit: 0 },
   server: { proxy: { '/trpc': 'http://127.0.0.1:3000' } },
 })

@@ -1,6 +1,6 @@
 import { createLocationClient } from 'hereabouts/client'
 
-/** For all three pages: the room that this window is in. Each says what it is written in. */
+/** Joins the room, for all three pages. The profile names the framework of the page. */
 export const join = (name) => createLocationClient({ url: '/trpc' }).join('everyone', { profile: { name } })
 
 export const somewhere = () => ({ sheet: 'Q3', row: Math.floor(Math.random() * 100), col: 2 })

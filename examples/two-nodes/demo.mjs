@@ -1,5 +1,5 @@
 // @ts-check
-// npm run demo:two-nodes: a Redis, two servers and an nginx without stickiness, all on this machine, all ended by Ctrl-C.
+// npm run demo:two-nodes: a Redis, two servers and an nginx without sticky sessions on this machine. Ctrl-C ends them all.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -26,7 +26,7 @@ const running = new Set()
 let isEnding = false
 
 /**
- * Starts a program, and starts it again when something ends it.
+ * Starts a program, and restarts it when it exits.
  *
  * @param {string} name
  * @param {string} command
@@ -40,7 +40,7 @@ function keep(name, command, args, env = {}) {
     env: { ...process.env, ...env },
   })
   running.add(child)
-  // Of a Redis and an nginx only the last words are of interest.
+  // Only the last output of Redis and nginx is shown.
   let said = ''
   const isOurs = command === process.execPath
   for (const stream of [child.stdout, child.stderr])
@@ -58,7 +58,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void end(0)
 
 const nodeFile = fileURLToPath(new URL('node.mjs', import.meta.url))
 const conf = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
-// The ports of the file are those of the default.
+// The file contains the default ports.
 const own = conf.replace(/127\.0\.0\.1:300(\d)/g, (_, digit) => `127.0.0.1:${port + Number(digit)}`)
 writeFileSync(join(folder, 'nginx.conf'), own)
 
@@ -69,7 +69,7 @@ for (const nodePort of nodePorts)
     REDIS_URL: `redis://127.0.0.1:${redisPort}`,
   })
 for (const nodePort of nodePorts) await ready(nodePort)
-// It would say that there is nobody yet, and take a while to look again.
+// An nginx that starts before its servers marks them as unavailable for a while.
 keep('nginx', 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
 await ready(port)
 console.log(`

@@ -1,5 +1,5 @@
 // @ts-check
-// One of the two: the spreadsheet's server, with its rooms in Redis. That is all that changes.
+// One of the two servers: that of the spreadsheet, with its rooms in Redis. Only the backend option differs.
 import { fileURLToPath } from 'node:url'
 import { cellLocation, memberProfile, rangeLocation } from 'hereabouts'
 import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'

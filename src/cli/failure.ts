@@ -36,9 +36,18 @@ export function failureOf(thrown: unknown, url: string): Failure {
 export const notHere = (url: string) =>
   `${url} answers, but not as a location server: check --url (it usually ends in /trpc), and --path if the procedures are merged into an app's router.`
 
-// tRPC answers an unknown path with this message; any other server answers 404.
-const hasNoProcedure = ({ code, message }: LocationError) =>
-  (code === 'misconfigured' && message.startsWith('Nothing of Hereabouts')) ||
-  (code === 'bad-input' && /^No procedure found|\b404\b/.test(message))
+/**
+ * True if the answer shows that no location router is at the URL. The client then sets the HTTP status as the `code` of
+ * the cause. tRPC's answer to an unknown path differs from an app's own 404 by its sentence only.
+ */
+function hasNoProcedure({ code, message, cause }: LocationError): boolean {
+  if (code === 'misconfigured') return typeof codeOf(cause) === 'number'
+  return (
+    code === 'bad-input' &&
+    (codeOf((cause as Error | undefined)?.cause) === 404 || message.startsWith('No procedure found'))
+  )
+}
+
+const codeOf = (cause: unknown) => (cause as { code?: unknown } | undefined)?.code
 
 const messageOf = (thrown: unknown) => (thrown instanceof Error ? thrown.message : String(thrown))

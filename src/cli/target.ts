@@ -46,12 +46,14 @@ export async function mutate<T>(target: Target, procedure: string, input: object
     signal: AbortSignal.timeout(timeout * 1_000),
   })
   if (reply.json?.result) return reply.json.result.data as T
-  if (reply.json?.error?.message !== undefined) throw refusalOf(reply.json.error, reply.status)
+  const error = reply.json?.error
+  // An error of tRPC has a code. A 404 without one comes from another server.
+  if (error?.message !== undefined && (error.data?.code || reply.status !== 404)) throw refusalOf(error, reply.status)
   if (reply.status >= 500) throw new LocationError('unavailable', `${url} answers ${reply.status}: try again later.`)
   throw new Failure(exitCode.refused, notHere(url))
 }
 
-type TrpcError = { message?: string; data?: { retryAfterMs?: number } | null }
+type TrpcError = { message?: string; data?: { code?: string; retryAfterMs?: number } | null }
 
 /** The part of tRPC's response envelope that is read here. */
 type Envelope = { result?: { data?: unknown }; error?: TrpcError } | null

@@ -1,10 +1,10 @@
-import { httpLink } from '@trpc/client'
+import { httpLink } from '@trpc/client/links/httpLink'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { GetLocationsOutput, LeaveRoomInput, PostLocationOutput } from '../shared/call-types.js'
-import { cut, failureOf, ForeignAnswer } from './connection/failure.js'
+import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
-import { subscriptionOpener, type OpenSubscription } from './connection/subscription.js'
+import type { Endpoint, OpenSubscription } from './connection/subscription.js'
 import { textOf } from './connection/response-text.js'
 import type { Transport } from './connection/transport.js'
 import { operation } from './connection/trpc-operation.js'
@@ -25,9 +25,10 @@ type CommonOptions = {
   /**
    * Shares one stream among all tabs of this browser that show the same room to the same member. Default `true`. `identify`
    * decides which tabs are the same member: without it each window is another member (except a duplicated one) and has its
-   * own stream.
+   * own stream. A text sets apart what only `headers` tell apart, such as the tenant: tabs share a stream when their URL,
+   * path, room, member and this text are the same.
    */
-  share?: boolean
+  share?: boolean | string
   /** The time in ms without a connection after which `lost` is emitted and the others are shown as stale. Default 5,000. */
   lostMs?: number
   /** In a browser: the time in ms without input after which others see us as `idle`. Default 60,000; `Infinity`: never. */
@@ -60,7 +61,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
     import('./leave-on-exit.js'),
     ({ leaveOnExit }) => leaveOnExit(client),
     // Without it, the server notices when the stream ends.
-    () => {},
+    () => () => {},
   )
   return {
     ...client,
@@ -126,12 +127,13 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
   }
   const openStream: OpenSubscription<T> =
     options.fetch || hasStreams()
-      ? subscriptionOpener<T>({ url, prefix, headers, fetch, transformer })
+      ? lazySubscription<T>({ url, prefix, headers, fetch, transformer })
       : (_, listener) => clock.after(0, () => listener.ended(cut('this runtime reads no streams', true)))
   return {
     url,
     openStream,
-    shareStream: share && hasTabs() ? streamSharer(new URL(url, document.baseURI).href, openStream, clock) : null,
+    shareStream:
+      share !== false && hasTabs() ? streamSharer({ url, path, transformer, share }, openStream, clock) : null,
     ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<T>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
     leave: (input, deadlineMs) => call('mutation', 'leaveRoom', input, deadlineMs),
@@ -152,14 +154,45 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
 /** True where fetch answers piece by piece. False in React Native, whose fetch holds an answer back until its end. */
 const hasStreams = () => 'body' in Response.prototype && typeof TextDecoderStream === 'function'
 
+const loadSubscription = () => import('./connection/subscription.js')
+
+/** Opens streams with tRPC's subscription link, whose code is loaded while the first post is on its way. */
+function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscription<T> {
+  let open: OpenSubscription<T> | undefined
+  return (input, listener) =>
+    open
+      ? open(input, listener)
+      : lazyImport(
+          loadSubscription(),
+          ({ subscriptionOpener }) => (open ??= subscriptionOpener(endpoint))(input, listener),
+          // Polls need no other code.
+          () => {
+            listener.ended(cut('the code of streams could not be loaded', true))
+            return () => {}
+          },
+        )
+}
+
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
-function streamSharer<T extends RoomTypes>(url: string, openStream: OpenSubscription<T>, clock: Clock): ShareStream<T> {
-  return (input, listener, tab) =>
-    lazyImport(
+function streamSharer<T extends RoomTypes>(
+  { url, path, transformer, share }: Pick<TransportOptions, 'url' | 'path' | 'transformer' | 'share'>,
+  openStream: OpenSubscription<T>,
+  clock: Clock,
+): ShareStream<T> {
+  return (input, listener, tab) => {
+    // Both chunks are loaded at the same time. `openStream` has a fallback when this one cannot be loaded.
+    loadSubscription().catch(() => {})
+    return lazyImport(
       import('./connection/shared-tab-stream.js'),
-      ({ openTabStream }) => openTabStream({ url, openStream, clock, cut, ...tab }, input, listener),
-      (thrown) => listener.ended(failureOf(thrown)),
+      ({ openTabStream }) => {
+        const address = new URL(url, document.baseURI).href
+        // A router has one transformer, so there are two kinds of clients: with it and without.
+        const scope = [path, !transformer, share]
+        return openTabStream({ url: address, scope, openStream, clock, cut, ...tab }, input, listener)
+      },
+      () => openStream({ ...input, connectionKey: tab.connectionKey }, listener),
     )
+  }
 }

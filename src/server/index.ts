@@ -4,6 +4,7 @@ export type { Access, Awaitable, Identity, CallerMember, RoomAction } from './ac
 export type {
   Action,
   Backend,
+  BackendHealth,
   Commit,
   ConnectionChange,
   StoredValue,

@@ -1,6 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { refusalOf } from './http/origin-check.js'
+import { backgroundClock } from '../shared/clock.js'
+import { originRulesOf, refusalOf, type OriginOptions, type OriginRules } from './http/origin-check.js'
+import { serveInOrder } from './http/pipelined-requests.js'
+import { cutWhenUnread } from './http/unread-answers.js'
+import { defaultTiming } from './options/timing.js'
 import { listen } from './standalone/listen.js'
 import type { Metrics, Readings } from './options/metrics.js'
 
@@ -33,8 +37,15 @@ const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 
  *
  * `register` is the registry of your app. Default: a new one that also contains prom-client's default metrics
  * (event-loop lag, memory, handles).
+ * @param options.allowedHosts host names under which the endpoint may be called. Default: any name, but only loopback
+ * names while it listens on loopback.
+ * @throws LocationError `misconfigured` when `allowedHosts` has a wrong entry.
  */
-export function prometheusMetrics({ register }: { register?: Registry } = {}): PrometheusMetrics {
+export function prometheusMetrics({
+  register,
+  allowedHosts,
+}: { register?: Registry } & Pick<OriginOptions, 'allowedHosts'> = {}): PrometheusMetrics {
+  const rules = originRulesOf({ ...(allowedHosts !== undefined && { allowedHosts }) })
   const own = register ?? new Registry()
   if (!register) collectDefaultMetrics({ register: own })
   const registers = [own]
@@ -78,7 +89,11 @@ export function prometheusMetrics({ register }: { register?: Registry } = {}): P
     async listen(port = 9464, host = '127.0.0.1') {
       server ??= createServer(
         { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
-        (request, response) => void answer(own, request, response),
+        (request, response) =>
+          serveInOrder(request, response, () => {
+            cutWhenUnread(response, backgroundClock, defaultTiming)
+            void answer(own, rules, request, response)
+          }),
       )
       return { url: `${await listen(server, port, host)}/metrics` }
     },
@@ -126,11 +141,20 @@ function registerReadings(registers: Registry[], hubs: readonly (() => Readings)
   }
 }
 
-async function answer(register: Registry, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  register: Registry,
+  rules: OriginRules,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   // Pages in a browser on this machine may not read the metrics either.
-  const refusal = refusalOf(request, {})
-  if (refusal || request.method !== 'GET' || request.url !== '/metrics') {
-    response.writeHead(refusal ? 403 : 404).end()
+  const refusal = refusalOf(request, rules)
+  if (refusal) {
+    response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`${refusal.message}\n`)
+    return
+  }
+  if (!/^(GET|HEAD)$/.test(request.method ?? '') || !/^\/metrics(\?|$)/.test(request.url ?? '')) {
+    response.writeHead(404).end()
     return
   }
   try {

@@ -28,7 +28,12 @@ export type LocationErrorCode =
   | 'closed'
   | 'misconfigured'
 
-/** The error class of this package. The message says what to do next and never contains a location. */
+/**
+ * The error class of this package. The message says what to do next and never contains a location.
+ *
+ * With `misconfigured`, `cause.code` tells some causes apart: Node's code, such as `EADDRINUSE`, when a server cannot
+ * listen, and the HTTP status when no location router answered at a client's URL.
+ */
 export class LocationError extends Error {
   override readonly name = 'LocationError'
   readonly code: LocationErrorCode

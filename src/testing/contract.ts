@@ -4,24 +4,35 @@ import { leaveCases } from './contract/leaves.js'
 import { postCases } from './contract/posts.js'
 import { queryCases } from './contract/queries.js'
 import { resumeCases } from './contract/resuming.js'
+import { CaseSkipped } from './contract/demand.js'
 import { streamCases } from './contract/streams.js'
 import type { ContractTarget } from './contract/target.js'
 import { Wire } from './contract/http-client.js'
 
 export type { ContractTarget, ContractTiming } from './contract/target.js'
 
-/** One piece of behaviour that PROTOCOL promises. */
+/** What a test runner passes to a test so that the test can skip itself: the context of Vitest, of `node:test` and of others. */
+export type ContractContext = {
+  skip(reason: string): unknown
+}
+
+/** One rule of PROTOCOL. */
 export type ContractCase = {
   name: string
-  /** Rejects with an Error that says which rule is broken, and what was seen. */
-  run(): Promise<void>
+  /**
+   * Rejects with an Error that names the broken rule and what was seen instead.
+   *
+   * A case that does not apply to the target calls `skip` with the reason. Without a context it rejects, so that no case
+   * passes without having checked anything.
+   */
+  run(context?: ContractContext): Promise<void>
 }
 
 const groups = [streamCases, resumeCases, postCases, leaveCases, leaseCases, queryCases, inputCases]
 
 /**
- * The protocol as named cases, to hold any server to: one with a backend of your own, or one in another language. It
- * speaks plain HTTP and Server-Sent Events, needs no test runner, and every case has rooms of its own.
+ * The protocol as named cases, to check any server against: one with your own backend, or one in another language. The
+ * cases speak plain HTTP and Server-Sent Events, need no test runner, and each uses rooms of its own.
  *
  * ```ts
  * for (const { name, run } of locationContract(target)) test(name, run)
@@ -29,6 +40,19 @@ const groups = [streamCases, resumeCases, postCases, leaveCases, leaseCases, que
  */
 export function locationContract(target: ContractTarget): ContractCase[] {
   return groups.flatMap((cases) =>
-    Object.entries(cases).map(([name, run]) => ({ name, run: () => run(new Wire(target)) })),
+    Object.entries(cases).map(([name, check]) => ({
+      name,
+      // Rest parameters keep `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
+      run: (...[context]: [ContractContext?]) => runCase(() => check(new Wire(target)), context),
+    })),
   )
+}
+
+async function runCase(check: () => Promise<void>, context: ContractContext | undefined): Promise<void> {
+  try {
+    await check()
+  } catch (error) {
+    if (!(error instanceof CaseSkipped) || typeof context?.skip !== 'function') throw error
+    context.skip(error.reason)
+  }
 }

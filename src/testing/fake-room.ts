@@ -12,50 +12,50 @@ import type {
 import { fakeServer } from './fake-server.js'
 
 export interface FakeRoomOptions<T extends RoomTypes> {
-  /** Its id. Default `fake-room`. */
+  /** The id of the room. Default `fake-room`. */
   room?: string
-  /** Who we are. Default `me`. */
+  /** Our own memberId. Default `me`. */
   memberId?: string
   profile?: T['profile']
   location?: T['location'] | null
-  /** Whoever is there before us, by memberId. */
+  /** The members who are in the room before us, by memberId. */
   others?: Record<string, FakeMember<T>>
-  /** Default: the machine's. With `manualClock()` a test decides when `lost` comes. */
+  /** Default: the system clock. With `manualClock()` a test decides when `lost` comes. */
   clock?: Clock
 }
 
-/** What others see of somebody; what is left out is `null`, or `active`. */
+/** The public state of a member. An absent location or profile is `null`, an absent activity is `active`. */
 export type FakeMember<T extends RoomTypes> = {
   location?: T['location'] | null
   profile?: T['profile'] | null
   activity?: Activity
 }
 
-/** Each of these resolves when the room shows it. */
+/** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
 export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
-  /** The room, joined: the real thing, on a server that is played by hand. */
+  /** The joined room: a real room of a real client, on a fake server. */
   readonly room: Room<T>
-  /** For your RoomProvider: whatever room is joined with it is this one. */
+  /** The client, for your RoomProvider. Every room that it joins is this one. */
   readonly client: LocationClient<T>
-  /** What we posted, oldest first. */
+  /** The posts of the room under test, oldest first. */
   readonly posts: readonly FakeMember<T>[]
   enters(memberId: string, member?: FakeMember<T>): Promise<void>
   moves(memberId: string, location: T['location'] | null): Promise<void>
   updates(memberId: string, change: Pick<FakeMember<T>, 'profile' | 'activity'>): Promise<void>
   leaves(memberId: string, reason?: LeftReason): Promise<void>
-  /** No word comes from the server, and none gets there, until the connection is restored. */
+  /** Cuts the network in both directions until `restoresConnection`. */
   losesConnection(): Promise<void>
   restoresConnection(): Promise<void>
-  /** The server says so in place of its beats until `recovers`. */
+  /** The server sends `degraded` in place of heartbeats until `recovers`. */
   degrades(): Promise<void>
   recovers(): Promise<void>
-  /** Our next posts are answered with this; `null`: taken again. The message is what the error will say. */
+  /** Makes the server refuse our next posts with this message. `null` makes it accept them again. */
   refusesPosts(message: string | null): void
   close(): Promise<void>
 }
 
 /**
- * A room for tests of your own components: no server, no network, and others who do what the test says.
+ * Joins a room for tests of your own components: without a server or a network, and with other members that the test controls.
  *
  * ```ts
  * await using fake = await fakeRoom<RoomTypesOf<AppRouter>>()
@@ -69,7 +69,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   const { room: id = 'fake-room', memberId: me = 'me', others = {}, clock = systemClock, profile, location } = options
   const server = fakeServer<T>(me)
   for (const [memberId, member] of Object.entries(others)) server.set(connectionOf(memberId, member))
-  // It has no router to read T from: the types are what the test says.
+  // There is no router to infer T from; the test gives it.
   const create = createLocationClient as unknown as (options: object) => LocationClient<T>
   const client = create({ url: 'http://fake.invalid', fetch: server.fetch, clock, share: false })
   const room = client.join(id, {
@@ -84,7 +84,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
       stop = room.subscribe(() => {
         if (shown || !holds()) return
         shown = true
-        // Not within the call that is still to return `stop`.
+        // Deferred, because the call of `subscribe` may not have returned `stop` yet.
         queueMicrotask(() => stop())
         resolve()
       })

@@ -15,12 +15,12 @@ type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'prof
 /** One open stream. */
 type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
 
-/** As much of a server as one client needs, behind its `fetch`: one room, in which whoever is not us is played by hand. */
+/** The part of a server that one client needs, behind a `fetch`: one room, whose other members the test controls. */
 export interface FakeServer<T extends RoomTypes> {
   readonly fetch: typeof fetch
   readonly posts: Posted<T>[]
   get(connectionId: string): Connection<T> | undefined
-  /** Returns the version at which it is shown. */
+  /** Adds or changes a connection, and returns the version at which it is shown. */
   set(connection: Connection<T>): number
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<T>): void
@@ -35,7 +35,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   const streams = new Set<Sink>()
   const posts: Posted<T>[] = []
   const encoder = new TextEncoder()
-  // Whole milliseconds, so that a version is a time to the digit.
+  // Versions are whole milliseconds, so that a version converts to a Date exactly.
   let version = 1_000
   let connected = true
   let refusal: string | null = null
@@ -91,7 +91,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   return {
     posts,
     async fetch(input, init) {
-      if (!connected) throw new TypeError('The connection was lost on purpose.')
+      if (!connected) throw new TypeError('The fake server lost the connection on purpose.')
       const procedure = new URL(input instanceof Request ? input.url : input).pathname.split(/[/.]/).at(-1)
       const body: unknown = typeof init?.body === 'string' ? JSON.parse(init.body) : {}
       if (procedure === 'onLocation') return stream(init?.signal)
@@ -111,7 +111,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),
     disconnect() {
       connected = false
-      for (const stream of streams) stream.error(new TypeError('The connection was lost on purpose.'))
+      for (const stream of streams) stream.error(new TypeError('The fake server lost the connection on purpose.'))
       streams.clear()
     },
     reconnect() {

@@ -1,32 +1,32 @@
 import { systemClock, type Clock } from '../shared/index.js'
 
-/** What goes wrong between a client and a server. Each number from 0 to 1 says how often. */
+/** The faults between a client and a server. Each number from 0 to 1 is a probability. */
 export type Faults = {
-  /** A request does not get there, or its answer does not get back: an error after a while. */
+  /** A request or its answer is lost, and the client gets an error. */
   drop?: number
-  /** How long each request takes longer, at most, in milliseconds. Requests overtake each other. */
+  /** The longest extra delay of a request, in milliseconds. Requests may overtake each other. */
   delayMs?: number
-  /** A request gets there twice. */
+  /** A request arrives twice. */
   duplicate?: number
   /** A proxy answers 502 or 503 in the server's place. */
   badGateway?: number
   /** A stream breaks off, after up to `cutAfterBytes` bytes (default 2,000). */
   cut?: number
   cutAfterBytes?: number
-  /** A stream stays open, and from some moment on nothing more comes of it. */
+  /** A stream stays open, but sends nothing after a random point. */
   halfOpen?: number
-  /** A proxy keeps what a stream says until the stream ends. */
+  /** A proxy holds back the bytes of a stream until the stream ends. */
   buffering?: boolean
 }
 
 export interface FaultyFetch {
-  /** Give it to a client as its `fetch`. */
+  /** The `fetch` to pass to a client. */
   readonly fetch: typeof fetch
-  /** May be changed at any time; what began under other faults goes on under them. */
+  /** May be changed at any time. Requests and streams that have begun keep the faults that they began with. */
   faults: Faults
 }
 
-/** A network that fails, in this process. The same seed gives the same faults to the same requests. */
+/** Simulates a faulty network in this process. The same seed gives the same faults to the same requests. */
 export function faultyFetch(
   faults: Faults,
   {
@@ -76,7 +76,7 @@ export function faultyFetch(
   return faulty
 }
 
-/** A clock that is wrong: set `offsetMs` off, and `rate` times as fast. */
+/** Returns a clock that is wrong by `offsetMs` and runs `rate` times as fast. */
 export function skewedClock(clock: Clock, { offsetMs = 0, rate = 1 }: { offsetMs?: number; rate?: number }): Clock {
   return {
     now: () => clock.now() * rate + offsetMs,
@@ -87,7 +87,7 @@ export function skewedClock(clock: Clock, { offsetMs = 0, rate = 1 }: { offsetMs
 const isStream = ({ ok, body, headers }: Response) =>
   ok && body !== null && (headers.get('content-type') ?? '').startsWith('text/event-stream')
 
-/** Mulberry32 by Tommy Ettinger (public domain): small, and good enough to choose who fails. */
+/** Mulberry32 by Tommy Ettinger (public domain): small, and random enough to choose faults. */
 function mulberry32(seed: number): () => number {
   let state = seed >>> 0
   return () => {

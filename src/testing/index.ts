@@ -1,4 +1,10 @@
-export { locationContract, type ContractCase, type ContractTarget, type ContractTiming } from './contract.js'
+export {
+  locationContract,
+  type ContractCase,
+  type ContractContext,
+  type ContractTarget,
+  type ContractTiming,
+} from './contract.js'
 export { fakeRoom, type FakeMember, type FakeRoom, type FakeRoomOptions } from './fake-room.js'
 export { faultyFetch, skewedClock, type Faults, type FaultyFetch } from './faults.js'
 export { manualClock, type ManualClock } from './manual-clock.js'

@@ -3,18 +3,21 @@ import type { Clock } from '../shared/clock.js'
 /** A clock that stands still until a test moves it. */
 export interface ManualClock extends Clock {
   /**
-   * Moves time on by `ms` and runs what falls due on the way, each at its own time and in order, letting promises
-   * settle in between.
+   * Advances time by `ms` and runs the timers that are due on the way, each at its own time and in order. Promises settle
+   * in between.
    */
   advance(ms: number): Promise<void>
-  /** Time passes, and nothing runs: the process hangs, or its machine sleeps. What fell due runs with the next `advance`. */
+  /**
+   * Advances time without running timers, as when a process hangs or its machine sleeps. Timers that are due run at the
+   * next `advance`.
+   */
   stall(ms: number): void
 }
 
 /**
- * Time by hand: give it as `clock` to a hub or a client, then `await clock.advance(30_000)`.
+ * Creates a clock that a test moves: pass it as `clock` to a hub or a client, then `await clock.advance(30_000)`.
  *
- * @param startMs where it begins, in milliseconds since the Unix epoch; default 2026-01-01.
+ * @param startMs the start time, in milliseconds since the Unix epoch; default 2026-01-01.
  */
 export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   let now = startMs

@@ -10,39 +10,39 @@ import type { memberProfile } from '../shared/index.js'
 import type { RoomTypes } from '../shared/room-types.js'
 import type { OptionalOut, OptionalSchema, Schema, SchemaTypes, Unchanged } from '../shared/schema-types.js'
 
-/** Those of `createLocationServer`, all of which may be left out, and the port. */
+/** The options of `createLocationServer`, all optional, and the port. */
 export type ServeLocationsOptions<SL extends Schema, SP extends OptionalSchema> = Own<SL, SP> &
   (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
 type Own<SL extends Schema, SP extends OptionalSchema> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
-  /** Default 0: a free one. */
+  /** Default 0: a free port. */
   port?: number
 } & Omit<LocationServerOptions<SL, SP>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
-/** Nothing said of who people are: `anonymous: true`. */
+/** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
 
 export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
-  /** What a client is given as `url`: where the procedures are. */
+  /** The URL of the procedures, which a client takes as `url`. */
   readonly url: string
   readonly port: number
   readonly server: LocationServer<T>
   readonly hub: LocationServer<T>['hub']
-  /** Ends everything at once, as a killed process does. */
+  /** Closes the server and all its connections at once, as when a process is killed. */
   close(): Promise<void>
 }
 
 /**
- * A real server on a free port of this machine, which ends with the block that it was made in:
+ * Starts a real server on a free port of this machine. With `await using`, it closes at the end of the block:
  *
  * ```ts
  * await using server = await serveLocations({ timing: { scale: 1 / 50 } })
  * const client = createLocationClient<typeof server.server.router>({ url: server.url })
  * ```
  *
- * @throws LocationError `misconfigured`, also when a `port` that was asked for is taken.
+ * @throws LocationError `misconfigured`, also when the given `port` is in use.
  */
 export function serveLocations<
   SL extends Schema = typeof cellLocation,

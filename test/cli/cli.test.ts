@@ -1,5 +1,4 @@
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:http'
 import { initTRPC, TRPCError } from '@trpc/server'
 import { createHTTPServer } from '@trpc/server/adapters/standalone'
 import { cellLocation } from 'hereabouts'
@@ -7,6 +6,7 @@ import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { serveLocations } from 'hereabouts/testing'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { built } from '../support/built.js'
+import { listening } from '../support/network/listening.js'
 import { linesOf, ofType, run, start } from './command.js'
 
 // Processes start slowly on a busy machine.
@@ -21,18 +21,6 @@ async function deserted(): Promise<string> {
   const server = await serveLocations()
   await server.close()
   return server.url
-}
-
-async function listening(server: Server): Promise<{ url: string } & AsyncDisposable> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  return {
-    url: `http://127.0.0.1:${port}/trpc`,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }
 
 describe.concurrent('help', () => {

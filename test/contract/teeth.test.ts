@@ -44,7 +44,7 @@ const wrongs: Wrong[] = [
       let seen = 0
       return { event: (event) => (isChanges(event) && seen++ === 0 ? '' : event) }
     },
-    caughtBy: 'a viewer sees enter, move and leave, each from the id they hold',
+    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds|only snapshot and changes advance/,
   },
   {
@@ -60,55 +60,55 @@ const wrongs: Wrong[] = [
         },
       }
     },
-    caughtBy: 'a viewer sees enter, move and leave, each from the id they hold',
+    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds/,
   },
   {
-    does: 'forgets from',
+    does: 'omits from',
     faults: () => ({ event: (event) => event.replace(/"from":"[^"]*",?/, '') }),
-    caughtBy: 'many who post at once are all seen, in one order',
+    caughtBy: 'a viewer converges to the newest location of every connection that posts concurrently',
     saying: /changes\.from is the id that the viewer holds/,
   },
   {
-    does: 'sends ids that do not move on',
+    does: 'sends ids that do not advance',
     faults: () => ({ event: (event) => event.replace(/\nid: ([\w-]+)\.\d+\n/, '\nid: $1.1\n') }),
-    caughtBy: 'a viewer sees enter, move and leave, each from the id they hold',
-    saying: /versions only grow|changes\.from/,
+    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    saying: /versions strictly increase|changes\.from/,
   },
   {
-    does: 'sends its own idea of a location',
+    does: 'sends a location that nobody posted',
     faults: () => ({ event: (event) => (isChanges(event) ? event.replace('"row":2', '"row":77') : event) }),
-    caughtBy: 'a viewer sees enter, move and leave, each from the id they hold',
-    saying: /changed holds the new location/,
+    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    saying: /changed has the new location/,
   },
   {
-    does: 'counts wrong in its beats',
+    does: 'sends a wrong count in its heartbeats',
     faults: () => ({ event: (event) => event.replace('"count":3', '"count":4') }),
-    caughtBy: 'a beat says how many there are, and proves it',
+    caughtBy: 'a heartbeat carries the number and the digest of the connections',
     saying: /count and digest/,
   },
   {
-    does: 'has a digest of its own',
+    does: 'sends a wrong digest in its heartbeats',
     faults: () => ({ event: (event) => event.replace(/"digest":"\w/, '"digest":"z') }),
-    caughtBy: 'a beat says how many there are, and proves it',
+    caughtBy: 'a heartbeat carries the number and the digest of the connections',
     saying: /count and digest/,
   },
   {
-    does: 'sends no beats',
+    does: 'sends no heartbeats',
     faults: () => ({ event: (event) => (event.includes('"type":"beat"') ? '' : event) }),
-    caughtBy: 'a beat comes again and again',
-    saying: /a beat comes every beatMs/,
+    caughtBy: 'a heartbeat comes at every interval of beatMs',
+    saying: /a heartbeat comes every beatMs/,
   },
   {
-    does: 'forgets where a viewer was',
+    does: 'ignores lastEventId in the input',
     faults: () => ({ open: (call) => ({ ...call, path: call.path.replace('lastEventId', 'connectionKey') }) }),
-    caughtBy: 'one who missed nothing is told nothing',
-    saying: /stream brings events|hello carries the id/,
+    caughtBy: 'a viewer that resumes at the head is sent no frame before the next change',
+    saying: /stream sends events|hello carries the id/,
   },
   {
-    does: 'takes no Last-Event-ID header',
+    does: 'ignores the Last-Event-ID header',
     faults: () => ({ open: ({ headers: { 'last-event-id': _id, ...headers }, ...call }) => ({ ...call, headers }) }),
-    caughtBy: 'the id may come in the Last-Event-ID header, as a browser sends it',
+    caughtBy: 'a stream resumes from the id in the Last-Event-ID header, as a browser sends it',
     saying: /Last-Event-ID header resumes/,
   },
   {
@@ -124,29 +124,29 @@ const wrongs: Wrong[] = [
           event.includes('"type":"hello"') && given ? event.replace(/\nid: .*\n/, `\nid: ${given}\n`) : event,
       }
     },
-    caughtBy: 'garbage and forged ids bring a snapshot, never an error',
+    caughtBy: 'malformed and forged ids are answered with a snapshot, never with an error',
     saying: /epoch\.0|an id is epoch\.version/,
   },
   {
     does: 'answers stale as applied',
     faults: outcome('stale', 'applied'),
-    caughtBy: 'a newer seq is applied, an equal one is the same, a lower one is stale',
+    caughtBy: 'a newer seq is answered applied, an equal one same, a lower one stale',
     saying: /room rule 1/,
   },
   {
-    does: 'takes every post for a new one',
+    does: 'ignores the seq of a post',
     faults: () => ({ call: inputs(({ seq: _seq, ...input }) => input) }),
-    caughtBy: 'what came too late is never shown',
+    caughtBy: 'a post with an equal or lower seq is never shown',
     saying: /never sees a member jump back/,
   },
   {
     does: 'answers same as applied',
     faults: outcome('same', 'applied'),
-    caughtBy: 'a post that says nothing new makes no frame, and counts',
+    caughtBy: 'a post with unchanged content makes no frame, and its seq is stored',
     saying: /room rule 6/,
   },
   {
-    does: 'writes no tombstone for one that was never shown',
+    does: 'writes no tombstone for a connection that was never shown',
     faults: () => ({
       call: async (call, pass) => {
         if (call.procedure !== 'leaveRoom') return pass(call)
@@ -157,55 +157,55 @@ const wrongs: Wrong[] = [
         }
       },
     }),
-    caughtBy: 'a leave that overtakes the only post holds',
+    caughtBy: 'a leave that overtakes the first post keeps the connection out',
     saying: /a leave may overtake the post/,
   },
   {
-    does: 'leaves at once where grace was asked for',
+    does: 'ignores graceMs',
     faults: () => ({ call: inputs(({ graceMs: _graceMs, ...input }) => input) }),
-    caughtBy: 'until its grace is over, a leave shows nothing, and a newer post undoes it',
-    saying: /a leave with grace answers leaving/,
+    caughtBy: 'a newer post within the grace period undoes the leave, and viewers are told nothing',
+    saying: /a leave with grace is answered leaving/,
   },
   {
     does: 'answers expired as same',
     faults: outcome('expired', 'same'),
-    caughtBy: 'one who posts no more is lost, and comes back with the next seq',
-    saying: /equal and lapsed is expired/,
+    caughtBy: 'a connection whose lease expires is lost, and enters again with the next seq',
+    saying: /an equal seq after the lease expired/,
   },
   {
-    does: 'lets a stream keep its connection present',
+    does: 'renews leases without posts',
     faults: () => ({ call: inputs((input) => (input['leaseMs'] ? { ...input, leaseMs: 15_000 } : input)) }),
-    caughtBy: 'an open stream renews nothing',
+    caughtBy: 'an open stream does not renew the lease',
     saying: /only posts renew a lease/,
   },
   {
-    does: 'overlooks what it does not know',
+    does: 'ignores unknown properties',
     faults: () => ({
       call: inputs(({ memberId: _a, connectionId: _b, at: _c, x: _d, ...input }) => input),
     }),
-    caughtBy: 'the envelope is strict: what is unknown is refused',
-    saying: /bad input is 400/,
+    caughtBy: 'an input with an unknown property is rejected',
+    saying: /bad input is answered 400/,
   },
   {
-    does: 'shows its stack',
+    does: 'sends stack traces',
     faults: () => ({ call: answers((body) => body.replace('"data":{"code"', '"data":{"stack":"at x","code"')) }),
-    caughtBy: 'a location that its schema refuses is refused',
-    saying: /no stack leaves the server/,
+    caughtBy: 'a location that fails its schema is rejected',
+    saying: /no error contains a stack trace/,
   },
   {
-    does: 'counts connections for members',
+    does: 'counts connections in place of members',
     faults: () => ({
       call: answers((body, call) =>
         call.procedure === 'countMembers' ? body.replace('"members":2', '"members":3') : body,
       ),
     }),
-    caughtBy: 'countMembers counts people, not their connections',
+    caughtBy: 'countMembers counts members, not connections',
     saying: /countMembers counts members/,
   },
 ]
 
 test.concurrent.for(wrongs)(
-  'a server that $does is caught',
+  'the contract fails on a server that $does',
   { timeout: 60_000 },
   async ({ faults, caughtBy, saying }, { expect }) => {
     await using proxy = await faultProxy(server.url, faults())

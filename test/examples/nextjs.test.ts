@@ -7,7 +7,7 @@ import { built } from '../support/built.js'
 import { compile, project, root } from '../support/snippets.js'
 
 /*
- * What can be said of the Next app without installing Next (a third of a gigabyte). `npm run soak:nextjs` builds it, and
+ * Checks the parts of the Next app that do not need Next (a third of a gigabyte). `npm run soak:nextjs` builds it, and
  * looks at it in Chromium.
  */
 describe('the Next app', () => {
@@ -37,7 +37,7 @@ describe('the Next app', () => {
   test('may import from a server component what is not for React; hooks say that they are for clients', () => {
     const entry = (name: string) => join(root, 'dist', name, 'index.js')
     const entries = ['shared', 'client', 'server', 'testing'].map((name) => `import ${JSON.stringify(entry(name))}`)
-    // As Next resolves what a server component imports: there React has no hooks.
+    // Resolves imports as Next does for a server component, where React has no hooks.
     const args = ['--conditions=react-server', '--input-type=module', '--eval', entries.join('\n')]
     execFileSync(process.execPath, args, { cwd: root })
     for (const name of ['index', 'hooks'])

@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cellLocation } from 'hereabouts'
 import { createLocationServer, type LocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { shell } from '../support/shell.js'
 import { blocksOf, compile, project, root, writeSnippets } from '../support/snippets.js'
 import type { CellTypes } from '../support/cell-types.js'
 
@@ -41,7 +41,7 @@ describe('TypeScript in the docs', () => {
 
 /**
  * Blocks that begin with ```sh run. They run as written, except that localhost:3000 is replaced by a test server. Commands
- * without an end, such as curl on a stream, are killed.
+ * without an end, such as curl on a stream, are killed after two heartbeats.
  */
 const commands = docs.flatMap(blocksOf).filter(({ language, rest }) => language === 'sh' && rest === 'run')
 
@@ -49,14 +49,14 @@ describe.skipIf(commands.length === 0)('shell commands in the docs', () => {
   let server: LocationServer<CellTypes>
   let host: string
   beforeAll(async () => {
-    server = createLocationServer({ location: cellLocation, anonymous: true })
+    server = createLocationServer({ location: cellLocation, anonymous: true, timing: { scale: 1 / 10 } })
     host = new URL((await server.listen(0)).url).host
   })
   afterAll(() => server.close())
 
   for (const { doc, line, code } of commands) {
     test(`runs (${doc}:${line})`, { timeout: 30_000 }, async () => {
-      const { status, said } = await run(code.replaceAll(/(localhost|127\.0\.0\.1):3000/g, host), 3_000)
+      const { status, said } = await shell(code.replaceAll(/(localhost|127\.0\.0\.1):3000/g, host), isStreaming, root)
       expect(said).not.toBe('')
       expect(said).not.toContain('"error"')
       if (status !== 'ended by us') expect(status, said).toBe(0)
@@ -64,17 +64,5 @@ describe.skipIf(commands.length === 0)('shell commands in the docs', () => {
   }
 })
 
-async function run(script: string, forMs: number): Promise<{ status: number | null | 'ended by us'; said: string }> {
-  // A separate process group, so that the children of the shell end too.
-  const child = spawn('bash', ['-ec', script], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-  let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
-  let endedByUs = false
-  const timer = setTimeout(() => {
-    endedByUs = true
-    if (child.pid) process.kill(-child.pid)
-  }, forMs)
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
-  clearTimeout(timer)
-  return { status: endedByUs ? 'ended by us' : status, said }
-}
+/** True once a stream has sent two heartbeats, and so everything else that it has to send. */
+const isStreaming = (said: () => string) => said().split('"type":"beat"').length > 2

@@ -3,8 +3,10 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { build } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compile, link, project, root, writeSnippets } from '../support/snippets.js'
+import { until } from '../support/until.js'
 
 /*
  * The published package: built, packed, and unpacked outside of this repository, with only the packages that package.json
@@ -22,8 +24,8 @@ afterAll(() => rmSync(folder, { recursive: true }))
 let packed: string[]
 beforeAll(() => {
   const stage = join(folder, 'stage')
-  const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', join(stage, 'dist')], { cwd: root })
+  const compiling = `(await import('./scripts/build.mjs')).compilePackage(${JSON.stringify(join(stage, 'dist'))})`
+  execFileSync(process.execPath, ['--input-type=module', '-e', compiling], { cwd: root })
   for (const name of ['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md', 'bin', 'docs', 'src', 'test'])
     if (existsSync(join(root, name))) cpSync(join(root, name), join(stage, name), { recursive: true })
   const said = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--loglevel=error'], {
@@ -108,6 +110,32 @@ describe('its type declarations', () => {
   })
 })
 
+/** Opens a room over a port that shows the script which it is sent. */
+const redisBundle = `
+import { redisBackend } from 'hereabouts/server/redis'
+const port = {
+  isCluster: false,
+  async send(key, [name, text]) {
+    if (name === 'EVALSHA') throw new Error('NOSCRIPT')
+    if (name === 'EVAL' && text.includes('tombstones')) {
+      console.log('the script was sent: ' + text.slice(0, 5))
+      process.exit(0)
+    }
+    return name === 'EVAL' ? (setTimeout(() => hear('1'), 1), 'ok') : []
+  },
+  async subscribe(channel, listener) {
+    if (channel.includes('probe')) hear = listener
+    return async () => {}
+  },
+  onGap() {},
+  async close() {},
+}
+let hear
+const clock = { now: () => performance.now(), after: (ms, run) => (setTimeout(run, ms), () => {}) }
+const rules = { tombstoneMs: 1, roomConnections: 1, memberConnections: 1 }
+await redisBackend({ port }).open('r', { clock, rules, sweepMs: 250, onCommit() {}, onReset() {} })
+`
+
 const server = `
 import { cellLocation } from 'hereabouts'
 import { createLocationServer } from 'hereabouts/server/standalone'
@@ -165,6 +193,25 @@ describe('a project that installed it', { timeout: 60_000 }, () => {
     expect(status).toBe(0)
   })
 
+  test('bundles the Redis backend into one file, which runs without any other file', async () => {
+    const place = join(folder, 'bundle')
+    project(place, installed(...packages), {})
+    writeFileSync(join(place, 'main.js'), redisBundle)
+    await build({
+      root: place,
+      configFile: false,
+      logLevel: 'silent',
+      ssr: { noExternal: true },
+      build: { ssr: 'main.js', outDir: 'bundled', rollupOptions: { output: { entryFileNames: 'main.mjs' } } },
+    })
+    const alone = mkdtempSync(join(tmpdir(), 'hereabouts-bundled-'))
+    cpSync(join(place, 'bundled/main.mjs'), join(alone, 'main.mjs'))
+    const { status, said } = await run(join(alone, 'main.mjs'))
+    rmSync(alone, { recursive: true })
+    expect(said).toContain('the script was sent: #!lua')
+    expect(status).toBe(0)
+  })
+
   test('compiles a page that has React and no types of Node', () => {
     const place = join(folder, 'browser')
     const compilerOptions = {
@@ -204,7 +251,8 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
     const serving = start(join(place, 'out/README.md/server.js'), { PORT: port })
     try {
       await answers(port)
-      const { said } = await run(join(place, 'out/README.md/client.js'), 5_000)
+      // The client runs until it is killed. An exception would end it before it is live.
+      const { said } = await run(join(place, 'out/README.md/client.js'), (said) => said.includes('live'))
       expect(said).not.toBe('')
       expect(said).not.toMatch(/\bat .*:\d+:\d+/)
     } finally {
@@ -216,14 +264,17 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
 const start = (file: string, env: Record<string, string> = {}) =>
   spawn(process.execPath, [file], { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
 
-/** Runs a program to its end, or kills it after a time limit. */
-async function run(file: string, forMs = 20_000) {
+/** Runs a program to its end, or kills it when `isEnough` accepts its output or a time limit is reached. */
+async function run(file: string, isEnough = (_said: string) => false) {
   const child = start(file)
   let said = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
-  const timer = setTimeout(() => child.kill(), forMs)
-  const status = await new Promise<number | null>((resolve) => child.on('close', resolve))
-  clearTimeout(timer)
+  let isOver = false
+  const closed = new Promise<number | null>((resolve) => child.on('close', resolve))
+  void closed.then(() => (isOver = true))
+  await until('the program ends or has printed enough', () => isOver || isEnough(said)).catch(() => {})
+  child.kill()
+  const status = await closed
   return { status, said }
 }
 
@@ -235,14 +286,10 @@ async function freePort(): Promise<number> {
   return port
 }
 
-async function answers(port: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
-    const answered = await fetch(`http://127.0.0.1:${port}/`).then(
+const answers = (port: string) =>
+  until(`a server answers on port ${port}`, () =>
+    fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
       () => false,
-    )
-    if (answered) return
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  throw new Error(`nothing answers on port ${port}`)
-}
+    ),
+  )

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +21,7 @@ import { defaultLimits } from '../../src/server/options/limits.js'
 import { defaultTiming } from '../../src/server/options/timing.js'
 import { Digest } from '../../src/shared/digest.js'
 import { leaving, Play, posting, sweeping } from '../support/histories.js'
+import { shell } from '../support/shell.js'
 import { blocksOf, root, type Block } from '../support/snippets.js'
 import { until } from '../support/until.js'
 import type { CellTypes } from '../support/cell-types.js'
@@ -294,7 +294,8 @@ describe('the laws', () => {
 })
 
 describe('the commands', () => {
-  const server = serveLocations()
+  // Heartbeats ten times as often as documented, so that no test waits for one. `likened` undoes the difference.
+  const server = serveLocations({ timing: { beatMs: 1_000 } })
   let host: string
   beforeAll(async () => void (host = new URL((await server).url).host))
   afterAll(async () => (await server).close())
@@ -310,7 +311,8 @@ describe('the commands', () => {
   for (const { block, output } of commands)
     test(`print the documented output (line ${block.line})`, { timeout: 30_000 }, async () => {
       const shown = likened(output!.code)
-      const said = await outputOf(block.code.replaceAll('localhost:3000', host), (said) => likened(said) === shown)
+      const script = block.code.replaceAll('localhost:3000', host)
+      const said = await outputOf(script, (said) => likened(said) === shown)
       expect(likened(said)).toBe(shown)
     })
 
@@ -348,37 +350,34 @@ describe('a stock client', () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
     const count = () => server.hub.room('sheet-42').count()
-    let isThere = false
-    const watch = setInterval(() => void count().then((members) => (isThere = members === 1)), 20)
-    try {
-      await until('it is there', () => isThere)
-      // Three leases.
-      await new Promise((resolve) => setTimeout(resolve, 3 * 1_500))
-      expect(isThere).toBe(true)
-      stream.unsubscribe()
-      await until('it is gone when it answers no more', () => !isThere)
-    } finally {
-      clearInterval(watch)
+    await until('it is there', async () => (await count()) === 1)
+    // Nine heartbeats are three leases.
+    const watch = await fetch(`${server.url}/onLocation?input=${encodeURIComponent('{"room":"sheet-42"}')}`)
+    let heard = ''
+    for await (const bytes of watch.body!.pipeThrough(new TextDecoderStream())) {
+      heard += bytes
+      if (heard.split('"type":"beat"').length > 9) break
     }
+    expect(heard).not.toContain('"left"')
+    expect(await count()).toBe(1)
+    stream.unsubscribe()
+    await until('it is gone when it answers no more', async () => (await count()) === 0)
   })
 })
 
 const isCommand = ({ language, rest }: Block) => language === 'sh' && (rest === 'run' || rest === 'refused')
 
-/** Returns the output of a command. A command without an end is killed shortly after it printed the expected output. */
+/**
+ * Returns the output of a command. A command without an end is killed after it printed the expected output and then a
+ * heartbeat: a stream sends everything else that is due before its heartbeat.
+ */
 async function outputOf(script: string, isSaid: (said: string) => boolean): Promise<string> {
-  // A separate process group, so that the children of the shell end too.
-  const child = spawn('bash', ['-ec', script], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
-  const closed = new Promise<void>((resolve) => child.on('close', () => resolve()))
-  let said = ''
-  child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
-  let isOver = false
-  void closed.then(() => (isOver = true))
-  await until('everything is said', () => isOver || isSaid(said)).catch(() => {})
-  // Unexpected output would follow now.
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 300))])
-  if (!isOver) process.kill(-child.pid!)
-  await closed
+  let beatsBefore: number | undefined
+  const { said } = await shell(script, (said) => {
+    const beats = said().split('"type":"beat"').length
+    if (isSaid(said())) beatsBefore ??= beats
+    return beatsBefore !== undefined && beats > beatsBefore
+  })
   return said
 }
 
@@ -393,6 +392,8 @@ function likened(output: string): string {
   }
   return (
     output
+      .replaceAll('"beatMs":1000,', '"beatMs":10000,')
+      .replaceAll(/"reconnectAfterInactivityMs":\d+/g, '"reconnectAfterInactivityMs":30000')
       .replaceAll(/data: \{"type":"beat".*\nid: .*\n\n\n/g, '')
       .replaceAll(/(?<=")[\w-]{11}(?=\.\d+")|(?<=^id: )[\w-]{11}(?=\.)/gm, numbered('epoch'))
       .replaceAll(/\b\d{16}\b/g, numbered('version'))

@@ -18,8 +18,11 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const cases = locationContract({} as never).length
 
-function run(file: string, ...command: string[]): { status: number | null; said: string } {
-  const { code } = blocksOf('docs/testing.md').find(({ rest }) => rest === file)!
+const documented = (file: string) => blocksOf('docs/testing.md').find(({ rest }) => rest === file)!.code
+/** The documented code for a target without profiles, to which the case about profiles does not apply. */
+const withoutProfile = (file: string) => documented(file).replace(/^ {2}profile: .*\n/m, '')
+
+function run(file: string, code: string, ...command: string[]): { status: number | null; said: string } {
   writeFileSync(join(folder, file), code)
   const { status, stdout, stderr } = spawnSync(process.execPath, command, {
     cwd: folder,
@@ -30,15 +33,48 @@ function run(file: string, ...command: string[]): { status: number | null; said:
   return { status, said: stdout + stderr }
 }
 
+const vitest = [
+  join(root, 'node_modules/vitest/vitest.mjs'),
+  'run',
+  '--root',
+  folder,
+  '--reporter=verbose',
+  'contract.test.ts',
+]
+const nodeTest = ['--test', '--test-reporter=tap', 'contract.test.mjs']
+
 test('the contract runs with Vitest as documented', { timeout: 60_000 }, () => {
-  const vitest = join(root, 'node_modules/vitest/vitest.mjs')
-  const { status, said } = run('contract.test.ts', vitest, 'run', '--root', folder)
+  const { status, said } = run('contract.test.ts', documented('contract.test.ts'), ...vitest)
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`Tests +${cases} passed`))
 })
 
 test('the contract runs with node:test as documented', { timeout: 60_000 }, () => {
-  const { status, said } = run('contract.test.mjs', '--test', '--test-reporter=tap', 'contract.test.mjs')
+  const { status, said } = run('contract.test.mjs', documented('contract.test.mjs'), ...nodeTest)
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`^# pass ${cases}$`, 'm'))
+})
+
+test('Vitest reports a case that does not apply as skipped, with the reason', { timeout: 60_000 }, () => {
+  const { status, said } = run(
+    'contract.test.ts',
+    withoutProfile('contract.test.ts'),
+    ...vitest,
+    '-t',
+    'profile is shown',
+  )
+  expect(status, said).toBe(0)
+  expect(said).toMatch(/a posted profile is shown to viewers.*the target has no profile\(\)/)
+})
+
+test('node:test reports a case that does not apply as skipped, with the reason', { timeout: 60_000 }, () => {
+  const { status, said } = run(
+    'contract.test.mjs',
+    withoutProfile('contract.test.mjs'),
+    '--test-name-pattern=profile is shown',
+    ...nodeTest,
+  )
+  expect(status, said).toBe(0)
+  expect(said).toMatch(/a posted profile is shown to viewers # SKIP the target has no profile\(\)/)
+  expect(said).toMatch(/^# skipped 1$/m)
 })

@@ -9,7 +9,7 @@ import { raw } from '../support/network/raw.js'
 
 /* The recipes of docs/security.md, as they are written there, and what a forger tries. */
 
-/** Who a server takes somebody for: the memberId, or the status of the refusal. */
+/** Returns the memberId that a server gives a caller, or the status of the refusal. */
 async function takenFor(trpcUrl: string, headers: Record<string, string>): Promise<string | number> {
   const body = JSON.stringify({ room: 'r', location: null })
   const answer = await raw(`${trpcUrl}/postLocation`, {

@@ -4,7 +4,7 @@ import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { createClient, createCluster, createSentinel } from 'redis'
 import { checkRequirements } from '../../src/server/backends/redis/requirements.js'
-import type { RedisPort } from '../../src/server/backends/redis/client-port.js'
+import type { RedisPort } from '../../src/server/backends/redis/clients/client-port.js'
 import { redisClient } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { until } from '../support/until.js'
@@ -30,7 +30,10 @@ describe('a Redis client with a key prefix is rejected', () => {
   const url = 'redis://127.0.0.1:1'
   const clients: [string, () => RedisBackendOptions][] = [
     ['ioredis', () => ({ port: ioredisPort(new Redis({ keyPrefix, lazyConnect: true })) })],
-    ['a cluster of ioredis', () => ({ port: ioredisPort(new Cluster(nodes, { keyPrefix, lazyConnect: true })) })],
+    [
+      'a cluster of ioredis',
+      () => ({ port: ioredisPort(new Cluster(nodes, { keyPrefix, lazyConnect: true, shardedSubscribers: true })) }),
+    ],
     ['node-redis', () => ({ client: createClient({ url, keyPrefix }) })],
     ['a cluster of node-redis', () => ({ client: createCluster({ rootNodes: [{ url }], keyPrefix }) })],
     [

@@ -2,7 +2,7 @@ import type { Clock } from '../../src/shared/clock.js'
 
 type Timer = { at: number; order: number; run: () => void }
 
-/** Time that jumps from one timer to the next. What falls due at the same time runs in the order it was asked for. */
+/** Time that jumps from one timer to the next. Timers that are due at the same time run in the order in which they were set. */
 export class SimClock implements Clock {
   #now: number
   #order = 0

@@ -14,7 +14,7 @@ import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 import { roomId, type SimEvent, type SimNode, type SimTypes } from './sim-node.js'
 
-/** What goes wrong between people and nodes, how often of 1. */
+/** The probabilities of faults between people and nodes. */
 export type Roads = { lost: number; twice: number; slow: number }
 
 /** Somebody with our real client, on roads of chance. Their places count up, so that a step back can be seen. */
@@ -26,7 +26,7 @@ export class SimPerson {
   /** When they said so; `null` until that was acknowledged. */
   leftAt: number | null = null
   connectionId = ''
-  /** What they saw go wrong. */
+  /** The violations that this person observed. */
   readonly wrongs: string[] = []
   roads: Roads = { lost: 0, twice: 0, slow: 0 }
   readonly #clock: SimClock
@@ -45,7 +45,7 @@ export class SimPerson {
     this.#nodes = nodes
     const mine: Clock = {
       now: () => clock.now(),
-      // Who crashed does nothing more.
+      // A crashed person does nothing more.
       after: (ms, run) => clock.after(ms, () => this.fate !== 'crashed' && run()),
     }
     const wire: Transport<SimTypes> = {
@@ -67,7 +67,7 @@ export class SimPerson {
     this.#close = opened.close
   }
 
-  /** Who they see, and where. */
+  /** The members that this person sees, with their locations. */
   get seen(): string {
     const others = this.#room.others.flatMap(({ location, connections }) =>
       connections.some(({ stale }) => stale) ? ['stale'] : [String(location)],

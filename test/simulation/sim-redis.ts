@@ -1,11 +1,11 @@
 import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
-import { actScript, revokeScript } from '../../src/server/backends/redis/script.js'
-import type { RedisPort } from '../../src/server/backends/redis/client-port.js'
+import { actScript, probeScript, revokeScript } from '../../src/server/backends/redis/script.js'
+import type { RedisPort } from '../../src/server/backends/redis/clients/client-port.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 
-/** What goes wrong on the way to a store and from it, how often of 1. */
+/** The probabilities of faults on the way to the store and back. */
 export type Weather = { lost: number; twice: number; late: number }
 
 type Step = { actions: Action[]; now: number }
@@ -111,6 +111,7 @@ export class SimRedis {
         const args = rest.slice(1 + count)
         if (hash === actScript.sha1) return this.#act(keys[0]!, args)
         if (hash === revokeScript.sha1) return this.#revoke(keys[0]!, args)
+        if (hash === probeScript.sha1) return this.#echo(keys[0]!, args[0]!)
         throw new Error('NOSCRIPT')
       }
       case 'XREVRANGE':
@@ -156,6 +157,12 @@ export class SimRedis {
     this.#revocations.push([id, ['member', member!, 'room', room!]])
     this.#announce(key, id)
     return id
+  }
+
+  /** Answers a health check. Its announcement is not lost: here a subscribing connection loses messages, but is never dead. */
+  #echo(channel: string, number: string): string {
+    for (const listener of this.#listeners.get(channel) ?? []) this.#clock.after(1, () => listener(number))
+    return 'ok'
   }
 
   #announce(channel: string, message: string): void {

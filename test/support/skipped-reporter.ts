@@ -17,6 +17,10 @@ export class SkippedReporter implements Reporter {
       const suites = new Set(skipped.map(({ fullName }) => fullName.split(' > ')[0]))
       const count = skipped.length === 1 ? '1 test' : `${skipped.length} tests`
       this.#vitest?.logger.log(`skipped: ${module.relativeModuleId}, ${count}: ${[...suites].join('; ')}`)
+      for (const test of skipped) {
+        const result = test.result()
+        if (result.state === 'skipped' && result.note) this.#vitest?.logger.log(`  ${test.name}: ${result.note}`)
+      }
     }
   }
 }

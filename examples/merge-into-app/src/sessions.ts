@@ -5,7 +5,7 @@ export type User = { id: string; name: string; documents: string[] | 'all' }
 const documents: Record<string, User['documents']> = { ada: ['budget', 'plan'], grace: ['plan'], editor: 'all' }
 const sessions = new Map<string, User>()
 
-/** A new session; what it returns is the cookie's value. */
+/** Creates a session and returns the value of its cookie. */
 export function signIn(name: string): string {
   const id = name.toLowerCase()
   const session = randomBytes(16).toString('base64url')

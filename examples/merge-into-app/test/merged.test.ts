@@ -27,7 +27,7 @@ async function serve(served: ReturnType<typeof appBefore>['app']) {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/trpc`
 }
 
-// Twenty times as fast as usual; and one member may do all that the contract does.
+// Twenty times as fast as usual, with limits that allow one member to run the whole contract.
 const most = 10_000
 const limits = {
   postBurst: most,
@@ -45,7 +45,7 @@ const { app, sheets, texts } = createApp({
 const [url, urlBefore] = [await serve(app), await serve(appBefore().app)]
 after(() => Promise.all([sheets.close(), texts.close()]))
 
-/** The app's own client, as it was before: batches, uploads, a cookie. */
+/** The client of the app, unchanged: batches, uploads and a cookie. */
 async function signedIn(url: string, name: string) {
   const input = superjson.stringify({ name })
   const headers = { 'content-type': 'application/json' }
@@ -89,7 +89,7 @@ describe('what the app does besides is as it was before:', () => {
       assert.deepEqual(mine, new Set(['budget', 'plan']))
       assert.deepEqual(again, mine)
       const form = new FormData()
-      // More than a location may ever be.
+      // More bytes than a location may have.
       form.append('file', new File(['x'.repeat(100_000)], 'plan.txt'))
       assert.deepEqual(await trpc.docs.upload.mutate(form), { name: 'plan.txt', bytes: 100_000 })
     })
@@ -125,7 +125,7 @@ describe('what the app does besides is as it was before:', () => {
 const stackless = (body: string) => body.replaceAll(/"stack":"(\\.|[^"\\])*"/g, '"stack":""')
 
 describe('two routers, one app', () => {
-  test('who somebody is comes from the session; each router has locations of its own', async () => {
+  test('the memberId comes from the session, and each router has its own locations', async () => {
     const { cookie } = await signedIn(url, 'Ada')
     const headers = { cookie }
     const inSheets = createLocationClient<AppRouter, 'locations'>({
@@ -152,7 +152,7 @@ describe('two routers, one app', () => {
     await Promise.all([inSheets.close(), inTexts.close()])
   })
 
-  test('who may not see a document sees nobody in it', async () => {
+  test('a member without access to a document is refused as forbidden', async () => {
     const { cookie } = await signedIn(url, 'Grace')
     const client = createLocationClient<AppRouter, 'locations'>({
       url,
@@ -164,7 +164,7 @@ describe('two routers, one app', () => {
     await client.close()
   })
 
-  test('locations and the rest of the app go in one batch', async () => {
+  test('one batch may contain location procedures and other procedures', async () => {
     const { cookie } = await signedIn(url, 'Ada')
     const trpc = createTRPCClient<AppRouter>({
       links: [httpBatchLink({ url, headers: { cookie }, transformer: superjson })],

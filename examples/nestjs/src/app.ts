@@ -15,7 +15,7 @@ export class LocationsModule implements BeforeApplicationShutdown {
     return { module: LocationsModule, providers: [{ provide: LOCATIONS, useValue: locations }] }
   }
 
-  /** Streams have no end of their own: whoever has one is told to come back, and then Nest can close. */
+  /** Drains the hub before Nest closes, because streams do not end by themselves. Clients then reconnect elsewhere. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.locations.hub.drain()
     await this.locations.hub.close()
@@ -28,7 +28,7 @@ export async function createApp(locations = createLocations()): Promise<NestExpr
     forceCloseConnections: true,
     bodyParser: false,
   })
-  // The procedures read their own bodies, and say in their own words what is wrong with one.
+  // The procedures parse their own bodies and report errors in tRPC's form.
   const isElsewhere = ({ url = '', headers }: IncomingMessage) =>
     !url.startsWith('/trpc/') && headers['content-type']?.startsWith('application/json') === true
   return app.useBodyParser('json', { type: isElsewhere }).enableShutdownHooks()

@@ -5,7 +5,7 @@ import { Observable } from 'rxjs'
 type Position = { user: string; sheet: string; row: number; col: number }
 
 /**
- * The article's first version, as it was: kept to be measured against, by `npm run measure`. Do not copy it.
+ * The article's first version, unchanged. `npm run measure` compares it with this one. Do not copy it.
  */
 @Controller('first-version')
 export class FirstVersionController {
@@ -17,13 +17,13 @@ export class FirstVersionController {
     const known = this.positions.find(({ user }) => user === position.user)
     if (known) Object.assign(known, position)
     else this.positions.push(position)
-    // Everything, to everyone, whether or not it changed.
+    // Sends everything to every viewer, whether or not it changed.
     this.emitter.emit('positions', this.positions)
   }
 
   @Sse()
   stream(): Observable<MessageEvent> {
-    // Nothing until somebody moves, and nobody ever takes the listener away.
+    // Sends nothing until a member moves, and never removes the listener.
     return new Observable((subscriber) => {
       this.emitter.on('positions', (positions) => subscriber.next({ data: positions }))
     })

@@ -6,7 +6,7 @@ import type { AppRouter, Locations } from './locations.js'
 
 export const LOCATIONS = Symbol('locations')
 
-/** A route, not `app.use()`: Nest runs guards for routes only. With `@Res()` the answer is the middleware's. */
+/** A route, not `app.use()`: Nest runs guards for routes only. With `@Res()` the middleware sends the answer. */
 @Controller('trpc')
 @UseGuards(AuthGuard)
 export class LocationsController {

@@ -3,7 +3,7 @@ import { cellLocation } from 'hereabouts'
 import { createLocationHub, createLocationRouter, type Limits, type TimingOptions } from 'hereabouts/server'
 import type { User } from './auth.guard.js'
 
-/** The rooms, and the five procedures over the user whom the guard let in. */
+/** The rooms, and the five procedures for the user that the guard authenticated. */
 export function createLocations(options: { timing?: TimingOptions; limits?: Partial<Limits> } = {}) {
   const hub = createLocationHub({ location: cellLocation, ...options })
   const t = initTRPC.context<{ user: User }>().create({ isDev: false })
@@ -12,7 +12,7 @@ export function createLocations(options: { timing?: TimingOptions; limits?: Part
       hub,
       procedure: t.procedure,
       identify: ({ ctx }) => ({ memberId: ctx.user.id, profile: { name: ctx.user.name } }),
-      // Whose room is it? Here rooms are everyone's, except those that begin with somebody's name.
+      // Every user may use every room, except rooms that begin with the name of another user.
       authorize: ({ member, room }) => !room.startsWith('@') || room.startsWith(`@${member.memberId}/`),
     }),
   )
@@ -20,5 +20,5 @@ export function createLocations(options: { timing?: TimingOptions; limits?: Part
 }
 
 export type Locations = ReturnType<typeof createLocations>
-/** What a client is given: `createLocationClient<AppRouter>({ url: '/trpc' })`. */
+/** The type for the client: `createLocationClient<AppRouter>({ url: '/trpc' })`. */
 export type AppRouter = Locations['router']

@@ -1,4 +1,4 @@
-// npm run measure: what the article's first version sends, and what this one does, for 100 posts to 10 viewers.
+// npm run measure: compares the bytes that the article's first version and this one send for 100 posts to 10 viewers.
 import { createApp } from './app.js'
 import { FirstVersionController } from './first-version.controller.js'
 import { createLocations } from './locations.js'
@@ -10,7 +10,7 @@ const cell = (n: number) => ({ sheet: 'Q3', row: n, col: n % 16 })
 type Way = {
   post(name: string, n: number): { path: string; body: object }
   stream: string
-  /** What ends a stream's silence, or nothing is sent for good. */
+  /** Makes the server send the first bytes of a stream; without them fetch never resolves. */
   beforehand: boolean
 }
 const firstVersion: Way = {
@@ -24,7 +24,7 @@ const thisVersion: Way = {
   beforehand: true,
 }
 
-/** 10 viewers, who are the 10 people; 100 posts, a person at a time; `nth` says where each goes. */
+/** Lets 10 members, who are also the viewers, post 100 times in turn. `nth` gives the location of each post. */
 async function measure(way: Way, everyMs: number, nth: (post: number) => number) {
   const app = await createApp(createLocations({ timing: { drainMs: 0 } }))
   await app.listen(0, '127.0.0.1')
@@ -40,7 +40,7 @@ async function measure(way: Way, everyMs: number, nth: (post: number) => number)
     if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
     await response.arrayBuffer()
   }
-  // Everyone is somewhere already.
+  // Every member has a location before the measurement.
   for (let i = 0; i < people.length; i++) await post(i)
   const viewers = await Promise.all(people.map((name) => view(`${url}/${way.stream}`, headersOf(name))))
   if (way.beforehand) await settled(viewers)
@@ -76,7 +76,7 @@ async function view(url: string, headers: Record<string, string>): Promise<Viewe
   return viewer
 }
 
-/** Beats are left out: they come every ten seconds, and not for what anybody posted. */
+/** The size without heartbeats, which are sent every ten seconds whether or not anybody posts. */
 function sumOf(viewers: Viewer[]) {
   const texts = viewers.map(({ text }) => text.replaceAll(/data: {"type":"beat".*\nid: .*\n\n\n/g, ''))
   return {
@@ -85,7 +85,7 @@ function sumOf(viewers: Viewer[]) {
   }
 }
 
-/** Resolves when nothing has come for a while. */
+/** Resolves when no bytes have arrived for a while. */
 async function settled(viewers: Viewer[]): Promise<void> {
   for (let before = -1; before !== sumOf(viewers).bytes;) {
     before = sumOf(viewers).bytes

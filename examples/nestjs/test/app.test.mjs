@@ -5,7 +5,7 @@ import { locationContract } from 'hereabouts/testing'
 import { createApp } from '../dist/app.js'
 import { createLocations } from '../dist/locations.js'
 
-// Twenty times as fast as usual; and one member may do all that the contract does.
+// Twenty times as fast as usual, with limits that allow one member to run the whole contract.
 const most = 10_000
 const limits = {
   postBurst: most,
@@ -35,7 +35,7 @@ describe('the protocol, in a Nest app', { concurrency: 8 }, () => {
 })
 
 describe('the guard', () => {
-  test('says who somebody is, whatever they post', async () => {
+  test('determines the memberId and the profile, whatever the caller posts', async () => {
     const client = createLocationClient(as('Grace'))
     const room = client.join('lobby', { location: cell(1), profile: { name: 'Somebody else' } })
     await room.flush()
@@ -44,20 +44,20 @@ describe('the guard', () => {
     await client.close()
   })
 
-  test('lets nobody in without a token, and answers as Nest does', async () => {
+  test('answers a call without a token with 401, in the form of Nest', async () => {
     const response = await fetch(`${url}/getLocations?input=${encodeURIComponent('{"room":"lobby"}')}`)
     assert.equal(response.status, 401)
     assert.match((await response.json()).message, /Send a token/)
   })
 
-  test('leaves it to authorize who may see which room', async () => {
+  test('lets authorize decide who may read which room', async () => {
     const client = createLocationClient(as('Eve'))
     await assert.rejects(client.watch('@ada/diary').ready(), { code: 'forbidden' })
     await client.close()
   })
 })
 
-test('someone new sees at once who is there; someone who goes is gone, and so is their stream', async () => {
+test('a new member sees the others at once, and a member who closes the client leaves', async () => {
   const [ada, bob] = [createLocationClient(as('Ada')), createLocationClient(as('Bob'))]
   const here = ada.join('sheet-1', { location: cell(4) })
   await Promise.all([here.flush(), here.ready()])
@@ -73,7 +73,7 @@ test('someone new sees at once who is there; someone who goes is gone, and so is
   await bob.close()
 })
 
-test('an app that closes ends its streams first', async () => {
+test('closing the app ends its open streams first', async () => {
   const other = await createApp(createLocations({ timing: { drainMs: 50 } }))
   await other.listen(0, '127.0.0.1')
   const client = createLocationClient({ ...as('Ada'), url: `${await other.getUrl()}/trpc` })

@@ -1,7 +1,7 @@
 import { locations } from './locations.js'
 import { Sheet } from './sheet.js'
 
-/** Made on the server, at each request: who is here is in the page before any script runs. */
+/** Rendered on the server at each request, so the page shows the members before any script runs. */
 export default async function Page({ searchParams }: { searchParams: Promise<{ name?: string }> }) {
   const { name = 'Somebody' } = await searchParams
   const room = 'sheet-42'

@@ -1,3 +1,5 @@
+import type { Activity } from '../../shared/events.js'
+
 export interface PageListener {
   /** The page is closed or put into the back/forward cache. */
   hidden(): void
@@ -24,4 +26,11 @@ export function followPage({ hidden, shown, woken }: PageListener): () => void {
   return () => {
     controller.abort()
   }
+}
+
+/** The activity without the code that tracks it: a hidden page is away. Returns a function that stops it. */
+export function followVisibility(changed: (activity: Activity) => void): () => void {
+  const update = () => changed(document.visibilityState === 'hidden' ? 'away' : 'active')
+  document.addEventListener('visibilitychange', update)
+  return () => document.removeEventListener('visibilitychange', update)
 }

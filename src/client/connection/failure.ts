@@ -25,14 +25,14 @@ type Thrown = {
  * Turns what a call threw into a `Failure`. Only the refusal of a procedure is final: a bare status may come from a proxy
  * in the middle of a deploy.
  *
- * @param url the URL of the procedures, named in the error when nothing of ours answers there.
+ * @param url the URL of the procedures, named in the error when no location router answers there.
  */
 export function failureOf(thrown: unknown, url?: string): Failure {
   const { message = 'no answer', shape, data, cause } = (thrown ?? {}) as Thrown
   const status = Number(data?.httpStatus ?? cause?.code)
   const obstructed = cause?.foreign === true
   if (!shape && (status === 404 || obstructed) && url !== undefined)
-    return { error: nothingThere(url, thrown), retry: true, obstructed }
+    return { error: noRouter(url, cause ?? thrown), retry: true, obstructed }
   const [, said, sentence = message] = ours.exec(message) ?? []
   const code = (said as LocationErrorCode | undefined) ?? codeOf(status)
   // The sentence is the fallback, for a server without the field. It is anchored: other sentences name times too.
@@ -42,10 +42,12 @@ export function failureOf(thrown: unknown, url?: string): Failure {
   return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code) }
 }
 
-const nothingThere = (url: string, cause: unknown) =>
-  new LocationError('misconfigured', `Nothing of Hereabouts answers at ${url}: is it the tRPC URL, such as /trpc?`, {
-    cause,
-  })
+const noRouter = (url: string, cause: unknown) =>
+  new LocationError(
+    'misconfigured',
+    `No Hereabouts router answered at ${url}. Check that it is the tRPC URL, such as /trpc.`,
+    { cause },
+  )
 
 /** The answer did not come from our server but from a proxy, a login page or an index.html. */
 export class ForeignAnswer extends Error {

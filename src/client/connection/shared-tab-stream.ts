@@ -28,8 +28,14 @@ export type ShareStream<T extends RoomTypes> = (
   tab: TabContext<T>,
 ) => () => void
 
+/** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
+const revision = 2
+
 type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
+  /** The absolute URL of the server. */
   url: string
+  /** The part of the stream's identity besides the URL, the room and the member. */
+  scope: unknown[]
   openStream: OpenSubscription<T>
   clock: Clock
   /** Passed in, so that this lazily loaded file imports nothing of the first load. */
@@ -44,35 +50,44 @@ type Message<T extends RoomTypes> =
   | { type: 'event'; to: string | null; id: string; event: LocationEvent<T> }
 
 export function openTabStream<T extends RoomTypes>(
-  { url, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
+  { url, scope, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
   input: OnLocationInput,
   listener: StreamListener<T>,
 ): () => void {
   const controller = new AbortController()
   const { signal } = controller
 
-  /** A stream to the server, if this page may have one more. */
-  const open = async (asked: OnLocationInput, heard: StreamListener<T>) => {
-    const slot = await takeSlot(url, signal)
+  const openNow = (asked: OnLocationInput, heard: StreamListener<T>) => {
     if (signal.aborted) return
-    if (!slot) return heard.ended(cut('all stream slots of this browser are taken', true))
     const close = openStream(asked, heard)
     signal.addEventListener('abort', close, { once: true })
   }
+  /** A stream to the server, if this page may have one more. */
+  const open = async (asked: OnLocationInput, heard: StreamListener<T>) => {
+    // A page that cannot count its streams opens them all the same.
+    const slot = await takeSlot(url, signal).catch(() => true)
+    if (signal.aborted) return
+    if (slot) openNow(asked, heard)
+    else heard.ended(cut('all stream slots of this browser are taken', true))
+  }
+  const alone = () => openNow({ ...input, connectionKey }, listener)
   const begin = async () => {
     const memberId = await whoAmI()
     if (signal.aborted) return
     if (memberId === null) return open({ ...input, connectionKey }, listener)
-    const name = `hereabouts ${url} ${JSON.stringify([input.room, memberId])}`
-    sharedStream({ name, open, clock, cut, signal, ...rest }, input, listener)
+    const name = `hereabouts ${revision} ${JSON.stringify([url, ...scope, input.room, memberId])}`
+    sharedStream({ name, open, alone, clock, cut, signal, ...rest }, input, listener)
   }
-  begin().catch(() => signal.aborted || listener.ended(cut('not shared')))
+  // A browser may have locks and channels and refuse them, for example in a sandboxed frame.
+  begin().catch(alone)
   return () => controller.abort()
 }
 
 type SharedOptions<T extends RoomTypes> = {
   name: string
   open(input: OnLocationInput, listener: StreamListener<T>): Promise<void>
+  /** Opens a stream of this tab's own. */
+  alone(): void
   clock: Clock
   beatMs: number
   view: View<T>
@@ -85,12 +100,13 @@ function sharedStream<T extends RoomTypes>(
   input: OnLocationInput,
   listener: StreamListener<T>,
 ): void {
-  const { name, open, clock, beatMs, view, cut, signal } = options
+  const { name, open, alone, clock, beatMs, view, cut, signal } = options
   const channel = new BroadcastChannel(name)
-  const me = crypto.randomUUID()
+  const me = String(Math.random())
   let lastEventId = input.lastEventId ?? null
   let hello: { id: string; event: LocationEvent<T> } | null = null
   let leads = false
+  let isAlone = false
   // A channel has no target origin: it never leaves this one.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   const send = (message: Message<T>) => channel.postMessage(message)
@@ -103,7 +119,7 @@ function sharedStream<T extends RoomTypes>(
     if (event.type === 'snapshot' || event.type === 'changes') lastEventId = view.id
   }
   const lead = () => {
-    if (signal.aborted) return
+    if (signal.aborted || isAlone) return
     leads = true
     stopAsking()
     const passOn = (id: string, event: LocationEvent<T>) => {
@@ -114,13 +130,26 @@ function sharedStream<T extends RoomTypes>(
     void open({ ...input, lastEventId: lastEventId ?? undefined }, { ...listener, event: passOn })
   }
   /** Leads while the lock is held: until this tab closes, or another tab that finds it frozen steals the lock. */
-  const queue = (how: LockOptions) =>
-    navigator.locks
-      .request(name, how, () => {
+  const queue = async (how: LockOptions) => {
+    try {
+      await navigator.locks.request(name, how, () => {
         lead()
         return aborted(signal)
       })
-      .catch(() => signal.aborted || listener.ended(cut('another tab leads')))
+    } catch {
+      if (signal.aborted) return
+      if (leads) listener.ended(cut('another tab leads'))
+      else standAlone()
+    }
+  }
+  /** This page gets no lock: it has a stream of its own and speaks with no other tab. */
+  const standAlone = () => {
+    if (isAlone || leads) return
+    isAlone = true
+    stopAsking()
+    channel.close()
+    alone()
+  }
 
   const answer = (to: string, known: string | null) => {
     send({ type: 'here', to })
@@ -141,8 +170,11 @@ function sharedStream<T extends RoomTypes>(
     else if (data.event.type === 'hello') ask()
   }
   channel.addEventListener('message', heard)
-  // A leader that does not answer is frozen or hung.
-  const stopAsking = clock.after(beatMs / 10, () => void queue({ steal: true }))
+  // A leader that does not answer is frozen or hung; a lock that cannot even be stolen will never be granted.
+  let stopAsking = clock.after(beatMs / 10, () => {
+    stopAsking = clock.after(beatMs / 10, standAlone)
+    void queue({ steal: true })
+  })
   signal.addEventListener('abort', () => {
     stopAsking()
     channel.close()

@@ -1,10 +1,10 @@
 import { httpSubscriptionLink } from '@trpc/client'
 import type { OnLocationInput } from '../../shared/call-types.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type { RoomTypes } from '../../shared/room-types.js'
 import { OneShotEventSource, type Headers } from './sse-connection.js'
 import { cut, failureOf, type Failure } from './failure.js'
 import { operation } from './trpc-operation.js'
-import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The address of the procedures and how to reach them. */
 export type Endpoint = {
@@ -28,19 +28,14 @@ export interface StreamListener<T extends RoomTypes> {
 /** Opens one `onLocation` subscription that never reconnects by itself. Returns a function that closes it without `ended`. */
 export type OpenSubscription<T extends RoomTypes> = (input: OnLocationInput, listener: StreamListener<T>) => () => void
 
-export function subscriptionOpener<T extends RoomTypes>({
-  url,
-  prefix,
-  headers,
-  fetch,
-  transformer,
-}: Endpoint): OpenSubscription<T> {
+export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint): OpenSubscription<T> {
+  const { url, prefix, transformer } = endpoint
   const link = httpSubscriptionLink({
     url,
     transformer: transformer as undefined,
     // tRPC's type requires `onopen` and the like, which it does not use when they are absent.
     EventSource: OneShotEventSource as never,
-    eventSourceOptions: ({ op }) => ({ fetch, headers, ...op.context }) as never,
+    eventSourceOptions: ({ op }) => ({ ...endpoint, ...op.context }) as never,
   })({})
 
   return (input, listener) => {

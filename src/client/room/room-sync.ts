@@ -4,10 +4,10 @@ import { applyEvent, forgetStale } from '../../shared/view.js'
 import { openConnection, type ConnectionOptions, type ServerConnection } from '../connection/connection.js'
 import { isPresent, type ConnectionState } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
+import { poll } from '../connection/polling.js'
 import { statusOf } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { timingOf } from '../connection/wire-limits.js'
-import { lazyImport } from '../lazy-import.js'
 import type { Store } from '../store/store.js'
 import { detectLoss } from './lost-detector.js'
 import type { OwnPresence } from './own-presence.js'
@@ -122,17 +122,12 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
       return transport.openStream({ ...input, connectionKey }, listener)
     },
     poll: (listener, anew) =>
-      lazyImport(
-        import('../connection/polling.js'),
-        ({ poll }) =>
-          poll({
-            ...listener,
-            clock: transport.clock,
-            context: pace.context,
-            ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
-            failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
-          }),
-        (thrown) => listener.failed(failureOf(thrown)),
-      ),
+      poll({
+        ...listener,
+        clock: transport.clock,
+        context: pace.context,
+        ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
+        failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
+      }),
   }
 }

@@ -1,6 +1,7 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { applyEvent } from '../../shared/view.js'
-import { followPage, isPrerendered } from '../browser/page-lifecycle.js'
+import type { Activity } from '../../shared/events.js'
+import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
@@ -135,12 +136,11 @@ function followActivity<T extends RoomTypes>(
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
+  const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
-    ({ trackActivity }) =>
-      trackActivity({ clock, idleMs, awayMs, changed: (activity) => presence.update({ activity }) }),
-    // Without it everything else goes on.
-    () => {},
+    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, changed }),
+    () => followVisibility(changed),
   )
 }
 

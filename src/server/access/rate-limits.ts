@@ -3,6 +3,7 @@ import { LocationError } from '../../shared/errors.js'
 import type { LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 import { nameInLogs, type Logger } from '../options/logger.js'
+import { networkKey, networkTimes } from './client-address.js'
 import { TokenBuckets, type Rate } from './token-buckets.js'
 
 /** An action that is rate-limited. */
@@ -11,19 +12,21 @@ export type ChargedAction = 'post' | 'read' | 'leave' | 'connect' | 'stream'
 /** The least time between two log lines about the same action, in milliseconds. */
 const quietMs = 10_000
 
-/** The rate limits of a process: one token bucket for each action and member, and one for each action and address. */
+/** The rate limits of a process: a token bucket for each action and member, address, and /48 network of IPv6. */
 export class RateLimits {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #quietUntil = new Map<ChargedAction, number>()
   readonly #members: Record<ChargedAction, TokenBuckets>
   readonly #addresses: Record<ChargedAction, TokenBuckets>
+  readonly #networks: Record<ChargedAction, TokenBuckets>
 
   constructor(limits: Limits, clock: Clock, logger: Logger) {
     this.#clock = clock
     this.#logger = logger
     this.#members = bucketsOf(limits, 1)
     this.#addresses = bucketsOf(limits, limits.addressTimes)
+    this.#networks = bucketsOf(limits, limits.addressTimes * networkTimes)
   }
 
   /**
@@ -33,7 +36,9 @@ export class RateLimits {
    */
   charge(action: ChargedAction, { memberId, address }: LimitedCaller, cost = 1): void {
     const now = this.#clock.now()
+    const network = address === null ? null : networkKey(address)
     const waitMs =
+      (network === null ? 0 : this.#networks[action].take(network, now, cost)) ||
       (address === null ? 0 : this.#addresses[action].take(address, now, cost)) ||
       (memberId === null ? 0 : this.#members[action].take(memberId, now, cost))
     if (waitMs === 0) return
@@ -53,7 +58,7 @@ export class RateLimits {
 
   /** The number of buckets in memory. */
   get size(): number {
-    const all = [...Object.values(this.#members), ...Object.values(this.#addresses)]
+    const all = [this.#members, this.#addresses, this.#networks].flatMap((each) => Object.values(each))
     return all.reduce((sum, { size }) => sum + size, 0)
   }
 }

@@ -2,6 +2,7 @@ import { IncomingMessage } from 'node:http'
 import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { TRPCRequestInfo } from '@trpc/server/http'
 import type { LazyAbort } from './lazy-abort.js'
+import { readTarget } from './request-target.js'
 import type { NodeRequest } from './sink.js'
 
 /*
@@ -33,9 +34,7 @@ export function plainCall(
   if (headers['trpc-accept'] !== undefined || headers.accept?.includes('application/jsonl')) return null
   if (!plainUrl.test(url) || !isPlainHost(hostOf(request))) return null
   const queryAt = url.indexOf('?')
-  const pathname = queryAt === -1 ? url : url.slice(0, queryAt)
-  const segment = pathname.slice(pathname.lastIndexOf('/') + 1)
-  const path = procedurePathOf(segment, router)
+  const path = procedurePathOf(readTarget(url).segment, router)
   const procedures = router._def.procedures as Record<string, AnyTRPCProcedure>
   const procedure = Object.hasOwn(procedures, path) ? procedures[path]! : null
   if (!procedure || !isOurs(procedure)) return null

@@ -4,7 +4,8 @@ import { LocationError } from '../../shared/errors.js'
 export type IncomingRequest = {
   method?: string | undefined
   headers: { [name: string]: string | string[] | undefined; host?: string | undefined; origin?: string | undefined }
-  socket: { localAddress?: string | undefined }
+  /** `server` is the server that accepted the connection, where Node tells. */
+  socket: { localAddress?: string | undefined; server?: unknown }
 }
 
 export type OriginOptions = {
@@ -126,9 +127,13 @@ export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyB
       message:
         'forbidden: Pages of this origin may not call this server: list the origin in origins, or let the proxy keep Host.',
     }
-  // A cross-site GET may come without Origin, but not without Sec-Fetch-Site (Fetch Metadata).
-  if (site === 'cross-site' && !isListed)
-    return { code: 'FORBIDDEN', message: 'forbidden: Cross-site requests are refused: list the origin in origins.' }
+  // A GET from another origin may come without Origin, but not without Sec-Fetch-Site (Fetch Metadata). Another port or
+  // subdomain is the same site and yet another origin.
+  if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isListed)
+    return {
+      code: 'FORBIDDEN',
+      message: `forbidden: ${site === 'same-site' ? 'Requests from other origins of the same site' : 'Cross-site requests'} are refused: list the origin in origins.`,
+    }
   // A plain HTML form can send a cross-site POST, but not with a JSON content type.
   if (request.method === 'POST' && !/^application\/json\s*(;|$)/i.test(String(request.headers['content-type'])))
     return { code: 'UNSUPPORTED_MEDIA_TYPE', message: 'bad-input: Send JSON: content-type: application/json.' }
@@ -153,18 +158,56 @@ export function corsHeaders(request: IncomingRequest, { origins }: OriginRules):
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
-    'access-control-allow-headers': 'content-type, authorization, last-event-id, trpc-accept',
+    'access-control-allow-headers': allowedHeaders(request.headers['access-control-request-headers']),
     'access-control-allow-methods': 'GET, POST',
     'access-control-max-age': '600',
     vary: 'origin',
   }
 }
 
+const usualHeaders = 'content-type, authorization, last-event-id, trpc-accept'
+/** The longest list of requested headers that is allowed, in characters. */
+const maxRequestedHeaders = 2_048
+
+/**
+ * Returns the headers that a page of a listed origin may send: the usual ones, and those that its preflight asks for.
+ * The client's `headers` option takes any header, for example of a tracing library.
+ */
+function allowedHeaders(requested: string | string[] | undefined): string {
+  const names = String(requested ?? '')
+    .split(',')
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '')
+  // RFC 9110 §5.6.2: a header name is a token. Anything else is never echoed.
+  const areTokens = names.every((name) => /^[!#$%&'*+\-.^_`|~\da-z]+$/.test(name))
+  if (!areTokens || String(requested ?? '').length > maxRequestedHeaders) return usualHeaders
+  return [...new Set([...usualHeaders.split(', '), ...names])].join(', ')
+}
+
 function isOwnName(name: string, request: IncomingRequest, allowedHosts: OriginRules['allowedHosts']): boolean {
   if (allowedHosts?.has(name)) return true
   if (loopbackName.test(name)) return true
-  return allowedHosts === undefined && !isLoopbackAddress(request.socket.localAddress)
+  return allowedHosts === undefined && !listensOnLoopback(request.socket)
 }
+
+/**
+ * True when the server of a connection listens on a loopback address only. The address at which a connection arrived
+ * does not tell: behind a proxy on the same machine it is a loopback address too.
+ */
+function listensOnLoopback({ server, localAddress }: IncomingRequest['socket']): boolean {
+  if (typeof server !== 'object' || server === null) return isLoopbackAddress(localAddress)
+  let isLoopback = loopbackServers.get(server)
+  if (isLoopback === undefined) {
+    const listening = 'address' in server && typeof server.address === 'function' ? (server.address() as unknown) : null
+    const address = typeof listening === 'object' && listening !== null && 'address' in listening && listening.address
+    isLoopback = isLoopbackAddress(typeof address === 'string' ? address : localAddress)
+    loopbackServers.set(server, isLoopback)
+  }
+  return isLoopback
+}
+
+/** Whether each server listens on a loopback address only: the answer never changes, and asking Node is a system call. */
+const loopbackServers = new WeakMap<object, boolean>()
 
 export const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)
 

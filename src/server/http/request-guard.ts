@@ -1,35 +1,31 @@
-import {
-  corsHeaders,
-  originRulesOf,
-  refusalOf,
-  refusalResponse,
-  type IncomingRequest,
-  type OriginOptions,
-  type OriginRules,
-  type Refusal,
-} from './origin-check.js'
-import { isDeeperThan } from '../validation/parse-input.js'
+import type { AnyTRPCRouter } from '@trpc/server'
+import { LocationError } from '../../shared/errors.js'
+import { backgroundClock } from '../../shared/clock.js'
 import { defaultLimits, type Limits } from '../options/limits.js'
-import { keepVaryField } from './vary.js'
+import { mergeNumbers } from '../options/number-options.js'
+import { defaultTiming } from '../options/timing.js'
+import type { GuardRequest, GuardResponse } from './guard-request.js'
+import type { OriginOptions } from './origin-check.js'
+import { serveInOrder } from './pipelined-requests.js'
+import { guardProcedures, type CallOwner, type RequestLimits } from './procedure-guard.js'
+import { callsIn, possiblePaths, readTarget } from './request-target.js'
+import { hasLazyRouters, isQueryName, locationPathsOf, ownerIn, procedureNames } from './router-guard.js'
+import type { NodeRequest, NodeResponse } from './sink.js'
+import { cutWhenUnread } from './unread-answers.js'
 
-/** The parts of a request that the request guard reads: those of `node:http` and Express have them. */
-export type GuardRequest = IncomingRequest & { url?: string | undefined; body?: unknown }
-/** The parts of a response that the request guard uses. */
-export type GuardResponse = {
-  setHeader(name: string, value: string | string[]): unknown
-  writeHead(status: number): unknown
-  end(body?: string): unknown
-}
+export type { GuardRequest, GuardResponse } from './guard-request.js'
 
 export type RequestGuardOptions = OriginOptions & {
   /** Where the location procedures are in the app's router: `locations` for `router({ locations: ... })`, '' at the top. Default: `locations`. */
   path?: string
+  /**
+   * The app's router. With it, the guard finds the location procedures itself, whatever their names, and a `path` that
+   * has none is an error. Default: the guard goes by `path` and the default names of the procedures.
+   */
+  router?: AnyTRPCRouter
   /** Limits of a request that calls only location procedures: bytes of its body, calls of a batch, depth of its input. Each has a default. */
   limits?: Partial<Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>>
 }
-
-/** The default names of the five location procedures. */
-export const procedureNames = ['postLocation', 'onLocation', 'getLocations', 'countMembers', 'leaveRoom']
 
 /**
  * Returns the request guard of `createLocationServer` as a connect-style middleware, for location procedures that are
@@ -37,105 +33,117 @@ export const procedureNames = ['postLocation', 'onLocation', 'getLocations', 'co
  * it in front of the adapter, before or after `express.json()`, or pass it as the adapter's own `middleware` option:
  *
  * ```ts
- * app.use('/trpc', createRequestGuard({ origins: ['https://app.example'] }), createExpressMiddleware({ router, createContext }))
+ * app.use('/trpc', createRequestGuard({ router, origins: ['https://app.example'] }), createExpressMiddleware({ router, createContext }))
  * ```
  *
  * Requests that call only the app's own procedures pass unchanged, and so do all other requests.
  *
- * @throws LocationError `misconfigured` when `origins` or `allowedHosts` has a wrong entry.
+ * @throws LocationError `misconfigured` when an option is wrong, or when `path` names no location procedure of `router`.
  */
-export function createRequestGuard({ path = 'locations', limits, ...options }: RequestGuardOptions = {}) {
-  const guarded = new Set(procedureNames.map((name) => (path === '' ? name : `${path}.${name}`)))
-  const requestLimits = { ...defaultLimits, ...limits }
-  const guard = guardProcedures((call) => (guarded.has(call) ? requestLimits : null), options)
+export function createRequestGuard({ path, router, limits, ...options }: RequestGuardOptions = {}) {
+  const { bodyBytes, batch, depth } = defaultLimits
+  const requestLimits = mergeNumbers({ bodyBytes, batch, depth }, limits, 'limits')
+  if (path !== undefined) assertPath(path)
+  if (router) assertLocationsIn(router, path)
+  const ownersOf = router
+    ? ownersByRouter(router, limits && requestLimits)
+    : ownersByName(path ?? 'locations', requestLimits)
+  const guard = guardProcedures(ownersOf, options)
   return (request: GuardRequest, response: GuardResponse, next: (error?: unknown) => void): void => {
-    if (guard(request, response) !== null) next()
+    if (ownersOf(request).every((owner) => owner === 'app')) return next()
+    // The public types are structural, so that they need no types of Node.
+    const nodeRequest = request as unknown as NodeRequest
+    const nodeResponse = response as unknown as NodeResponse
+    serveInOrder(nodeRequest, nodeResponse, () => {
+      cutWhenUnread(nodeResponse, backgroundClock, defaultTiming)
+      if (guard(request, response) !== null) next()
+    })
   }
 }
 
-/** The limits of a request that calls only location procedures. */
-export type RequestLimits = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
+/** Checks that a path can be that of a router. */
+function assertPath(path: unknown): void {
+  if (typeof path === 'string' && /^([\w$-]+(\.[\w$-]+)*)?$/.test(path)) return
+  throw new LocationError(
+    'misconfigured',
+    `path is "${String(path)}": write the path of the location procedures in the router, such as "locations", or "" at the top.`,
+  )
+}
+
+/** Checks that a router has location procedures: under `path`, if it is given. */
+function assertLocationsIn(router: AnyTRPCRouter, path: string | undefined): void {
+  const above = locationPathsOf(router).map((each) => each.split('.').slice(0, -1).join('.'))
+  if (hasLazyRouters(router) || (path === undefined ? above.length > 0 : above.includes(path))) return
+  const where = path === undefined ? '' : ` at path "${path}"`
+  throw new LocationError(
+    'misconfigured',
+    `router has no location procedures${where}: merge createLocationRouter() into it.`,
+  )
+}
+
+type OwnersOf = (request: GuardRequest) => CallOwner[]
+
+/** @param limits limits instead of those of the hubs. */
+function ownersByRouter(router: AnyTRPCRouter, limits: RequestLimits | undefined): OwnersOf {
+  const ownerOf = (call: string): CallOwner => {
+    const owner = ownerIn(router, call)
+    return typeof owner === 'string' || !limits ? owner : { ...owner, limits }
+  }
+  const names = () => [...locationPathsOf(router), ...(hasLazyRouters(router) ? procedureNames : [])]
+  return ownersBy(ownerOf, names, limits ?? defaultLimits)
+}
+
+function ownersByName(path: string, limits: RequestLimits): OwnersOf {
+  const names = procedureNames.map((name) => (path === '' ? name : `${path}.${name}`))
+  const warn = warnOfWrongPath(path)
+  return ownersBy(
+    (call) => {
+      const normal = normalPath(call)
+      const isOurs = names.includes(normal)
+      warn(normal, isOurs)
+      return isOurs ? { limits, isQuery: isQueryName(normal.slice(normal.lastIndexOf('.') + 1)) } : 'app'
+    },
+    () => names,
+    limits,
+  )
+}
 
 /**
- * Returns a guard for requests that call location procedures.
- *
- * @param limitsOf returns the limits of a call by its path; null when it is not a location procedure.
- * @returns a function that returns how many bytes the body may have (`Infinity` for requests that it does not guard), or
- * answers the request and returns null.
- * @throws LocationError `misconfigured` when `origins` or `allowedHosts` has a wrong entry.
+ * Returns the owners of a request's calls for a guard that does not know the adapter behind it: when any adapter may find
+ * a location procedure in the request target, all of its calls count as ours.
  */
-export function guardProcedures(limitsOf: (call: string) => RequestLimits | null, options: OriginOptions) {
-  const rules = originRulesOf(options)
-  return (request: GuardRequest, response: GuardResponse): number | null => {
-    const calls = calledPaths(request.url)
-    const limits = calls.map(limitsOf)
-    const own = limits.find((each) => each !== null)
-    if (!own) return Infinity
-    // In a batch with the app's own calls, the size limits are the app's; the origin check still applies.
-    const isOnlyOurs = limits.every((each) => each !== null)
-    const bodyBytes = isOnlyOurs ? own.bodyBytes : Infinity
-    const checkSize = () => (isOnlyOurs ? sizeRefusalOf(request, calls.length, own) : null)
-    return guardRequest(request, response, rules, { bodyBytes, checkSize }) ? bodyBytes : null
+function ownersBy(ownerOf: (call: string) => CallOwner, names: () => string[], limits: RequestLimits): OwnersOf {
+  return (request) => {
+    const { url, originalUrl } = request
+    const owners = readTarget(url).calls.map(ownerOf)
+    if (owners.some((owner) => typeof owner !== 'string')) return owners
+    // tRPC's adapter for Express takes the last segment; the standalone one cuts off the length of its base path.
+    const isLastSegment = originalUrl !== undefined
+    const isOurs = (path: string) => {
+      const calls = callsIn(isLastSegment ? path.slice(path.lastIndexOf('/') + 1) : path).map(normalPath)
+      return calls.some((call) => names().some((name) => (isLastSegment ? call === name : call.endsWith(name))))
+    }
+    return possiblePaths(url).some(isOurs) ? owners.map(() => ({ limits, isQuery: true })) : owners
   }
 }
 
-type SizeChecks = { bodyBytes?: number; checkSize?: () => Refusal | null }
+/** Writes the path of a call with dots, whatever separator the router has. */
+const normalPath = (call: string) => call.replace(/[^\w$-]/g, '.')
 
-/** Returns true when a request may continue; otherwise answers it (a refusal, or a CORS preflight) and returns false. */
-export function guardRequest(
-  request: GuardRequest,
-  response: GuardResponse,
-  rules: OriginRules,
-  { bodyBytes = Infinity, checkSize = () => null }: SizeChecks = {},
-): boolean {
-  response.setHeader('cache-control', 'no-store')
-  response.setHeader('x-content-type-options', 'nosniff')
-  const { vary, ...headers } = corsHeaders(request, rules)
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  if (vary !== undefined) keepVaryField(response, vary)
-  const refusal = refusalOf(request, { ...rules, bodyBytes }) ?? checkSize()
-  if (refusal) {
-    const { httpStatus, body } = refusalResponse(refusal)
-    // The rest of a body that is not read must not be parsed as the next request.
-    if (refusal.code === 'PAYLOAD_TOO_LARGE' && !isHttp2(request)) response.setHeader('connection', 'close')
-    response.setHeader('content-type', 'application/json')
-    response.writeHead(httpStatus)
-    response.end(body)
-    return false
-  }
-  if (request.method !== 'OPTIONS') return true
-  response.writeHead(204)
-  response.end()
-  return false
-}
-
-// HTTP/2 multiplexes streams, so it has no `connection` header.
-const isHttp2 = ({ headers }: GuardRequest) => headers[':authority'] !== undefined
-
-/** Returns why a request that calls only location procedures is too large, as far as is known before its body is read. */
-function sizeRefusalOf(
-  { body }: GuardRequest,
-  calls: number,
-  { batch, depth }: Pick<Limits, 'batch' | 'depth'>,
-): Refusal | null {
-  if (calls > batch)
-    return { code: 'BAD_REQUEST', message: `bad-input: A batch may have at most ${batch} calls: send several batches.` }
-  // A body that express.json() parsed is serialized and parsed again by tRPC, and neither limits its depth.
-  if (isDeeperThan(body, depth + envelopeLevels))
-    return { code: 'BAD_REQUEST', message: 'bad-input: The input is nested too deeply.' }
-  return null
-}
-
-/** The levels that a batch and the input's envelope add to the depth of a location. */
-const envelopeLevels = 4
-
-/** Returns the paths of the procedures that a request calls: `/trpc/locations.postLocation,locations.leaveRoom?batch=1`. */
-function calledPaths(url = ''): string[] {
-  const pathname = url.split('?', 1)[0]!
-  const last = pathname.slice(pathname.lastIndexOf('/') + 1)
-  try {
-    return decodeURIComponent(last).split(',')
-  } catch {
-    return [last]
+/**
+ * Returns a function that warns once when a guard that has matched nothing yet lets a call pass whose name is that of a
+ * location procedure: then its `path` is probably wrong.
+ */
+function warnOfWrongPath(path: string) {
+  let isSettled = false
+  return (call: string, isOurs: boolean): void => {
+    const name = call.slice(call.lastIndexOf('.') + 1)
+    if (isSettled || !(isOurs || name === 'postLocation' || name === 'onLocation')) return
+    isSettled = true
+    if (isOurs) return
+    process.emitWarning(
+      `createRequestGuard guards the procedures of "${path}", but ${call} was called and is not guarded: correct path, or pass router.`,
+      { code: 'HEREABOUTS_UNGUARDED' },
+    )
   }
 }

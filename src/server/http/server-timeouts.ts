@@ -1,8 +1,8 @@
 import { LocationError } from '../../shared/errors.js'
 import type { Timing } from '../options/timing.js'
 
-/** The two timeouts of a Node server that bound how long a request may take, in milliseconds; 0 disables one. */
-export type ServerTimeouts = { headersTimeout?: number; requestTimeout?: number }
+/** The timeouts of a Node server that bound how long a request and an idle socket may take, in milliseconds; 0 disables one. */
+export type ServerTimeouts = { headersTimeout?: number; requestTimeout?: number; timeout?: number }
 
 /** Longer than the 60 seconds after which common load balancers (ALB, nginx, HAProxy) close an idle connection. */
 const defaultKeepAliveMs = 70_000
@@ -38,17 +38,26 @@ export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAlive
 }
 
 /**
- * Returns a warning when an app's own server lets a request take too long, otherwise null. Node's default
- * `requestTimeout` is five minutes.
+ * Returns a warning for each timeout of an app's own server that is too long. Node's default `requestTimeout` is five
+ * minutes, and by default it has no `timeout` at all.
  */
-export function serverTimeoutWarning(
-  { headersTimeout, requestTimeout }: ServerTimeouts,
-  { requestMs, tombstoneMs }: Pick<Timing, 'requestMs' | 'tombstoneMs'>,
-): string | null {
-  const isTooLong = (ms: number | undefined) => ms !== undefined && (ms === 0 || ms >= tombstoneMs)
-  if (isTooLong(requestTimeout))
-    return `server.requestTimeout is ${requestTimeout}: a request that takes longer than ${tombstoneMs} ms may bring back a connection that left; set it to ${requestMs}.`
+export function serverTimeoutWarnings(
+  { headersTimeout, requestTimeout, timeout }: ServerTimeouts,
+  { requestMs, tombstoneMs, beatMs }: Pick<Timing, 'requestMs' | 'tombstoneMs' | 'beatMs'>,
+): string[] {
+  const warnings = []
+  if (requestTimeout !== undefined && (requestTimeout === 0 || requestTimeout >= tombstoneMs))
+    warnings.push(
+      `server.requestTimeout is ${requestTimeout}: a request that takes longer than ${tombstoneMs} ms may bring back a connection that left; set it to ${requestMs}.`,
+    )
   if (headersTimeout === 0)
-    return 'server.headersTimeout is 0: a request whose headers never end holds its socket forever; set a timeout.'
-  return null
+    warnings.push(
+      'server.headersTimeout is 0: a request whose headers never end holds its socket forever; set a timeout.',
+    )
+  // Heartbeats keep a quiet stream alive only when they come more often than the timeout.
+  if (timeout === 0)
+    warnings.push(
+      `server.timeout is 0: an answer of your own routes that its client does not read stays in memory; set it to ${beatMs * 1.5}.`,
+    )
+  return warnings
 }

@@ -6,6 +6,7 @@ import {
 } from '@trpc/server/adapters/node-http'
 import { resolveResponse } from '@trpc/server/http'
 import type { Call, CallInput } from './direct-call.js'
+import { readTarget } from './request-target.js'
 import type { NodeRequest, NodeResponse } from './sink.js'
 
 /*
@@ -32,9 +33,7 @@ export function answerByTrpc(
   response: NodeResponse,
   prelude: Prelude = (next) => next(),
 ): void {
-  const { url = '' } = request
-  const [pathname = ''] = url.split(/[?#]/, 1)
-  const path = pathname.slice(pathname.lastIndexOf('/') + 1)
+  const path = readTarget(request.url).segment
   const middleware = (_req: unknown, _res: unknown, next: (error?: unknown) => void) => prelude(next)
   const all = { ...options, middleware, req: request, res: response, path } as HandlerOptions
   nodeHTTPRequestHandler(all).catch(internal_exceptionHandler(all))

@@ -5,7 +5,7 @@ import { LocationError } from '../../shared/errors.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalSchema, Schema, SchemaTypes, Unchanged } from '../../shared/schema-types.js'
-import type { Action, Backend, StoredValue, Outcome } from '../rules/backend.js'
+import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
@@ -51,7 +51,8 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
 }
 
 /**
- * `degraded`: the backend is unreachable. `draining`: new streams are refused, because the hub is draining or closed.
+ * `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive. `draining`: new streams are
+ * refused, because the hub is draining or closed.
  */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
@@ -145,7 +146,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     })
     this.#unlisten = [
       this.#backend.onRevoke((memberId, room) => this.#onRevoked(memberId, room)),
-      this.#backend.onHealth((health) => void this.#setHealth(health)),
+      this.#backend.onHealth((health, error) => void this.#setHealth(health, error)),
     ]
     this.metrics.watch(() => this.readings())
   }
@@ -251,10 +252,12 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.streams.revoke(memberId, room)
   }
 
-  async #setHealth(health: 'up' | 'down'): Promise<void> {
+  async #setHealth(health: BackendHealth, error?: Error): Promise<void> {
     const isDown = health === 'down'
-    if (isDown) this.logger.error('the backend is out of reach')
-    else this.logger.info('the backend is back')
+    const details = error ? { error } : {}
+    if (health === 'up') this.logger.info('the backend is back')
+    else if (isDown) this.logger.error('the backend is out of reach', details)
+    else this.logger.error('a part of the backend is out of reach', details)
     await this.#rooms.degrade(isDown)
     if (isDown) this.streams.beatAll()
   }

@@ -127,6 +127,12 @@ export interface BackendRoom {
   close(): Promise<void>
 }
 
+/**
+ * `down`: no room can be used, or this process cannot follow them. `partial`: some rooms cannot be used, and other processes
+ * cannot use them either. `up`: all can be used.
+ */
+export type BackendHealth = 'up' | 'partial' | 'down'
+
 /** The storage of rooms: memory for one process, a shared database for many. */
 export interface Backend {
   /** Opens a room: returns its current state and delivers every later commit in order. */
@@ -143,9 +149,9 @@ export interface Backend {
   /** Registers a listener for every revocation of every process. Returns a function that removes it. */
   onRevoke(listener: (memberId: string, room?: string) => void): () => void
   /**
-   * Registers a listener that is called with `down` when all rooms become unreachable and with `up` when some are
-   * reachable again. Returns a function that removes it.
+   * Registers a listener that is called with each change of health, and with the error that shows it. Returns a function
+   * that removes it.
    */
-  onHealth(listener: (health: 'up' | 'down') => void): () => void
+  onHealth(listener: (health: BackendHealth, error?: Error) => void): () => void
   close(): Promise<void>
 }

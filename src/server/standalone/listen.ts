@@ -38,9 +38,13 @@ export async function closeServer(server: Server): Promise<void> {
   for (const cancel of cancels) cancel()
 }
 
+/** A server that listens on all addresses is not called by the wildcard address. */
+const reachableAddresses: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
+
 function urlOf(server: Server): string {
   const { address, family, port } = server.address() as AddressInfo
-  return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+  const reachable = reachableAddresses[address] ?? address
+  return `http://${family === 'IPv6' ? `[${reachable}]` : reachable}:${port}`
 }
 
 function adviceFor(cause: unknown, port: number, host: string): string {

@@ -6,10 +6,16 @@ import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Access } from '../access/access-types.js'
-import { createLocationMiddleware } from '../http/middleware.js'
+import { guardRequest } from '../http/guard-request.js'
 import { originRulesOf, type OriginOptions } from '../http/origin-check.js'
-import { guardRequest } from '../http/request-guard.js'
+import { serveInOrder } from '../http/pipelined-requests.js'
+import { jsonLinesRefusal } from '../http/procedure-guard.js'
+import { RequestHandler } from '../http/request-handler.js'
+import { readTarget } from '../http/request-target.js'
+import { ownerIn } from '../http/router-guard.js'
 import { idleTimeoutMs, nodeTimeouts } from '../http/server-timeouts.js'
+import type { AdapterOptions } from '../http/trpc-fallback.js'
+import { cutWhenUnread } from '../http/unread-answers.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
@@ -91,21 +97,35 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
   const hub = createLocationHub<SL, SP>(options)
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { limits, timing, logger } = hub
+  const { bodyBytes } = limits
   const router = routerFor(hub, options)
   const procedures = proceduresFor(router, hub, options.compress)
+  const callsOf = ({ url }: IncomingMessage) =>
+    readTarget(url)
+      .calls.map((call) => ownerIn(router, call))
+      .filter((owner) => typeof owner !== 'string')
   const loop = new EventLoopLag(hub.clock)
   const readiness = () => {
     const health = hub.health()
     return health === 'ready' && loop.lagMs > lateMs ? 'late' : health
   }
   const webApp = createWebApp({ folder: options.static, readiness, logger })
-  const serve = (request: IncomingMessage, response: ServerResponse) => {
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    cutWhenUnread(response, hub.clock, timing)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('referrer-policy', 'no-referrer')
     // Procedures do not pass Express: its cost for each response is higher than that of a post.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) webApp(request, response)
-    else if (guardRequest(request, response, originRules, limits)) procedures(request, response)
+    else if (
+      guardRequest(request, response, originRules, {
+        bodyBytes,
+        check: () => jsonLinesRefusal(request, callsOf(request)),
+      })
+    )
+      procedures.handle(request, response, bodyBytes)
   }
+  const serve = (request: IncomingMessage, response: ServerResponse) =>
+    serveInOrder(request, response, () => answer(request, response))
   const server = createServer(nodeTimeouts(timing, keepAliveMs), serve)
   limitSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
 
@@ -161,18 +181,15 @@ function proceduresFor(
   { limits, logger }: Pick<Hub, 'limits' | 'logger'>,
   compress = false,
 ) {
-  return createLocationMiddleware({
+  const options: AdapterOptions = {
     router,
-    createContext: ({ req, res }: { req: IncomingMessage; res: ServerResponse }): ServerContext => contextOf(req, res),
-    maxBodySize: limits.bodyBytes,
-    // The server's guard covers every path under /trpc, not only the location procedures.
-    requestGuard: false,
+    createContext: async ({ req, res }) => contextOf(req as IncomingMessage, res as ServerResponse),
     maxBatchSize: limits.batch,
-    compress,
     onError({ error, path, type, ctx }) {
       const retryAfterMs = retryAfterMsOf(error)
       if (retryAfterMs !== undefined) setRetryAfter(ctx, retryAfterMs)
       if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
     },
-  })
+  }
+  return new RequestHandler(options, compress, true)
 }

@@ -1,9 +1,20 @@
-/** Throws what a broken rule comes to: the rule, and what was seen in its place. */
+/** Throws an Error that names the broken rule and what was seen instead, unless `holds` is truthy. */
 export function demand(holds: unknown, rule: string, seen?: unknown): asserts holds {
   if (!holds) throw new Error(`PROTOCOL is broken: ${rule}${seen === undefined ? '' : ` Seen: ${written(seen)}`}`)
 }
 
-/** Rejects when `promise` takes longer than that. */
+/** Thrown by a case that does not apply to the target. */
+export class CaseSkipped extends Error {
+  override readonly name = 'CaseSkipped'
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(`This case does not apply: ${reason} Pass { skip } to run() to have it reported as skipped.`)
+    this.reason = reason
+  }
+}
+
+/** Resolves like `promise`. Rejects with the broken rule when that takes longer than `withinMs`. */
 export async function inTime<T>(promise: Promise<T>, withinMs: number, rule: string): Promise<T> {
   const late = new Promise<never>((_resolve, reject) => {
     AbortSignal.timeout(withinMs).addEventListener('abort', () => {
@@ -13,14 +24,14 @@ export async function inTime<T>(promise: Promise<T>, withinMs: number, rule: str
   return Promise.race([promise, late])
 }
 
-/** For what has to take its time on a real server: a lease that ends, a grace. */
+/** Waits in real time, for what takes time on a real server: a lease that expires, a grace period that ends. */
 export const passing = (ms: number) =>
   new Promise<void>((resolve) => AbortSignal.timeout(ms).addEventListener('abort', () => resolve()))
 
-/** Whether two pieces of JSON say the same. */
+/** True if two values are equal as canonical JSON. */
 export const isSame = (a: unknown, b: unknown) => written(a) === written(b)
 
-/** As JSON with sorted keys. */
+/** The value as JSON with sorted keys. */
 function written(value: unknown): string {
   const sorted = (_key: string, item: unknown) =>
     typeof item === 'object' && item !== null && !Array.isArray(item)

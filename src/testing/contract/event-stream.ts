@@ -1,7 +1,7 @@
 /** One message of a `text/event-stream` body. */
 export type Message = { event: string; id: string; data: string }
 
-/** Reads a body as HTML §9.2.6 says, as far as a server of ours may go. */
+/** Parses a body as HTML §9.2.6 specifies, limited to the fields that PROTOCOL uses. */
 export async function* messagesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Message, void> {
   const decoder = new TextDecoder()
   let text = ''
@@ -11,7 +11,7 @@ export async function* messagesOf(body: ReadableStream<Uint8Array>): AsyncGenera
     const lines = text.split(/\r\n|\n|\r/)
     text = lines.pop()!
     for (const line of lines) {
-      // "If the line is empty (a blank line): dispatch the event". Without data there is none to dispatch.
+      // "If the line is empty (a blank line): dispatch the event". An event without data is not dispatched.
       if (line === '' && message.data !== null) yield { ...message, data: message.data }
       message = line === '' ? { ...blank, id: message.id } : withField(message, line)
     }
@@ -29,7 +29,7 @@ function withField(message: Draft, line: string): Draft {
   return message
 }
 
-/** A stream that was cut ends: why is nothing to a reader. */
+/** The chunks of a body. A body that was cut simply ends: the reader needs no reason. */
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const reader = body.getReader()
   try {

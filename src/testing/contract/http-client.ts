@@ -11,12 +11,12 @@ import { demand, inTime } from './demand.js'
 import { messagesOf, type Message } from './event-stream.js'
 import { defaultTiming, type ContractTarget, type ContractTiming } from './target.js'
 
-/** What a call came to. A refusal has tRPC's code, such as `BAD_REQUEST`. */
+/** The answer to a call. A refusal has tRPC's code, such as `BAD_REQUEST`. */
 export type Answer = { status: number; data: unknown; refusal: { code: string; message: string; body: string } | null }
 export type Post = Partial<PostLocationInput> & { room: string }
 export type Heard = { id: string; event: LocationEvent }
 
-/** The server under test, spoken to as PROTOCOL writes it: plain HTTP. */
+/** A client of the server under test. It speaks plain HTTP as PROTOCOL specifies it. */
 export class Wire {
   readonly target: ContractTarget
   readonly timing: ContractTiming
@@ -28,7 +28,7 @@ export class Wire {
     this.timing = { ...defaultTiming, ...target.timing }
   }
 
-  /** A room that nobody else uses. */
+  /** Returns the id of a room that no other case uses. */
   newRoom(): string {
     return `contract-${newKey()}`
   }
@@ -37,7 +37,7 @@ export class Wire {
     return this.target.location(n)
   }
 
-  /** Posts somewhere, for long: what a case does not say should not end it on a slow machine. */
+  /** Posts with the longest lease by default, so that a slow machine does not let a lease expire by accident. */
   async post(post: Post): Promise<PostLocationOutput> {
     const input = { location: this.location(0), leaseMs: this.timing.leaseMaxMs, ...post }
     return this.#data('postLocation', await this.mutate('postLocation', input))
@@ -60,12 +60,12 @@ export class Wire {
     return this.#data('countMembers', await this.query('countMembers', { rooms }))
   }
 
-  /** An input as it is sent. */
+  /** Returns an input as it is sent. */
   written(input: unknown, indent = 0): string {
     return JSON.stringify(this.#transformer.serialize(input), null, indent)
   }
 
-  /** @param body the input, or what is sent in place of one. */
+  /** @param body the input, or a string to send unchanged in place of one. */
   mutate(procedure: string, body: unknown): Promise<Answer> {
     const init = { method: 'POST', body: typeof body === 'string' ? body : this.written(body) }
     return this.#call(procedure, this.#url(procedure), init)
@@ -75,16 +75,16 @@ export class Wire {
     return this.#call(procedure, this.#url(procedure, input), {})
   }
 
-  /** Opens `onLocation`. A refusal comes as a message of its own. */
+  /** Opens `onLocation`. A refusal arrives as a message of the stream. */
   async open(input: unknown, headers: Record<string, string> = {}): Promise<OpenStream> {
     const closing = new AbortController()
     const opening = fetch(this.#url('onLocation', input), {
       headers: { ...this.target.headers, accept: 'text/event-stream', ...headers },
       signal: closing.signal,
     })
-    const response = await inTime(opening, this.timing.patienceMs, 'onLocation answers at once.')
+    const response = await inTime(opening, this.timing.patienceMs, 'onLocation answers within patienceMs.')
     const type = response.headers.get('content-type') ?? ''
-    demand(response.status === 200, 'onLocation answers 200, also when it refuses.', response.status)
+    demand(response.status === 200, 'onLocation answers 200, even when it refuses the input.', response.status)
     demand(type.startsWith('text/event-stream'), 'onLocation answers text/event-stream.', type)
     const read = (data: string) => this.#transformer.deserialize(parsed(data)) as LocationEvent
     return new OpenStream(messagesOf(response.body!), read, this.timing.patienceMs, () => closing.abort())
@@ -92,7 +92,11 @@ export class Wire {
 
   async #call(procedure: string, url: string, init: RequestInit): Promise<Answer> {
     const headers = { ...this.target.headers, 'content-type': 'application/json' }
-    const response = await inTime(fetch(url, { ...init, headers }), this.timing.patienceMs, `${procedure} answers.`)
+    const response = await inTime(
+      fetch(url, { ...init, headers }),
+      this.timing.patienceMs,
+      `${procedure} answers within patienceMs.`,
+    )
     const body = await response.text()
     const { status } = response
     const answer = parsed(body) as { result?: { data: unknown }; error?: unknown }
@@ -115,7 +119,7 @@ export class Wire {
   }
 
   #data<T>(procedure: string, { data, refusal }: Answer): T {
-    demand(!refusal, `${procedure} takes what PROTOCOL allows.`, refusal?.body)
+    demand(!refusal, `${procedure} accepts every input that PROTOCOL allows.`, refusal?.body)
     return data as T
   }
 }
@@ -140,8 +144,11 @@ export class OpenStream implements AsyncDisposable {
     this.close = close
   }
 
-  /** The next message that is not tRPC's own small talk; `null` when the body has ended. */
-  async message(withinMs = this.#patienceMs, rule = 'a stream goes on.'): Promise<Message | null> {
+  /** The next message other than tRPC's `connected` and `ping`; `null` when the body has ended. */
+  async message(
+    withinMs = this.#patienceMs,
+    rule = 'a stream sends its next message in time.',
+  ): Promise<Message | null> {
     for (;;) {
       this.#pending ??= this.#messages.next()
       const { value } = await inTime(this.#pending, withinMs, rule)
@@ -151,10 +158,10 @@ export class OpenStream implements AsyncDisposable {
     }
   }
 
-  /** The next event of the protocol. */
+  /** Returns the next event of the protocol. */
   async next(withinMs?: number, rule?: string): Promise<Heard> {
     const message = await this.message(withinMs, rule)
-    demand(message?.event === 'message', 'a stream brings events until the server says bye.', message ?? 'the end')
+    demand(message?.event === 'message', 'a stream sends events until the server sends bye.', message ?? 'the end')
     return { id: message.id, event: this.#read(message.data) }
   }
 
@@ -165,7 +172,7 @@ export class OpenStream implements AsyncDisposable {
 
 const plain: DataTransformer = { serialize: (value) => value as unknown, deserialize: (value) => value as unknown }
 
-/** 128 random bits, as clients make them. */
+/** Returns a new key: 128 random bits, as clients make them. */
 export function newKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return btoa(String.fromCharCode(...bytes))
@@ -174,7 +181,7 @@ export function newKey(): string {
     .slice(0, 22)
 }
 
-/** `epoch.version`, taken apart. */
+/** Parses an id of the form `epoch.version`. */
 export function idOf(id: string): { epoch: string; version: number } {
   const [, epoch = '', version] = /^([\w-]+)\.(\d+)$/.exec(id) ?? []
   demand(epoch !== '', 'an id is epoch.version.', id)

@@ -1,14 +1,14 @@
 import { demand, isSame } from './demand.js'
 import { newKey, type Answer, type Wire } from './http-client.js'
 
-/** What is refused: with a code and a sentence, and without a trace. */
+/** Invalid input is rejected with a code and a sentence, and changes nothing. */
 export const inputCases = {
-  async 'a location that its schema refuses is refused'(wire: Wire) {
+  async 'a location that fails its schema is rejected'(wire: Wire) {
     const { badLocation } = wire.target
     await refusesAll(wire, 'postLocation', {}, [{ location: badLocation }, { location: undefined }])
   },
 
-  async 'the envelope is strict: what is unknown is refused'(wire: Wire) {
+  async 'an input with an unknown property is rejected'(wire: Wire) {
     const unknown = [{ memberId: 'someone' }, { connectionId: 'AAAAAAAAAAAAAAAA' }, { at: 1 }, { x: null }]
     await refusesAll(wire, 'postLocation', { location: wire.location(0) }, unknown)
     await refusesAll(wire, 'leaveRoom', { connectionKey: newKey() }, unknown)
@@ -44,11 +44,11 @@ export const inputCases = {
     }))
     await refusesAll(wire, 'postLocation', { location: wire.location(0) }, bad)
     const { connectionKey: made } = await wire.post({ room: wire.newRoom() })
-    // A member whom the server knows has one connection without a key, and leaves without one too.
+    // An identified member has a default connection without a key, and may leave it without one.
     await refusesAll(wire, 'leaveRoom', {}, made === undefined ? bad : [...bad, {}])
   },
 
-  async 'numbers and words are what PROTOCOL says'(wire: Wire) {
+  async 'numbers out of range, unknown activities and short keys are rejected'(wire: Wire) {
     const { leaseMinMs, leaseMaxMs } = wire.timing
     await refusesAll(wire, 'postLocation', { location: wire.location(0), connectionKey: newKey() }, [
       { seq: -1 },
@@ -63,29 +63,29 @@ export const inputCases = {
     await refusesAll(wire, 'leaveRoom', { connectionKey: newKey() }, [{ graceMs: -1 }, { seq: -1 }, { graceMs: '1' }])
   },
 
-  async 'what is no JSON is refused'(wire: Wire) {
+  async 'a body that is not a JSON object is rejected'(wire: Wire) {
     const bodies = ['{', '', 'null', '7', '[]', '"x"', '{"room":']
     for (const body of bodies) isRefused(await wire.mutate('postLocation', body), body)
   },
 
-  async 'a stream refuses in the stream'(wire: Wire) {
+  async 'onLocation answers bad input with status 200 and a serialized-error message'(wire: Wire) {
     const bad = [{}, { room: '' }, { room: wire.newRoom(), connectionKey: 'short' }, { room: wire.newRoom(), x: 1 }]
     for (const input of bad) {
       await using stream = await wire.open(input)
       const message = await stream.message()
-      const rule = 'onLocation refuses with 200 and a serialized-error, as tRPC does.'
+      const rule = 'onLocation rejects input with status 200 and a serialized-error, as tRPC does.'
       demand(message?.event === 'serialized-error', rule, message)
       demand(message.data.includes('BAD_REQUEST') && !message.data.includes('"stack"'), rule, message)
     }
   },
 
-  async 'a procedure that is not there is not found'(wire: Wire) {
+  async 'an unknown procedure is answered NOT_FOUND'(wire: Wire) {
     const { refusal } = await wire.query('getSecrets', {})
     demand(refusal?.code === 'NOT_FOUND', 'an unknown procedure is NOT_FOUND.', refusal)
   },
 }
 
-/** Holds every input to its refusal, and the room to being as it was. */
+/** Checks that every bad input is rejected and that the room stays empty. */
 async function refusesAll(wire: Wire, procedure: string, good: object, bad: object[]): Promise<void> {
   const room = wire.newRoom()
   const isQuery = procedure === 'getLocations'
@@ -94,15 +94,15 @@ async function refusesAll(wire: Wire, procedure: string, good: object, bad: obje
     isRefused(await (isQuery ? wire.query(procedure, input) : wire.mutate(procedure, input)), input)
   }
   const { event } = await wire.get({ room })
-  demand(event.type === 'snapshot' && isSame(event.connections, []), 'what is refused leaves no trace.', event)
+  demand(event.type === 'snapshot' && isSame(event.connections, []), 'a rejected input changes nothing.', event)
 }
 
 function isRefused({ status, refusal }: Answer, input: unknown): void {
-  demand(status === 400 && refusal?.code === 'BAD_REQUEST', 'bad input is 400, BAD_REQUEST.', {
+  demand(status === 400 && refusal?.code === 'BAD_REQUEST', 'bad input is answered 400 and BAD_REQUEST.', {
     input,
     status,
     refusal,
   })
-  demand(/\S+ \S+/.test(refusal.message), 'a refusal is a sentence.', refusal)
-  demand(!refusal.body.includes('"stack"'), 'no stack leaves the server.', refusal)
+  demand(/\S+ \S+/.test(refusal.message), 'an error message is a sentence.', refusal)
+  demand(!refusal.body.includes('"stack"'), 'no error contains a stack trace.', refusal)
 }

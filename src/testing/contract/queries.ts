@@ -16,9 +16,9 @@ async function getFrom(wire: Wire, input: GetLocationsInput, id: string): Promis
   }
 }
 
-/** Asking once, without a stream. */
+/** Queries without a stream. */
 export const queryCases = {
-  async 'getLocations tells the room, or what changed since an id'(wire: Wire) {
+  async 'getLocations answers a snapshot, or the changes since an id'(wire: Wire) {
     const room = wire.newRoom()
     const keys = Array.from({ length: 4 }, newKey)
     let newest = ''
@@ -28,24 +28,28 @@ export const queryCases = {
     demand(first.event.connections.length === 4, 'a snapshot has every connection.', first)
     const idle = await wire.get({ room, lastEventId: first.id })
     const isNothing = idle.event.type === 'changes' && !idle.event.entered && !idle.event.changed && !idle.event.left
-    demand(isNothing && idle.id === first.id, 'where nothing changed, changes are empty and the id stays.', idle)
+    demand(
+      isNothing && idle.id === first.id,
+      'when nothing changed, changes has no lists and the id is unchanged.',
+      idle,
+    )
     const reply = await wire.post({ room, connectionKey: keys[0]!, seq: 2, location: wire.location(2) })
     const next = await getFrom(wire, { room, lastEventId: first.id }, reply.id ?? first.id)
-    demand(next.event.type === 'changes' && next.event.from === first.id, 'changes are from the id given.', next)
+    demand(next.event.type === 'changes' && next.event.from === first.id, 'changes start from the given id.', next)
     const [change] = next.event.changed ?? []
-    demand(change?.connectionId === reply.connectionId, 'getLocations with an id answers what changed since.', next)
-    demand(next.id === reply.id, 'a query and a reply name the same versions.', { next, reply })
+    demand(change?.connectionId === reply.connectionId, 'getLocations with an id answers the changes since.', next)
+    demand(next.id === reply.id, 'a query and a reply give the same id.', { next, reply })
   },
 
-  async 'a room that nobody used is empty, and no error'(wire: Wire) {
+  async 'an unknown room is an empty room, not an error'(wire: Wire) {
     const room = wire.newRoom()
     const { event } = await wire.get({ room })
-    demand(event.type === 'snapshot' && event.connections.length === 0, 'an unknown room is an empty one.', event)
+    demand(event.type === 'snapshot' && event.connections.length === 0, 'an unknown room is an empty room.', event)
     const counts = await wire.count([room])
     demand(isSame(counts, [{ room, members: 0 }]), 'an unknown room has no members.', counts)
   },
 
-  async 'countMembers counts people, not their connections'(wire: Wire) {
+  async 'countMembers counts members, not connections'(wire: Wire) {
     const [room, other, empty] = [wire.newRoom(), wire.newRoom(), wire.newRoom()]
     const memberKey = newKey()
     const post = { connectionKey: newKey(), seq: 1 }
@@ -62,17 +66,17 @@ export const queryCases = {
       { room, members },
       { room: empty, members: 0 },
     ]
-    demand(isSame(counts, right), 'countMembers counts members, in the order asked.', { counts, right })
+    demand(isSame(counts, right), 'countMembers counts members, in the order of the input.', { counts, right })
     await wire.leave({ room: other, connectionKey: post.connectionKey })
     const after = await wire.count([other])
-    demand(isSame(after, [{ room: other, members: 0 }]), 'whoever left is not counted.', after)
+    demand(isSame(after, [{ room: other, members: 0 }]), 'a member that left is not counted.', after)
   },
 
-  async 'countMembers takes a hundred rooms'(wire: Wire) {
+  async 'countMembers accepts 100 rooms and rejects 101'(wire: Wire) {
     const rooms = Array.from({ length: 101 }, (_, i) => `contract-${i}`)
     const counts = await wire.count(rooms.slice(1))
-    demand(counts.length === 100, 'countMembers takes 100 rooms.', counts.length)
+    demand(counts.length === 100, 'countMembers accepts 100 rooms.', counts.length)
     const { refusal } = await wire.query('countMembers', { rooms })
-    demand(refusal?.code === 'BAD_REQUEST', 'countMembers takes no more than 100 rooms.', refusal)
+    demand(refusal?.code === 'BAD_REQUEST', 'countMembers rejects more than 100 rooms.', refusal)
   },
 }

@@ -1,22 +1,22 @@
 import type { DataTransformer } from '../../client/index.js'
 
-/** A server to hold to the contract, and what it takes for a location. */
+/** The server under test, and valid and invalid values for it. */
 export type ContractTarget = {
-  /** Where its procedures are: `http://127.0.0.1:3000/trpc`. */
+  /** The URL of its procedures: `http://127.0.0.1:3000/trpc`. */
   url: string
-  /** Under which name the location router is merged: `locations`. Default: it is the whole router. */
+  /** The name under which the location router is merged, such as `locations`. Default: it is the whole router. */
   path?: string
-  /** Sent with every request, to be let in. */
+  /** Headers of every request, such as credentials. */
   headers?: Record<string, string>
-  /** What the app puts around inputs and outputs, such as superjson. Default: nothing. */
+  /** The app's transformer, such as superjson. Default: none. */
   transformer?: DataTransformer
-  /** A valid location for each number from 0 on, no two of them equal. */
+  /** Returns a valid location for each number from 0 on, no two of them equal. */
   location(n: number): unknown
-  /** What the schema of locations refuses. */
+  /** A location that the schema rejects. */
   badLocation: unknown
-  /** A valid profile for each number, no two of them equal. Left out: profiles are not tried. */
+  /** Returns a valid profile for each number, no two of them equal. When absent, the case about profiles is skipped. */
   profile?(n: number): unknown
-  /** What the server was told, if it is not PROTOCOL's. Beats and leases are as fast as its `hello` says. */
+  /** The server's timing where it differs from PROTOCOL. The heartbeat interval and the lease are read from `hello`. */
   timing?: Partial<ContractTiming>
 }
 
@@ -24,11 +24,11 @@ export type ContractTiming = {
   /** The shortest and the longest lease that a post may ask for. Default 5,000 and 300,000. */
   leaseMinMs: number
   leaseMaxMs: number
-  /** What remains of a lease when the peer closed its stream. Default 15,000. */
+  /** The rest of a lease after its peer closed the stream. Default 15,000. */
   closedMs: number
   /** The longest grace of a leave. Default 5,000. */
   graceMaxMs: number
-  /** How long to wait for what ought to happen at once. Default 5,000. */
+  /** The longest wait for an answer or an event that should come at once. Default 5,000. */
   patienceMs: number
 }
 

@@ -4,7 +4,7 @@ import { idOf, type Heard, type OpenStream, type Wire } from './http-client.js'
 
 type StreamInput = { room: string; connectionKey?: string }
 
-/** A stream, and the room as it tells of it; every event is held against the one before. */
+/** A stream and the view that its events build. Every event is checked against the one before. */
 export class Viewer implements AsyncDisposable {
   readonly view: View
   readonly stream: OpenStream
@@ -19,21 +19,21 @@ export class Viewer implements AsyncDisposable {
     this.helloId = id
   }
 
-  /** Opens a stream, which goes on from a view if there is one; the first thing that it brings is hello. */
+  /** Opens a stream, which resumes from `view` if that has an id, and reads hello. */
   static async open(wire: Wire, input: StreamInput, view = new View()): Promise<Viewer> {
     const stream = await wire.open({ ...input, ...(view.id !== null && { lastEventId: view.id }) })
     return new Viewer(view, stream, await stream.next())
   }
 
-  /** Opens a stream, and has its snapshot. */
+  /** Opens a stream and reads hello and the snapshot. */
   static async see(wire: Wire, input: StreamInput): Promise<Viewer> {
     const viewer = await Viewer.open(wire, input)
     const { event } = await viewer.next()
-    demand(event.type === 'snapshot', 'after hello, a stream without an id brings a snapshot.', event)
+    demand(event.type === 'snapshot', 'a stream without an id sends a snapshot after hello.', event)
     return viewer
   }
 
-  /** The connections in sight. */
+  /** The connections of the view. */
   get connections(): Connection[] {
     return [...this.view.connections.values()]
   }
@@ -42,7 +42,7 @@ export class Viewer implements AsyncDisposable {
     return this.view.connections.get(connectionId)
   }
 
-  /** The next event, taken in. */
+  /** Returns the next event and applies it to the view. */
   async next(withinMs?: number, rule?: string): Promise<Heard> {
     const heard = await this.stream.next(withinMs, rule)
     const { id, event } = heard
@@ -51,18 +51,18 @@ export class Viewer implements AsyncDisposable {
     if (held !== null && event.type === 'changes') {
       demand(event.from === held, 'changes.from is the id that the viewer holds.', { held, from: event.from })
       const isOneEpoch = idOf(held).epoch === idOf(id).epoch
-      demand(isOneEpoch, 'changes keep the epoch of the id they start at.', { held, id })
-      demand(idOf(held).version < idOf(id).version, 'versions only grow within an epoch.', { held, id })
+      demand(isOneEpoch, 'changes stay in the epoch of the id that they start from.', { held, id })
+      demand(idOf(held).version < idOf(id).version, 'versions strictly increase within an epoch.', { held, id })
     }
     if (held !== null && !advances && event.type !== 'hello')
       demand(id === held, 'only snapshot and changes advance the id.', { held, id, type: event.type })
     const applied = applyEvent(this.view, id, event)
-    const because = 'a viewer who took in every event holds exactly the room (count and digest of the beat).'
+    const because = 'a view that applied every event equals the room (count and digest of the heartbeat).'
     if (applied.outcome === 'diverged') demand(false, because, { ...heard, held, holding: this.connections })
     return heard
   }
 
-  /** The next event that says who is where. */
+  /** Returns the next `changes` or `snapshot`. */
   async change(withinMs?: number, rule?: string): Promise<Heard> {
     for (;;) {
       const heard = await this.next(withinMs, rule)
@@ -70,7 +70,7 @@ export class Viewer implements AsyncDisposable {
     }
   }
 
-  /** Reads on until the view is as it must be. */
+  /** Reads events until `holds` returns true. */
   async until(rule: string, holds: () => boolean, withinMs?: number): Promise<void> {
     const deadline = AbortSignal.timeout(withinMs ?? 60_000)
     while (!holds()) {

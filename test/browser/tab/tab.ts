@@ -14,7 +14,7 @@ export type TabState = {
 }
 declare global {
   interface Window {
-    enter(room: string): void
+    enter(room: string, options?: { path?: string; share?: string }): void
     state(): TabState
     /** Posts, and resolves with the time that the server took. */
     move(row: number): Promise<number>
@@ -28,12 +28,15 @@ BroadcastChannel.prototype.postMessage = function (message) {
   postMessage.call(this, message)
 }
 
-const client = createLocationClient<LocationServer<CellTypes>['router']>({ url: '/trpc' })
 const news: string[] = []
 let room: Room<CellTypes>
 let row = 0
 
-window.enter = (id) => {
+window.enter = (id, options = {}) => {
+  const client = createLocationClient<LocationServer<CellTypes>['router']>({
+    url: '/trpc',
+    ...(options as object),
+  })
   room = client.join(id, { location: { sheet: 'Q3', row, col: 0 } })
   for (const kind of ['entered', 'moved', 'left'] as const)
     room.on(kind, ({ member }) => news.push(`${kind} ${member.memberId} ${member.location?.row ?? ''}`.trim()))

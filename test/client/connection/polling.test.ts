@@ -162,7 +162,8 @@ test('when polls fail too, the room waits and reports `misconfigured`', async ()
     error: {
       name: 'LocationError',
       code: 'misconfigured',
-      message: `Nothing of Hereabouts answers at ${server.url}: is it the tRPC URL, such as /trpc?`,
+      message: `No Hereabouts router answered at ${server.url}. Check that it is the tRPC URL, such as /trpc.`,
+      cause: { code: 200 },
     },
   })
 })

@@ -468,7 +468,8 @@ describe('an interruption', () => {
     expect(room.status).toMatchObject({
       error: {
         code: 'misconfigured',
-        message: `Nothing of Hereabouts answers at ${server.url}: is it the tRPC URL, such as /trpc?`,
+        message: `No Hereabouts router answered at ${server.url}. Check that it is the tRPC URL, such as /trpc.`,
+        cause: { code: 404 },
       },
     })
   })

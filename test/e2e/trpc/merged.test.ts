@@ -32,7 +32,7 @@ function appOf(hub: ReturnType<typeof cellHub>) {
       return next()
     })
     .use(({ ctx, next }) => {
-      if (!ctx.session) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'Come in by the front door.' })
+      if (!ctx.session) throw new TRPCError({ code: 'UNAUTHORIZED', message: 'Sign in first.' })
       return next({ ctx: { login: ctx.session.login } })
     })
   const locations = createLocationRouter({
@@ -138,7 +138,7 @@ describe('in a router of somebody else', () => {
     })
     const stranger = stock(app.url).locations.postLocation.mutate({ room: 'lobby', location: null })
     await expect(stranger).rejects.toMatchObject({
-      message: 'Come in by the front door.',
+      message: 'Sign in first.',
       data: { code: 'UNAUTHORIZED' },
     })
   })
@@ -171,7 +171,7 @@ describe('in a router of somebody else', () => {
     await using app = await served()
     const client = createLocationClient<App, 'locations'>({ url: app.url, path: 'locations', transformer: tagged })
     const room = client.join('lobby')
-    await expect(room.ready()).rejects.toMatchObject({ code: 'unauthorized', message: 'Come in by the front door.' })
+    await expect(room.ready()).rejects.toMatchObject({ code: 'unauthorized', message: 'Sign in first.' })
     expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized' })
     await client.close()
   })

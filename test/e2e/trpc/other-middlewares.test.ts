@@ -7,7 +7,7 @@ import { createLocationHub, createLocationMiddleware, createLocationRouter } fro
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '../../support/until.js'
 
-/* What an app's own middlewares may do around us: answer first, throw late. */
+/* Checks an app's own middlewares around ours: they may answer first or throw late. */
 
 const t = initTRPC.create()
 const input = encodeURIComponent(JSON.stringify({ room: 'r' }))

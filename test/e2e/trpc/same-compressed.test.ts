@@ -21,7 +21,7 @@ const compressing = (options: TwinOptions = {}): TwinOptions => ({
 })
 const sse = (options: object) => compressing({ trpc: { sse: options } })
 
-/** What is seen, without the one difference that there must be. */
+/** The observed answer without the one expected difference. */
 function decoded<T extends { headers: string[] }>(twin: Twin, { headers, ...seen }: T) {
   const isGzip = (line: string) => line === 'content-encoding: gzip'
   const [vary] = headers.filter((line) => line.startsWith('vary:'))
@@ -45,7 +45,7 @@ async function events(client: RawClient, count: number) {
   return { status, headers: headersIn(headers), events: eventsOf(client).slice(0, count) }
 }
 
-/** What one stream brings: at once, and with each of two moves. */
+/** The bytes of one stream: at its beginning, and after each of two moves. */
 async function moved(twin: Twin, request: Buffer, atOnce = 3) {
   using client = rawClient(twin.port)
   client.send(request)

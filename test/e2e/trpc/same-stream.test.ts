@@ -16,13 +16,13 @@ import {
 } from '../../support/servers/twins.js'
 import { until } from '../../support/until.js'
 
-/* What goes on: the same streams under tRPC's middleware and under ours, from their heads to how they end. */
+/* Compares streams under tRPC's middleware and under ours, from their headers to their end. */
 
 const live = (input: unknown = { room: 'q3' }, procedure = 'locations.onLocation') =>
   `/trpc/${procedure}?${inputOf(input)}`
 const key = 'k'.repeat(22)
 
-/** What one stream brings: at once, and with each of two moves. */
+/** The bytes of one stream: at its beginning, and after each of two moves. */
 async function moved(twin: Twin, request: Buffer, atOnce = 3, before?: RawClient) {
   using client = rawClient(twin.port)
   client.send(request)
@@ -290,6 +290,15 @@ describe('a stream ends', () => {
     await using pair = await twins(sse({ maxDurationMs: 150 }))
     await alike(pair, (twin) => ended(twin, get(live())))
     expect(pair.ours.said).toContainEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
+  })
+
+  test('when tRPC wants no longer ones, and a generator of the app that wraps the stream hears of it', async () => {
+    await using pair = await twins(sse({ maxDurationMs: 150 }))
+    const ask = get(`/trpc/wrapped.onLocation?${inputOf({ room: 'q3' })}`)
+    for (const twin of pair.both) {
+      await ended(twin, ask)
+      await until('the signal is aborted', () => twin.said.some((said) => said['aborted'] === 'wrapped.onLocation'))
+    }
   })
 
   test('with an error when a transformer cannot write a frame', async () => {

@@ -7,7 +7,7 @@ import { asked, get, inputOf, post, rawClient } from '../../support/network/raw-
 import { alike, quiet, seenOf, seenOfStream, twins, type Twin, type TwinOptions } from '../../support/servers/twins.js'
 import { tagged } from '../../support/tagged.js'
 
-/* What answers once: whoever swaps tRPC's middleware for ours sees no difference, in a byte of it, or in what their app is told. */
+/* Compares answers under tRPC's middleware and under ours: the bytes and the calls of the app's callbacks are the same. */
 
 const key = 'k'.repeat(22)
 const posted = { room: 'q3', connectionKey: key, seq: 1, location: { sheet: 'Q3', row: 1, col: 2 } }
@@ -502,14 +502,18 @@ function drained(request: express.Request, _response: unknown, next: () => void)
   request.on('end', () => next()).resume()
 }
 
-describe('behind our doors', () => {
-  const doors = { origins: ['https://app.example'], allowedHosts: ['here.example'] }
+describe('with the request guard', () => {
+  const requestGuard = { origins: ['https://app.example'], allowedHosts: ['here.example'] }
   const evil = { headers: { origin: 'https://evil.example' } }
   const batch = (calls: number, path = 'locations.postLocation') =>
     post(`/trpc/${Array.from({ length: calls }, () => path).join()}?batch=1`, Object.fromEntries(Array.from({ length: calls }, (_, i) => [i, { ...posted, seq: i + 1 }]))) // prettier-ignore
   const cases: Case[] = [
     ['a post', 200, post('/trpc/locations.postLocation', posted)],
-    ['a post of a page', 200, post('/trpc/locations.postLocation', posted, { headers: { origin: doors.origins[0]! } })],
+    [
+      'a post of a page',
+      200,
+      post('/trpc/locations.postLocation', posted, { headers: { origin: requestGuard.origins[0]! } }),
+    ],
     ['a post of a foreign page', 403, post('/trpc/locations.postLocation', posted, evil)],
     ['a query', 200, get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
     ['a batch of eight', 200, batch(8)],
@@ -521,10 +525,10 @@ describe('behind our doors', () => {
     ["the app's own, of a foreign page", 200, get('/trpc/version', evil)],
     ['what is not there', 404, get('/trpc/locations.nothing', evil)],
   ]
-  test.for(cases)('%s', ([name, status, request]) => compare([name, status, request, { doors }], true))
+  test.for(cases)('%s', ([name, status, request]) => compare([name, status, request, { requestGuard }], true))
 
   test('what calls us alone is read no further than we say, also where no length is named', async () => {
-    await using pair = await twins({ doors })
+    await using pair = await twins({ requestGuard })
     const large = 'x'.repeat(9_000)
     const chunks = (path: string) => {
       const body = JSON.stringify({ 0: { ...posted, large } })

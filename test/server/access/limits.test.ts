@@ -100,6 +100,14 @@ describe.each(actions)('%s', (_name, limits, perTokenMs, act) => {
     expect(await times(1, from('2'))).toEqual(['ok'])
   })
 
+  test('of one IPv6 /48 are limited to sixteen times the limit of an address', async () => {
+    const { as, times } = stage({ ...limits, addressTimes: 1 })
+    const from = (site: string) => (i: number) =>
+      act(as({ user: `user ${site} ${i}`, ip: `2001:db8:${site}:${(i + 1).toString(16)}::1` }), `${site} ${i}`)
+    expect(await times(49, from('a'))).toEqual([...Array<string>(48).fill('ok'), refused])
+    expect(await times(1, from('b'))).toEqual(['ok'])
+  })
+
   test('of anonymous callers are limited by address', async () => {
     const { as, times } = stage({ ...limits, addressTimes: 1 }, { anonymous: true })
     const from = (ip: string) => (i: number) => act(as({ ip }), `${ip} ${i}`)

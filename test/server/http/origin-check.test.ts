@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { corsHeaders, originRulesOf, refusalOf, type OriginOptions } from '../../../src/server/http/origin-check.js'
 
 function request(
@@ -28,7 +28,16 @@ test.each<[string, OriginOptions, Parameters<typeof request>, string]>([
   ['a listed origin', app, [{ origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }], 'in'],
   ['almost a listed origin', app, [{ origin: 'https://app.example.evil' }], 'FORBIDDEN'],
   ['a cross-site request that hides its origin', {}, [{ 'sec-fetch-site': 'cross-site' }], 'FORBIDDEN'],
-  ['a same-site one', {}, [{ 'sec-fetch-site': 'same-origin' }], 'in'],
+  ['a request of the same origin that hides it', {}, [{ 'sec-fetch-site': 'same-origin' }], 'in'],
+  ['a request that somebody typed', {}, [{ 'sec-fetch-site': 'none' }], 'in'],
+  [
+    'a request of another port or subdomain that hides its origin',
+    {},
+    [{ 'sec-fetch-site': 'same-site' }],
+    'FORBIDDEN',
+  ],
+  ['a request with two kinds of site', {}, [{ 'sec-fetch-site': 'same-origin, cross-site' }], 'FORBIDDEN'],
+  ['a listed origin of the same site', app, [{ origin: 'https://app.example', 'sec-fetch-site': 'same-site' }], 'in'],
   ['a name that was rebound to loopback', {}, [{ host: 'evil.example' }], 'FORBIDDEN'],
   ['a public name on a public address', {}, [{ host: 'app.example' }, { localAddress: '192.0.2.1' }], 'in'],
   [
@@ -55,6 +64,43 @@ test.each<[string, OriginOptions, Parameters<typeof request>, string]>([
   ['a post of nothing', {}, [{}, { method: 'POST' }], 'UNSUPPORTED_MEDIA_TYPE'],
 ])('%s', (_what, options, of, expected) => {
   expect(codeOf(options, ...of)).toBe(expected)
+})
+
+const wildcard = { address: () => ({ address: '0.0.0.0' }) }
+const loopback = { address: () => ({ address: '127.0.0.1' }) }
+test.each([
+  ['a server on all addresses, by a proxy on the same machine', wildcard, '127.0.0.1', 'in'],
+  ['a server on all addresses', { address: () => ({ address: '::' }) }, '192.0.2.1', 'in'],
+  ['a server on loopback', loopback, '127.0.0.1', 'FORBIDDEN'],
+  ['a server on a pipe', { address: () => '/run/app.sock' }, undefined, 'in'],
+  ['a server that is closed', { address: () => null }, '127.0.0.1', 'FORBIDDEN'],
+  ['an unknown server', undefined, '127.0.0.1', 'FORBIDDEN'],
+])(
+  'a public name of %s is judged by the address that the server listens on',
+  (_what, server, localAddress, expected) => {
+    const asked = { method: 'GET', headers: { host: 'app.example' }, socket: { localAddress, server } }
+    expect(refusalOf(asked, {})?.code ?? 'in').toBe(expected)
+  },
+)
+
+describe('a page of a listed origin may send the headers that its preflight asks for', () => {
+  const usual = 'content-type, authorization, last-event-id, trpc-accept'
+  test.each([
+    ['content-type', usual],
+    ['content-type,traceparent', `${usual}, traceparent`],
+    ['Sentry-Trace, baggage', `${usual}, sentry-trace, baggage`],
+    ['x-csrf-token,x-csrf-token', `${usual}, x-csrf-token`],
+    ['', usual],
+    ['*', `${usual}, *`],
+    ['x y', usual],
+    ['x\r\nset-cookie: a=b', usual],
+    ['x-é', usual],
+    ['x:y', usual],
+    [`x-${'a'.repeat(2_050)}`, usual],
+  ])('%j', (asked, allowed) => {
+    const preflight = request({ origin: 'https://app.example', 'access-control-request-headers': asked })
+    expect(corsHeaders(preflight, appRules)['access-control-allow-headers']).toBe(allowed)
+  })
 })
 
 test('only a listed origin gets CORS headers', () => {

@@ -21,3 +21,36 @@ test('listening twice with metrics fails, and works again after close()', async 
   await metrics.listen(0)
   await metrics.close()
 })
+
+test.each(['127.0.0.1', '0.0.0.0', '::', '::1'])('the URL of a server on %s can be called', async (host) => {
+  const server = createLocationServer({ location: cellLocation, anonymous: true })
+  const metrics = prometheusMetrics()
+  const { trpcUrl } = await server.listen(0, host)
+  const input = encodeURIComponent('{"room":"r"}')
+  expect((await raw(`${trpcUrl}/getLocations?input=${input}`)).status).toBe(200)
+  const { url } = await metrics.listen(0, host)
+  expect((await raw(url)).status).toBe(200)
+  await metrics.close()
+  await server.close()
+})
+
+test('a server on all addresses answers to a public name that a proxy on the same machine passes on', async () => {
+  const server = createLocationServer({ location: cellLocation, anonymous: true })
+  const { trpcUrl } = await server.listen(0, '0.0.0.0')
+  const input = encodeURIComponent('{"room":"r"}')
+  const headers = { host: 'app.example', origin: 'https://app.example' }
+  expect((await raw(`${trpcUrl}/getLocations?input=${input}`, { headers })).status).toBe(200)
+  await server.close()
+})
+
+test('the metrics endpoint ignores a query, answers to allowedHosts, and says why it refuses', async () => {
+  const metrics = prometheusMetrics({ allowedHosts: ['metrics.example'] })
+  const { url } = await metrics.listen(0)
+  expect((await raw(`${url}?x=1`)).status).toBe(200)
+  expect((await raw(`${url}x`)).status).toBe(404)
+  expect((await raw(url, { headers: { host: 'metrics.example' } })).status).toBe(200)
+  const refused = await raw(url, { headers: { host: 'other.example' } })
+  expect([refused.status, refused.body]).toEqual([403, expect.stringContaining('list the name in allowedHosts')])
+  await metrics.close()
+  expect(() => prometheusMetrics({ allowedHosts: 'metrics.example' as never })).toThrow('allowedHosts')
+})

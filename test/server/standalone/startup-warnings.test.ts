@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { startupWarnings } from '../../../src/server/standalone/startup-warnings.js'
-import { serverTimeoutWarning, type ServerTimeouts } from '../../../src/server/http/server-timeouts.js'
+import { serverTimeoutWarnings, type ServerTimeouts } from '../../../src/server/http/server-timeouts.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
 import { defaultTiming } from '../../../src/server/options/timing.js'
 import { createLocationServer } from 'hereabouts/server/standalone'
@@ -45,10 +45,11 @@ test.each<[ServerTimeouts, RegExp | null]>([
   [{ requestTimeout: 60_000 }, /^server\.requestTimeout is 60000: /],
   [{ requestTimeout: 0 }, /^server\.requestTimeout is 0: /],
   [{ requestTimeout: 20_000, headersTimeout: 0 }, /^server\.headersTimeout is 0: /],
+  [{ timeout: 15_000 }, null],
+  [{ timeout: 0 }, /^server\.timeout is 0: .* set it to 15000\.$/],
 ])("the timeouts %o of an app's own server cause the expected warning", (timeouts, sentence) => {
-  const warning = serverTimeoutWarning(timeouts, defaultTiming)
-  if (sentence) expect(warning).toMatch(sentence)
-  else expect(warning).toBeNull()
+  const warnings = serverTimeoutWarnings(timeouts, defaultTiming)
+  expect(warnings).toEqual(sentence ? [expect.stringMatching(sentence)] : [])
 })
 
 test('lower limits cause no warning', () => {

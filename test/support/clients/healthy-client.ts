@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export type Health = {
-  /** How many posts were answered, and how long they took. */
+  /** The number of answered posts, and their durations. */
   posts: number
   p50: number
   p99: number

@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 export type Call = { procedure: string; path: string; body: string; headers: IncomingHttpHeaders }
 export type Reply = { status: number; headers: IncomingHttpHeaders; body: string }
 
-/** What goes wrong on the way. Each may be set and unset at any time; what is left out goes through as it is. */
+/** The faults that the proxy injects. Each may be set and unset at any time; what is left out goes through as it is. */
 export type Faults = {
   /** In place of passing a query or a mutation on. `pass` does pass it on: never, later, twice, or changed. */
   call?(call: Call, pass: (call: Call) => Promise<Reply>): Promise<Reply>
@@ -20,7 +20,7 @@ export type Faults = {
 }
 
 export interface FaultProxy extends AsyncDisposable {
-  /** What a client is given in place of the server's. */
+  /** The answer that a client gets in place of the server's. */
   readonly url: string
   faults: Faults
   /** Bytes of the streams that went through, one entry for each stream. */

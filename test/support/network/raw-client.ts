@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import { until } from '../until.js'
 
-/** What came back on a connection, taken apart: nothing is followed, corrected or left out. */
+/** The parsed answer of a connection: nothing is followed, corrected or left out. */
 export type Answer = {
   /** `HTTP/1.1 200 OK` */
   status: string

@@ -2,15 +2,14 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 export interface SlowProxy extends AsyncDisposable {
   readonly port: number
-  /** What came down so far, in all. */
+  /** The number of bytes sent to the client so far. */
   readonly bytes: number
 }
 
 const turnMs = 20
 
 /**
- * A network between a reader and a server on this machine that carries so much and no more. What the kernel holds for
- * either side comes on top: a few megabytes.
+ * A network between a reader and a server on this machine that carries so much and no more. The buffers of the kernel add a few megabytes on either side.
  */
 export async function slowProxy(port: number, bytesPerSecond: number): Promise<SlowProxy> {
   let bytes = 0

@@ -7,7 +7,7 @@ export interface TcpProxy extends AsyncDisposable {
   target: number
   /** Nothing passes any more, and nobody is told; new connections are taken, and lead nowhere. */
   freeze(): void
-  /** What was held back passes. */
+  /** Forwards the bytes that were held back. */
   thaw(): void
   /** Closes every connection; `refuse` those to come, too. */
   cut(refuse?: boolean): void

@@ -132,7 +132,7 @@ export class Crowd implements AsyncDisposable {
     return Math.round(performance.now() - began)
   }
 
-  /** What somebody sees, for messages. */
+  /** The view of a member, for error messages. */
   get seen(): string {
     const seen = this.#people.map(({ room }) => room.others.map(({ location }) => `${location?.col}:${location?.row}`))
     return JSON.stringify({ truth: this.#people.map(({ moves }, col) => `${col}:${moves}`), seen })

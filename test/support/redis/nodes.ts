@@ -50,12 +50,12 @@ export async function sharedNodes(redisUrl: string, count: number, options?: Nod
   return Promise.all(Array.from({ length: count }, () => sharedNode(redisUrl, options)))
 }
 
-/** What a balancer is told of a server. */
+/** The answer of a server to a load balancer. */
 export async function readiness({ url }: { url: string }): Promise<number> {
   return (await fetch(new URL('/readyz', url))).status
 }
 
-/** How a post by a visitor is answered. One that is refused may have been taken: by a Redis that was only slow to say so. */
+/** How a post by a visitor is answered. A refused post may have been stored, by a Redis that was only slow to answer. */
 export async function tryToPost({ url }: { url: string }, room: string): Promise<number> {
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify({ room, location: { sheet: 'Q3', row: 0, col: firstVisitor } })

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 export interface RedisServer extends AsyncDisposable {
   readonly port: number
   readonly url: string
-  /** What redis-cli says. */
+  /** The output of redis-cli. */
   cli(...args: string[]): string
   /** Sends a signal to the process: SIGSTOP, SIGCONT. */
   signal(signal: NodeJS.Signals): void

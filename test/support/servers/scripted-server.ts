@@ -63,9 +63,9 @@ export async function scriptedServer() {
   const answers = {
     /** Status of the next streams; 200 and a body by hand otherwise. 0: no answer at all. */
     status: 200,
-    /** What the next streams say they are. */
+    /** The content type of the next streams. */
     contentType: 'text/event-stream',
-    /** What `getLocations` answers; nothing new unless it is said. */
+    /** The answer of `getLocations`; by default nothing changed. */
     poll: (_input: GetLocationsInput): GetLocationsOutput<CellTypes> | Promise<never> => ({
       id: 'epochepoch1.1',
       event: { type: 'changes', from: 'epochepoch1.1' },
@@ -129,9 +129,9 @@ export async function scriptedServer() {
     post: posts.take,
     leave: leaves.take,
     poll: polls.take,
-    /** How many polls came that no one took. */
+    /** The number of polls that no test has taken. */
     polls: polls.size,
-    /** How many came that no one took. */
+    /** The number of items that no test has taken. */
     waiting: () => ({ streams: streams.size(), posts: posts.size(), leaves: leaves.size() }),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
@@ -168,7 +168,7 @@ function scriptedStream(
   }
 }
 
-/** What came and was not asked for waits; who asks for what did not come yet waits too. */
+/** Items wait for a taker, and takers wait for an item. */
 function mailbox<T>() {
   const items: T[] = []
   const takers: ((item: T) => void)[] = []

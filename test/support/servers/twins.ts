@@ -25,8 +25,7 @@ import { until } from '../until.js'
 import type { CellTypes } from '../cell-types.js'
 
 /*
- * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. What happens to the one must
- * happen to the other, but for what is random. Beyond comparison, on purpose: the stacks of `isDev`; a body that breaks off
+ * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. Both must behave the same, except for random values. Beyond comparison, on purpose: the stacks of `isDev`; a body that breaks off
  * (tRPC waits for the rest of it for ever, we let go); an `errorFormatter` that throws (of a stream, tRPC 11.22 loses the
  * process by it); how a compressed body is cut into blocks.
  */
@@ -39,17 +38,17 @@ const lifted = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6, c
 type Handler = Parameters<typeof express.application.use>[1] & ((request: never, response: never) => void)
 
 export type TwinOptions = {
-  /** What tRPC is created with. */
+  /** The options of initTRPC.create(). */
   trpc?: object
-  /** What the middleware is created with, beside the router. */
+  /** The options of the middleware, besides the router. */
   middleware?: Partial<LocationMiddlewareOptions<never>> | object
   /** Default: whoever the header `x-user` names. */
   createContext?: (options: { req: IncomingMessage; info: Info }) => unknown
   timing?: TimingOptions
   /** Without any middleware of the app: then a post is not run through tRPC's chain. */
   isBare?: boolean
-  /** Our doors: in front of tRPC's own, as they are in ours. Default: none, since what they refuse tRPC never sees. */
-  doors?: RequestGuardOptions
+  /** The request guard, in front of tRPC's middleware and within ours. Default: none, because tRPC never sees a refused request. */
+  requestGuard?: RequestGuardOptions
   /** Puts the handler into a server. Default: Express, under `/trpc`. */
   mount?: (handler: Handler) => RequestListener
   /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
@@ -65,7 +64,7 @@ type Info = {
   url: URL | null
 }
 
-/** Whatever anyone on the server was told. */
+/** Every call of a callback of the app. */
 export type Said = Record<string, unknown>
 
 export interface Twin {
@@ -107,12 +106,12 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
   const hub = createLocationHub({ location: cellLocation, limits: lifted, timing: { ...noBeats, ...options.timing } })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
-  const { stock = 'express', doors } = options
+  const { stock = 'express', requestGuard } = options
   const all = { ...listeners(said, options), router, basePath: '/trpc/', ...options.middleware }
   const handler =
     name === 'ours'
-      ? (createLocationMiddleware({ ...all, ...(doors ?? { requestGuard: false }) } as never) as Handler)
-      : stockHandlers[stock]({ ...all, ...(doors && { middleware: createRequestGuard(doors) }) })
+      ? (createLocationMiddleware({ ...all, ...(requestGuard ?? { requestGuard: false }) } as never) as Handler)
+      : stockHandlers[stock]({ ...all, ...(requestGuard && { middleware: createRequestGuard(requestGuard) }) })
   const mount =
     options.mount ?? ((each) => (stock === 'express' ? express().use('/trpc', each) : (each as RequestListener)))
   const server = stock === 'http2' ? createHttp2Server(mount(handler) as never) : createServer(mount(handler))
@@ -199,7 +198,7 @@ function rewrapped(data: unknown): unknown {
   })()
 }
 
-/** What tells `said` of everything that an app can be told. */
+/** Callbacks that record in `said` every event that an app can observe. */
 function listeners(said: Said[], options: TwinOptions) {
   const identified = ({ req }: { req: IncomingMessage; info: Info }): unknown => ({
     user: req.headers['x-user'] ?? null,

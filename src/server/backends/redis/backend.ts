@@ -1,14 +1,19 @@
 import { backgroundClock, type Clock } from '../../../shared/clock.js'
 import type { Logger } from '../../options/logger.js'
-import type { Backend, BackendRoom, RoomOptions } from '../../rules/backend.js'
-import { keysOf, partOf, pulseKey, revocationsKey } from './keys.js'
-import type { RedisHealth } from './redis-health.js'
-import { ClusterHealth } from './cluster-health.js'
-import { nodeRedisPort, type NodeRedisClient } from './node-redis.js'
-import type { RedisPort } from './client-port.js'
+import type { Backend, BackendHealth, BackendRoom, RoomOptions } from '../../rules/backend.js'
+import { newEpoch } from '../../rules/ids.js'
+import { keysOf, partOf, probeKey, revocationsKey } from './keys.js'
+import type { RedisHealth } from './health/redis-health.js'
+import { ClusterHealth } from './health/cluster-health.js'
+import { HealthProbe } from './health/health-probe.js'
+import { SubscriberRepair } from './health/subscriber-repair.js'
+import { nodeRedisPort, type NodeRedisClient } from './clients/node-redis.js'
+import type { RedisPort } from './clients/client-port.js'
 import { checkRequirements } from './requirements.js'
 import { Revocations, type Revocation } from './revocations.js'
+import { checkRedisClient, checkRedisOptions } from './redis-options.js'
 import { RedisRoom } from './redis-room.js'
+import { faultOf } from './health/redis-fault.js'
 
 export type RedisBackendOptions = (
   | {
@@ -39,9 +44,12 @@ export type RedisBackendOptions = (
  * single server, a replicated one or a cluster. The client is yours to close; subscriptions use a duplicate of it, which is
  * closed with the backend.
  *
- * @throws LocationError `misconfigured` for a client with a key prefix of its own.
+ * @throws LocationError `misconfigured` for a client with a key prefix of its own, or of another kind, and for an option that
+ * would match nothing or too much.
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
+  checkRedisClient(options)
+  checkRedisOptions(options)
   return backendOver(options.port ?? nodeRedisPort(options.client), options, backgroundClock)
 }
 
@@ -67,6 +75,12 @@ class RedisBackend implements Backend {
   readonly #health: ClusterHealth
   /** Settles when the revocations read so far have been applied to all open rooms. */
   #applied: Promise<unknown> = Promise.resolve()
+  readonly #timeoutMs: number
+  readonly #repair: SubscriberRepair
+  readonly #probes = new Map<number | 'revocations', HealthProbe>()
+  /** The name of this process in its health checks. */
+  readonly #process = newEpoch()
+  #listening: Promise<unknown> | null = null
   #isListening = false
   #started: Promise<void> | undefined
 
@@ -76,6 +90,8 @@ class RedisBackend implements Backend {
     this.#clock = clock
     this.#prefix = prefix
     this.#pulseMs = pulseMs
+    this.#timeoutMs = timeoutMs
+    this.#repair = new SubscriberRepair({ port, clock, waitMs: pulseMs })
     this.#keepMs = keepMs
     this.#time = time
     this.#revocations = new Revocations(port, revocationsKey(prefix))
@@ -86,7 +102,7 @@ class RedisBackend implements Backend {
       timeoutMs,
       pulseMs,
       pulse: () => this.#pulse(),
-      pulseOfPart: port.isCluster ? (part) => this.#pulsePart(part) : null,
+      pulseOfPart: port.isCluster ? (part) => this.#probe(part) : null,
       onBack: (redis) => this.#refreshRooms(redis),
     })
   }
@@ -101,7 +117,7 @@ class RedisBackend implements Backend {
     const room = await RedisRoom.open({ ...options, port, redis, keys, keepMs, time, random: Math.random })
     this.#rooms.set(room, id)
     // Outages of all of Redis are reported by the backend; a room reports only those of its own partition.
-    const unlisten = port.isCluster ? redis.onHealth((health) => options.onHealth?.(health)) : () => {}
+    const unlisten = port.isCluster ? redis.onHealth((fault) => options.onHealth?.(fault ? 'down' : 'up')) : () => {}
     return {
       state: room.state,
       act: (actions) => room.act(actions),
@@ -119,13 +135,15 @@ class RedisBackend implements Backend {
       await this.#health.main.within(checkRequirements(this.#port, this.#prefix, logger))
     } catch (error) {
       if (isMisconfigured(error)) throw error
-      logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error })
+      logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error: faultOf(error) })
     }
+    // So that the first answer of /readyz is the truth.
+    await this.#health.main.pulse()
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
     await this.#revocations.add({ memberId, room }, this.#health.main)
-    await this.#health.main.pulse()
+    await this.#health.main.within(this.#readRevocations())
     await this.#applied
   }
 
@@ -134,29 +152,51 @@ class RedisBackend implements Backend {
     return () => this.#revokeListeners.delete(listener)
   }
 
-  onHealth(listener: (health: 'up' | 'down') => void): () => void {
+  onHealth(listener: (health: BackendHealth, error?: Error) => void): () => void {
     return this.#health.onHealth(listener)
   }
 
   async close(): Promise<void> {
     this.#health.close()
+    this.#repair.close()
     this.#revokeListeners.clear()
     await Promise.allSettled([...this.#rooms.keys()].map((room) => room.close()))
     this.#rooms.clear()
     await this.#port.close()
   }
 
+  /** Revocations are read although writes are refused, or announcements do not arrive: nothing but a silent Redis stops them. */
   async #pulse(): Promise<void> {
-    if (!this.#isListening) {
-      await this.#revocations.listen(() => void this.#health.main.pulse())
-      this.#isListening = true
-    }
-    await this.#revocations.read((revocation) => this.#apply(revocation))
+    await Promise.all([this.#probe('revocations'), this.#hearRevocations().then(() => this.#readRevocations())])
   }
 
-  #pulsePart(part: number): Promise<unknown> {
-    const key = pulseKey(part, this.#prefix)
-    return this.#port.send(key, ['HLEN', key])
+  async #hearRevocations(): Promise<void> {
+    const onAnnounced = () => void this.#health.main.within(this.#readRevocations()).catch(() => {})
+    this.#listening ??= this.#revocations.listen(onAnnounced).catch((error: unknown) => {
+      this.#listening = null
+      throw error
+    })
+    await this.#listening
+    this.#isListening = true
+  }
+
+  #readRevocations(): Promise<void> {
+    return this.#revocations.read((revocation) => this.#apply(revocation))
+  }
+
+  #probe(part: number | 'revocations'): Promise<void> {
+    const known = this.#probes.get(part)
+    if (known) return known.probe()
+    const key = probeKey(part, this.#process, this.#prefix)
+    const probe = new HealthProbe({
+      port: this.#port,
+      clock: this.#clock,
+      key,
+      timeoutMs: this.#timeoutMs,
+      onAnswered: (answer) => this.#repair.learn(part, answer),
+    })
+    this.#probes.set(part, probe)
+    return probe.probe()
   }
 
   #apply({ memberId, room }: Revocation): void {

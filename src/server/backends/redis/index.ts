@@ -1,4 +1,4 @@
 export { redisBackend, type RedisBackendOptions } from './backend.js'
-export { ioredisPort, type IoredisClient, type IoredisSubscriber } from './ioredis.js'
-export type { NodeRedisClient, NodeRedisSubscriber } from './node-redis.js'
-export type { RedisPort } from './client-port.js'
+export { ioredisPort, type IoredisClient, type IoredisSubscriber } from './clients/ioredis.js'
+export type { NodeRedisClient, NodeRedisSubscriber } from './clients/node-redis.js'
+export type { RedisPort } from './clients/client-port.js'

@@ -13,8 +13,9 @@ export const partOf = (room: string) => fnv1a(room) % parts
 
 const inPart = (part: number, prefix: string) => `${prefix}:{${part}}`
 
-/** A key in a partition's slot, for health checks of its master. It is never written. */
-export const pulseKey = (part: number, prefix: string) => `${inPart(part, prefix)}:`
+/** The key and channel of the health checks of one process, in a slot of the Redis that is checked: a partition's or the one of revocations. */
+export const probeKey = (part: number | 'revocations', process: string, prefix: string) =>
+  `${prefix}:probe:{${part}}:${process}`
 
 /**
  * Returns the keys of a room, in the order of the script's KEYS. The braces put them, and the channel named after the

@@ -4,8 +4,8 @@ import { newEpoch } from '../../rules/ids.js'
 import { decodeCommit, decodeReply, encodeCall, maxActions, type Announced, type Reply } from './script-codec.js'
 import { pollIntervals } from './poll-intervals.js'
 import { CommitOrder } from './commit-order.js'
-import type { RedisHealth } from './redis-health.js'
-import type { RedisPort } from './client-port.js'
+import type { RedisHealth } from './health/redis-health.js'
+import type { RedisPort } from './clients/client-port.js'
 import { actScript } from './script.js'
 
 export type RedisRoomOptions = RoomOptions & {
@@ -44,7 +44,7 @@ export class RedisRoom implements BackendRoom {
     let receive = (message: string): void => void early.push(message)
     const subscribing = options.port.subscribe(options.keys[0]!, (message) => receive(message))
     try {
-      const unsubscribe = await options.redis.within(subscribing)
+      const unsubscribe = await options.redis.subscribedWithin(subscribing)
       const { settleMs } = pollIntervals(options.sweepMs)
       const reply = await call(options, [{ type: 'sweep' }], { reads: true, renews: options.redis.upMs < settleMs })
       const room = new RedisRoom(options, reply, unsubscribe)
@@ -103,7 +103,7 @@ export class RedisRoom implements BackendRoom {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#endWait()
-    await this.redis.within(this.#unsubscribe())
+    await this.redis.subscribedWithin(this.#unsubscribe())
   }
 
   async #call(actions: Action[], reads = false): Promise<Reply> {
@@ -169,7 +169,7 @@ export class RedisRoom implements BackendRoom {
     clock.after(pollMs * (0.5 + 0.5 * random()), () => {
       if (this.#isClosed) return
       const isDue = clock.now() - this.#lastCallAt >= pollMs / 2
-      if (isDue && redis.health === 'up') this.refresh().catch(() => {})
+      if (isDue && redis.isAnswering) this.refresh().catch(() => {})
       this.#pollLater()
     })
   }

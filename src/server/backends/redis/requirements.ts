@@ -1,6 +1,7 @@
 import { LocationError } from '../../../shared/errors.js'
 import type { Logger } from '../../options/logger.js'
-import type { RedisPort } from './client-port.js'
+import type { RedisPort } from './clients/client-port.js'
+import { lacksRight } from './health/redis-fault.js'
 
 /**
  * Checks that this Redis can hold rooms. A missing requirement is thrown; a setting that is only dangerous when something
@@ -46,8 +47,7 @@ async function allowed<T>(reply: Promise<T>, prefix: string): Promise<T> {
   try {
     return await reply
   } catch (error) {
-    const message = error instanceof Error ? error.message : ''
-    if (!/NOPERM|ACL failure|can't run this command|No permissions/i.test(message)) throw error
+    if (!lacksRight(error)) throw error
     throw new LocationError('misconfigured', `The user of Redis lacks a right. Give it: ${aclLine(prefix)}`, {
       cause: error,
     })

@@ -1,5 +1,5 @@
-import type { RedisHealth } from './redis-health.js'
-import type { RedisPort } from './client-port.js'
+import type { RedisHealth } from './health/redis-health.js'
+import type { RedisPort } from './clients/client-port.js'
 import { revokeScript } from './script.js'
 
 /** Ends a member's connections in one room or, without `room`, in all rooms. */
@@ -14,6 +14,7 @@ export class Revocations {
   readonly #key: string
   /** The last entry applied; `null` before the first read. Entries older than this process are skipped. */
   #cursor: string | null = null
+  #reading: Promise<void> = Promise.resolve()
 
   constructor(port: RedisPort, key: string) {
     this.#port = port
@@ -29,8 +30,12 @@ export class Revocations {
     return this.#port.subscribe(this.#key, onAnnounced)
   }
 
-  /** Applies the entries written since the last read. */
-  async read(apply: (revocation: Revocation) => void): Promise<void> {
+  /** Applies the entries written since the last read. One read at a time, so that none is applied twice. */
+  read(apply: (revocation: Revocation) => void): Promise<void> {
+    return (this.#reading = this.#reading.catch(() => {}).then(() => this.#readOn(apply)))
+  }
+
+  async #readOn(apply: (revocation: Revocation) => void): Promise<void> {
     if (this.#cursor === null) {
       const newest = (await this.#port.send(this.#key, ['XREVRANGE', this.#key, '+', '-', 'COUNT', '1'])) as Entry[]
       this.#cursor = newest[0]?.[0] ?? '0-0'

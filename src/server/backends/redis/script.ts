@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { roomLua } from './room-lua.js'
 
 /** A Lua script and the digest that EVALSHA calls it by. */
 export type Script = { readonly source: string; readonly sha1: string }
 
 const scriptOf = (source: string): Script => ({ source, sha1: createHash('sha1').update(source).digest('hex') })
 
-/** Applies a batch of actions to one room. The build copies room.lua beside this module. */
-export const actScript = scriptOf(readFileSync(new URL('./room.lua', import.meta.url), 'utf8'))
+/** Applies a batch of actions to one room. */
+export const actScript = scriptOf(roomLua)
 
 /** Stores a revocation and announces it. KEYS: the stream, also the channel. ARGV: the member, the room or ''. */
 export const revokeScript = scriptOf(`#!lua
@@ -15,4 +15,12 @@ local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', 10000, '*', 'member', ARGV
 redis.call('PEXPIRE', KEYS[1], 600000)
 redis.call('SPUBLISH', KEYS[1], id)
 return id
+`)
+
+/** Writes as posts do, and announces it. KEYS: a key of the process that probes, also its channel. ARGV: the announcement. */
+export const probeScript = scriptOf(`#!lua
+redis.call('HSET', KEYS[1], 'probe', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], 600000)
+redis.call('SPUBLISH', KEYS[1], ARGV[1])
+return 'ok'
 `)

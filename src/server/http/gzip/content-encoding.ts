@@ -1,6 +1,6 @@
 import Negotiator from 'negotiator'
 import type { NodeRequest, NodeResponse } from '../sink.js'
-import { withVaryField } from '../vary.js'
+import { withField } from '../kept-headers.js'
 
 /**
  * Decides whether a body is sent as gzip, and sets `Vary` and `Content-Encoding` accordingly. It is when the client prefers
@@ -9,7 +9,7 @@ import { withVaryField } from '../vary.js'
  */
 export function negotiateGzip({ headers }: NodeRequest, response: NodeResponse): boolean {
   // Caches must not give the bytes that one client got to a client with another encoding.
-  response.setHeader('vary', withVaryField(response.getHeader('vary'), 'accept-encoding'))
+  response.setHeader('vary', withField(response.getHeader('vary'), 'accept-encoding'))
   const preferred = new Negotiator({ headers }).encoding(['gzip', 'identity'])
   if (preferred !== 'gzip' || response.hasHeader('content-encoding')) return false
   response.setHeader('content-encoding', 'gzip')

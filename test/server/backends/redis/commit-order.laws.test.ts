@@ -14,7 +14,7 @@ const commit = (prev: number, version: number, epoch = 'a'): Announced => ({
 const chainOf = (length: number) => Array.from({ length }, (_, i) => commit(i, i + 1))
 const versions = (commits: Announced[]) => commits.map(({ version }) => version)
 
-/** What becomes of each commit: how often it comes, and when. */
+/** The fate of each commit: the number of its deliveries, and their times. */
 const deliveries = fc.array(fc.array(fc.nat(1_000), { maxLength: 3 }), { minLength: 1, maxLength: 20 })
 const delivered = (times: number[][]) => {
   const all = chainOf(times.length)
@@ -52,7 +52,7 @@ test('after a full read, all later commits are delivered, in order and once', ()
         expect(versions(following!)).toEqual(Array.from({ length: head - readAt }, (_, i) => readAt + 1 + i))
         expect(chain.head.version).toBe(head)
       }
-      // Whatever is still to come: no version is shown twice, none out of order.
+      // Whatever arrives later, no version is shown twice or out of order.
       const rest = coming.slice(split).flatMap(({ commit }) => chain.take(commit))
       for (const { prev } of rest.slice(0, 1)) expect(prev).toBeGreaterThanOrEqual(Math.max(before, readAt))
     }),

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { applyEvent, View, type LocationEvent } from 'hereabouts'
 import { createLocationHub } from 'hereabouts/server'
@@ -13,7 +14,7 @@ import { until } from '../../../support/until.js'
 
 /* While a frame is being deflated elsewhere, its reader is as one whose socket is full. */
 
-/** What one has to say of where they are, in this test: so much that a frame of it is large. */
+/** A location that is long enough to make its frame large. */
 const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
 
 /** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */
@@ -66,8 +67,8 @@ test('a compressed reader converges, whichever frames are large and whenever its
         if (each === 'fill') out.isFull = true
         else if (each === 'drain') out.drain()
         else if (each === 'beat') subscriber.beat()
-        // Threads are done when they are: a turn of the loop may be enough or not.
-        else if (each === 'made') await new Promise((resolve) => setTimeout(resolve, 2))
+        // The thread that compresses may be done after these turns of the event loop, or not.
+        else if (each === 'made') for (let turns = 0; turns < 20; turns++) await turn()
         else await post(each.who, each.says === 'much' ? essay(n) : `at ${n}`)
       }
       const { timeline } = subscriber.room

@@ -17,7 +17,7 @@ const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array
 const words = fc.array(fc.constantFrom('{"connectionId":"', 'x', '1', '7', ',"location":', 'größer', '\n')).map((each) => Buffer.from(each.join(''))) // prettier-ignore
 const text = fc.oneof(bytes, words)
 
-/** What a stream of these parts is, to whoever counts its bytes. */
+/** The bytes of a stream made of these parts. */
 function spliced(parts: Part[]) {
   const checksum = new Checksum()
   for (const { sum } of parts) checksum.add(sum)

@@ -6,7 +6,7 @@ import { encodeEvent, type Encoded } from '../../../../src/server/rooms/sse-enco
 import { GzipTestSink } from '../../../support/test-sink.js'
 import { until } from '../../../support/until.js'
 
-/* What readers are sent who take gzip: each in its own order, all of the same parts. */
+/* Checks the bytes that gzip readers are sent: each reader in its own order, all from the same parts. */
 
 const room: GzipReader['room'] = {
   wakeLater(waiting) {

@@ -1,5 +1,6 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { createCluster } from 'redis'
+import type { Logger } from 'hereabouts/server'
 import { redisBackend } from 'hereabouts/server/redis'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -24,14 +25,19 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
   })
   afterAll(() => ends.end())
 
-  async function node(own: Ends, timing: { scale: number }, beforeItServes = () => {}): Promise<SharedNode['served']> {
+  async function node(
+    own: Ends,
+    timing: { scale: number },
+    beforeItServes = () => {},
+    logger?: Logger,
+  ): Promise<SharedNode['served']> {
     const client = createCluster({ rootNodes: cluster.nodes.map(({ url }) => ({ url })) })
     client.on('error', () => {})
     await client.connect()
     own.use({ [Symbol.asyncDispose]: async () => client.destroy() })
     beforeItServes()
     const backend = redisBackend({ client, pulseMs: 50, timeoutMs: 250 })
-    return own.use(await serveLocations({ timing, backend }))
+    return own.use(await serveLocations({ timing, backend, ...(logger && { logger }) }))
   }
 
   /** Returns a room that is stored on the given master, and one that is not. */
@@ -96,6 +102,36 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
       await until('she is sent away there too', async () => !(await isIn(lost)), 5_000)
     } finally {
       away.signal('SIGCONT')
+      await own.end()
+    }
+  })
+
+  test('that refuses writes degrades its own rooms only, and is logged in one line', async () => {
+    const own = new Ends()
+    const errors: string[] = []
+    const error = (message: string, details?: { error?: unknown }) =>
+      void errors.push(`${message}: ${(details?.error as Error | undefined)?.message}`)
+    const served = await node(own, { scale: 1 }, () => {}, { info() {}, warn() {}, error })
+    const revoking = cluster.ownerOf(revocationsKey('hereabouts'))
+    const away = cluster.nodes.find((each) => each !== revoking)!
+    const [lost, spared] = roomsBy(away, 'writing')
+    try {
+      for (const room of [lost, spared]) await until(room, async () => (await tryToPost(served, room)) === 200)
+      const [loser, other] = [await eventsOf(served.url, lost), await eventsOf(served.url, spared)]
+      away.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
+      await loser.until('"type":"degraded"', 5_000)
+      expect(await tryToPost(served, lost)).toBe(503)
+      expect(await tryToPost(served, spared)).toBe(200)
+      expect(await readiness(served)).toBe(200)
+      expect(other.text).not.toContain('degraded')
+      const refusals = errors.filter((line) => line.includes('NOREPLICAS'))
+      expect(refusals, errors.join('\n')).toEqual([expect.stringMatching(/^a part of the backend is out of reach: /)])
+      away.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
+      await until('posts are accepted there', async () => (await tryToPost(served, lost)) === 200, 5_000)
+      loser.close()
+      other.close()
+    } finally {
+      away.cli('CONFIG', 'SET', 'min-replicas-to-write', '0')
       await own.end()
     }
   })

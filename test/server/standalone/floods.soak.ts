@@ -14,8 +14,7 @@ import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
 /*
- * Callers who hold connections instead of using them. What we promise is 2,000 of them, at the speed of life: `npm run
- * soak:server`. In CI they are fewer, and times are a tenth.
+ * Callers who hold connections instead of using them. docs/security.md promises 2,000 of them in real time: `npm run soak:server`. In CI they are fewer, and times are a tenth.
  */
 
 const isSoak = process.env['SOAK'] !== undefined
@@ -31,7 +30,7 @@ beforeAll(() => built('package'), 120_000)
 
 const opened = (port: number) => {
   const socket = connect({ port, host: '127.0.0.1' })
-  // What nobody takes would hide the end that comes after it.
+  // Unread data would hide the end of the connection.
   socket.on('error', () => {}).resume()
   return socket
 }
@@ -132,6 +131,44 @@ test(`${readers} stalled streams are cut, and other clients are not slowed down`
   for (const socket of sockets) socket.destroy()
   expect(heldMs).toBeLessThan(20_000 * scale)
   expectUnharmed(usual, then, `${readers} that read nothing`, heldMs)
+})
+
+/** Requests of one packet, whose answers nobody reads. */
+const unread: [string, (input: string) => string][] = [
+  ['queries of a large room', () => ask(`getLocations?${inputOf({ room: 'stirred' })}`).repeat(100)],
+  ['pages that do not exist', () => ask('../nothing').repeat(100)],
+  ['streams', () => ask(`onLocation?${inputOf({ room: 'stirred' })}`).repeat(6)],
+  ['queries of a large room as JSON lines', () => ask(`getLocations,getLocations?batch=1&${inputOf({ 0: { room: 'stirred' }, 1: { room: 'stirred' } })}`, 'trpc-accept: application/jsonl\r\n').repeat(100)],
+] // prettier-ignore
+const ask = (path: string, headers = '') => `GET /trpc/${path} HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`
+const floods = isSoak ? 50 : 10
+
+describe(`${floods} sockets that pipeline and read nothing hold no memory, and other clients are not slowed down:`, () => {
+  test.each(unread)('%s', { timeout: 120_000 }, async (what, requests) => {
+    const timing = { stallMs: 10_000 * scale, frameStallMs: 60_000 * scale, leaseMs: 300_000 }
+    const limits = { readBurst: 1e6, readsPerSecond: 1e6, streamBurst: 1e6 }
+    await using server = await loneServer({ timing, limits })
+    await server.stir()
+    await using others = healthyClient(server.url)
+    const usual = await usualOf(others)
+    const heap = await server.heapUsed()
+    const since = performance.now()
+    const sockets = Array.from({ length: floods }, () => opened(server.port).pause())
+    for (const socket of sockets) socket.write(requests(''))
+    await passing(500)
+    const grown = (await server.heapUsed()) - heap
+    await others.health()
+    await passing(timing.stallMs * 2)
+    const heldMs = performance.now() - since
+    const then = await others.health()
+    for (const socket of sockets) socket.destroy()
+    await until('no stream is open', async () => (await server.report()).readings.streams === 0, 30_000)
+    if (isSoak) console.log(`${floods} sockets, ${what}: heap ${(grown / 1e6).toFixed(1)} MB more`)
+    expect(grown).toBeLessThan(20e6)
+    expect(then.statuses).toEqual([])
+    // A few seconds of a shared machine say nothing about a p99.
+    if (isSoak) expectUnharmed(usual, then, `${what} that nobody reads`, heldMs)
+  })
 })
 
 test('sockets above limits.sockets are closed before a byte is read', { timeout: 20_000 }, async () => {

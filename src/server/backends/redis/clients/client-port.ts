@@ -1,4 +1,4 @@
-import type { Script } from './script.js'
+import type { Script } from '../script.js'
 
 /** The operations that the backend needs of a Redis client. Implement it to use another client. */
 export interface RedisPort {
@@ -10,6 +10,12 @@ export interface RedisPort {
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
   /** Calls `listener` when messages may have been missed: a subscriber connection was lost and replaced. */
   onGap(listener: () => void): void
+  /**
+   * Replaces the subscribing connection by a new one, with all its subscriptions. Called when announcements do not arrive
+   * although Redis answers: the connection may be dead without either side knowing. Rejects when a channel could not be
+   * subscribed to. Without this method, the backend only reports that it is not ready.
+   */
+  reconnect?(): Promise<void>
   /** Closes the connections that this port opened, never the client that it was given. */
   close(): Promise<void>
 }

@@ -1,4 +1,4 @@
-import { LocationError } from '../../../shared/errors.js'
+import { LocationError } from '../../../../shared/errors.js'
 
 type Prefix = string | Buffer
 
@@ -15,6 +15,6 @@ export function refuseKeyPrefix(client: object): void {
   if (keyPrefix === '') return
   throw new LocationError(
     'misconfigured',
-    `This Redis client has keyPrefix '${keyPrefix}', which cannot hold for channels: give redisBackend a client without, and { prefix: '${keyPrefix}hereabouts' }.`,
+    `This Redis client has keyPrefix '${keyPrefix}', which cannot hold for channels: give redisBackend a client without, and { prefix: '${keyPrefix.replaceAll(/[^A-Za-z0-9._:/-]/g, '')}hereabouts' }.`,
   )
 }

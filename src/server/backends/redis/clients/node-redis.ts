@@ -1,5 +1,6 @@
 import { refuseKeyPrefix } from './key-prefix.js'
 import type { RedisPort } from './client-port.js'
+import { Subscriptions, type SubscriberConnection } from './subscriptions.js'
 
 /**
  * The part of a node-redis client (`createClient`, `createCluster` or `createSentinel`) that the backend uses. Declared
@@ -31,11 +32,7 @@ type Send = (...args: unknown[]) => Promise<unknown>
 export function nodeRedisPort(client: NodeRedisClient): RedisPort {
   refuseKeyPrefix(client)
   const send = client.sendCommand.bind(client) as Send
-  const subscriber = client.duplicate()
-  // An EventEmitter throws errors without a listener. The client reconnects by itself, and lost connections are
-  // reported as gaps.
-  subscriber.on('error', () => {})
-  let connecting: Promise<unknown> | undefined
+  const subscriptions = new Subscriptions((onGap) => connectionOf(client.duplicate(), onGap))
   const isCluster = 'slots' in client
   return {
     isCluster,
@@ -44,6 +41,21 @@ export function nodeRedisPort(client: NodeRedisClient): RedisPort {
       if (isCluster) return send(key, false, command, asText)
       return 'getMasterNode' in client ? send(false, command, asText) : send(command, asText)
     },
+    subscribe: (channel, listener) => subscriptions.subscribe(channel, listener),
+    onGap: (listener) => subscriptions.onGap(listener),
+    reconnect: () => subscriptions.reconnect(),
+    close: async () => subscriptions.close(),
+  }
+}
+
+function connectionOf(subscriber: NodeRedisSubscriber, onGap: () => void): SubscriberConnection {
+  // An EventEmitter throws errors without a listener. The client reconnects by itself, and lost connections are
+  // reported as gaps.
+  subscriber.on('error', () => {})
+  // A client emits `ready` after a reconnect; a cluster reports its nodes, and channels that moved with their slot.
+  for (const event of ['ready', 'node-ready', 'sharded-channel-moved']) subscriber.on(event, onGap)
+  let connecting: Promise<unknown> | undefined
+  return {
     async subscribe(channel, listener) {
       connecting ??= subscriber.connect().catch((error: unknown) => {
         connecting = undefined
@@ -51,14 +63,14 @@ export function nodeRedisPort(client: NodeRedisClient): RedisPort {
       })
       await connecting
       await subscriber.sSubscribe(channel, listener)
-      return async () => void (await subscriber.sUnsubscribe(channel, listener))
+      return () => subscriber.sUnsubscribe(channel, listener)
     },
-    onGap(listener) {
-      // A client emits `ready` after a reconnect; a cluster reports its nodes, and channels that moved with their slot.
-      for (const event of ['ready', 'node-ready', 'sharded-channel-moved']) subscriber.on(event, listener)
-    },
-    async close() {
-      if (connecting) subscriber.destroy()
+    close() {
+      try {
+        if (connecting) subscriber.destroy()
+      } catch {
+        // A client that has given up reconnecting is closed already, and says so by throwing.
+      }
     },
   }
 }

@@ -1,0 +1,77 @@
+import { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Clock } from '../../shared/clock.js'
+import type { Timing } from '../options/timing.js'
+import type { NodeResponse } from './sink.js'
+
+/** The two write timeouts of a response: without any progress, and for the whole of it. */
+export type WriteTimeouts = Pick<Timing, 'stallMs' | 'frameStallMs'>
+
+/**
+ * Destroys the socket of a response that its client does not read: when the kernel took no byte for `stallMs`, or when
+ * it did not take all of the response within `frameStallMs`. Event streams are left to `SocketStream`. Node itself
+ * has no write timeout, and a response that nobody reads would stay in memory as long as its client likes.
+ */
+export function cutWhenUnread(response: NodeResponse, clock: Clock, timeouts: WriteTimeouts): void {
+  if (timeouts.stallMs > 0 && response instanceof ServerResponse) new AnswerWatch(response, clock, timeouts).start()
+}
+
+class AnswerWatch {
+  readonly #response: ServerResponse
+  readonly #clock: Clock
+  readonly #timeouts: WriteTimeouts
+  #socket: Socket | null = null
+  #usualTimeoutMs = 0
+  #cancelTimer = () => {}
+  readonly #check = () => this.#checkProgress()
+  // The kernel took no byte for as long as the socket's timeout allows.
+  readonly #handleTimeout = () => {
+    if (this.#socket!.writableLength > 0) this.#socket!.destroy()
+  }
+
+  constructor(response: ServerResponse, clock: Clock, timeouts: WriteTimeouts) {
+    this.#response = response
+    this.#clock = clock
+    this.#timeouts = timeouts
+  }
+
+  start(): void {
+    this.#checkLater()
+    // Before Node's own listener, which sets the timeout of an idle connection.
+    this.#response.prependOnceListener('finish', () => this.#stop())
+    this.#response.once('close', () => this.#cancelTimer())
+  }
+
+  #checkLater(): void {
+    this.#cancelTimer = this.#clock.after(this.#timeouts.stallMs / 2, this.#check)
+  }
+
+  #checkProgress(): void {
+    const { socket } = this.#response
+    if (isEventStream(this.#response)) return
+    if (socket && socket.writableLength > 0) this.#watch(socket)
+    else this.#checkLater()
+  }
+
+  /** Reads nothing more from the client until it has read this response: bytes that arrive would count as progress. */
+  #watch(socket: Socket): void {
+    const { stallMs, frameStallMs } = this.#timeouts
+    this.#socket = socket
+    this.#usualTimeoutMs = socket.timeout ?? 0
+    socket.pause()
+    this.#response.on('timeout', this.#handleTimeout)
+    socket.setTimeout(stallMs / 2)
+    this.#cancelTimer = this.#clock.after(frameStallMs, () => socket.destroy())
+  }
+
+  #stop(): void {
+    this.#cancelTimer()
+    if (!this.#socket) return
+    this.#response.off('timeout', this.#handleTimeout)
+    this.#socket.setTimeout(this.#usualTimeoutMs)
+    this.#socket.resume()
+  }
+}
+
+const isEventStream = (response: ServerResponse) =>
+  String(response.getHeader('content-type')).startsWith('text/event-stream')

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { root } from '../support/snippets.js'
+
+/*
+ * Tests wait for a condition, or move a clock by hand. Only files that end with .soak.ts, and the exceptions below, wait for
+ * a fixed time.
+ */
+
+/** The files that use a timer without being soak tests, each with its reason. */
+const exceptions: Record<string, string> = {
+  'test/support/until.ts': 'polls a condition',
+  'test/support/redis/crowd.ts': 'sends posts at a given rate',
+  'test/support/clients/healthy-client.mjs': 'sends posts at a given rate',
+  'test/browser/life.ts': 'is the body of life.soak.ts',
+  'test/e2e/faults/convergence.test.ts': 'sends posts at a given rate',
+}
+
+/** A timer from node:timers/promises, or one that is set by hand. `setImmediate` is one turn of the loop and no sleep. */
+const timer =
+  /\bsetTimeout as \w+ \} from 'node:timers\/promises'|\bsetTimeout\(|\bsetTimeout\b.*from 'node:timers|Atomics\.wait\(/
+
+const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  .map((name) => `test/${name.replaceAll('\\', '/')}`)
+  .filter((name) => /\.(tsx?|mjs)$/.test(name) && !name.includes('node_modules') && !name.endsWith('.soak.ts'))
+const text = (file: string) => readFileSync(join(root, file), 'utf8')
+/** `socket.setTimeout` is a limit for the peer. */
+const sleeps = (file: string) => timer.test(text(file).replaceAll(/\b\w+\.setTimeout\(/g, ''))
+
+describe('a fixed wait in a test', () => {
+  test('occurs in soak tests and in the listed exceptions only', () => {
+    expect(files.length).toBeGreaterThan(100)
+    expect(files.filter((file) => sleeps(file) && !exceptions[file])).toEqual([])
+  })
+
+  test('is no longer an exception where it was removed', () => {
+    expect(Object.keys(exceptions).filter((file) => !files.includes(file) || !timer.test(text(file)))).toEqual([])
+  })
+})

@@ -1,0 +1,191 @@
+import { createServer, type RequestListener } from 'node:http'
+import { connect, type AddressInfo, type Socket } from 'node:net'
+import { initTRPC } from '@trpc/server'
+import { createExpressMiddleware } from '@trpc/server/adapters/express'
+import { createHTTPHandler } from '@trpc/server/adapters/standalone'
+import express from 'express'
+import { cellLocation } from 'hereabouts'
+import {
+  createLocationHub,
+  createLocationMiddleware,
+  createLocationRouter,
+  createRequestGuard,
+  type Readings,
+} from 'hereabouts/server'
+import { createLocationServer } from 'hereabouts/server/standalone'
+import { afterEach, describe, expect, test } from 'vitest'
+import { inputOf } from '../../support/network/raw-client.js'
+import { until } from '../../support/until.js'
+
+/* Clients that send requests and do not read the answers, in front of each way to serve the procedures. */
+
+type App = { port: number; calls: () => number; streams: () => number; close(): Promise<unknown> }
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0)) await close()
+})
+
+/** The server's ends of the connections. */
+const accepted = new Set<Socket>()
+
+/** Larger than what the kernel's buffers of a connection take. */
+const big = 'x'.repeat(32e6)
+const timing = { stallMs: 200, frameStallMs: 2_000 }
+
+function measured() {
+  let calls = 0
+  let read: (() => Readings) | undefined
+  const metrics = { called: () => void calls++, fannedOut() {}, streamEnded() {}, watch: (each: () => Readings) => void (read = each) } // prettier-ignore
+  return { metrics, calls: () => calls, streams: () => read!().streams }
+}
+
+async function served(listener: RequestListener, rest: Omit<App, 'port' | 'close'>, end: () => Promise<void>) {
+  const server = createServer(listener)
+  server.on('connection', (socket) => accepted.add(socket.once('close', () => accepted.delete(socket))))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const close = async () => (server.closeAllConnections(), server.close(), end())
+  closers.push(close)
+  return { port: (server.address() as AddressInfo).port, close, ...rest }
+}
+
+function merged(times = timing) {
+  const { metrics, ...rest } = measured()
+  const hub = createLocationHub({ location: cellLocation, timing: times, metrics, limits: { streamBurst: 1e6 } })
+  const t = initTRPC.create({ isDev: false })
+  const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
+  const router = t.router({ locations, big: t.procedure.query(() => big) })
+  return { hub, router, rest }
+}
+
+const ways: Record<string, () => Promise<App>> = {
+  async createLocationServer() {
+    const { metrics, ...rest } = measured()
+    const server = createLocationServer({ location: cellLocation, anonymous: true, timing, metrics })
+    const { url } = await server.listen(0)
+    closers.push(() => server.close())
+    return { port: Number(new URL(url).port), close: () => server.close(), ...rest }
+  },
+  async createLocationMiddleware() {
+    const { hub, router, rest } = merged()
+    return served(createLocationMiddleware({ router }), rest, () => hub.close())
+  },
+  async 'createLocationMiddleware in Express'() {
+    const { hub, router, rest } = merged()
+    return served(express().use('/trpc', createLocationMiddleware({ router })), rest, () => hub.close())
+  },
+  async 'createRequestGuard before tRPC in Express'() {
+    const { hub, router, rest } = merged()
+    const app = express().use('/trpc', createRequestGuard(), createExpressMiddleware({ router }))
+    return served(app, rest, () => hub.close())
+  },
+  async 'createRequestGuard before tRPC in node:http'() {
+    const { hub, router, rest } = merged()
+    const middleware = createRequestGuard({ router })
+    return served(createHTTPHandler({ router, basePath: '/trpc/', middleware }), rest, () => hub.close())
+  },
+}
+
+const opened = (port: number) => connect(port, '127.0.0.1').on('error', () => {})
+const isClosed = (socket: Socket) => until('the socket is closed', () => socket.closed, 10_000)
+
+describe.each(Object.entries(ways))('with %s', (way, start) => {
+  const prefix = way === 'createLocationServer' ? '' : 'locations.'
+  const get = (path: string) => `GET /trpc/${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
+  const stream = get(`${prefix}onLocation?${inputOf({ room: 'r' })}`)
+  const read = get(`${prefix}getLocations?${inputOf({ room: 'r' })}`)
+
+  test('of six pipelined streams one is open, and none when the socket is gone', async () => {
+    const app = await start()
+    const socket = opened(app.port)
+    socket.resume().write(stream.repeat(6))
+    await until('a stream is open', () => app.streams() === 1)
+    // A request on another socket is answered after all of these have been parsed.
+    const other = opened(app.port)
+    other.write(read)
+    await new Promise((resolve) => other.once('data', resolve))
+    expect(app.streams()).toBe(1)
+    socket.destroy()
+    await until('no stream is open', () => app.streams() === 0)
+    expect(app.calls()).toBe(2)
+  })
+
+  test('a request behind an open stream is not served', async () => {
+    const app = await start()
+    const socket = opened(app.port)
+    socket.resume().write(stream + read)
+    await until('a stream is open', () => app.streams() === 1)
+    const other = opened(app.port)
+    other.write(read)
+    await new Promise((resolve) => other.once('data', resolve))
+    expect(app.calls()).toBe(2)
+  })
+
+  test('pipelined requests are answered in order', async () => {
+    const app = await start()
+    const socket = opened(app.port)
+    let text = ''
+    socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
+    socket.write(read + get(`${prefix}onLocation`) + get(`${prefix}countMembers?${inputOf({ rooms: ['r'] })}`))
+    await until('three answers are here', () => text.split('HTTP/1.1').length > 3)
+    expect(text).toMatch(/snapshot.*expected object.*members/s)
+  })
+
+  test('a socket with more than 100 waiting requests is closed', async () => {
+    const app = await start()
+    const socket = opened(app.port)
+    socket.resume().write(stream + read.repeat(101))
+    await isClosed(socket)
+    expect(app.calls()).toBe(1)
+  })
+})
+
+/** Resolves with the milliseconds until the server has closed all of its connections. */
+async function cutAfter(port: number, request: string, whileOpen: (socket: Socket) => void = () => {}) {
+  const socket = opened(port).pause()
+  socket.write(request)
+  const since = performance.now()
+  const timer = setInterval(() => whileOpen(socket), 20)
+  await until('the server has closed the connection', () => accepted.size === 0 && performance.now() - since > 100)
+  clearInterval(timer)
+  socket.destroy()
+  return performance.now() - since
+}
+
+const getBig = 'GET /big HTTP/1.1\r\nhost: localhost\r\n\r\n'
+async function bigApp(times = timing) {
+  const { hub, router, rest } = merged(times)
+  return served(createLocationMiddleware({ router }), rest, () => hub.close())
+}
+
+test('an answer that is not read ends its socket after stallMs', async () => {
+  const { port } = await bigApp()
+  expect(await cutAfter(port, getBig)).toBeLessThan(2_000)
+})
+
+test('further bytes of a client that does not read its answer are no progress', async () => {
+  const { port } = await bigApp()
+  const send = (socket: Socket) => socket.writable && socket.write('GET')
+  expect(await cutAfter(port, getBig, send)).toBeLessThan(2_000)
+})
+
+test('an answer that is read a few bytes at a time ends its socket after frameStallMs', async () => {
+  const { port } = await bigApp({ stallMs: 1_000, frameStallMs: 1_000 })
+  const tookMs = await cutAfter(port, getBig, (socket) => socket.read())
+  expect(tookMs).toBeGreaterThan(1_400)
+})
+
+test('an answer that is read slowly is sent to its end, and the connection stays open', async () => {
+  const { port } = await bigApp({ stallMs: 1_000, frameStallMs: 60_000 })
+  const socket = opened(port).pause()
+  socket.write(getBig)
+  let bytes = 0
+  const readSome = () => {
+    for (let i = 0; i < 8; i++) bytes += (socket.read() as Buffer | null)?.length ?? 0
+  }
+  const timer = setInterval(readSome, 10)
+  await until('the answer is here', () => bytes > big.length, 20_000)
+  clearInterval(timer)
+  socket.resume().write(getBig)
+  await new Promise((resolve) => socket.once('data', resolve))
+  socket.destroy()
+})

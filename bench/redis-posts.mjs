@@ -11,7 +11,8 @@ const { client, cpuSeconds } = redis
 
 const silent = { info() {}, warn() {}, error() {} }
 const clock = {
-  now: () => performance.timeOrigin + performance.now(),
+  now: () => performance.now(),
+  date: () => new Date(),
   /** @param {number} delayMs @param {() => void} run */
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs)

@@ -46,7 +46,7 @@ type PageProps = { room: string; start: Place; profile: Profile; onProfile(profi
 function Page({ room, start, profile, onProfile }: PageProps) {
   const { place, select, open, go } = usePlace(room, start)
   const [spotlight, setSpotlight] = useSpotlight()
-  const [logOpen, setLogOpen] = useState(() => wide.matches && rememberedLog(true))
+  const [logOpen, setLogOpen] = useState(() => wide.matches && rememberedLog(false))
   const lines = useLines()
 
   const toggleLog = () => {
@@ -73,6 +73,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
             {room}
           </span>
         </h1>
+        <p className="tagline">A spreadsheet where you see who is in which cell, right now</p>
         <Status />
         <People onJump={jump} />
         <div className="tools">

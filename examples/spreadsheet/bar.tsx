@@ -10,7 +10,7 @@ import { boxOf, nameOf, overlap, parseName, type Selection } from './selection.j
 export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
   const sheet = sheetNamed(place.sheet)!
   return (
-    <div className="bar">
+    <section className="bar" aria-label="Cell">
       <NameBox place={place} onSelect={onSelect} />
       <output className="content" aria-label="Content of the cell">
         {sheet.entryAt(place.selection.anchor)?.text}
@@ -20,7 +20,7 @@ export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Sel
         <LockIcon />
         <span className="wide-only">Read only</span>
       </span>
-    </div>
+    </section>
   )
 }
 
@@ -66,8 +66,9 @@ function Company({ place }: { place: Place }) {
   const [first, ...rest] = here.map(nameOfMember)
   return (
     <span className="company">
-      with <bdi>{first}</bdi>
-      {rest.length > 0 && ` and ${rest.length} more`}
+      <span>with </span>
+      <bdi translate="no">{first}</bdi>
+      <span>{rest.length > 0 && ` and ${rest.length} more`}</span>
     </span>
   )
 }
@@ -88,9 +89,9 @@ export function Sums({ place: { sheet, selection } }: { place: Place }) {
   const sum = values.reduce((total, value) => total + value, 0)
   return (
     <p className="sums">
-      <span>Count {values.length}</span>
-      <span>Average {amount.format(sum / values.length)}</span>
-      <span>Sum {amount.format(sum)}</span>
+      <span>{`Count ${values.length}`}</span>
+      <span>{`Average ${amount.format(sum / values.length)}`}</span>
+      <span>{`Sum ${amount.format(sum)}`}</span>
     </p>
   )
 }

@@ -11,7 +11,9 @@ type HeadsProps = { layout: Layout; first: number; last: number; from: number; t
 export const ColumnHeads = memo(function ColumnHeads({ layout, first, last, from, to }: HeadsProps) {
   return (
     <div className="heads" role="row" aria-rowindex={1}>
-      <div className="corner" role="columnheader" aria-colindex={1} aria-label="Select all" />
+      <div className="corner" role="columnheader" aria-colindex={1}>
+        <span className="unseen">Select all</span>
+      </div>
       {upTo(first, last).map((col) => (
         <div
           key={col}

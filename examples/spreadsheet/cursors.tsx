@@ -1,5 +1,5 @@
 import { memo, useEffect, useState } from 'react'
-import { flagHeight, namesShown, spotOf, type Spot } from './flag.js'
+import { fliesBelow, flagHeight, namesShown, spotOf, type Spot } from './flag.js'
 import type { Layout, Port, Rect } from './layout.js'
 import { useMembers, useOthers, useSelf, useStatus, type Member } from './locations.js'
 import { colorOfMember, nameOfMember, paint } from './paint.js'
@@ -22,12 +22,16 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
     return box ? [{ member, box }] : []
   })
   const ranks = rank(here.map(({ box }) => box))
+  const below = fliesBelow(
+    here.flatMap(({ box }, i) => (ranks[i]!.place === 0 ? [{ rect: layout.rectOf(box), of: ranks[i]!.of }] : [])),
+    (rect) => layout.valuesIn(rect),
+  )
   const { x, y, width, height } = layout.rectOf(boxOf(selection))
   return (
     <div className={state === 'waiting' || state === 'closed' ? 'cursors is-stale' : 'cursors'} aria-hidden="true">
       {here.map(({ member, box }, i) => {
         const rect = layout.rectOf(box)
-        const { place, of } = ranks[i]!
+        const { place, of, crowd } = ranks[i]!
         return (
           <Cursor
             key={member.memberId}
@@ -42,7 +46,7 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
             more={place === namesShown - 1 ? of - namesShown : 0}
             pointed={spotlight === member.memberId || (hovered !== null && contains(box, hovered))}
             {...rect}
-            {...spotOf(rect, port, place, of)}
+            {...spotOf(rect, port, place, of, below[crowd])}
           />
         )
       })}
@@ -121,7 +125,7 @@ const Cursor = memo(function Cursor({
       <span className="flag" style={{ top: spot.top, left: spot.left, right: spot.right }}>
         <span className="flag-name">{name}</span>
         {bot && <span className="flag-bot">bot</span>}
-        {more > 0 && !pointed && <span className="flag-more">+{more}</span>}
+        {more > 0 && !pointed && <span className="flag-more">{`+${more}`}</span>}
       </span>
     </div>
   )
@@ -151,8 +155,8 @@ function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   return { ...box, bottom: Math.min(box.bottom, sheet.rows - 1), right: Math.min(box.right, sheet.cols - 1) }
 }
 
-/** Groups the members whose flags start at the same corner: the rank of each and their number. */
-function rank(boxes: Box[]): { place: number; of: number }[] {
+/** Those whose flags would fly from the same corner: who is where in that row, how many there are, and which of these crowds it is. */
+function rank(boxes: Box[]): { place: number; of: number; crowd: number }[] {
   const counts = new Map<string, number>()
   const corner = (box: Box) => `${box.top}.${box.left}`
   const places = boxes.map((box) => {
@@ -160,5 +164,10 @@ function rank(boxes: Box[]): { place: number; of: number }[] {
     counts.set(corner(box), place + 1)
     return place
   })
-  return boxes.map((box, i) => ({ place: places[i]!, of: counts.get(corner(box))! }))
+  const crowds = [...counts.keys()]
+  return boxes.map((box, i) => ({
+    place: places[i]!,
+    of: counts.get(corner(box))!,
+    crowd: crowds.indexOf(corner(box)),
+  }))
 }

@@ -13,7 +13,7 @@ export type Spot = { side: 'above' | 'below' | 'inside'; top: number; left?: num
  * Positions a flag so that it is readable at the edges too: under a cell of the first row, inside a range that fills the
  * view, and within the view when its cell is not. The flags of one cell are stacked, in the order of `rank`.
  */
-export function spotOf(cell: Rect, port: Port, rank: number, of: number): Spot {
+export function spotOf(cell: Rect, port: Port, rank: number, of: number, below = false): Spot {
   const view = {
     left: port.x + sideWidth,
     top: port.y + headHeight,
@@ -26,8 +26,43 @@ export function spotOf(cell: Rect, port: Port, rank: number, of: number): Spot {
     cell.x + fromLeft + flagWidth > view.right
       ? { right: Math.max(0, cell.x + cell.width - view.right) }
       : { left: fromLeft }
-  if (cell.y - stack >= view.top) return { side: 'above', top: -flagHeight * (rank + 1), ...across }
-  if (cell.y + cell.height + stack <= view.bottom)
-    return { side: 'below', top: cell.height + flagHeight * rank, ...across }
+  const fitsBelow = cell.y + cell.height + stack <= view.bottom
+  if (cell.y - stack >= view.top && !(below && fitsBelow))
+    return { side: 'above', top: -flagHeight * (rank + 1), ...across }
+  if (fitsBelow) return { side: 'below', top: cell.height + flagHeight * rank, ...across }
   return { side: 'inside', top: Math.max(0, view.top - cell.y) + flagHeight * rank, ...across }
 }
+
+/** Cells with people in them: `of` flags fly from each. */
+type Crowd = { rect: Rect; of: number }
+
+/** The width that a usual name takes. */
+const usualWidth = 100
+
+/**
+ * Returns for each crowd whether its flags fly below: there they cover fewer names of neighbours, fewer cells in which
+ * somebody is, and fewer values than above.
+ */
+export function fliesBelow(crowds: Crowd[], valuesIn: (rect: Rect) => number): boolean[] {
+  const placed: Rect[] = []
+  const order = crowds
+    .map((_, i) => i)
+    .sort((a, b) => crowds[a]!.rect.y - crowds[b]!.rect.y || crowds[a]!.rect.x - crowds[b]!.rect.x)
+  const below: boolean[] = crowds.map(() => false)
+  for (const i of order) {
+    const { rect, of } = crowds[i]!
+    const height = flagHeight * Math.min(of, namesShown)
+    const stackAt = (y: number): Rect => ({ x: rect.x, y, width: usualWidth, height })
+    const cost = (stack: Rect) =>
+      20 * placed.filter((other) => meet(other, stack)).length +
+      5 * crowds.filter((other, j) => j !== i && meet(other.rect, stack)).length +
+      valuesIn(stack)
+    const [over, under] = [stackAt(rect.y - height), stackAt(rect.y + rect.height)]
+    below[i] = cost(under) < cost(over)
+    placed.push(below[i] ? under : over)
+  }
+  return below
+}
+
+const meet = (a: Rect, b: Rect) =>
+  a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height

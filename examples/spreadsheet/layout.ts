@@ -46,6 +46,15 @@ export class Layout {
     return { row: Math.min(Math.max(Math.floor((y - headHeight) / rowHeight), 0), this.sheet.rows - 1), col }
   }
 
+  /** How many cells with a value a rectangle touches. */
+  valuesIn({ x, y, width, height }: Rect): number {
+    const [from, to] = [this.cellAt(x, y), this.cellAt(x + width - 1, y + height - 1)]
+    let count = 0
+    for (let row = from.row; row <= to.row; row++)
+      for (let col = from.col; col <= to.col; col++) if (this.sheet.entryAt({ row, col })) count++
+    return count
+  }
+
   /** The cells to render. */
   visible(port: Port): Box {
     const first = this.cellAt(port.x + sideWidth, port.y + headHeight)

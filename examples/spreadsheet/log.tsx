@@ -37,11 +37,12 @@ export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): voi
         title="From the time the server gave the change to the time this page had it. Means something as far as both clocks agree."
       >
         {median === undefined ? (
-          'It fills as people come, move and go.'
+          <span>It fills as people come, move and go.</span>
         ) : (
-          <>
-            Server to screen: median <b>{median} ms</b>
-          </>
+          <span>
+            <span>Server to screen: median </span>
+            <b>{`${median} ms`}</b>
+          </span>
         )}
       </p>
       <ol>
@@ -49,7 +50,7 @@ export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): voi
           <li key={line.key} className={`line is-${line.what}`} style={paint(line.color)}>
             <span className="dot" />
             <span className="line-text">
-              <bdi>{line.name}</bdi>
+              <bdi translate="no">{line.name}</bdi>
               <span>{line.text}</span>
             </span>
             <span className="latency">{line.latencyMs === null ? '' : `${line.latencyMs} ms`}</span>

@@ -24,7 +24,7 @@ export function People({ onJump }: { onJump: Jump }) {
               className="face"
               style={paint(colorOfMember(member, members))}
               data-tip={`${nameOfMember(member)}${member.profile?.bot ? ' (bot)' : ''}: go to ${placeName(member.location)}`}
-              aria-label={`${nameOfMember(member)}${member.profile?.bot ? ', a bot' : ''}: go to ${placeName(member.location)}`}
+              aria-label={`${nameOfMember(member)}${member.profile?.bot ? ', a bot' : ''}: go to ${placeName(member.location)}, ${initials(nameOfMember(member))}`}
               aria-disabled={!canJump(member.location)}
               data-activity={member.activity}
               onClick={() => canJump(member.location) && onJump(member)}
@@ -66,6 +66,7 @@ function Everyone({ onJump }: { onJump: Jump }) {
   return (
     <>
       <h2>Here now</h2>
+      <p className="hint">Everybody who has this page open is shown, with the cell that they look at.</p>
       <ul>
         {self && <Person member={self} own />}
         {others.map((member) => (

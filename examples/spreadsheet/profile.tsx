@@ -13,7 +13,7 @@ export function You({ profile, onChange }: { profile: Profile; onChange(profile:
   const color = colorOfMember({ memberId: self?.memberId ?? '', profile }, members)
   return (
     <Popover
-      label={`You are ${profile.name}`}
+      label={`You are ${profile.name}, ${initials(profile.name)}`}
       className="you"
       buttonClass="face own"
       button={

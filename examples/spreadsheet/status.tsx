@@ -42,7 +42,8 @@ export function StatusNote() {
     return (
       <div className="note">
         <p>
-          <Countdown until={status.retryAt} /> The others may have moved on; where you are is kept for them.
+          <Countdown until={status.retryAt} />
+          <span> The others may have moved on; where you are is kept for them.</span>
         </p>
         <button type="button" className="plain" onClick={() => room.retry()}>
           Retry now
@@ -70,7 +71,7 @@ export function StatusNote() {
   if (status.state === 'closed')
     return (
       <div className="note is-bad">
-        <p>This room is closed: {status.error?.message ?? status.reason}</p>
+        <p>{`This room is closed: ${status.error?.message ?? status.reason}`}</p>
         <button type="button" className="plain" onClick={() => room.retry()}>
           Try again
         </button>

@@ -31,7 +31,7 @@ export function Tabs({ current, onOpen }: { current: string; onOpen(sheet: strin
           onClick={() => onOpen(name)}
           onKeyDown={onKeyDown}
         >
-          {name}
+          <span>{name}</span>
           <Dots sheet={name} />
         </button>
       ))}
@@ -51,7 +51,7 @@ function Dots({ sheet }: { sheet: string }) {
       <span className="number" aria-hidden="true">
         {here.length}
       </span>
-      <span className="unseen">, {here.length === 1 ? '1 other person' : `${here.length} others`}</span>
+      <span className="unseen">{here.length === 1 ? ', 1 other person' : `, ${here.length} others`}</span>
     </span>
   )
 }

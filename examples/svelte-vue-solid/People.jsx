@@ -12,7 +12,7 @@ export function People() {
         <For each={snapshot().others}>
           {({ profile, location }) => (
             <li>
-              {profile?.name} is {location ? `in row ${location.row + 1}` : 'here'}
+              {`${profile?.name} is ${location ? `in row ${location.row + 1}` : 'here'}`}
             </li>
           )}
         </For>

@@ -79,7 +79,7 @@ export class Output {
   }
 
   #now(): Date {
-    return new Date(this.#options.clock.now())
+    return this.#options.clock.date()
   }
 
   #write(text: string): void {

@@ -12,7 +12,7 @@ export function followStatus(room: AnyWatch, options: { target: Target; output: 
   let callOff = () => {}
 
   const countDown = (status: Waiting) => {
-    const seconds = Math.max(0, Math.ceil((status.retryAt.getTime() - clock.now()) / 1_000))
+    const seconds = Math.max(0, Math.ceil((status.retryAt.getTime() - clock.date().getTime()) / 1_000))
     const why = wasLive ? '' : `no answer from ${target.url} yet: `
     output.pin(`${why}trying again in ${seconds} s (attempt ${status.attempt + 1})`)
     callOff = clock.after(1_000, () => countDown(status))

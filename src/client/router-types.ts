@@ -38,7 +38,7 @@ type InputAt<R, Path> = At<RecordOf<R>, Path> extends { postLocation: Procedure<
 export type LocationOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { location: infer L } ? Exclude<L, null> : never
 export type ProfileOf<R, Path = LocationPath<R>> =
-  InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined> : never
+  InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined | null> : never
 /** The types of the rooms of a router: the type argument of `Room`, `Member`, `fakeRoom` and their like. */
 export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   location: LocationOf<R, Path>

@@ -9,6 +9,7 @@ export function steadyClock(clock: Clock): Clock {
       if (time > latest && time < Infinity) latest = time
       return latest
     },
+    date: () => clock.date(),
     after: (delayMs, run) => clock.after(delayMs, run),
   }
 }

@@ -59,11 +59,11 @@ export interface RoomHooks<T extends RoomTypes> {
 /** The hooks of a client whose router has a profile schema. */
 export interface ProfileHooks<T extends RoomTypes> {
   /**
-   * Returns a function that changes our profile. It is the same function while the room is the same.
+   * Returns a function that changes our profile; `null` takes it back. It is the same function while the room is the same.
    *
    * @throws Error inside a provider with `watch`.
    */
-  useUpdateProfile(): (profile: T['profile']) => void
+  useUpdateProfile(): (profile: T['profile'] | null) => void
 }
 
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
@@ -103,7 +103,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     },
     useUpdateProfile() {
       const room = useWritableRoom()
-      return useCallback((profile: T['profile']) => room.update({ profile }), [room])
+      return useCallback((profile: T['profile'] | null) => room.update({ profile }), [room])
     },
     useMembersAt: (location, options) => useRoomValue(useHandle(), (room) => room.membersAt(location, options)),
     useStatus: () => useRoomValue(useHandle(), statusOf),

@@ -13,8 +13,11 @@ export interface RoomProviderProps<T extends RoomTypes> {
   room: string
   /** The client to join with, for tests. Default: the one given to `createLocationHooks`. */
   client?: LocationClient<T>
-  /** The profile that others see of us. A change is posted. Not used with `watch`. */
-  profile?: T['profile']
+  /**
+   * The profile that others see of us. A change is posted; `null`, or no profile after one, takes it back. Not used with
+   * `watch`.
+   */
+  profile?: T['profile'] | null | undefined
   /** Our location when the room is joined; afterwards `usePost` sets it. Default `null`. Not used with `watch`. */
   location?: T['location'] | null
   /**
@@ -112,10 +115,23 @@ function Membership<T extends RoomTypes>({
     },
     [handle],
   )
+  const posted = useRef<RoomHandle<T> | null>(null)
   useMountEffect(() => {
-    if (profile !== undefined && !watch) rethrowLater(() => handle.room.update({ profile }))
-  }, [profile, watch, handle])
+    if (watch || (profile === undefined && posted.current !== handle)) return
+    posted.current = profile === undefined ? null : handle
+    rethrowLater(() => handle.room.update({ profile: profile ?? null }))
+    // By its text: an object that was changed in place is another profile, and an equal one made by a new render is not.
+  }, [textOf(profile), watch, handle])
   return null
+}
+
+function textOf(profile: unknown): unknown {
+  try {
+    return JSON.stringify(profile)
+  } catch {
+    // `update` reports it.
+    return profile
+  }
 }
 
 /**

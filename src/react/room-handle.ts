@@ -1,7 +1,7 @@
 import type { LocationError, Room } from '../client/index.js'
+import { showInitial } from '../client/store/initial.js'
 import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
-import { applyEvent } from '../shared/view.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /** A room that was only watched has no methods that post. */
@@ -114,8 +114,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
 /** A Room that can be read, but neither used nor subscribed to. */
 function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOutput<T> | undefined) {
   const store = createStore<T>(new Date(0), () => {})
-  const applied = initial && applyEvent(store.view, initial.id, initial.event)
-  if (applied?.outcome === 'shown') store.take(applied.shifts)
+  showInitial(store, initial)
   const { snapshot, members, membersAt, other, view } = store
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')

@@ -11,8 +11,8 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   connectionKey?: string | undefined
   /** Orders the posts of one connection. Default: one more than the last. */
   seq?: number | undefined
-  /** Default: unchanged. */
-  profile?: T['profile'] | undefined
+  /** Default: unchanged. `null` takes the profile back. */
+  profile?: T['profile'] | null | undefined
   /** Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
   /** Identifies an anonymous member across several connections. */

@@ -1,7 +1,15 @@
-/** The source of time. All code that needs time takes a clock, so that tests can advance it. */
+/**
+ * The source of time. All code that needs time takes a clock, so that tests can advance it.
+ *
+ * It has two readings of two types, so that the compiler refuses to compare one with the other. The monotonic reading is
+ * a number; the wall clock's is a Date, which NTP, a person or a machine that slept may step by hours in either
+ * direction.
+ */
 export interface Clock {
-  /** Returns the milliseconds since the Unix epoch, with fractions. Monotonic. */
+  /** Returns a monotonic reading in milliseconds, with fractions, for durations. Only differences have a meaning. */
   now(): number
+  /** Returns the time of the wall clock, for what is compared with, or shown as, a time of day. */
+  date(): Date
   /** Runs `run` once, `delayMs` milliseconds from now. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void
 }
@@ -11,13 +19,19 @@ const longestDelayMs = 2 ** 31 - 1
 
 const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
 
-// React Native has no performance.timeOrigin, and other runtimes have no performance at all.
-const timer: { now(): number; timeOrigin?: number } = globalThis.performance ?? Date
-const origin = timer.timeOrigin ?? Date.now() - timer.now()
+// Some runtimes have no performance.
+const timer: { now(): number } = globalThis.performance ?? Date
 
-/** The system clock. It does not jump when somebody changes the time of the machine. */
+/**
+ * Returns the time of the wall clock at a monotonic reading. It is right after any step of the wall clock, since only
+ * the distance from now comes from the reading.
+ */
+export const dateAt = (clock: Clock, reading: number): Date => new Date(clock.date().getTime() + reading - clock.now())
+
+/** The system clock. */
 export const systemClock: Clock = {
-  now: () => origin + timer.now(),
+  now: () => timer.now(),
+  date: () => new Date(),
   after(delayMs, run) {
     const timer = start(delayMs, run)
     return () => clearTimeout(timer)
@@ -26,7 +40,7 @@ export const systemClock: Clock = {
 
 /** The system clock for background work of a server: pending timers do not keep the process alive. */
 export const backgroundClock: Clock = {
-  now: systemClock.now,
+  ...systemClock,
   after(delayMs, run) {
     const timer = start(delayMs, run)
     timer.unref()

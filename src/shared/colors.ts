@@ -22,34 +22,101 @@ const palette = [
   '#64748b',
 ] as const
 
-const assigned = new WeakMap<readonly object[], Map<string, string>>()
+type Members = readonly { readonly memberId: string }[]
+
+/** The colours of one room, as this process gave them: the slots of those who are there and of those who left. */
+type RoomColors = { present: ReadonlyMap<string, number>; absent: ReadonlyMap<string, number> }
+
+const maxAbsent = 1_000
+/** How many of those who left keep their slot free: most of them come back at once, after a reload. */
+const maxReserved = 8
+const maxRecent = 16
+
+const byList = new WeakMap<Members, RoomColors>()
+const byMember = new WeakMap<object, RoomColors>()
+/** The newest last: for lists whose members are new objects each time. */
+let recent: RoomColors[] = []
 
 /**
- * Returns the colour of a member among `members`, as `#rrggbb`. White text on it is readable. The same members get the
- * same colours in every window, and up to sixteen members get different ones.
+ * Returns the colour of a member among `members`, as `#rrggbb`. White text on it is readable. A member keeps the colour
+ * while others come and go, and usually has it in every window and after a reload, because it follows from the member id.
+ * A newcomer whose colour is taken gets a free one, so that up to sixteen members have different colours. Pass all members
+ * of the room: colours are different among those who are passed.
  */
-export function colorOf(memberId: string, members: readonly { memberId: string }[]): string {
-  let colors = assigned.get(members)
-  if (!colors) assigned.set(members, (colors = assign(members)))
-  return colors.get(memberId) ?? palette[hash(memberId) % palette.length]!
+export function colorOf(memberId: string, members: Members): string {
+  let colors = byList.get(members)
+  if (!colors) byList.set(members, (colors = colorsOf(members)))
+  return palette[colors.present.get(memberId) ?? colors.absent.get(memberId) ?? hash(memberId) % palette.length]!
+}
+
+function colorsOf(members: Members): RoomColors {
+  const before = colorsBefore(members)
+  // Without a newcomer nothing changes: this may be a part of the room, such as the members at one location.
+  const colors =
+    before && members.every(({ memberId }) => before.present.has(memberId)) ? before : assign(members, before)
+  for (const member of members) byMember.set(member, colors)
+  recent = [...recent.filter((other) => other !== before), colors].slice(-maxRecent)
+  return colors
+}
+
+/** Gives each newcomer a colour. The order of `members` does not matter. */
+function assign(members: Members, before: RoomColors | undefined): RoomColors {
+  const present = new Map<string, number>()
+  const newcomers = new Set<string>()
+  for (const { memberId } of members) {
+    const slot = before?.present.get(memberId)
+    if (slot === undefined) newcomers.add(memberId)
+    else present.set(memberId, slot)
+  }
+  const left = [...(before?.absent ?? []), ...(before?.present ?? [])].filter(([memberId]) => !present.has(memberId))
+  const absent = new Map(left)
+  // Those who come back choose first: they had a colour here.
+  for (const memberId of [...newcomers].sort(
+    (a, b) => Number(absent.has(b)) - Number(absent.has(a)) || (a < b ? -1 : 1),
+  )) {
+    const slot = freeSlot(memberId, absent.get(memberId), present, absent)
+    absent.delete(memberId)
+    present.set(memberId, slot)
+  }
+  return { present, absent: new Map([...absent].slice(-maxAbsent)) }
 }
 
 /**
- * Assigns each member the colour of their id's hash, or the next free one, so that few colours change when a member
- * enters or leaves.
+ * Returns the slot that a newcomer had before, or the one of their id's hash, or another one: the least used by those who
+ * are there, and then by those who left.
  */
-function assign(members: readonly { memberId: string }[]): Map<string, string> {
-  const colors = new Map<string, string>()
-  const taken = new Set<number>()
-  for (const memberId of members.map((member) => member.memberId).sort()) {
-    if (colors.has(memberId)) continue
-    if (taken.size === palette.length) taken.clear()
-    let slot = hash(memberId) % palette.length
-    while (taken.has(slot)) slot = (slot + 1) % palette.length
-    taken.add(slot)
-    colors.set(memberId, palette[slot]!)
+function freeSlot(
+  memberId: string,
+  had: number | undefined,
+  present: ReadonlyMap<string, number>,
+  absent: ReadonlyMap<string, number>,
+): number {
+  const uses = palette.map(() => 0)
+  for (const slot of present.values()) uses[slot]! += maxReserved + 1
+  for (const [other, slot] of [...absent].slice(-maxReserved)) if (other !== memberId) uses[slot]! += 1
+  const first = hash(memberId)
+  // An odd step passes all sixteen slots. It differs by member, so that two viewers choose alike more often.
+  const step = (first >>> 8) | 1
+  const order = palette.map((_, i) => (first + i * step) % palette.length)
+  if (had !== undefined) order.unshift(had)
+  return order.reduce((best, slot) => (uses[slot]! < uses[best]! ? slot : best))
+}
+
+/** Returns the colours of the same room before this change: unchanged members are the same objects. */
+function colorsBefore(members: Members): RoomColors | undefined {
+  let newest: RoomColors | undefined
+  for (const member of members) {
+    const colors = byMember.get(member)
+    if (colors && (!newest || recent.indexOf(colors) > recent.indexOf(newest))) newest = colors
   }
-  return colors
+  return newest ?? recentColors(members)
+}
+
+/** Returns the newest colours in which one of these members is there, or else was there; none when nobody is known. */
+function recentColors(members: Members): RoomColors | undefined {
+  const newestWith = (part: keyof RoomColors) =>
+    recent.findLast((colors) => members.some(({ memberId }) => colors[part].has(memberId)))
+  return newestWith('present') ?? newestWith('absent')
 }
 
 // FNV-1a, 32 bits (http://www.isthe.com/chongo/tech/comp/fnv/).

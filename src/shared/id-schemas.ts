@@ -1,9 +1,15 @@
 import * as z from 'zod'
-import { isNormal, nameRule, visibleName } from './name-rule.js'
+import { nameFault, nameRule, nameShape } from './name-rule.js'
 
-const roomIdRule = `a room id ${nameRule}`
-/** The id of a room. A room is something that people share: a sheet, a document, a board. */
-export const roomId = z.string().regex(visibleName, { error: roomIdRule, abort: true }).refine(isNormal, roomIdRule)
+/** The id of a room, in normal form C. A room is something that people share: a sheet, a document, a board. */
+export const roomId = z
+  .string()
+  .normalize('NFC')
+  .regex(nameShape, { error: ({ input }) => `a room id ${nameFault(String(input)) ?? nameRule}`, abort: true })
+  .check(({ value, issues }) => {
+    const fault = nameFault(value)
+    if (fault !== null) issues.push({ code: 'custom', input: value, message: `a room id ${fault}` })
+  })
 
 /**
  * A connectionKey or a memberKey: 128 random bits as exactly 22 base64url characters. The client generates and stores

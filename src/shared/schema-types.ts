@@ -21,8 +21,27 @@ export type SchemaTypes<SL extends Schema, SP extends OptionalSchema> = RoomType
 /**
  * `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change.
  */
-export type Unchanged<S extends Schema> = [core.input<S>] extends [core.output<S>]
+export type Unchanged<S extends Schema> = [true] extends [IsForeign<core.output<S>, [1, 1, 1, 1]>]
+  ? S & { error: 'a location or profile schema must be plain JSON: no dates, maps, sets, bigints or functions' }
+  : SameInputAndOutput<S>
+
+type SameInputAndOutput<S extends Schema> = [core.input<S>] extends [core.output<S>]
   ? [core.output<S>] extends [core.input<S>]
     ? S
     : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
   : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
+
+/** A value that JSON does not have, such as `z.date()` gives. */
+type Foreign =
+  Date | bigint | symbol | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ((...args: never[]) => unknown)
+
+/** `true` when a value of type `T` may hold a foreign one, to four levels. */
+type IsForeign<T, Levels extends unknown[]> = 0 extends 1 & T
+  ? false
+  : T extends Foreign
+    ? true
+    : T extends object
+      ? Levels extends [unknown, ...infer Below]
+        ? { [K in keyof T]-?: IsForeign<T[K], Below> }[keyof T]
+        : false
+      : false

@@ -20,7 +20,7 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({ location
       location: z.nullable(location),
       connectionKey: secretKey.optional(),
       seq: seq.optional(),
-      profile: z.optional(profile),
+      profile: z.optional(z.nullable(profile)),
       activity: activity.optional(),
       memberKey: secretKey.optional(),
       leaseMs: z.int().min(1).optional(),

@@ -51,7 +51,8 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   }
   const set = (connection: Connection<T>) => {
     const at = version + 1_000
-    const shown = { ...connection, at }
+    // A copy: the test may change its own object.
+    const shown = structuredClone({ ...connection, at })
     const kind = view.connections.has(connection.connectionId) ? 'changed' : 'entered'
     view.set(connection.connectionId, shown)
     change({ [kind]: [shown] })
@@ -80,9 +81,13 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
   }
   const post = ({ location, profile, activity, seq = 0 }: PostLocationInput<T>): PostLocationOutput => {
-    posts.push({ location, ...(profile !== undefined && { profile }), ...(activity !== undefined && { activity }) })
+    const posted = { location, ...(profile !== undefined && { profile }), ...(activity !== undefined && { activity }) }
+    posts.push(structuredClone(posted))
     const known = view.connections.get(me)
-    const about = { profile: profile ?? known?.profile ?? null, activity: activity ?? known?.activity ?? 'active' }
+    const about = {
+      profile: profile === undefined ? (known?.profile ?? null) : profile,
+      activity: activity ?? known?.activity ?? 'active',
+    }
     set({ connectionId: me, memberId: me, location, ...about, at: 0 })
     return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
   }

@@ -76,10 +76,12 @@ export function faultyFetch(
   return faulty
 }
 
-/** Returns a clock that is wrong by `offsetMs` and runs `rate` times as fast. */
+/** A clock that is wrong: its wall clock is set `offsetMs` off, and all of it runs `rate` times as fast. */
 export function skewedClock(clock: Clock, { offsetMs = 0, rate = 1 }: { offsetMs?: number; rate?: number }): Clock {
+  const startMs = clock.date().getTime()
   return {
-    now: () => clock.now() * rate + offsetMs,
+    now: () => clock.now() * rate,
+    date: () => new Date(startMs + (clock.date().getTime() - startMs) * rate + offsetMs),
     after: (delayMs, run) => clock.after(delayMs / rate, run),
   }
 }

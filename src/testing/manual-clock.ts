@@ -12,15 +12,22 @@ export interface ManualClock extends Clock {
    * next `advance`.
    */
   stall(ms: number): void
+  /**
+   * Steps the wall clock by `ms`, forward or back, as NTP does, or as a machine that slept finds it. No time passes for
+   * durations and timers.
+   */
+  step(ms: number): void
 }
 
 /**
  * Creates a clock that a test moves: pass it as `clock` to a hub or a client, then `await clock.advance(30_000)`.
  *
- * @param startMs the start time, in milliseconds since the Unix epoch; default 2026-01-01.
+ * @param startMs where its wall clock begins, in milliseconds since the Unix epoch; default 2026-01-01.
  */
 export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
-  let now = startMs
+  // Far from any time of day, so that a test fails when code takes one reading for the other.
+  let now = 1_000
+  let wallMs = startMs - now
   const timers = new Set<{ at: number; run: () => void }>()
   const nextBefore = (end: number) => {
     let next: { at: number; run: () => void } | undefined
@@ -29,6 +36,7 @@ export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   }
   return {
     now: () => now,
+    date: () => new Date(wallMs + now),
     after(delayMs, run) {
       const timer = { at: now + Math.max(delayMs, 0), run }
       timers.add(timer)
@@ -47,6 +55,9 @@ export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
     },
     stall(ms) {
       now += ms
+    },
+    step(ms) {
+      wallMs += ms
     },
   }
 }

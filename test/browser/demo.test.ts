@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { HubRoom } from 'hereabouts/server'
@@ -5,6 +6,23 @@ import type { Location, Profile } from '../../examples/spreadsheet/server.mjs'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { serveDemo, type Demo } from '../support/servers/demo.js'
 import type { RoomTypesWith } from 'hereabouts'
+
+const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
+type AxeResults = { violations: { id: string; nodes: { html: string }[] }[] }
+
+/** Replaces each text node as the translation of Chrome does: by elements, behind the back of React. */
+function translate() {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  const found: Text[] = []
+  while (texts.nextNode()) found.push(texts.currentNode as Text)
+  for (const text of found) {
+    if (!text.data.trim() || text.parentElement!.closest('script, style, [translate=no]')) continue
+    const font = document.createElement('font')
+    font.append(document.createElement('font'))
+    font.firstElementChild!.textContent = text.data
+    text.replaceWith(font)
+  }
+}
 
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
@@ -43,6 +61,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     const context = await browser.newContext(options)
     await context.addInitScript((name) => {
       localStorage.setItem('hereabouts.profile', JSON.stringify({ name }))
+      localStorage.setItem('hereabouts.log', 'true')
     }, name)
     const page = await context.newPage()
     page.setDefaultTimeout(8_000)
@@ -98,6 +117,73 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     const corner = (await ada.locator('#cell-9-3').boundingBox())!
     await expect.poll(async () => Math.abs((await ada.locator('.cursor').boundingBox())!.x - corner.x)).toBeLessThan(2)
     expect(cursor.height).toBeGreaterThan(corner.height)
+  })
+
+  test('goes on when the browser translates the page', async () => {
+    const room = newRoom()
+    const page = await open(room, 'Ada')
+    await goTo(page, 'B5')
+    const post = (memberId: string, row: number) =>
+      hubRoom(room).post({ memberId, profile: { name: memberId }, location: { sheet: 'Plan', row, col: 1 } })
+    await post('bo', 4)
+    await post('cy', 4)
+    await expect.poll(() => page.locator('.company').innerText()).toBe('with bo and 1 more')
+    await page.evaluate(translate)
+    for (const row of [9, 4, 9]) await post('cy', row)
+    await expect.poll(() => page.locator('.company').innerText()).toBe('with bo')
+    await hubRoom(room).leave({ memberId: 'bo' })
+    await expect.poll(() => page.locator('.company').count()).toBe(0)
+    await post('bo', 4)
+    await expect.poll(() => page.locator('.company').innerText()).toBe('with bo')
+    await page.getByRole('tab', { name: 'Budget' }).click()
+    await page.getByRole('button', { name: 'Live log' }).click()
+    expect(await page.locator('main').count()).toBe(1)
+  })
+
+  test('shows our own cell and the others in forced colours', async () => {
+    const room = newRoom()
+    const page = await open(room, 'Ada', { ...desktop, forcedColors: 'active' })
+    await hubRoom(room).post({ memberId: 'bo', profile: { name: 'Bo' }, location: { sheet: 'Plan', row: 4, col: 1 } })
+    await page.locator('.outline').waitFor({ state: 'attached' })
+    const styleOf = (selector: string, property: string) =>
+      page.evaluate(
+        ([selector, property]) => getComputedStyle(document.querySelector(selector!)!).getPropertyValue(property!),
+        [selector, property],
+      )
+    expect(await styleOf('.selection', 'outline-style')).toBe('solid')
+    expect(await styleOf('.outline', 'border-top-style')).toBe('solid')
+    expect(await styleOf('.outline', 'forced-color-adjust')).toBe('none')
+  })
+
+  test.each([
+    ['on a desktop', desktop],
+    ['on a phone', phone],
+    ['in the dark', { ...desktop, colorScheme: 'dark' as const }],
+  ])('has no accessibility fault that axe finds, %s', { timeout: 60_000 }, async (_, options) => {
+    const room = newRoom()
+    const page = await open(room, 'Ada', { ...options, bypassCSP: true })
+    for (const [i, name] of ['Bo Li', 'Cy', 'Juno'].entries())
+      await hubRoom(room).post({
+        memberId: name,
+        profile: { name, ...(name === 'Juno' && { bot: true }) },
+        location: { sheet: 'Plan', row: 4 + 5 * i, col: 0 },
+      })
+    await flagOf(page, 'Juno').waitFor({ state: 'attached' })
+    await page.addStyleTag({
+      content: '*, *::before, *::after { transition: none !important; animation: none !important }',
+    })
+    await page.addScriptTag({ path: axePath })
+    for (const button of [null, /^Everyone here/, 'Share this room', /^You are/]) {
+      if (button) await page.getByRole('button', { name: button }).click()
+      const found = await page.evaluate(async () => {
+        const { axe } = window as unknown as { axe: { run(context: Document, options: object): Promise<AxeResults> } }
+        const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice', 'experimental']
+        const { violations } = await axe.run(document, { runOnly: tags })
+        return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`)
+      })
+      expect(found).toEqual([])
+      if (button) await page.keyboard.press('Escape')
+    }
   })
 
   test('a reload returns to the same cell, and the others see no event', async () => {

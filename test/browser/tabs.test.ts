@@ -21,7 +21,6 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       location: cellLocation,
       static: built.folder,
       timing: { scale },
-      limits: { memberConnections: 12 },
       identify: ({ ctx }) => {
         const [, memberId] = /member=(\w+)/.exec(ctx.headers.get('cookie') ?? '') ?? []
         return { memberId: memberId ?? 'nobody', profile: { name: memberId ?? 'Nobody' } }

@@ -39,7 +39,10 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
   async function open(room: string, name = 'Ada'): Promise<Page> {
     const page = await (await browser.newContext()).newPage()
     page.setDefaultTimeout(8_000)
-    await page.addInitScript((name) => localStorage.setItem('hereabouts.profile', JSON.stringify({ name })), name)
+    await page.addInitScript((name) => {
+      localStorage.setItem('hereabouts.profile', JSON.stringify({ name }))
+      localStorage.setItem('hereabouts.log', 'true')
+    }, name)
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
     })

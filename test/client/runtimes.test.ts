@@ -75,6 +75,7 @@ describe('a clock that', () => {
     const now = clockOf()
     const clock = {
       now,
+      date: () => new Date(),
       after(delayMs: number, run: () => void) {
         timers.push(delayMs)
         return systemClock.after(delayMs, run)

@@ -66,7 +66,7 @@ describe('a post is rejected', () => {
     ['in a room with a right-to-left mark', { room: 'a\u200fb' }, /room: /],
     ['in a room with a zero-width space', { room: 'a\u200bb' }, /room: /],
     ['in a room with a soft hyphen', { room: 'a\u00adb' }, /room: /],
-    ['in a room that is not in normal form C', { room: 'cafe\u0301' }, /room: /],
+    ['in a room of spaces', { room: ' \u00a0' }, /room: /],
     ['in a room with a lone surrogate', { room: '\ud83d' }, /room: /],
     ['in a room that is a number', { room: 7 }, /room: /],
     ['in a room that is a list', { room: ['x'] }, /room: /],
@@ -85,7 +85,6 @@ describe('a post is rejected', () => {
     ['with a lease below 5 seconds', { leaseMs: 4_999 }, /leaseMs/],
     ['with a lease above 5 minutes', { leaseMs: 300_001 }, /leaseMs/],
     ['with a profile without a name', { profile: {} }, /profile\.name: /],
-    ['with a profile of null', { profile: null }, /profile: /],
     [
       'with an avatar that is a script',
       { profile: { name: 'Ada', avatar: 'javascript:alert(1)' } },

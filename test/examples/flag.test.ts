@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { flagHeight, namesShown, spotOf } from '../../examples/spreadsheet/flag.js'
+import { fliesBelow, flagHeight, namesShown, spotOf } from '../../examples/spreadsheet/flag.js'
 import { headHeight, sideWidth } from '../../examples/spreadsheet/layout.js'
 
 const port = fc.record({
@@ -31,8 +31,8 @@ const scene = fc.tuple(port, size, flag).chain(([port, size, flag]) => {
 
 test('who has a cell in view has a name in view', () => {
   fc.assert(
-    fc.property(scene, ({ view, port, flag, x, y, width, height }) => {
-      const spot = spotOf({ x, y, width, height }, port, flag.rank, flag.of)
+    fc.property(scene, fc.boolean(), ({ view, port, flag, x, y, width, height }, below) => {
+      const spot = spotOf({ x, y, width, height }, port, flag.rank, flag.of, below)
       const top = y + spot.top
       expect(top).toBeGreaterThanOrEqual(view.top)
       expect(top + flagHeight).toBeLessThanOrEqual(view.bottom)
@@ -54,4 +54,27 @@ test('the flags of one cell do not cover one another', () => {
       tops.sort((a, b) => a - b).forEach((top, i) => i && expect(top - tops[i - 1]!).toBe(flagHeight))
     }),
   )
+})
+
+test('six people in two cells beside or above one another: no flags cover the flags of the other cell', () => {
+  const cell = { x: 400, y: 400, width: 60, height: 27 }
+  for (const other of [
+    { ...cell, x: 460 },
+    { ...cell, y: 427 },
+  ]) {
+    const below = fliesBelow(
+      [
+        { rect: cell, of: 3 },
+        { rect: other, of: 3 },
+      ],
+      () => 0,
+    )
+    expect(below[0]).not.toBe(below[1])
+  }
+})
+
+test('a flag flies where it covers no value', () => {
+  const rect = { x: 400, y: 400, width: 60, height: 27 }
+  expect(fliesBelow([{ rect, of: 1 }], ({ y }) => (y < 400 ? 1 : 0))).toEqual([true])
+  expect(fliesBelow([{ rect, of: 1 }], () => 1)).toEqual([false])
 })

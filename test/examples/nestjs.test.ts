@@ -29,9 +29,11 @@ describe.skipIf(!nestjs)('the Nest app', { timeout: 60_000 }, () => {
     for (const [i, [what, ...cells]] of measured.entries()) {
       for (const [j, cell] of cells.entries()) {
         const [was, is] = [numbersIn(written[i]![j + 1]!), numbersIn(cell)]
-        if (was.length === 0) expect(cell, what).toBe(written[i]![j + 1])
+        if (!cell.includes('events')) expect(cell, what).toBe(written[i]![j + 1])
         // Beats come when they come, and how many posts make one frame depends on the machine.
-        else for (const [k, number] of was.entries()) expect(nearly(is[k]!, number), `${what}: ${cell}`).toBe(true)
+        else
+          for (const [k, number] of was.entries())
+            expect(nearly(is[k]!, number, k === 0 ? 10 : 1_000), `${what}: ${cell}`).toBe(true)
       }
     }
     const [, , [, , ours] = []] = measured.slice(1)
@@ -54,6 +56,9 @@ const tableIn = (text: string) =>
         .map((cell) => cell.trim()),
     )
 const numbersIn = (cell: string) => Array.from(cell.matchAll(/\d[\d,]*/g), ([text]) => Number(text.replaceAll(',', '')))
-/** Within a factor of three for what depends on timing, which is far less than what the two versions differ by. */
-const nearly = (measured: number, written: number) =>
-  measured <= Math.max(3 * written, 1_000) && measured >= Math.min(written / 3, written - 1_000)
+/**
+ * True within a factor of three, which is far less than the two versions differ by: timing decides the rest. `least`: what a
+ * heartbeat or two add.
+ */
+const nearly = (measured: number, written: number, least: number) =>
+  measured <= Math.max(3 * written, least) && measured >= written / 3

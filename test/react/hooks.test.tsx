@@ -107,6 +107,34 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: cell(1) })
   })
 
+  test('takes its profile back when the prop is gone or `null`', async () => {
+    const named = (profile?: CellTypes['profile'] | null) => <RoomProvider client={client} room="r" profile={profile} />
+    await render(named({ name: 'Ada' }))
+    expect(await server.post()).toMatchObject({ profile: { name: 'Ada' } })
+    for (const signedOut of [undefined, null]) {
+      await delivered()
+      await clock.advance(50)
+      await render(named(signedOut))
+      expect(await server.post()).toMatchObject({ profile: null })
+      await delivered()
+      await clock.advance(50)
+      await render(named({ name: 'Ada' }))
+      expect(await server.post()).toMatchObject({ profile: { name: 'Ada' } })
+    }
+  })
+
+  test('posts a profile that was changed in place', async () => {
+    const profile = { name: 'Ada' }
+    const named = () => <RoomProvider client={client} room="r" profile={profile} />
+    await render(named())
+    await server.post()
+    await delivered()
+    profile.name = 'Countess'
+    await clock.advance(50)
+    await render(named())
+    expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
+  })
+
   test('posts its profile when it changed, and only then', async () => {
     const named = (name: string) => <RoomProvider client={client} room="r" profile={{ name }} />
     await render(named('Ada'))

@@ -111,6 +111,15 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     ])
   })
 
+  test('has no seq above the last safe integer', async () => {
+    const last = posting('c1', Number.MAX_SAFE_INTEGER, 'A1')
+    const next = { ...posting('c1', 1, 'B2'), seq: undefined } as Action
+    await same([
+      { afterMs: 1, actions: [last] },
+      { afterMs: 1, actions: [next, leaving('c1'), next] },
+    ])
+  })
+
   test('applies a thousand actions in one call', async () => {
     const actions = Array.from({ length: 1_000 }, (_, i) => posting(`c${i % 7}`, i + 1, `place ${i}`))
     const other = await game()

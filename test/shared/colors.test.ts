@@ -23,6 +23,82 @@ test('the colours do not depend on the order of the members', () => {
   )
 })
 
+/** A room in which members come and go: a member who stays is the same object, as in a joined room, or a new one. */
+const comingAndGoing = fc.array(fc.array(fc.nat(20), { maxLength: 12 }), { maxLength: 30 })
+const kinds: [
+  kind: string,
+  listOf: (ids: string[], known: Map<string, { memberId: string }>) => { memberId: string }[],
+][] = [
+  [
+    'the same objects',
+    (ids, known) =>
+      ids.map((memberId) => {
+        const member = known.get(memberId) ?? { memberId }
+        known.set(memberId, member)
+        return member
+      }),
+  ],
+  ['new objects', (ids) => members(ids)],
+]
+
+test.each(kinds)('no colour changes because others come or go, and none is given twice, with %s', (_, listOf) => {
+  let run = 0
+  fc.assert(
+    fc.property(comingAndGoing, (steps) => {
+      run += 1
+      const known = new Map<string, { memberId: string }>()
+      let before = new Map<string, string>()
+      for (const step of steps) {
+        const ids = [...new Set(step.map((member) => `run ${run}, member ${member}`))]
+        const room = listOf(ids, known)
+        const now = new Map(ids.map((id) => [id, colorOf(id, room)]))
+        for (const [id, color] of now) expect(before.get(id) ?? color).toBe(color)
+        expect(new Set(now.values()).size).toBe(now.size)
+        before = now
+      }
+    }),
+  )
+})
+
+test('a member who comes back after a reload has the same colour, whoever came meanwhile', () => {
+  fc.assert(
+    fc.property(distinctIds(14), fc.nat(), (ids, at) => {
+      const gone = ids[at % ids.length]!
+      const color = colorOf(gone, members(ids))
+      const rest = ids.filter((id) => id !== gone)
+      for (const newcomer of ['one', 'another']) colorOf('any', members([...rest, newcomer]))
+      expect(colorOf(gone, members(ids))).toBe(color)
+    }),
+  )
+})
+
+test('a member who is not among the members keeps the colour that they had there', () => {
+  const room = members(['ada', 'bob', 'cy'])
+  const color = colorOf('bob', room)
+  expect(colorOf('bob', members(['ada', 'cy']))).toBe(color)
+  expect(colorOf('bob', members(['ada', 'cy', 'dan']))).toBe(color)
+})
+
+test('a part of the members has the colours of the whole, and leaves them as they are', () => {
+  const room = members(Array.from({ length: 60 }, (_, i) => `crowd ${i}`))
+  const colors = room.map(({ memberId }) => colorOf(memberId, room))
+  for (const member of room) expect(colorOf(member.memberId, [member])).toBe(colors[room.indexOf(member)])
+  const next = [...room, { memberId: 'one more' }]
+  expect(room.map(({ memberId }) => colorOf(memberId, next))).toEqual(colors)
+})
+
+test('two rooms of the same process do not change the colours of each other', () => {
+  const rooms = [1, 2].map(() => members(['ada', 'bob', 'cy', 'dan', 'eve']))
+  const colors = rooms.map((room) => room.map(({ memberId }) => colorOf(memberId, room)))
+  for (const guest of ['fay', 'gus', 'hal', 'ida', 'jo', 'kim']) {
+    rooms.forEach((room, i) => {
+      rooms[i] = [...room, { memberId: `${guest} ${i}` }]
+      colorOf('ada', rooms[i])
+    })
+  }
+  rooms.forEach((room, i) => expect(room.slice(0, 5).map(({ memberId }) => colorOf(memberId, room))).toEqual(colors[i]))
+})
+
 test('more than sixteen members share the colours evenly', () => {
   const ids = Array.from({ length: 40 }, (_, i) => `member ${i}`)
   const uses = new Map<string, number>()

@@ -4,18 +4,28 @@ type Timer = { at: number; order: number; run: () => void }
 
 /** Time that jumps from one timer to the next. Timers that are due at the same time run in the order in which they were set. */
 export class SimClock implements Clock {
-  #now: number
+  readonly #startMs: number
+  #now = 0
   #order = 0
   /** A binary heap: there are thousands, and the next is asked for at each step. */
   readonly #heap: Timer[] = []
   readonly #calledOff = new Set<Timer>()
 
   constructor(startMs: number) {
-    this.#now = startMs
+    this.#startMs = startMs
   }
 
   now(): number {
     return this.#now
+  }
+
+  date(): Date {
+    return new Date(this.wallMs())
+  }
+
+  /** Returns the time of the wall clock with fractions of a millisecond, which Redis has. */
+  wallMs(): number {
+    return this.#startMs + this.#now
   }
 
   after(delayMs: number, run: () => void): () => void {

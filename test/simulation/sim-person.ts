@@ -45,6 +45,7 @@ export class SimPerson {
     this.#nodes = nodes
     const mine: Clock = {
       now: () => clock.now(),
+      date: () => clock.date(),
       // A crashed person does nothing more.
       after: (ms, run) => clock.after(ms, () => this.fate !== 'crashed' && run()),
     }

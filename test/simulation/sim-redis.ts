@@ -124,7 +124,7 @@ export class SimRedis {
   }
 
   #act(key: string, args: string[]): unknown {
-    const now = this.#clock.now()
+    const now = this.#clock.wallMs()
     const stored = this.#stored(key, args[0]!, now)
     const actions = decodeActions(args.slice(9))
     const { outcomes, commit } = stored.room.act(actions, now, micros(now))
@@ -153,7 +153,7 @@ export class SimRedis {
   }
 
   #revoke(key: string, [member, room]: string[]): string {
-    const id = `${Math.floor(this.#clock.now() * 1_000)}-0`
+    const id = `${Math.floor(this.#clock.wallMs() * 1_000)}-0`
     this.#revocations.push([id, ['member', member!, 'room', room!]])
     this.#announce(key, id)
     return id

@@ -165,7 +165,7 @@ class World {
       const compare = ({ timeline }: LiveRoom) => {
         const { epoch, version } = this.#redis.state()!
         // A lease that ended just now is still on its way.
-        if (this.#clock.now() - version / 1_000 < 100) return
+        if (this.#clock.wallMs() - version / 1_000 < 100) return
         if (timeline.id() !== `${epoch}.${version}`)
           this.#wrongs.push(`a node is at ${timeline.id()}, the store at ${epoch}.${version}`)
       }

@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { initTRPC, type inferRouterInputs, type inferRouterOutputs } from '@trpc/server'
 import type { TRPCClient } from '@trpc/client'
 import {
   cellLocation,
   pointLocation,
+  systemClock,
   type CellLocation,
+  type Clock,
   type LocationEvent,
   type MemberProfile,
   type Out,
@@ -26,6 +30,7 @@ import { serveLocations } from 'hereabouts/testing'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import * as z from 'zod'
 import * as mini from 'zod/mini'
+import { compile, root } from '../support/snippets.js'
 import { tagged } from '../support/tagged.js'
 
 /* Tests for the compiler: code without a mark compiles, and a line after @ts-expect-error does not. */
@@ -45,7 +50,17 @@ const deepTagged = tt.router({
 })
 
 /** Takes code that is compiled but never run. */
-const unrun = (_never: () => unknown): void => {}
+const unrun = (_never: (...never: never[]) => unknown): void => {}
+
+test('the two readings of a clock cannot be compared or subtracted', () => {
+  unrun((clock: Clock) => {
+    // @ts-expect-error a monotonic reading is no time of day
+    void (clock.date() < clock.now())
+    // @ts-expect-error the same
+    void (clock.now() - clock.date())
+  })
+  expect(systemClock.date().getTime() - Date.now()).toBeLessThan(1_000)
+})
 
 type Post = { room: string; location: CellLocation | null }
 
@@ -133,13 +148,52 @@ describe('a schema', () => {
       // @ts-expect-error: a profile must not transform either
       createLocationHub({ location: cellLocation, profile: z.object({ name: z.string().transform(Number) }) }),
     ).toThrow(LocationError)
-    expect(() => createLocationHub({ location: z.object({ at: z.date() }) })).toThrow(LocationError)
+    expect(() =>
+      // @ts-expect-error: a date is not JSON
+      createLocationHub({ location: z.object({ at: z.date() }) }),
+    ).toThrow(LocationError)
+    expect(() =>
+      // @ts-expect-error: nor is a map, at any depth that schemas have
+      createLocationHub({ location: z.object({ a: z.array(z.object({ b: z.map(z.string(), z.string()) })) }) }),
+    ).toThrow(LocationError)
+    unrun(() => [
+      createLocationHub({ location: z.json() }),
+      createLocationHub({ location: z.any() }),
+      createLocationHub({ location: z.object({ list: z.array(z.string()), more: z.record(z.string(), z.unknown()) }) }),
+    ])
+    // @ts-expect-error: a location schema is required
+    expect(() => createLocationHub({})).toThrow('`location` must be a zod 4 schema and is missing')
+    // @ts-expect-error: JSON Schema is not a zod schema
+    expect(() => createLocationHub({ location: { type: 'string' } })).toThrow('`location` must be a zod 4 schema: ')
     type Refused = Parameters<typeof createLocationHub<z.ZodDefault<z.ZodNumber>>>[0]['location']
     expectTypeOf<Refused>().toExtend<{
       error: 'a location or profile schema must not transform: use .optional() instead of .default()'
     }>()
   })
 })
+
+test('a compiler that misses an access option names `identify` first, never only `anonymous`', () => {
+  const folder = mkdtempSync(join(root, 'test/types/.access-'))
+  const source = `import { cellLocation } from 'hereabouts'
+import { createLocationServer } from 'hereabouts/server/standalone'
+createLocationServer({ location: cellLocation })
+createLocationServer({ location: cellLocation, authorize: () => true })
+`
+  try {
+    writeFileSync(join(folder, 'app.ts'), source)
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ extends: '../../../tsconfig.json', include: ['app.ts'] }),
+    )
+    const said = compile(folder)
+    expect(said.match(/error TS/g)).toHaveLength(2)
+    expect(said).toMatch(/missing the following properties from type '.*': identify, authorize/)
+    expect(said).toContain("Property 'identify' is missing")
+    expect(said).not.toContain("Property 'anonymous' is missing")
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}, 60_000)
 
 // These schemas compile although they change values. The hub refuses them at run time.
 test.for([

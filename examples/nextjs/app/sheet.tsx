@@ -24,11 +24,11 @@ function People() {
   const status = useStatus()
   return (
     <>
-      <h1>Here: {status.state}</h1>
+      <h1>{`Here: ${status.state}`}</h1>
       <ul>
         {useOthers().map(({ memberId, profile, location }) => (
           <li key={memberId} style={{ color: colorOf(memberId, members) }}>
-            {profile?.name} {location ? `is in row ${location.row + 1}` : 'has just come'}
+            {`${profile?.name} ${location ? `is in row ${location.row + 1}` : 'has just come'}`}
           </li>
         ))}
       </ul>
@@ -41,7 +41,7 @@ function Rows() {
   const mine = useSelf((self) => self.location?.row)
   return [0, 1, 2, 3].map((row) => (
     <button key={row} aria-pressed={row === mine} onClick={() => post({ sheet: 'Q3', row, col: 0 })}>
-      Row {row + 1}
+      {`Row ${row + 1}`}
     </button>
   ))
 }

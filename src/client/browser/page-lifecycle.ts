@@ -5,8 +5,11 @@ export interface PageListener {
   hidden(): void
   /** The page was restored from the back/forward cache, or was prerendered and is opened now. */
   shown(): void
-  /** The network is back, or the page is visible again. */
-  woken(): void
+  /**
+   * A retry is likely to work, and what is open may be dead: the network is back or is another one (`changed`), or somebody
+   * looks at the page again.
+   */
+  woken(changed: boolean): void
 }
 
 /** True while a browser prepares a page that nobody has opened yet, and may never open. */
@@ -21,8 +24,16 @@ export function followPage({ hidden, shown, woken }: PageListener): () => void {
   addEventListener('pagehide', hidden, { signal })
   addEventListener('pageshow', (event) => event.persisted && shown(), { signal })
   document.addEventListener('prerenderingchange', shown, { signal })
-  addEventListener('online', woken, { signal })
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && woken(), { signal })
+  const wake = (changed: boolean) => isPrerendered() || woken(changed)
+  const onChange = () => wake(true)
+  addEventListener('online', onChange, { signal })
+  // Chromium says when the kind of network changes, such as from Wi-Fi to a cable.
+  const { connection } = navigator as { connection?: EventTarget }
+  connection?.addEventListener('change', onChange, { signal })
+  addEventListener('focus', () => wake(false), { signal })
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(false), {
+    signal,
+  })
   return () => {
     controller.abort()
   }

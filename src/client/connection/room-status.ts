@@ -1,4 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
+import { dateAt, type Clock } from '../../shared/clock.js'
 import { isProbing, type ConnectionState } from './connection-state.js'
 
 export type RoomStatus = {
@@ -20,7 +21,7 @@ export type RoomStatus = {
   )
 
 /** Returns the status that the app sees. */
-export function statusOf(link: ConnectionState): RoomStatus {
+export function statusOf(link: ConnectionState, clock: Clock): RoomStatus {
   const { obstacle, failures } = link
   switch (link.state) {
     case 'live':
@@ -31,7 +32,7 @@ export function statusOf(link: ConnectionState): RoomStatus {
     case 'waiting':
       // Between two streams of which the first served its time, nothing has failed yet.
       if (!failures) return { state: 'connecting' }
-      return { state: 'waiting', retryAt: new Date(link.retryAt), attempt: failures, error: link.error }
+      return { state: 'waiting', retryAt: dateAt(clock, link.retryAt), attempt: failures, error: link.error }
     case 'closed':
       return { state: 'closed', reason: link.reason, error: link.error }
     default:

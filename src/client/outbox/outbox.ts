@@ -8,7 +8,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** The whole state that a connection posts. */
 export type OutboxDraft<T extends RoomTypes> = {
   readonly location: T['location'] | null
-  readonly profile?: T['profile']
+  readonly profile?: T['profile'] | null
   readonly activity?: Activity
 }
 
@@ -147,6 +147,11 @@ export function heartbeatReceived<T extends RoomTypes>(box: Outbox<T>): Outbox<T
 /** The server is reachable again: a retry that waits is due at once. */
 export function hastened<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
   return { ...box, retryAt: -Infinity }
+}
+
+/** The post in flight may hang in a dead socket: it is due again with its seq, and the reply to the first is ignored. */
+export function replaced<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
+  return box.inFlight ? { ...box, inFlight: null, sentAt: -Infinity } : box
 }
 
 /** The room lost its state: the draft is posted again soon, before others show us as gone, at a random time to spread the load. */

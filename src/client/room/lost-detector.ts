@@ -4,6 +4,7 @@ export interface LostDetectorOptions {
   clock: Clock
   /** Interruptions shorter than this are not reported. */
   lostMs: number
+  /** @param since the monotonic reading at which the interruption began. */
   lost(since: number): void
   restored(since: number): void
 }

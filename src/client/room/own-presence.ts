@@ -6,7 +6,8 @@ import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
 import { openOutboxSender } from '../outbox/outbox-sender.js'
-import { forgotten, hastened, heartbeatReceived, rekeyed, type OutboxPost } from '../outbox/outbox.js'
+import { forgotten, hastened, heartbeatReceived, rekeyed, replaced, type OutboxPost } from '../outbox/outbox.js'
+import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
@@ -26,7 +27,11 @@ export interface OwnPresenceOptions<T extends RoomTypes> {
 }
 
 /** The part of a draft besides the location. */
-export type OwnAttributes<T extends RoomTypes> = { profile?: T['profile']; activity?: Activity }
+export type OwnAttributes<T extends RoomTypes> = {
+  /** `null` takes the profile back. */
+  profile?: T['profile'] | null
+  activity?: Activity
+}
 
 /** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<T extends RoomTypes> {
@@ -34,7 +39,9 @@ export interface OwnPresence<T extends RoomTypes> {
   readonly key: string | undefined
   /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
   whoAmI(): Promise<string | null>
-  /** Posts our location. @throws LocationError `bad-input` when the value is not JSON; then nothing has changed. */
+  /** Posts our first location. @throws LocationError `bad-input` when a value is not JSON; then nothing has changed. */
+  enter(location: T['location'] | null, change: OwnAttributes<T>): void
+  /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
   flush(): Promise<void>
@@ -42,6 +49,8 @@ export interface OwnPresence<T extends RoomTypes> {
   renew(): void
   /** The server is reachable: posts that wait for a retry are sent at once. */
   hasten(): void
+  /** The post in flight may hang in a dead socket: it is sent again. */
+  replace(): void
   /** The server lost its state: posts ours again. */
   postAgain(): void
   /** Our key belongs to another member: makes a new one. */
@@ -109,12 +118,23 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       store.show()
     },
   })
-  const post: OwnPresence<T>['post'] = (location, change) => {
+  const enter: OwnPresence<T>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
-    sameJson([location], [null])
-    const next = { ...attributes, ...change }
-    if (!sameJson({ ...next, location }, sender.box.newest)) sender.write({ ...next, location })
-    attributes = next
+    sameJson([location, { ...change }], null)
+    const draft = copied({ ...attributes, ...change, location })
+    if (!sameJson(draft, sender.box.newest)) sender.write(draft)
+    attributes = draft
+  }
+  let unsendable: LocationError | null = null
+  const post: OwnPresence<T>['post'] = (location, change) => {
+    try {
+      unsendable = null
+      enter(location, change)
+    } catch (thrown) {
+      // Not thrown: it would unmount the page of a React app, which the same value of a wrong shape does not.
+      const error = (unsendable = thrown as LocationError)
+      queueMicrotask(() => refused(error))
+    }
   }
 
   return {
@@ -128,11 +148,14 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       guest = memberId === null ? '' : null
       return memberId
     },
+    enter,
     post,
     update: (change) => post(sender.box.newest?.location ?? null, change),
     flush() {
       const { edition } = sender.box
+      const unsent = unsendable
       return store.expect(() => {
+        if (unsent) return unsent
         const { acked, refusal } = sender.box
         if (refusal && refusal.edition >= edition) return refusal.error
         return acked >= edition || closedBy(link())
@@ -140,6 +163,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     },
     renew: () => sender.step((box) => hastened(heartbeatReceived(box))),
     hasten: () => sender.step(hastened),
+    replace: () => sender.step(replaced),
     postAgain: () => sender.step((box) => forgotten(box, context())),
     rekey() {
       newConnection()

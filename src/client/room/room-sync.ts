@@ -1,3 +1,4 @@
+import { dateAt } from '../../shared/clock.js'
 import { parseEventId } from '../../shared/event-id.js'
 import type { LocationEvent } from '../../shared/events.js'
 import { applyEvent, forgetStale } from '../../shared/view.js'
@@ -62,7 +63,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
     if (link.state === 'closed') lostDetector.stop()
     else lostDetector.note(isPresent(link))
-    store.show(statusOf(link))
+    store.show(statusOf(link, clock))
     if (link.state === 'closed') {
       if (link.error) store.emit('error', { error: link.error })
       else stopForgetting()
@@ -73,6 +74,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   return openConnection<T>({
     clock,
     context: pace.context,
+    deadlineMs: pace.deadlineMs,
     ...requestsOf(options),
     greeted(id, hello) {
       pace.timing = timingOf(hello)
@@ -98,12 +100,12 @@ function openLostDetector<T extends RoomTypes>(transport: Transport<T>, store: S
     lost(since) {
       store.away(true)
       store.show()
-      store.emit('lost', { since: new Date(since), status: store.snapshot.status })
+      store.emit('lost', { since: dateAt(clock, since), status: store.snapshot.status })
     },
     restored(since) {
       store.away(false)
       store.show()
-      store.emit('restored', { since: new Date(since), awayMs: clock.now() - since })
+      store.emit('restored', { since: dateAt(clock, since), awayMs: clock.now() - since })
     },
   })
 }

@@ -1,17 +1,18 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import { applyEvent } from '../../shared/view.js'
 import type { Activity } from '../../shared/events.js'
 import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
+import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync } from './room-sync.js'
+import { wakeUp } from './wake-up.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
@@ -19,9 +20,8 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** `others`, and `self` when it is known. */
   readonly members: readonly Member<T>[]
   /**
-   * Sets our location. The latest call wins: at most one post is in flight, and none is queued.
-   *
-   * @throws LocationError `bad-input` when the location is not JSON.
+   * Sets our location. The latest call wins: at most one post is in flight, and none is queued. Never throws: a location
+   * that is not JSON (such as NaN) or that the server refuses raises an `error` event, and `flush` rejects.
    */
   post(location: T['location'] | null): void
   /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
@@ -29,7 +29,7 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
   ready(): Promise<void>
   /**
-   * Changes our profile or activity. In a browser the activity follows input and page visibility by itself until it is set
+   * Changes our profile or activity; a profile of `null` takes it back. In a browser the activity follows input and page visibility by itself until it is set
    * here.
    */
   update(own: OwnAttributes<T>): void
@@ -49,8 +49,8 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   /** Returns the same object until something changes. */
   getSnapshot(): RoomSnapshot<T>
   /**
-   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it. Repeated calls have no
-   * effect. Resolves when the server was told or cannot be reached; never rejects.
+   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it: then it shows nobody.
+   * Repeated calls have no effect. Resolves when the server was told or cannot be reached; never rejects.
    */
   leave(): Promise<void>
 }
@@ -69,7 +69,8 @@ export type WatchOptions<T extends RoomTypes> = {
 }
 export type JoinOptions<T extends RoomTypes> = WatchOptions<T> & {
   location?: T['location'] | null
-  profile?: T['profile']
+  /** Default: the one that the member has; `null` takes it back. */
+  profile?: T['profile'] | null
 }
 
 /** Opens a room. `joining` is `null` when we only watch. */
@@ -80,7 +81,7 @@ export function openRoom<T extends RoomTypes>(
   initial: GetLocationsOutput<T> | undefined,
 ): { room: JoinedRoom<T>; close(): Promise<void> } {
   const { clock } = transport
-  const store = createStore<T>(new Date(clock.now()), transport.report)
+  const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
   const presence: OwnPresence<T> = openOwnPresence({
     room: id,
@@ -91,22 +92,20 @@ export function openRoom<T extends RoomTypes>(
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const connection = openRoomSync<T>({ room: id, transport, store, pace, presence })
+  const parts = { room: id, transport, store, pace, presence }
+  const connection = openRoomSync<T>(parts)
 
-  if (initial) {
-    const applied = applyEvent(store.view, initial.id, initial.event)
-    if (applied.outcome === 'shown') store.take(applied.shifts)
-  }
+  showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
     // A tab that was opened in the background has not been looked at.
     const isAway = transport.awayMs === 0 && globalThis.document?.visibilityState === 'hidden'
-    presence.post(location, { profile, ...(isAway && { activity: 'away' as const }) })
+    presence.enter(location, { profile, ...(isAway && { activity: 'away' as const }) })
   }
   if (isPrerendered()) presence.pause()
   else connection.connect()
   const stopActivity = joining ? followActivity(transport, presence) : () => {}
-  const unfollow = followPageOf(connection, presence)
+  const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
   return {
@@ -125,6 +124,10 @@ export function openRoom<T extends RoomTypes>(
       stopActivity()
       presence.pause()
       connection.close('left')
+      // Somebody else may sign in on this page: nobody is shown any more.
+      const { view } = store
+      store.own({ connectionId: null, memberId: null })
+      store.take([...view.connections.keys(), ...view.stale.keys()].map((connectionId) => view.set(connectionId, null)))
       return presence.depart()
     },
   }
@@ -144,7 +147,11 @@ function followActivity<T extends RoomTypes>(
   )
 }
 
-const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presence: OwnPresence<T>) =>
+const followPageOf = <T extends RoomTypes>(
+  connection: ServerConnection,
+  presence: OwnPresence<T>,
+  woken: (changed: boolean) => void,
+) =>
   followPage({
     hidden() {
       connection.pause()
@@ -156,10 +163,7 @@ const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presenc
       connection.connect()
       presence.resume()
     },
-    woken() {
-      connection.hurry()
-      presence.hasten()
-    },
+    woken,
   })
 
 /** The part of a room that does not post. */

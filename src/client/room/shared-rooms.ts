@@ -1,5 +1,4 @@
 import { LocationError } from '../../shared/errors.js'
-import { isName, nameRule } from '../../shared/name-rule.js'
 import type { Transport } from '../connection/transport.js'
 import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -14,7 +13,11 @@ export interface LocationClient<T extends RoomTypes> {
   join(room: string, options?: JoinOptions<T>): Room<T>
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
   watch(room: string, options?: WatchOptions<T>): WatchedRoom<T>
-  /** Leaves every room. */
+  /**
+   * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for it: the leave request
+   * needs the session. For another user of the same page, create a new client. Resolves when the server was told or cannot
+   * be reached; never rejects.
+   */
   close(): Promise<void>
 }
 
@@ -31,9 +34,12 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
   const rooms = new Map<string, SharedRoom<T>>()
   let closed = false
 
-  const enter = (id: string, joining: JoinOptions<T> | null, { initial, signal }: WatchOptions<T>) => {
+  const enter = (name: string, joining: JoinOptions<T> | null, { initial, signal }: WatchOptions<T>) => {
     if (closed) throw new LocationError('closed', 'This client is closed: create a new one.')
-    if (!isName(id)) throw new LocationError('bad-input', `A room id ${nameRule}.`)
+    // The server compares names in this form, and answers which character it refuses.
+    const id = name.normalize()
+    if (!/^[^\p{Cc}\p{Cs}]{1,128}$/u.test(id))
+      throw new LocationError('bad-input', 'A room id must be 1 to 128 visible characters.')
     const key = `${joining ? 'join' : 'watch'} ${id}`
     let shared = rooms.get(key)
     if (!shared) {

@@ -1,8 +1,6 @@
-import type { Member } from './member.js'
+import { nobody, type Member } from './member.js'
 import { canonicalText } from './same-json.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-
-const nobody: readonly never[] = []
 
 /** `windows: 'all'` finds a member by the location of each of their windows. Default: by the location that is shown. */
 export type MembersAtOptions = { windows?: 'all' }
@@ -40,7 +38,7 @@ export class LocationIndex<T extends RoomTypes> {
         : to.has(text)
           ? others.map((member) => (member === before ? now! : member))
           : others.filter((member) => member !== before)
-      if (members.length > 0) byText.set(text, members)
+      if (members.length > 0) byText.set(text, Object.freeze(members))
       else byText.delete(text)
     }
   }

@@ -4,6 +4,9 @@ import type { OutboxDraft } from '../outbox/outbox.js'
 import { sameJson } from './same-json.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
+/** Nobody, as a list. */
+export const nobody: readonly never[] = Object.freeze([])
+
 /** One tab or script of a member. `at` is the time of its last change by the server's clock. */
 export interface MemberConnection<T extends RoomTypes> {
   readonly connectionId: string
@@ -96,13 +99,8 @@ export function memberOf<T extends RoomTypes>(
     before?.connections,
     group.map(({ shown }, i) => keepIfEqual(before?.connections[i], shown)),
   )
-  return keepIfEqual(before ?? undefined, {
-    memberId,
-    profile,
-    location: shown.location,
-    activity: shown.activity,
-    connections,
-  })
+  const { location, activity } = shown
+  return keepIfEqual(before ?? undefined, { memberId, profile, location, activity, connections })
 }
 
 /** Returns `before` when `now` is shallowly equal to it, otherwise `now`. */

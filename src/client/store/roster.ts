@@ -1,7 +1,7 @@
 import type { Connection } from '../../shared/events.js'
 import type { Shift, View } from '../../shared/view.js'
 import { LocationIndex, type MembersAtOptions } from './location-index.js'
-import { memberOf, orderedConnection, overlayOwn } from './member.js'
+import { memberOf, nobody, orderedConnection, overlayOwn } from './member.js'
 import type { Member, MemberChange, OrderedConnection, OwnState } from './member.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -11,8 +11,8 @@ import type { RoomTypes } from '../../shared/room-types.js'
  * 1.4 ms (bench/roster.mjs).
  */
 export class Roster<T extends RoomTypes> {
-  members: readonly Member<T>[] = []
-  others: readonly Member<T>[] = []
+  members: readonly Member<T>[] = nobody
+  others: readonly Member<T>[] = nobody
   self: Member<T> | null = null
   readonly #byId = new Map<string, Member<T>>()
   /** The connection ids of each member. */
@@ -80,7 +80,7 @@ export class Roster<T extends RoomTypes> {
       this.#indexes.shown.move(before, now)
       this.#indexes.all.move(before, now)
     }
-    if (changed.length > 0) this.members = [...this.#byId.values()]
+    if (changed.length > 0) this.members = Object.freeze([...this.#byId.values()])
     this.self = (this.#selfId !== null && this.#byId.get(this.#selfId)) || null
     if (selfChanged || changed.some(({ before, now }) => (now ?? before)!.memberId !== this.#selfId))
       this.others = this.members.filter((member) => member !== this.self)

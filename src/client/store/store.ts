@@ -1,4 +1,5 @@
 import type { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import type { MembersAtOptions } from './location-index.js'
 import { keepIfEqual, type Member, type OwnState } from './member.js'
 import { roomEventsOf, type MemberEvents } from './room-events.js'
@@ -74,7 +75,7 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
   const notify = <V>(listeners: Set<Listener<V>> | undefined, value: V) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
-  const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], value as never)
+  const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], frozen(value) as never)
   /** Without a listener of `error`, a failure goes to the console of a developer. */
   const warnUnlessHeard = (status: RoomStatus) => {
     const error = status.postError ?? ('error' in status && status.error)
@@ -91,7 +92,7 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
     const status = keepIfEqual(previous.status, postError ? { ...changed, postError } : changed)
-    snapshot = keepIfEqual(previous, { status, self, others })
+    snapshot = frozen(keepIfEqual(previous, { status, self, others }))
     if (snapshot !== previous) notify(subscribers, snapshot)
     if (status !== previous.status) {
       emit('status', { previous: previous.status, current: status })

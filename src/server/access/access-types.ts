@@ -7,9 +7,14 @@ export type RoomAction = 'read' | 'post'
  * The caller's identity, as `identify` returns it. Without `profile`, the member may set their own profile in a post.
  */
 export type Identity<P> = {
-  /** 1 to 128 visible characters. */
+  /** 1 to 128 visible characters. It is brought to Unicode normal form C. */
   memberId: string
   profile?: P
+  /**
+   * What else of the request `authorize` may decide by: the id of a token, a role. Members with different scopes are
+   * authorized separately. At most 256 characters. Default: every request of a member has the same rights.
+   */
+  scope?: string
   /**
    * The time at which this identity stops being valid. Open streams are closed then, and the client reconnects with
    * fresh headers. Default: the identity does not expire.
@@ -20,25 +25,42 @@ export type Identity<P> = {
 /** The member who makes a call: a person or an agent. */
 export type CallerMember<P> = { memberId: string; profile: P | null }
 
-/** The access options: your `identify` and `authorize` callbacks, or `anonymous: true`. */
-export type Access<Ctx, P> =
-  | {
-      /**
-       * Returns the caller's identity, taken from your context: a session or a token. Throw to refuse the call. A
-       * TRPCError is passed on as it is; any other error is answered with UNAUTHORIZED.
-       */
-      identify(options: { ctx: Ctx }): Awaitable<Identity<P>>
-      /**
-       * Returns whether the member may do `action` in `room`; anything but `true` refuses. Called again every 60
-       * seconds, and whenever a stream is opened.
-       */
-      authorize(options: { ctx: Ctx; member: CallerMember<P>; room: string; action: RoomAction }): Awaitable<boolean>
-      anonymous?: never
-    }
-  | {
-      /** Callers have no identity: the holder of a connectionKey controls that connection. */
-      anonymous: true
-      identify?: never
-      /** Returns whether anyone may do `action` in `room`. Default: everyone may do everything. */
-      authorize?(options: { ctx: Ctx; member: null; room: string; action: RoomAction }): Awaitable<boolean>
-    }
+/**
+ * The access options: your `identify` and `authorize` callbacks, or `anonymous: true`. The one with `identify` comes last:
+ * a compiler reports what is missing from the last.
+ */
+export type Access<Ctx, P> = AnonymousAccess<Ctx> | MemberAccess<Ctx, P>
+
+type AnonymousAccess<Ctx> = {
+  /** Callers have no identity: the holder of a connectionKey controls that connection. */
+  anonymous: true
+  identify?: never
+  /** Returns whether anyone may do `action` in `room`. Default: everyone may do everything. */
+  authorize?(options: { ctx: Ctx; member: null; room: string; action: RoomAction }): Awaitable<boolean>
+}
+
+type MemberAccess<Ctx, P> = {
+  /**
+   * Returns the caller's identity, taken from your context: a session or a token. Throw to refuse the call. A TRPCError is
+   * passed on as it is; any other error is answered with UNAUTHORIZED.
+   */
+  identify(options: { ctx: Ctx }): Awaitable<Identity<P>>
+  /**
+   * Returns whether the member may do `action` in `room`; anything but `true` refuses.
+   *
+   * The answer is reused for posts and queries for `timing.recheckMs` (60 seconds), because a member who moves posts
+   * twenty times a second and your database should not be asked as often. It is reused for every request of the same
+   * member and `scope` in the same room. So it must depend on nothing else in `ctx`: return what it depends on as
+   * the `scope` of `identify`. `timing.recheckMs: 0` asks for every post and query. A stream asks when it is opened,
+   * and again after `recheckMs`, at a heartbeat.
+   */
+  authorize(options: {
+    ctx: Ctx
+    member: CallerMember<P>
+    /** The scope that `identify` returned; `null` when it returned none. */
+    scope: string | null
+    room: string
+    action: RoomAction
+  }): Awaitable<boolean>
+  anonymous?: never
+}

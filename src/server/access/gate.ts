@@ -1,13 +1,19 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import { isName } from '../../shared/name-rule.js'
+import { frozen } from '../../shared/frozen.js'
+import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Logger } from '../options/logger.js'
 import type { StoredValue } from '../rules/backend.js'
 import type { Access, Awaitable, RoomAction } from './access-types.js'
 import { withDeadline } from './app-callbacks.js'
 
 /** A caller whose identity was checked. `memberId` is `null` when callers are anonymous. */
-export type Caller = { memberId: string | null; profile: StoredValue | undefined; expiresAt: number | null }
+export type Caller = {
+  memberId: string | null
+  scope: string | null
+  profile: StoredValue | undefined
+  expiresAt: Date | null
+}
 
 export type GateOptions = {
   clock: Clock
@@ -25,9 +31,10 @@ const maxAnswers = 10_000
 export class Gate<Ctx> {
   readonly #access: Access<Ctx, unknown>
   readonly #options: GateOptions
+  #hasReportedIdentity = false
   /** Incremented by every revocation: an answer that was requested before the increment is no longer valid. */
   generation = 0
-  /** The cached answers of `authorize`, by member, room and action. */
+  /** The cached answers of `authorize`, by member, scope, room and action. */
   readonly #answers = new Map<string, { memberId: string; isAllowed: boolean; until: number }>()
 
   /** @throws LocationError `misconfigured` */
@@ -50,19 +57,25 @@ export class Gate<Ctx> {
    * `identify` returns an invalid identity.
    */
   async caller(ctx: Ctx): Promise<Caller> {
-    if (!this.#access.identify) return { memberId: null, profile: undefined, expiresAt: null }
+    if (!this.#access.identify) return { memberId: null, scope: null, profile: undefined, expiresAt: null }
     const { identify } = this.#access
     const identity = await this.#ask('identify', () => identify({ ctx }), unauthorized)
     if (!identity) throw unauthorized()
-    const { memberId, profile, expiresAt } = identity
-    if (typeof memberId !== 'string' || !isName(memberId) || !isDateOrAbsent(expiresAt))
-      throw new LocationError(
-        'misconfigured',
-        'identify() must return { memberId, profile?, expiresAt? }: memberId of 1 to 128 visible characters in normal form C, expiresAt a Date.',
-      )
-    if (expiresAt && expiresAt.getTime() <= this.#options.clock.now()) throw unauthorized()
+    const { profile, expiresAt, scope = null } = identity
+    const fault = identityFault(identity)
+    if (fault !== null) throw this.#invalidIdentity(fault)
+    const memberId = normalName(identity.memberId)
+    if (expiresAt && expiresAt <= this.#options.clock.date()) throw unauthorized()
     const stored = profile === undefined || profile === null ? undefined : await this.#parseProfile(profile)
-    return { memberId, profile: stored, expiresAt: expiresAt?.getTime() ?? null }
+    return { memberId, scope, profile: stored, expiresAt: expiresAt ?? null }
+  }
+
+  /** Returns the error of an invalid identity, and logs it once: each call of such a member fails in the same way. */
+  #invalidIdentity(fault: string): LocationError {
+    const error = new LocationError('misconfigured', `identify() returned an invalid identity: ${fault}.`)
+    if (!this.#hasReportedIdentity) this.#options.logger.error('identify() returned an invalid identity', { error })
+    this.#hasReportedIdentity = true
+    return error
   }
 
   /**
@@ -89,6 +102,11 @@ export class Gate<Ctx> {
     throw new LocationError('forbidden', `You may not ${action} in this room: ask its owner for access.`)
   }
 
+  /** The number of cached answers. */
+  get size(): number {
+    return this.#answers.size
+  }
+
   /** Drops the cached answers about a member. */
   forget(memberId: string): void {
     this.generation += 1
@@ -96,7 +114,7 @@ export class Gate<Ctx> {
   }
 
   async #isAllowed(ctx: Ctx, caller: Caller, room: string, action: RoomAction, isFresh: boolean): Promise<boolean> {
-    const { memberId } = caller
+    const { memberId, scope } = caller
     const access = this.#access
     if (!access.authorize) return true
     if (access.anonymous || memberId === null) {
@@ -106,16 +124,17 @@ export class Gate<Ctx> {
     const { authorize } = access
     const now = this.#options.clock.now()
     // JSON keeps the parts apart, whatever characters they contain.
-    const question = JSON.stringify([memberId, room, action])
+    const question = JSON.stringify([memberId, scope, room, action])
     const known = this.#answers.get(question)
     if (known && known.until > now && !isFresh) return known.isAllowed
-    const member = { memberId, profile: caller.profile?.value ?? null }
+    const member = frozen({ memberId, profile: caller.profile?.value ?? null })
     const { generation } = this
     const isAllowed =
-      (await this.#ask('authorize', () => authorize({ ctx, member, room, action }), unavailable)) === true
+      (await this.#ask('authorize', () => authorize({ ctx, member, scope, room, action }), unavailable)) === true
     this.#answers.delete(question)
-    if (generation === this.generation)
-      this.#answers.set(question, { memberId, isAllowed, until: now + this.#options.recheckMs })
+    const { recheckMs } = this.#options
+    if (generation === this.generation && recheckMs > 0)
+      this.#answers.set(question, { memberId, isAllowed, until: now + recheckMs })
     if (this.#answers.size > maxAnswers) this.#answers.delete(this.#answers.keys().next().value!)
     return isAllowed
   }
@@ -146,5 +165,15 @@ const isThenable = (value: unknown): value is PromiseLike<unknown> =>
   typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 const isDateOrAbsent = (value: unknown) =>
   value === undefined || (value instanceof Date && !Number.isNaN(value.getTime()))
+/** Returns what is wrong with an identity that `identify` returned; `null` when it is valid. */
+function identityFault({ memberId, expiresAt, scope = null }: Record<string, unknown>): string | null {
+  if (typeof memberId !== 'string') return 'memberId must be a string'
+  const fault = nameFault(normalName(memberId))
+  if (fault !== null) return `memberId ${fault}`
+  if (!isScope(scope)) return 'scope must be a string of at most 256 characters'
+  return isDateOrAbsent(expiresAt) ? null : 'expiresAt must be a valid Date'
+}
+
+const isScope = (value: unknown) => value === null || (typeof value === 'string' && value.length <= 256)
 /** Recognizes a TRPCError by its name, since this folder does not depend on tRPC. */
 const isTrpcError = (error: unknown) => error instanceof Error && error.name === 'TRPCError'

@@ -53,10 +53,9 @@ class MemoryRoom {
   readonly #listeners = new Set<(commit: Commit) => void>()
 
   constructor(options: RoomOptions) {
-    const now = options.clock.now()
     this.#options = options
-    this.#leaseClock = new LeaseClock(now, options.sweepMs)
-    this.#room = new RoomMachine(newEpoch(), micros(now), options.rules)
+    this.#leaseClock = new LeaseClock(options.clock.now(), options.sweepMs)
+    this.#room = new RoomMachine(newEpoch(), micros(options.clock.date()), options.rules)
   }
 
   get isUnused(): boolean {
@@ -69,11 +68,11 @@ class MemoryRoom {
   }
 
   act(actions: Action[]): Outcome[] {
-    const now = this.#options.clock.now()
-    const { outcomes, commit } = this.#room.act(actions, this.#leaseClock.read(now), micros(now))
+    const { clock } = this.#options
+    const { outcomes, commit } = this.#room.act(actions, this.#leaseClock.read(clock.now()), micros(clock.date()))
     if (commit) for (const listener of this.#listeners) listener(commit)
     return outcomes
   }
 }
 
-const micros = (ms: number) => Math.floor(ms * 1_000)
+const micros = (date: Date) => date.getTime() * 1_000

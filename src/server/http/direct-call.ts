@@ -13,7 +13,7 @@ import type { NodeRequest } from './sink.js'
 
 export type Call = {
   path: string
-  type: 'mutation' | 'subscription'
+  type: 'mutation' | 'query' | 'subscription'
   procedure: AnyTRPCProcedure
   searchParams: URLSearchParams
 }
@@ -29,6 +29,7 @@ export function plainCall(
   request: NodeRequest,
   router: AnyTRPCRouter,
   isOurs: (procedure: object) => boolean,
+  isFrameQuery: (procedure: object) => boolean,
 ): Call | null {
   const { method, headers, url = '' } = request
   if (headers['trpc-accept'] !== undefined || headers.accept?.includes('application/jsonl')) return null
@@ -42,7 +43,8 @@ export function plainCall(
   if (searchParams.has('batch') || searchParams.has('connectionParams')) return null
   const { type } = procedure._def
   const contentType = headers['content-type']
-  if (method === 'GET' && type === 'subscription' && (contentType === undefined || isJson(contentType)))
+  const isRead = type === 'subscription' || (type === 'query' && isFrameQuery(procedure))
+  if (method === 'GET' && isRead && (contentType === undefined || isJson(contentType)))
     return { path, type, procedure, searchParams }
   if (method === 'POST' && type === 'mutation' && contentType !== undefined && isJson(contentType) && hasBody(request))
     return { path, type, procedure, searchParams }
@@ -78,7 +80,7 @@ export function inputOf(
   let body: string | undefined
   const read = async () => {
     const text =
-      type === 'subscription' ? searchParams.get('input') : await readBody(request, maxBytes, (all) => (body = all))
+      type !== 'mutation' ? searchParams.get('input') : await readBody(request, maxBytes, (all) => (body = all))
     try {
       return (value = text ? router._def._config.transformer.input.deserialize(JSON.parse(text)) : undefined)
     } catch (cause) {

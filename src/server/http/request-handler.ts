@@ -7,6 +7,7 @@ import { infoOf, inputOf, plainCall, type Call, type CallInput } from './direct-
 import type { LiveRoom } from '../rooms/live-room.js'
 import { SubscriberIterable, iterableFor } from '../rooms/subscriber-iterable.js'
 import { encodeEvent } from '../rooms/sse-encoding.js'
+import { frameOf, isFrameQuery } from '../procedures/frame-answer.js'
 import { hubOf, isLocationProcedure } from '../procedures/router.js'
 import { directPostOf } from '../procedures/direct-post.js'
 import { sinkOf, type NodeRequest, type NodeResponse, type Sink } from './sink.js'
@@ -43,7 +44,7 @@ export class RequestHandler {
   handle(request: NodeRequest, response: NodeResponse, bodyBytes: number): void {
     const { router } = this.#options
     const maxBodySize = Math.min(bodyBytes, this.#options.maxBodySize || Infinity)
-    const call = plainCall(request, router, isLocationProcedure)
+    const call = plainCall(request, router, isLocationProcedure, isFrameQuery)
     if (call && !(call.type === 'subscription' && hasStreamsDisabled(router)))
       this.#serve(call, request, response, maxBodySize).catch((thrown: unknown) =>
         this.answerThrown(request, response, thrown),
@@ -132,13 +133,14 @@ export class RequestHandler {
     }
   }
 
-  /** Sends tRPC's answer to a successful mutation. @returns false when tRPC must format it. */
+  /** Sends tRPC's answer to a successful mutation, or to a query for a frame. @returns false when tRPC must format it. */
   #reply(value: unknown, response: NodeResponse): boolean {
-    if (this.#options.responseMeta || !isFlat(value)) return false
+    const frame = frameOf(value)
+    if (this.#options.responseMeta || !(frame || isFlat(value))) return false
     const { output } = this.#options.router._def._config.transformer
-    let body: string
+    let body: string | Buffer
     try {
-      body = JSON.stringify({ result: { data: output.serialize(value) } })
+      body = frame ? frame.answered(output) : JSON.stringify({ result: { data: output.serialize(value) } })
     } catch {
       return false
     }

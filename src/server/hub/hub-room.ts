@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
-import { isName, nameRule } from '../../shared/name-rule.js'
+import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
@@ -36,13 +36,13 @@ export interface HubRoom<T extends RoomTypes> {
   count(): Promise<number>
   /**
    * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds pass
-   * without another post. Default 30,000; 5,000 to 300,000.
+   * without another post. Default 30,000; 5,000 to 300,000. A profile of `null` takes the profile back.
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
   post(post: {
     memberId: string
-    profile?: T['profile']
+    profile?: T['profile'] | null
     location: T['location'] | null
     leaseMs?: number
   }): Promise<void>
@@ -63,36 +63,42 @@ export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile
 }
 
 /** Creates the `HubRoom` of a room. @throws LocationError `bad-input` when the id is not valid. */
-export function hubRoom<T extends RoomTypes>(hub: HubActions, id: string): HubRoom<T> {
-  assertName(id, 'room')
+export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): HubRoom<T> {
+  const id = nameOf(room, 'room')
   return {
-    members: () => hub.use(id, ({ timeline }) => membersOf(timeline.connections() as Connection<T>[])),
+    members: () => hub.use(id, ({ timeline }) => structuredClone(membersOf(timeline.connections() as Connection<T>[]))),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
-    post: async ({ memberId, location, profile, leaseMs }) => {
-      assertName(memberId, 'member')
+    post: async ({ memberId: member, location, profile, leaseMs }) => {
+      const memberId = nameOf(member, 'member')
+      // Both are read now: the caller may change its objects while this waits.
+      const [place, stored] = await Promise.all([
+        hub.parse(z.nullable(hub.location), location),
+        profile === undefined ? undefined : hub.parseProfile(profile),
+      ])
       const post = {
         type: 'post' as const,
         memberId,
         owned: true,
         seq: undefined,
-        location: hub.keepLocation(await hub.parse(z.nullable(hub.location), location)),
-        profile: profile === undefined ? undefined : await hub.parseProfile(profile),
+        location: hub.keepLocation(place),
+        profile: stored,
         activity: undefined,
         leaseMs: hub.leaseOf(leaseMs),
       }
       for (const connectionId of defaultConnectionIdsOf(memberId)) {
         const outcome = await hub.act(id, { ...post, connectionId })
         assertPosted(outcome)
-        if (outcome.outcome !== 'left') return
+        // `stale`: the connection has used up its last seq.
+        if (outcome.outcome !== 'left' && outcome.outcome !== 'stale') return
       }
       const retryAfterMs = hub.timing.tombstoneMs
       throw new LocationError('rate-limited', 'This member entered and left too often. Retry in a minute.', {
         retryAfterMs,
       })
     },
-    leave: ({ memberId }) =>
+    leave: ({ memberId: member }) =>
       hub.use(id, async (room) => {
-        assertName(memberId, 'member')
+        const memberId = nameOf(member, 'member')
         const present = defaultConnectionIdsOf(memberId).filter((id) => room.timeline.connection(id))
         await Promise.all(
           present.map((connectionId) =>
@@ -103,8 +109,12 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, id: string): HubRo
   }
 }
 
-function assertName(id: string, kind: 'room' | 'member'): void {
-  if (!isName(id)) throw new LocationError('bad-input', `A ${kind} id ${nameRule}.`)
+/** Returns a name in normal form C. @throws LocationError `bad-input` */
+function nameOf(given: string, kind: 'room' | 'member'): string {
+  const name = normalName(given)
+  const fault = nameFault(name)
+  if (fault !== null) throw new LocationError('bad-input', `A ${kind} id ${fault}.`)
+  return name
 }
 
 /**

@@ -2,7 +2,9 @@ import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
+import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
+import type { Connection } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalSchema, Schema, SchemaTypes, Unchanged } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
@@ -97,6 +99,11 @@ export function createLocationHub<SL extends Schema, SP extends OptionalSchema =
   return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
 }
 
+function assertClock({ now, date, after }: Partial<Clock>): void {
+  if ([now, date, after].every((reading) => typeof reading === 'function')) return
+  throw new LocationError('misconfigured', 'clock must have the functions now(), date() and after().')
+}
+
 /** The implementation of `LocationHub`, with the methods that the router needs. */
 export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly clock: Clock
@@ -123,6 +130,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.location = location
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
+    assertClock(this.clock)
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
     this.limits = mergeNumbers(defaultLimits, options.limits, 'limits')
@@ -168,7 +176,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
 
   async revoke(memberId: string, room?: string): Promise<void> {
     this.logger.info('revoked', { member: nameInLogs(memberId), ...(room !== undefined && { room: nameInLogs(room) }) })
-    await this.#backend.revoke(memberId, room)
+    await this.#backend.revoke(normalName(memberId), room === undefined ? undefined : normalName(room))
   }
 
   async ready(): Promise<void> {
@@ -207,7 +215,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
 
   /** Parses a profile that the app's own code returned. @throws LocationError `bad-input`, `too-large` */
   async parseProfile(profile: unknown): Promise<StoredValue> {
-    return this.keepProfile(await this.parse(this.profile, profile))
+    return this.keepProfile(profile === null ? null : await this.parse(this.profile, profile))
   }
 
   /** Returns the lease for a post, in milliseconds. @throws LocationError `bad-input` outside the allowed range. */
@@ -245,6 +253,11 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   /** Runs `work` with a live room, which stays open until the result settles. @throws LocationError `unavailable` */
   use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T> {
     return this.#rooms.use(id, work)
+  }
+
+  /** Returns a connection of a room, if this process has the room open and the connection is present. */
+  async openConnection(id: string, connectionId: string): Promise<Connection | undefined> {
+    return (await this.#rooms.openRoom(id))?.timeline.connection(connectionId)
   }
 
   #onRevoked(memberId: string, room?: string): void {

@@ -40,7 +40,7 @@ export type Limits = {
   addressTimes: number
   /** Connections in one room. Default 1,000. */
   roomConnections: number
-  /** Connections of one identified member in one room. Anonymous members cannot be counted. Default 10. */
+  /** Connections of one identified member in one room: tabs and scripts. Anonymous members cannot be counted. Default 64. */
   memberConnections: number
   /** Anonymous connections of one address in one room. Default 200. */
   addressConnections: number
@@ -58,7 +58,7 @@ export type Limits = {
   sockets: number
   /** Open streams of one member. Default 64. */
   memberStreams: number
-  /** Open streams of one member in one room. One more ends the oldest. Default 10. */
+  /** Open streams of one member in one room. One more ends the oldest. Default 64. */
   memberRoomStreams: number
   /** Open streams of one address. Default 1,000. */
   addressStreams: number
@@ -82,12 +82,12 @@ export const defaultLimits: Limits = {
   streamBurst: 30,
   addressTimes: 20,
   roomConnections: 1_000,
-  memberConnections: 10,
+  memberConnections: 64,
   addressConnections: 200,
   memberRooms: 32,
   streams: 20_000,
   sockets: 25_000,
   memberStreams: 64,
-  memberRoomStreams: 10,
+  memberRoomStreams: 64,
   addressStreams: 1_000,
 }

@@ -35,7 +35,10 @@ export type Timing = {
   drainMs: number
   /** Interval at which leases are checked. Default 250. */
   sweepMs: number
-  /** Age at which a granted right is authorized again. Default 60,000. */
+  /**
+   * Age at which an answer of `authorize` is asked for again. 0: for every post and query, and at every heartbeat of a
+   * stream. Default 60,000.
+   */
   recheckMs: number
   /** How long `identify` and `authorize` may take. Default 5,000. */
   hookMs: number

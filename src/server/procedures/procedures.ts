@@ -10,7 +10,7 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
-import type { Access } from '../access/access-types.js'
+import type { Access, RoomAction } from '../access/access-types.js'
 import { ignoreErrors } from '../access/app-callbacks.js'
 import { addressKey, invalidAddress } from '../access/client-address.js'
 import { Gate, type Caller } from '../access/gate.js'
@@ -21,6 +21,7 @@ import type { LimitedCaller } from '../options/caller.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import type { StoredValue } from '../rules/backend.js'
+import { answerWith } from './frame-answer.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
 /**
@@ -29,6 +30,8 @@ import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey
  */
 export type ClientIp<Ctx> = (options: { ctx: Ctx }) => string | undefined
 
+/** The size of an answer of `getLocations`, in characters of JSON, that costs as much as one more query. */
+const charactersPerRead = 16 * 1024
 /** The number of rooms that `countMembers` counts for the price of one query. */
 const roomsPerRead = 10
 
@@ -88,9 +91,11 @@ export class Procedures {
   }
 
   async leave(ctx: unknown, input: LeaveRoomInput): Promise<LeaveRoomOutput> {
-    const { memberId } = await this.#gate.caller(ctx)
+    const caller = await this.#gate.caller(ctx)
+    const { memberId } = caller
     this.#chargeMember(memberId, 'leave')
     const connectionId = leavingConnectionIdOf(memberId, input.connectionKey)
+    if (!(await this.#mayLeave(ctx, caller, input.room, connectionId))) return { outcome: 'left' }
     const graceMs = Math.min(input.graceMs ?? 0, this.#hub.timing.graceMaxMs)
     const outcome = await this.#hub.act(input.room, { type: 'leave', connectionId, memberId, seq: input.seq, graceMs })
     if (outcome.type === 'owned') throw ownedError()
@@ -105,8 +110,11 @@ export class Procedures {
       await live.catchUpWith(lastEventId)
       const { timeline, frames } = live
       const version = timeline.resumable(lastEventId)
-      const { id, event } = version === null ? frames.snapshot() : frames.since(version)
-      return { id, event }
+      const frame = version === null ? frames.snapshot() : frames.since(version)
+      // The caller was already charged for one query, before the size of the answer was known.
+      const more = Math.floor(frame.size / charactersPerRead)
+      if (more > 0) this.#hub.rates.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
+      return answerWith(frame)
     })
   }
 
@@ -145,13 +153,31 @@ export class Procedures {
     return subscriber
   }
 
-  async #mayRead(ctx: unknown, caller: Caller, room: string, isFresh = false): Promise<boolean> {
+  #mayRead(ctx: unknown, caller: Caller, room: string, isFresh = false): Promise<boolean> {
+    return this.#may(ctx, caller, room, 'read', isFresh)
+  }
+
+  async #may(ctx: unknown, caller: Caller, room: string, action: RoomAction, isFresh = false): Promise<boolean> {
     try {
-      await this.#gate.admit(ctx, caller, room, 'read', isFresh)
+      await this.#gate.admit(ctx, caller, room, action, isFresh)
       return true
     } catch (error) {
       if (error instanceof LocationError && error.code === 'forbidden') return false
       throw error
+    }
+  }
+
+  /**
+   * Returns whether a leave has to be carried out. Whoever has no right in a room has nothing to leave there, unless the
+   * connection is present: a leave must not open any room that a caller names.
+   */
+  async #mayLeave(ctx: unknown, caller: Caller, room: string, connectionId: string): Promise<boolean> {
+    if (await this.#hub.openConnection(room, connectionId)) return true
+    try {
+      return (await this.#mayRead(ctx, caller, room)) || (await this.#may(ctx, caller, room, 'post'))
+    } catch {
+      // The app cannot answer now. A leave takes nothing from anybody else, and is not sent again.
+      return true
     }
   }
 

@@ -8,6 +8,7 @@ import type {
   TRPCSubscriptionProcedure,
 } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
+import { frozen } from '../../shared/frozen.js'
 import type {
   CountMembersInput,
   CountMembersOutput,
@@ -31,6 +32,7 @@ import { parseInputSync } from '../validation/parse-input.js'
 import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
+import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput } from './direct-post.js'
 import { errorCodeOf, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
@@ -119,6 +121,7 @@ export function createLocationRouter<T extends RoomTypes, B extends AnyBuilder>(
       ),
   }
   for (const each of Object.values(record)) hubs.set(each, hub)
+  markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(
       'postLocation',
@@ -167,7 +170,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
-const envelope = ({ id, event }: Frame) => tracked(id, event)
+const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 /** The levels of nesting that an input adds around a location. */

@@ -9,6 +9,9 @@ export class Frame {
   readonly event: LocationEvent
   /** The version that a subscriber has after this frame. */
   readonly version: number
+  #json: string | undefined
+  #answer: Buffer | undefined
+  #answeredBy: Serializer | undefined
   #encoded: Encoded | undefined
   #encodedBy: Serializer | undefined
 
@@ -22,10 +25,37 @@ export class Frame {
   encoded(serializer: Serializer): Encoded {
     if (this.#encoded && this.#encodedBy === serializer) return this.#encoded
     this.#encodedBy = serializer
-    const data = JSON.stringify(serializer.serialize(this.event))
+    const data = this.#jsonBy(serializer)
     // Other events are about one subscriber, or carry nothing about the room.
     const isShared = this.event.type === 'snapshot' || this.event.type === 'changes'
     return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`, isShared))
+  }
+
+  /** The size of the event as JSON, in characters. */
+  get size(): number {
+    return (this.#json ??= JSON.stringify(this.event)).length
+  }
+
+  /** Returns the bytes of tRPC's answer to a query that returns this frame. Cached like `encoded`. */
+  answered(serializer: Serializer): Buffer {
+    if (this.#answer && this.#answeredBy === serializer) return this.#answer
+    this.#answeredBy = serializer
+    const { id, event } = this
+    const data = { id, event }
+    const isPlain = serializer.serialize(data) === data
+    const json = isPlain
+      ? `{"id":${JSON.stringify(id)},"event":${this.#jsonBy(serializer)}}`
+      : this.#wrapped(serializer)
+    return (this.#answer = Buffer.from(`{"result":{"data":${json}}}`))
+  }
+
+  #wrapped(serializer: Serializer): string {
+    return JSON.stringify(serializer.serialize({ id: this.id, event: this.event }))
+  }
+
+  #jsonBy(serializer: Serializer): string {
+    const serialized = serializer.serialize(this.event)
+    return this.#json !== undefined && serialized === this.event ? this.#json : JSON.stringify(serialized)
   }
 }
 

@@ -6,6 +6,7 @@ import type { Timing } from '../options/timing.js'
 import type { Action, Backend, Commit, BackendRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
 import { Timeline } from '../rules/timeline.js'
 import { Frames } from './frames.js'
+import { VersionHistory } from './version-history.js'
 
 export type LiveRoomOptions = {
   backend: Backend
@@ -49,6 +50,8 @@ export class LiveRoom {
   readonly traffic: Traffic
   readonly #metrics: Metrics
   readonly #opened: BackendRoom
+  /** The versions of the present timeline. */
+  #history: VersionHistory
   #timeline: Timeline
   #frames: Frames
   readonly clock: Clock
@@ -93,6 +96,7 @@ export class LiveRoom {
     this.clock = clock
     this.timing = timing
     this.#timeline = new Timeline(opened.state)
+    this.#history = new VersionHistory(timing.tombstoneMs)
     this.wasShown = opened.state.connections.length + opened.state.left.length > 0
     this.#frames = new Frames(this.#timeline)
   }
@@ -144,7 +148,8 @@ export class LiveRoom {
   sweep(): void {
     // Also while only tombstones are left: the backend treats a room that is not swept as stalled.
     if (this.timeline.size > 0 || this.clock.now() < this.#keepUntil) this.act({ type: 'sweep' }).catch(() => {})
-    this.timeline.forgetLeavers((this.clock.now() - this.timing.tombstoneMs) * 1_000)
+    const old = this.#history.note(this.timeline.version, this.clock.now())
+    if (old !== null) this.timeline.forgetLeavers(old)
   }
 
   /**
@@ -176,6 +181,7 @@ export class LiveRoom {
     const { epoch } = this.#timeline
     this.traffic.rereads += 1
     this.#timeline = new Timeline(state)
+    this.#history = new VersionHistory(this.timing.tombstoneMs)
     this.#frames = new Frames(this.#timeline)
     for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)
     this.#fanOutIsDue = true

@@ -67,6 +67,11 @@ export class RoomRegistry {
     }
   }
 
+  /** Returns a room if this process has it open. */
+  async openRoom(id: string): Promise<LiveRoom | undefined> {
+    return this.#rooms.get(id)?.catch(() => undefined)
+  }
+
   /** Tells every room that the backend became unreachable, or is back. */
   async degrade(isDegraded: boolean): Promise<void> {
     this.#isDegraded = isDegraded

@@ -25,8 +25,8 @@ export type StreamOptions = {
   /** The key of the address that the stream counts against; `null`: none. */
   address?: string | null
   lastEventId: string | null | undefined
-  /** The time at which the caller's identity expires, in milliseconds since the epoch; `null`: never. */
-  expiresAt: number | null
+  /** The time at which the caller's identity expires, by the wall clock; `null`: never. */
+  expiresAt: Date | null
   /** Resolves to whether the caller may still read. */
   recheck: () => Promise<boolean>
 }
@@ -40,6 +40,8 @@ type Upkeep = {
   /** The time at which its connection was last seen present; `null` when it was not yet. */
   presentAt: number | null
   recheck: () => Promise<boolean>
+  expiresAt: Date | null
+  /** Cancels the timer for `expiresAt`. */
   cancelExpiry: () => void
 }
 
@@ -99,11 +101,11 @@ export class StreamRegistry {
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })
     const now = this.#clock.now()
-    const cancelExpiry =
-      expiresAt === null ? () => {} : this.#clock.after(expiresAt - now, () => subscriber.end('expired'))
     const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
-    const upkeep = { rotateAt, beginBy: now + requestMs, recheckAt: now + recheckMs, presentAt: null }
-    this.#upkeep.set(subscriber, { ...upkeep, recheck, cancelExpiry })
+    const deadlines = { rotateAt, beginBy: now + requestMs, recheckAt: now + recheckMs, presentAt: null }
+    const upkeep: Upkeep = { ...deadlines, recheck, expiresAt, cancelExpiry: () => {} }
+    this.#upkeep.set(subscriber, upkeep)
+    this.#awaitExpiry(subscriber, upkeep)
     this.#limits.add(subscriber, address)
     this.#beats.add(subscriber, Math.random())
     room.subscribers.add(subscriber)
@@ -115,7 +117,9 @@ export class StreamRegistry {
     const now = this.#clock.now()
     for (const subscriber of this.#beats.turn()) {
       const upkeep = this.#upkeep.get(subscriber)!
-      if (now >= upkeep.rotateAt) subscriber.end('rotated')
+      // The wall clock may have been stepped since the timer for this was set.
+      if (this.#isExpired(upkeep)) subscriber.end('expired')
+      else if (now >= upkeep.rotateAt) subscriber.end('rotated')
       else if (this.#isAbandoned(subscriber, upkeep, now)) subscriber.end('slow')
       // When its streams are disabled, tRPC drops what the resolver returned without closing it.
       else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
@@ -165,10 +169,24 @@ export class StreamRegistry {
    * True when the stream's connection has been gone for `closedMs`: its client is dead, and only a proxy holds the
    * socket.
    */
-  #isAbandoned({ room, connectionId }: Subscriber, upkeep: Upkeep, now: number): boolean {
-    if (connectionId === null) return false
-    if (room.timeline.connection(connectionId)) upkeep.presentAt = now
+  #isAbandoned(subscriber: Subscriber, upkeep: Upkeep, now: number): boolean {
+    if (subscriber.connectionId === null) return false
+    if (ownsConnection(subscriber)) upkeep.presentAt = now
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
+  }
+
+  #isExpired({ expiresAt }: Upkeep): boolean {
+    return expiresAt !== null && expiresAt <= this.#clock.date()
+  }
+
+  /** Ends the stream when its identity expires. A timer that the wall clock has overtaken backwards is set again. */
+  #awaitExpiry(subscriber: Subscriber, upkeep: Upkeep): void {
+    if (upkeep.expiresAt === null) return
+    const leftMs = upkeep.expiresAt.getTime() - this.#clock.date().getTime()
+    upkeep.cancelExpiry = this.#clock.after(leftMs, () => {
+      if (this.#isExpired(upkeep)) subscriber.end('expired')
+      else this.#awaitExpiry(subscriber, upkeep)
+    })
   }
 
   async #recheck(subscriber: Subscriber, upkeep: Upkeep): Promise<void> {
@@ -188,9 +206,18 @@ export class StreamRegistry {
     this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
     // A reader that disconnected may be gone, or may be reconnecting. A stream that the server ended says nothing about
     // it.
-    if (by === 'peer' && connectionId !== null)
+    if (by === 'peer' && connectionId !== null && ownsConnection(subscriber))
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
   }
+}
+
+/**
+ * Returns whether the stream's connection is present and its own. Whoever learned a key may have opened a stream with it
+ * while its owner was away: once the owner is back, such a stream only watches.
+ */
+function ownsConnection({ memberId, connectionId, room }: Subscriber): boolean {
+  const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
+  return known !== undefined && (memberId === null || known.memberId === memberId)
 }
 
 /** Returns the member of a stream. An anonymous stream's member is the one that its connection belongs to. */

@@ -128,6 +128,8 @@ export class RoomMachine {
     // A connection that left stays out, even when a post arrives late. A connection that was lost may come back.
     if (tombstone && tombstone.reason !== 'lost') return posted('left', post, tombstone)
     const seq = post.seq ?? (last ? last.seq + 1 : 1)
+    // Nothing can follow the last integer that JSON carries exactly: the connection needs a new key.
+    if (last && seq > Number.MAX_SAFE_INTEGER) return posted('stale', post, last)
     // A retry and a reordered request look the same from here: only a newer seq may speak.
     if (last && seq < last.seq) return posted('stale', post, last)
     if (tombstone && seq === tombstone.seq) return posted('expired', post, tombstone)

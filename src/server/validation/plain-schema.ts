@@ -12,6 +12,13 @@ type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSche
  * @throws LocationError `misconfigured`
  */
 export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'): void {
+  // The types enforce this too. In JavaScript an option may be forgotten, or be the schema of another library.
+  const { _zod }: { _zod?: unknown } = schema ?? {}
+  if (_zod === undefined)
+    throw new LocationError(
+      'misconfigured',
+      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${kind === 'location' ? 'cellLocation' : 'memberProfile'}, or z.strictObject({ ... }).`,
+    )
   const advice =
     'A location or profile schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {

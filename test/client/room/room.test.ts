@@ -79,7 +79,7 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellTypes>
   const nextStream = async () => {
     await until(room, () => !['live', 'degraded'].includes(room.status.state))
     const { status } = room
-    await clock.advance(status.state === 'waiting' ? status.retryAt.getTime() + 1 - clock.now() : 500)
+    await clock.advance(status.state === 'waiting' ? status.retryAt.getTime() + 1 - clock.date().getTime() : 500)
     return server.stream()
   }
   return { room, stream, clock, news, thrown, client, nextStream, [Symbol.asyncDispose]: () => client.close() }
@@ -147,14 +147,23 @@ describe('joining a room', () => {
     expect(next.status.state).not.toBe('closed')
   })
 
-  test.each(['', 'a\u0000b', 'e\u0301', 'x'.repeat(129)])(
+  test('a room has one name in any normal form', async () => {
+    await using server = await scriptedServer()
+    await using opened = clientOf(server)
+    const room = opened.client.join('e\u0301')
+    const again = opened.client.join('é')
+    expect((await server.stream()).input.room).toBe('é')
+    await Promise.all([room.leave(), again.leave()])
+  })
+
+  test.each(['', 'a\u0000b', '\ud800', 'x'.repeat(129)])(
     'a room that cannot be, %j, is the caller’s mistake',
     async (id) => {
       await using server = await scriptedServer()
       await using opened = clientOf(server)
       const badInput = expect.objectContaining({
         code: 'bad-input',
-        message: 'A room id must be 1 to 128 visible characters, in Unicode normal form C.',
+        message: 'A room id must be 1 to 128 visible characters.',
       }) as LocationError
       expect(() => opened.client.join(id)).toThrow(badInput)
       expect(() => opened.client.watch(id)).toThrow(badInput)
@@ -354,7 +363,7 @@ describe('an interruption', () => {
   test('of five seconds emits `lost`, and the others are shown as stale until `restored`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
-    const since = new Date(live.clock.now())
+    const since = live.clock.date()
     server.answers.status = 503
     live.stream.cut()
     await statusIs(live.room, 'waiting')
@@ -370,10 +379,30 @@ describe('an interruption', () => {
     live.room.retry()
     ;(await server.stream()).hello(id(1))
     await statusIs(live.room, 'live')
-    const awayMs = live.clock.now() - since.getTime()
+    const awayMs = live.clock.date().getTime() - since.getTime()
     expect(live.news.slice(1)).toEqual([['restored', { since, awayMs }]])
     expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
   })
+
+  test.each([3_600_000, -3_600_000])(
+    'retryAt and since are times of the wall clock after a step of it by %i ms, as after a sleep',
+    async (stepMs) => {
+      await using server = await scriptedServer()
+      await using live = await liveRoom(server, one('ada', 1, cell(1)))
+      live.clock.step(stepMs)
+      const since = live.clock.date()
+      server.answers.status = 503
+      live.stream.cut()
+      await statusIs(live.room, 'waiting')
+      const { status } = live.room
+      const waitMs = status.state === 'waiting' ? status.retryAt.getTime() - since.getTime() : NaN
+      expect(waitMs).toBeGreaterThanOrEqual(0)
+      expect(waitMs).toBeLessThan(60_000)
+      live.clock.step(stepMs)
+      await live.clock.advance(5_000)
+      expect(live.news).toMatchObject([['lost', { since: new Date(since.getTime() + stepMs) }]])
+    },
+  )
 
   test('emits no `lost` after we left, nor before the room was ever live', async () => {
     await using server = await scriptedServer()
@@ -807,14 +836,23 @@ describe('posts', () => {
     await flush
   })
 
-  test('of values that JSON cannot represent are rejected as the mistake of the caller', async () => {
+  test('of values that JSON cannot represent are reported as a refusal of the server is, and never thrown', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const badInput = expect.objectContaining({ code: 'bad-input' }) as LocationError
-    expect(() => live.room.post(cell(NaN))).toThrow(badInput)
-    expect(() => live.room.post(undefined as never)).toThrow(badInput)
-    // A lone surrogate, as `slice` leaves it of an emoji.
-    expect(() => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } })).toThrow(badInput)
+    const mistakes = [
+      () => live.room.post(cell(NaN)),
+      () => live.room.post(undefined as never),
+      // A lone surrogate, as `slice` leaves it of an emoji.
+      () => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } }),
+    ]
+    for (const mistake of mistakes) {
+      live.news.length = 0
+      mistake()
+      expect(live.news).toEqual([])
+      await expect(live.room.flush()).rejects.toEqual(badInput)
+      expect(live.news).toEqual([['error', { error: badInput }]])
+    }
     live.room.post(cell(3))
     await live.clock.advance(50)
     expect((await server.post()).location).toEqual(cell(3))

@@ -1,7 +1,7 @@
 import { LocationError } from 'hereabouts'
 import { describe, expect, test, vi } from 'vitest'
 import type { Access } from '../../../src/server/access/access-types.js'
-import { Gate } from '../../../src/server/access/gate.js'
+import { Gate, type GateOptions } from '../../../src/server/access/gate.js'
 import { silentLogger } from '../../../src/server/options/logger.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 
@@ -10,24 +10,48 @@ async function parseProfile(value: unknown) {
   return { json: JSON.stringify(value), value }
 }
 
-function gateOf(access: Partial<Access<string, unknown>>) {
+function gateOf(access: Partial<Access<string, unknown>>, own: Partial<GateOptions> = {}) {
   const clock = manualClock()
-  const options = { clock, logger: silentLogger, hookMs: 5_000, recheckMs: 60_000, parseProfile }
+  const options = { clock, logger: silentLogger, hookMs: 5_000, recheckMs: 60_000, parseProfile, ...own }
   return { clock, gate: new Gate(access as Access<string, unknown>, options) }
 }
-const ada = { memberId: 'ada', profile: undefined, expiresAt: null }
+const ada = { memberId: 'ada', scope: null, profile: undefined, expiresAt: null }
 
 describe('identify()', () => {
   test("returns the caller's identity from the context", async () => {
     const { clock, gate } = gateOf({
-      identify: ({ ctx }) => ({ memberId: ctx, profile: { name: 'Ada' }, expiresAt: new Date(clock.now() + 1) }),
+      identify: ({ ctx }) => ({
+        memberId: ctx,
+        profile: { name: 'Ada' },
+        expiresAt: new Date(clock.date().getTime() + 1),
+      }),
       authorize: () => true,
     })
     expect(await gate.caller('ada')).toEqual({
       memberId: 'ada',
+      scope: null,
       profile: { json: '{"name":"Ada"}', value: { name: 'Ada' } },
-      expiresAt: clock.now() + 1,
+      expiresAt: new Date(clock.date().getTime() + 1),
     })
+  })
+
+  test('with a memberId that is no name is answered `misconfigured`, names the character and is logged once', async () => {
+    const error = vi.fn()
+    const { gate } = gateOf(
+      { identify: () => ({ memberId: 'a\u202eb' }), authorize: () => true },
+      { logger: { ...silentLogger, error } },
+    )
+    for (let i = 0; i < 3; i++)
+      await expect(gate.caller('x')).rejects.toMatchObject({
+        code: 'misconfigured',
+        message: expect.stringContaining('memberId must not contain U+202E') as string,
+      })
+    expect(error).toHaveBeenCalledTimes(1)
+  })
+
+  test('with a memberId that is not in normal form C is brought to it', async () => {
+    const { gate } = gateOf({ identify: () => ({ memberId: 'Jose\u0301' }), authorize: () => true })
+    expect(await gate.caller('x')).toMatchObject({ memberId: 'José' })
   })
 
   test('with a profile that its schema refuses still identifies the caller, without a profile', async () => {
@@ -40,6 +64,8 @@ describe('identify()', () => {
     ['an expired identity', () => ({ memberId: 'ada', expiresAt: new Date(0) }), 'unauthorized'],
     ['an invisible memberId', () => ({ memberId: '\u200b' }), 'misconfigured'],
     ['a memberId that is not a string', () => ({ memberId: 7 }), 'misconfigured'],
+    ['a scope that is not a string', () => ({ memberId: 'ada', scope: 7 }), 'misconfigured'],
+    ['a scope too long for a key', () => ({ memberId: 'ada', scope: 'x'.repeat(257) }), 'misconfigured'],
     ['an invalid date', () => ({ memberId: 'ada', expiresAt: new Date(NaN) }), 'misconfigured'],
   ])('that returns %s refuses the call', async (_what, identify, code) => {
     const { gate } = gateOf({ identify: identify as never, authorize: () => true })
@@ -79,6 +105,41 @@ describe('authorize()', () => {
     await clock.advance(60_000)
     await gate.admit('ctx', ada, 'r', 'post')
     expect(authorize).toHaveBeenCalledTimes(5)
+  })
+
+  test('is called separately for each scope of a member, and is told the scope', async () => {
+    const authorize = vi.fn(({ scope }: { scope: string | null }) => scope === 'full')
+    const { gate } = gateOf({ identify: ({ ctx }) => ({ memberId: 'ada', scope: ctx }), authorize })
+    for (const [first, second] of [
+      ['full', 'read-only'],
+      ['read-only', 'full'],
+    ] as const)
+      // prettier-ignore
+      for (const scope of [first, second, first])
+        expect(
+          await gate.admit('ctx', await gate.caller(scope), 'r', 'post').then(
+            () => 'full',
+            () => 'read-only',
+          ),
+        ).toBe(scope)
+    expect(authorize).toHaveBeenCalledTimes(2)
+    gate.forget('ada')
+    await gate.admit('ctx', await gate.caller('full'), 'r', 'post')
+    expect(authorize).toHaveBeenCalledTimes(3)
+  })
+
+  test('is called for every post and query when recheckMs is 0', async () => {
+    const authorize = vi.fn(() => true)
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize }, { recheckMs: 0 })
+    for (let i = 0; i < 5; i++) await gate.admit('ctx', ada, 'r', i % 2 ? 'post' : 'read')
+    expect(authorize).toHaveBeenCalledTimes(5)
+  })
+
+  test('has at most ten thousand cached answers, however many members, scopes and rooms there are', async () => {
+    const authorize = vi.fn(() => true)
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
+    for (let i = 0; i < 20_000; i++) await gate.admit('ctx', { ...ada, scope: `token ${i}` }, 'r', 'post')
+    expect(gate.size).toBe(10_000)
   })
 
   test('is called again for a fresh check, and after the member was revoked', async () => {
@@ -153,7 +214,7 @@ describe('access without identify()', () => {
   test('allows everyone everything, or what authorize() allows', async () => {
     const { gate } = gateOf({ anonymous: true })
     const nobody = await gate.caller('ctx')
-    expect(nobody).toEqual({ memberId: null, profile: undefined, expiresAt: null })
+    expect(nobody).toEqual({ memberId: null, scope: null, profile: undefined, expiresAt: null })
     await gate.admit('ctx', nobody, 'r', 'post')
     const closed = gateOf({ anonymous: true, authorize: ({ room }) => room === 'lobby' })
     await closed.gate.admit('ctx', nobody, 'lobby', 'post')

@@ -1,6 +1,6 @@
 import { initTRPC, type TRPCError } from '@trpc/server'
 import { cellLocation } from 'hereabouts'
-import { createLocationHub, createLocationRouter, type Limits } from 'hereabouts/server'
+import { createLocationHub, createLocationRouter, type Action, type Limits } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
@@ -297,4 +297,76 @@ describe('rooms', () => {
     expect(await times(4, from('127.0.0.1'))).toEqual(oks(4))
     expect(await times(5, (i) => post(as({ ip: '203.0.113.9' }), `room ${i}`))).toEqual([...oks(4), refused])
   })
+})
+
+test('a query is charged by the size of its answer, to the member and to the address', async () => {
+  const { hub, as, times } = stage({ readsPerSecond: 1, readBurst: 4, addressTimes: 2, memberConnections: 1_000 })
+  for (let i = 0; i < 300; i++) void hub.act('r', posted(i))
+  await times(0, async () => {})
+  const size = JSON.stringify(await as({ user: 'eve' }).getLocations({ room: 'r' })).length
+  expect(Math.floor(size / 16_384)).toBe(2)
+  // Each answer costs three of the four queries of a member, and of the eight of an address.
+  expect(await times(2, () => as({ user: 'bob' }).getLocations({ room: 'r' }))).toEqual(['ok', refused])
+  const ip = '8.8.8.8'
+  const names = ['one', 'two', 'three']
+  expect(await times(3, (i) => as({ user: names[i]!, ip }).getLocations({ room: 'r' }))).toEqual(['ok', 'ok', refused])
+})
+
+const posted = (i: number): Action => ({
+  type: 'post',
+  connectionId: `c${i}`,
+  memberId: 'ada',
+  owned: false,
+  seq: 1,
+  location: { json: '{"col":1,"row":2,"sheet":"Q3"}', value: A1 },
+  profile: undefined,
+  activity: undefined,
+  leaseMs: 30_000,
+})
+
+test('a room that is named a hundred times is authorized, counted and charged once', async () => {
+  const hub = createLocationHub({
+    location: cellLocation,
+    clock: manualClock(),
+    limits: { readBurst: 2, readsPerSecond: 1 },
+  })
+  const t = initTRPC.context<Ctx>().create()
+  let asked = 0
+  const authorize = () => (asked += 1) > 0
+  const identify = () => ({ memberId: 'ada' })
+  const router = t.router(createLocationRouter({ hub, procedure: t.procedure, identify, authorize }))
+  const caller = t.createCallerFactory(router)({})
+  const rooms = Array<string>(100).fill('r')
+  expect(await caller.countMembers({ rooms })).toEqual([{ room: 'r', members: 0 }])
+  expect(asked).toBe(1)
+  expect(await caller.countMembers({ rooms })).toHaveLength(1)
+})
+
+test('a leave opens no room in which the caller has no right, and ends a connection that is present', async () => {
+  const clock = manualClock()
+  const hub = createLocationHub({ location: cellLocation, clock })
+  if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
+  const t = initTRPC.context<Ctx>().create()
+  let isAllowed = true
+  const authorize = ({ room }: { room: string }) => isAllowed && room === 'mine'
+  const identify = () => ({ memberId: 'ada' })
+  const router = t.router(createLocationRouter({ hub, procedure: t.procedure, identify, authorize }))
+  const caller = t.createCallerFactory(router)({})
+  /** Lets the room's next tick pass while a call waits for it. */
+  const done = async <T>(call: Promise<T>): Promise<T> => {
+    await clock.advance(100)
+    return call
+  }
+  expect(await caller.leaveRoom({ room: 'secret', connectionKey: key(1) })).toEqual({ outcome: 'left' })
+  expect(hub.readings().rooms).toBe(0)
+  await done(caller.leaveRoom({ room: 'mine', connectionKey: key(1) }))
+  expect(hub.readings().rooms).toBe(1)
+  await done(caller.postLocation({ room: 'mine', connectionKey: key(2), location: A1 }))
+  await done(caller.leaveRoom({ room: 'mine', connectionKey: key(2) }))
+  isAllowed = false
+  await clock.advance(61_000)
+  await done(hub.room('mine').post({ memberId: 'ada', location: A1 }))
+  expect(await hub.room('mine').count()).toBe(1)
+  expect(await done(caller.leaveRoom({ room: 'mine' }))).toEqual({ outcome: 'left' })
+  expect(await hub.room('mine').count()).toBe(0)
 })

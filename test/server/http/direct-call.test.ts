@@ -12,7 +12,12 @@ const router = t.router({
 })
 const callOf = (method: string, url: string, headers: Record<string, string> = {}) => {
   const request = { method, url, headers: { host: 'here', ...headers } } as unknown as NodeRequest
-  return plainCall(request, router, () => true)
+  return plainCall(
+    request,
+    router,
+    () => true,
+    () => false,
+  )
 }
 
 const awkward = fc.constantFrom(

@@ -18,6 +18,7 @@ async function stage(options: Partial<SocketStreamOptions> = {}, reader = new Te
   const timers = new Set<object>()
   const counting = {
     now: clock.now,
+    date: clock.date,
     after(ms: number, run: () => void) {
       const timer = {}
       timers.add(timer)

@@ -273,6 +273,20 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(0)
   })
 
+  test('that was opened with the key of a member who was away does not shorten their lease when it closes', async () => {
+    const { clock, hub, post, read } = stage()
+    const thief = await read({ connectionId: 'c1', memberId: 'eve' })
+    const own = await read({ connectionId: 'c2', memberId: 'ada' })
+    await post('c1', 1, 'A1')
+    await post('c2', 1, 'A1')
+    thief.close()
+    own.close()
+    await clock.advance(16_000)
+    expect((await hub.room('r').members()).flatMap(({ connections }) => connections)).toMatchObject([
+      { connectionId: 'c1' },
+    ])
+  })
+
   test('that the server ends does not change the lease', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1', { leaseMs: 60_000 })
@@ -308,7 +322,7 @@ describe('a stream', () => {
 
   test('ends when its identity expires', async () => {
     const { clock, hub, open } = stage()
-    const viewer = await open({ memberId: 'ada', expiresAt: clock.now() + 5_000 })
+    const viewer = await open({ memberId: 'ada', expiresAt: new Date(clock.date().getTime() + 5_000) })
     await clock.advance(4_999)
     expect(hub.streams.size).toBe(1)
     await clock.advance(1)

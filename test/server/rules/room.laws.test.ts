@@ -330,3 +330,12 @@ test('commits alone rebuild the room', () => {
     }),
   )
 })
+
+test('after the last seq that JSON carries exactly, a post without a seq is answered `stale` and changes nothing', () => {
+  const play = new Play()
+  const last = Number.MAX_SAFE_INTEGER
+  play.after(1, posting('c1', last, 'A1'))
+  const { outcomes, commit } = play.after(1, Object.assign(posting('c1', 1, 'B2'), { seq: undefined }))
+  expect(outcomes).toMatchObject([{ outcome: 'stale', seq: last }])
+  expect(commit).toBe(null)
+})

@@ -180,7 +180,7 @@ async function call(
   actions: Action[],
   { reads, renews }: { reads: boolean; renews: boolean },
 ): Promise<Reply> {
-  const nowMicros = time ? Math.floor(time.now() * 1_000) : null
+  const nowMicros = time ? time.date().getTime() * 1_000 : null
   const { outageMs } = pollIntervals(sweepMs)
   const header = { freshEpoch: newEpoch(), nowMicros, outageMs, renews, keepMs, reads, ...rules }
   return decodeReply(await redis.run(actScript, keys, encodeCall(header, actions)))

@@ -43,6 +43,16 @@ end
 -- Versions strictly increase within an epoch. A double holds them exactly until the year 2255.
 local version = math.max(micros, head + 1)
 
+-- Moves the deadlines of a sorted set.
+local function postpone(key, byMs)
+  local ends = call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  for n = 1, #ends, 2 do call('ZADD', key, tonumber(ends[n + 1]) + byMs, ends[n]) end
+end
+-- The clock of Redis was stepped back. Deadlines keep their distance from now, or who is gone would stay for as long.
+if seen and now < seen then
+  for _, key in ipairs({ leases, purges, unseen }) do postpone(key, now - seen) end
+end
+
 -- The number of ARGV entries of each action, its letter included. With more than two, the second is the connection id.
 local fields = { p = 9, l = 5, s = 3, r = 2, w = 1 }
 
@@ -215,6 +225,8 @@ local function post(id, member, owned, seq, location, profile, activity, leaseMs
   -- A connection that left does not return when a late post arrives. A lost one may return.
   if before and before.reason ~= 'lost' then return posted('left', owner, before.seq) end
   seq = tonumber(seq) or (last and last.seq + 1 or 1)
+  -- Nothing can follow the last integer that a double holds exactly.
+  if last and seq > 9007199254740991 then return posted('stale', owner, last.seq) end
   -- A retry and a reordered request look the same from here: only a newer seq may speak.
   if last and seq < last.seq then return posted('stale', owner, last.seq) end
   if before and seq == before.seq then return posted('expired', owner, before.seq) end
@@ -279,13 +291,16 @@ local function sweep()
   return 'done'
 end
 
--- After a silence of more than outageMs, Redis is assumed to have been unreachable, so nobody could renew. Every lease is
--- renewed, except those of connections that are leaving.
+-- After a silence of more than outageMs, Redis is assumed to have been unreachable, or its clock to have been stepped
+-- forward, so nobody could renew. Every lease is renewed, except those of connections that are leaving. Tombstones stay as
+-- long as if the silence had not been: posts from before it may still arrive.
 if seen and now - seen > outageMs and renews then
   for _, id in ipairs(call('HKEYS', connections)) do
     local one = present(id)
     if not one.leaving and leaseEnds[id] < now + one.leaseMs then renew(one) end
   end
+  postpone(purges, now - seen)
+  postpone(unseen, now - seen)
 end
 
 local outcomes = {}

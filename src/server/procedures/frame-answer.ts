@@ -1,0 +1,27 @@
+import { frozen } from '../../shared/frozen.js'
+import type { GetLocationsOutput } from '../../shared/call-types.js'
+import type { Frame } from '../rooms/frames.js'
+
+/*
+ * Answers of `getLocations` that are a frame of the room. Our HTTP middleware sends the frame's bytes, which are made
+ * once for all callers. Without this file, tRPC serializes each answer anew, with the same result.
+ */
+
+const frames = new WeakMap<object, Frame>()
+const queries = new WeakSet<object>()
+
+/** Returns the answer that consists of a frame. */
+export function answerWith(frame: Frame): GetLocationsOutput {
+  const answer = { id: frame.id, event: frozen(frame.event) }
+  frames.set(answer, frame)
+  return answer
+}
+
+/** Returns the frame of an answer; `undefined` when it is another value, for example one that a middleware made. */
+export const frameOf = (answer: unknown): Frame | undefined =>
+  typeof answer === 'object' && answer !== null ? frames.get(answer) : undefined
+
+/** Marks a query that answers with frames. */
+export const markFrameQuery = (procedure: object): void => void queries.add(procedure)
+/** Returns whether a procedure is a query that answers with frames. */
+export const isFrameQuery = (procedure: object): boolean => queries.has(procedure)

@@ -1,0 +1,33 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { VersionHistory } from '../../../src/server/rooms/version-history.js'
+
+const keepMs = 60_000
+
+test('a version is reported as old after keepMs, never before, and at most a thirtieth later', () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 400 }), (waits) => {
+      const history = new VersionHistory(keepMs)
+      const seen: { at: number; version: number }[] = []
+      let [now, old] = [0, 0]
+      for (const waitMs of waits) {
+        now += waitMs
+        const version = seen.length + 1
+        seen.push({ at: now, version })
+        old = history.note(version, now) ?? old
+        for (const { at, version } of seen) {
+          if (now - at < keepMs) expect(version).toBeGreaterThan(old)
+          // The mark for a version is made at the next note, which is another wait away.
+          if (now - at > keepMs + keepMs / 30 + 10_000) expect(version).toBeLessThanOrEqual(old)
+        }
+      }
+    }),
+    { numRuns: 30 },
+  )
+})
+
+test('ten thousand versions in a minute are a few dozen marks', () => {
+  const history = new VersionHistory(keepMs)
+  for (let i = 0; i < 100_000; i++) history.note(i, i * 6)
+  expect(history.size).toBeLessThan(40)
+})

@@ -25,10 +25,8 @@ const refusals: Record<string, () => void> = {
     LockManager.prototype.request = () => new Promise(() => {})
   },
   'channels throw'() {
-    window.BroadcastChannel = class {
-      constructor() {
-        throw new DOMException('', 'SecurityError')
-      }
+    window.BroadcastChannel = function () {
+      throw new DOMException('', 'SecurityError')
     } as never
   },
   'messages cannot be posted'() {

@@ -56,6 +56,7 @@ const publicFile = /^\w+\/index\.ts$|^server\/standalone\/index\.ts$|^server\/pr
 const packages: Record<string, RegExp> = {
   zod: /^(shared|server)\//,
   'zod/v4/core': /^(shared|server)\//,
+  '@trpc/client/links/httpLink': /^client\/client\.ts$/,
   '@trpc/client': /^client\/(client|connection\/(subscription|trpc-operation))\.ts$/,
   '@trpc/server': /^server\/(procedures\/|http\/|standalone\/server\.ts$)/,
   '@trpc/server/http': /^server\/http\/(middleware|direct-call|trpc-fallback)\.ts$/,

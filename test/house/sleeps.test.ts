@@ -13,6 +13,9 @@ const exceptions: Record<string, string> = {
   'test/support/until.ts': 'polls a condition',
   'test/support/redis/crowd.ts': 'sends posts at a given rate',
   'test/support/clients/healthy-client.mjs': 'sends posts at a given rate',
+  'test/support/redis/redis-proxy.ts': 'delays what passes through',
+  'test/house/packed.test.ts': 'is in the source of a fake Redis client',
+  'test/redis/health-table.test.ts': 'shows that a fault of the table is not noticed, however long one waits',
   'test/browser/life.ts': 'is the body of life.soak.ts',
   'test/e2e/faults/convergence.test.ts': 'sends posts at a given rate',
 }

@@ -5,8 +5,11 @@ export interface PageListener {
   hidden(): void
   /** The page was restored from the back/forward cache. */
   restored(): void
-  /** The network is back, or the page is visible again. */
-  woken(): void
+  /**
+   * A retry is likely to work, and what is open may be dead: the network is back or is another one (`changed`), or somebody
+   * looks at the page again.
+   */
+  woken(changed: boolean): void
 }
 
 /** Listens to a browser's page events; does nothing where there is no page. Returns a function that stops it. */
@@ -16,8 +19,15 @@ export function followPage({ hidden, restored, woken }: PageListener): () => voi
   const { signal } = controller
   addEventListener('pagehide', hidden, { signal })
   addEventListener('pageshow', (event) => event.persisted && restored(), { signal })
-  addEventListener('online', woken, { signal })
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && woken(), { signal })
+  const onChange = () => woken(true)
+  addEventListener('online', onChange, { signal })
+  // Chromium says when the kind of network changes, such as from Wi-Fi to a cable.
+  const { connection } = navigator as { connection?: EventTarget }
+  connection?.addEventListener('change', onChange, { signal })
+  addEventListener('focus', () => woken(false), { signal })
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && woken(false), {
+    signal,
+  })
   return () => {
     controller.abort()
   }

@@ -5,6 +5,8 @@ import type { Failure } from './failure.js'
 type Memory = {
   /** Attempts in a row with neither a stream that lasted for a heartbeat interval nor an answered poll. */
   readonly failures: number
+  /** The time of the first of them. */
+  readonly failingSince: number
   /** Refusals that were retried once since a stream lasted for a heartbeat interval. */
   readonly forgiven: readonly LocationErrorCode[]
   /** Until this time, a digest mismatch is ignored. */
@@ -26,14 +28,19 @@ export type ConnectionState = Memory &
 /** The inputs of the retry rules: the time, a random number in [0, 1), and the server's heartbeat interval. */
 export type RetryContext = { now: number; random: number; beatMs: number }
 
-/** Backoff with full jitter: from 0 to a limit that doubles with each failure, from beatMs / 20 to 3 * beatMs. */
-export function backoffMs(failures: number, { random, beatMs }: RetryContext): number {
-  return random * Math.min(3 * beatMs, (beatMs / 20) * 2 ** Math.max(0, failures - 1))
+/**
+ * Backoff with full jitter: from 0 to a limit that doubles with each failure, from beatMs / 20 to 3 * beatMs. The limit is
+ * at most the time for which it has failed: after an outage nobody waits longer than the outage took, and the clients are
+ * spread over that time.
+ */
+export function backoffMs(failures: number, { random, beatMs }: RetryContext, failingMs = Infinity): number {
+  const least = beatMs / 20
+  return random * Math.min(3 * beatMs, least * 2 ** Math.max(0, failures - 1), Math.max(least, failingMs))
 }
 
 /** The same, but at least the server's `retryAfterMs`. */
-export const retryDelayMs = (failures: number, error: LocationError, context: RetryContext) =>
-  Math.max(backoffMs(failures, context), error.retryAfterMs ?? 0)
+export const retryDelayMs = (failures: number, error: LocationError, context: RetryContext, failingMs?: number) =>
+  Math.max(backoffMs(failures, context, failingMs), error.retryAfterMs ?? 0)
 
 /** Refusals that one retry may cure, with fresh headers or a new key. */
 export const isForgivable = (code: LocationErrorCode) => code === 'unauthorized' || code === 'connection-owned'
@@ -41,6 +48,7 @@ export const isForgivable = (code: LocationErrorCode) => code === 'unauthorized'
 export const connecting = (): ConnectionState => ({
   state: 'connecting',
   failures: 0,
+  failingSince: 0,
   forgiven: [],
   mendableAt: 0,
   obstacle: null,
@@ -78,10 +86,12 @@ export function followed(link: ConnectionState, degraded: boolean): ConnectionSt
 /** The stream ended or did not open, or a poll failed. */
 export function ended(link: ConnectionState, failure: Failure, context: RetryContext): ConnectionState {
   const { error, retry, obstructed } = failure
-  const { mendableAt, obstacle } = link
+  const { mendableAt } = link
   // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
   const lasted = link.state === 'live' && context.now - link.since >= context.beatMs
   const forgiven = lasted ? [] : link.forgiven
+  // Single requests do not pass either: streams may be as well as they.
+  const obstacle = link.state === 'polling' && !link.answered ? null : link.obstacle
   // While polling, a failed attempt to open a stream does not end the polls.
   if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
   if (!retry) {
@@ -96,8 +106,9 @@ export function ended(link: ConnectionState, failure: Failure, context: RetryCon
     }
   }
   const failures = lasted ? 0 : link.failures + 1
-  const retryAt = context.now + retryDelayMs(failures, error, context)
-  return { failures, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
+  const failingSince = failures > 1 ? link.failingSince : context.now
+  const retryAt = context.now + retryDelayMs(failures, error, context, context.now - failingSince)
+  return { failures, failingSince, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
 }
 
 /** Streams are blocked: retried after half a minute, then less often, up to every five minutes. */
@@ -140,7 +151,8 @@ export function hurried(link: ConnectionState, context: RetryContext): Connectio
     return { ...link, obstacle: { ...link.obstacle, until: soon } }
   // A wait that the server asked for is kept.
   if (link.state !== 'waiting' || link.error.retryAfterMs) return link
-  return { ...link, retryAt: Math.min(link.retryAt, soon) }
+  // What failed without a network says nothing about the next one.
+  return { ...link, failures: Math.min(link.failures, 1), retryAt: Math.min(link.retryAt, soon) }
 }
 
 /** True when the room's events reach us. */
@@ -151,8 +163,9 @@ export const isPresent = (link: ConnectionState): boolean =>
 export const isProbing = (link: ConnectionState): boolean =>
   link.state === 'connecting' && link.obstacle !== null && link.failures === 0
 
-const memoryOf = ({ failures, forgiven, mendableAt, obstacle }: ConnectionState): Memory => ({
+const memoryOf = ({ failures, failingSince, forgiven, mendableAt, obstacle }: ConnectionState): Memory => ({
   failures,
+  failingSince,
   forgiven,
   mendableAt,
   obstacle,

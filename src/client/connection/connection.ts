@@ -34,6 +34,8 @@ export interface ConnectionOptions<T extends RoomTypes> {
   beaten(): void
   changed(link: ConnectionState): void
   context(): RetryContext
+  /** The timeout of a request. */
+  deadlineMs(): number
 }
 
 /** A room's connection to the server: one stream at a time, reopened when it ends; polls while streams are blocked. */
@@ -90,15 +92,23 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     // Before hello, bytes are not enough: a proxy may hold back the rest.
     if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('silence')))
   }
+  let startedAt = 0
   const start = () => {
     closeStream()
-    after(2.5 * context().beatMs, () => endStream(cut('no answer')))
+    startedAt = clock.now()
+    after(1.25 * options.deadlineMs(), () => endStream(cut('no answer')))
     const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
     closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }
+  /** True when something may hold streams back: attempts hang, or fail again and again, and polls will show whether they pass. */
+  const isHeldBack = ({ answered, retry }: Failure) => {
+    if (link.state !== 'connecting' || answered || !retry) return false
+    const { now, beatMs } = context()
+    return link.failures >= 2 || now - startedAt >= beatMs / 4
+  }
   const endStream = (failure: Failure) => {
     closeStream()
-    step(ended(link, failure, context()))
+    step(ended(link, isHeldBack(failure) ? { ...failure, obstructed: true } : failure, context()))
   }
   const pausePolls = () => {
     stopPolls?.()

@@ -8,6 +8,8 @@ export type Failure = {
   retry: boolean
   /** True when something between us and the server blocks streams; single requests may work. */
   obstructed?: boolean
+  /** True when our server itself gave this answer, so that nothing is in the way. */
+  answered?: boolean
 }
 
 // Our server writes `<code>: <sentence>`; the app's own middleware may write anything.
@@ -39,7 +41,7 @@ export function failureOf(thrown: unknown, url?: string): Failure {
   const wait = Number(data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1])
   const retryAfterMs = clamped(wait, 1, 3_600_000, undefined)
   const error = new LocationError(code, sentence, { cause: thrown, ...(retryAfterMs && { retryAfterMs }) })
-  return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code) }
+  return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code), answered: Boolean(shape) }
 }
 
 const noRouter = (url: string, cause: unknown) =>

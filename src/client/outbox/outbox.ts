@@ -151,6 +151,11 @@ export function hastened<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
   return { ...box, retryAt: -Infinity }
 }
 
+/** The post in flight may hang in a dead socket: it is due again with its seq, and the reply to the first is ignored. */
+export function replaced<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
+  return box.inFlight ? { ...box, inFlight: null, sentAt: -Infinity } : box
+}
+
 /** The room lost its state: the draft is posted again soon, before others show us as gone, at a random time to spread the load. */
 export function forgotten<T extends RoomTypes>(box: Outbox<T>, { now, random, beatMs }: RetryContext): Outbox<T> {
   return { ...box, renewing: true, retryAt: now + (random * beatMs) / 10 }

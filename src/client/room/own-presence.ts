@@ -6,7 +6,7 @@ import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
 import { openOutboxSender } from '../outbox/outbox-sender.js'
-import { forgotten, hastened, heartbeatReceived, rekeyed, type OutboxPost } from '../outbox/outbox.js'
+import { forgotten, hastened, heartbeatReceived, rekeyed, replaced, type OutboxPost } from '../outbox/outbox.js'
 import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
@@ -51,6 +51,8 @@ export interface OwnPresence<T extends RoomTypes> {
   renew(): void
   /** The server is reachable: posts that wait for a retry are sent at once. */
   hasten(): void
+  /** The post in flight may hang in a dead socket: it is sent again. */
+  replace(): void
   /** The server lost its state: posts ours again. */
   postAgain(): void
   /** Our key belongs to another member: makes a new one. */
@@ -174,6 +176,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     },
     renew: () => sender.step((box) => hastened(heartbeatReceived(box))),
     hasten: () => sender.step(hastened),
+    replace: () => sender.step(replaced),
     postAgain: () => sender.step((box) => forgotten(box, context())),
     rekey() {
       newConnection()

@@ -9,13 +9,19 @@ export interface Pace {
   context(): RetryContext
   /** The timeout of a request. */
   deadlineMs(): number
+  /** What is open may be dead. For half a heartbeat interval the timeouts are short, so that dead sockets are left soon. */
+  doubt(): void
 }
 
 export function paceBy(clock: Clock): Pace {
+  let doubtedUntil = -Infinity
   const pace: Pace = {
     timing: { beatMs: 10_000, leaseMs: 30_000, postMs: 50 },
     context: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
-    deadlineMs: () => 2 * pace.timing.beatMs,
+    deadlineMs: () => pace.timing.beatMs * (clock.now() < doubtedUntil ? 0.1 : 2),
+    doubt() {
+      doubtedUntil = clock.now() + pace.timing.beatMs / 2
+    },
   }
   return pace
 }

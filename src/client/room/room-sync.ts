@@ -74,6 +74,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   return openConnection<T>({
     clock,
     context: pace.context,
+    deadlineMs: pace.deadlineMs,
     ...requestsOf(options),
     greeted(id, hello) {
       pace.timing = timingOf(hello)

@@ -1,5 +1,4 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import type { Activity } from '../../shared/events.js'
 import { followPage, followVisibility } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
@@ -12,6 +11,7 @@ import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync } from './room-sync.js'
+import { wakeUp } from './wake-up.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
@@ -91,7 +91,8 @@ export function openRoom<T extends RoomTypes>(
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const connection = openRoomSync<T>({ room: id, transport, store, pace, presence })
+  const parts = { room: id, transport, store, pace, presence }
+  const connection = openRoomSync<T>(parts)
 
   showInitial(store, initial)
   if (joining) {
@@ -100,7 +101,7 @@ export function openRoom<T extends RoomTypes>(
   }
   connection.connect()
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
-  const unfollow = followPageOf(connection, presence)
+  const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
   return {
@@ -135,15 +136,18 @@ function followActivity<T extends RoomTypes>(
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
-  const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
     ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
-    () => followVisibility(changed),
+    () => followVisibility((activity) => presence.update({ activity })),
   )
 }
 
-const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presence: OwnPresence<T>) =>
+const followPageOf = <T extends RoomTypes>(
+  connection: ServerConnection,
+  presence: OwnPresence<T>,
+  woken: (changed: boolean) => void,
+) =>
   followPage({
     hidden() {
       connection.pause()
@@ -155,10 +159,7 @@ const followPageOf = <T extends RoomTypes>(connection: ServerConnection, presenc
       connection.connect()
       presence.resume()
     },
-    woken() {
-      connection.hurry()
-      presence.hasten()
-    },
+    woken,
   })
 
 /** The part of a room that does not post. */

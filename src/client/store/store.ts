@@ -80,7 +80,7 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   const warnUnlessHeard = (status: RoomStatus) => {
     const error = status.postError ?? ('error' in status && status.error)
     if (error && !listeners.error?.size)
-      void import('../unheard-error.js').then(
+      void import('./unheard-error.js').then(
         ({ warn }) => warn(error),
         () => {},
       )

@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => server[Symbol.asyncDispose]())
 
 /** A room that is live in this page. */
-async function openPage() {
+async function openPage(beatMs = 10_000) {
   const clock = manualClock()
   const requests: { url: string; keepalive: boolean | undefined }[] = []
   const client = createLocationClient<Router>({
@@ -30,7 +30,7 @@ async function openPage() {
   const stream = await server.stream()
   const post = await server.post()
   await room.flush()
-  stream.hello()
+  stream.hello('epochepoch1.0', { beatMs })
   stream.snapshot('epochepoch1.1')
   await room.ready()
   return { client, clock, room, stream, post, requests, [Symbol.asyncDispose]: () => client.close() }
@@ -86,6 +86,7 @@ test('the first pageshow of a page has no effect', async () => {
 test('an `online` event reconnects at once', async () => {
   await using page = await openPage()
   server.answers.status = 503
+  server.answers.poll = () => Promise.reject(new Error('No call passes.'))
   page.stream.cut()
   const failed = () => page.room.status.state === 'waiting' && page.room.status.attempt >= 6
   while (!failed()) await page.clock.advance(1000)
@@ -93,6 +94,72 @@ test('an `online` event reconnects at once', async () => {
   dispatchEvent(new Event('online'))
   await page.clock.advance(500)
   await server.stream()
+})
+
+describe('a sign of life while what is open may be dead', () => {
+  const hangs = () => new Promise<never>(() => {})
+  const signs = {
+    online: () => dispatchEvent(new Event('online')),
+    focus: () => dispatchEvent(new Event('focus')),
+    visible: () => document.dispatchEvent(new Event('visibilitychange')),
+  }
+
+  test('`online` replaces the stream and a post that hangs, which keeps its seq', async () => {
+    await using page = await openPage()
+    await page.clock.advance(50)
+    server.answers.post = hangs
+    page.room.post({ sheet: 'Q3', row: 8, col: 8 })
+    const hanging = await server.post()
+    server.answers.post = ({ seq = 0 }) => ({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq })
+    signs.online()
+    expect(await server.post()).toEqual(hanging)
+    expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
+    await page.room.flush()
+  })
+
+  test.each(['focus', 'visible'] as const)('%s replaces a stream when a query hangs for a second', async (sign) => {
+    await using page = await openPage()
+    server.answers.poll = hangs
+    signs[sign]()
+    await server.poll()
+    await page.clock.advance(1_000)
+    await page.clock.advance(500)
+    await page.stream.closed
+    expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
+  })
+
+  test('focus replaces a stream that does not show what a query shows', async () => {
+    await using page = await openPage()
+    let answered = () => {}
+    const done = new Promise<void>((resolve) => (answered = resolve))
+    server.answers.poll = () => {
+      answered()
+      return { id: 'epochepoch1.2', event: { type: 'snapshot', connections: [] } }
+    }
+    signs.focus()
+    await done
+    // The timer starts when the answer arrives.
+    while (page.room.status.state === 'live') await page.clock.advance(100)
+    expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
+  })
+
+  test('focus keeps a stream that shows what a query shows, and asks once a second', async () => {
+    await using page = await openPage()
+    signs.focus()
+    signs.visible()
+    signs.focus()
+    await server.poll()
+    await page.clock.advance(900)
+    expect([server.polls(), server.waiting().streams, page.room.status.state]).toEqual([0, 0, 'live'])
+  })
+
+  test('an attempt that hangs after `online` is given up after 1.25 s, not after 25 s', async () => {
+    await using page = await openPage()
+    server.answers.status = 0
+    signs.online()
+    await page.clock.advance(1_250)
+    expect(page.room.status.state).toBe('waiting')
+  })
 })
 
 describe('the activity of a page', () => {
@@ -103,7 +170,8 @@ describe('the activity of a page', () => {
   /** The activity tracker is loaded a moment after the room is opened. */
   const attentive = async () => {
     await import('../../../src/client/browser/activity-tracker.js')
-    const page = await openPage()
+    // Heartbeats so rare that their absence is no silence: a client that polls would post by itself.
+    const page = await openPage(60_000)
     await page.clock.advance(0)
     return page
   }

@@ -46,10 +46,34 @@ describe('a connection that ended', () => {
     let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
-      link = ended(reconnecting(link, 0), network, at(0))
-      if (link.state === 'waiting') delays.push(link.retryAt)
+      // The first failure was long ago.
+      const now = i && 600_000
+      link = ended(reconnecting(link, now), network, at(now))
+      if (link.state === 'waiting') delays.push(link.retryAt - now)
     }
     expect(delays).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000])
+  })
+
+  test('after an outage nobody waits longer than twice the outage and half a second, and a thousand clients are no herd', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1_000, max: 30_000 }), fc.nat(), (outageMs, seed) => {
+        let state = seed
+        const next = () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32
+        const back = Array.from({ length: 1_000 }, () => {
+          let link = ended(opened(connecting(), -beatMs / 2), network, at(0, next()))
+          while (link.state === 'waiting' && link.retryAt < outageMs) {
+            const now = link.retryAt + 1
+            link = ended(reconnecting(link, now), network, at(now, next()))
+          }
+          return link.state === 'waiting' ? link.retryAt : Infinity
+        })
+        expect(Math.max(...back)).toBeLessThanOrEqual(2 * outageMs + 502)
+        const tenths = new Map<number, number>()
+        for (const at of back) tenths.set(Math.floor(at / 100), (tenths.get(Math.floor(at / 100)) ?? 0) + 1)
+        expect(Math.max(...tenths.values())).toBeLessThan(350)
+      }),
+      { numRuns: 10 },
+    )
   })
 
   test('resets its failures after a stream that was live for a heartbeat interval', () => {

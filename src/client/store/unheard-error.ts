@@ -1,4 +1,4 @@
-import type { LocationError } from '../shared/errors.js'
+import type { LocationError } from '../../shared/errors.js'
 
 declare const process: { env: { NODE_ENV?: string } } | undefined
 

@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import { createLocationClient } from 'hereabouts/client'
 import { serveLocations } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
+import { built } from '../support/built.js'
 import { until } from '../support/until.js'
+
+// The child process runs the package as it is built.
+built('package')
 
 const script = new URL('../support/clients/leaving-client.mjs', import.meta.url).pathname
 

@@ -1028,22 +1028,6 @@ export default [
     replace: 'headers()',
   },
   {
-    file: 'src/client/leave-on-exit.ts',
-    tests: ['test/client/leave-on-exit.test.ts'],
-    name: 'a signal ends a process before it has left',
-    rule: 'scripts: leave on exit',
-    find: 'Promise.race([client.close(), patience])',
-    replace: 'Promise.resolve()',
-  },
-  {
-    file: 'src/client/leave-on-exit.ts',
-    tests: ['test/client/leave-on-exit.test.ts'],
-    name: 'a signal ends a process whose app handles it',
-    rule: 'scripts: leave on exit',
-    find: 'if (host.listenerCount(signal) === 0)',
-    replace: 'if (true)',
-  },
-  {
     ...runtimes,
     file: 'src/client/steady-clock.ts',
     name: 'a clock may return what is not a number',

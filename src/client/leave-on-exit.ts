@@ -23,11 +23,12 @@ export function leaveOnExit(client: { close(): Promise<void> }): () => void {
   const idle = () => void client.close()
   const interrupted = (signal: Signal) => {
     const patience = new Promise<void>((resolve) => systemClock.after(patienceMs, resolve))
-    void Promise.race([client.close(), patience]).then(() => {
+    const end = () => {
       stop()
       // Without a listener, the signal ends the process as if nobody had waited. A listener of the app decides otherwise.
       if (host.listenerCount(signal) === 0) host.kill(host.pid, signal)
-    })
+    }
+    Promise.race([client.close(), patience]).then(end, end)
   }
   const stop = () => {
     host.off('beforeExit', idle)

@@ -3,7 +3,11 @@ import { once } from 'node:events'
 import { createLocationClient } from 'hereabouts/client'
 import { serveLocations } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
+import { built } from '../support/built.js'
 import { until } from '../support/until.js'
+
+// The child process runs the package as it is built.
+built('package')
 
 const script = new URL('../support/clients/leaving-client.mjs', import.meta.url).pathname
 
@@ -11,7 +15,7 @@ test.each([
   ['SIGINT', [], { code: null, signal: 'SIGINT' }],
   ['SIGTERM', [], { code: null, signal: 'SIGTERM' }],
   ['SIGTERM', ['own handler'], { code: 7, signal: null }],
-] as const)('a process that %s ends has left the room (%j)', async (signal, args, ends) => {
+] as const)('a process that %s ends has left the room (%j)', { timeout: 30_000 }, async (signal, args, ends) => {
   await using server = await serveLocations()
   const viewer = createLocationClient<typeof server.server.router>({ url: server.url })
   const room = viewer.watch('r')
@@ -25,7 +29,7 @@ test.each([
     child.kill(signal)
     const [code, by] = (await exit) as [number | null, string | null]
     expect({ code, signal: by }).toEqual(ends)
-    await until('the leave is seen', () => left.length > 0, 3_000)
+    await until('the leave is seen', () => left.length > 0, 10_000)
     expect(left).toEqual(['left'])
   } finally {
     child.kill('SIGKILL')

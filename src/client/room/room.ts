@@ -1,5 +1,4 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import type { Activity } from '../../shared/events.js'
 import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
@@ -151,11 +150,10 @@ function followActivity<T extends RoomTypes>(
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
-  const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
     ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
-    () => followVisibility(changed),
+    () => followVisibility((activity) => presence.update({ activity })),
   )
 }
 

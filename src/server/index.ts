@@ -1,3 +1,8 @@
+/**
+ * The procedures for your own tRPC app, the hub that holds the rooms, and the request guard.
+ *
+ * @module hereabouts/server
+ */
 export type { Clock } from '../shared/clock.js'
 export { LocationError, type LocationErrorCode } from '../shared/errors.js'
 export type { Access, Awaitable, Identity, CallerMember, RoomAction } from './access/access-types.js'

@@ -24,6 +24,7 @@ type Own<SL extends Schema, SP extends OptionalSchema> = {
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
 
+/** A running server, as `serveLocations` returns it. */
 export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
   /** The URL of the procedures, which a client takes as `url`. */
   readonly url: string

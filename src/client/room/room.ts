@@ -14,6 +14,15 @@ import { openRoomSync } from './room-sync.js'
 import { wakeUp } from './wake-up.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
+/**
+ * A joined room: who is there, and our own location in it. Repeated joins of a room share one connection and one state.
+ *
+ * ```ts
+ * const room = client.join('sheet-42', { profile: { name: 'Ada' } })
+ * room.subscribe(({ others }) => console.log(others))
+ * room.post({ sheet: 'Q3', row: 4, col: 2 })
+ * ```
+ */
 export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   readonly id: string
   /** `others`, and `self` when it is known. */
@@ -60,12 +69,14 @@ export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
 export type JoinedRoom<T extends RoomTypes> = Omit<Room<T>, 'leave'>
 
+/** The options of `client.watch`, which shows a room without being in it. */
 export type WatchOptions<T extends RoomTypes> = {
   /** Leaves the room when aborted. */
   signal?: AbortSignal
   /** A reply of `getLocations` from the server: shown at once, and the stream resumes from it. */
   initial?: GetLocationsOutput<T>
 }
+/** The options of `client.join`. */
 export type JoinOptions<T extends RoomTypes> = WatchOptions<T> & {
   location?: T['location'] | null
   /** Default: the one that the member has; `null` takes it back. */

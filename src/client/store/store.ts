@@ -19,6 +19,7 @@ export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   error: { error: LocationError }
 }
 
+/** A room at one moment. It is frozen, and the same object until something changes. */
 export interface RoomSnapshot<T extends RoomTypes> {
   readonly status: RoomStatus
   readonly self: Member<T> | null

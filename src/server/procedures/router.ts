@@ -55,6 +55,7 @@ export type LocationRecord<T extends RoomTypes> = {
   }>
 }
 
+/** The options of `createLocationRouter`: the hub, your procedure, and who may do what. */
 export type LocationRouterOptions<T extends RoomTypes, B extends AnyBuilder> = {
   hub: LocationHub<T>
   /** Your base procedure, with your context and middlewares. */

@@ -35,6 +35,7 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
   LocationRecord<T>
 >
 
+/** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
 export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
@@ -61,6 +62,7 @@ export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> 
 /** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
+/** An HTTP server with a location router and nothing else. */
 export interface LocationServer<T extends RoomTypes> {
   router: LocationRouter<T>
   hub: LocationHub<T>

@@ -63,7 +63,7 @@ export class Roster<T extends RoomTypes> {
     const group = this.#groups.get(memberId)
     for (const connectionId of group ?? []) {
       const connection = connectionOf(view, connectionId)
-      if (connection?.memberId === memberId)
+      if (connection && connection.memberId === memberId)
         connections.push(orderedConnection(connection, this.#away || view.stale.has(connectionId)))
       else group!.delete(connectionId)
     }

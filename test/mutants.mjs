@@ -32,6 +32,8 @@ const reconnect = {
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const page = { tests: ['test/client/browser/page-lifecycle.test.ts'] }
+const runtimes = { tests: ['test/client/runtimes.test.ts'] }
 const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
@@ -994,6 +996,70 @@ export default [
     replace: '{}',
   },
   {
+    ...page,
+    file: 'src/client/room/room.ts',
+    name: 'a prerendered page is present',
+    rule: 'page: nobody has opened it',
+    find: 'if (isPrerendered()) presence.pause()',
+    replace: 'if (false) presence.pause()',
+  },
+  {
+    ...page,
+    file: 'src/client/browser/page-lifecycle.ts',
+    name: 'a prerendered page that is opened does not join',
+    rule: 'page: nobody has opened it',
+    find: "document.addEventListener('prerenderingchange', shown, { signal })",
+    replace: '',
+  },
+  {
+    ...page,
+    file: 'src/client/room/room.ts',
+    name: 'a tab opened in the background enters as active',
+    rule: 'page: nobody has opened it',
+    find: "...(isAway && { activity: 'away' as const })",
+    replace: '',
+  },
+  {
+    ...page,
+    file: 'src/client/client.ts',
+    name: 'the leave of a closed page waits for its headers',
+    rule: 'page: a leave waits for nothing',
+    find: '((op.input as LeaveRoomInput).graceMs && latestHeaders) || headers()',
+    replace: 'headers()',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/steady-clock.ts',
+    name: 'a clock may return what is not a number',
+    rule: 'runtimes: clocks',
+    find: 'if (time > latest && time < Infinity) latest = time',
+    replace: 'latest = time',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/outbox/outbox-sender.ts',
+    name: 'a clock that stands still holds posts back',
+    rule: 'runtimes: clocks',
+    find: 'clock.after(delayMs, post)',
+    replace: 'clock.after(delayMs, pump)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/client.ts',
+    name: 'a runtime without crypto fails with a ReferenceError',
+    rule: 'runtimes: what is missing is named',
+    find: 'if (missing.length > 0)',
+    replace: 'if (false)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/client.ts',
+    name: 'a runtime whose fetch holds answers back waits for a stream',
+    rule: 'runtimes: polling without streams',
+    find: 'options.fetch || hasStreams()',
+    replace: 'options.fetch || true',
+  },
+  {
     ...wire,
     file: 'src/client/connection/wire-limits.ts',
     name: 'a heartbeat interval of nothing is taken from a server',
@@ -1665,8 +1731,8 @@ export default [
     tests: ['test/browser/life.test.ts'],
     name: 'a page from the back/forward cache stays away',
     rule: 'section 6: pageshow',
-    find: 'event.persisted && restored()',
-    replace: '!event.persisted && restored()',
+    find: 'event.persisted && shown()',
+    replace: '!event.persisted && shown()',
   },
   {
     file: 'src/client/room/room.ts',

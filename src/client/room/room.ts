@@ -1,5 +1,5 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import { followPage, followVisibility } from '../browser/page-lifecycle.js'
+import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
@@ -97,9 +97,12 @@ export function openRoom<T extends RoomTypes>(
   showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
-    presence.enter(location, { profile })
+    // A tab that was opened in the background has not been looked at.
+    const isAway = transport.awayMs === 0 && globalThis.document?.visibilityState === 'hidden'
+    presence.enter(location, { profile, ...(isAway && { activity: 'away' as const }) })
   }
-  connection.connect()
+  if (isPrerendered()) presence.pause()
+  else connection.connect()
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
@@ -154,7 +157,7 @@ const followPageOf = <T extends RoomTypes>(
       presence.pause()
       void presence.depart(3000)
     },
-    restored() {
+    shown() {
       if (closedBy(connection.link)) return
       connection.connect()
       presence.resume()

@@ -47,6 +47,8 @@ export interface OwnPresence<T extends RoomTypes> {
   /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
+  /** Posts that somebody uses this page, if the server understands that. */
+  use(): void
   flush(): Promise<void>
   /** Renews our lease after a heartbeat or a hello. */
   renew(): void
@@ -73,6 +75,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   /** Our id while nobody told it to us, and a stream was opened all the same. */
   let guest: '' | null = null
   let attributes: OwnAttributes<T> = {}
+  /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
+  let usedAt = context().now
+  const sendsUse = () => pace.timing.features?.includes('used')
 
   const newConnection = () => {
     connectionKey = newKey()
@@ -82,6 +87,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     transport.post(
       {
         ...draft,
+        ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
         room,
         connectionKey: connectionKey!,
         seq,
@@ -125,6 +131,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const enter: OwnPresence<T>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location, { ...change }], null)
+    if (!change || change.activity === 'active') usedAt = context().now
     const draft = copied({ ...attributes, ...change, location })
     if (!sameJson(draft, sender.box.newest)) sender.write(draft)
     attributes = draft
@@ -155,6 +162,12 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     enter,
     post,
     update: (change) => post(sender.box.newest?.location ?? null, change),
+    use() {
+      const { newest } = sender.box
+      if (!newest || !sendsUse()) return
+      usedAt = context().now
+      sender.write({ ...newest, used: true })
+    },
     flush() {
       const { edition } = sender.box
       const unsent = unsendable

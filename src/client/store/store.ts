@@ -19,6 +19,7 @@ export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   error: { error: LocationError }
 }
 
+/** A room at one moment. It is frozen, and the same object until something changes. */
 export interface RoomSnapshot<T extends RoomTypes> {
   readonly status: RoomStatus
   readonly self: Member<T> | null
@@ -33,8 +34,8 @@ export interface Store<T extends RoomTypes> {
   readonly view: View<T>
   readonly snapshot: RoomSnapshot<T>
   readonly members: readonly Member<T>[]
-  /** Changes our own state. It becomes visible with the next `show`. */
-  own(change: Partial<OwnState<T>>): void
+  /** Changes our own state and returns it. It becomes visible with the next `show`. */
+  own(change: Partial<OwnState<T>>): OwnState<T>
   /** Publishes the current state. */
   show(status?: RoomStatus): void
   /** Publishes the view's shifts without events. */
@@ -112,9 +113,7 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
     get members() {
       return roster.members
     },
-    own(change) {
-      own = { ...own, ...change }
-    },
+    own: (change) => (own = { ...own, ...change }),
     away(now) {
       away = now
     },

@@ -60,7 +60,7 @@ export class Procedures {
     const hub = this.#hub
     const { generation } = this.#gate
     const caller = await this.#gate.caller(ctx)
-    const { room, seq, activity } = input
+    const { room, seq, activity, used, activeAgoMs } = input
     const leaseMs = hub.leaseOf(input.leaseMs)
     const location = hub.keepLocation(input.location)
     const profile = this.#profile(caller, input)
@@ -71,7 +71,8 @@ export class Procedures {
     const { outcome, id } = await hub.use(room, async (live) => {
       const endCharge = this.#chargeConnection(live, poster.connectionId, limited)
       try {
-        const outcome = await live.act({ type: 'post', ...poster, seq, location, profile, activity, leaseMs })
+        const own = { seq, location, profile, activity, used, activeAgoMs, leaseMs }
+        const outcome = await live.act({ type: 'post', ...poster, ...own })
         assertPosted(outcome)
         await this.#removeIfRevoked(live, ctx, caller, poster.connectionId, generation)
         return { outcome, id: live.timeline.id(outcome.version) }

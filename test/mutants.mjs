@@ -1235,6 +1235,22 @@ export default [
     replace: "if (hiddenAt !== null && now >= hiddenAt + awayMs && now >= inputAt + idleMs) return 'away'",
   },
   {
+    file: 'src/server/options/limits.ts',
+    tests: ['test/server/access/limits.test.ts'],
+    name: 'the eleventh tab of a member is refused by default',
+    rule: 'limits: tabs of a member',
+    find: 'memberConnections: 64,',
+    replace: 'memberConnections: 10,',
+  },
+  {
+    file: 'src/server/options/limits.ts',
+    tests: ['test/server/access/limits.test.ts'],
+    name: 'the eleventh tab of a member ends the stream of the first by default',
+    rule: 'limits: tabs of a member',
+    find: 'memberRoomStreams: 64,',
+    replace: 'memberRoomStreams: 10,',
+  },
+  {
     ...splitRooms,
     name: 'one heartbeat after a reply of another epoch is enough to report a split room',
     rule: 'split room: a restart is none',

@@ -188,6 +188,34 @@ test('counting one room that is named 100 times authorizes it once and answers i
   ])
 })
 
+describe('the tabs of one member, with the default limits', () => {
+  /** A tab posts with its own key and opens its own stream. */
+  const tab = (caller: Caller, i: number) =>
+    Promise.all([
+      caller.postLocation({ room: 'r', location: A1, connectionKey: key(i) }),
+      caller.onLocation({ room: 'r', connectionKey: key(i) }),
+    ])
+
+  test.each([12, 30])('are accepted when %i of them open at once, and each keeps its stream', async (tabs) => {
+    const { as, times, hub, clock } = stage()
+    expect(await times(tabs, (i) => tab(as({}), i))).toEqual(oks(tabs))
+    await clock.advance(1_000)
+    expect(hub.streams.size).toBe(tabs)
+  })
+
+  test('are refused from the 65th on, with a sentence that says what to do', async () => {
+    const { as, times } = stage({ connectionBurst: 100, postBurst: 100 })
+    const post = (i: number) => as({}).postLocation({ room: 'r', location: A1, connectionKey: key(i) })
+    expect(await times(64, post)).toEqual(oks(64))
+    expect(await times(1, post)).toEqual(['ok'])
+    let message = ''
+    await times(1, () => post(64).catch((thrown: Error) => void (message = thrown.message)))
+    expect(message).toBe(
+      'room-full: You have this room open in too many tabs or programs: close one, and this one follows.',
+    )
+  })
+})
+
 describe('streams', () => {
   const many = { streamBurst: 10_000 }
 

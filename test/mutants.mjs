@@ -54,6 +54,22 @@ const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.t
 
 export default [
   {
+    file: 'src/server/access/refusal-log.ts',
+    tests: ['test/server/access/refusal-log.test.ts'],
+    name: 'every refused call is logged',
+    rule: 'one line a minute for each call and reason',
+    find: 'if (known && now < known.until) {',
+    replace: 'if (known && now < 0) {',
+  },
+  {
+    file: 'src/server/procedures/router.ts',
+    tests: ['test/server/access/refusal-log.test.ts'],
+    name: 'refusals that pass the middleware chain are not logged',
+    rule: 'one line a minute for each call and reason',
+    find: 'if (isFailure(result)) noteRefusal(refusals, name, result.error)',
+    replace: '',
+  },
+  {
     ...room,
     name: 'a post with a lower seq is applied',
     rule: 'rule 1: seq',

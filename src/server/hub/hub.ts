@@ -44,7 +44,10 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   timing?: TimingOptions
   /** Default: the system clock. */
   clock?: Clock
-  /** Receives log messages. `pinoLogger` adapts pino. Default: nothing is logged. */
+  /**
+   * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of
+   * `createLocationServer`: warnings and errors go to the console; `silentLogger` asks for silence.
+   */
   logger?: Logger
   /**
    * Receives measurements, for example `prometheusMetrics()` of `hereabouts/server/prometheus`. Default: nothing is

@@ -10,7 +10,17 @@ export interface Logger {
   error(message: string, details?: object): void
 }
 
+/** Logs nothing: `createLocationServer({ logger: silentLogger })`. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
+
+/** Writes warnings and errors to the console, and no other lines. */
+export const consoleLogger: Logger = {
+  info() {},
+  // oxlint-disable-next-line no-console
+  warn: (...line) => console.warn(...line),
+  // oxlint-disable-next-line no-console
+  error: (...line) => console.error(...line),
+}
 
 /** A logger that takes the details before the message, such as pino. */
 export type ObjectLogger = Record<'info' | 'warn' | 'error', (details: object, message: string) => void>

@@ -45,6 +45,10 @@ type CommonOptions = {
   /** Default: the system's clock. */
   clock?: Clock
 }
+/**
+ * The options of `createLocationClient`. `path` is required when the router has several location routers, or when they cannot
+ * be found in its type; `transformer` is required when the router has one.
+ */
 export type LocationClientOptions<R, Path> = CommonOptions & PathOption<R, Path> & TransformerOption<R>
 
 /**

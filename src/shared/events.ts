@@ -35,6 +35,8 @@ export type Changed<T extends RoomTypes = RoomTypes> = {
 
 /** Why a connection left its room. `lost`: its lease expired. */
 export type LeftReason = 'left' | 'lost' | 'revoked'
+
+/** The tombstone of a connection. `at` is the version of the room at which it left. */
 export type Left = { connectionId: string; at: number; reason: LeftReason }
 
 /** Why the server ends a stream. After every reason but `revoked` the client reconnects. */
@@ -73,6 +75,7 @@ export type Degraded = { type: 'degraded'; reason: 'backend' }
 /** The last event of a stream. */
 export type Bye = { type: 'bye'; reason: ByeReason }
 
+/** Any event of a stream. `type` tells them apart. */
 export type LocationEvent<T extends RoomTypes = RoomTypes> = Hello | Snapshot<T> | Changes<T> | Beat | Degraded | Bye
 
 /** One tracked event as a tRPC client receives it. */

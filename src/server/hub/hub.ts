@@ -27,6 +27,7 @@ import { StreamRegistry, type StreamOptions } from '../rooms/stream-registry.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing, type TimingOptions } from '../options/timing.js'
 
+/** The options of `createLocationHub`. */
 export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
@@ -43,7 +44,10 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   timing?: TimingOptions
   /** Default: the system clock. */
   clock?: Clock
-  /** Receives log messages. `pinoLogger` adapts pino. Default: nothing is logged. */
+  /**
+   * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of
+   * `createLocationServer`: warnings and errors go to the console; `silentLogger` asks for silence.
+   */
   logger?: Logger
   /**
    * Receives measurements, for example `prometheusMetrics()` of `hereabouts/server/prometheus`. Default: nothing is
@@ -58,6 +62,7 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
  */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
+/** The rooms of one server process. All location routers of a process share one hub. */
 export interface LocationHub<T extends RoomTypes> {
   /** Carries types for inference. Always `undefined`. */
   readonly '~types'?: T
@@ -113,8 +118,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
-  readonly rates: RateLimits
-  readonly seats: MembershipLimits
+  readonly rateLimits: RateLimits
+  readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
   readonly #backend: Backend
   readonly #rooms: RoomRegistry
@@ -137,8 +142,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
-    this.rates = new RateLimits(limits, clock, this.logger)
-    this.seats = new MembershipLimits(limits)
+    this.rateLimits = new RateLimits(limits, clock, this.logger)
+    this.membershipLimits = new MembershipLimits(limits)
     this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics })
     const { tombstoneMs } = timing
     const { roomConnections, memberConnections } = limits
@@ -245,7 +250,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
       const own = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (own && memberId !== null && own.memberId !== memberId) throw ownedError()
       let subscriber: Subscriber | undefined
-      this.seats.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
+      this.membershipLimits.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
       return (subscriber = this.streams.open({ ...options, room }))
     })
   }

@@ -18,6 +18,7 @@ import type { AdapterOptions } from '../http/trpc-fallback.js'
 import { cutWhenUnread } from '../http/unread-answers.js'
 import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
 import type { ClientIp } from '../procedures/procedures.js'
+import { consoleLogger } from '../options/logger.js'
 import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
@@ -34,6 +35,7 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
   LocationRecord<T>
 >
 
+/** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
 export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
@@ -60,6 +62,7 @@ export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> 
 /** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
+/** An HTTP server with a location router and nothing else. */
 export interface LocationServer<T extends RoomTypes> {
   router: LocationRouter<T>
   hub: LocationHub<T>
@@ -94,7 +97,7 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
   // Options are checked first: a hub that was created and not returned could not be closed.
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = createLocationHub<SL, SP>(options)
+  const hub = createLocationHub<SL, SP>({ ...options, logger: options.logger ?? consoleLogger })
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits

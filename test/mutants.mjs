@@ -1212,6 +1212,14 @@ export default [
     replace: 'change.location ~= nil or change.activity ~= nil',
   },
   {
+    file: 'src/client/browser/activity-tracker.ts',
+    tests: ['test/client/browser/window-use.test.ts'],
+    name: 'the windows: every input is posted while another window speaks',
+    rule: 'one post for each use of another window',
+    find: 'speaker !== answered && ',
+    replace: '',
+  },
+  {
     ...roster,
     name: 'a step changes nobody’s windows',
     rule: 'roster: kept up is made afresh (windows)',

@@ -188,7 +188,7 @@ describe('the folders and files that ARCHITECTURE.md names', () => {
   test('every file in bold exists', () => {
     const named = Array.from(page.matchAll(/\*\*`([\w/-]+)`/g), ([, name]) => name!)
     expect(named.length).toBeGreaterThan(20)
-    const folders = ['src/server', 'src/client', 'src/server/backends/redis', 'src/server/http']
+    const folders = ['src', 'src/server', 'src/client', 'src/server/backends/redis', 'src/server/http']
     const isThere = (name: string) =>
       folders.some((folder) => ['ts', 'tsx'].some((ext) => existsSync(join(root, folder, `${name}.${ext}`))))
     expect(named.filter((name) => !isThere(name))).toEqual([])

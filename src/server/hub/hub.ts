@@ -250,7 +250,10 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
       const own = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (own && memberId !== null && own.memberId !== memberId) throw ownedError()
       let subscriber: Subscriber | undefined
-      this.membershipLimits.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
+      this.membershipLimits.take({ memberId, address }, id, {
+        isConnection: false,
+        isHeld: () => subscriber?.isOpen === true,
+      })
       return (subscriber = this.streams.open({ ...options, room }))
     })
   }

@@ -114,7 +114,8 @@ export class Procedures {
       const frame = version === null ? frames.snapshot() : frames.since(version)
       // The caller was already charged for one query, before the size of the answer was known.
       const more = Math.floor(frame.size / charactersPerRead)
-      if (more > 0) this.#hub.rateLimits.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
+      if (more > 0)
+        this.#hub.rateLimits.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
       return answerWith(frame)
     })
   }

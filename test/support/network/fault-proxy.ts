@@ -97,7 +97,8 @@ export async function faultProxy(target: string, faults: Faults = {}): Promise<F
       text = events.at(-1)!.endsWith('\n\n\n') ? '' : events.pop()!
       for (const event of events) {
         const changed = proxy.faults.event ? proxy.faults.event(event, nth++) : event
-        if (changed === null) return cut()
+        // The events before it are sent first.
+        if (changed === null) return void (response.pause(), outgoing.socket?.write('', cut))
         if (changed !== '') write(changed)
       }
     })

@@ -1505,6 +1505,22 @@ export default [
     replace: '',
   },
   {
+    file: 'src/server/rooms/stream-limits.ts',
+    tests: ['test/server/access/limits.test.ts'],
+    name: 'streams of a /48 network are not counted',
+    rule: 'section 5: addresses',
+    find: 'return network === null ? [address] : [address, network]',
+    replace: 'return network === undefined ? [] : [address]',
+  },
+  {
+    file: 'src/server/access/membership-limits.ts',
+    tests: ['test/server/access/limits.test.ts'],
+    name: 'rooms and connections of a /48 network are not counted',
+    rule: 'section 5: addresses',
+    find: 'if (network !== null) this.#take(',
+    replace: 'if (network === undefined) this.#take(',
+  },
+  {
     file: 'src/server/access/rate-limits.ts',
     tests: ['test/server/access/limits.test.ts'],
     name: 'a /48 network has no limit',

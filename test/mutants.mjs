@@ -32,6 +32,9 @@ const reconnect = {
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const splitRooms = { file: 'src/client/room/split-room.ts', tests: ['test/client/room/split-room.laws.test.ts'] }
+const page = { tests: ['test/client/browser/page-lifecycle.test.ts'] }
+const runtimes = { tests: ['test/client/runtimes.test.ts'] }
 const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
 const roster = { file: 'src/client/store/roster.ts', tests: ['test/client/store/roster.test.ts'] }
 const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/tabs.test.ts'] }
@@ -51,6 +54,22 @@ const hubObjects = { tests: ['test/server/hub/shared-objects.test.ts'] }
 const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.tsx'] }
 
 export default [
+  {
+    file: 'src/server/access/refusal-log.ts',
+    tests: ['test/server/access/refusal-log.test.ts'],
+    name: 'every refused call is logged',
+    rule: 'one line a minute for each call and reason',
+    find: 'if (known && now < known.until) {',
+    replace: 'if (known && now < 0) {',
+  },
+  {
+    file: 'src/server/procedures/router.ts',
+    tests: ['test/server/access/refusal-log.test.ts'],
+    name: 'refusals that pass the middleware chain are not logged',
+    rule: 'one line a minute for each call and reason',
+    find: 'if (isFailure(result)) noteRefusal(refusals, name, result.error)',
+    replace: '',
+  },
   {
     ...room,
     name: 'a post with a lower seq is applied',
@@ -160,14 +179,14 @@ export default [
     ...room,
     name: 'every post of a batch has its own version',
     rule: 'rule 4: one version per frame',
-    find: 'Object.assign(known, { location, profile, activity, at: version })',
-    replace: 'Object.assign(known, { location, profile, activity, at: version + known.seq })',
+    find: 'Object.assign(known, { location, profile, activity, at: version, ...',
+    replace: 'Object.assign(known, { location, profile, activity, at: version + known.seq, ...',
   },
   {
     ...room,
     name: 'a post that changes nothing makes a frame',
     rule: 'rule 6',
-    find: 'if (Object.keys(change).length === 1) return false',
+    find: 'if (Object.keys(change).length === 1 && !isUsed) return false',
     replace: '',
   },
   {
@@ -982,8 +1001,8 @@ export default [
     file: 'src/client/store/store.ts',
     name: 'the console repeats what a listener of `error` was told',
     rule: 'status: an error that nobody hears',
-    find: 'error && !listeners.error?.size',
-    replace: 'error',
+    find: 'if (!listeners.error?.size)',
+    replace: 'if (unheard)',
   },
   {
     ...postErrors,
@@ -992,6 +1011,70 @@ export default [
     rule: 'status: the first failure is named at once',
     find: "link.state === 'waiting' && link.failures ? { error: link.error } : {}",
     replace: '{}',
+  },
+  {
+    ...page,
+    file: 'src/client/room/room.ts',
+    name: 'a prerendered page is present',
+    rule: 'page: nobody has opened it',
+    find: 'if (isPrerendered()) presence.pause()',
+    replace: 'if (false) presence.pause()',
+  },
+  {
+    ...page,
+    file: 'src/client/browser/page-lifecycle.ts',
+    name: 'a prerendered page that is opened does not join',
+    rule: 'page: nobody has opened it',
+    find: "document.addEventListener('prerenderingchange', shown, { signal })",
+    replace: '',
+  },
+  {
+    ...page,
+    file: 'src/client/room/room.ts',
+    name: 'a tab opened in the background enters as active',
+    rule: 'page: nobody has opened it',
+    find: "...(isAway && { activity: 'away' as const })",
+    replace: '',
+  },
+  {
+    ...page,
+    file: 'src/client/client.ts',
+    name: 'the leave of a closed page waits for its headers',
+    rule: 'page: a leave waits for nothing',
+    find: '((op.input as LeaveRoomInput).graceMs && latestHeaders) || headers()',
+    replace: 'headers()',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/steady-clock.ts',
+    name: 'a clock may return what is not a number',
+    rule: 'runtimes: clocks',
+    find: 'if (time > latest && time < Infinity) latest = time',
+    replace: 'latest = time',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/outbox/outbox-sender.ts',
+    name: 'a clock that stands still holds posts back',
+    rule: 'runtimes: clocks',
+    find: 'clock.after(delayMs, post)',
+    replace: 'clock.after(delayMs, pump)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/client.ts',
+    name: 'a runtime without crypto fails with a ReferenceError',
+    rule: 'runtimes: what is missing is named',
+    find: 'if (missing.length > 0)',
+    replace: 'if (false)',
+  },
+  {
+    ...runtimes,
+    file: 'src/client/client.ts',
+    name: 'a runtime whose fetch holds answers back waits for a stream',
+    rule: 'runtimes: polling without streams',
+    find: 'options.fetch || hasStreams()',
+    replace: 'options.fetch || true',
   },
   {
     ...wire,
@@ -1070,6 +1153,73 @@ export default [
     replace: '',
   },
   {
+    ...room,
+    name: 'the windows: a post that changes anything counts as use',
+    rule: 'the connection that was used last speaks',
+    find: 'const isUsed = post.used === true || impliesUse(change)',
+    replace: 'const isUsed = true',
+  },
+  {
+    ...room,
+    name: 'the windows: `used` is ignored',
+    rule: 'the connection that was used last speaks',
+    find: 'post.used === true || impliesUse(change)',
+    replace: 'impliesUse(change)',
+  },
+  {
+    ...room,
+    name: 'the windows: a connection that enters was used at that moment',
+    rule: 'the windows of a member keep their order',
+    find: 'Math.max(1, version - Math.round(activeAgoMs * 1_000))',
+    replace: 'version',
+  },
+  {
+    ...room,
+    tests: ['test/server/rules/room.laws.test.ts', 'test/shared/view.laws.test.ts'],
+    name: 'the windows: a commit does not say of a use that nothing else shows',
+    rule: 'any path of frames leads to the snapshot',
+    find: 'known.activeAt === commit.version && !impliesUse(change)',
+    replace: 'false',
+  },
+  {
+    ...timeline,
+    name: 'the windows: a merged frame leaves out when a connection was used',
+    rule: 'any path of frames leads to the snapshot',
+    find: 'return isImplied ? changed',
+    replace: 'return isImplied || true ? changed',
+  },
+  {
+    file: 'src/shared/speaking.ts',
+    tests: ['test/shared/view.laws.test.ts'],
+    name: 'the windows: a view takes every change for a use',
+    rule: 'any path of frames leads to the snapshot',
+    find: 'impliesUse(changed) ? at : activeAtOf(known)',
+    replace: 'at',
+  },
+  {
+    file: 'src/shared/speaking.ts',
+    tests: ['test/e2e/speaking.test.ts'],
+    name: 'the windows: the one that changed last speaks',
+    rule: 'the connection that was used last speaks',
+    find: 'activeAtOf(b) - activeAtOf(a)',
+    replace: 'b.at - a.at',
+  },
+  {
+    ...script,
+    name: 'the windows: in Redis, to become idle is to be used',
+    rule: 'the script follows room.ts',
+    find: "change.location ~= nil or change.activity == 'active'",
+    replace: 'change.location ~= nil or change.activity ~= nil',
+  },
+  {
+    file: 'src/client/browser/activity-tracker.ts',
+    tests: ['test/client/browser/window-use.test.ts'],
+    name: 'the windows: every input is posted while another window speaks',
+    rule: 'one post for each use of another window',
+    find: 'speaker !== answered && ',
+    replace: '',
+  },
+  {
     ...roster,
     name: 'a step changes nobody’s windows',
     rule: 'roster: kept up is made afresh (windows)',
@@ -1091,6 +1241,29 @@ export default [
     rule: 'activity: away',
     find: "if (hiddenAt !== null && now >= hiddenAt + awayMs) return 'away'",
     replace: "if (hiddenAt !== null && now >= hiddenAt + awayMs && now >= inputAt + idleMs) return 'away'",
+  },
+  {
+    ...splitRooms,
+    name: 'one heartbeat after a reply of another epoch is enough to report a split room',
+    rule: 'split room: a restart is none',
+    find: 'confirmed ||= now - disagreeingSince >= heartbeatMs() / 10',
+    replace: 'confirmed = true',
+  },
+  {
+    ...splitRooms,
+    name: 'a late reply of the epoch before counts as one of another process',
+    rule: 'split room: late replies',
+    find: 'epoch === shown || isLate',
+    replace: 'epoch === shown',
+  },
+  {
+    ...splitRooms,
+    file: 'src/client/room/epoch-watch.ts',
+    tests: ['test/client/room/split-room.test.ts'],
+    name: 'a reply that comes before the first snapshot is not compared with the stream',
+    rule: 'split room: early replies',
+    find: 'if (early) tell(',
+    replace: 'if (!epoch) tell(',
   },
   {
     file: 'src/client/room/lost-detector.ts',
@@ -1265,8 +1438,8 @@ export default [
     file: 'src/server/rooms/stream-limits.ts',
     name: 'a closed stream goes on counting for its address',
     rule: 'section 5: streams per address',
-    find: 'if (others === 0) this.#ofAddress.delete(address)',
-    replace: 'if (others < 0) this.#ofAddress.delete(address)\n      else if (others >= 0) return',
+    find: 'if (others === 0) this.#ofAddress.delete(key)',
+    replace: 'if (others < 0) this.#ofAddress.delete(key)\n      else if (others >= 0) continue',
   },
   {
     ...safe,
@@ -1477,7 +1650,7 @@ export default [
     tests: ['test/server/standalone/keep-alive.test.ts'],
     name: 'any keepAliveMs is accepted',
     rule: 'section 5: timeouts',
-    find: 'if (keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return keepAliveMs',
+    find: "if (typeof keepAliveMs === 'number' && keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return keepAliveMs",
     replace: 'if (keepAliveMs !== undefined) return keepAliveMs',
   },
   {
@@ -1678,8 +1851,8 @@ export default [
     tests: ['test/browser/life.test.ts'],
     name: 'a page from the back/forward cache stays away',
     rule: 'section 6: pageshow',
-    find: 'event.persisted && restored()',
-    replace: '!event.persisted && restored()',
+    find: 'event.persisted && shown()',
+    replace: '!event.persisted && shown()',
   },
   {
     file: 'src/client/room/room.ts',

@@ -3,7 +3,7 @@ import { createLocationClient } from 'hereabouts/client'
 
 const [url = 'http://localhost:3000/trpc', name = 'demo'] = process.argv.slice(2)
 
-const client = createLocationClient({ url })
+const client = createLocationClient({ url, leaveOnExit: true })
 const room = client.join(name, { profile: { name: 'Shadow' } })
 
 room.on('moved', ({ member, current }) => {
@@ -17,6 +17,3 @@ room.on('left', ({ member }) => console.log(`${member.profile?.name ?? member.me
 // The room reconnects, resumes and posts its location again by itself.
 room.on('status', () => console.log(`now ${room.status.state}`))
 room.on('error', ({ error }) => console.error(error.message))
-
-const leave = () => void client.close().then(() => process.exit(0))
-process.once('SIGINT', leave).once('SIGTERM', leave)

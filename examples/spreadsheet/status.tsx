@@ -50,6 +50,18 @@ export function StatusNote() {
         </button>
       </div>
     )
+  if (status.state === 'connecting' && status.error)
+    return (
+      <div className="note">
+        <p>Connecting again: {status.error.message}</p>
+      </div>
+    )
+  if (status.state !== 'closed' && status.postError)
+    return (
+      <div className="note is-bad">
+        <p>Others cannot see where you are: {status.postError.message}</p>
+      </div>
+    )
   if (status.state === 'degraded')
     return (
       <div className="note">

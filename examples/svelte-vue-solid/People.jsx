@@ -11,9 +11,7 @@ export function People() {
       <ul>
         <For each={snapshot().others}>
           {({ profile, location }) => (
-            <li>
-              {`${profile?.name} is ${location ? `in row ${location.row + 1}` : 'here'}`}
-            </li>
+            <li>{`${profile?.name} is ${location ? `in row ${location.row + 1}` : 'here'}`}</li>
           )}
         </For>
       </ul>

@@ -1,7 +1,7 @@
 import { httpLink } from '@trpc/client/links/httpLink'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import type { GetLocationsOutput, PostLocationOutput } from '../shared/call-types.js'
+import type { GetLocationsOutput, LeaveRoomInput, PostLocationOutput } from '../shared/call-types.js'
 import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
 import type { Endpoint, OpenSubscription } from './connection/subscription.js'
@@ -10,6 +10,7 @@ import type { Transport } from './connection/transport.js'
 import { operation } from './connection/trpc-operation.js'
 import { lazyImport } from './lazy-import.js'
 import { storedMemberKey } from './outbox/keys.js'
+import { steadyClock } from './steady-clock.js'
 import { openClient, type LocationClient } from './room/shared-rooms.js'
 import type { LocationPath, PathOption, RoomTypesOf, RouterLike, TransformerOption } from './router-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
@@ -34,11 +35,20 @@ type CommonOptions = {
   idleMs?: number
   /** In a browser: the time in ms the page may be hidden before others see us as `away`. Default 0; `Infinity`: never. */
   awayMs?: number
+  /**
+   * In Node, Deno and Bun: leaves every room before SIGINT or SIGTERM ends the process, and when it has nothing more to do.
+   * A process that ends without it is shown for another 15 seconds. Default `false`.
+   */
+  leaveOnExit?: boolean
   /** Receives what your listeners throw or reject with. Default: it is thrown again as an uncaught error. */
   logger?: { error(thrown: unknown): void }
   /** Default: the system's clock. */
   clock?: Clock
 }
+/**
+ * The options of `createLocationClient`. `path` is required when the router has several location routers, or when they cannot
+ * be found in its type; `transformer` is required when the router has one.
+ */
 export type LocationClientOptions<R, Path> = CommonOptions & PathOption<R, Path> & TransformerOption<R>
 
 /**
@@ -48,22 +58,53 @@ export type LocationClientOptions<R, Path> = CommonOptions & PathOption<R, Path>
 export function createLocationClient<R extends RouterLike, Path extends string = LocationPath<R>>(
   options: LocationClientOptions<R, Path>,
 ): LocationClient<RoomTypesOf<R, Path>> {
-  return openClient(transportOf(options as CommonOptions))
+  checkRuntime()
+  const client = openClient<RoomTypesOf<R, Path>>(transportOf(options as CommonOptions))
+  if (!options.leaveOnExit) return client
+  const stop = lazyImport(
+    import('./leave-on-exit.js'),
+    ({ leaveOnExit }) => leaveOnExit(client),
+    // Without it, the server notices when the stream ends.
+    () => () => {},
+  )
+  return {
+    ...client,
+    close() {
+      stop()
+      return client.close()
+    },
+  }
+}
+
+/** @throws LocationError `misconfigured` naming what the runtime lacks, as React Native lacks `crypto`. */
+function checkRuntime(): void {
+  const host: Record<string, unknown> & { crypto?: Partial<Crypto> } = globalThis
+  const missing = ['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'].filter((name) => !host[name])
+  if (!host.crypto?.getRandomValues) missing.push('crypto.getRandomValues')
+  if (missing.length > 0)
+    throw new LocationError(
+      'misconfigured',
+      `This runtime has no ${missing.join(', ')}: add a polyfill before the client.`,
+    )
 }
 
 type TransportOptions = CommonOptions & { path?: string; transformer?: unknown }
 
 function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<T> {
-  const { path, transformer, logger, clock = systemClock } = options
+  const { path, transformer, logger } = options
+  const clock = steadyClock(options.clock ?? systemClock)
   const { share = true, lostMs = 5_000, idleMs = 60_000, awayMs = 0 } = options
   const url = String(options.url)
   // Looked up at each call: a page may replace its fetch, and a browser's must not be called on another object.
   const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
-  const headers = () => (typeof options.headers === 'function' ? options.headers() : (options.headers ?? {}))
+  let latestHeaders: Record<string, string> | undefined
+  const headers = async () =>
+    (latestHeaders = await (typeof options.headers === 'function' ? options.headers() : (options.headers ?? {})))
   const prefix = path ? `${path}.` : ''
   const link = httpLink({
     url,
-    headers,
+    // A page that is closed waits for nothing: its leave, which has a grace period, takes the headers of the latest request.
+    headers: ({ op }) => ((op.input as LeaveRoomInput).graceMs && latestHeaders) || headers(),
     transformer: transformer as undefined,
     async fetch(input, init) {
       // The leave request must outlive its page. (tRPC's type allows a Request, but the URL arrives as text.)
@@ -88,7 +129,10 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       })
     }).finally(() => stopDeadline())
   }
-  const openStream = lazySubscription<T>({ url, prefix, headers, fetch, transformer })
+  const openStream: OpenSubscription<T> =
+    options.fetch || hasStreams()
+      ? lazySubscription<T>({ url, prefix, headers, fetch, transformer })
+      : (_, listener) => clock.after(0, () => listener.ended(cut('this runtime reads no streams', true)))
   return {
     url,
     openStream,
@@ -110,6 +154,9 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
     },
   }
 }
+
+/** True where fetch answers piece by piece. False in React Native, whose fetch holds an answer back until its end. */
+const hasStreams = () => 'body' in Response.prototype && typeof TextDecoderStream === 'function'
 
 const loadSubscription = () => import('./connection/subscription.js')
 

@@ -1,3 +1,8 @@
+/**
+ * The client, for browsers and for Node.
+ *
+ * @module hereabouts/client
+ */
 export { LocationError, type LocationErrorCode } from '../shared/errors.js'
 export {
   type DataTransformer,

@@ -35,8 +35,10 @@ type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : 
 
 /* The app's types are read from the input of `postLocation`, which has them all. */
 type InputAt<R, Path> = At<RecordOf<R>, Path> extends { postLocation: Procedure<infer I, infer _> } ? I : never
+/** The type of a location in the rooms of a router: `LocationOf<AppRouter>`, or `LocationOf<AppRouter, 'locations'>`. */
 export type LocationOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { location: infer L } ? Exclude<L, null> : never
+/** The type of a profile in the rooms of a router. */
 export type ProfileOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined | null> : never
 /** The types of the rooms of a router: the type argument of `Room`, `Member`, `fakeRoom` and their like. */
@@ -62,8 +64,10 @@ export type PathOption<R, Path> = [LocationPath<R>] extends [never]
 // Its methods use `any`, because superjson has a return type of its own.
 export type DataTransformer = {
   // oxlint-disable-next-line typescript/no-explicit-any
+  /** Makes plain JSON of a value. */
   serialize(value: any): any
   // oxlint-disable-next-line typescript/no-explicit-any
+  /** Returns the value that `serialize` made JSON of. */
   deserialize(value: any): any
 }
 /** `transformer` is required exactly when the router has one. */

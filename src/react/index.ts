@@ -1,3 +1,8 @@
+/**
+ * The React hooks and the provider.
+ *
+ * @module hereabouts/react
+ */
 'use client'
 
 export { createLocationHooks, type LocationHooks, type ProfileHooks, type RoomHooks } from './hooks.js'

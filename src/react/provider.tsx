@@ -8,6 +8,7 @@ import type { RoomContexts } from './context.js'
 import { RoomHandle } from './room-handle.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
+/** The props of `RoomProvider`, which joins a room while it is mounted. */
 export interface RoomProviderProps<T extends RoomTypes> {
   /** The room to join while mounted. */
   room: string

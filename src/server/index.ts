@@ -1,3 +1,8 @@
+/**
+ * The procedures for your own tRPC app, the hub that holds the rooms, and the request guard.
+ *
+ * @module hereabouts/server
+ */
 export type { Clock } from '../shared/clock.js'
 export { LocationError, type LocationErrorCode } from '../shared/errors.js'
 export type { Access, Awaitable, Identity, CallerMember, RoomAction } from './access/access-types.js'
@@ -32,7 +37,7 @@ export { createLocationHub, type HubHealth, type LocationHub } from './hub/hub.j
 export type { HubOptions } from './hub/hub-options.js'
 export type { HubRoom, RoomMember } from './hub/hub-room.js'
 export type { Limits } from './options/limits.js'
-export { pinoLogger, type Logger, type ObjectLogger } from './options/logger.js'
+export { pinoLogger, silentLogger, type Logger, type ObjectLogger } from './options/logger.js'
 export type { CallOutcome, Metrics, Readings, Traffic } from './options/metrics.js'
 export {
   createLocationMiddleware,

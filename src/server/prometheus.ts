@@ -1,3 +1,8 @@
+/**
+ * Metrics for Prometheus. It needs `prom-client`.
+ *
+ * @module hereabouts/server/prometheus
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { backgroundClock } from '../shared/clock.js'
@@ -45,8 +50,9 @@ const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 
  *
  * `register` is the registry of your app. Default: a new one that also contains prom-client's default metrics
  * (event-loop lag, memory, handles).
- * @param options.allowedHosts host names under which the endpoint may be called. Default: any name, but only loopback
- * names while it listens on loopback.
+ * `allowedHosts` are the host names under which the endpoint may be called. Default: any name, but only loopback names while
+ * it listens on loopback.
+ *
  * @throws LocationError `misconfigured` for an unknown or wrong option; the message names it.
  */
 export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMetrics {

@@ -3,6 +3,7 @@ import type { RoomTypes } from './room-types.js'
 
 /* The inputs and outputs of the five procedures. Every type is a `type`: see events.ts. */
 
+/** The input of `postLocation`: enters the room, or updates a connection in it. */
 export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   room: string
   /** `null`: present in the room, without a location. */
@@ -15,6 +16,10 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   profile?: T['profile'] | null | undefined
   /** Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
+  /** Somebody uses this connection, although nothing else changed: from now on it speaks for its member. */
+  used?: true | undefined
+  /** How long ago this connection was last used, in milliseconds, at most a day. Counts only in a post that enters. */
+  activeAgoMs?: number | undefined
   /** Identifies an anonymous member across several connections. */
   memberKey?: string | undefined
   /** How long the connection stays present without another post, in milliseconds. Default 30,000; 5,000 to 300,000. */
@@ -31,6 +36,7 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
  */
 export type PostOutcome = 'applied' | 'same' | 'stale' | 'expired' | 'left'
 
+/** The output of `postLocation`. */
 export type PostLocationOutput = {
   outcome: PostOutcome
   connectionId: string
@@ -43,15 +49,21 @@ export type PostLocationOutput = {
   connectionKey?: string
 }
 
+/** The input of `onLocation`. With `lastEventId` the stream resumes after that event, if the server still knows it. */
 export type OnLocationInput = {
   room: string
   connectionKey?: string | undefined
   lastEventId?: string | null | undefined
 }
 
+/**
+ * The input of `getLocations`. With `lastEventId` the answer holds only what changed since, if the server still knows it.
+ */
 export type GetLocationsInput = { room: string; lastEventId?: string | null | undefined }
+/** The output of `getLocations`: one event of the room, and the id from which a stream or the next call resumes. */
 export type GetLocationsOutput<T extends RoomTypes = RoomTypes> = { id: string; event: LocationEvent<T> }
 
+/** The input of `leaveRoom`. */
 export type LeaveRoomInput = {
   room: string
   /** Default: the member's one default connection. */
@@ -64,7 +76,10 @@ export type LeaveRoomInput = {
   graceMs?: number | undefined
   lastEventId?: string | undefined
 }
+/** The output of `leaveRoom`. `leaving`: the connection leaves when its grace period is over. */
 export type LeaveRoomOutput = { outcome: 'left' | 'leaving' }
 
+/** The input of `countMembers`: the ids of the rooms to count. */
 export type CountMembersInput = { rooms: string[] }
+/** The output of `countMembers`: the number of members of each room, without the rooms that the caller may not read. */
 export type CountMembersOutput = { room: string; members: number }[]

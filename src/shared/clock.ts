@@ -19,6 +19,9 @@ const longestDelayMs = 2 ** 31 - 1
 
 const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
 
+// Some runtimes have no performance.
+const timer: { now(): number } = globalThis.performance ?? Date
+
 /**
  * Returns the time of the wall clock at a monotonic reading. It is right after any step of the wall clock, since only
  * the distance from now comes from the reading.
@@ -27,7 +30,7 @@ export const dateAt = (clock: Clock, reading: number): Date => new Date(clock.da
 
 /** The system clock. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: () => timer.now(),
   date: () => new Date(),
   after(delayMs, run) {
     const timer = start(delayMs, run)

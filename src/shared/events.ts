@@ -16,19 +16,27 @@ export type Connection<T extends RoomTypes = RoomTypes> = {
   location: T['location'] | null
   activity: Activity
   at: number
+  /** The version at which it was last used: it entered, moved, became active, or said `used`. Absent: equal to `at`. */
+  activeAt?: number
 }
 
-/** The changed fields of one connection. An absent field is unchanged. */
+/**
+ * The changed fields of one connection. An absent field is unchanged, except that an entry with a location or with
+ * `activity: 'active'` and without `activeAt` was used at `at`.
+ */
 export type Changed<T extends RoomTypes = RoomTypes> = {
   connectionId: string
   at: number
   location?: T['location'] | null
   profile?: T['profile'] | null
   activity?: Activity
+  activeAt?: number
 }
 
 /** Why a connection left its room. `lost`: its lease expired. */
 export type LeftReason = 'left' | 'lost' | 'revoked'
+
+/** The tombstone of a connection. `at` is the version of the room at which it left. */
 export type Left = { connectionId: string; at: number; reason: LeftReason }
 
 /** Why the server ends a stream. After every reason but `revoked` the client reconnects. */
@@ -46,6 +54,8 @@ export type Hello = {
   leaseMs: number
   /** The shortest interval between two posts that the server asks clients to keep. */
   postMs: number
+  /** What the server understands beyond the first version. A client sends only what is listed. Absent: nothing more. */
+  features?: string[]
 }
 /** Every connection of the room. */
 export type Snapshot<T extends RoomTypes = RoomTypes> = { type: 'snapshot'; connections: Connection<T>[] }
@@ -65,6 +75,7 @@ export type Degraded = { type: 'degraded'; reason: 'backend' }
 /** The last event of a stream. */
 export type Bye = { type: 'bye'; reason: ByeReason }
 
+/** Any event of a stream. `type` tells them apart. */
 export type LocationEvent<T extends RoomTypes = RoomTypes> = Hello | Snapshot<T> | Changes<T> | Beat | Degraded | Bye
 
 /** One tracked event as a tRPC client receives it. */

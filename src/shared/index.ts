@@ -1,3 +1,8 @@
+/**
+ * Schemas, types and pure functions that servers and clients share: `import { colorOf } from 'hereabouts'`.
+ *
+ * @module hereabouts
+ */
 export { systemClock, type Clock } from './clock.js'
 export { colorOf } from './colors.js'
 export { LocationError, type LocationErrorCode } from './errors.js'

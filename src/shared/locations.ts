@@ -13,14 +13,17 @@ const cell = z.strictObject({ row, col })
 
 /** One cell of a sheet. Rows and columns count from 0. */
 export const cellLocation = z.strictObject({ sheet, row, col })
+/** A location in a spreadsheet, as `cellLocation` parses it: `{ sheet: string, row: number, col: number }`. */
 export type CellLocation = z.output<typeof cellLocation>
 
 /** A rectangle of cells. `from` is the corner where the selection began, `to` the corner where it is now. */
 export const rangeLocation = z.strictObject({ sheet, from: cell, to: cell })
+/** A selected rectangle of cells, as `rangeLocation` parses it: `{ sheet, from: { row, col }, to: { row, col } }`. */
 export type RangeLocation = z.output<typeof rangeLocation>
 
 /** A point on a map, a canvas or a board. The app chooses the unit. */
 export const pointLocation = z.strictObject({ x: z.number(), y: z.number() })
+/** A point, as `pointLocation` parses it: `{ x: number, y: number }`. */
 export type PointLocation = z.output<typeof pointLocation>
 
 /** A selection in a text. `anchor` is where it began, `head` is the caret; both are offsets in UTF-16 code units. */
@@ -29,6 +32,7 @@ export const textLocation = z.strictObject({
   anchor: z.int().min(0),
   head: z.int().min(0),
 })
+/** A selection in a text, as `textLocation` parses it: `{ path: string, anchor: number, head: number }`. */
 export type TextLocation = z.output<typeof textLocation>
 
 /** The default profile: what other members see of a member. `avatar` is an https URL. */
@@ -40,4 +44,5 @@ export const memberProfile = z.strictObject({
     .max(512)
     .optional(),
 })
+/** The profile of a member, as `memberProfile` parses it: `{ name: string, color?: string, avatar?: string }`. */
 export type MemberProfile = z.output<typeof memberProfile>

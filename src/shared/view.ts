@@ -1,6 +1,7 @@
 import { Digest } from './digest.js'
 import type { Changes, Connection, LeftReason, LocationEvent, Snapshot } from './events.js'
 import { parseEventId } from './event-id.js'
+import { withChange } from './speaking.js'
 import type { RoomTypes } from './room-types.js'
 
 /** The state of a room as one viewer knows it. Only `applyEvent` and `forgetStale` change it. */
@@ -110,12 +111,12 @@ function applyChanges<T extends RoomTypes>(view: View<T>, id: string, event: Cha
   for (const changed of event.changed ?? []) {
     const known = view.connections.get(changed.connectionId)
     if (!known) return { outcome: 'diverged', because: 'from' }
-    shifts.push(view.set(changed.connectionId, { ...known, ...withoutUndefined(changed) }))
+    shifts.push(view.set(changed.connectionId, withChange(known, withoutUndefined(changed))))
   }
   view.id = id
   return { outcome: 'shown', shifts }
 }
 
 // JSON has no undefined, but a transformer like superjson has. Both absent and undefined mean unchanged.
-const withoutUndefined = <T extends object>(fields: T): Partial<T> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
+const withoutUndefined = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T

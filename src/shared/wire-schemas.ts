@@ -22,6 +22,8 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({ location
       seq: seq.optional(),
       profile: z.optional(z.nullable(profile)),
       activity: activity.optional(),
+      used: z.literal(true).optional(),
+      activeAgoMs: z.number().min(0).max(86_400_000).optional(),
       memberKey: secretKey.optional(),
       leaseMs: z.int().min(1).optional(),
       lastEventId,
@@ -73,6 +75,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     location: z.nullable(location),
     activity,
     at,
+    activeAt: at.optional(),
   })
   const changed = z.object({
     connectionId,
@@ -80,6 +83,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     location: z.optional(z.nullable(location)),
     profile: z.optional(z.nullable(profile)),
     activity: activity.optional(),
+    activeAt: at.optional(),
   })
   const left = z.object({ connectionId, at, reason: z.enum(['left', 'lost', 'revoked']) })
   return z.discriminatedUnion('type', [
@@ -90,6 +94,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
       beatMs: z.number().positive(),
       leaseMs: z.number().positive(),
       postMs: z.number().min(0),
+      features: z.array(z.string()).optional(),
     }),
     z.object({ type: z.literal('snapshot'), connections: z.array(connection) }),
     z.object({

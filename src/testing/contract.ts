@@ -13,6 +13,7 @@ export type { ContractTarget, ContractTiming } from './contract/target.js'
 
 /** What a test runner passes to a test so that the test can skip itself: the context of Vitest, of `node:test` and of others. */
 export type ContractContext = {
+  /** Marks the running test as skipped, for the given reason. */
   skip(reason: string): unknown
 }
 

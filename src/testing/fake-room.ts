@@ -11,6 +11,7 @@ import type {
 } from '../shared/index.js'
 import { fakeServer } from './fake-server.js'
 
+/** The options of `fakeRoom`. Each has a default. */
 export interface FakeRoomOptions<T extends RoomTypes> {
   /** The id of the room. Default `fake-room`. */
   room?: string
@@ -39,18 +40,25 @@ export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   readonly client: LocationClient<T>
   /** The posts of the room under test, oldest first. */
   readonly posts: readonly FakeMember<T>[]
+  /** Another member enters the room. */
   enters(memberId: string, member?: FakeMember<T>): Promise<void>
+  /** Another member posts a location. */
   moves(memberId: string, location: T['location'] | null): Promise<void>
+  /** Another member changes the profile or the activity. */
   updates(memberId: string, change: Pick<FakeMember<T>, 'profile' | 'activity'>): Promise<void>
+  /** Another member leaves. Default reason: `left`. */
   leaves(memberId: string, reason?: LeftReason): Promise<void>
   /** Cuts the network in both directions until `restoresConnection`. */
   losesConnection(): Promise<void>
+  /** Ends `losesConnection`: the room reconnects and becomes live. */
   restoresConnection(): Promise<void>
   /** The server sends `degraded` in place of heartbeats until `recovers`. */
   degrades(): Promise<void>
+  /** Ends `degrades`. */
   recovers(): Promise<void>
   /** Makes the server refuse our next posts with this message. `null` makes it accept them again. */
   refusesPosts(message: string | null): void
+  /** Leaves the room and closes its client, as `await using` does. */
   close(): Promise<void>
 }
 

@@ -19,6 +19,7 @@ export type Faults = {
   buffering?: boolean
 }
 
+/** A `fetch` with faults that a test changes while it runs. */
 export interface FaultyFetch {
   /** The `fetch` to pass to a client. */
   readonly fetch: typeof fetch

@@ -1,3 +1,8 @@
+/**
+ * A server, a clock, a faulty network and a fake room for tests, and the contract suite for backends.
+ *
+ * @module hereabouts/testing
+ */
 export {
   locationContract,
   type ContractCase,

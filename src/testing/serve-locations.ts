@@ -1,4 +1,4 @@
-import type { Access } from '../server/index.js'
+import { silentLogger, type Access } from '../server/index.js'
 import {
   createLocationServer,
   type LocationServer,
@@ -24,6 +24,7 @@ type Own<SL extends Schema, SP extends OptionalSchema> = {
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
 
+/** A running server, as `serveLocations` returns it. */
 export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
   /** The URL of the procedures, which a client takes as `url`. */
   readonly url: string
@@ -57,7 +58,7 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
 ): Promise<ServedLocations<SchemaTypes<SL, SP>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
-  const complete = { location: cellLocation, ...access, ...given } as unknown as LocationServerOptions<SL, SP>
+  const complete = { location: cellLocation, logger: silentLogger, ...access, ...given } as unknown as LocationServerOptions<SL, SP>
   const server = createLocationServer<SL, SP>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()

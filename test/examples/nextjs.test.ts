@@ -41,7 +41,7 @@ describe('the Next app', () => {
     const args = ['--conditions=react-server', '--input-type=module', '--eval', entries.join('\n')]
     execFileSync(process.execPath, args, { cwd: root })
     for (const name of ['index', 'hooks'])
-      expect(readFileSync(join(root, `dist/react/${name}.js`), 'utf8')).toMatch(/^'use client';/)
+      expect(readFileSync(join(root, `dist/react/${name}.js`), 'utf8')).toMatch(/^(\/\*\*.*?\*\/\s*)?'use client';/s)
     expect(readFileSync(entry('client'), 'utf8')).not.toContain('use client')
   })
 })

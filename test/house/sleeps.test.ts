@@ -14,6 +14,7 @@ const exceptions: Record<string, string> = {
   'test/support/redis/crowd.ts': 'sends posts at a given rate',
   'test/support/clients/healthy-client.mjs': 'sends posts at a given rate',
   'test/support/redis/redis-proxy.ts': 'delays what passes through',
+  'test/support/clients/leaving-client.mjs': 'keeps a process alive until a signal ends it',
   'test/house/packed.test.ts': 'is in the source of a fake Redis client',
   'test/redis/health-table.test.ts': 'shows that a fault of the table is not noticed, however long one waits',
   'test/browser/life.ts': 'is the body of life.soak.ts',

@@ -76,5 +76,6 @@ test('node:test reports a case that does not apply as skipped, with the reason',
   )
   expect(status, said).toBe(0)
   expect(said).toMatch(/a posted profile is shown to viewers # SKIP the target has no profile\(\)/)
-  expect(said).toMatch(/^# skipped 1$/m)
+  // Node.js 20 counts the cases that the pattern leaves out as skipped too.
+  expect(said.match(/# SKIP the target/g)).toHaveLength(1)
 })

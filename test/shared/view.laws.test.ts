@@ -1,8 +1,9 @@
 import fc from 'fast-check'
-import { applyEvent, forgetStale, View, type LocationEvent } from 'hereabouts'
+import { applyEvent, forgetStale, View, type Connection, type LocationEvent } from 'hereabouts'
 import { expect, test } from 'vitest'
 import { Frames } from '../../src/server/rooms/frames.js'
 import { Timeline } from '../../src/server/rules/timeline.js'
+import { Digest } from '../../src/shared/digest.js'
 import { history, leaving, Play, posting, sweeping, type Step } from '../support/histories.js'
 
 type Sent = { id: string; event: LocationEvent; version?: number }
@@ -62,6 +63,54 @@ test('a subscriber that lagged converges to the same view as one that kept up', 
       expect(lagged.id).toBe(keptUp.id)
     }),
     { numRuns: 300 },
+  )
+})
+
+test('the changes since any version lead to a view that deep-equals the snapshot', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const stage = new Stage()
+      const views: View[] = []
+      for (const step of steps) {
+        const view = new View()
+        show(view, stage.frames.snapshot())
+        views.push(view)
+        stage.step(step)
+      }
+      for (const view of views) {
+        const version = stage.timeline.resumable(view.id)
+        if (version === null) continue
+        const event = stage.timeline.since(version)
+        expect(show(view, { id: stage.timeline.id(), event }).outcome).toBe('shown')
+        expect(shownBy(view)).toEqual(stage.current)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a view of version 0.1.0, which copies unknown fields, agrees with every heartbeat', () => {
+  fc.assert(
+    fc.property(history, (steps) => {
+      const stage = new Stage()
+      const connections = new Map<string, Connection>()
+      let held: string | null = null
+      for (const step of steps) {
+        stage.step(step)
+        const { id, event } = stage.sentTo(held)
+        held = id
+        if (event.type === 'snapshot') connections.clear()
+        const all = event.type === 'snapshot' ? event.connections : []
+        const { left = [], entered = [], changed = [] } = event.type === 'changes' ? event : {}
+        for (const { connectionId } of left) connections.delete(connectionId)
+        for (const each of [...all, ...entered]) connections.set(each.connectionId, each)
+        for (const each of changed)
+          connections.set(each.connectionId, { ...connections.get(each.connectionId)!, ...each })
+        const digest = new Digest()
+        for (const each of connections.values()) digest.toggle(each)
+        expect(stage.frames.beat().event).toMatchObject({ count: connections.size, digest: digest.toString() })
+      }
+    }),
   )
 })
 

@@ -25,6 +25,8 @@ export const post = fc.record({
   location: fc.constantFrom('A1', 'B2', 'C3', null).map(kept),
   profile: fc.option(fc.constantFrom({ name: 'Ada' }, { name: 'Bob' }).map(kept), { nil: undefined }),
   activity: fc.constantFrom(undefined, 'active' as const, 'idle' as const),
+  used: fc.constantFrom(undefined, undefined, true as const),
+  activeAgoMs: fc.constantFrom(undefined, 0, 0.5, 20_000, 86_400_000),
   leaseMs: fc.constantFrom(5_000, 30_000),
 })
 

@@ -4,23 +4,29 @@ import { activityOf, changesAt, type ActivitySignals, type Thresholds } from './
 
 export interface ActivityTrackerOptions extends Thresholds {
   clock: Clock
-  /** Called when the activity changes. It begins as `active`. */
-  changed(activity: Activity): void
+  /** Where the activity is posted. It begins as `active`. `use` is called at the first input while another window speaks. */
+  presence: { update(change: { activity: Activity }): void; use(): void }
+  /** Shows which of our windows speaks for us, and which is this one. */
+  store: {
+    readonly snapshot: { readonly self: { readonly connections: readonly { readonly connectionId: string }[] } | null }
+    own(change: object): { readonly connectionId: string | null }
+  }
 }
 
 const inputs = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart']
 
 /** Tracks whether somebody uses a browser's page. Returns a function that stops the tracking. */
-export function trackActivity({ clock, changed, ...thresholds }: ActivityTrackerOptions): () => void {
+export function trackActivity({ clock, presence, store, ...thresholds }: ActivityTrackerOptions): () => void {
   const controller = new AbortController()
   const { signal } = controller
   let signals: ActivitySignals = { inputAt: clock.now(), hiddenAt: null }
   let activity: Activity = 'active'
   let stopTimer = () => {}
+  let answered: object | undefined
   const update = () => {
     const now = clock.now()
     const current = activityOf(signals, thresholds, now)
-    if (current !== activity) changed((activity = current))
+    if (current !== activity) presence.update({ activity: (activity = current) })
     const next = changesAt(signals, thresholds, now)
     stopTimer()
     if (next < Infinity) stopTimer = clock.after(next - now, update)
@@ -28,7 +34,11 @@ export function trackActivity({ clock, changed, ...thresholds }: ActivityTracker
   const onInput = () => {
     signals = { ...signals, inputAt: clock.now() }
     // While active, the timer is enough: a pointer may move a thousand times a second.
-    if (activity !== 'active') update()
+    if (activity !== 'active') return update()
+    const speaker = store.snapshot.self?.connections[0]
+    // Once for each use of the other window, which goes on speaking until the answer arrives.
+    if (speaker && speaker !== answered && speaker.connectionId !== store.own({}).connectionId) presence.use()
+    answered = speaker
   }
   const onVisibility = () => {
     const hidden = document.visibilityState === 'hidden'

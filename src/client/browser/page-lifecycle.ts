@@ -3,8 +3,8 @@ import type { Activity } from '../../shared/events.js'
 export interface PageListener {
   /** The page is closed or put into the back/forward cache. */
   hidden(): void
-  /** The page was restored from the back/forward cache. */
-  restored(): void
+  /** The page was restored from the back/forward cache, or was prerendered and is opened now. */
+  shown(): void
   /**
    * A retry is likely to work, and what is open may be dead: the network is back or is another one (`changed`), or somebody
    * looks at the page again.
@@ -12,20 +12,26 @@ export interface PageListener {
   woken(changed: boolean): void
 }
 
+/** True while a browser prepares a page that nobody has opened yet, and may never open. */
+export const isPrerendered = (): boolean =>
+  typeof document !== 'undefined' && (document as { prerendering?: boolean }).prerendering === true
+
 /** Listens to a browser's page events; does nothing where there is no page. Returns a function that stops it. */
-export function followPage({ hidden, restored, woken }: PageListener): () => void {
+export function followPage({ hidden, shown, woken }: PageListener): () => void {
   if (typeof document === 'undefined') return () => {}
   const controller = new AbortController()
   const { signal } = controller
   addEventListener('pagehide', hidden, { signal })
-  addEventListener('pageshow', (event) => event.persisted && restored(), { signal })
-  const onChange = () => woken(true)
+  addEventListener('pageshow', (event) => event.persisted && shown(), { signal })
+  document.addEventListener('prerenderingchange', shown, { signal })
+  const wake = (changed: boolean) => isPrerendered() || woken(changed)
+  const onChange = () => wake(true)
   addEventListener('online', onChange, { signal })
   // Chromium says when the kind of network changes, such as from Wi-Fi to a cable.
   const { connection } = navigator as { connection?: EventTarget }
   connection?.addEventListener('change', onChange, { signal })
-  addEventListener('focus', () => woken(false), { signal })
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && woken(false), {
+  addEventListener('focus', () => wake(false), { signal })
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(false), {
     signal,
   })
   return () => {

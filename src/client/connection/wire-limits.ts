@@ -19,13 +19,14 @@ export const clamped = <T>(value: unknown, min: number, max: number, usual: T): 
   typeof value === 'number' && value >= min ? Math.min(value, max) : usual
 
 /** The timing that a hello may set. A heartbeat interval below 100 ms is a mistake: then the default holds. */
-export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs'>) {
+export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'features'>) {
   const beatMs = clamped(hello.beatMs, 100, 600_000, 10_000)
   return {
     beatMs,
     leaseMs: clamped(hello.leaseMs, 0, 86_400_000, 3 * beatMs),
     // Each connection posts at least once in a heartbeat interval.
     postMs: Math.min(clamped(hello.postMs, 0, beatMs, 50), beatMs),
+    features: Array.isArray(hello.features) ? hello.features : [],
   }
 }
 

@@ -52,7 +52,8 @@ export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptio
     const dueMs = dueAt(box, options.postMs())
     if (!open || dueMs === null) return
     const delayMs = dueMs - clock.now()
-    if (delayMs > 0) stopTimer = clock.after(delayMs, pump)
+    // The time is not compared again: a clock that stands still must not hold a post back.
+    if (delayMs > 0) stopTimer = clock.after(delayMs, post)
     else post()
   }
   const post = () => {

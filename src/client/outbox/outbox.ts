@@ -10,6 +10,8 @@ export type OutboxDraft<T extends RoomTypes> = {
   readonly location: T['location'] | null
   readonly profile?: T['profile'] | null
   readonly activity?: Activity
+  /** The page was used since the draft before, which is otherwise equal. */
+  readonly used?: true
 }
 
 export type OutboxPost<T extends RoomTypes> = {

@@ -10,6 +10,7 @@ import { forgotten, hastened, heartbeatReceived, rekeyed, replaced, type OutboxP
 import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
+import type { EpochWatch } from './epoch-watch.js'
 import type { Pace } from './post-pace.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -18,6 +19,8 @@ export interface OwnPresenceOptions<T extends RoomTypes> {
   transport: Transport<T>
   store: Store<T>
   pace: Pace
+  /** Takes the ids of the replies to our posts. */
+  told: EpochWatch
   /** False when we only watch: then there is no connection of ours, and nothing is posted. */
   joined: boolean
   /** The state of the connection by which we see the room. */
@@ -44,6 +47,8 @@ export interface OwnPresence<T extends RoomTypes> {
   /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
+  /** Posts that somebody uses this page, if the server understands that. */
+  use(): void
   flush(): Promise<void>
   /** Renews our lease after a heartbeat or a hello. */
   renew(): void
@@ -63,13 +68,16 @@ export interface OwnPresence<T extends RoomTypes> {
 }
 
 export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions<T>): OwnPresence<T> {
-  const { room, transport, store, pace, joined, link, reconnect } = options
+  const { room, transport, store, pace, told, joined, link, reconnect } = options
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
   /** Our id while nobody told it to us, and a stream was opened all the same. */
   let guest: '' | null = null
   let attributes: OwnAttributes<T> = {}
+  /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
+  let usedAt = context().now
+  const sendsUse = () => pace.timing.features?.includes('used')
 
   const newConnection = () => {
     connectionKey = newKey()
@@ -79,6 +87,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     transport.post(
       {
         ...draft,
+        ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
         room,
         connectionKey: connectionKey!,
         seq,
@@ -88,7 +97,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       },
       deadlineMs(),
     )
-  const acknowledged = ({ connectionId, memberId: own }: PostLocationOutput) => {
+  const acknowledged = ({ connectionId, memberId: own, id }: PostLocationOutput) => {
+    told('post', id)
     const before = memberId ?? guest
     memberId = own
     store.own({ connectionId, memberId })
@@ -121,6 +131,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const enter: OwnPresence<T>['post'] = (location, change) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location, { ...change }], null)
+    if (!change || change.activity === 'active') usedAt = context().now
     const draft = copied({ ...attributes, ...change, location })
     if (!sameJson(draft, sender.box.newest)) sender.write(draft)
     attributes = draft
@@ -151,6 +162,12 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     enter,
     post,
     update: (change) => post(sender.box.newest?.location ?? null, change),
+    use() {
+      const { newest } = sender.box
+      if (!newest || !sendsUse()) return
+      usedAt = context().now
+      sender.write({ ...newest, used: true })
+    },
     flush() {
       const { edition } = sender.box
       const unsent = unsendable

@@ -1,6 +1,5 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import type { Activity } from '../../shared/events.js'
-import { followPage, followVisibility } from '../browser/page-lifecycle.js'
+import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
@@ -9,12 +8,22 @@ import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
+import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync } from './room-sync.js'
 import { wakeUp } from './wake-up.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
+/**
+ * A joined room: who is there, and our own location in it. Repeated joins of a room share one connection and one state.
+ *
+ * ```ts
+ * const room = client.join('sheet-42', { profile: { name: 'Ada' } })
+ * room.subscribe(({ others }) => console.log(others))
+ * room.post({ sheet: 'Q3', row: 4, col: 2 })
+ * ```
+ */
 export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
   readonly id: string
   /** `others`, and `self` when it is known. */
@@ -61,12 +70,14 @@ export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
 export type JoinedRoom<T extends RoomTypes> = Omit<Room<T>, 'leave'>
 
+/** The options of `client.watch`, which shows a room without being in it. */
 export type WatchOptions<T extends RoomTypes> = {
   /** Leaves the room when aborted. */
   signal?: AbortSignal
   /** A reply of `getLocations` from the server: shown at once, and the stream resumes from it. */
   initial?: GetLocationsOutput<T>
 }
+/** The options of `client.join`. */
 export type JoinOptions<T extends RoomTypes> = WatchOptions<T> & {
   location?: T['location'] | null
   /** Default: the one that the member has; `null` takes it back. */
@@ -83,25 +94,30 @@ export function openRoom<T extends RoomTypes>(
   const { clock } = transport
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
+  const told = watchEpochs({ transport, store, pace })
   const presence: OwnPresence<T> = openOwnPresence({
     room: id,
     transport,
     store,
     pace,
+    told,
     joined: joining !== null,
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const parts = { room: id, transport, store, pace, presence }
+  const parts = { room: id, transport, store, pace, presence, told }
   const connection = openRoomSync<T>(parts)
 
   showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
-    presence.enter(location, { profile })
+    // A tab that was opened in the background has not been looked at.
+    const isAway = transport.awayMs === 0 && globalThis.document?.visibilityState === 'hidden'
+    presence.enter(location, { profile, ...(isAway && { activity: 'away' as const }) })
   }
-  connection.connect()
-  const stopActivity = joining ? followActivity(transport, presence) : () => {}
+  if (isPrerendered()) presence.pause()
+  else connection.connect()
+  const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
@@ -133,14 +149,14 @@ export function openRoom<T extends RoomTypes>(
 /** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
 function followActivity<T extends RoomTypes>(
   { clock, idleMs, awayMs }: Transport<T>,
+  store: Store<T>,
   presence: OwnPresence<T>,
 ): () => void {
   if (typeof document === 'undefined') return () => {}
-  const changed = (activity: Activity) => presence.update({ activity })
   return lazyImport(
     import('../browser/activity-tracker.js'),
-    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, changed }),
-    () => followVisibility(changed),
+    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
+    () => followVisibility((activity) => presence.update({ activity })),
   )
 }
 
@@ -155,7 +171,7 @@ const followPageOf = <T extends RoomTypes>(
       presence.pause()
       void presence.depart(3000)
     },
-    restored() {
+    shown() {
       if (closedBy(connection.link)) return
       connection.connect()
       presence.resume()

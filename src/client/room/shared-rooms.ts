@@ -3,6 +3,7 @@ import type { Transport } from '../connection/transport.js'
 import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
+/** A client of one server, and the rooms that it has joined. Close it when the app no longer needs it. */
 export interface LocationClient<T extends RoomTypes> {
   /**
    * Joins a room: others see us from now on. Repeated joins share one connection and one state. The room closes when every

@@ -1,29 +1,36 @@
 import type { LocationError } from '../../shared/errors.js'
 import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
+import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
 import { sameJson } from './same-json.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 /** Nobody, as a list. */
 export const nobody: readonly never[] = Object.freeze([])
 
-/** One tab or script of a member. `at` is the time of its last change by the server's clock. */
+/** One tab or script of a member. The times are those of its last change and of its last use, by the server's clock. */
 export interface MemberConnection<T extends RoomTypes> {
   readonly connectionId: string
   readonly location: T['location'] | null
   readonly activity: Activity
   readonly at: Date
+  readonly activeAt: Date
   /** True when the connection was known before our connection, or the server's state, was lost and has not been seen again yet. */
   readonly stale: boolean
 }
 
-/** A person or an agent with all of their connections in this room. The connection that changed last speaks for the member. */
+/**
+ * A person or an agent with all of their connections in this room. The connection that they used last gives profile and
+ * location; the most active one gives the activity.
+ */
 export interface Member<T extends RoomTypes> {
   readonly memberId: string
   readonly profile: T['profile'] | null
   readonly location: T['location'] | null
   readonly activity: Activity
-  /** Newest first. */
+  /** When the member last used one of the connections. */
+  readonly lastActiveAt: Date
+  /** The one that was used last comes first. */
   readonly connections: readonly MemberConnection<T>[]
 }
 
@@ -40,12 +47,14 @@ export interface OwnState<T extends RoomTypes> {
 /** The change of one member: `before` is `null` when the member came, `now` when the member went. */
 export type MemberChange<T extends RoomTypes> = { readonly before: Member<T> | null; readonly now: Member<T> | null }
 
-/** A connection of a member, with the order of its last change: the highest one speaks for the member. */
+/** A connection of a member, with what the app sees of it. */
 export type OrderedConnection<T extends RoomTypes> = {
+  connectionId: string
   memberId: string
   profile: T['profile'] | null
   shown: MemberConnection<T>
-  order: number
+  at: number
+  activeAt?: number
 }
 
 // Wire objects are never mutated, so each is converted only once.
@@ -55,7 +64,9 @@ function memberConnectionOf<T extends RoomTypes>(connection: Connection<T>): Mem
   let shown = converted.get(connection)
   if (!shown) {
     const { connectionId, location, activity, at } = connection
-    converted.set(connection, (shown = { connectionId, location, activity, at: new Date(at / 1000), stale: false }))
+    const activeAt = new Date(activeAtOf(connection) / 1000)
+    shown = { connectionId, location, activity, at: new Date(at / 1000), activeAt, stale: false }
+    converted.set(connection, shown)
   }
   return shown as MemberConnection<T>
 }
@@ -64,9 +75,8 @@ export function orderedConnection<T extends RoomTypes>(
   connection: Connection<T>,
   stale: boolean,
 ): OrderedConnection<T> {
-  const { memberId, profile, at: order } = connection
   const shown = memberConnectionOf(connection)
-  return { memberId, profile, shown: stale ? { ...shown, stale } : shown, order }
+  return { ...connection, shown: stale ? { ...shown, stale } : shown }
 }
 
 /** Shows our newest draft where the server's state is older or has not arrived. */
@@ -78,13 +88,16 @@ export function overlayOwn<T extends RoomTypes>(
   let own = connections.find(({ shown }) => shown.connectionId === connectionId)
   if (!own) {
     if (memberId === null || !at) return
-    const shown = { connectionId, location: null, activity: 'active', at, stale: false } as const
-    connections.push((own = { memberId, profile: draft.profile ?? null, shown, order: Infinity }))
+    const shown = { connectionId, location: null, activity: 'active', at, activeAt: at, stale: false } as const
+    connections.push((own = { connectionId, memberId, profile: draft.profile ?? null, shown, at: Infinity }))
   }
   const { shown } = own
   const { location, activity = shown.activity } = draft
-  if (activity !== shown.activity || !sameJson(location, shown.location))
-    Object.assign(own, { shown: { ...shown, location, activity }, order: Infinity })
+  const isMoved = !sameJson(location, shown.location)
+  if (!isMoved && activity === shown.activity) return
+  own.shown = { ...shown, location, activity }
+  // As on the server: to become idle is not to use a connection.
+  if (isMoved || activity === 'active') own.activeAt = Infinity
 }
 
 /** Builds a member from its connections. Returns `before` when nothing changed. */
@@ -93,14 +106,20 @@ export function memberOf<T extends RoomTypes>(
   group: OrderedConnection<T>[],
   before: Member<T> | null,
 ): Member<T> {
-  group.sort((a, b) => b.order - a.order)
+  group.sort(bySpeaking)
   const { profile, shown } = group[0]!
   const connections = keepIfEqual(
     before?.connections,
     group.map(({ shown }, i) => keepIfEqual(before?.connections[i], shown)),
   )
-  const { location, activity } = shown
-  return keepIfEqual(before ?? undefined, { memberId, profile, location, activity, connections })
+  return keepIfEqual(before ?? undefined, {
+    memberId,
+    profile,
+    location: shown.location,
+    activity: mostActive(connections),
+    lastActiveAt: shown.activeAt,
+    connections,
+  })
 }
 
 /** Returns `before` when `now` is shallowly equal to it, otherwise `now`. */

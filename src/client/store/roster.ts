@@ -63,12 +63,12 @@ export class Roster<T extends RoomTypes> {
     const group = this.#groups.get(memberId)
     for (const connectionId of group ?? []) {
       const connection = connectionOf(view, connectionId)
-      if (connection?.memberId === memberId)
+      if (connection && connection.memberId === memberId)
         connections.push(orderedConnection(connection, this.#away || view.stale.has(connectionId)))
       else group!.delete(connectionId)
     }
     if (group?.size === 0) this.#groups.delete(memberId)
-    if (memberId === this.#selfId && this.#own) overlayOwn(connections, this.#own)
+    if (memberId === this.#selfId) overlayOwn(connections, this.#own!)
     return { before, now: connections.length > 0 ? memberOf(memberId, connections, before) : null }
   }
 

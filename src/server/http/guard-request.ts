@@ -17,8 +17,11 @@ export type GuardRequest = IncomingRequest & {
 }
 /** The parts of a response that the request guard uses. */
 export type GuardResponse = {
+  /** Sets a header of the answer. */
   setHeader(name: string, value: string | string[]): unknown
+  /** Sends the status and the headers. */
   writeHead(status: number): unknown
+  /** Ends the answer, with a body if there is one. */
   end(body?: string): unknown
 }
 

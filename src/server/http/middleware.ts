@@ -28,7 +28,12 @@ export type HttpRequest = {
   url?: string | undefined
   headers: { [name: string]: string | string[] | undefined }
 }
-export type HttpResponse = { statusCode: number; setHeader(name: string, value: string): unknown }
+/** The part of a response that the types of the middleware need: a Node or Express response. */
+export type HttpResponse = {
+  statusCode: number
+  /** Sets a header of the answer. */
+  setHeader(name: string, value: string): unknown
+}
 
 /** The options of tRPC's `createExpressMiddleware`, and those of the request guard. */
 export type LocationMiddlewareOptions<

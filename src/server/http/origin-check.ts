@@ -9,6 +9,7 @@ export type IncomingRequest = {
   socket: { localAddress?: string | undefined; server?: unknown }
 }
 
+/** The pages and host names from which a server may be called. */
 export type OriginOptions = {
   /**
    * Origins of pages, other than this server's own, that may call it: `https://app.example`. Case, a default port and a

@@ -22,6 +22,7 @@ import { cutWhenUnread } from './unread-answers.js'
 
 export type { GuardRequest, GuardResponse } from './guard-request.js'
 
+/** The options of `createRequestGuard`. */
 export type RequestGuardOptions = OriginOptions & {
   /** Where the location procedures are in the app's router: `locations` for `router({ locations: ... })`, '' at the top. Default: `locations`. */
   path?: string

@@ -13,6 +13,7 @@ import {
 import type { TimingOptions } from '../options/timing.js'
 import type { Backend } from '../rules/backend.js'
 
+/** The options of `createLocationHub`. */
 export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
@@ -29,7 +30,10 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
   timing?: TimingOptions
   /** Default: the system clock. */
   clock?: Clock
-  /** Receives log messages. `pinoLogger` adapts pino. Default: nothing is logged. */
+  /**
+   * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of
+   * `createLocationServer`: warnings and errors go to the console; `silentLogger` asks for silence.
+   */
   logger?: Logger
   /**
    * Receives measurements, for example `prometheusMetrics()` of `hereabouts/server/prometheus`. Default: nothing is

@@ -3,6 +3,7 @@ import { LocationError } from '../../shared/errors.js'
 import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Connection } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
+import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
 import type { Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
 import { assertPosted } from '../access/outcome-errors.js'
@@ -26,8 +27,8 @@ export interface HubActions {
 /** A room for use by the server itself: by agents, webhooks and server rendering. */
 export interface HubRoom<T extends RoomTypes> {
   /**
-   * Returns the members of the room. Profile, location and activity are those of a member's newest connection, which is
-   * the first in `connections`.
+   * Returns the members of the room. Profile and location are those of the connection that a member used last, which is
+   * the first in `connections`. The activity is that of the most active one.
    *
    * @throws LocationError `unavailable`
    */
@@ -58,7 +59,9 @@ export interface HubRoom<T extends RoomTypes> {
 export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile']> {
   location: T['location'] | null
   activity: Connection<T>['activity']
-  /** The newest first. */
+  /** When the member last used one of the connections. */
+  lastActiveAt: Date
+  /** The one that was used last comes first. */
   connections: readonly Connection<T>[]
 }
 
@@ -124,16 +127,18 @@ function nameOf(given: string, kind: 'room' | 'member'): string {
 const defaultConnectionIdsOf = (memberId: string): string[] =>
   Array.from({ length: 32 }, (_, index) => defaultConnectionIdOf(index === 0 ? memberId : `${memberId}\n${index}`))
 
-/** Groups connections by member. The newest connection gives the member's profile, location and activity. */
+/** Groups connections by member. The connection that the member used last gives profile and location. */
 function membersOf<T extends RoomTypes>(all: Connection<T>[]): RoomMember<T>[] {
   const byMember = new Map<string, [Connection<T>, ...Connection<T>[]]>()
-  for (const connection of all.toSorted((a, b) => b.at - a.at)) {
+  for (const connection of all.toSorted(bySpeaking)) {
     const newer = byMember.get(connection.memberId)
     if (newer) newer.push(connection)
     else byMember.set(connection.memberId, [connection])
   }
   return Array.from(byMember, ([memberId, connections]) => {
-    const [{ profile, location, activity }] = connections
-    return { memberId, profile, location, activity, connections }
+    const [speaker] = connections
+    const { profile, location } = speaker
+    const lastActiveAt = new Date(activeAtOf(speaker) / 1_000)
+    return { memberId, profile, location, activity: mostActive(connections), lastActiveAt, connections }
   })
 }

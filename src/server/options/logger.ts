@@ -2,12 +2,25 @@ import { createHmac, randomBytes } from 'node:crypto'
 
 /** Receives the log messages of a hub. `console` implements it. */
 export interface Logger {
+  /** Receives what is worth knowing, such as a limit that is off. */
   info(message: string, details?: object): void
+  /** Receives what an operator should look at, such as a slow backend. */
   warn(message: string, details?: object): void
+  /** Receives what is broken, such as an unreachable backend or a listener that throws. */
   error(message: string, details?: object): void
 }
 
+/** Logs nothing: `createLocationServer({ logger: silentLogger })`. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
+
+/** Writes warnings and errors to the console, and no other lines. */
+export const consoleLogger: Logger = {
+  info() {},
+  // oxlint-disable-next-line no-console
+  warn: (...line) => console.warn(...line),
+  // oxlint-disable-next-line no-console
+  error: (...line) => console.error(...line),
+}
 
 /** A logger that takes the details before the message, such as pino. */
 export type ObjectLogger = Record<'info' | 'warn' | 'error', (details: object, message: string) => void>

@@ -53,14 +53,14 @@ export class Procedures {
 
   /** Charges an action to the caller's address. @throws LocationError `rate-limited` */
   chargeAddress(ctx: unknown, action: ChargedAction): void {
-    this.#hub.rates.charge(action, { memberId: null, address: this.#address(ctx) })
+    this.#hub.rateLimits.charge(action, { memberId: null, address: this.#address(ctx) })
   }
 
   async post(ctx: unknown, input: PostLocationInput): Promise<PostLocationOutput> {
     const hub = this.#hub
     const { generation } = this.#gate
     const caller = await this.#gate.caller(ctx)
-    const { room, seq, activity } = input
+    const { room, seq, activity, used, activeAgoMs } = input
     const leaseMs = hub.leaseOf(input.leaseMs)
     const location = hub.keepLocation(input.location)
     const profile = this.#profile(caller, input)
@@ -71,7 +71,8 @@ export class Procedures {
     const { outcome, id } = await hub.use(room, async (live) => {
       const endCharge = this.#chargeConnection(live, poster.connectionId, limited)
       try {
-        const outcome = await live.act({ type: 'post', ...poster, seq, location, profile, activity, leaseMs })
+        const own = { seq, location, profile, activity, used, activeAgoMs, leaseMs }
+        const outcome = await live.act({ type: 'post', ...poster, ...own })
         assertPosted(outcome)
         await this.#removeIfRevoked(live, ctx, caller, poster.connectionId, generation)
         return { outcome, id: live.timeline.id(outcome.version) }
@@ -113,7 +114,7 @@ export class Procedures {
       const frame = version === null ? frames.snapshot() : frames.since(version)
       // The caller was already charged for one query, before the size of the answer was known.
       const more = Math.floor(frame.size / charactersPerRead)
-      if (more > 0) this.#hub.rates.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
+      if (more > 0) this.#hub.rateLimits.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
       return answerWith(frame)
     })
   }
@@ -123,7 +124,7 @@ export class Procedures {
     const caller = await this.#gate.caller(ctx)
     // The address was already charged for one query, before the number of rooms was known.
     const more = Math.floor(rooms.length / roomsPerRead)
-    this.#hub.rates.charge('read', { memberId: null, address: this.#address(ctx) }, more)
+    this.#hub.rateLimits.charge('read', { memberId: null, address: this.#address(ctx) }, more)
     this.#chargeMember(caller.memberId, 'read', 1 + more)
     const count = async (room: string) => {
       // Callers keep lists of rooms: a room that they may no longer read must not hide all others.
@@ -193,7 +194,7 @@ export class Procedures {
   }
 
   #chargeMember(memberId: string | null, action: ChargedAction, cost = 1): void {
-    this.#hub.rates.charge(action, { memberId, address: null }, cost)
+    this.#hub.rateLimits.charge(action, { memberId, address: null }, cost)
   }
 
   /**
@@ -234,9 +235,9 @@ export class Procedures {
   #chargeConnection(live: LiveRoom, connectionId: string, limited: LimitedCaller): () => void {
     const isPresent = () => live.timeline.connection(connectionId) !== undefined
     if (isPresent()) return () => {}
-    this.#hub.rates.charge('connect', limited)
+    this.#hub.rateLimits.charge('connect', limited)
     let isPosting = true
-    this.#hub.seats.take(limited, live.id, { isConnection: true, isHeld: () => isPosting || isPresent() })
+    this.#hub.membershipLimits.take(limited, live.id, { isConnection: true, isHeld: () => isPosting || isPresent() })
     return () => {
       isPosting = false
     }

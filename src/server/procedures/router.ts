@@ -34,9 +34,10 @@ import { assertOptions, hasMethods, isSyncFunction, type OptionChecks } from '..
 import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
+import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput } from './direct-post.js'
-import { errorCodeOf, toTRPCError, withTRPCErrors } from './trpc-errors.js'
+import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -56,6 +57,7 @@ export type LocationRecord<T extends RoomTypes> = {
   }>
 }
 
+/** The options of `createLocationRouter`: the hub, your procedure, and who may do what. */
 export type LocationRouterOptions<T extends RoomTypes, B extends AnyBuilder> = {
   hub: LocationHub<T>
   /** Your base procedure, with your context and middlewares. */
@@ -158,7 +160,8 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
  * Returns a function that charges the caller's address, runs a call and counts its outcome. Charging comes first, since
  * it needs neither the input nor the app.
  */
-function chargingCalls({ clock, metrics }: Hub, calls: Procedures) {
+function chargingCalls({ clock, logger, metrics }: Hub, calls: Procedures) {
+  const refusals = new RefusalLog(clock, logger)
   return async <T>(
     name: string,
     action: ChargedAction,
@@ -174,11 +177,22 @@ function chargingCalls({ clock, metrics }: Hub, calls: Procedures) {
       result = await run()
     } catch (error) {
       count(errorCodeOf(error))
+      noteRefusal(refusals, name, error)
       throw toTRPCError(error)
     }
+    // tRPC's middleware chain returns an error instead of throwing it.
+    if (isFailure(result)) noteRefusal(refusals, name, result.error)
     count(toOutcome(result))
     return result
   }
+}
+
+const isFailure = (result: unknown): result is { ok: false; error: unknown } =>
+  typeof result === 'object' && result !== null && 'ok' in result && result.ok === false && 'error' in result
+
+function noteRefusal(refusals: RefusalLog, call: string, error: unknown): void {
+  const refusal = locationErrorIn(error)
+  if (refusal) refusals.note(call, refusal.code, refusal.message)
 }
 
 const hubs = new WeakMap<object, Hub>()

@@ -46,7 +46,8 @@ export function errorCodeOf(error: unknown): string {
   return locationErrorIn(error)?.code ?? 'other'
 }
 
-function locationErrorIn(error: unknown): LocationError | undefined {
+/** Returns the LocationError that an error is or wraps. */
+export function locationErrorIn(error: unknown): LocationError | undefined {
   if (error instanceof LocationError) return error
   // tRPC wraps the error of an input in a TRPCError of its own.
   return error instanceof Error && error.cause !== undefined ? locationErrorIn(error.cause) : undefined

@@ -96,7 +96,7 @@ export class StreamRegistry {
     this.assertOneMore({ memberId, address }, room.id)
     this.#limits.oldestTooMany(memberId, room.id)?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
-    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs }
+    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, features: ['used'] }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })

@@ -24,9 +24,14 @@ export type PostAction = {
   location: StoredValue
   profile: StoredValue | undefined
   activity: Activity | undefined
+  /** The connection is used, although nothing else may have changed: it speaks for its member from now on. */
+  used?: true | undefined
+  /** How long before this post the connection was last used, in milliseconds. Counts only when the connection enters. */
+  activeAgoMs?: number | undefined
   leaseMs: number
 }
 
+/** Removes a connection from the room, after `graceMs` milliseconds without another post. */
 export type LeaveAction = {
   type: 'leave'
   connectionId: string
@@ -45,6 +50,7 @@ export type RevokeAction = { type: 'revoke'; memberId: string }
 /** Removes connections whose lease has expired, and old tombstones. */
 export type SweepAction = { type: 'sweep' }
 
+/** Anything that changes a room. `type` tells the actions apart. */
 export type Action = PostAction | LeaveAction | ShortenAction | RevokeAction | SweepAction
 
 /**
@@ -68,11 +74,14 @@ export type Commit = {
   changed: ConnectionChange[]
   left: Left[]
 }
+/** The changed fields of one connection. An absent field is unchanged. */
 export type ConnectionChange = {
   connectionId: string
   location?: unknown
   profile?: unknown
   activity?: Activity
+  /** Present when the connection was used in a way that its other changes do not imply: see `impliesUse`. */
+  activeAt?: number
 }
 
 /** A room as a backend returns it to a hub. A viewer below version `floor` needs a snapshot instead of changes. */
@@ -94,6 +103,7 @@ export type RoomRules = {
   memberConnections: number
 }
 
+/** What a hub gives to a backend to open a room. */
 export type RoomOptions = {
   clock: Clock
   rules: RoomRules
@@ -110,6 +120,7 @@ export type RoomOptions = {
   onHealth?: (health: 'up' | 'down') => void
 }
 
+/** A room that a backend has opened for a hub. */
 export interface BackendRoom {
   /** The room at the time it was opened. Commits follow this state. */
   readonly state: RoomState
@@ -124,6 +135,7 @@ export interface BackendRoom {
    * unreachable.
    */
   refresh(): Promise<void>
+  /** Stops the delivery of commits and releases what the room holds. The room itself is unchanged. */
   close(): Promise<void>
 }
 
@@ -153,5 +165,6 @@ export interface Backend {
    * that removes it.
    */
   onHealth(listener: (health: BackendHealth, error?: Error) => void): () => void
+  /** Closes what the backend has opened. It does not close a database client that was passed to it. */
   close(): Promise<void>
 }

@@ -1,5 +1,6 @@
 import type { PostOutcome } from '../../shared/call-types.js'
 import type { Connection, Left, LeftReason } from '../../shared/events.js'
+import { impliesUse } from '../../shared/speaking.js'
 import type {
   Action,
   Commit,
@@ -22,6 +23,8 @@ type Present = {
   profile: StoredValue
   activity: Connection['activity']
   at: number
+  /** The version at which it was last used. */
+  activeAt: number
   seq: number
   leaseMs: number
   leaseEnd: number
@@ -150,8 +153,9 @@ export class RoomMachine {
     if (this.#present.size >= this.#rules.roomConnections) return { type: 'full', of: 'room' }
     const siblings = this.#connectionsOf.get(memberId) ?? 0
     if (siblings >= this.#rules.memberConnections) return { type: 'full', of: 'member' }
-    const { location, profile = nothing, activity = 'active', leaseMs } = post
-    const shown = { connectionId, memberId, location, profile, activity, at: version }
+    const { location, profile = nothing, activity = 'active', activeAgoMs = 0, leaseMs } = post
+    const activeAt = Math.max(1, version - Math.round(activeAgoMs * 1_000))
+    const shown = { connectionId, memberId, location, profile, activity, at: version, activeAt }
     const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, leaving: false }
     // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again.
     this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
@@ -169,9 +173,10 @@ export class RoomMachine {
     if (location.json !== known.location.json) change.location = location.value
     if (profile.json !== known.profile.json) change.profile = profile.value
     if (activity !== known.activity) change.activity = activity
-    if (Object.keys(change).length === 1) return false
+    const isUsed = post.used === true || impliesUse(change)
+    if (Object.keys(change).length === 1 && !isUsed) return false
     Object.assign(this.#draft(known.connectionId, true).change, change)
-    Object.assign(known, { location, profile, activity, at: version })
+    Object.assign(known, { location, profile, activity, at: version, ...(isUsed && { activeAt: version }) })
     return true
   }
 
@@ -302,8 +307,10 @@ export class RoomMachine {
   #conclude(connectionId: string, { shown, entered, change }: Draft, commit: Commit): void {
     const known = this.#present.get(connectionId)
     if (known && entered) commit.entered.push(asConnection(known))
-    else if (known) commit.changed.push(change)
-    else if (shown) {
+    else if (known) {
+      const isToldApart = known.activeAt === commit.version && !impliesUse(change)
+      commit.changed.push(isToldApart ? { ...change, activeAt: known.activeAt } : change)
+    } else if (shown) {
       const { at, reason } = this.#tombstones.get(connectionId)!
       commit.left.push({ connectionId, at, reason })
     }
@@ -325,6 +332,7 @@ function posted(
   }
 }
 
-function asConnection({ connectionId, memberId, profile, location, activity, at }: Present): Connection {
-  return { connectionId, memberId, profile: profile.value, location: location.value, activity, at }
+function asConnection({ connectionId, memberId, profile, location, activity, at, activeAt }: Present): Connection {
+  const shown = { connectionId, memberId, profile: profile.value, location: location.value, activity, at }
+  return activeAt === at ? shown : { ...shown, activeAt }
 }

@@ -1,6 +1,7 @@
 import { Digest } from '../../shared/digest.js'
 import type { Changed, Changes, Connection, Left, Snapshot } from '../../shared/events.js'
 import { formatEventId, parseEventId, type EventId } from '../../shared/event-id.js'
+import { activeAtOf, impliesUse, withChange } from '../../shared/speaking.js'
 import type { Commit, RoomState } from './backend.js'
 
 /** A connection as viewers see it, and the version at which each of its fields last changed. */
@@ -148,7 +149,7 @@ export class Timeline {
     const shown = this.#shown.get(connectionId)
     if (!shown) return
     this.#digest.toggle(shown.connection)
-    shown.connection = { ...shown.connection, ...fields, at: version }
+    shown.connection = withChange(shown.connection, { connectionId, ...fields, at: version })
     this.#digest.toggle(shown.connection)
     if ('location' in fields) shown.locationAt = version
     if ('profile' in fields) shown.profileAt = version
@@ -176,13 +177,16 @@ export class Timeline {
 
 function changedSince(shown: Shown, version: number): Changed {
   const { connectionId, at, location, profile, activity } = shown.connection
-  return {
+  const changed: Changed = {
     connectionId,
     at,
     ...(shown.locationAt > version && { location }),
     ...(shown.profileAt > version && { profile }),
     ...(shown.activityAt > version && { activity }),
   }
+  const activeAt = activeAtOf(shown.connection)
+  const isImplied = impliesUse(changed) ? activeAt === at : activeAt <= version
+  return isImplied ? changed : { ...changed, activeAt }
 }
 
 /** Omits empty lists, because most frames have one entry. */

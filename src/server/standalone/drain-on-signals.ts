@@ -1,7 +1,14 @@
 import { systemClock } from '../../shared/clock.js'
 
 /** A server that can be drained and closed: a `LocationServer`, or an app's own server together with its hub. */
-export type Drainable = { hub: { drain(): Promise<void> }; close(): Promise<void> }
+export type Drainable = {
+  hub: {
+    /** Refuses new streams and ends the open ones. Resolves when all have ended. */
+    drain(): Promise<void>
+  }
+  /** Closes the server. Resolves when it no longer listens. */
+  close(): Promise<void>
+}
 
 // Ctrl-C in a terminal reaches npm and its child, and npm forwards it: the child receives one signal twice.
 const duplicateMs = 500

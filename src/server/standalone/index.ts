@@ -1,3 +1,8 @@
+/**
+ * A ready-made HTTP server with a location router. It needs Express, which is installed with the package.
+ *
+ * @module hereabouts/server/standalone
+ */
 export { drainOnSignals, type Drainable } from './drain-on-signals.js'
 export {
   createLocationServer,

@@ -29,6 +29,7 @@ import {
   type OptionChecks,
 } from '../options/option-checks.js'
 import type { ClientIp } from '../procedures/procedures.js'
+import { consoleLogger } from '../options/logger.js'
 import { locationRecord, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
@@ -45,6 +46,7 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
   LocationRecord<T>
 >
 
+/** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
 export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
@@ -87,6 +89,7 @@ const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSch
 /** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
+/** An HTTP server with a location router and nothing else. */
 export interface LocationServer<T extends RoomTypes> {
   router: LocationRouter<T>
   hub: LocationHub<T>
@@ -122,7 +125,7 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP>>(options)
+  const hub = new Hub<SchemaTypes<SL, SP>>({ ...options, logger: options.logger ?? consoleLogger })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)

@@ -20,6 +20,7 @@ export type ContractTarget = {
   timing?: Partial<ContractTiming>
 }
 
+/** The durations of the server under test, in milliseconds. Each has the default of the protocol. */
 export type ContractTiming = {
   /** The shortest and the longest lease that a post may ask for. Default 5,000 and 300,000. */
   leaseMinMs: number

@@ -234,3 +234,63 @@ test('no page listener is left once every room is left', async () => {
   await page.clock.advance(60_000)
   expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
 })
+
+describe('a page that nobody has opened', () => {
+  const define = (name: string, value: unknown) => Object.defineProperty(document, name, { value, configurable: true })
+  afterEach(() => {
+    define('prerendering', undefined)
+    define('visibilityState', 'visible')
+  })
+
+  test('sends nothing while it is prerendered, and joins when it is opened', async () => {
+    define('prerendering', true)
+    const clock = manualClock()
+    const client = createLocationClient<Router>({ url: server.url, clock })
+    const room = client.join('r')
+    room.post({ sheet: 'Q3', row: 1, col: 1 })
+    dispatchEvent(new Event('online'))
+    await clock.advance(60_000)
+    expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
+    define('prerendering', false)
+    document.dispatchEvent(new Event('prerenderingchange'))
+    expect(await server.post()).toMatchObject({ location: { row: 1 } })
+    await server.stream()
+    await client.close()
+  })
+
+  test('is away from the first post on when it is a tab in the background', async () => {
+    define('visibilityState', 'hidden')
+    await using page = await openPage()
+    expect(page.post).toMatchObject({ activity: 'away' })
+  })
+})
+
+test('the leave of a page that is closed takes the headers of the latest request', async () => {
+  const clock = manualClock()
+  const leaves: (string | undefined)[] = []
+  let asked = 0
+  let slow: Promise<void> | undefined
+  const client = createLocationClient<Router>({
+    url: server.url,
+    clock,
+    async headers() {
+      await slow
+      return { authorization: `Bearer ${++asked}` }
+    },
+    fetch: (input, init) => {
+      if ((input as string).endsWith('leaveRoom'))
+        leaves.push((init?.headers as Record<string, string> | undefined)?.['authorization'])
+      return fetch(input, init)
+    },
+  })
+  const room = client.join('r')
+  await room.flush()
+  const latest = asked
+  // An identity SDK that reads a database: the page is gone before it answers.
+  slow = new Promise(() => {})
+  dispatchEvent(new Event('pagehide'))
+  await server.leave()
+  expect(leaves).toEqual([`Bearer ${latest}`])
+  slow = undefined
+  await client.close()
+})

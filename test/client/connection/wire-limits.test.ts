@@ -122,8 +122,9 @@ describe('numbers of the wire', () => {
   })
 
   test('usual numbers of a hello are kept', () => {
-    const timing = { beatMs: 500, leaseMs: 1_500, postMs: 2.5 }
+    const timing = { beatMs: 500, leaseMs: 1_500, postMs: 2.5, features: ['used'] }
     expect(timingOf(timing)).toEqual(timing)
+    expect(timingOf({ ...timing, features: 'used' as never })).toEqual({ ...timing, features: [] })
   })
 
   test('a number above the limit counts as the limit, anything else that is wrong as not sent', () => {

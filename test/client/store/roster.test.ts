@@ -77,7 +77,7 @@ describe('a roster', () => {
         expect(sorted(played.roster.members)).toEqual(sorted(fresh.members))
         expect(sorted(played.roster.others)).toEqual(sorted(fresh.others))
         expect(played.roster.self).toEqual(fresh.self)
-        for (let cell = 0; cell < 10; cell++)
+        for (const cell of [0, 1, 2, 3, 9])
           for (const windows of [{}, { windows: 'all' }] as const)
             expect(sorted(played.roster.membersAt({ cell }, windows))).toEqual(
               sorted(fresh.membersAt({ cell }, windows)),
@@ -91,7 +91,7 @@ describe('a roster', () => {
     fc.assert(
       fc.property(history, (history) => {
         const { roster } = play(history, (roster) => roster.membersAt({ cell: 0 }, { windows: 'all' }))
-        for (let cell = 0; cell < 10; cell++) {
+        for (const cell of [0, 1, 2, 3, 9]) {
           const isHere = ({ location }: { location: { cell: number } | null }) => location?.cell === cell
           expect(sorted(roster.membersAt({ cell }))).toEqual(sorted(roster.members.filter(isHere)))
           expect(sorted(roster.membersAt({ cell }, { windows: 'all' }))).toEqual(

@@ -468,7 +468,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('counts and lists its members, each as the newest connection shows them', async () => {
+  test('counts and lists its members, each as the connection that was used last shows them', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     await post('c2', 1, 'B2', { profile: { json: '"Ada"', value: 'Ada' } })
@@ -482,10 +482,11 @@ describe('a room', () => {
       { ...shown, connectionId: 'c2', memberId: 'ada', profile: 'Ada', location: 'B2' },
       { ...shown, connectionId: expect.any(String), memberId: 'agent', profile: 'Agent', location: 'C3' },
     ]
-    // The newest connection of a member gives the location and profile.
+    const lastActiveAt = expect.any(Date) as Date
+    // The connection that a member used last gives the location and profile.
     expect(members).toEqual([
-      { memberId: 'agent', profile: 'Agent', location: 'C3', activity: 'active', connections: [agent] },
-      { memberId: 'ada', profile: 'Ada', location: 'B2', activity: 'active', connections: [c2, c1] },
+      { memberId: 'agent', profile: 'Agent', location: 'C3', activity: 'active', lastActiveAt, connections: [agent] },
+      { memberId: 'ada', profile: 'Ada', location: 'B2', activity: 'active', lastActiveAt, connections: [c2, c1] },
     ])
     await expect(hub.room('r').post({ memberId: 'agent', location: 7 })).rejects.toMatchObject({ code: 'bad-input' })
     await expect(hub.room('r').post({ memberId: '\u0000', location: 'A1' })).rejects.toMatchObject({

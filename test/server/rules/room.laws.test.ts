@@ -1,7 +1,9 @@
 import fc from 'fast-check'
+import type { Connection } from 'hereabouts'
 import { expect, test } from 'vitest'
 import { RoomMachine } from '../../../src/server/rules/room.js'
-import { history, leaving, Play, posting, rules, startMs, step, sweeping } from '../../support/histories.js'
+import { activeAtOf, withChange } from '../../../src/shared/speaking.js'
+import { history, kept, leaving, Play, posting, rules, startMs, step, sweeping } from '../../support/histories.js'
 
 const outcomeOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { outcome?: string; type: string }).outcome
 const seqOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { seq?: number }).seq
@@ -318,17 +320,52 @@ test('commits alone rebuild the room', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
       const play = new Play()
-      const seen = new Map<string, object>()
+      const seen = new Map<string, Connection>()
       for (const { commit } of play.all(steps)) {
         for (const { connectionId } of commit?.left ?? []) seen.delete(connectionId)
         for (const connection of commit?.entered ?? []) seen.set(connection.connectionId, connection)
         for (const change of commit?.changed ?? [])
-          seen.set(change.connectionId, { ...seen.get(change.connectionId), ...change, at: commit!.version })
+          seen.set(change.connectionId, withChange(seen.get(change.connectionId)!, { ...change, at: commit!.version }))
       }
       const expected = Object.fromEntries(play.room.state().connections.map((each) => [each.connectionId, each]))
       expect(Object.fromEntries(seen)).toEqual(expected)
     }),
   )
+})
+
+// The connection that was used last
+
+test('a connection is used when it enters, moves, becomes active or says so, and by nothing else', () => {
+  const play = new Play()
+  const micros = () => play.now * 1_000
+  const activeAt = () => play.room.state().connections.map((each) => activeAtOf(each))[0]
+  play.after(0, posting('c1', 1, 'A1', { activity: 'active' }))
+  const entered = activeAt()
+  const unused: object[] = [{ activity: 'idle' }, { activity: 'away' }, { profile: kept({ name: 'Ada' }) }, {}]
+  unused.forEach((own, i) => {
+    play.after(100, posting('c1', i + 2, 'A1', own))
+    expect(activeAt()).toBe(entered)
+  })
+  play.after(100, posting('c1', 5, 'A1', { used: true }))
+  expect(activeAt(), 'an old seq says nothing').toBe(entered)
+  const used: [location: string, own: object][] = [
+    ['A1', { activity: 'active' }],
+    ['A1', { used: true }],
+    ['B2', {}],
+  ]
+  used.forEach(([location, own], i) => {
+    play.after(100, posting('c1', i + 6, location, own))
+    expect(activeAt()).toBe(micros())
+  })
+})
+
+test('a connection that enters may have been used earlier, and one that is present may not', () => {
+  const play = new Play()
+  const { commit } = play.after(0, posting('c1', 1, 'A1', { activeAgoMs: 5_000 }))
+  expect(commit!.entered[0]).toMatchObject({ at: commit!.version, activeAt: commit!.version - 5_000_000 })
+  const moved = play.after(100, posting('c1', 2, 'B2', { activeAgoMs: 5_000 }))
+  expect(play.room.state().connections[0]).not.toHaveProperty('activeAt')
+  expect(moved.commit!.changed).toEqual([{ connectionId: 'c1', location: 'B2' }])
 })
 
 test('after the last seq that JSON carries exactly, a post without a seq is answered `stale` and changes nothing', () => {

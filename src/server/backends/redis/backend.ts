@@ -15,6 +15,7 @@ import { checkRedisClient, checkRedisOptions } from './redis-options.js'
 import { RedisRoom } from './redis-room.js'
 import { faultOf } from './health/redis-fault.js'
 
+/** The options of `redisBackend`: a client or a port, the prefix of the keys, and times in milliseconds. */
 export type RedisBackendOptions = (
   | {
       /** A connected node-redis client, cluster or sentinel. You close it. */

@@ -11,7 +11,13 @@ function fnv1a(text: string): number {
 /** Returns the partition of a room. */
 export const partOf = (room: string) => fnv1a(room) % parts
 
-const inPart = (part: number, prefix: string) => `${prefix}:{${part}}`
+/**
+ * The revision of the records and announcements of room.lua. Processes of another revision, during a deploy, use other keys:
+ * neither reads what it would misunderstand.
+ */
+const recordRevision = 2
+
+const inPart = (part: number, prefix: string) => `${prefix}:${recordRevision}:{${part}}`
 
 /** The key and channel of the health checks of one process, in a slot of the Redis that is checked: a partition's or the one of revocations. */
 export const probeKey = (part: number | 'revocations', process: string, prefix: string) =>

@@ -46,9 +46,11 @@ const memberJson = (memberId: string | null) => (memberId === null ? '' : JSON.s
 function encodeAction(action: Action): string[] {
   switch (action.type) {
     case 'post': {
-      const { connectionId, memberId, owned, seq, location, profile, activity, leaseMs } = action
+      const { connectionId, memberId, owned, seq, location, profile, activity, leaseMs, used = false } = action
       const who = [connectionId, memberJson(memberId), flag(owned), seq === undefined ? '' : String(seq)]
-      return ['p', ...who, location.json, profile?.json ?? '', activity ?? '', String(leaseMs)]
+      const agoMicros = String(Math.round((action.activeAgoMs ?? 0) * 1_000))
+      const how = [activity ?? '', String(leaseMs), flag(used), agoMicros]
+      return ['p', ...who, location.json, profile?.json ?? '', ...how]
     }
     case 'leave': {
       const { connectionId, memberId, seq, graceMs } = action
@@ -111,7 +113,7 @@ type RawState = [floor: string, connections: string[], tombstones: string[]]
 function decodeState(epoch: string, version: number, [floor, connections, tombstones]: RawState): RoomState {
   const state: RoomState = { epoch, version, floor: Number(floor), connections: [], left: [] }
   for (const [connectionId, lines] of pairs(connections)) {
-    const [at, , , , activity, member, profile, location] = lines
+    const [at, activeAt, , , , activity, member, profile, location] = lines
     state.connections.push({
       connectionId,
       memberId: JSON.parse(member!) as string,
@@ -119,6 +121,7 @@ function decodeState(epoch: string, version: number, [floor, connections, tombst
       location: JSON.parse(location!) as unknown,
       activity: activity as Activity,
       at: Number(at),
+      ...(activeAt !== at && { activeAt: Number(activeAt) }),
     })
   }
   for (const [connectionId, [at, , reason, shown]] of pairs(tombstones))

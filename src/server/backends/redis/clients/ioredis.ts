@@ -6,13 +6,20 @@ import { Subscriptions, type SubscriberConnection } from './subscriptions.js'
 /** The part of an ioredis client that the backend uses: `new Redis()` or `new Cluster(nodes, { shardedSubscribers: true })`. */
 export interface IoredisClient {
   readonly isCluster?: boolean
+  /** Sends one command. */
   call(command: string, ...args: string[]): Promise<unknown>
+  /** Returns a second client with the same options, which the port owns and closes. */
   duplicate(): IoredisSubscriber
 }
+/** The part of an ioredis client that the port uses for subscriptions. */
 export interface IoredisSubscriber {
+  /** Subscribes to a sharded channel. */
   ssubscribe(channel: string): Promise<unknown>
+  /** Ends a subscription. */
   sunsubscribe(channel: string): Promise<unknown>
+  /** Registers a listener. */
   on(event: string, listener: (channel: string, message: string) => void): unknown
+  /** Closes the connection at once. */
   disconnect(): void
 }
 

@@ -8,14 +8,22 @@ import { Subscriptions, type SubscriberConnection } from './subscriptions.js'
  */
 export interface NodeRedisClient {
   readonly isOpen: boolean
+  /** Sends one command. Its parameters differ between a client, a cluster and a sentinel. */
   sendCommand(...args: never[]): Promise<unknown>
+  /** Returns a second client with the same options, which the port owns and closes. */
   duplicate(): NodeRedisSubscriber
 }
+/** The part of a node-redis client that the port uses for subscriptions. */
 export interface NodeRedisSubscriber {
+  /** Connects, and reconnects by itself from then on. */
   connect(): Promise<unknown>
+  /** Subscribes to a sharded channel. */
   sSubscribe(channel: string, listener: (message: string) => void): Promise<unknown>
+  /** Ends a subscription. */
   sUnsubscribe(channel: string, listener: (message: string) => void): Promise<unknown>
+  /** Registers a listener. */
   on(event: string, listener: () => void): unknown
+  /** Closes the connection at once. */
   destroy(): void
 }
 

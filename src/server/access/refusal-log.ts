@@ -1,0 +1,42 @@
+import type { Clock } from '../../shared/clock.js'
+import type { Logger } from '../options/logger.js'
+
+/** The shortest time between two lines for the same reason, in milliseconds. */
+const quietMs = 60_000
+
+/** Refusals that have a line of their own elsewhere, or that are no fault of the caller. */
+const reportedElsewhere = new Set(['rate-limited', 'unavailable', 'closed', 'misconfigured', 'other'])
+
+/**
+ * Logs why calls are refused: at most one line a minute for each call and reason, so that an operator sees why nobody can
+ * post, and a flood of calls does not flood the log. Calls and reasons are few, so the memory is bounded.
+ */
+export class RefusalLog {
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #quiet = new Map<string, { until: number; suppressed: number }>()
+
+  constructor(clock: Clock, logger: Logger) {
+    this.#clock = clock
+    this.#logger = logger
+  }
+
+  /**
+   * @param call the name of the procedure.
+   * @param code the error code of the refusal.
+   * @param reason the sentence that the caller is sent.
+   */
+  note(call: string, code: string, reason: string): void {
+    if (reportedElsewhere.has(code)) return
+    const now = this.#clock.now()
+    const key = `${call} ${code}`
+    const known = this.#quiet.get(key)
+    if (known && now < known.until) {
+      known.suppressed++
+      return
+    }
+    this.#quiet.set(key, { until: now + quietMs, suppressed: 0 })
+    const repeated = known?.suppressed ? { alsoSinceTheLastLine: known.suppressed } : {}
+    this.#logger.warn('a call was refused', { call, code, reason, ...repeated })
+  }
+}

@@ -1,0 +1,30 @@
+import type { Activity, Changed, Connection } from './events.js'
+import type { RoomTypes } from './room-types.js'
+
+/* A member may have several windows. The one that they used last speaks for them: it gives location and profile. */
+
+type Speaker = { connectionId: string; at: number; activeAt?: number }
+
+/** The version at which a connection was last used: it entered, moved, became active, or said `used`. */
+export const activeAtOf = ({ at, activeAt = at }: Pick<Speaker, 'at' | 'activeAt'>): number => activeAt
+
+/** Orders the connections of a member: the one that speaks for the member comes first. */
+export const bySpeaking = (a: Speaker, b: Speaker): number =>
+  activeAtOf(b) - activeAtOf(a) || (a.connectionId < b.connectionId ? 1 : -1)
+
+/** The activity of a member: that of the most active of their connections. */
+export const mostActive = (connections: readonly { activity: Activity }[]): Activity =>
+  (['active', 'idle', 'away'] as const).find((each) => connections.some(({ activity }) => activity === each))!
+
+/** Whether a changed entry without `activeAt` means that the connection was used: it moved or became active. */
+export const impliesUse = (changed: { location?: unknown; activity?: Activity }): boolean =>
+  changed.location !== undefined || changed.activity === 'active'
+
+/** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`. */
+export function withChange<T extends RoomTypes>(known: Connection<T>, changed: Changed<T>): Connection<T> {
+  const { at, activeAt = impliesUse(changed) ? at : activeAtOf(known) } = changed
+  const connection = { ...known, ...changed, activeAt }
+  // The property that was added last: the object keeps its shape.
+  if (activeAt === at) delete (connection as { activeAt?: number }).activeAt
+  return connection
+}

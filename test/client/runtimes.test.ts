@@ -1,0 +1,102 @@
+import { createLocationClient } from 'hereabouts/client'
+import type { LocationServer } from 'hereabouts/server/standalone'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../../src/shared/clock.js'
+import { steadyClock } from '../../src/client/steady-clock.js'
+import type { CellTypes } from '../support/cell-types.js'
+import { scriptedServer } from '../support/servers/scripted-server.js'
+import { until } from '../support/until.js'
+
+/* React Native and other runtimes lack parts of the web's APIs; some clocks are wrong. */
+
+type Router = LocationServer<CellTypes>['router']
+const clientOf = (url: string, clock = systemClock) => createLocationClient<Router>({ url, clock })
+
+afterEach(() => vi.unstubAllGlobals())
+
+describe('a runtime without', () => {
+  test.each(['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'])('%s is named at once', (name) => {
+    vi.stubGlobal(name, undefined)
+    expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
+      expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) as string }),
+    )
+  })
+
+  test.each([undefined, {}])('crypto (%j) is named at once', (crypto) => {
+    vi.stubGlobal('crypto', crypto)
+    expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
+      expect.objectContaining({
+        code: 'misconfigured',
+        message: expect.stringContaining('crypto.getRandomValues') as string,
+      }),
+    )
+  })
+
+  test.each([
+    ['bodies that are streams', () => vi.stubGlobal('Response', function Response() {})],
+    ['TextDecoderStream', () => vi.stubGlobal('TextDecoderStream', undefined)],
+  ])('%s polls', async (_, remove) => {
+    await using server = await scriptedServer()
+    server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
+    remove()
+    const client = clientOf(server.url)
+    const room = client.join('r')
+    await room.ready()
+    expect(room.status).toMatchObject({
+      state: 'polling',
+      error: { message: expect.stringContaining('reads no streams') as string },
+    })
+    expect(server.waiting().streams).toBe(0)
+    await client.close()
+  })
+})
+
+describe('a clock that', () => {
+  const start = Date.UTC(2026, 0, 1)
+  const counted = (now: (reads: number) => number) => {
+    let reads = 0
+    return () => now(reads++)
+  }
+  const clocks: [string, () => () => number][] = [
+    ['is not a number', () => () => NaN],
+    ['stands still', () => () => start],
+    ['is infinite', () => () => Infinity],
+    ['goes back by an hour', () => counted((reads) => start - (reads > 20 ? 3_600_000 : 0))],
+    ['jumps to and fro', () => counted((reads) => start + (reads % 2) * 3_600_000)],
+  ]
+
+  test.each(clocks)('%s leaves a pause before each retry and holds no post back', async (_, clockOf) => {
+    await using server = await scriptedServer()
+    server.answers.status = 503
+    let requests = 0
+    const post = server.answers.post
+    server.answers.post = () => (requests++, Promise.reject(new Error('cut')))
+    const timers: number[] = []
+    const now = clockOf()
+    const clock = {
+      now,
+      date: () => new Date(),
+      after(delayMs: number, run: () => void) {
+        timers.push(delayMs)
+        return systemClock.after(delayMs, run)
+      },
+    }
+    const client = clientOf(server.url, clock)
+    const room = client.join('r')
+    const until2s = performance.now() + 2_000
+    await until('time has passed', () => performance.now() > until2s)
+    // The limits of the pauses are 0.5, 1, 2 s: 2 s have room for some ten attempts.
+    expect(requests).toBeGreaterThan(0)
+    expect(requests).toBeLessThan(30)
+    for (const delayMs of timers) expect(delayMs).toBeGreaterThanOrEqual(0)
+    server.answers.post = post
+    await room.flush()
+    await client.close()
+  })
+
+  test('is wrong never makes time go back', () => {
+    const times = [5, NaN, 3, Infinity, 9, -1]
+    const clock = steadyClock({ ...systemClock, now: () => times.shift()! })
+    expect([1, 2, 3, 4, 5, 6].map(() => clock.now())).toEqual([5, 5, 5, 5, 9, 9])
+  })
+})

@@ -7,11 +7,12 @@ command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing
 command -v redis-server >/dev/null || missing+=(redis-server)
 command -v redis-cli >/dev/null || missing+=(redis-tools)
 command -v nginx >/dev/null || missing+=(nginx)
+command -v caddy >/dev/null || missing+=(caddy)
 command -v curl >/dev/null || missing+=(curl)
 command -v jq >/dev/null || missing+=(jq)
 command -v python3 >/dev/null || missing+=(python3)
 if [ ${#missing[@]} -eq 0 ]; then
-  echo "chromium, redis, nginx, curl, jq and python3 are here"
+  echo "chromium, redis, nginx, caddy, curl, jq and python3 are here"
   exit 0
 fi
 

@@ -33,7 +33,8 @@ export {
   type GuardResponse,
   type RequestGuardOptions,
 } from './http/request-guard.js'
-export { createLocationHub, type HubHealth, type HubOptions, type LocationHub } from './hub/hub.js'
+export { createLocationHub, type HubHealth, type LocationHub } from './hub/hub.js'
+export type { HubOptions } from './hub/hub-options.js'
 export type { HubRoom, RoomMember } from './hub/hub-room.js'
 export type { Limits } from './options/limits.js'
 export { pinoLogger, silentLogger, type Logger, type ObjectLogger } from './options/logger.js'

@@ -9,6 +9,7 @@ import { backgroundClock } from '../shared/clock.js'
 import { originRulesOf, refusalOf, type OriginOptions, type OriginRules } from './http/origin-check.js'
 import { serveInOrder } from './http/pipelined-requests.js'
 import { cutWhenUnread } from './http/unread-answers.js'
+import { assertOptions, checkedElsewhere, hasMethods, type OptionChecks } from './options/option-checks.js'
 import { defaultTiming } from './options/timing.js'
 import { listen } from './standalone/listen.js'
 import type { Metrics, Readings } from './options/metrics.js'
@@ -28,6 +29,13 @@ export interface PrometheusMetrics extends Metrics {
   close(): Promise<void>
 }
 
+type PrometheusOptions = { register?: Registry } & Pick<OriginOptions, 'allowedHosts'>
+
+const prometheusOptionChecks: OptionChecks<PrometheusOptions> = {
+  register: hasMethods('a Registry of prom-client', ['registerMetric', 'metrics']),
+  allowedHosts: checkedElsewhere,
+}
+
 // Histogram buckets, from less than the shortest frame interval to a delay that people call slow.
 const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5]
 
@@ -45,12 +53,11 @@ const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 
  * `allowedHosts` are the host names under which the endpoint may be called. Default: any name, but only loopback names while
  * it listens on loopback.
  *
- * @throws LocationError `misconfigured` when `allowedHosts` has a wrong entry.
+ * @throws LocationError `misconfigured` for an unknown or wrong option; the message names it.
  */
-export function prometheusMetrics({
-  register,
-  allowedHosts,
-}: { register?: Registry } & Pick<OriginOptions, 'allowedHosts'> = {}): PrometheusMetrics {
+export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMetrics {
+  assertOptions('prometheusMetrics', options, prometheusOptionChecks)
+  const { register, allowedHosts } = options
   const rules = originRulesOf({ ...(allowedHosts !== undefined && { allowedHosts }) })
   const own = register ?? new Registry()
   if (!register) collectDefaultMetrics({ register: own })

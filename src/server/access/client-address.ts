@@ -38,17 +38,6 @@ export function addressKey(address: string | null | undefined): string | null {
   return key
 }
 
-/**
- * Returns the key of the /48 network that the key of an IPv6 address is in; `null` for any other key. One customer of a
- * provider is often assigned a /48, which has 65,536 /64 networks.
- */
-export function networkKey(key: string): string | null {
-  return key.endsWith('::/64') ? `${key.slice(0, -'::/64'.length).split(':', 3).join(':')}::/48` : null
-}
-
-/** How many times the limits of an address a /48 network has. */
-export const networkTimes = 16
-
 /** Keys by address. The same few thousand callers post many times a second, and parsing costs more than charging. */
 const cache = new Map<string, string | null>()
 const maxCached = 4_096

@@ -1,5 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
-import type { LimitedCaller } from '../options/caller.js'
+import { networkKey, networkTimes, type LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 
 /**
@@ -20,16 +20,21 @@ type Rooms = Map<string, Set<Membership>>
  * purge kept.
  */
 export class MembershipLimits {
-  /** By member (`m:<memberId>`) or by address (`a:<address>`). */
+  /** By member (`m:<memberId>`), or by address (`a:<address>`) and /48 network of IPv6 (`n:<network>`). */
   readonly #rooms = new Map<string, Rooms>()
   readonly #memberQuota: Quota
   readonly #addressQuota: Quota
+  readonly #networkQuota: Quota
   #stored = 0
   #purgeAt = 1_024
 
   constructor({ memberRooms, addressTimes, addressConnections }: Limits) {
     this.#memberQuota = { rooms: memberRooms, connections: Infinity }
     this.#addressQuota = { rooms: memberRooms * addressTimes, connections: addressConnections }
+    this.#networkQuota = {
+      rooms: memberRooms * addressTimes * networkTimes,
+      connections: addressConnections * networkTimes,
+    }
   }
 
   /**
@@ -41,7 +46,13 @@ export class MembershipLimits {
     // The backend limits the connections of one member in a room, across all processes.
     if (memberId !== null) this.#take(`m:${memberId}`, room, membership, this.#memberQuota)
     // Anonymous callers of one address share one quota.
-    else if (address !== null) this.#take(`a:${address}`, room, membership, this.#addressQuota)
+    else if (address !== null) {
+      const network = networkKey(address)
+      // A membership that the address may not have must not count for its network, and is asked for first.
+      if (network !== null) this.#assertFits(`n:${network}`, room, membership, this.#networkQuota)
+      this.#take(`a:${address}`, room, membership, this.#addressQuota)
+      if (network !== null) this.#take(`n:${network}`, room, membership, this.#networkQuota)
+    }
   }
 
   /** The number of stored memberships, including those that ended and are not purged yet. */
@@ -51,16 +62,19 @@ export class MembershipLimits {
 
   #take(holder: string, room: string, membership: Membership, quota: Quota): void {
     if (this.#stored >= this.#purgeAt) this.#purgeAll()
-    const known = this.#rooms.get(holder)
-    if (known && !fits(known, room, membership, quota)) {
-      this.#purge(holder, known)
-      if (!fits(known, room, membership, quota))
-        throw new LocationError('room-full', known.has(room) ? connectionAdvice : roomAdvice(quota.rooms))
-    }
+    this.#assertFits(holder, room, membership, quota)
     const rooms = this.#rooms.get(holder) ?? new Map<string, Set<Membership>>()
     const memberships = rooms.get(room) ?? new Set()
     this.#rooms.set(holder, rooms.set(room, memberships.add(membership)))
     this.#stored += 1
+  }
+
+  #assertFits(holder: string, room: string, membership: Membership, quota: Quota): void {
+    const known = this.#rooms.get(holder)
+    if (!known || fits(known, room, membership, quota)) return
+    this.#purge(holder, known)
+    if (!fits(known, room, membership, quota))
+      throw new LocationError('room-full', known.has(room) ? connectionAdvice : roomAdvice(quota.rooms))
   }
 
   #purgeAll(): void {

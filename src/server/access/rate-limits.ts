@@ -1,9 +1,8 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { LimitedCaller } from '../options/caller.js'
+import { networkKey, networkTimes, type LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 import { nameInLogs, type Logger } from '../options/logger.js'
-import { networkKey, networkTimes } from './client-address.js'
 import { TokenBuckets, type Rate } from './token-buckets.js'
 
 /** An action that is rate-limited. */

@@ -1,10 +1,20 @@
 import type { AnyTRPCRouter, inferRouterContext } from '@trpc/server'
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import { backgroundClock } from '../../shared/clock.js'
+import { LocationError } from '../../shared/errors.js'
 import type { Awaitable } from '../access/access-types.js'
+import {
+  assertOptions,
+  isBoolean,
+  isCount,
+  isFunction,
+  isPlainObject,
+  isRouter,
+  type OptionChecks,
+} from '../options/option-checks.js'
 import { defaultTiming } from '../options/timing.js'
 import { hubOf } from '../procedures/router.js'
-import type { OriginOptions } from './origin-check.js'
+import { originOptionChecks, type OriginOptions } from './origin-check.js'
 import { RequestHandler } from './request-handler.js'
 import { guardRouter } from './router-guard.js'
 import type { NodeRequest, NodeResponse } from './sink.js'
@@ -61,11 +71,14 @@ export type LocationMiddlewareOptions<
  * app.use('/trpc', createLocationMiddleware({ router: appRouter, createContext }))
  * ```
  *
- * @throws LocationError `misconfigured` when `origins` or `allowedHosts` has a wrong entry.
+ * @throws LocationError `misconfigured` for an unknown or wrong option; the message names it.
  */
 export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
   options: LocationMiddlewareOptions<R, Req, Res>,
 ): (req: Req, res: Res) => void {
+  assertOptions('createLocationMiddleware', options, middlewareOptionChecks)
+  if (!('router' in options) || options.router === undefined)
+    throw new LocationError('misconfigured', 'createLocationMiddleware needs router: pass the router to serve.')
   const { middleware, compress = false, requestGuard = true, ...rest } = options
   const handler = new RequestHandler(rest as unknown as AdapterOptions, compress)
   const guard = requestGuard ? guardRouter(options.router, options) : () => Infinity
@@ -90,6 +103,23 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
     const [request, response] = [req as NodeRequest, res as NodeResponse]
     serveInOrder(request, response, () => run(request, response))
   }
+}
+
+/** tRPC's own options are checked too: one that this version does not know would not reach the fast path. */
+const middlewareOptionChecks: OptionChecks<LocationMiddlewareOptions<AnyTRPCRouter>> = {
+  router: isRouter,
+  requestGuard: isBoolean,
+  createContext: isFunction,
+  maxBodySize: isCount(1),
+  compress: isBoolean,
+  middleware: isFunction,
+  onError: isFunction,
+  responseMeta: isFunction,
+  batching: isPlainObject('an object, such as { enabled: false }'),
+  allowBatching: isBoolean,
+  allowMethodOverride: isBoolean,
+  maxBatchSize: isCount(1),
+  ...originOptionChecks,
 }
 
 /** Returns the hub of a router's location procedures; undefined while they are in a lazy router that is not loaded. */

@@ -1,4 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
+import { checkedElsewhere, type OptionChecks } from '../options/option-checks.js'
 
 /** The parts of a request that the origin check reads; `node:http`'s `IncomingMessage` has them. */
 export type IncomingRequest = {
@@ -20,6 +21,12 @@ export type OriginOptions = {
    * but only loopback names while it listens on loopback.
    */
   allowedHosts?: readonly string[]
+}
+
+/** The entries are checked in full by `originRulesOf`. */
+export const originOptionChecks: OptionChecks<OriginOptions> = {
+  origins: checkedElsewhere,
+  allowedHosts: checkedElsewhere,
 }
 
 /** The checked and normalized form of `OriginOptions`. */

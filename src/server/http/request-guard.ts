@@ -1,11 +1,18 @@
 import type { AnyTRPCRouter } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import { backgroundClock } from '../../shared/clock.js'
-import { defaultLimits, type Limits } from '../options/limits.js'
+import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
 import { mergeNumbers } from '../options/number-options.js'
+import {
+  assertOptions,
+  checkedElsewhere,
+  isPlainObject,
+  isRouter,
+  type OptionChecks,
+} from '../options/option-checks.js'
 import { defaultTiming } from '../options/timing.js'
 import type { GuardRequest, GuardResponse } from './guard-request.js'
-import type { OriginOptions } from './origin-check.js'
+import { originOptionChecks, type OriginOptions } from './origin-check.js'
 import { serveInOrder } from './pipelined-requests.js'
 import { guardProcedures, type CallOwner, type RequestLimits } from './procedure-guard.js'
 import { callsIn, possiblePaths, readTarget } from './request-target.js'
@@ -41,9 +48,11 @@ export type RequestGuardOptions = OriginOptions & {
  *
  * @throws LocationError `misconfigured` when an option is wrong, or when `path` names no location procedure of `router`.
  */
-export function createRequestGuard({ path, router, limits, ...options }: RequestGuardOptions = {}) {
+export function createRequestGuard(given: RequestGuardOptions = {}) {
+  assertOptions('createRequestGuard', given, guardOptionChecks)
+  const { path, router, limits, ...options } = given
   const { bodyBytes, batch, depth } = defaultLimits
-  const requestLimits = mergeNumbers({ bodyBytes, batch, depth }, limits, 'limits')
+  const requestLimits = mergeNumbers({ bodyBytes, batch, depth }, limits, 'limits', largestLimits)
   if (path !== undefined) assertPath(path)
   if (router) assertLocationsIn(router, path)
   const ownersOf = router
@@ -60,6 +69,14 @@ export function createRequestGuard({ path, router, limits, ...options }: Request
       if (guard(request, response) !== null) next()
     })
   }
+}
+
+/** `path` is checked with the router. */
+const guardOptionChecks: OptionChecks<RequestGuardOptions> = {
+  path: checkedElsewhere,
+  router: isRouter,
+  limits: isPlainObject('an object of numbers, such as { batch: 4 }'),
+  ...originOptionChecks,
 }
 
 /** Checks that a path can be that of a router. */

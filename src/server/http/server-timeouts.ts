@@ -15,10 +15,10 @@ const longestTimerMs = 2 ** 31 - 1
  * @throws LocationError `misconfigured` when `keepAliveMs` is not a usable time.
  */
 export function idleTimeoutMs(keepAliveMs = defaultKeepAliveMs): number {
-  if (keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return keepAliveMs
+  if (typeof keepAliveMs === 'number' && keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return keepAliveMs
   throw new LocationError(
     'misconfigured',
-    `keepAliveMs is ${keepAliveMs}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
+    `keepAliveMs is ${String(keepAliveMs)}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
   )
 }
 

@@ -6,55 +6,28 @@ import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Connection } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalSchema, Schema, SchemaTypes, Unchanged } from '../../shared/schema-types.js'
+import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
+import { hubOptionChecks, type HubOptions } from './hub-options.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
 import { parseInput } from '../validation/parse-input.js'
 import { assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
-import { defaultLimits, type Limits } from '../options/limits.js'
+import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import { nameInLogs, silentLogger, type Logger } from '../options/logger.js'
 import { noMetrics, type Metrics, type Readings } from '../options/metrics.js'
 import { mergeNumbers } from '../options/number-options.js'
+import { assertOptions } from '../options/option-checks.js'
 import { RoomRegistry } from '../rooms/room-registry.js'
 import { RateLimits } from '../access/rate-limits.js'
 import { ownedError } from '../access/outcome-errors.js'
 import { MembershipLimits } from '../access/membership-limits.js'
 import { StreamRegistry, type StreamOptions } from '../rooms/stream-registry.js'
 import type { Subscriber } from '../rooms/subscriber.js'
-import { timingOf, type Timing, type TimingOptions } from '../options/timing.js'
-
-/** The options of `createLocationHub`. */
-export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
-  /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
-  location: SL & Unchanged<SL>
-  /**
-   * The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. `false`:
-   * members have no profile.
-   */
-  profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
-  /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
-  backend?: Backend
-  /** Limits that replace the defaults. */
-  limits?: Partial<Limits>
-  /** Durations in milliseconds that replace the defaults, or a `scale` for all of them. */
-  timing?: TimingOptions
-  /** Default: the system clock. */
-  clock?: Clock
-  /**
-   * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of
-   * `createLocationServer`: warnings and errors go to the console; `silentLogger` asks for silence.
-   */
-  logger?: Logger
-  /**
-   * Receives measurements, for example `prometheusMetrics()` of `hereabouts/server/prometheus`. Default: nothing is
-   * measured.
-   */
-  metrics?: Metrics
-}
+import { timingOf, type Timing } from '../options/timing.js'
 
 /**
  * `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive. `draining`: new streams are
@@ -95,18 +68,14 @@ export interface LocationHub<T extends RoomTypes> {
 /**
  * Creates a hub, which holds the rooms of this process.
  *
- * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an invalid limit
- * or duration.
+ * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an unknown or invalid
+ * option, limit or duration; the message names it.
  */
 export function createLocationHub<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
   options: HubOptions<SL, SP>,
 ): LocationHub<SchemaTypes<SL, SP>> {
+  assertOptions('createLocationHub', options, hubOptionChecks)
   return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
-}
-
-function assertClock({ now, date, after }: Partial<Clock>): void {
-  if ([now, date, after].every((reading) => typeof reading === 'function')) return
-  throw new LocationError('misconfigured', 'clock must have the functions now(), date() and after().')
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
@@ -135,10 +104,9 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.location = location
     this.profile = profile
     this.clock = options.clock ?? backgroundClock
-    assertClock(this.clock)
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
-    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits')
+    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', largestLimits)
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this

@@ -3,3 +3,14 @@
  * `null` when addresses are not counted.
  */
 export type LimitedCaller = { readonly memberId: string | null; readonly address: string | null }
+
+/**
+ * Returns the key of the /48 network that the key of an IPv6 address is in; `null` for any other key. One customer of a
+ * provider is often assigned a /48, which has 65,536 /64 networks.
+ */
+export function networkKey(key: string): string | null {
+  return key.endsWith('::/64') ? `${key.slice(0, -'::/64'.length).split(':', 3).join(':')}::/48` : null
+}
+
+/** How many times the limits of an address a /48 network has. */
+export const networkTimes = 16

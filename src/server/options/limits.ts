@@ -9,7 +9,7 @@ export type Limits = {
   locationBytes: number
   /** Size of a profile as canonical JSON in UTF-8, in bytes. Default 1,024. */
   profileBytes: number
-  /** Nesting of a location or a profile, in levels. Default 8. */
+  /** Nesting of a location or a profile, in levels. Default 8, at most 100. */
   depth: number
   /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
   batch: number
@@ -91,3 +91,6 @@ export const defaultLimits: Limits = {
   memberRoomStreams: 64,
   addressStreams: 1_000,
 }
+
+/** Deeper values would overflow the stack of functions that visit them recursively. */
+export const largestLimits: Partial<Limits> = { depth: 100 }

@@ -79,8 +79,26 @@ export type TimingOptions = Partial<Timing> & { scale?: number }
 export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
   const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing')
   const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
-  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, custom, 'timing')
+  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, custom, 'timing', longestTiming)
+  assertUsable(timing)
+  return timing
+}
+
+/** The longest delay of a timer in Node and in browsers, about 25 days. A longer one would be cut to it. */
+const longestMs = 2 ** 31 - 1
+const longestTiming = Object.fromEntries(Object.keys(defaultTiming).map((name) => [name, longestMs]))
+
+function assertUsable(timing: Timing): void {
   // The timer wheel advances in steps that are derived from these two.
-  if (timing.beatMs > 0 && timing.sweepMs > 0) return timing
-  throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')
+  if (!(timing.beatMs > 0 && timing.sweepMs > 0))
+    throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')
+  for (const [least, most] of [
+    ['leaseMinMs', 'leaseMaxMs'],
+    ['frameMinMs', 'frameMaxMs'],
+  ] as const)
+    if (timing[least] > timing[most])
+      throw new LocationError(
+        'misconfigured',
+        `timing.${least} is ${timing[least]} and timing.${most} is ${timing[most]}: the first must not be above the second.`,
+      )
 }

@@ -24,11 +24,13 @@ import type { LocationEvent, Tracked } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
+import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { Procedures, type ClientIp } from './procedures.js'
 import type { Frame } from '../rooms/frames.js'
 import { Hub, type LocationHub } from '../hub/hub.js'
 import { parseInputSync } from '../validation/parse-input.js'
+import { assertOptions, hasMethods, isSyncFunction, type OptionChecks } from '../options/option-checks.js'
 import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
@@ -72,14 +74,32 @@ export type LocationRouterOptions<T extends RoomTypes, B extends AnyBuilder> = {
  * Creates the five procedures on top of your own base procedure, to merge into your router:
  * `router({ locations: createLocationRouter({ hub, procedure, identify, authorize }) })`.
  *
- * @throws LocationError `misconfigured` without either `identify` and `authorize` or `anonymous: true`.
+ * @throws LocationError `misconfigured` without either `identify` and `authorize` or `anonymous: true`, and for an unknown or
+ * wrong option; the message names it.
  */
 export function createLocationRouter<T extends RoomTypes, B extends AnyBuilder>(
   options: LocationRouterOptions<T, B>,
 ): LocationRecord<T> {
+  assertOptions('createLocationRouter', options, routerOptionChecks)
+  const { hub, procedure }: Partial<typeof options> = options
+  if (hub === undefined || procedure === undefined)
+    throw new LocationError('misconfigured', 'createLocationRouter needs hub and procedure: pass both.')
+  return locationRecord(options)
+}
+
+const routerOptionChecks: OptionChecks<LocationRouterOptions<RoomTypes, AnyBuilder>> = {
+  hub: (value) => (value instanceof Hub ? null : 'the object that createLocationHub() returned'),
+  procedure: hasMethods('a base procedure of tRPC, such as t.procedure', ['use', 'input', 'query', 'mutation']),
+  clientIp: isSyncFunction,
+  ...accessOptionChecks,
+}
+
+/** Creates the five procedures from options that were checked. */
+export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
+  options: LocationRouterOptions<T, B>,
+): LocationRecord<T> {
   const { hub } = options
-  if (!(hub instanceof Hub))
-    throw new LocationError('misconfigured', 'hub: pass the object that createLocationHub() returned.')
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub() must return a Hub')
   // The resolvers below do not depend on the types of the app's builder; those of the record are written out above.
   const procedure = options.procedure as unknown as PlainBuilder
   const calls = new Procedures(hub, options, options.clientIp)

@@ -1,5 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
-import type { LimitedCaller } from '../options/caller.js'
+import { networkKey, networkTimes, type LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 import type { Subscriber } from './subscriber.js'
 
@@ -11,6 +11,7 @@ export class StreamLimits {
   readonly #retryAfterMs: number
   /** In the order in which they were opened. */
   readonly #ofMember = new Map<string, Set<Subscriber>>()
+  /** By address, and by /48 network of IPv6. */
   readonly #ofAddress = new Map<string, number>()
   readonly #addressOf = new Map<Subscriber, string | null>()
 
@@ -39,6 +40,9 @@ export class StreamLimits {
       throw new LocationError('unavailable', 'This server has reached its limit of streams: try again later.')
     if (address !== null && (this.#ofAddress.get(address) ?? 0) >= addressStreams)
       throw this.#tooMany('Your address', addressStreams)
+    const network = address === null ? null : networkKey(address)
+    if (network !== null && (this.#ofAddress.get(network) ?? 0) >= addressStreams * networkTimes)
+      throw this.#tooMany('Your network', addressStreams * networkTimes)
     const own = memberId === null ? undefined : this.#ofMember.get(memberId)
     if (own && own.size >= memberStreams && !this.oldestTooMany(memberId, room))
       throw this.#tooMany('You', memberStreams)
@@ -54,7 +58,7 @@ export class StreamLimits {
   add(subscriber: Subscriber, address: string | null): void {
     const { memberId } = subscriber
     this.#addressOf.set(subscriber, address)
-    if (address !== null) this.#ofAddress.set(address, (this.#ofAddress.get(address) ?? 0) + 1)
+    for (const key of keysOf(address)) this.#ofAddress.set(key, (this.#ofAddress.get(key) ?? 0) + 1)
     if (memberId === null) return
     const own = this.#ofMember.get(memberId) ?? new Set()
     this.#ofMember.set(memberId, own.add(subscriber))
@@ -63,10 +67,10 @@ export class StreamLimits {
   delete(subscriber: Subscriber): void {
     const address = this.#addressOf.get(subscriber) ?? null
     if (!this.#addressOf.delete(subscriber)) return
-    if (address !== null) {
-      const others = this.#ofAddress.get(address)! - 1
-      if (others === 0) this.#ofAddress.delete(address)
-      else this.#ofAddress.set(address, others)
+    for (const key of keysOf(address)) {
+      const others = this.#ofAddress.get(key)! - 1
+      if (others === 0) this.#ofAddress.delete(key)
+      else this.#ofAddress.set(key, others)
     }
     const { memberId } = subscriber
     const own = memberId === null ? undefined : this.#ofMember.get(memberId)
@@ -77,9 +81,16 @@ export class StreamLimits {
   /**
    * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`
    */
-  #tooMany(subject: 'You' | 'Your address', limit: number): LocationError {
+  #tooMany(subject: 'You' | 'Your address' | 'Your network', limit: number): LocationError {
     const have = subject === 'You' ? 'have' : 'has'
     const message = `${subject} ${have} ${limit} open streams, which is the limit: close one, or try again in ${this.#retryAfterMs} ms.`
     return new LocationError('rate-limited', message, { retryAfterMs: this.#retryAfterMs })
   }
+}
+
+/** The keys that a stream of an address is counted under. */
+function keysOf(address: string | null): string[] {
+  if (address === null) return []
+  const network = networkKey(address)
+  return network === null ? [address] : [address, network]
 }

@@ -1,13 +1,15 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname, resolve } from 'node:path'
 import { initTRPC, type TRPCBuiltRouter } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { guardRequest } from '../http/guard-request.js'
-import { originRulesOf, type OriginOptions } from '../http/origin-check.js'
+import { originOptionChecks, originRulesOf, type OriginOptions } from '../http/origin-check.js'
 import { serveInOrder } from '../http/pipelined-requests.js'
 import { jsonLinesRefusal } from '../http/procedure-guard.js'
 import { RequestHandler } from '../http/request-handler.js'
@@ -16,10 +18,19 @@ import { ownerIn } from '../http/router-guard.js'
 import { idleTimeoutMs, nodeTimeouts } from '../http/server-timeouts.js'
 import type { AdapterOptions } from '../http/trpc-fallback.js'
 import { cutWhenUnread } from '../http/unread-answers.js'
-import { createLocationHub, Hub, type HubOptions, type LocationHub } from '../hub/hub.js'
+import { Hub, type LocationHub } from '../hub/hub.js'
+import { hubOptionChecks, type HubOptions } from '../hub/hub-options.js'
+import {
+  assertOptions,
+  checkedElsewhere,
+  isBoolean,
+  isSyncFunction,
+  type OptionCheck,
+  type OptionChecks,
+} from '../options/option-checks.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { consoleLogger } from '../options/logger.js'
-import { createLocationRouter, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
+import { locationRecord, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
 import { closeServer, listen } from './listen.js'
@@ -59,6 +70,22 @@ export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> 
     clientIp?: ClientIp<ServerContext>
   }
 
+/** An empty path means the working folder to Express: all of the app's source. */
+const isFolder: OptionCheck = (value) =>
+  typeof value === 'string' && value !== '' && dirname(resolve(value)) !== resolve(value)
+    ? null
+    : 'the path of a folder of public files, and not the root: "dist"'
+
+const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema>> = {
+  ...hubOptionChecks,
+  ...accessOptionChecks,
+  ...originOptionChecks,
+  static: isFolder,
+  compress: isBoolean,
+  keepAliveMs: checkedElsewhere,
+  clientIp: isSyncFunction,
+}
+
 /** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
@@ -95,10 +122,10 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
   options: LocationServerOptions<SL, SP>,
 ): LocationServer<SchemaTypes<SL, SP>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
+  assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = createLocationHub<SL, SP>({ ...options, logger: options.logger ?? consoleLogger })
-  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  const hub = new Hub<SchemaTypes<SL, SP>>({ ...options, logger: options.logger ?? consoleLogger })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)
@@ -172,7 +199,7 @@ function routerFor<SL extends Schema, SP extends OptionalSchema>(
   })
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
-  const record = createLocationRouter({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
+  const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
     SchemaTypes<SL, SP>,
     typeof t.procedure
   >)

@@ -250,6 +250,16 @@ describe('streams', () => {
     expect(await times(4, from('127.0.0.1'))).toEqual(oks(4))
   })
 
+  test('of one IPv6 /48 are limited to sixteen times the limit of an address, and count only while they are open', async () => {
+    const { as, times, hub } = stage({ ...many, addressStreams: 1 })
+    const from = (site: string) => (i: number) =>
+      as({ user: `user ${site} ${i}`, ip: `2001:db8:${site}:${(i + 1).toString(16)}::1` }).onLocation({ room: 'r' })
+    expect(await times(17, from('a'))).toEqual([...oks(16), refused])
+    expect(await times(1, from('b'))).toEqual(['ok'])
+    hub.streams.revoke('user a 0')
+    expect(await times(2, (i) => from('a')(20 + i))).toEqual(['ok', refused])
+  })
+
   test('above the limit of the process are refused with SERVICE_UNAVAILABLE', async () => {
     const { as, times } = stage({ ...many, streams: 2 })
     const full = 'SERVICE_UNAVAILABLE'
@@ -324,6 +334,20 @@ describe('rooms', () => {
     expect(await times(1, from('203.0.113.8'))).toEqual(['ok'])
     expect(await times(4, from('127.0.0.1'))).toEqual(oks(4))
     expect(await times(5, (i) => post(as({ ip: '203.0.113.9' }), `room ${i}`))).toEqual([...oks(4), refused])
+  })
+
+  test('of an anonymous IPv6 /48 are limited to sixteen times those of an address, and so are connections in one room', async () => {
+    const { as, times } = stage(
+      { ...many, memberRooms: 1, addressTimes: 1, addressConnections: 1 },
+      { anonymous: true },
+    )
+    const ip = (site: string, i: number) => `2001:db8:${site}:${(i + 1).toString(16)}::1`
+    const inOneRoom = (site: string) => (i: number) =>
+      as({ ip: ip(site, i) }).postLocation({ room: 'r', location: A1, connectionKey: key(`${site} ${i}`) })
+    expect(await times(17, inOneRoom('a'))).toEqual([...oks(16), refused])
+    expect(await times(1, inOneRoom('b'))).toEqual(['ok'])
+    const inOwnRoom = (i: number) => post(as({ ip: ip('c', i) }), `room ${i}`)
+    expect(await times(17, inOwnRoom)).toEqual([...oks(16), refused])
   })
 })
 

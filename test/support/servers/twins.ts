@@ -107,11 +107,15 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const { router, caller } = appOf(hub, options, said)
   const { stock = 'express', requestGuard } = options
-  const all = { ...listeners(said, options), router, basePath: '/trpc/', ...options.middleware }
+  const all = { ...listeners(said, options), router, ...options.middleware }
   const handler =
     name === 'ours'
       ? (createLocationMiddleware({ ...all, ...(requestGuard ?? { requestGuard: false }) } as never) as Handler)
-      : stockHandlers[stock]({ ...all, ...(requestGuard && { middleware: createRequestGuard(requestGuard) }) })
+      : stockHandlers[stock]({
+          ...all,
+          basePath: '/trpc/',
+          ...(requestGuard && { middleware: createRequestGuard(requestGuard) }),
+        })
   const mount =
     options.mount ?? ((each) => (stock === 'express' ? express().use('/trpc', each) : (each as RequestListener)))
   const server = stock === 'http2' ? createHttp2Server(mount(handler) as never) : createServer(mount(handler))

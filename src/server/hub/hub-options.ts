@@ -1,0 +1,74 @@
+import type { Clock } from '../../shared/clock.js'
+import type { OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
+import type { Limits } from '../options/limits.js'
+import type { Logger } from '../options/logger.js'
+import type { Metrics } from '../options/metrics.js'
+import {
+  checkedElsewhere,
+  hasMethods,
+  isPlainObject,
+  type OptionCheck,
+  type OptionChecks,
+} from '../options/option-checks.js'
+import type { TimingOptions } from '../options/timing.js'
+import type { Backend } from '../rules/backend.js'
+
+/** The options of `createLocationHub`. */
+export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
+  /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
+  location: SL & Unchanged<SL>
+  /**
+   * The schema of a profile: what other members see of a member. Default `memberProfile`: name, color?, avatar?. `false`:
+   * members have no profile.
+   */
+  profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
+  /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
+  backend?: Backend
+  /** Limits that replace the defaults. */
+  limits?: Partial<Limits>
+  /** Durations in milliseconds that replace the defaults, or a `scale` for all of them. */
+  timing?: TimingOptions
+  /** Default: the system clock. */
+  clock?: Clock
+  /**
+   * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of
+   * `createLocationServer`: warnings and errors go to the console; `silentLogger` asks for silence.
+   */
+  logger?: Logger
+  /**
+   * Receives measurements, for example `prometheusMetrics()` of `hereabouts/server/prometheus`. Default: nothing is
+   * measured.
+   */
+  metrics?: Metrics
+}
+
+/** pino's methods take the details first: without the adapter every line would lose its message or its details. */
+const isLogger: OptionCheck = (value) => {
+  if (typeof value === 'object' && value !== null && 'bindings' in value)
+    return 'a Logger, and pino is none: pass pinoLogger(pino)'
+  return hasMethods('a Logger, with info(), warn() and error(): console is one', ['info', 'warn', 'error'])(value)
+}
+
+const isProfile: OptionCheck = (value) =>
+  value === false || (typeof value === 'object' && value !== null)
+    ? null
+    : 'a zod 4 schema such as memberProfile, or false for members without a profile'
+
+/** The checks of the options of `createLocationHub`. The schemas and the numbers are checked where they are read. */
+export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema>> = {
+  location: checkedElsewhere,
+  profile: isProfile,
+  backend: hasMethods('a Backend, such as memoryBackend() or redisBackend({ ... })', [
+    'open',
+    'ready',
+    'revoke',
+    'onRevoke',
+    'onHealth',
+    'close',
+  ]),
+  limits: isPlainObject('an object of numbers, such as { postsPerSecond: 10 }'),
+  timing: isPlainObject('an object of durations, such as { beatMs: 5_000 }'),
+  clock: hasMethods('a Clock, with the functions now(), date() and after()', ['now', 'date', 'after']),
+  logger: isLogger,
+  metrics: hasMethods('Metrics, such as prometheusMetrics()', ['called', 'fannedOut', 'streamEnded', 'watch']),
+}

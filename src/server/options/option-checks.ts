@@ -1,0 +1,69 @@
+import { LocationError } from '../../shared/errors.js'
+
+/** Returns what an option must be, as the end of the sentence "x must be ..."; null when the value is right. */
+export type OptionCheck = (value: unknown) => string | null
+
+/** The names of the options of each member of a union. */
+type NameOf<T> = T extends unknown ? keyof T & string : never
+
+/** One check for every option: the compiler reports an option of the type that has none. */
+export type OptionChecks<T> = Readonly<Record<NameOf<T>, OptionCheck>>
+
+/**
+ * Refuses options that would silently do nothing, or something else than they say. An option that is `undefined` counts
+ * as left out.
+ *
+ * @param owner the function that takes the options, for error messages.
+ * @throws LocationError `misconfigured`, with the name of the option and what to do.
+ */
+export function assertOptions(owner: string, options: unknown, checks: Readonly<Record<string, OptionCheck>>): void {
+  if (!isObject(options)) throw misconfigured(`${owner} needs an object with its options.`)
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined) continue
+    const check = Object.hasOwn(checks, name) ? checks[name] : undefined
+    if (!check) throw misconfigured(`Unknown option ${name} of ${owner}. Leave it out.`)
+    const needed = check(value)
+    if (needed !== null) throw misconfigured(`${name} of ${owner} must be ${needed}.`)
+  }
+}
+
+const misconfigured = (message: string) => new LocationError('misconfigured', message)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Accepts everything: the option is checked elsewhere, in full. */
+export const checkedElsewhere: OptionCheck = () => null
+
+export const isBoolean: OptionCheck = (value) => (typeof value === 'boolean' ? null : 'true or false')
+
+export const isFunction: OptionCheck = (value) => (typeof value === 'function' ? null : 'a function')
+
+/** A function whose answer is not awaited. */
+export const isSyncFunction: OptionCheck = (value) =>
+  typeof value === 'function' && value.constructor.name !== 'AsyncFunction'
+    ? null
+    : 'a function that returns its answer, and not a promise: what it waits for belongs into your context'
+
+/** An object or a function that has these methods. */
+export const hasMethods =
+  (what: string, names: readonly string[]): OptionCheck =>
+  (value) => {
+    const held = ((typeof value === 'object' || typeof value === 'function') && value) || {}
+    return names.every((name) => typeof (held as Record<string, unknown>)[name] === 'function') ? null : what
+  }
+
+export const isPlainObject =
+  (what: string): OptionCheck =>
+  (value) =>
+    isObject(value) ? null : what
+
+/** A tRPC router. */
+export const isRouter: OptionCheck = (value) => {
+  const { _def } = (isObject(value) || typeof value === 'function' ? value : {}) as { _def?: { procedures?: unknown } }
+  return isObject(_def?.procedures) ? null : 'a tRPC router: the value that t.router() returned'
+}
+
+export const isCount =
+  (least: number): OptionCheck =>
+  (value) =>
+    typeof value === 'number' && value >= least ? null : `a number of ${least} or more`

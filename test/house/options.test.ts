@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseSync, Visitor, type ESTree } from 'vite'
+import { describe, expect, test } from 'vitest'
+import { tables } from '../server/options/option-table.js'
+import { root } from '../support/snippets.js'
+
+/*
+ * Every option in the public types of the server has a row in the table of refused values. The members of Limits and Timing
+ * are in the table by the defaults, which have all of them. The options of redisBackend: redis-options.test.ts.
+ */
+
+const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
+  createLocationHub: [['hub/hub-options', 'HubOptions']],
+  createLocationServer: [
+    ['hub/hub-options', 'HubOptions'],
+    ['standalone/server', 'LocationServerOptions'],
+    ['http/origin-check', 'OriginOptions'],
+    ['access/access-types', 'AnonymousAccess'],
+    ['access/access-types', 'MemberAccess'],
+  ],
+  createLocationRouter: [
+    ['procedures/router', 'LocationRouterOptions'],
+    ['access/access-types', 'AnonymousAccess'],
+    ['access/access-types', 'MemberAccess'],
+  ],
+  createLocationMiddleware: [
+    ['http/middleware', 'LocationMiddlewareOptions'],
+    ['http/origin-check', 'OriginOptions'],
+  ],
+  createRequestGuard: [
+    ['http/request-guard', 'RequestGuardOptions'],
+    ['http/origin-check', 'OriginOptions'],
+  ],
+  prometheusMetrics: [['prometheus', 'PrometheusOptions']],
+}
+
+/** The names of the options that a type declares itself: those of an object in it, but not of objects inside that. */
+function declared(file: string, type: string): string[] {
+  const path = join(root, 'src/server', `${file}.ts`)
+  const { program } = parseSync(path, readFileSync(path, 'utf8'))
+  const names: string[] = []
+  const add = (members: ESTree.TSSignature[]) => {
+    for (const member of members) if ('key' in member && member.key.type === 'Identifier') names.push(member.key.name)
+  }
+  const visit = (body: ESTree.TSType) => {
+    if (body.type === 'TSIntersectionType') body.types.forEach(visit)
+    else if (body.type === 'TSTypeLiteral') add(body.members)
+  }
+  new Visitor({
+    TSTypeAliasDeclaration: ({ id, typeAnnotation }) => id.name === type && visit(typeAnnotation),
+    TSInterfaceDeclaration: ({ id, body }) => id.name === type && add(body.body),
+  }).visit(program)
+  return names
+}
+
+describe('every option in the types has a row in the table of refused values', () => {
+  test.each(Object.entries(sources))('%s', (name, types) => {
+    const rows = new Set(tables[name as keyof typeof tables].map(([option]) => option))
+    for (const [file, type] of types) {
+      const names = declared(file, type)
+      expect(names, `${type} in ${file}`).not.toEqual([])
+      expect(names.filter((option) => !rows.has(option))).toEqual([])
+    }
+  })
+})

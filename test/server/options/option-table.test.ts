@@ -1,0 +1,139 @@
+import { initTRPC } from '@trpc/server'
+import { cellLocation } from 'hereabouts'
+import {
+  createLocationHub,
+  createLocationMiddleware,
+  createLocationRouter,
+  createRequestGuard,
+  type Limits,
+  type TimingOptions,
+} from 'hereabouts/server'
+import { prometheusMetrics } from 'hereabouts/server/prometheus'
+import { createLocationServer } from 'hereabouts/server/standalone'
+import { pino } from 'pino'
+import { describe, expect, test } from 'vitest'
+import { z } from 'zod'
+import { defaultLimits } from '../../../src/server/options/limits.js'
+import { defaultTiming } from '../../../src/server/options/timing.js'
+import { tables, type Row } from './option-table.js'
+
+/*
+ * Each option of the server that would silently match nothing, or too much, is refused when it is given. The table:
+ * option-table.ts. test/house/options.test.ts finds options that are missing from it.
+ */
+
+const t = initTRPC.create()
+const hub = createLocationHub({ location: cellLocation })
+const router = t.router({ locations: createLocationRouter({ hub, procedure: t.procedure, anonymous: true }) })
+
+/** Calls each constructor with options that work, and one of them replaced. */
+const constructors: Record<keyof typeof tables, (options: object) => unknown> = {
+  createLocationServer: (options) => createLocationServer({ location: cellLocation, anonymous: true, ...options }),
+  createLocationHub: (options) => createLocationHub({ location: cellLocation, ...options }),
+  createLocationRouter: (options) =>
+    createLocationRouter({ hub, procedure: t.procedure, anonymous: true, ...options } as never),
+  createLocationMiddleware: (options) => createLocationMiddleware({ router, ...options } as never),
+  createRequestGuard: (options) => createRequestGuard(options),
+  prometheusMetrics: (options) => prometheusMetrics(options),
+}
+
+const refusal = (message: string) =>
+  expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(message) }) as Error
+
+describe.each(Object.entries(constructors))('%s', (name, construct) => {
+  const rows: Row[] = tables[name as keyof typeof tables]
+
+  test.each(rows)('refuses %s: %o', (option, value, message) => {
+    expect(() => construct({ [option]: value })).toThrow(refusal(message))
+    expect(() => construct({ [option]: value })).toThrow(refusal(option))
+  })
+
+  test('refuses an option that it does not know, by name', () => {
+    expect(() => construct({ orgins: [] })).toThrow(refusal(`Unknown option orgins of ${name}. Leave it out.`))
+    expect(() => construct({ constructor: 5 })).toThrow(refusal('Unknown option constructor'))
+  })
+
+  test('takes an option that is undefined as left out', () => {
+    const undefinedOptions = Object.fromEntries(rows.map(([option]) => [option, undefined]))
+    const needed = ['location', 'hub', 'procedure', 'router', 'anonymous']
+    for (const option of needed) delete undefinedOptions[option]
+    expect(() => construct({ ...undefinedOptions, orgins: undefined })).not.toThrow()
+  })
+})
+
+describe('each number of', () => {
+  const wrong = [-1, Number.NaN, '5', null, true, {}]
+  test.each(Object.keys(defaultLimits) as (keyof Limits)[])(
+    'limits refuses all but numbers of 0 or more: %s',
+    (name) => {
+      for (const value of wrong)
+        expect(() => constructors.createLocationHub({ limits: { [name]: value } })).toThrow(
+          refusal(`limits.${name} must be a number of 0 or more. Leave it out for the default.`),
+        )
+    },
+  )
+
+  test.each([...Object.keys(defaultTiming), 'scale'] as (keyof TimingOptions)[])(
+    'timing refuses all but numbers of 0 or more: %s',
+    (name) => {
+      for (const value of wrong)
+        expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
+          refusal(`timing.${name} must be a number of 0 or more. Leave it out for the default.`),
+        )
+    },
+  )
+
+  test.each(Object.keys(defaultTiming))('timing refuses a time that no timer can measure: %s', (name) => {
+    for (const value of [2 ** 31, Infinity])
+      expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
+        refusal(`timing.${name} is ${value}: it must be at most 2147483647.`),
+      )
+  })
+
+  test.each([
+    ['limits', { post: 5 }, 'Unknown option limits.post. Leave it out.'],
+    ['limits', { depth: 101 }, 'limits.depth is 101: it must be at most 100.'],
+    ['timing', { beat: 5 }, 'Unknown option timing.beat. Leave it out.'],
+    ['timing', { beatMs: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
+    ['timing', { sweepMs: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
+    ['timing', { scale: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
+    ['timing', { leaseMinMs: 9, leaseMaxMs: 8 }, 'timing.leaseMinMs is 9 and timing.leaseMaxMs is 8'],
+    ['timing', { frameMinMs: 9, frameMaxMs: 8 }, 'timing.frameMinMs is 9 and timing.frameMaxMs is 8'],
+  ])('%s refuses %o', (option, value, message) => {
+    expect(() => constructors.createLocationHub({ [option]: value })).toThrow(refusal(message))
+    expect(() => constructors.createLocationServer({ [option]: value })).toThrow(refusal(message))
+  })
+})
+
+describe('options that belong together', () => {
+  test.each([
+    ['createLocationHub without location', () => createLocationHub({} as never), '`location` must be a zod 4 schema and is missing'],
+    ['createLocationHub without options', () => createLocationHub(undefined as never), 'createLocationHub needs an object'],
+    ['createLocationServer without options', () => createLocationServer(undefined as never), 'createLocationServer needs an object'],
+    ['createLocationServer without rights', () => createLocationServer({ location: cellLocation } as never), 'Pass identify() and authorize()'],
+    ['createLocationRouter without options', () => createLocationRouter(undefined as never), 'createLocationRouter needs an object'],
+    ['createLocationRouter without hub', () => createLocationRouter({ procedure: t.procedure, anonymous: true } as never), 'needs hub and procedure'],
+    ['createLocationRouter without procedure', () => createLocationRouter({ hub, anonymous: true } as never), 'needs hub and procedure'],
+    ['createLocationRouter with anonymous and identify', () => constructors.createLocationRouter({ identify: () => ({}) }), 'Pass identify() and authorize()'],
+    ['createLocationMiddleware without router', () => createLocationMiddleware({} as never), 'createLocationMiddleware needs router'],
+    ['createRequestGuard with a path that has no location procedures', () => createRequestGuard({ router, path: 'other' }), 'no location procedures at path "other"'],
+    ['createRequestGuard with an unknown limit', () => createRequestGuard({ limits: { posts: 5 } as never }), 'Unknown option limits.posts'],
+    ['createRequestGuard with a depth that overflows the stack', () => createRequestGuard({ limits: { depth: 1e6 } }), 'limits.depth is 1000000'],
+  ])('%s', (_what, construct, message) => expect(construct).toThrow(refusal(message))) // prettier-ignore
+})
+
+test('console, winston and a logger with bound methods are Loggers', () => {
+  expect(() => constructors.createLocationHub({ logger: console })).not.toThrow()
+  const winston = Object.assign(() => {}, { info() {}, warn() {}, error() {} })
+  expect(() => constructors.createLocationHub({ logger: winston })).not.toThrow()
+  expect(() => constructors.createLocationHub({ logger: pino({ enabled: false }) })).toThrow(
+    refusal('pinoLogger(pino)'),
+  )
+})
+
+test('every right value at once is taken', () => {
+  const options = { profile: z.strictObject({ nick: z.string() }), limits: {}, timing: {}, static: 'dist', compress: true, keepAliveMs: 5_000, clientIp: () => undefined, origins: [], allowedHosts: [] } // prettier-ignore
+  expect(() => constructors.createLocationServer(options)).not.toThrow()
+  const trpc = { requestGuard: false, createContext: async () => ({}), maxBodySize: 1, compress: false, middleware: () => {}, onError() {}, responseMeta: () => ({}), batching: { enabled: true }, allowBatching: true, allowMethodOverride: true, maxBatchSize: 5 } // prettier-ignore
+  expect(() => constructors.createLocationMiddleware(trpc)).not.toThrow()
+})

@@ -32,6 +32,7 @@ const reconnect = {
   tests: ['test/client/connection/connection-state.test.ts', 'test/client/connection/polling.test.ts'],
 }
 const wire = { tests: ['test/client/connection/wire-limits.test.ts'] }
+const splitRooms = { file: 'src/client/room/split-room.ts', tests: ['test/client/room/split-room.laws.test.ts'] }
 const page = { tests: ['test/client/browser/page-lifecycle.test.ts'] }
 const runtimes = { tests: ['test/client/runtimes.test.ts'] }
 const postErrors = { tests: ['test/client/room/post-error.test.ts'] }
@@ -1000,8 +1001,8 @@ export default [
     file: 'src/client/store/store.ts',
     name: 'the console repeats what a listener of `error` was told',
     rule: 'status: an error that nobody hears',
-    find: 'error && !listeners.error?.size',
-    replace: 'error',
+    find: 'if (!listeners.error?.size)',
+    replace: 'if (unheard)',
   },
   {
     ...postErrors,
@@ -1211,6 +1212,14 @@ export default [
     replace: 'change.location ~= nil or change.activity ~= nil',
   },
   {
+    file: 'src/client/browser/activity-tracker.ts',
+    tests: ['test/client/browser/window-use.test.ts'],
+    name: 'the windows: every input is posted while another window speaks',
+    rule: 'one post for each use of another window',
+    find: 'speaker !== answered && ',
+    replace: '',
+  },
+  {
     ...roster,
     name: 'a step changes nobody’s windows',
     rule: 'roster: kept up is made afresh (windows)',
@@ -1232,6 +1241,29 @@ export default [
     rule: 'activity: away',
     find: "if (hiddenAt !== null && now >= hiddenAt + awayMs) return 'away'",
     replace: "if (hiddenAt !== null && now >= hiddenAt + awayMs && now >= inputAt + idleMs) return 'away'",
+  },
+  {
+    ...splitRooms,
+    name: 'one heartbeat after a reply of another epoch is enough to report a split room',
+    rule: 'split room: a restart is none',
+    find: 'confirmed ||= now - disagreeingSince >= heartbeatMs() / 10',
+    replace: 'confirmed = true',
+  },
+  {
+    ...splitRooms,
+    name: 'a late reply of the epoch before counts as one of another process',
+    rule: 'split room: late replies',
+    find: 'epoch === shown || isLate',
+    replace: 'epoch === shown',
+  },
+  {
+    ...splitRooms,
+    file: 'src/client/room/epoch-watch.ts',
+    tests: ['test/client/room/split-room.test.ts'],
+    name: 'a reply that comes before the first snapshot is not compared with the stream',
+    rule: 'split room: early replies',
+    find: 'if (early) tell(',
+    replace: 'if (!epoch) tell(',
   },
   {
     file: 'src/client/room/lost-detector.ts',

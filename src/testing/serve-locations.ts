@@ -58,7 +58,12 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
 ): Promise<ServedLocations<SchemaTypes<SL, SP>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
-  const complete = { location: cellLocation, logger: silentLogger, ...access, ...given } as unknown as LocationServerOptions<SL, SP>
+  const complete = {
+    location: cellLocation,
+    logger: silentLogger,
+    ...access,
+    ...given,
+  } as unknown as LocationServerOptions<SL, SP>
   const server = createLocationServer<SL, SP>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()

@@ -43,6 +43,13 @@ function schemas() {
 }
 
 const sentences: Record<string, string[]> = {
+  'docs/errors-and-offline.md': [
+    `after ${silentBeats} heartbeats without a byte, ${seconds(silentBeats * t.beatMs)} seconds`,
+    `${seconds(t.leaseMs)} seconds when you vanish without a trace, ${seconds(t.closedMs)} seconds when the server saw`,
+    `for a heartbeat interval, ${seconds(t.beatMs)} seconds: a proxy holds it back`,
+    `every ${seconds(t.beatMs * 0.2)} to ${seconds(t.beatMs * 0.5)} seconds`,
+    `hung for ${seconds(t.beatMs / 4)} seconds or longer`,
+  ],
   'docs/PROTOCOL.md': [
     `Heartbeats, which come every ${word(t.beatMs / 1_000)} seconds`,
     `It is kept for ${seconds(t.tombstoneMs)} seconds, so that a late post`,

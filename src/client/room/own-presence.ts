@@ -10,6 +10,7 @@ import { forgotten, hastened, heartbeatReceived, rekeyed, replaced, type OutboxP
 import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
+import type { EpochWatch } from './epoch-watch.js'
 import type { Pace } from './post-pace.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -18,6 +19,8 @@ export interface OwnPresenceOptions<T extends RoomTypes> {
   transport: Transport<T>
   store: Store<T>
   pace: Pace
+  /** Takes the ids of the replies to our posts. */
+  told: EpochWatch
   /** False when we only watch: then there is no connection of ours, and nothing is posted. */
   joined: boolean
   /** The state of the connection by which we see the room. */
@@ -65,7 +68,7 @@ export interface OwnPresence<T extends RoomTypes> {
 }
 
 export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions<T>): OwnPresence<T> {
-  const { room, transport, store, pace, joined, link, reconnect } = options
+  const { room, transport, store, pace, told, joined, link, reconnect } = options
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
@@ -94,7 +97,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       },
       deadlineMs(),
     )
-  const acknowledged = ({ connectionId, memberId: own }: PostLocationOutput) => {
+  const acknowledged = ({ connectionId, memberId: own, id }: PostLocationOutput) => {
+    told('post', id)
     const before = memberId ?? guest
     memberId = own
     store.own({ connectionId, memberId })

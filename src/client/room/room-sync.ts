@@ -10,6 +10,7 @@ import { statusOf } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { timingOf } from '../connection/wire-limits.js'
 import type { Store } from '../store/store.js'
+import type { EpochWatch } from './epoch-watch.js'
 import { detectLoss } from './lost-detector.js'
 import type { OwnPresence } from './own-presence.js'
 import type { Pace } from './post-pace.js'
@@ -21,11 +22,13 @@ export interface RoomSyncOptions<T extends RoomTypes> {
   store: Store<T>
   pace: Pace
   presence: OwnPresence<T>
+  /** Takes the ids of heartbeats and snapshots. */
+  told: EpochWatch
 }
 
 /** Keeps the store's view up to date. Returns the connection to the server, which is not yet open. */
 export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): ServerConnection {
-  const { transport, store, pace, presence } = options
+  const { transport, store, pace, presence, told } = options
   const { clock } = transport
   const { view } = store
   let stopForgetting = () => {}
@@ -45,6 +48,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   }
   const received = (eventId: string, event: LocationEvent<T>) => {
     const before = parseEventId(view.id)
+    if (event.type === 'beat' || event.type === 'snapshot') told(event.type, eventId)
     const applied = applyEvent(view, eventId, event)
     // A heartbeat shows that the server is well, whatever it answered before.
     if (event.type === 'beat') presence.renew()

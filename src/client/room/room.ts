@@ -8,6 +8,7 @@ import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
+import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync } from './room-sync.js'
@@ -93,16 +94,18 @@ export function openRoom<T extends RoomTypes>(
   const { clock } = transport
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
+  const told = watchEpochs({ transport, store, pace })
   const presence: OwnPresence<T> = openOwnPresence({
     room: id,
     transport,
     store,
     pace,
+    told,
     joined: joining !== null,
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const parts = { room: id, transport, store, pace, presence }
+  const parts = { room: id, transport, store, pace, presence, told }
   const connection = openRoomSync<T>(parts)
 
   showInitial(store, initial)

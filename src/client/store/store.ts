@@ -15,7 +15,7 @@ export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   lost: { since: Date; status: RoomStatus }
   /** After `lost`: the room is up to date again. */
   restored: { since: Date; awayMs: number }
-  /** A post was refused, or the room was. */
+  /** A post was refused, or the room was; `misconfigured`: several server processes have this room, each for itself. */
   error: { error: LocationError }
 }
 
@@ -45,6 +45,8 @@ export interface Store<T extends RoomTypes> {
   /** Sets whether all members are shown as stale. It becomes visible with the next `show`. */
   away(away: boolean): void
   emit<K extends keyof RoomEvents<T>>(event: K, value: RoomEvents<T>[K]): void
+  /** Emits an `error` event. Without a listener, it goes to the console. */
+  fail(error: LocationError): void
   membersAt(location: T['location'], options?: MembersAtOptions): readonly Member<T>[]
   other(memberId: string): Member<T> | null
   on<K extends keyof RoomEvents<T>>(event: K, listener: Listener<RoomEvents<T>[K]>): () => void
@@ -78,11 +80,10 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
   const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], frozen(value) as never)
   /** Without a listener of `error`, a failure goes to the console of a developer. */
-  const warnUnlessHeard = (status: RoomStatus) => {
-    const error = status.postError ?? ('error' in status && status.error)
-    if (error && !listeners.error?.size)
+  const warnUnlessHeard = (unheard: LocationError) => {
+    if (!listeners.error?.size)
       void import('./unheard-error.js').then(
-        ({ warn }) => warn(error),
+        ({ warn }) => warn(unheard),
         () => {},
       )
   }
@@ -97,7 +98,8 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
     if (snapshot !== previous) notify(subscribers, snapshot)
     if (status !== previous.status) {
       emit('status', { previous: previous.status, current: status })
-      warnUnlessHeard(status)
+      const error = status.postError ?? ('error' in status && status.error)
+      if (error) warnUnlessHeard(error)
     }
     expectations.forEach((check) => check())
     return changes
@@ -123,6 +125,10 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
         emit(kind, event as never)
     },
     emit,
+    fail(error) {
+      emit('error', { error })
+      warnUnlessHeard(error)
+    },
     membersAt: (location, options) => roster.membersAt(location, options),
     other: (memberId) => roster.other(memberId),
     on(event, listener) {

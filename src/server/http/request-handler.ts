@@ -138,7 +138,7 @@ export class RequestHandler {
     const frame = frameOf(value)
     if (this.#options.responseMeta || !(frame || isFlat(value))) return false
     const { output } = this.#options.router._def._config.transformer
-    let body: string | Buffer
+    let body: string | Uint8Array
     try {
       body = frame ? frame.answered(output) : JSON.stringify({ result: { data: output.serialize(value) } })
     } catch {

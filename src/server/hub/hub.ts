@@ -118,8 +118,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
-  readonly rates: RateLimits
-  readonly seats: MembershipLimits
+  readonly rateLimits: RateLimits
+  readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
   readonly #backend: Backend
   readonly #rooms: RoomRegistry
@@ -142,8 +142,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
-    this.rates = new RateLimits(limits, clock, this.logger)
-    this.seats = new MembershipLimits(limits)
+    this.rateLimits = new RateLimits(limits, clock, this.logger)
+    this.membershipLimits = new MembershipLimits(limits)
     this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics })
     const { tombstoneMs } = timing
     const { roomConnections, memberConnections } = limits
@@ -250,7 +250,10 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
       const own = connectionId === null ? undefined : room.timeline.connection(connectionId)
       if (own && memberId !== null && own.memberId !== memberId) throw ownedError()
       let subscriber: Subscriber | undefined
-      this.seats.take({ memberId, address }, id, { isConnection: false, isHeld: () => subscriber?.isOpen === true })
+      this.membershipLimits.take({ memberId, address }, id, {
+        isConnection: false,
+        isHeld: () => subscriber?.isOpen === true,
+      })
       return (subscriber = this.streams.open({ ...options, room }))
     })
   }

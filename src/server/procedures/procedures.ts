@@ -53,7 +53,7 @@ export class Procedures {
 
   /** Charges an action to the caller's address. @throws LocationError `rate-limited` */
   chargeAddress(ctx: unknown, action: ChargedAction): void {
-    this.#hub.rates.charge(action, { memberId: null, address: this.#address(ctx) })
+    this.#hub.rateLimits.charge(action, { memberId: null, address: this.#address(ctx) })
   }
 
   async post(ctx: unknown, input: PostLocationInput): Promise<PostLocationOutput> {
@@ -114,7 +114,8 @@ export class Procedures {
       const frame = version === null ? frames.snapshot() : frames.since(version)
       // The caller was already charged for one query, before the size of the answer was known.
       const more = Math.floor(frame.size / charactersPerRead)
-      if (more > 0) this.#hub.rates.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
+      if (more > 0)
+        this.#hub.rateLimits.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
       return answerWith(frame)
     })
   }
@@ -124,7 +125,7 @@ export class Procedures {
     const caller = await this.#gate.caller(ctx)
     // The address was already charged for one query, before the number of rooms was known.
     const more = Math.floor(rooms.length / roomsPerRead)
-    this.#hub.rates.charge('read', { memberId: null, address: this.#address(ctx) }, more)
+    this.#hub.rateLimits.charge('read', { memberId: null, address: this.#address(ctx) }, more)
     this.#chargeMember(caller.memberId, 'read', 1 + more)
     const count = async (room: string) => {
       // Callers keep lists of rooms: a room that they may no longer read must not hide all others.
@@ -194,7 +195,7 @@ export class Procedures {
   }
 
   #chargeMember(memberId: string | null, action: ChargedAction, cost = 1): void {
-    this.#hub.rates.charge(action, { memberId, address: null }, cost)
+    this.#hub.rateLimits.charge(action, { memberId, address: null }, cost)
   }
 
   /**
@@ -235,9 +236,9 @@ export class Procedures {
   #chargeConnection(live: LiveRoom, connectionId: string, limited: LimitedCaller): () => void {
     const isPresent = () => live.timeline.connection(connectionId) !== undefined
     if (isPresent()) return () => {}
-    this.#hub.rates.charge('connect', limited)
+    this.#hub.rateLimits.charge('connect', limited)
     let isPosting = true
-    this.#hub.seats.take(limited, live.id, { isConnection: true, isHeld: () => isPosting || isPresent() })
+    this.#hub.membershipLimits.take(limited, live.id, { isConnection: true, isHeld: () => isPosting || isPresent() })
     return () => {
       isPosting = false
     }

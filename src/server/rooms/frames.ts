@@ -10,7 +10,7 @@ export class Frame {
   /** The version that a subscriber has after this frame. */
   readonly version: number
   #json: string | undefined
-  #answer: Buffer | undefined
+  #answer: Uint8Array | undefined
   #answeredBy: Serializer | undefined
   #encoded: Encoded | undefined
   #encodedBy: Serializer | undefined
@@ -37,7 +37,7 @@ export class Frame {
   }
 
   /** Returns the bytes of tRPC's answer to a query that returns this frame. Cached like `encoded`. */
-  answered(serializer: Serializer): Buffer {
+  answered(serializer: Serializer): Uint8Array {
     if (this.#answer && this.#answeredBy === serializer) return this.#answer
     this.#answeredBy = serializer
     const { id, event } = this

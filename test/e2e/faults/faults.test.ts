@@ -1,7 +1,7 @@
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
 import { faultProxy, type Reply } from '../../support/network/fault-proxy.js'
-import { isFresh, joined, retries, rowsSeen, type CellRoom } from '../../support/clients/joined.js'
+import { isFresh, joined, rowsSeen } from '../../support/clients/joined.js'
 import { cell, newKey, stockClient, subscribed } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
@@ -40,35 +40,6 @@ describe('a server that is killed and restarted', () => {
       await running.close()
     }
   })
-
-  test(
-    'after many failed attempts gets ten members back, and no member is shown to leave',
-    { timeout: 60_000 },
-    async () => {
-      const timing = { scale: 1 / 10 }
-      let running = await serveLocations({ timing })
-      const { port, url } = running
-      const people = Array.from({ length: 10 }, (_, i) => joined(url, 'long', cell(i)))
-      try {
-        await until('everyone sees everyone', () => people.every(({ room }) => room.others.length === 9))
-        for (const { news } of people) news.length = 0
-        await running.close()
-        await until('they have tried in vain', () => people.every(({ room }) => retries(room) >= 7))
-        running = await serveLocations({ timing, port })
-        const isBack = ({ room }: { room: CellRoom }) =>
-          room.status.state === 'live' && room.others.length === 9 && isFresh(room)
-        await until('everyone is back and sees everyone anew', () => people.every(isBack))
-        // A client that is live may not have received yet the events that it missed.
-        people[0]!.room.post(cell(99))
-        await until('a move gets through', () => people.slice(1).every(({ room }) => rowsSeen(room).includes(99)))
-        await until('everyone is there still', () => people.every(isBack))
-        expect(people.flatMap(({ news }) => news)).toEqual(Array.from({ length: 9 }, () => 'moved'))
-      } finally {
-        for (const person of people) await person[Symbol.asyncDispose]()
-        await running.close()
-      }
-    },
-  )
 
   test('moves made while it is down are kept, and only the newest is shown', { timeout: 60_000 }, async () => {
     let running = await serveLocations({ timing: slower })

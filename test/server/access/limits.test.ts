@@ -280,8 +280,8 @@ describe('rooms', () => {
     }
     await clock.advance(1_000)
     expect(hub.readings().rooms).toBe(32)
-    expect(hub.seats.size).toBeLessThanOrEqual(1_024)
-    expect(hub.rates.size).toBeLessThan(20)
+    expect(hub.membershipLimits.size).toBeLessThanOrEqual(1_024)
+    expect(hub.rateLimits.size).toBeLessThan(20)
     expect((await heapInUse()) - before).toBeLessThan(16e6)
   })
 

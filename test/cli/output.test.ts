@@ -32,13 +32,13 @@ test('the output is text on a terminal and JSON lines otherwise, and an option s
   }
 })
 
-describe('colours', () => {
+describe('the CLI decides whether to print colours', () => {
   test.each([
     ['a terminal', { isTTY: true }, true],
-    ['a terminal whose owner wants none', { isTTY: true, env: { NO_COLOR: '1' } }, false],
-    ['a terminal that knows none', { isTTY: true, env: { TERM: 'dumb' } }, false],
+    ['a terminal with NO_COLOR set', { isTTY: true, env: { NO_COLOR: '1' } }, false],
+    ['a terminal with TERM=dumb', { isTTY: true, env: { TERM: 'dumb' } }, false],
     ['a pipe', { isTTY: false, json: false }, false],
-  ])('%s', (_, options, hasThem) => {
+  ])('for %s', (_, options, hasThem) => {
     const { output } = outputTo(options)
     expect(output.style('bold', 'Ada').includes('\u001b[1m')).toBe(hasThem)
     expect(output.dot('#ff8000') === '\u001b[38;2;255;128;0m●\u001b[39m').toBe(hasThem)

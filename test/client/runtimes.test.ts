@@ -14,15 +14,18 @@ const clientOf = (url: string, clock = systemClock) => createLocationClient<Rout
 
 afterEach(() => vi.unstubAllGlobals())
 
-describe('a runtime without', () => {
-  test.each(['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'])('%s is named at once', (name) => {
-    vi.stubGlobal(name, undefined)
-    expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
-      expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) as string }),
-    )
-  })
+describe('a client in a runtime without', () => {
+  test.each(['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'])(
+    '%s throws at once an error that names it',
+    (name) => {
+      vi.stubGlobal(name, undefined)
+      expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
+        expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) as string }),
+      )
+    },
+  )
 
-  test.each([undefined, {}])('crypto (%j) is named at once', (crypto) => {
+  test.each([undefined, {}])('usable crypto (%j) throws at once an error that names it', (crypto) => {
     vi.stubGlobal('crypto', crypto)
     expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
       expect.objectContaining({
@@ -35,7 +38,7 @@ describe('a runtime without', () => {
   test.each([
     ['bodies that are streams', () => vi.stubGlobal('Response', function Response() {})],
     ['TextDecoderStream', () => vi.stubGlobal('TextDecoderStream', undefined)],
-  ])('%s polls', async (_, remove) => {
+  ])('%s polls instead of streaming', async (_, remove) => {
     await using server = await scriptedServer()
     server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
     remove()

@@ -41,7 +41,7 @@ async function refuses(answer: HttpAnswer, status: number, code: string, saying:
   expect(logged).toEqual([])
 }
 
-describe('a post is rejected', () => {
+describe('a post is rejected with 400', () => {
   const inputs: [string, object, RegExp?][] = [
     ['without a location', { location: undefined }, /location: /],
     ['with a location that is text', { location: 'Q3!B7' }, /location: /],
@@ -208,11 +208,16 @@ describe('calls of the other procedures are rejected', () => {
     ['a leave with a grace as text', 'post', 'leaveRoom', { connectionKey: key, graceMs: '3000' }],
     ['a leave with a seq below 0', 'post', 'leaveRoom', { connectionKey: key, seq: -1 }],
     ['a leave that names a member', 'post', 'leaveRoom', { connectionKey: key, memberId: 'ada' }],
-    ['a look with a connectionKey', 'get', 'getLocations', { connectionKey: key }],
-    ['a look with an id that is no text', 'get', 'getLocations', { lastEventId: 7 }],
-    ['a count of one room', 'get', 'countMembers', { rooms: 'x', room: undefined }],
-    ['a count of nameless rooms', 'get', 'countMembers', { rooms: [''], room: undefined }],
-    ['a count of 101 rooms', 'get', 'countMembers', { rooms: Array.from({ length: 101 }, String), room: undefined }],
+    ['a getLocations query with a connectionKey', 'get', 'getLocations', { connectionKey: key }],
+    ['a getLocations query with a lastEventId that is not a string', 'get', 'getLocations', { lastEventId: 7 }],
+    ['a countMembers query whose rooms are not a list', 'get', 'countMembers', { rooms: 'x', room: undefined }],
+    ['a countMembers query with an empty room id', 'get', 'countMembers', { rooms: [''], room: undefined }],
+    [
+      'a countMembers query with 101 rooms',
+      'get',
+      'countMembers',
+      { rooms: Array.from({ length: 101 }, String), room: undefined },
+    ],
   ]
   test.for(calls)('%s', async ([, kind, procedure, input]) => {
     const call = kind === 'get' ? query : mutation
@@ -231,7 +236,7 @@ describe('calls of the other procedures are rejected', () => {
     ['a short key', { room: 'x', connectionKey: 'short' }],
     ['a field nobody knows', { room: 'x', beatMs: 1 }],
     ['an id that is no text', { room: 'x', lastEventId: {} }],
-  ])('a stream with %s, in the stream', async ([, input]) => {
+  ])('a stream whose input is %s, with an error inside the stream', async ([, input]) => {
     const { status, text } = await query(server.url, 'onLocation', input ?? '')
     // EventSource never retries a status other than 200, so tRPC sends the error inside the stream.
     expect([200, 400]).toContain(status)
@@ -241,7 +246,7 @@ describe('calls of the other procedures are rejected', () => {
   })
 })
 
-describe('limits', () => {
+describe('the default limits of a server', () => {
   const post = (input: object) => mutation(free.url, 'postLocation', { room, ...input })
   /** Returns an object whose canonical JSON has the given number of bytes. */
   const sized = (bytes: number, letter = 'x') =>

@@ -47,7 +47,7 @@ const keys = fc.constantFrom(
 )
 const presses = fc.array(fc.record({ key: keys, shift: fc.boolean(), ctrl: fc.boolean() }), { maxLength: 30 })
 
-describe('laws', () => {
+describe('selection in the example sheet', () => {
   test('no key leads out of the sheet', () => {
     fc.assert(
       fc.property(selection, presses, (start, all) => {
@@ -107,7 +107,7 @@ describe('laws', () => {
   })
 })
 
-describe('keys', () => {
+describe('a key pressed in the example sheet', () => {
   test.each([
     ['B2', 'ArrowDown', {}, 'B3'],
     ['B2', 'ArrowLeft', {}, 'A2'],
@@ -133,7 +133,7 @@ describe('keys', () => {
     ['B2', 'a', { ctrl: true }, 'A1:Z200'],
     ['B2', ' ', { shift: true }, 'A2:Z2'],
     ['B2', ' ', { ctrl: true }, 'B1:B200'],
-  ] as const)('from %s, %s %o leads to %s', (from, key, mods, to) => {
+  ] as const)('moves the selection: from %s, key %s with modifiers %o selects %s', (from, key, mods, to) => {
     expect(go(from, key, mods)).toBe(to)
   })
 
@@ -142,12 +142,12 @@ describe('keys', () => {
     ['PageUp', { ctrl: true }],
     ['Escape', {}],
     ['Tab', { ctrl: true }],
-  ])('%s %o is left to others', (key, mods) => {
+  ])('is ignored by the sheet: %s with modifiers %o', (key, mods) => {
     expect(go('B2', key, mods)).toBeNull()
   })
 })
 
-describe('names', () => {
+describe('cell names in the example sheet', () => {
   test.each([
     [0, 'A'],
     [25, 'Z'],

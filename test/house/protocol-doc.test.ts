@@ -120,7 +120,7 @@ describe('the procedures', () => {
     await expect(as('bob').onLocation({ room: 'r3', connectionKey })).rejects.toMatchObject(refusal)
   })
 
-  test('need no right to leave, and count only rooms that may be read', async () => {
+  test('leaveRoom needs no permission, and countMembers counts only rooms that the caller may read', async () => {
     expect(await as('ada').leaveRoom({ room: 'closed', connectionKey })).toEqual({ outcome: 'left' })
     const counted = await as('ada').countMembers({ rooms: ['closed', 'r1', 'closed'] })
     expect(counted).toEqual([{ room: 'r1', members: expect.any(Number) }])

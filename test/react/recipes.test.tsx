@@ -66,7 +66,7 @@ const show = (children: ReactNode) =>
   )
 const click = () => act(async () => page.querySelector('button')!.click())
 
-test('show who is in a cell', async () => {
+test('the recipe "show who is in a cell" renders the members of the cell', async () => {
   const { Cell } = recipes
   const grid = (rows: number[]) => (
     <table>

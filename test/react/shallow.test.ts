@@ -12,6 +12,6 @@ test.each([
   ['an array and an object', [], {}, false],
   ['null and an object', null, {}, false],
   ['two dates, which are not plain objects', new Date(1), new Date(2), false],
-])('shallow(): %s', (_name, a, b, isEqual) => {
+])('shallow() compares %s', (_name, a, b, isEqual) => {
   expect(shallow(a, b)).toBe(isEqual)
 })

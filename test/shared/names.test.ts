@@ -18,20 +18,20 @@ const people = {
   'Bengali with a joiner before its virama': '\u09b0\u200d\u09cd\u09af\u09be\u09ae',
   'a Japanese family name with a variant': '\u845b\u{e0100}城',
   emoji: '📊 plan',
-  'a heart': '\u2764\ufe0f',
-  'a keycap': '1\ufe0f\u20e3',
-  'a family': '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}',
+  'a heart emoji with a variation selector': '\u2764\ufe0f',
+  'a keycap emoji': '1\ufe0f\u20e3',
+  'a family emoji that is joined with zero-width joiners': '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}',
   'a couple with skin tones': '\u{1f469}\u{1f3fd}\u200d\u2764\ufe0f\u200d\u{1f468}\u{1f3fb}',
   'a rainbow flag': '\u{1f3f3}\ufe0f\u200d\u{1f308}',
   'a national flag': '\u{1f1f5}\u{1f1f9}',
   'the flag of Scotland': '\u{1f3f4}\u{e0067}\u{e0062}\u{e0073}\u{e0063}\u{e0074}\u{e007f}',
   __proto__: '__proto__',
-  'the longest': 'x'.repeat(128),
-  'the longest of emoji': '😀'.repeat(128),
+  'the maximum of 128 letters': 'x'.repeat(128),
+  'the maximum of 128 emoji': '😀'.repeat(128),
 }
 
-describe('a name that people use is valid', () => {
-  test.each(Object.entries(people))('%s', (_what, name) => {
+describe('valid names', () => {
+  test.each(Object.entries(people))('accept %s', (_what, name) => {
     expect(nameFault(name)).toBe(null)
     expect(roomId.parse(name)).toBe(name.normalize())
   })
@@ -62,7 +62,7 @@ describe('a character that cannot be seen is named', () => {
     ['a variation selector after a letter', 'a\ufe0f', 'U+FE0F'],
     ['tags without a flag', 'a\u{e0067}\u{e0062}\u{e007f}', 'U+E0067'],
     ['half a surrogate pair', 'a\ud83d', 'U+D83D'],
-  ])('%s', (_what, name, code) => {
+  ])('%s is rejected, and the message names its code point', (_what, name, code) => {
     expect(nameFault(name)).toBe(`must not contain ${code}, which cannot be seen in a name`)
     const { error } = roomId.safeParse(name)
     expect(error?.issues[0]?.message).toContain(`a room id must not contain ${code}`)
@@ -70,9 +70,9 @@ describe('a character that cannot be seen is named', () => {
 })
 
 test.each([
-  ['nothing', ''],
-  ['too long', 'x'.repeat(129)],
-  ['too long in code points', '😀'.repeat(129)],
+  ['an empty text', ''],
+  ['a text of 129 letters', 'x'.repeat(129)],
+  ['a text of 129 emoji', '😀'.repeat(129)],
   ['a lone space', ' '],
   ['a lone no-break space', '\u00a0'],
   ['spaces of several kinds', ' \u2003\u3000'],

@@ -191,7 +191,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     async depart(graceMs) {
       const { seq } = sender.box
       if (!connectionKey || !seq) return
-      // A server that cannot be reached notices when the lease expires.
+      // The leave request is best effort: when it fails, the server removes the connection when its lease expires.
       await transport.leave({ room, connectionKey, seq, graceMs }, deadlineMs()).catch(() => {})
     },
   }

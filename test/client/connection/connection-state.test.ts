@@ -21,7 +21,7 @@ const failure = (code: LocationError['code'], retry: boolean, retryAfterMs?: num
 const network = failure('network', true)
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
-describe('backoff', () => {
+describe('the reconnect backoff', () => {
   test('stays between 0 and a limit that doubles up to three heartbeats', () => {
     fc.assert(
       fc.property(fc.nat(1000), random, fc.integer({ min: 10, max: 60_000 }), (failures, random, beatMs) => {
@@ -32,7 +32,7 @@ describe('backoff', () => {
     )
   })
 
-  test('covers the whole range', () => {
+  test('is spread by jitter over its whole range', () => {
     expect(backoffMs(1, { now: 0, random: 0, beatMs })).toBe(0)
     expect(backoffMs(1, { now: 0, random: 0.999, beatMs })).toBeCloseTo(499.5)
     expect(backoffMs(100, { now: 0, random: 0.999, beatMs })).toBeCloseTo(29_970)

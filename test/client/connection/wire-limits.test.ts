@@ -108,7 +108,7 @@ const eachField = (object: object) =>
     hostileValues.map((text) => [`${field} ${text}`, withField(object, field, text)]),
   )
 
-describe('numbers of the wire', () => {
+describe('numbers that the server sends', () => {
   test.each(['beatMs', 'leaseMs', 'postMs'] as const)('a hostile %s of a hello stays within its limits', (field) => {
     for (const value of hostileNumbers) {
       const timing = timingOf({ beatMs: 10_000, leaseMs: 30_000, postMs: 50, [field]: value as number })
@@ -142,11 +142,11 @@ describe('numbers of the wire', () => {
   })
 })
 
-describe('a hostile value in any field makes the client neither busy nor crash:', () => {
+describe('the client neither crashes nor retries in a busy loop', () => {
   // With backoff, 10 s take at most about 20 attempts: the limits of the pauses double from 0.5 s.
   const calm = 25
 
-  test.concurrent.each(eachField(hello))('hello, %s', async (_, event) => {
+  test.concurrent.each(eachField(hello))('when a hello event has the field %s', async (_, event) => {
     const { streams, posts } = await requestsIn(10, { stream: [event, JSON.stringify(snapshot)] })
     expect(streams).toBeLessThan(calm)
     expect(posts).toBeLessThan(calm)
@@ -160,20 +160,20 @@ describe('a hostile value in any field makes the client neither busy nor crash:'
     ['bye', { type: 'bye', reason: 'rotated' }],
   ]
   const wrongEvents = events.flatMap(([name, event]) => eachField(event).map(([field, text]) => [name, field, text]))
-  test.concurrent.each(wrongEvents)('%s, %s', async (name, _, text) => {
+  test.concurrent.each(wrongEvents)('when an event of kind %s has the field %s', async (name, _, text) => {
     const wrong = name === 'a connection' ? `{"type":"snapshot","connections":[${text}]}` : text!
     const { streams, posts } = await requestsIn(2, { stream: [JSON.stringify(hello), JSON.stringify(snapshot), wrong] })
     expect(streams).toBeLessThan(calm)
     expect(posts).toBeLessThan(calm)
   })
 
-  test.concurrent.each(hostileValues)('%s in place of an event', async (text) => {
+  test.concurrent.each(hostileValues)('when it is sent %s in place of an event', async (text) => {
     const { streams } = await requestsIn(10, { stream: [JSON.stringify(hello), text] })
     expect(streams).toBeLessThan(calm)
   })
 
   test.concurrent.each([...eachField(reply), ...hostileValues.map((text) => ['all', text])])(
-    'the reply to a post, %s',
+    'when the reply to a post has the field %s',
     async (_, post) => {
       const { posts, streams } = await requestsIn(5, {
         post,
@@ -190,7 +190,7 @@ describe('a hostile value in any field makes the client neither busy nor crash:'
     ...eachField(answer),
     ...hostileValues.map((text) => ['all', text]),
     ['another id', JSON.stringify(stale)],
-  ])('the answer to a poll, %s', async (_, poll) => {
+  ])('when the reply to a poll has the field %s', async (_, poll) => {
     const { polls } = await requestsIn(10, { poll })
     expect(polls).toBeLessThan(calm)
   })
@@ -208,13 +208,13 @@ describe('a hostile value in any field makes the client neither busy nor crash:'
       JSON.stringify({ ...error, data: { ...error.data, retryAfterMs: '@' } }).replace('"@"', text),
     ]),
   ]
-  test.concurrent.each(errors)('an error, %s', async (_, text) => {
+  test.concurrent.each(errors)('when an error has the field %s', async (_, text) => {
     const { streams, posts } = await requestsIn(10, { error: text, stream: [] })
     expect(streams).toBeLessThan(calm)
     expect(posts).toBeLessThan(calm)
   })
 
-  test('hello before each refusal', async () => {
+  test('when each stream sends hello and then a refusal', async () => {
     const refusal = '{"message":"unauthorized: Sign in.","code":-32001,"data":{"httpStatus":401}}'
     const stream = [`${JSON.stringify(hello)}\nid: epochepoch1.0\n\nevent: serialized-error\ndata: ${refusal}`]
     const { streams, status } = await requestsIn(5, { stream })
@@ -223,7 +223,7 @@ describe('a hostile value in any field makes the client neither busy nor crash:'
   })
 })
 
-describe('an answer without end', () => {
+describe('a response that never ends', () => {
   const piece = Buffer.alloc(64 * 1024, 'x')
 
   /** Sends pieces for as long as the client reads. */

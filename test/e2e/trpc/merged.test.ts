@@ -97,7 +97,7 @@ function stock(url: string, login?: string) {
   })
 }
 
-describe('in a router of somebody else', () => {
+describe("a location router merged into an app's own router", () => {
   test('the procedures run under its context and middlewares, one and two levels deep', async () => {
     await using app = await served()
     const { version, locations, docs } = stock(app.url, 'ada')

@@ -80,7 +80,7 @@ const mounted = (mount: (app: express.Express, handler: express.RequestHandler) 
     },
   })
 
-describe('a compressed stream', () => {
+describe('a gzip-compressed stream', () => {
   const cases: [string, Buffer, TwinOptions?][] = [
     ['of a room', asking()],
     ['in HTTP/1.0', get(live(), { headers: takesGzip, version: '1.0' })],
@@ -107,13 +107,13 @@ describe('a compressed stream', () => {
       ),
     ],
   ]
-  test.for(cases)('%s', async ([, request, options = compressing()]) => {
+  test.for(cases)('%s decompresses to the uncompressed stream', async ([, request, options = compressing()]) => {
     await using pair = await twins(options)
     const { events } = await alike(pair, (twin) => moved(twin, request))
     expect(events.at(-1)).toContain('changed')
   })
 
-  test('resumes', async () => {
+  test('resumes from a last event id', async () => {
     await using pair = await twins(compressing())
     const { events: heard } = await alike(pair, async (twin) => {
       for (const key of [1, 2, 3, 4]) await twin.post('q3', key, key)
@@ -128,7 +128,7 @@ describe('a compressed stream', () => {
     expect(heard[2]).toContain('"changed"')
   })
 
-  test('is pinged', async () => {
+  test('contains the pings of tRPC', async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events: heard } = await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -142,13 +142,13 @@ describe('a compressed stream', () => {
   })
 
   const ends: [string, (twin: Twin) => unknown, TwinOptions?][] = [
-    ['when one is revoked: with an error', ({ hub }) => hub.revoke('ada')],
+    ['with an error when the member is revoked', ({ hub }) => hub.revoke('ada')],
     ['when the hub closes', ({ hub }) => hub.close()],
     ['when the hub drains', ({ hub }) => hub.drain(), compressing({ timing: { drainMs: 200 } })],
-    ['when it has been open for long enough', () => {}, compressing({ timing: { beatMs: 200, rotateMs: 1 } })],
-    ['when tRPC wants no longer ones', () => {}, sse({ maxDurationMs: 150 })],
+    ['when its rotation time is reached', () => {}, compressing({ timing: { beatMs: 200, rotateMs: 1 } })],
+    ['after maxDurationMs of tRPC', () => {}, sse({ maxDurationMs: 150 })],
   ]
-  test.for(ends)('ends %s, and a strict reader finds it whole', async ([, run, options = compressing()]) => {
+  test.for(ends)('ends %s, as a complete gzip stream', async ([, run, options = compressing()]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => ended(twin, asking(), run))
   })
@@ -202,7 +202,7 @@ describe('a compressed stream', () => {
   })
 })
 
-describe('as it is, and for caches to know', () => {
+describe('content negotiation of a stream', () => {
   const headers: [string, Record<string, string>, 'gzip' | 'plain'][] = [
     ['nothing', {}, 'plain'],
     ['an empty word', { 'accept-encoding': '' }, 'plain'],
@@ -218,7 +218,7 @@ describe('as it is, and for caches to know', () => {
     ['anything', { 'accept-encoding': '*' }, 'gzip'],
     ['anything but as it is', { 'accept-encoding': 'gzip;q=0.1, identity;q=0' }, 'gzip'],
   ]
-  test.for(headers)('to whoever takes %s', async ([, given, form]) => {
+  test.for(headers)('Accept-Encoding with %s selects the right encoding and a Vary header', async ([, given, form]) => {
     await using pair = await twins(compressing())
     using client = rawClient(pair.ours.port)
     client.send(get(live(), { headers: given }))
@@ -230,7 +230,7 @@ describe('as it is, and for caches to know', () => {
     await until('the snapshot is here', () => eventsOf(client).join('').includes('"snapshot"'))
   })
 
-  test('where the app says what a body is, or that it varies by everything', async () => {
+  test('keeps a Content-Encoding or Vary: * header of the app', async () => {
     const meta = { 'content-encoding': 'identity', vary: '*' }
     const says = { responseMeta: () => ({ headers: new Headers(meta) }), compress: true }
     await using pair = await twins({ middleware: says })
@@ -251,7 +251,7 @@ describe('as it is, and for caches to know', () => {
     ['a stream of somebody else', asking('/trpc/countdown')],
     ['a HEAD', Buffer.from(asking().toString().replace(/^GET/, 'HEAD'))],
   ]
-  test.for(others)('like all that is no stream of ours: %s', async ([, request]) => {
+  test.for(others)('leaves a response that is not a location stream uncompressed: %s', async ([, request]) => {
     await using pair = await twins(compressing())
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)

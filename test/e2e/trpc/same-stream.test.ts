@@ -67,7 +67,7 @@ const partial: TwinOptions['createContext'] = ({ req }) => {
 }
 const sse = (options: object): TwinOptions => ({ trpc: { sse: options } })
 
-describe('a stream', () => {
+describe('the response of our SSE handler', () => {
   const separated: [string, Buffer, TwinOptions][] = [
     [
       'with another separator of names',
@@ -129,7 +129,7 @@ describe('a stream', () => {
     }
   })
 
-  test('that is pinged', async () => {
+  test('contains the same pings as that of stock tRPC', async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events } = await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -175,31 +175,34 @@ describe('a stream resumes', () => {
   })
 })
 
-describe('a stream is refused', () => {
+describe('a stream is refused as by stock tRPC', () => {
   const cases: [string, Buffer, TwinOptions?][] = [
     ['by identify', get(live(), { headers: { 'x-user': '' } })],
     ['by authorize', get(live({ room: 'closed' }))],
-    ['for its input', get(live({ room: '' }))],
-    ['for having none', get('/trpc/locations.onLocation')],
-    ['for having none but an id', get('/trpc/locations.onLocation', { headers: { 'last-event-id': 'x.1' } })],
+    ['for an input that the schema rejects', get(live({ room: '' }))],
+    ['for having no input', get('/trpc/locations.onLocation')],
+    [
+      'for having a last event id but no input',
+      get('/trpc/locations.onLocation', { headers: { 'last-event-id': 'x.1' } }),
+    ],
     ['for an input that is a list, and an id', get(live(['q3']), { headers: { 'last-event-id': 'x.1' } })],
     ['for an input that is not JSON', get('/trpc/locations.onLocation?input=%7B')],
     ['for an input that a transformer cannot read', get(live(null)), { trpc: { transformer: tagged } }],
     ['in a batch', get(`/trpc/locations.onLocation?batch=1&${inputOf({ 0: { room: 'q3' } })}`)],
     ['as JSON lines', get(live(), { headers: { 'trpc-accept': 'application/jsonl' } })],
     [
-      'for its method',
+      'for an HTTP method that subscriptions do not accept',
       asked('POST', '/trpc/locations.onLocation', {
         headers: { 'content-type': 'application/json' },
         body: '{"room":"q3"}',
       }),
     ],
     ['for a form', get(live(), { headers: { 'content-type': 'multipart/form-data; boundary=x' } })],
-    ['for a host that is none', get(live(), { headers: { host: 'a:99999' } })],
-    ['for connection parameters that are none', get(`${live()}&connectionParams=7`)],
+    ['for an invalid Host header', get(live(), { headers: { host: 'a:99999' } })],
+    ['for invalid connection parameters', get(`${live()}&connectionParams=7`)],
     ['for a context that throws', get(live()), { createContext: () => Promise.reject(new Error('No such tenant.')) }],
     ['with status, headers and cookies of responseMeta', get(live({ room: 'closed' })), { middleware: cookies }],
-    ['where streams are off', get(live()), sse({ enabled: false })],
+    ['when subscriptions are disabled', get(live()), sse({ enabled: false })],
     [
       'where pings would come too late',
       get(live()),
@@ -233,8 +236,8 @@ describe('a stream is refused', () => {
   })
 })
 
-describe('a stream ends', () => {
-  test('when its reader goes, and the app hears of it', async () => {
+describe('a stream ends as with stock tRPC', () => {
+  test('when the client disconnects, and the app is notified', async () => {
     for (const how of [undefined, 'abruptly'] as const) {
       await using pair = await twins()
       await alike(pair, async (twin) => {
@@ -248,13 +251,13 @@ describe('a stream ends', () => {
     }
   })
 
-  test('when one is revoked: with an error', async () => {
+  test('with an error, when the member is revoked', async () => {
     await using pair = await twins()
     const { answer } = await alike(pair, (twin) => ended(twin, get(live()), ({ hub }) => hub.revoke('ada')))
     expect(answer.body).toMatch(/"reason":"revoked".*serialized-error.*FORBIDDEN/s)
   })
 
-  test('when one is revoked, with an error as the app formats and transforms it', async () => {
+  test('with an error that the app formats and transforms, when the member is revoked', async () => {
     const errorFormatter = ({
       shape,
       input,
@@ -271,7 +274,7 @@ describe('a stream ends', () => {
     await alike(pair, (twin) => ended(twin, request, ({ hub }) => hub.revoke('ada')))
   })
 
-  test('when the hub closes, or drains: without a word of an end, so that clients come back', async () => {
+  test('without a final event when the hub closes or drains, so that clients reconnect', async () => {
     await using closed = await twins()
     const { answer } = await alike(closed, (twin) => ended(twin, get(live()), ({ hub }) => hub.close()))
     expect(answer.body).toMatch(/"reason":"draining"\}\nid: .*\n\n\n$/)
@@ -280,19 +283,19 @@ describe('a stream ends', () => {
     expect(drained.ours.said.some((each) => 'aborted' in each || 'error' in each)).toBe(false)
   })
 
-  test('when it has been open for long enough', async () => {
+  test('when its rotation time is reached', async () => {
     await using pair = await twins({ timing: { beatMs: 200, rotateMs: 1 } })
     const { answer } = await alike(pair, (twin) => ended(twin, get(live())))
     expect(answer.body).toContain('"reason":"rotated"')
   })
 
-  test('when tRPC wants no longer ones, and the app hears of it', async () => {
+  test('after maxDurationMs of tRPC, and the app is notified', async () => {
     await using pair = await twins(sse({ maxDurationMs: 150 }))
     await alike(pair, (twin) => ended(twin, get(live())))
     expect(pair.ours.said).toContainEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
   })
 
-  test('when tRPC wants no longer ones, and a generator of the app that wraps the stream hears of it', async () => {
+  test('after maxDurationMs of tRPC, and an app generator that wraps the stream is notified', async () => {
     await using pair = await twins(sse({ maxDurationMs: 150 }))
     const ask = get(`/trpc/wrapped.onLocation?${inputOf({ room: 'q3' })}`)
     for (const twin of pair.both) {
@@ -317,7 +320,7 @@ describe('a stream ends', () => {
     expect(answer.body).toMatch(/serialized-error.*Too much to say/s)
   })
 
-  test('and leaves nothing behind on a connection that is used for more', async () => {
+  test('and leaves no listeners on its keep-alive connection', async () => {
     await using pair = await twins()
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -340,7 +343,7 @@ describe('a stream ends', () => {
   })
 })
 
-describe('what comes to nothing', () => {
+describe('a call whose client disconnected early', () => {
   const slow = (run: () => unknown): TwinOptions => ({
     async createContext({ req }) {
       await until('its client has gone', () => req.destroyed)
@@ -352,8 +355,8 @@ describe('what comes to nothing', () => {
     throw new LocationError('unavailable', 'Gone with the wind.')
   }
   const cases: [string, () => unknown][] = [
-    ['a call whose client has gone opens no stream', () => {}],
-    ['a call whose client has gone, and that fails, is told to the app', fail],
+    ['opens no stream', () => {}],
+    ['is reported to the app when it fails', fail],
   ]
   test.for(cases)('%s', async ([, run]) => {
     for (const request of [get(live()), post('/trpc/locations.postLocation', { room: 'q3', location: null })]) {
@@ -370,10 +373,10 @@ describe('what comes to nothing', () => {
   })
 })
 
-describe('what is not ours goes out as it is', () => {
+describe("a subscription of the app's own is sent as by stock tRPC", () => {
   const cases: [string, string, number][] = [
-    ['a generator of somebody else that goes on', '/trpc/ticks', 3],
-    ['a generator of somebody else that goes on, with an id', '/trpc/ticks?lastEventId=7', 3],
+    ['a generator that does not end', '/trpc/ticks', 3],
+    ['a generator that does not end, with a last event id', '/trpc/ticks?lastEventId=7', 3],
   ]
   test.for(cases)('%s', async ([, path, count]) => {
     await using pair = await twins()
@@ -416,7 +419,7 @@ describe('what is not ours goes out as it is', () => {
   })
 })
 
-describe('over HTTP/2', () => {
+describe('over HTTP/2 our handler answers like stock tRPC', () => {
   const over: TwinOptions = { stock: 'http2' }
   const headers = (path: string, more: Record<string, string> = {}): Record<string, string> => ({
     ':path': path,
@@ -439,7 +442,7 @@ describe('over HTTP/2', () => {
     return { stream, seen, [Symbol.dispose]: () => session.destroy() }
   }
 
-  test('a post, and one that is refused', async () => {
+  test('an accepted post and a refused post', async () => {
     for (const body of ['{"room":"q3","location":null}', '{', '', '{"room":"closed","location":null}']) {
       await using pair = await twins(over)
       await alike(pair, async (twin) => {
@@ -452,7 +455,7 @@ describe('over HTTP/2', () => {
     }
   })
 
-  test('a stream, which its reader cancels', async () => {
+  test('a stream that the client cancels', async () => {
     await using pair = await twins(over)
     const { text } = await alike(pair, async (twin) => {
       using call = opened(twin, headers(live()))

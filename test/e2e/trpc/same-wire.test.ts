@@ -42,7 +42,10 @@ const cookies = {
   }),
 }
 
-describe.for([false, true])('a call, without middlewares of the app: %s', (isBare) => {
+describe.for([
+  ['with app middlewares', false],
+  ['without app middlewares', true],
+] as const)('on a server %s', ([, isBare]) => {
   const cases: Case[] = [
     ['a post', 200, post('/trpc/locations.postLocation', posted)],
     ['a post without a key', 200, post('/trpc/locations.postLocation', { room: 'q3', location: null })],
@@ -109,8 +112,8 @@ describe.for([false, true])('a call, without middlewares of the app: %s', (isBar
     ],
     ['a leave', 200, post('/trpc/locations.leaveRoom', { room: 'q3', connectionKey: key })],
     ['a query', 200, get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
-    ['a query of somebody else', 200, get('/trpc/version')],
-    ['a mutation of somebody else', 200, post('/trpc/echo', { a: [1] })],
+    ["a query of the app's own router", 200, get('/trpc/version')],
+    ["a mutation of the app's own router", 200, post('/trpc/echo', { a: [1] })],
     [
       'a post in HTTP/1.0',
       200,
@@ -125,15 +128,15 @@ describe.for([false, true])('a call, without middlewares of the app: %s', (isBar
       200,
       post('/trpc/locations.postLocation', posted, { headers: { connection: 'close' } }),
     ],
-    ['an absolute address', 200, post('http://here.example/trpc/locations.postLocation', posted)],
+    ['a post to an absolute URL', 200, post('http://here.example/trpc/locations.postLocation', posted)],
   ]
-  test.for(cases)('%s', (one) => compare(one, isBare))
+  test.for(cases)('%s gets the same answer as from stock tRPC', (one) => compare(one, isBare))
 
   const refused: Case[] = [
     ['by identify', 401, post('/trpc/locations.postLocation', posted, { headers: { 'x-user': '' } })],
     ['by authorize', 403, post('/trpc/locations.postLocation', { ...posted, room: 'closed' })],
-    ['for its input', 400, post('/trpc/locations.postLocation', { room: '', location: 7 })],
-    ['for having none', 400, post('/trpc/locations.postLocation', '')],
+    ['for an input that the schema rejects', 400, post('/trpc/locations.postLocation', { room: '', location: 7 })],
+    ['for having no input', 400, post('/trpc/locations.postLocation', '')],
     ['for a body that is not JSON', 400, post('/trpc/locations.postLocation', '{"room":')],
     [
       'for a body that is nested too deep',
@@ -200,25 +203,29 @@ describe.for([false, true])('a call, without middlewares of the app: %s', (isBar
       }),
     ],
     ['for having no media type', 415, asked('POST', '/trpc/locations.postLocation', { body: '{}' })],
-    ['for a path that nobody knows', 404, post('/trpc/locations.postLocations', posted)],
+    ['for an unknown path', 404, post('/trpc/locations.postLocations', posted)],
     ['for no path at all', 404, get('/trpc/')],
     ['for a path of Object.prototype', 404, post('/trpc/toString', posted)],
     [
-      'for its method',
+      'for an HTTP method that the procedure does not accept',
       405,
       asked('PUT', '/trpc/locations.postLocation', { headers: { 'content-type': 'application/json' }, body: '{}' }),
     ],
     ['for a mutation by GET', 405, get(`/trpc/locations.postLocation?${inputOf(posted)}`)],
     ['for a query by POST', 405, post('/trpc/locations.getLocations', { room: 'q3' })],
     ['for a method that Fetch forbids', 500, asked('TRACE', '/trpc/locations.postLocation')],
-    ['for a host that is none', 400, post('/trpc/locations.postLocation', posted, { headers: { host: 'a b' } })],
-    ['for a port that is none', 400, post('/trpc/locations.postLocation', posted, { headers: { host: 'a:99999' } })],
+    ['for an invalid Host header', 400, post('/trpc/locations.postLocation', posted, { headers: { host: 'a b' } })],
+    [
+      'for an invalid port in the Host header',
+      400,
+      post('/trpc/locations.postLocation', posted, { headers: { host: 'a:99999' } }),
+    ],
     [
       'for an address that ends in too large a number',
       400,
       post('/trpc/locations.postLocation', posted, { headers: { host: '1.2.3.999' } }),
     ],
-    ['for a percent sign too many', 400, post('/trpc/locations.%postLocation', posted)],
+    ['for a malformed percent encoding in the path', 400, post('/trpc/locations.%postLocation', posted)],
     [
       'for a context that throws',
       500,
@@ -237,9 +244,9 @@ describe.for([false, true])('a call, without middlewares of the app: %s', (isBar
       400,
       post('/trpc/locations.postLocation', posted, { headers: { 'trpc-accept': 'application/jsonl' } }),
     ],
-    ['for connection parameters that are none', 400, post('/trpc/locations.postLocation?connectionParams=x', posted)],
+    ['for invalid connection parameters', 400, post('/trpc/locations.postLocation?connectionParams=x', posted)],
   ]
-  test.for(refused)('refused %s', (one) => compare(one, isBare))
+  test.for(refused)('a call refused %s gets the same error as from stock tRPC', (one) => compare(one, isBare))
 
   const odd: Case[] = [
     ['HEAD', 204, asked('HEAD', '/trpc/locations.postLocation')],
@@ -357,7 +364,7 @@ describe.for([false, true])('a call, without middlewares of the app: %s', (isBar
       { middleware: { middleware: nextWith() } },
     ],
     [
-      'a middleware that says null',
+      'a middleware that returns null',
       200,
       post('/trpc/locations.postLocation', posted),
       { middleware: { middleware: nextWith(null) } },
@@ -387,7 +394,7 @@ describe.for([false, true])('a call, without middlewares of the app: %s', (isBar
       { createContext: ({ req }) => setting(req, 202) },
     ],
   ]
-  test.for(odd)('with %s', (one) => compare(one, isBare))
+  test.for(odd)('a call with %s gets the same answer as from stock tRPC', (one) => compare(one, isBare))
 })
 
 const mounted = (
@@ -419,7 +426,7 @@ const behind: [string, TwinOptions][] = [
   ['node:http alone', { stock: 'standalone' }],
 ]
 
-describe.for(behind)('behind %s', ([, options]) => {
+describe.for(behind)('a server mounted behind %s', ([, options]) => {
   const cases: [string, Buffer][] = [
     ['a post', post('/trpc/locations.postLocation', posted)],
     ['a post that is refused', post('/trpc/locations.postLocation', { ...posted, room: 'closed' })],
@@ -431,12 +438,12 @@ describe.for(behind)('behind %s', ([, options]) => {
     ['a batch', post('/trpc/locations.postLocation?batch=1', { 0: posted })],
     ['a query', get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
   ]
-  test.for(cases)('%s', async ([, request]) => {
+  test.for(cases)('answers %s exactly like stock tRPC', async ([, request]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => askedOf(twin, request))
   })
 
-  test('a stream, and what changes', async () => {
+  test('streams a room and its changes exactly like stock tRPC', async () => {
     await using pair = await twins(options)
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -502,7 +509,7 @@ function drained(request: express.Request, _response: unknown, next: () => void)
   request.on('end', () => next()).resume()
 }
 
-describe('with the request guard', () => {
+describe('on a server with the request guard', () => {
   const requestGuard = { origins: ['https://app.example'], allowedHosts: ['here.example'] }
   const evil = { headers: { origin: 'https://evil.example' } }
   const batch = (calls: number, path = 'locations.postLocation') =>
@@ -525,7 +532,9 @@ describe('with the request guard', () => {
     ["the app's own, of a foreign page", 200, get('/trpc/version', evil)],
     ['what is not there', 404, get('/trpc/locations.nothing', evil)],
   ]
-  test.for(cases)('%s', ([name, status, request]) => compare([name, status, request, { requestGuard }], true))
+  test.for(cases)('%s gets the same answer as from stock tRPC', ([name, status, request]) =>
+    compare([name, status, request, { requestGuard }], true),
+  )
 
   test('what calls us alone is read no further than we say, also where no length is named', async () => {
     await using pair = await twins({ requestGuard })

@@ -65,7 +65,7 @@ const actions: [string, Partial<Limits>, number, (caller: Caller, i: number | st
   ['streams', { streamsPerMinute: 60, streamBurst: 3 }, 1_000, (caller) => caller.onLocation({ room: 'r' })],
 ]
 
-describe.each(actions)('%s', (_name, limits, perTokenMs, act) => {
+describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) => {
   test('of a member are limited to the burst at once, and then to the refill rate', async () => {
     const { clock, as, times } = stage(limits)
     const ada = as({ user: 'ada' })

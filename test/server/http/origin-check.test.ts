@@ -62,7 +62,7 @@ test.each<[string, OriginOptions, Parameters<typeof request>, string]>([
     'UNSUPPORTED_MEDIA_TYPE',
   ],
   ['a post of nothing', {}, [{}, { method: 'POST' }], 'UNSUPPORTED_MEDIA_TYPE'],
-])('%s', (_what, options, of, expected) => {
+])('the origin check decides on %s', (_what, options, of, expected) => {
   expect(codeOf(options, ...of)).toBe(expected)
 })
 
@@ -97,7 +97,7 @@ describe('a page of a listed origin may send the headers that its preflight asks
     ['x-é', usual],
     ['x:y', usual],
     [`x-${'a'.repeat(2_050)}`, usual],
-  ])('%j', (asked, allowed) => {
+  ])('Access-Control-Request-Headers: %j', (asked, allowed) => {
     const preflight = request({ origin: 'https://app.example', 'access-control-request-headers': asked })
     expect(corsHeaders(preflight, appRules)['access-control-allow-headers']).toBe(allowed)
   })

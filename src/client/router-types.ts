@@ -63,11 +63,11 @@ export type PathOption<R, Path> = [LocationPath<R>] extends [never]
 /** A data transformer, of the same shape as tRPC's. */
 // Its methods use `any`, because superjson has a return type of its own.
 export type DataTransformer = {
-  // oxlint-disable-next-line typescript/no-explicit-any
   /** Makes plain JSON of a value. */
-  serialize(value: any): any
   // oxlint-disable-next-line typescript/no-explicit-any
+  serialize(value: any): any
   /** Returns the value that `serialize` made JSON of. */
+  // oxlint-disable-next-line typescript/no-explicit-any
   deserialize(value: any): any
 }
 /** `transformer` is required exactly when the router has one. */

@@ -41,7 +41,7 @@ async function refuses(answer: HttpAnswer, status: number, code: string, saying:
   expect(logged).toEqual([])
 }
 
-describe('a post is rejected with 400', () => {
+describe('a post is rejected', () => {
   const inputs: [string, object, RegExp?][] = [
     ['without a location', { location: undefined }, /location: /],
     ['with a location that is text', { location: 'Q3!B7' }, /location: /],

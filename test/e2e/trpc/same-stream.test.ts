@@ -274,7 +274,7 @@ describe('a stream ends as with stock tRPC', () => {
     await alike(pair, (twin) => ended(twin, request, ({ hub }) => hub.revoke('ada')))
   })
 
-  test('without a final event when the hub closes or drains, so that clients reconnect', async () => {
+  test('with a `draining` bye and without a `return` event when the hub closes or drains, so that clients reconnect', async () => {
     await using closed = await twins()
     const { answer } = await alike(closed, (twin) => ended(twin, get(live()), ({ hub }) => hub.close()))
     expect(answer.body).toMatch(/"reason":"draining"\}\nid: .*\n\n\n$/)

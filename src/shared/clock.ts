@@ -19,8 +19,8 @@ const longestDelayMs = 2 ** 31 - 1
 
 const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
 
-// Some runtimes have no performance.
-const timer: { now(): number } = globalThis.performance ?? Date
+// Some runtimes have no performance. It is looked up at each reading, so that a test may replace it.
+const timer = (): { now(): number } => globalThis.performance ?? Date
 
 /**
  * Returns the time of the wall clock at a monotonic reading. It is right after any step of the wall clock, since only
@@ -30,7 +30,7 @@ export const dateAt = (clock: Clock, reading: number): Date => new Date(clock.da
 
 /** The system clock. */
 export const systemClock: Clock = {
-  now: () => timer.now(),
+  now: () => timer().now(),
   date: () => new Date(),
   after(delayMs, run) {
     const timer = start(delayMs, run)

@@ -156,8 +156,8 @@ describe('the identity of a caller', () => {
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
   })
 
-  test('may have ten connections in one room, but not eleven', async () => {
-    await using server = await serveLocations(people)
+  test('may have as many connections in one room as limits.memberConnections says, and one more is room-full', async () => {
+    await using server = await serveLocations({ ...people, limits: { memberConnections: 10 } })
     const ada = as(server.url, 'ada')
     const post = (room = 'x') => ada.postLocation.mutate({ room, location: null, connectionKey: newKey() })
     for (let n = 1; n <= 10; n++) expect(await post()).toMatchObject({ outcome: 'applied' })

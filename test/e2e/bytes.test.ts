@@ -22,7 +22,7 @@ describe('the bytes on the wire', () => {
     const { head, body } = partsOf(socket.text)
     expect(head.filter((line) => !/^(date|keep-alive): /i.test(line))).toEqual([
       'HTTP/1.1 200 OK',
-      'cache-control: no-cache, no-transform',
+      'cache-control: no-cache, no-transform, no-store',
       'connection: keep-alive',
       'content-type: text/event-stream',
       'referrer-policy: no-referrer',
@@ -37,7 +37,7 @@ describe('the bytes on the wire', () => {
     const { connectionId, memberId } = connectionIn(body)
     expect(body).toBe(
       `event: connected\ndata: {"reconnectAfterInactivityMs":30000}\n\n\n` +
-        `data: {"type":"hello","protocol":1,"connectionId":null,"beatMs":10000,"leaseMs":30000,"postMs":50}\nid: ${epoch}.0\n\n\n` +
+        `data: {"type":"hello","protocol":1,"connectionId":null,"beatMs":10000,"leaseMs":30000,"postMs":50,"features":["used"]}\nid: ${epoch}.0\n\n\n` +
         `data: {"type":"snapshot","connections":[${connection.replace('2m9I_Y5Wkl7rm1hs', connectionId).replace('MEMBER', memberId)}]}\nid: ${id}\n\n\n`,
     )
   })

@@ -192,9 +192,17 @@ function outcomeText(outcome: Outcome): string {
   return outcome.type === 'full' ? `full\n${outcome.of}` : outcome.type
 }
 
-const lines = ({ connectionId, at, activity, memberId, profile, location }: RoomState['connections'][number]) => [
+const lines = ({
   connectionId,
-  [at, 0, 0, 0, activity, JSON.stringify(memberId), JSON.stringify(profile), JSON.stringify(location)].join('\n'),
+  at,
+  activeAt = at,
+  activity,
+  memberId,
+  profile,
+  location,
+}: RoomState['connections'][number]) => [
+  connectionId,
+  [at, activeAt, 0, 0, 0, activity, JSON.stringify(memberId), JSON.stringify(profile), JSON.stringify(location)].join('\n'),
 ]
 const graves = ({ connectionId, at, reason }: RoomState['left'][number]) => [
   connectionId,
@@ -208,11 +216,11 @@ const kept = (json: string) => ({ json, value: JSON.parse(json) as unknown })
 function decodeActions(fields: string[]): Action[] {
   const actions: Action[] = []
   const take = (count: number) =>
-    fields.splice(0, count) as [string, string, string, string, string, string, string, string]
+    fields.splice(0, count) as [string, string, string, string, string, string, string, string, string, string]
   while (fields.length > 0) {
     const [kind] = fields.splice(0, 1)
     if (kind === 'p') {
-      const [connectionId, member, owned, seq, location, profile, activity, leaseMs] = take(8)
+      const [connectionId, member, owned, seq, location, profile, activity, leaseMs, used, agoMicros] = take(10)
       actions.push({
         type: 'post',
         connectionId,
@@ -223,6 +231,8 @@ function decodeActions(fields: string[]): Action[] {
         profile: profile === '' ? undefined : kept(profile),
         activity: activity === '' ? undefined : (activity as 'active'),
         leaseMs: Number(leaseMs),
+        ...(used === '1' && { used: true }),
+        activeAgoMs: Number(agoMicros) / 1_000,
       })
     } else if (kind === 'l') {
       const [connectionId, member, seq, graceMs] = take(4)

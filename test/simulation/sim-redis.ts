@@ -202,7 +202,9 @@ const lines = ({
   location,
 }: RoomState['connections'][number]) => [
   connectionId,
-  [at, activeAt, 0, 0, 0, activity, JSON.stringify(memberId), JSON.stringify(profile), JSON.stringify(location)].join('\n'),
+  [at, activeAt, 0, 0, 0, activity, JSON.stringify(memberId), JSON.stringify(profile), JSON.stringify(location)].join(
+    '\n',
+  ),
 ]
 const graves = ({ connectionId, at, reason }: RoomState['left'][number]) => [
   connectionId,

@@ -13,13 +13,15 @@ export interface Logger {
 /** Logs nothing: `createLocationServer({ logger: silentLogger })`. */
 export const silentLogger: Logger = { info() {}, warn() {}, error() {} }
 
+const lineOf = (message: string, details?: object) => (details === undefined ? [message] : [message, details])
+
 /** Writes warnings and errors to the console, and no other lines. */
 export const consoleLogger: Logger = {
   info() {},
   // oxlint-disable-next-line no-console
-  warn: (...line) => console.warn(...line),
+  warn: (message, details) => console.warn(...lineOf(message, details)),
   // oxlint-disable-next-line no-console
-  error: (...line) => console.error(...line),
+  error: (message, details) => console.error(...lineOf(message, details)),
 }
 
 /** A logger that takes the details before the message, such as pino. */

@@ -16,7 +16,6 @@ export function joined(url: string, id: string, location: CellLocation, { profil
   return { room, news, [Symbol.asyncDispose]: () => client.close() }
 }
 
-export const retries = ({ status }: CellRoom) => (status.state === 'waiting' ? status.attempt : 0)
 export const rowsSeen = ({ others }: Pick<CellRoom, 'others'>) => others.map(({ location }) => location?.row)
 /** Everybody in sight was seen since the room was last read. */
 export const isFresh = ({ others }: Pick<CellRoom, 'others'>) =>

@@ -19,9 +19,10 @@ const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)
 const atOnce = 5
 /**
  * A silent stream is detected after 25 s, it is retried within 30 s, and a lease ends after 30 s. One heartbeat is added.
- * Before its first hello a client does not know the scale: it waits 10 s for the hello.
+ * Before its first hello a client does not know the scale: it waits 10 s for the hello, and after failed attempts it polls
+ * every 10 s and tries a stream again after 30 s.
  */
-const boundMs = 95_000 * scale + 15_000
+const boundMs = 95_000 * scale + 45_000
 
 const kinds: Record<string, Faults> = {
   'lost requests and answers': { drop: 0.3 },

@@ -114,9 +114,11 @@ export class SimPerson {
     const cut = () => {
       if (!isOpen) return
       close()
-      this.#clock.after(this.#chance.between(1, 50), () =>
-        listener.ended({ error: new LocationError('network', 'The stream was cut.'), retry: true }),
-      )
+      this.#clock.after(this.#chance.between(1, 50), () => {
+        // A crashed person hears nothing, and so does not begin to poll.
+        if (this.fate === 'crashed') return
+        listener.ended({ error: new LocationError('network', 'The stream was cut.'), retry: true })
+      })
     }
     const close = () => {
       isOpen = false

@@ -7,6 +7,9 @@ const quietMs = 60_000
 /** Refusals that have a line of their own elsewhere, or that are no fault of the caller. */
 const reportedElsewhere = new Set(['rate-limited', 'unavailable', 'closed', 'misconfigured', 'other'])
 
+/** Refusals whose sentence may quote what the caller sent, which belongs in no log. */
+const quotesTheCaller = new Set(['bad-input', 'too-large'])
+
 /**
  * Logs why calls are refused: at most one line a minute for each call and reason, so that an operator sees why nobody can
  * post, and a flood of calls does not flood the log. Calls and reasons are few, so the memory is bounded.
@@ -37,6 +40,7 @@ export class RefusalLog {
     }
     this.#quiet.set(key, { until: now + quietMs, suppressed: 0 })
     const repeated = known?.suppressed ? { alsoSinceTheLastLine: known.suppressed } : {}
-    this.#logger.warn('a call was refused', { call, code, reason, ...repeated })
+    const why = quotesTheCaller.has(code) ? {} : { reason }
+    this.#logger.warn('a call was refused', { call, code, ...why, ...repeated })
   }
 }

@@ -46,6 +46,8 @@ describe('the log of refused calls', () => {
     await served.post({ room: 'closed', location })
     await served.post({ room: 'open', location: { sheet: 'Q3', row: -1, col: 2 } })
     expect(served.refusals().map((details) => (details as { code: string }).code)).toEqual(['forbidden', 'bad-input'])
+    // The sentence of a bad input may quote the caller.
+    expect(served.refusals()[1]).toEqual({ call: 'postLocation', code: 'bad-input' })
   })
 
   test("has a line for a call that passes the app's middlewares", async () => {

@@ -13,6 +13,7 @@ import { setTimeout as passing } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { applyEvent, cellLocation, View } from 'hereabouts'
+import { silentLogger } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 
 const room = 'closed-loop'
@@ -24,7 +25,7 @@ else await run()
 async function serve() {
   // Rate limits are lifted, because they are not measured here.
   const limits = { postsPerSecond: 1e9, postBurst: 1e9 }
-  const server = createLocationServer({ location: cellLocation, anonymous: true, limits })
+  const server = createLocationServer({ location: cellLocation, anonymous: true, limits, logger: silentLogger })
   const { url } = await server.listen(0)
   process.on('message', () => {
     globalThis.gc()

@@ -27,7 +27,7 @@ const slow = [
   'test/contract/{backends,demo,redis,teeth,without-fast-paths}.test.ts',
   'test/examples/{merge-into-app,minimal,nestjs,nextjs,node-script,svelte-vue-solid}.test.ts',
   'test/house/{contract-doc,docs,mutants-run,packed,testing-doc,wire-doc}.test.ts',
-  'test/cli/cli.test.ts',
+  'test/cli/{cli,retry-after}.test.ts',
   'test/e2e/{closed-loop,compress}.test.ts',
   'test/e2e/faults/**/*.test.ts',
   'test/e2e/trpc/adapters.test.ts',

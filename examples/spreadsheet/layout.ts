@@ -46,7 +46,7 @@ export class Layout {
     return { row: Math.min(Math.max(Math.floor((y - headHeight) / rowHeight), 0), this.sheet.rows - 1), col }
   }
 
-  /** How many cells with a value a rectangle touches. */
+  /** Returns the number of cells with a value that a rectangle touches. */
   valuesIn({ x, y, width, height }: Rect): number {
     const [from, to] = [this.cellAt(x, y), this.cellAt(x + width - 1, y + height - 1)]
     let count = 0

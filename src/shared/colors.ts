@@ -28,7 +28,7 @@ type Members = readonly { readonly memberId: string }[]
 type RoomColors = { present: ReadonlyMap<string, number>; absent: ReadonlyMap<string, number> }
 
 const maxAbsent = 1_000
-/** How many of those who left keep their slot free: most of them come back at once, after a reload. */
+/** The number of members who left and whose slot stays free: most of them come back at once, after a reload. */
 const maxReserved = 8
 const maxRecent = 16
 

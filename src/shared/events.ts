@@ -54,7 +54,7 @@ export type Hello = {
   leaseMs: number
   /** The shortest interval between two posts that the server asks clients to keep. */
   postMs: number
-  /** What the server understands beyond the first version. A client sends only what is listed. Absent: nothing more. */
+  /** The features that the server understands beyond the first version. A client sends only what is listed. Absent: nothing more. */
   features?: string[]
 }
 /** Every connection of the room. */

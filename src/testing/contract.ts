@@ -11,7 +11,7 @@ import { Wire } from './contract/http-client.js'
 
 export type { ContractTarget, ContractTiming } from './contract/target.js'
 
-/** What a test runner passes to a test so that the test can skip itself: the context of Vitest, of `node:test` and of others. */
+/** The argument that a test runner passes to a test, so that it can skip itself: the context of Vitest, of `node:test` and of others. */
 export type ContractContext = {
   /** Marks the running test as skipped, for the given reason. */
   skip(reason: string): unknown

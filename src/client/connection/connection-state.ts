@@ -151,7 +151,7 @@ export function hurried(link: ConnectionState, context: RetryContext): Connectio
     return { ...link, obstacle: { ...link.obstacle, until: soon } }
   // A wait that the server asked for is kept.
   if (link.state !== 'waiting' || link.error.retryAfterMs) return link
-  // What failed without a network says nothing about the next one.
+  // A failure without a network says nothing about the next attempt.
   return { ...link, failures: Math.min(link.failures, 1), retryAt: Math.min(link.retryAt, soon) }
 }
 

@@ -2,7 +2,7 @@ import type { PostLocationOutput } from '../../shared/call-types.js'
 import type { Hello } from '../../shared/events.js'
 
 /*
- * What arrives may come from a proxy, a wrong server or a broken one. Nothing of it may make the client retry without a
+ * An answer may come from a proxy, a wrong server or a broken one. No answer may make the client retry without a
  * pause, wait for hours, or grow without bound.
  */
 

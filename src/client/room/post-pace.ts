@@ -9,7 +9,7 @@ export interface Pace {
   context(): RetryContext
   /** The timeout of a request. */
   deadlineMs(): number
-  /** What is open may be dead. For half a heartbeat interval the timeouts are short, so that dead sockets are left soon. */
+  /** Called when open connections may be dead. For half a heartbeat interval the timeouts are short, so that dead sockets are left soon. */
   doubt(): void
 }
 

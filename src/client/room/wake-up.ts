@@ -4,8 +4,8 @@ import { failureOf } from '../connection/failure.js'
 import type { RoomSyncOptions } from './room-sync.js'
 
 /**
- * Returns the function to call at each sign of life. Retries that wait are due at once. What is open may be dead, after a
- * sleep or in another network, and says nothing: posts that hang are sent again, and the stream is tested with a query.
+ * Returns the function to call at each sign of life. Retries that wait are due at once. After a sleep, or in
+ * another network, open connections may be dead without an error: hanging posts are sent again, and a query tests the stream.
  * `changed`: the network is another one, so that the stream is replaced without a test.
  */
 export function wakeUp<T extends RoomTypes>(
@@ -25,7 +25,7 @@ export function wakeUp<T extends RoomTypes>(
       ({ id }) => id !== before,
       (thrown: unknown) => failureOf(thrown).error.code === 'network',
     )
-    // What the query saw may still be on its way on the stream.
+    // The change that the query saw may still be on its way on the stream.
     if (!dead) return
     clock.after(pace.timing.beatMs / 20, () => {
       if (isOpen() && view.id === before) connection.renew()

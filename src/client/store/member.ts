@@ -96,7 +96,7 @@ export function overlayOwn<T extends RoomTypes>(
   const isMoved = !sameJson(location, shown.location)
   if (!isMoved && activity === shown.activity) return
   own.shown = { ...shown, location, activity }
-  // As on the server: to become idle is not to use a connection.
+  // The server has the same rule: becoming idle does not count as a use of the connection.
   if (isMoved || activity === 'active') own.activeAt = Infinity
 }
 

@@ -11,7 +11,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** The events of a room. Member events are about the others only, and not about those in the first snapshot. */
 export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   status: { previous: RoomStatus; current: RoomStatus }
-  /** No contact with the room for `lostMs`. `since` is the time of the last contact. All members but our own are shown as stale. */
+  /** No contact with the room for `lostMs`. `since` is the time at which the interruption was noticed. All members but our own are shown as stale. */
   lost: { since: Date; status: RoomStatus }
   /** After `lost`: the room is up to date again. */
   restored: { since: Date; awayMs: number }

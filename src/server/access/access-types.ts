@@ -12,7 +12,7 @@ export type Identity<P> = {
   memberId: string
   profile?: P
   /**
-   * What else of the request `authorize` may decide by: the id of a token, a role. Members with different scopes are
+   * The part of the request, besides the member, that `authorize` may decide by: the id of a token, a role. Members with different scopes are
    * authorized separately. At most 256 characters. Default: every request of a member has the same rights.
    */
   scope?: string

@@ -7,7 +7,7 @@ import { guardRequest, refuse, type GuardRequest, type GuardResponse } from './g
 export type RequestLimits = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
 
 /**
- * Whose procedure a call is for: a location procedure, one of the app's own, or none. A call of no procedure costs an
+ * The owner of the procedure that a call names: a location procedure, one of the app's own, or none. A call of no procedure costs an
  * error for each, so it is bounded like a call of a location procedure.
  */
 export type CallOwner = { limits: RequestLimits; isQuery: boolean } | 'app' | 'none'

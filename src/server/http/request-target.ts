@@ -3,7 +3,7 @@
  * target here.
  */
 
-/** What a request target names: the last segment of its path as received, and the procedures that tRPC finds in it. */
+/** The parts of a request target: the last segment of its path as received, and the procedures that tRPC finds in it. */
 export type RequestTarget = { segment: string; calls: string[] }
 
 /** Reads a request target as this package's own dispatch does. */

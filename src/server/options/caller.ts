@@ -12,5 +12,5 @@ export function networkKey(key: string): string | null {
   return key.endsWith('::/64') ? `${key.slice(0, -'::/64'.length).split(':', 3).join(':')}::/48` : null
 }
 
-/** How many times the limits of an address a /48 network has. */
+/** The factor by which the limits of an IPv6 /48 network exceed those of one address. */
 export const networkTimes = 16

@@ -12,7 +12,7 @@ export type Timing = {
   /** The longest lease that a post may ask for. Default 300,000. */
   leaseMaxMs: number
   /**
-   * What remains of a lease after the client closed its stream. Longer than a heartbeat interval, so that a client that
+   * The rest of a lease after the client closed its stream. Longer than a heartbeat interval, so that a client that
    * reconnects elsewhere renews it in time. Default 15,000.
    */
   closedMs: number

@@ -170,7 +170,7 @@ export class Procedures {
   }
 
   /**
-   * Returns whether a leave has to be carried out. Whoever has no right in a room has nothing to leave there, unless the
+   * Returns whether a leave has to be carried out. A caller without a right in a room has nothing to leave there, unless the
    * connection is present: a leave must not open any room that a caller names.
    */
   async #mayLeave(ctx: unknown, caller: Caller, room: string, connectionId: string): Promise<boolean> {

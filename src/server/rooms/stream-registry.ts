@@ -212,7 +212,7 @@ export class StreamRegistry {
 }
 
 /**
- * Returns whether the stream's connection is present and its own. Whoever learned a key may have opened a stream with it
+ * Returns whether the stream's connection is present and its own. Somebody who learned a key may have opened a stream with it
  * while its owner was away: once the owner is back, such a stream only watches.
  */
 function ownsConnection({ memberId, connectionId, room }: Subscriber): boolean {

@@ -103,7 +103,7 @@ export type RoomRules = {
   memberConnections: number
 }
 
-/** What a hub gives to a backend to open a room. */
+/** The options that a hub passes to a backend to open a room. */
 export type RoomOptions = {
   clock: Clock
   rules: RoomRules

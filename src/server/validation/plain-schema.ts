@@ -2,7 +2,7 @@ import * as z from 'zod/v4/core'
 import { LocationError } from '../../shared/errors.js'
 import type { Schema } from '../../shared/schema-types.js'
 
-/** What `z.toJSONSchema` passes to `override` for every schema inside a schema. */
+/** The argument that `z.toJSONSchema` passes to `override` for every schema inside a schema. */
 type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSchema }
 
 /**

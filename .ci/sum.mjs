@@ -31,18 +31,31 @@ for (const { run, isAgain, testResults } of reports.toSorted((a, b) => Number(a.
 let passed = 0
 let failed = 0
 const skipped = []
+const failures = []
 for (const { file, results } of files.values())
   for (const { status, assertionResults } of results) {
     // A file that does not load has no tests.
-    if (status === 'failed' && assertionResults.length === 0) failed++
-    for (const { status, fullName } of assertionResults) {
+    if (status === 'failed' && assertionResults.length === 0) {
+      failed++
+      failures.push(`${file}: did not load`)
+    }
+    for (const { status, fullName, failureMessages } of assertionResults) {
       if (status === 'passed') passed++
-      else if (status === 'failed') failed++
-      else skipped.push(`${file}: ${fullName}`)
+      else if (status === 'failed') {
+        failed++
+        failures.push(`${file}: ${fullName}${firstLine(failureMessages)}`)
+      } else skipped.push(`${file}: ${fullName}`)
     }
   }
 
+/** The failure's first line: the log of a long run is often shown shortened, its last lines never. */
+function firstLine([message = ''] = []) {
+  const line = message.split('\n', 1)[0].slice(0, 300)
+  return line && `: ${line}`
+}
+
 console.log()
+for (const failure of failures) console.log(`failed: ${failure}`)
 // With REQUIRE_CHROMIUM=1 and everything installed, there is no reason to skip a test.
 for (const name of skipped) console.log(`skipped: ${name}`)
 failed += skipped.length

@@ -34,7 +34,7 @@ const slow = [
   'test/fuzz/**/*.test.ts',
   'test/{client/room,react}/leaks.test.{ts,tsx}',
   'test/client/{runtimes,connection/wire-limits}.test.ts',
-  'test/server/{access/tenants,rooms/many-streams,http/request-guard,http/unread-answers}.test.ts',
+  'test/server/{access/tenants,rooms/many-streams,http/guard/request-guard,http/unread-answers}.test.ts',
 ]
 
 /** The simulation is part of both suites: with few seeds in `npm test`, with all of them in `npm run test:all`. */

@@ -26,13 +26,13 @@ export type {
 } from './rules/backend.js'
 export { memoryBackend } from './backends/memory.js'
 export type { ClientIp } from './procedures/procedures.js'
-export type { OriginOptions } from './http/origin-check.js'
+export type { OriginOptions } from './http/guard/origin-check.js'
 export {
   createRequestGuard,
   type GuardRequest,
   type GuardResponse,
   type RequestGuardOptions,
-} from './http/request-guard.js'
+} from './http/guard/request-guard.js'
 export { createLocationHub, type HubHealth, type LocationHub } from './hub/hub.js'
 export type { HubOptions } from './hub/hub-options.js'
 export type { HubRoom, RoomMember } from './hub/hub-room.js'

@@ -15,7 +15,7 @@ const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
   createLocationServer: [
     ['hub/hub-options', 'HubOptions'],
     ['standalone/server', 'LocationServerOptions'],
-    ['http/origin-check', 'OriginOptions'],
+    ['http/guard/origin-check', 'OriginOptions'],
     ['access/access-types', 'AnonymousAccess'],
     ['access/access-types', 'MemberAccess'],
   ],
@@ -26,11 +26,11 @@ const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
   ],
   createLocationMiddleware: [
     ['http/middleware', 'LocationMiddlewareOptions'],
-    ['http/origin-check', 'OriginOptions'],
+    ['http/guard/origin-check', 'OriginOptions'],
   ],
   createRequestGuard: [
-    ['http/request-guard', 'RequestGuardOptions'],
-    ['http/origin-check', 'OriginOptions'],
+    ['http/guard/request-guard', 'RequestGuardOptions'],
+    ['http/guard/origin-check', 'OriginOptions'],
   ],
   prometheusMetrics: [['prometheus', 'PrometheusOptions']],
 }

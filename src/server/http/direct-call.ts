@@ -2,7 +2,7 @@ import { IncomingMessage } from 'node:http'
 import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import type { TRPCRequestInfo } from '@trpc/server/http'
 import type { LazyAbort } from './lazy-abort.js'
-import { readTarget } from './request-target.js'
+import { readTarget } from './guard/request-target.js'
 import type { NodeRequest } from './sink.js'
 
 /*

@@ -6,7 +6,7 @@ import {
 } from '@trpc/server/adapters/node-http'
 import { resolveResponse } from '@trpc/server/http'
 import type { Call, CallInput } from './direct-call.js'
-import { readTarget } from './request-target.js'
+import { readTarget } from './guard/request-target.js'
 import type { NodeRequest, NodeResponse } from './sink.js'
 
 /*

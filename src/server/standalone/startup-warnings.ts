@@ -1,4 +1,4 @@
-import { isLoopbackAddress } from '../http/origin-check.js'
+import { isLoopbackAddress } from '../http/guard/origin-check.js'
 import { defaultLimits, type Limits } from '../options/limits.js'
 import type { Timing } from '../options/timing.js'
 

@@ -1,6 +1,6 @@
 import Negotiator from 'negotiator'
 import type { NodeRequest, NodeResponse } from '../sink.js'
-import { withField } from '../kept-headers.js'
+import { withField } from '../guard/kept-headers.js'
 
 /**
  * Decides whether a body is sent as gzip, and sets `Vary` and `Content-Encoding` accordingly. It is when the client prefers

@@ -8,7 +8,12 @@ import {
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { initTRPC } from '@trpc/server'
 import { describe, expect, test } from 'vitest'
-import { corsHeaders, originRulesOf, refusalOf, type OriginOptions } from '../../../src/server/http/origin-check.js'
+import {
+  corsHeaders,
+  originRulesOf,
+  refusalOf,
+  type OriginOptions,
+} from '../../../../src/server/http/guard/origin-check.js'
 
 /** Returns `allowed`, or the code of the refusal. */
 function check(options: OriginOptions, host: string, origin: string) {

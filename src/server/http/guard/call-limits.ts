@@ -1,7 +1,7 @@
-import { defaultLimits, type Limits } from '../options/limits.js'
-import { isDeeperThan } from '../validation/parse-input.js'
+import { defaultLimits, type Limits } from '../../options/limits.js'
+import { isDeeperThan } from '../../validation/parse-input.js'
 import { originRulesOf, type OriginOptions, type Refusal } from './origin-check.js'
-import { guardRequest, refuse, type GuardRequest, type GuardResponse } from './guard-request.js'
+import { guardRequest, refuse, type GuardRequest, type GuardResponse } from './request-check.js'
 
 /** The limits of a request that calls only location procedures. */
 export type RequestLimits = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>

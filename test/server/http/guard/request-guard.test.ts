@@ -15,8 +15,8 @@ import {
 } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { refusalCodes } from '../../../src/server/http/origin-check.js'
-import { raw } from '../../support/network/raw.js'
+import { refusalCodes } from '../../../../src/server/http/guard/origin-check.js'
+import { raw } from '../../../support/network/raw.js'
 
 /* The request guard of our own server, and of an app that merged the procedures into its router. */
 

@@ -1,26 +1,26 @@
 import type { AnyTRPCRouter } from '@trpc/server'
-import { LocationError } from '../../shared/errors.js'
-import { backgroundClock } from '../../shared/clock.js'
-import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
-import { mergeNumbers } from '../options/number-options.js'
+import { LocationError } from '../../../shared/errors.js'
+import { backgroundClock } from '../../../shared/clock.js'
+import { defaultLimits, largestLimits, type Limits } from '../../options/limits.js'
+import { mergeNumbers } from '../../options/number-options.js'
 import {
   assertOptions,
   checkedElsewhere,
   isPlainObject,
   isRouter,
   type OptionChecks,
-} from '../options/option-checks.js'
-import { defaultTiming } from '../options/timing.js'
-import type { GuardRequest, GuardResponse } from './guard-request.js'
+} from '../../options/option-checks.js'
+import { defaultTiming } from '../../options/timing.js'
+import type { GuardRequest, GuardResponse } from './request-check.js'
 import { originOptionChecks, type OriginOptions } from './origin-check.js'
-import { serveInOrder } from './pipelined-requests.js'
-import { guardProcedures, type CallOwner, type RequestLimits } from './procedure-guard.js'
+import { serveInOrder } from '../pipelined-requests.js'
+import { guardProcedures, type CallOwner, type RequestLimits } from './call-limits.js'
 import { callsIn, possiblePaths, readTarget } from './request-target.js'
-import { hasLazyRouters, isQueryName, locationPathsOf, ownerIn, procedureNames } from './router-guard.js'
-import type { NodeRequest, NodeResponse } from './sink.js'
-import { cutWhenUnread } from './unread-answers.js'
+import { hasLazyRouters, isQueryName, locationPathsOf, ownerIn, procedureNames } from './call-owners.js'
+import type { NodeRequest, NodeResponse } from '../sink.js'
+import { cutWhenUnread } from '../unread-answers.js'
 
-export type { GuardRequest, GuardResponse } from './guard-request.js'
+export type { GuardRequest, GuardResponse } from './request-check.js'
 
 /** The options of `createRequestGuard`. */
 export type RequestGuardOptions = OriginOptions & {

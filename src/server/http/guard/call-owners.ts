@@ -1,9 +1,9 @@
 import type { AnyTRPCProcedure, AnyTRPCRouter } from '@trpc/server'
-import { hubOf } from '../procedures/router.js'
-import { defaultLimits } from '../options/limits.js'
-import { procedurePathOf } from './direct-call.js'
+import { hubOf } from '../../procedures/router.js'
+import { defaultLimits } from '../../options/limits.js'
+import { procedurePathOf } from '../direct-call.js'
 import type { OriginOptions } from './origin-check.js'
-import { guardProcedures, type CallOwner } from './procedure-guard.js'
+import { guardProcedures, type CallOwner } from './call-limits.js'
 import { readTarget } from './request-target.js'
 
 /** The default names of the five location procedures. */

@@ -1,6 +1,11 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { corsHeaders, originRulesOf, refusalOf, type OriginOptions } from '../../../src/server/http/origin-check.js'
+import {
+  corsHeaders,
+  originRulesOf,
+  refusalOf,
+  type OriginOptions,
+} from '../../../../src/server/http/guard/origin-check.js'
 
 function request(
   headers: Record<string, string>,

@@ -1,5 +1,5 @@
-import { LocationError } from '../../shared/errors.js'
-import { checkedElsewhere, type OptionChecks } from '../options/option-checks.js'
+import { LocationError } from '../../../shared/errors.js'
+import { checkedElsewhere, type OptionChecks } from '../../options/option-checks.js'
 
 /** The parts of a request that the origin check reads; `node:http`'s `IncomingMessage` has them. */
 export type IncomingRequest = {

@@ -14,7 +14,16 @@ export {
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
 export { type LocationClient } from './room/shared-rooms.js'
-export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
+export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './room/broadcast-api.js'
+export {
+  type JoinOptions,
+  type Room,
+  type RoomCore,
+  type WatchedRoom,
+  type WatchedRoomCore,
+  type WatchOptions,
+} from './room/room.js'
+export { type BroadcastEvent } from './store/broadcast-event.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type MembersAtOptions } from './store/location-index.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'

@@ -1,12 +1,22 @@
 'use client'
 
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
-import type { LocationClient, Member, MembersAtOptions, Room, RoomEvents, RoomStatus } from '../client/index.js'
+import type {
+  BroadcastEvent,
+  LocationClient,
+  Member,
+  MembersAtOptions,
+  Room,
+  RoomBroadcasts,
+  RoomEvents,
+  RoomStatus,
+} from '../client/index.js'
 import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
 import { watchOnly } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
 import { shallow } from './shallow.js'
+import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
@@ -14,7 +24,8 @@ import type { RoomTypes } from '../shared/room-types.js'
  * that the router does not have are absent.
  */
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
-  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>)
+  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
+  IfBroadcasts<T, BroadcastHooks<T>>
 
 /** The hooks of every client. */
 export interface RoomHooks<T extends RoomTypes> {
@@ -72,6 +83,18 @@ export interface ProfileHooks<T extends RoomTypes> {
   useUpdateProfile(): (profile: T['profile'] | null) => void
 }
 
+/** The hooks of a client whose router has broadcasts. */
+export interface BroadcastHooks<T extends RoomTypes> {
+  /**
+   * Returns the function that sends a broadcast: `room.broadcast`. It is the same function while the room is the same.
+   *
+   * @throws Error inside a provider with `watch`.
+   */
+  useBroadcast(): RoomBroadcasts<T>['broadcast']
+  /** Calls `listener` for each broadcast of this name, always the listener of the latest render. */
+  useOnBroadcast<K extends BroadcastName<T>>(name: K, listener: (event: BroadcastEvent<T, K>) => void): void
+}
+
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
 export function createLocationHooks<T extends RoomTypes>(client: LocationClient<T>): LocationHooks<T> {
   type Members = readonly Member<T>[]
@@ -89,7 +112,9 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> = {
+  const broadcastsOf = (room: Room<T>) => room as unknown as RoomBroadcasts<T>
+
+  const hooks: RoomHooks<T> & ProfileHooks<T> & BroadcastHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room,
     useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
@@ -115,12 +140,27 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     useStatus: () => useRoomValue(useHandle(), statusOf),
     useRoomEvent(event, listener) {
       const { room } = useHandle()
-      const latest = useRef(listener)
-      useEffect(() => {
-        latest.current = listener
-      })
-      useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event])
+      const latest = useLatest(listener)
+      useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event, latest])
+    },
+    useBroadcast() {
+      const room = broadcastsOf(useWritableRoom())
+      return useCallback((...call) => room.broadcast(...call), [room])
+    },
+    useOnBroadcast(name, listener) {
+      const room = broadcastsOf(useHandle().room)
+      const latest = useLatest(listener)
+      useEffect(() => room.onBroadcast(name, (event) => latest.current(event)), [room, name, latest])
     },
   }
-  return hooks
+  return hooks as LocationHooks<T>
+}
+
+/** Returns a reference to the listener of the latest render. */
+function useLatest<L>(listener: L): { readonly current: L } {
+  const latest = useRef(listener)
+  useEffect(() => {
+    latest.current = listener
+  })
+  return latest
 }

@@ -1,11 +1,8 @@
-import type { LocationError, Room } from '../client/index.js'
+import type { LocationError, Room, RoomBroadcasts, RoomCore, WatchedRoom } from '../client/index.js'
 import { showInitial } from '../client/store/initial.js'
 import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
-
-/** A room that was only watched has no methods that post. */
-type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update'>
 
 /** The message of the error thrown when something is posted to a room that is only watched. */
 export const watchOnly =
@@ -83,7 +80,12 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     if (isWatching) throw new Error(watchOnly)
     return current() as Room<T>
   }
-  return {
+  // A feature that the router lacks does not exist in the types; a method of it would only reach the room's own.
+  const broadcasts: RoomBroadcasts<T> = {
+    broadcast: (...call) => (writable() as unknown as RoomBroadcasts<T>).broadcast(...call),
+    onBroadcast: (...call) => (current() as unknown as RoomBroadcasts<T>).onBroadcast(...call),
+  }
+  const room: RoomCore<T> = {
     id,
     get status() {
       return current().status
@@ -109,6 +111,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
+  return Object.assign(room, broadcasts) as unknown as Room<T>
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */
@@ -119,7 +122,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: Room<T> = {
+  const room: RoomCore<T> & Record<keyof RoomBroadcasts<T>, () => never> = {
     id,
     ...snapshot,
     members,
@@ -134,6 +137,8 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     ready: tooEarly,
     flush: tooEarly,
     leave: tooEarly,
+    broadcast: tooEarly,
+    onBroadcast: tooEarly,
   }
-  return { room, hasInitial: view.id !== null }
+  return { room: room as unknown as Room<T>, hasInitial: view.id !== null }
 }

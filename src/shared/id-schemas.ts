@@ -11,6 +11,12 @@ export const roomId = z
     if (fault !== null) issues.push({ code: 'custom', input: value, message: `a room id ${fault}` })
   })
 
+/** The id of a member, in normal form C. */
+export const memberId = z
+  .string()
+  .normalize('NFC')
+  .regex(nameShape, { error: ({ input }) => `a member id ${nameFault(String(input)) ?? nameRule}` })
+
 /**
  * A connectionKey or a memberKey: 128 random bits as exactly 22 base64url characters. The client generates and stores
  * it.

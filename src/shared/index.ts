@@ -4,6 +4,16 @@
  * @module hereabouts
  */
 export { systemClock, type Clock } from './clock.js'
+export type {
+  BroadcastItem,
+  BroadcastItemBase,
+  BroadcastName,
+  Broadcasts,
+  BroadcastsOf,
+  BroadcastToRoomInput,
+  BroadcastToRoomOutput,
+  IfBroadcasts,
+} from './broadcast-types.js'
 export { colorOf } from './colors.js'
 export { LocationError, type LocationErrorCode } from './errors.js'
 export {
@@ -32,6 +42,13 @@ export type {
 } from './call-types.js'
 export type { Activity, ByeReason, Changed, Connection, Left, LeftReason, LocationEvent, Tracked } from './events.js'
 export type { RoomTypes, RoomTypesWith } from './room-types.js'
-export type { Out, Schema, Unchanged } from './schema-types.js'
+export type {
+  BroadcastSchemas,
+  OptionalBroadcasts,
+  Out,
+  Schema,
+  Unchanged,
+  UnchangedBroadcasts,
+} from './schema-types.js'
 export { locationEvent, type RoomSchemas } from './wire-schemas.js'
 export { applyEvent, forgetStale, View, type Applied, type Shift } from './view.js'

@@ -13,10 +13,32 @@ export type OptionalSchema = Schema | false
 export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S> : never
 
 /** The room types of a hub with these schemas. */
-export type SchemaTypes<SL extends Schema, SP extends OptionalSchema> = RoomTypesWith<{
+export type SchemaTypes<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  SB extends OptionalBroadcasts = undefined,
+> = RoomTypesWith<{
   location: Out<SL>
   profile: OptionalOut<SP>
+  broadcasts: BroadcastsOut<SB>
 }>
+
+/** The schemas of an app's broadcasts, by name. */
+export type BroadcastSchemas = Readonly<Record<string, Schema>>
+/** The schemas of the broadcasts, or `undefined` in an app without them. */
+export type OptionalBroadcasts = BroadcastSchemas | undefined
+/** The types of the payloads, by name; `never` without broadcasts. */
+export type BroadcastsOut<SB extends OptionalBroadcasts> = [SB] extends [BroadcastSchemas]
+  ? { [K in keyof SB & string]: Out<SB[K]> }
+  : never
+/** The schemas themselves when each name and each schema is allowed; otherwise a type that says what to change. */
+export type UnchangedBroadcasts<SB extends OptionalBroadcasts> = {
+  [K in keyof SB]: K extends `hereabouts:${string}`
+    ? { error: 'names that begin with `hereabouts:` are reserved' }
+    : SB[K] extends Schema
+      ? Unchanged<SB[K]>
+      : never
+}
 
 /**
  * `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change.

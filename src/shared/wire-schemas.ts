@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { broadcastEvent } from './broadcast-schemas.js'
 import { roomId, secretKey } from './id-schemas.js'
 import type { Schema } from './schema-types.js'
 
@@ -110,5 +111,6 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
       type: z.literal('bye'),
       reason: z.enum(['draining', 'expired', 'revoked', 'slow', 'rotated', 'replaced']),
     }),
+    broadcastEvent,
   ])
 }

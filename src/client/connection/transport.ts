@@ -6,6 +6,7 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
+import type { BroadcastToRoomInput, BroadcastToRoomOutput } from '../../shared/broadcast-types.js'
 import type { OpenSubscription } from './subscription.js'
 import type { ShareStream } from './shared-tab-stream.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -18,6 +19,7 @@ export interface Transport<T extends RoomTypes> {
   shareStream: ShareStream<T> | null
   ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<T>>
   post(input: PostLocationInput<T>, deadlineMs: number): Promise<PostLocationOutput>
+  broadcast(input: BroadcastToRoomInput<T>, deadlineMs: number): Promise<BroadcastToRoomOutput>
   leave(input: LeaveRoomInput, deadlineMs: number): Promise<unknown>
   memberKey: string
   clock: Clock

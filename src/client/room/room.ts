@@ -8,6 +8,9 @@ import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
+import type { IfBroadcasts } from '../../shared/broadcast-types.js'
+import type { BroadcastListening, RoomBroadcasts } from './broadcast-api.js'
+import { lazyBroadcasts } from './broadcast-loader.js'
 import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
@@ -24,7 +27,10 @@ import type { RoomTypes } from '../../shared/room-types.js'
  * room.post({ sheet: 'Q3', row: 4, col: 2 })
  * ```
  */
-export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
+export type Room<T extends RoomTypes> = RoomCore<T> & IfBroadcasts<T, RoomBroadcasts<T>>
+
+/** The part of a room that every router has. */
+export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
   readonly id: string
   /** `others`, and `self` when it is known. */
   readonly members: readonly Member<T>[]
@@ -65,10 +71,13 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
 }
 
 /** A room that we watch without being in it: it has no methods that post. */
-export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update'>
+export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> & IfBroadcasts<T, BroadcastListening<T>>
+
+/** The part of a watched room that every router has. */
+export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update'>
 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
-export type JoinedRoom<T extends RoomTypes> = Omit<Room<T>, 'leave'>
+export type JoinedRoom<T extends RoomTypes> = Omit<RoomCore<T>, 'leave'>
 
 /** The options of `client.watch`, which shows a room without being in it. */
 export type WatchOptions<T extends RoomTypes> = {
@@ -120,10 +129,13 @@ export function openRoom<T extends RoomTypes>(
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
-  const room = watchedRoom(id, store, connection, presence)
+  const link = () => connection.link
+  const { broadcast, onBroadcast } = lazyBroadcasts<T>({ ...parts, key: () => presence.key, link })
+  const room = Object.assign(watchedRoom(id, store, connection, presence), { onBroadcast })
   return {
     room: (joining
       ? Object.assign(room, {
+          broadcast,
           post: (location: T['location'] | null) => presence.post(location),
           update(change: OwnAttributes<T>) {
             if (change.activity !== undefined) stopActivity()
@@ -131,7 +143,7 @@ export function openRoom<T extends RoomTypes>(
           },
           flush: presence.flush,
         })
-      : room) as JoinedRoom<T>,
+      : room) as unknown as JoinedRoom<T>,
     close() {
       unfollow()
       stopActivity()
@@ -185,7 +197,7 @@ const watchedRoom = <T extends RoomTypes>(
   store: Store<T>,
   connection: ServerConnection,
   presence: OwnPresence<T>,
-): Omit<WatchedRoom<T>, 'leave'> => ({
+): Omit<WatchedRoomCore<T>, 'leave'> => ({
   id,
   get status() {
     return store.snapshot.status

@@ -1,5 +1,11 @@
 import type { Clock } from '../../shared/clock.js'
-import type { OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
+import type {
+  OptionalBroadcasts,
+  OptionalSchema,
+  Schema,
+  Unchanged,
+  UnchangedBroadcasts,
+} from '../../shared/schema-types.js'
 import type { Limits } from '../options/limits.js'
 import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
@@ -14,7 +20,11 @@ import type { TimingOptions } from '../options/timing.js'
 import type { Backend } from '../rules/backend.js'
 
 /** The options of `createLocationHub`. */
-export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
+export interface HubOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  SB extends OptionalBroadcasts = OptionalBroadcasts,
+> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
   /**
@@ -22,6 +32,11 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
    * members have no profile.
    */
   profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
+  /**
+   * The schemas of broadcasts, by name: messages to everybody who reads a room now, such as reactions. Names that begin with
+   * `hereabouts:` are reserved. Default: the app has no broadcasts.
+   */
+  broadcasts?: SB & UnchangedBroadcasts<SB>
   /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
   backend?: Backend
   /** Limits that replace the defaults. */
@@ -58,6 +73,7 @@ const isProfile: OptionCheck = (value) =>
 export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema>> = {
   location: checkedElsewhere,
   profile: isProfile,
+  broadcasts: isPlainObject('an object of zod 4 schemas by name, such as { reaction: z.strictObject({ ... }) }'),
   backend: hasMethods('a Backend, such as memoryBackend() or redisBackend({ ... })', [
     'open',
     'ready',

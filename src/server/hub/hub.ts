@@ -6,12 +6,14 @@ import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Connection } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type { OptionalBroadcasts, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
+import { Broadcasting } from './broadcasting.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
+import { checkedBroadcasts } from '../validation/broadcast-schemas.js'
 import { parseInput } from '../validation/parse-input.js'
 import { assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
@@ -71,9 +73,11 @@ export interface LocationHub<T extends RoomTypes> {
  * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an unknown or invalid
  * option, limit or duration; the message names it.
  */
-export function createLocationHub<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
-  options: HubOptions<SL, SP>,
-): LocationHub<SchemaTypes<SL, SP>> {
+export function createLocationHub<
+  SL extends Schema,
+  SP extends OptionalSchema = typeof memberProfile,
+  SB extends OptionalBroadcasts = undefined,
+>(options: HubOptions<SL, SP, SB>): LocationHub<SchemaTypes<SL, SP, SB>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
   return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
 }
@@ -87,6 +91,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  readonly broadcasting: Broadcasting
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
@@ -111,8 +116,10 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
     this.rateLimits = new RateLimits(limits, clock, this.logger)
+    this.broadcasting = new Broadcasting(checkedBroadcasts(options.broadcasts), clock, limits, this.rateLimits)
+    const features = ['used', ...(this.broadcasting.schemas ? ['broadcasts'] : [])]
     this.membershipLimits = new MembershipLimits(limits)
-    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics })
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, features })
     const { tombstoneMs } = timing
     const { roomConnections, memberConnections } = limits
     this.#rooms = new RoomRegistry({
@@ -122,6 +129,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
       timing,
       metrics: this.metrics,
       logger: this.logger,
+      broadcastEventBytes: limits.broadcastEventBytes,
       turnMs: this.streams.turnMs,
       onTurn: () => this.streams.turn(),
     })

@@ -20,13 +20,15 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
+import type { BroadcastToRoomInput, BroadcastToRoomOutput, IfBroadcasts } from '../../shared/broadcast-types.js'
+import { broadcastInput } from '../../shared/broadcast-schemas.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
-import { Procedures, type ClientIp } from './procedures.js'
+import { Procedures, type BroadcastInput, type ClientIp } from './procedures.js'
 import type { Frame } from '../rooms/frames.js'
 import { Hub, type LocationHub } from '../hub/hub.js'
 import { parseInputSync } from '../validation/parse-input.js'
@@ -44,8 +46,20 @@ import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trp
 type AnyBuilder = TRPCProcedureBuilder<any, any, any, any, any, any, any, false>
 type CtxOf<B extends AnyBuilder> = inferProcedureBuilderResolverOptions<B>['ctx']
 
-/** The five procedures as a plain record. A `type`, not an `interface`: tRPC requires an index signature. */
-export type LocationRecord<T extends RoomTypes> = {
+/** The procedures as a plain record: five, and `broadcastToRoom` for a hub with broadcasts. */
+export type LocationRecord<T extends RoomTypes> = PlainLocationRecord<T> & IfBroadcasts<T, BroadcastRecord<T>>
+
+/** The procedure of a hub with broadcasts. */
+export type BroadcastRecord<T extends RoomTypes> = {
+  broadcastToRoom: TRPCMutationProcedure<{
+    input: BroadcastToRoomInput<T>
+    output: BroadcastToRoomOutput
+    meta: unknown
+  }>
+}
+
+/** The five procedures of every hub. A `type`, not an `interface`: tRPC requires an index signature. */
+export type PlainLocationRecord<T extends RoomTypes> = {
   postLocation: TRPCMutationProcedure<{ input: PostLocationInput<T>; output: PostLocationOutput; meta: unknown }>
   leaveRoom: TRPCMutationProcedure<{ input: LeaveRoomInput; output: LeaveRoomOutput; meta: unknown }>
   getLocations: TRPCQueryProcedure<{ input: GetLocationsInput; output: GetLocationsOutput<T>; meta: unknown }>
@@ -106,7 +120,10 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   if (!options.clientIp) hub.logger.warn('clientIp is not set: per-address limits are disabled.')
   const inputs = procedureInputs(hub)
   const depth = hub.limits.depth + envelopeDepth
-  const isImmediate = isSynchronous(hub.location) && isSynchronous(hub.profile)
+  const isImmediate =
+    isSynchronous(hub.location) &&
+    isSynchronous(hub.profile) &&
+    Object.values(hub.broadcasting.schemas ?? {}).every(isSynchronous)
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
@@ -142,7 +159,13 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
         ),
       ),
   }
-  for (const each of Object.values(record)) hubs.set(each, hub)
+  const { schemas } = hub.broadcasting
+  const broadcasts = schemas && {
+    broadcastToRoom: base('broadcastToRoom', 'broadcast')
+      .input(parsed<ReturnType<typeof broadcastInput>, BroadcastInput>(broadcastInput(schemas)))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
+  }
+  for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(each, hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(
@@ -153,7 +176,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       ({ outcome }) => outcome,
     ),
   )
-  return record as unknown as LocationRecord<T>
+  return { ...record, ...broadcasts } as unknown as LocationRecord<T>
 }
 
 /**

@@ -31,6 +31,15 @@ export type StreamOptions = {
   recheck: () => Promise<boolean>
 }
 
+export type StreamRegistryOptions = {
+  clock: Clock
+  timing: Timing
+  limits: Limits
+  metrics: Metrics
+  /** The features that every hello lists. */
+  features: string[]
+}
+
 /** The deadlines and checks of one stream. */
 type Upkeep = {
   rotateAt: number
@@ -55,10 +64,12 @@ export class StreamRegistry {
   /** The slot in which each stream gets its heartbeat: spread, so that they do not all come at once. */
   readonly #beats: TimerWheel<Subscriber>
   readonly #beatSlots: number
+  readonly #features: string[]
   #isDraining = false
 
-  constructor({ clock, timing, limits, metrics }: { clock: Clock; timing: Timing; limits: Limits; metrics: Metrics }) {
+  constructor({ clock, timing, limits, metrics, features }: StreamRegistryOptions) {
     this.#clock = clock
+    this.#features = features
     this.#metrics = metrics
     this.#timing = timing
     this.#limits = new StreamLimits(limits, timing.beatMs)
@@ -96,7 +107,7 @@ export class StreamRegistry {
     this.assertOneMore({ memberId, address }, room.id)
     this.#limits.oldestTooMany(memberId, room.id)?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
-    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, features: ['used'] }
+    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, features: this.#features }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })
@@ -137,7 +148,7 @@ export class StreamRegistry {
   revoke(memberId: string, room?: string): void {
     for (const subscriber of this.#upkeep.keys()) {
       if (room !== undefined && subscriber.room.id !== room) continue
-      if (memberOf(subscriber) === memberId) revoke(subscriber)
+      if (subscriber.reader === memberId) revoke(subscriber)
     }
   }
 
@@ -218,12 +229,6 @@ export class StreamRegistry {
 function ownsConnection({ memberId, connectionId, room }: Subscriber): boolean {
   const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
   return known !== undefined && (memberId === null || known.memberId === memberId)
-}
-
-/** Returns the member of a stream. An anonymous stream's member is the one that its connection belongs to. */
-function memberOf({ memberId, connectionId, room }: Subscriber): string | null {
-  if (memberId !== null || connectionId === null) return memberId
-  return room.timeline.connection(connectionId)?.memberId ?? null
 }
 
 const revoke = (subscriber: Subscriber) =>

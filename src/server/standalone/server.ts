@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, resolve } from 'node:path'
-import { initTRPC, type TRPCBuiltRouter } from '@trpc/server'
+import { initTRPC, type AnyTRPCRouter, type TRPCBuiltRouter } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type { OptionalBroadcasts, OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { guardRequest } from '../http/guard/request-check.js'
@@ -30,7 +30,12 @@ import {
 } from '../options/option-checks.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { consoleLogger } from '../options/logger.js'
-import { locationRecord, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
+import {
+  locationRecord,
+  type LocationRecord,
+  type LocationRouterOptions,
+  type PlainLocationRecord,
+} from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
 import { closeServer, listen } from './listen.js'
@@ -47,7 +52,11 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
 >
 
 /** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
-export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
+export type LocationServerOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  SB extends OptionalBroadcasts = OptionalBroadcasts,
+> = HubOptions<SL, SP, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -118,14 +127,19 @@ const lateMs = 1_000
  *
  * @throws LocationError `misconfigured`
  */
-export function createLocationServer<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
-  options: LocationServerOptions<SL, SP>,
-): LocationServer<SchemaTypes<SL, SP>> {
+export function createLocationServer<
+  SL extends Schema,
+  SP extends OptionalSchema = typeof memberProfile,
+  SB extends OptionalBroadcasts = undefined,
+>(options: LocationServerOptions<SL, SP, SB>): LocationServer<SchemaTypes<SL, SP, SB>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP>>({ ...options, logger: options.logger ?? consoleLogger })
+  const hub = new Hub<SchemaTypes<SL, SP, SB>>({
+    ...(options as unknown as HubOptions<Schema, OptionalSchema>),
+    logger: options.logger ?? consoleLogger,
+  })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)
@@ -161,7 +175,7 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
 
   let isClosed = false
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, SB>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -186,10 +200,7 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
 }
 
 /** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<SL extends Schema, SP extends OptionalSchema>(
-  hub: Hub<SchemaTypes<SL, SP>>,
-  options: LocationServerOptions<SL, SP>,
-) {
+function routerFor<T extends RoomTypes>(hub: Hub<T>, options: Pick<LocationServerOptions<Schema, false>, 'clientIp'>) {
   const t = initTRPC.context<ServerContext>().create({
     // Clients must not see stack traces.
     isDev: false,
@@ -200,17 +211,13 @@ function routerFor<SL extends Schema, SP extends OptionalSchema>(
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    SchemaTypes<SL, SP>,
+    T,
     typeof t.procedure
   >)
-  return t.router(record)
+  return t.router(record as PlainLocationRecord<T>)
 }
 
-function proceduresFor(
-  router: ReturnType<typeof routerFor>,
-  { limits, logger }: Pick<Hub, 'limits' | 'logger'>,
-  compress = false,
-) {
+function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'limits' | 'logger'>, compress = false) {
   const options: AdapterOptions = {
     router,
     createContext: async ({ req, res }) => contextOf(req as IncomingMessage, res as ServerResponse),

@@ -11,16 +11,16 @@ type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSche
  *
  * @throws LocationError `misconfigured`
  */
-export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'): void {
+export function assertPlainSchema(schema: Schema, kind: string): void {
   // The types enforce this too. In JavaScript an option may be forgotten, or be the schema of another library.
   const { _zod }: { _zod?: unknown } = schema ?? {}
   if (_zod === undefined)
     throw new LocationError(
       'misconfigured',
-      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${kind === 'location' ? 'cellLocation' : 'memberProfile'}, or z.strictObject({ ... }).`,
+      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${exampleOf(kind)}z.strictObject({ ... }).`,
     )
   const advice =
-    'A location or profile schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
+    'Such a schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {
     try {
       const override = ({ zodSchema, jsonSchema }: VisitedSchema) => {
@@ -38,6 +38,9 @@ export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'):
   if (asJson('input') !== asJson('output'))
     throw new LocationError('misconfigured', `The ${kind} schema returns other values than it accepts. ${advice}`)
 }
+
+const exampleOf = (kind: string) =>
+  kind === 'location' ? 'cellLocation, or ' : kind === 'profile' ? 'memberProfile, or ' : ''
 
 /**
  * True for changes that JSON Schema does not show: coercions, `.catch()`, codecs, preprocessors, `.trim()` and similar.

@@ -11,10 +11,9 @@ export const roomId = z
     if (fault !== null) issues.push({ code: 'custom', input: value, message: `a room id ${fault}` })
   })
 
-/** The id of a member, in normal form C. */
+/** The id of a member in an input. The procedures bring it to normal form C. */
 export const memberId = z
   .string()
-  .normalize('NFC')
   .regex(nameShape, { error: ({ input }) => `a member id ${nameFault(String(input)) ?? nameRule}` })
 
 /**

@@ -11,7 +11,7 @@ const seq = z.int().min(0)
 const lastEventId = z.string().nullish()
 
 /**
- * Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are
+ * Builds the input schemas of the five procedures of every app from the app's schemas. Unknown fields beside the app's values are
  * refused.
  */
 export function procedureInputs<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {

@@ -1,15 +1,18 @@
-import { createLocationClient, type LocationClient, type Room } from '../client/index.js'
+import { createLocationClient, type LocationClient, type Room, type RoomBroadcasts } from '../client/index.js'
 import { systemClock } from '../shared/index.js'
 import type {
   Activity,
+  BroadcastName,
+  BroadcastsOf,
   CellLocation,
   Clock,
   Connection,
+  IfBroadcasts,
   LeftReason,
   RoomTypes,
   RoomTypesWith,
 } from '../shared/index.js'
-import { fakeServer } from './fake-server.js'
+import { fakeServer, type SentBroadcast } from './fake-server.js'
 
 /** The options of `fakeRoom`. Each has a default. */
 export interface FakeRoomOptions<T extends RoomTypes> {
@@ -33,7 +36,18 @@ export type FakeMember<T extends RoomTypes> = {
 }
 
 /** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
-export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
+export type FakeRoom<T extends RoomTypes> = FakeRoomCore<T> & IfBroadcasts<T, FakeBroadcasts<T>>
+
+/** The part of a fake room for apps with broadcasts. */
+export interface FakeBroadcasts<T extends RoomTypes> {
+  /** The broadcasts of the room under test, oldest first. Nobody receives them. */
+  readonly broadcasts: readonly SentBroadcast<T>[]
+  /** Another member broadcasts. `null`: the server does. Resolves when the listeners of the room were called. */
+  sends<K extends BroadcastName<T>>(memberId: string | null, name: K, payload: BroadcastsOf<T>[K]): Promise<void>
+}
+
+/** The part of a fake room that every app has. */
+export interface FakeRoomCore<T extends RoomTypes> extends AsyncDisposable {
   /** The joined room: a real room of a real client, on a fake server. */
   readonly room: Room<T>
   /** The client, for your RoomProvider. Every room that it joins is this one. */
@@ -107,7 +121,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   }
   const close = () => client.close()
   await Promise.all([room.flush(), room.ready()])
-  return {
+  const fake: FakeRoomCore<T> & FakeBroadcasts<T> = {
     room,
     client,
     posts: server.posts,
@@ -135,10 +149,22 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
       server.beat()
       return shows(() => room.status.state === 'live')
     },
+    broadcasts: server.broadcasts,
+    sends: (memberId, name, payload) =>
+      new Promise((resolve) => {
+        const heard = () => {
+          queueMicrotask(() => stop())
+          resolve()
+        }
+        // The listeners of the test are older, and so were called before this one.
+        const stop = (room as unknown as RoomBroadcasts<T>).onBroadcast(name, heard)
+        server.broadcast(memberId, name, payload)
+      }),
     refusesPosts: server.refusePosts,
     close,
     [Symbol.asyncDispose]: close,
   }
+  return fake as unknown as FakeRoom<T>
 }
 
 const connectionOf = <T extends RoomTypes>(

@@ -1,5 +1,7 @@
 import { View } from '../shared/index.js'
 import type {
+  BroadcastItem,
+  BroadcastToRoomInput,
   Connection,
   GetLocationsOutput,
   LeaveRoomInput,
@@ -12,6 +14,9 @@ import type {
 
 type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'profile' | 'activity'>
 
+/** A broadcast of the room under test. */
+export type SentBroadcast<T extends RoomTypes> = Pick<BroadcastToRoomInput<T>, 'name' | 'payload' | 'to'>
+
 /** One open stream. */
 type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
 
@@ -19,11 +24,14 @@ type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error
 export interface FakeServer<T extends RoomTypes> {
   readonly fetch: typeof fetch
   readonly posts: Posted<T>[]
+  readonly broadcasts: SentBroadcast<T>[]
   get(connectionId: string): Connection<T> | undefined
   /** Adds or changes a connection, and returns the version at which it is shown. */
   set(connection: Connection<T>): number
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<T>): void
+  /** Sends a broadcast of another member, or with `null` of the server. */
+  broadcast(memberId: string | null, name: string, payload: unknown): void
   beat(): void
   disconnect(): void
   reconnect(): void
@@ -34,6 +42,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   const view = new View<T>()
   const streams = new Set<Sink>()
   const posts: Posted<T>[] = []
+  const broadcasts: SentBroadcast<T>[] = []
   const encoder = new TextEncoder()
   // Versions are whole milliseconds, so that a version converts to a Date exactly.
   let version = 1_000
@@ -71,7 +80,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         mine = controller
         streams.add(controller)
         controller.enqueue(encoder.encode('event: connected\ndata: {}\n\n\n'))
-        const timing = { beatMs: 10_000, leaseMs: 30_000, postMs: 0 }
+        const timing = { beatMs: 10_000, leaseMs: 30_000, postMs: 0, features: ['broadcasts'] }
         controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
         controller.enqueue(written(snapshot()))
       },
@@ -95,6 +104,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
 
   return {
     posts,
+    broadcasts,
     async fetch(input, init) {
       if (!connected) throw new TypeError('The fake server lost the connection on purpose.')
       const procedure = new URL(input instanceof Request ? input.url : input).pathname.split(/[/.]/).at(-1)
@@ -105,6 +115,11 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         remove(me, 'left')
         return answer({ outcome: (body as LeaveRoomInput).graceMs ? 'leaving' : 'left' })
       }
+      if (procedure === 'broadcastToRoom') {
+        const { name, payload, to } = body as BroadcastToRoomInput<T>
+        broadcasts.push({ name, payload, ...(to !== undefined && { to }) } as SentBroadcast<T>)
+        return answer({ outcome: 'sent' })
+      }
       if (refusal === null) return answer(post(body as PostLocationInput<T>))
       const error = { message: `bad-input: ${refusal}`, code: -32600, data: { code: 'BAD_REQUEST', httpStatus: 400 } }
       return Response.json({ error }, { status: 400 })
@@ -113,6 +128,17 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     set,
     remove,
     tell,
+    broadcast(memberId, name, payload) {
+      const item = {
+        name,
+        payload: structuredClone(payload),
+        connectionId: memberId,
+        memberId,
+        at: version,
+        after: version,
+      }
+      tell({ type: 'broadcast', items: [item as BroadcastItem<T>] })
+    },
     beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),
     disconnect() {
       connected = false

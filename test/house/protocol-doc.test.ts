@@ -230,9 +230,9 @@ describe('the events', () => {
       return { id, event: JSON.parse(data) as LocationEvent<CellTypes> }
     })
 
-  test('are all six, and match the schema', () => {
+  test('are all seven, and match the schema', () => {
     expect(new Set(messages.map(({ event }) => event.type))).toEqual(
-      new Set(['hello', 'snapshot', 'beat', 'changes', 'degraded', 'bye']),
+      new Set(['hello', 'snapshot', 'beat', 'changes', 'broadcast', 'degraded', 'bye']),
     )
     for (const { event } of messages) expect(schema.parse(event)).toEqual(event)
   })

@@ -1,3 +1,4 @@
+import type { Broadcasts } from '../../shared/broadcast-types.js'
 import { LocationError } from '../../shared/errors.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { BroadcastEvent } from '../store/broadcast-event.js'
@@ -10,14 +11,20 @@ import type { BroadcastsOptions, SendBroadcast } from './broadcasts.js'
 export function lazyBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T>) {
   const { store } = options
   let loading: Promise<SendBroadcast | null> | undefined
-  const load = () =>
-    (loading ??= import('./broadcasts.js').then(
-      ({ openBroadcasts }) => openBroadcasts(options),
-      () => {
-        loading = undefined
-        return null
-      },
-    ))
+  const load = () => (loading ??= loadNow())
+  const loadNow = async () => {
+    const early: Broadcasts<T>[] = []
+    // What arrives meanwhile is kept, but not for ever: the code may never arrive.
+    const stop = store.on('broadcast', (event) => early.length < 64 && early.push(event))
+    try {
+      return (await import('./broadcasts.js')).openBroadcasts(options, early)
+    } catch {
+      loading = undefined
+      return null
+    } finally {
+      stop()
+    }
+  }
   const broadcast: SendBroadcast = async (...call) => {
     const send = await load()
     if (send) return send(...call)

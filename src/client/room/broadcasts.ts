@@ -26,18 +26,26 @@ export type SendBroadcast = (name: string, payload: unknown, options?: Broadcast
 /** Received items are remembered up to this number, as many as a room of the server keeps. */
 const ringSize = 256
 
-/** Dispatches the broadcasts of a room to its listeners. Returns the function that sends one. */
-export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T>): SendBroadcast {
+/**
+ * Dispatches the broadcasts of a room to its listeners, those first that came before this code was loaded. Returns the
+ * function that sends one.
+ */
+export function openBroadcasts<T extends RoomTypes>(
+  options: BroadcastsOptions<T>,
+  early: readonly Broadcasts<T>[],
+): SendBroadcast {
   const { room, transport, store, pace, key, link } = options
   const isNew = noteNewItems()
   let sent = 0
 
-  store.on('broadcast', ({ items }: Broadcasts<T>) => {
+  const receive = ({ items }: Broadcasts<T>) => {
     const { connectionId } = store.own({})
     for (const item of items)
       if ((item.connectionId === null || item.connectionId !== connectionId) && isNew(item))
         store.emit(`broadcast ${item.name}`, eventOf<T>(item, store))
-  })
+  }
+  early.forEach(receive)
+  store.on('broadcast', receive)
 
   const failed = (error: LocationError) => {
     store.emit('error', { error })

@@ -37,7 +37,7 @@ const charactersPerRead = 16 * 1024
 /** The number of rooms that `countMembers` counts for the price of one query. */
 const roomsPerRead = 10
 
-/** The work of the five procedures: identifies the caller, checks rights and limits, and acts in the room. */
+/** The work of the procedures: identifies the caller, checks rights and limits, and acts in the room. */
 export class Procedures {
   readonly #hub: Hub
   readonly #gate: Gate<unknown>

@@ -85,7 +85,7 @@ export type LocationRouterOptions<T extends RoomTypes, B extends AnyBuilder> = {
 } & Access<CtxOf<B>, NoInfer<T['profile']>>
 
 /**
- * Creates the five procedures on top of your own base procedure, to merge into your router:
+ * Creates the procedures on top of your own base procedure, to merge into your router:
  * `router({ locations: createLocationRouter({ hub, procedure, identify, authorize }) })`.
  *
  * @throws LocationError `misconfigured` without either `identify` and `authorize` or `anonymous: true`, and for an unknown or
@@ -108,7 +108,7 @@ const routerOptionChecks: OptionChecks<LocationRouterOptions<RoomTypes, AnyBuild
   ...accessOptionChecks,
 }
 
-/** Creates the five procedures from options that were checked. */
+/** Creates the procedures from options that were checked. */
 export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   options: LocationRouterOptions<T, B>,
 ): LocationRecord<T> {
@@ -120,10 +120,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   if (!options.clientIp) hub.logger.warn('clientIp is not set: per-address limits are disabled.')
   const inputs = procedureInputs(hub)
   const depth = hub.limits.depth + envelopeDepth
-  const isImmediate =
-    isSynchronous(hub.location) &&
-    isSynchronous(hub.profile) &&
-    Object.values(hub.broadcasting.schemas ?? {}).every(isSynchronous)
+  const isImmediate = isSynchronousHub(hub)
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
@@ -162,7 +159,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   const { schemas } = hub.broadcasting
   const broadcasts = schemas && {
     broadcastToRoom: base('broadcastToRoom', 'broadcast')
-      .input(parsed<ReturnType<typeof broadcastInput>, BroadcastInput>(broadcastInput(schemas)))
+      .input(parsed<BroadcastInputSchema, BroadcastInput>(broadcastInput(schemas)))
       .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
   }
   for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(each, hub)
@@ -227,8 +224,13 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
+/** Returns whether inputs can be parsed without a promise. */
+const isSynchronousHub = ({ location, profile, broadcasting }: Hub) =>
+  [location, profile, ...Object.values(broadcasting.schemas ?? {})].every(isSynchronous)
+
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
+type BroadcastInputSchema = ReturnType<typeof broadcastInput>
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 /** The levels of nesting that an input adds around a location. */
 const envelopeDepth = 2

@@ -118,7 +118,7 @@ export interface LocationServer<T extends RoomTypes> {
 const lateMs = 1_000
 
 /**
- * Creates a complete server: the hub, the five procedures under `/trpc`, health checks, and static files.
+ * Creates a complete server: the hub, the procedures under `/trpc`, health checks, and static files.
  *
  * ```ts
  * const server = createLocationServer({ location: cellLocation, anonymous: true })

@@ -1,5 +1,6 @@
 import { cellLocation } from 'hereabouts'
 import { createLocationClient } from 'hereabouts/client'
+import { silentLogger } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { fakeRoom } from 'hereabouts/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -12,6 +13,7 @@ async function start(options: { compress?: boolean; limits?: object } = {}) {
   const server = createLocationServer({
     location: cellLocation,
     broadcasts,
+    logger: silentLogger,
     identify: ({ ctx }) => ({ memberId: ctx.headers.get('x-member') ?? 'nobody' }),
     authorize: ({ member, action }) => action === 'read' || member.memberId !== 'reader',
     ...options,

@@ -129,8 +129,7 @@ export function openRoom<T extends RoomTypes>(
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
-  const link = () => connection.link
-  const { broadcast, onBroadcast } = lazyBroadcasts<T>({ ...parts, key: () => presence.key, link })
+  const { broadcast, onBroadcast } = lazyBroadcasts<T>(parts, connection)
   const room = Object.assign(watchedRoom(id, store, connection, presence), { onBroadcast })
   return {
     room: (joining

@@ -5,6 +5,7 @@ import type { BroadcastSchemas } from '../../shared/schema-types.js'
 import type { RateLimits } from '../access/rate-limits.js'
 import type { Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
+import { newEpoch } from '../rules/ids.js'
 import { toStoredValue } from '../validation/stored-value.js'
 
 /** A broadcast as a member or the server gives it. The payload matches the app's schema. */
@@ -25,6 +26,9 @@ export class Broadcasting {
   readonly #clock: Clock
   readonly #limits: Limits
   readonly #rateLimits: RateLimits
+  /** The name of this hub in the ids of its broadcasts. */
+  readonly #process = newEpoch()
+  #sent = 0
 
   constructor(schemas: BroadcastSchemas | undefined, clock: Clock, limits: Limits, rateLimits: RateLimits) {
     this.schemas = schemas
@@ -45,7 +49,7 @@ export class Broadcasting {
     const { timeline } = room
     const at = this.#clock.date().getTime() * 1_000
     const item: BroadcastItem = { name, payload: value, connectionId, memberId, at, after: timeline.version, ...(nonce !== undefined && { nonce }) } // prettier-ignore
-    await room.broadcast({ item, to: to ?? null, epoch: timeline.epoch })
+    await room.broadcast({ id: `${this.#process}.${(this.#sent += 1)}`, item, to: to ?? null, epoch: timeline.epoch })
   }
 
   /** Returns the schema of a broadcast. @throws LocationError `bad-input` for a name that the hub does not have. */

@@ -38,7 +38,7 @@ import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
-import { allowDirectPost, refuseInput } from './direct-post.js'
+import { allowDirectPost, refuseInput, type DirectPost } from './direct-post.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
@@ -164,17 +164,25 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   }
   for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(each, hub)
   markFrameQuery(record.getLocations)
-  allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
+  allowDirectPost(record.postLocation, procedure, directPost(calls, charged, postInput))
+  return { ...record, ...broadcasts } as unknown as LocationRecord<T>
+}
+
+/** Returns the function that runs a post without tRPC's middleware chain. */
+const directPost =
+  (
+    calls: Procedures,
+    charged: ReturnType<typeof chargingCalls>,
+    postInput: (raw: unknown) => Promise<PostLocationInput>,
+  ): DirectPost =>
+  (ctx, getRawInput) =>
     charged(
       'postLocation',
       'post',
       ctx,
       async () => calls.post(ctx, await postInput(await getRawInput()).catch(refuseInput)),
       ({ outcome }) => outcome,
-    ),
-  )
-  return { ...record, ...broadcasts } as unknown as LocationRecord<T>
-}
+    )
 
 /**
  * Returns a function that charges the caller's address, runs a call and counts its outcome. Charging comes first, since

@@ -1,8 +1,17 @@
 import type { BroadcastItem } from '../../shared/broadcast-types.js'
 import { Frame } from './frames.js'
 
-/** A broadcast on its way: the item that viewers get, the member it is for (`null`: everybody), and the epoch of `after`. */
-export type RoomBroadcast = { item: BroadcastItem; to: string | null; epoch: string }
+/** A broadcast on its way to the streams of a room. */
+export type RoomBroadcast = {
+  /** Unique among the broadcasts of all processes. */
+  id: string
+  /** The item that viewers get. */
+  item: BroadcastItem
+  /** The member it is for; `null`: everybody. */
+  to: string | null
+  /** The epoch of the item's `after`. */
+  epoch: string
+}
 
 /** The most broadcasts that a room keeps for subscribers that have not taken them yet. */
 export const ringSize = 256

@@ -28,6 +28,8 @@ export type RoomBroadcastsOptions = {
 export class RoomBroadcasts {
   readonly ring: BroadcastRing
   readonly #options: RoomBroadcastsOptions
+  /** The ids of the newest broadcasts: a backend may deliver one twice, for example while it replaces a connection. */
+  readonly #known = new Set<string>()
   readonly #waiting: (RoomBroadcast & { until: number })[] = []
   #isTimed = false
   /** True when broadcasts arrived that the subscribers were not woken for yet. */
@@ -42,7 +44,9 @@ export class RoomBroadcasts {
   /** Takes a broadcast from the backend, as `encodeBroadcast` wrote it. Another text is ignored. */
   receive(text: string): void {
     const broadcast = decodeBroadcast(text)
-    if (!broadcast) return
+    if (!broadcast || this.#known.has(broadcast.id)) return
+    this.#known.add(broadcast.id)
+    if (this.#known.size > 2 * ringSize) this.#known.delete(this.#known.values().next().value!)
     this.#options.traffic.broadcasts += 1
     this.#waiting.push({ ...broadcast, until: this.#options.clock.now() + patienceMs })
     if (this.#waiting.length > ringSize) this.#release()
@@ -98,8 +102,8 @@ export const encodeBroadcast = (broadcast: RoomBroadcast): string => JSON.string
 
 function decodeBroadcast(text: string): RoomBroadcast | null {
   try {
-    const { item, to, epoch } = JSON.parse(text) as RoomBroadcast
-    return item === undefined ? null : { item, to, epoch }
+    const { id, item, to, epoch } = JSON.parse(text) as RoomBroadcast
+    return item === undefined ? null : { id, item, to, epoch }
   } catch {
     return null
   }

@@ -185,6 +185,7 @@ describe('targeted broadcasts', () => {
 /** A note as another process publishes it. */
 const noteAfter = (after: number, epoch: string, payload: string) =>
   JSON.stringify({
+    id: payload,
     epoch,
     to: null,
     item: { name: 'note', payload, connectionId: null, memberId: null, at: 1, after },
@@ -234,6 +235,16 @@ describe('order of broadcasts and state', () => {
     await hub.act('r', posting('c1', 1, 'A1'))
     expect(wakes).toBe(before + 1)
     expect(typesOf(viewer)).toEqual(['changes', 'broadcast'])
+  })
+
+  test('a broadcast that the backend delivers twice goes out once', async () => {
+    const { clock, hub, read } = stage()
+    const viewer = await read()
+    await hub.use('r', async ({ broadcasts, timeline }) => {
+      for (const text of ['a', 'b', 'a', 'b']) broadcasts.receive(noteAfter(0, timeline.epoch, text))
+    })
+    await clock.advance(20)
+    expect(notesOf(viewer)).toEqual(['a', 'b'])
   })
 
   test('a text that no hub wrote is ignored', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { BroadcastRing, ringSize, type RingReader } from '../../../src/server/rooms/broadcast-ring.js'
 
 const broadcast = (n: number, to: string | null = null, size = 0) => ({
+  id: String(n),
   item: { name: 'note', payload: `${n} ${'-'.repeat(size)}`, connectionId: null, memberId: null, at: 1, after: 0 },
   to,
   epoch: 'e',

@@ -121,6 +121,9 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   }
   const close = () => client.close()
   await Promise.all([room.flush(), room.ready()])
+  const broadcasting = room as unknown as RoomBroadcasts<T>
+  // Loads the code of broadcasts, so that the room hears those of the test at once. The fake server ignores this one.
+  await broadcasting.broadcast('' as BroadcastName<T>, null as never)
   const fake: FakeRoomCore<T> & FakeBroadcasts<T> = {
     room,
     client,
@@ -157,7 +160,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
           resolve()
         }
         // The listeners of the test are older, and so were called before this one.
-        const stop = (room as unknown as RoomBroadcasts<T>).onBroadcast(name, heard)
+        const stop = broadcasting.onBroadcast(name, heard)
         server.broadcast(memberId, name, payload)
       }),
     refusesPosts: server.refusePosts,

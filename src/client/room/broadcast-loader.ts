@@ -2,36 +2,22 @@ import { LocationError } from '../../shared/errors.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { failureOf } from '../connection/failure.js'
-import type { BroadcastEvent } from '../store/broadcast-event.js'
 import { canonicalText } from '../store/same-json.js'
-import type { Broadcaster, BroadcastingRoom, SendBroadcast } from './broadcasts.js'
+import type { BroadcastingRoom, SendBroadcast } from './broadcasts.js'
 
 /**
- * The broadcasts of a room. Their code is loaded with the first use. When it cannot be loaded, nothing is received, and
- * `broadcast` resolves to `false`.
+ * Returns the function that loads the code of a room's broadcasts and resolves with the one that sends. When the code cannot
+ * be loaded, nothing is received, and sending resolves to `false`.
  */
-export function lazyBroadcasts<T extends RoomTypes>(room: BroadcastingRoom<T>, connection: ServerConnection) {
-  const { store } = room
-  let loading: Promise<Broadcaster<T>> | undefined
-  const load = () =>
-    (loading ??= import('./broadcasts.js').then(({ openBroadcasts }) =>
-      openBroadcasts({ ...room, connection, LocationError, failureOf, canonicalText }),
-    ))
-  store.on('broadcast', (event) => loading?.then(({ receive }) => receive(event)))
-  const broadcast: SendBroadcast = (...call) =>
-    load().then(
-      ({ send }) => send(...call),
-      (thrown: unknown) => {
+export const lazyBroadcasts = <T extends RoomTypes>(room: BroadcastingRoom<T>, connection: ServerConnection) => {
+  let loading: Promise<SendBroadcast> | undefined
+  return () =>
+    (loading ??= import('./broadcasts.js').then(
+      ({ openBroadcasts }) => openBroadcasts({ ...room, connection, LocationError, failureOf, canonicalText }),
+      (thrown: unknown) => async () => {
         loading = undefined
-        store.emit('error', { error: failureOf(thrown).error })
+        room.store.emit('error', failureOf(thrown))
         return false
       },
-    )
-  return {
-    broadcast,
-    onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown) {
-      load().catch(() => {})
-      return store.on(`broadcast ${name}`, run)
-    },
-  }
+    ))
 }

@@ -33,17 +33,11 @@ export type BroadcastsOptions<T extends RoomTypes> = BroadcastingRoom<T> & {
 
 export type SendBroadcast = (name: string, payload: unknown, options?: BroadcastOptions) => Promise<boolean>
 
-/** Sends and receives the broadcasts of a room. */
-export interface Broadcaster<T extends RoomTypes> {
-  send: SendBroadcast
-  /** Calls the listeners of each item, unless it is our own or a duplicate. */
-  receive(event: Broadcasts<T>): void
-}
-
 /** Received items are remembered up to this number, as many as a room of the server keeps. */
 const ringSize = 256
 
-export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T>): Broadcaster<T> {
+/** Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends. */
+export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T>): SendBroadcast {
   const { room, transport, store, pace, presence, connection, LocationError, failureOf, canonicalText } = options
   const isNew = noteNewItems()
   let sent = 0
@@ -59,29 +53,27 @@ export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T
     if (pace.timing.features?.includes('broadcasts')) return null
     return new LocationError('unavailable', 'Not sent: this server has no broadcasts.')
   }
-  return {
-    async send(name, payload, { to } = {}) {
-      // A copy, because the app may change its own object. A payload that is not JSON throws.
-      const copy: unknown = JSON.parse(canonicalText(payload))
-      const nonce = `${(sent += 1)}`
-      const input = { room, connectionKey: presence.key, name, payload: copy, to, nonce }
-      const error = obstacle()
-      if (error) return failed(error)
-      try {
-        const { outcome } = await transport.broadcast(input as unknown as BroadcastToRoomInput<T>, pace.deadlineMs())
-        return outcome === 'sent' || failed(new LocationError('unavailable', 'Not sent: we are not in the room yet.'))
-      } catch (thrown) {
-        const { error: refusal } = failureOf(thrown)
-        if (refusal.code === 'bad-input' || refusal.code === 'too-large') throw refusal
-        return failed(refusal)
-      }
-    },
-    receive({ items }) {
-      const { connectionId } = store.own({})
-      for (const item of items)
-        if ((item.connectionId === null || item.connectionId !== connectionId) && isNew(item))
-          store.emit(`broadcast ${item.name}`, eventOf<T>(item, store))
-    },
+  store.on('broadcast', ({ items }: Broadcasts<T>) => {
+    const { connectionId } = store.own({})
+    for (const item of items)
+      if ((item.connectionId === null || item.connectionId !== connectionId) && isNew(item))
+        store.emit(`broadcast ${item.name}`, eventOf<T>(item, store))
+  })
+  return async (name, payload, { to } = {}) => {
+    // A copy, because the app may change its own object. A payload that is not JSON throws.
+    const copy: unknown = JSON.parse(canonicalText(payload))
+    const nonce = `${(sent += 1)}`
+    const input = { room, connectionKey: presence.key, name, payload: copy, to, nonce }
+    const error = obstacle()
+    if (error) return failed(error)
+    try {
+      const { outcome } = await transport.broadcast(input as unknown as BroadcastToRoomInput<T>, pace.deadlineMs())
+      return outcome === 'sent' || failed(new LocationError('unavailable', 'Not sent: we are not in the room yet.'))
+    } catch (thrown) {
+      const { error: refusal } = failureOf(thrown)
+      if (refusal.code === 'bad-input' || refusal.code === 'too-large') throw refusal
+      return failed(refusal)
+    }
   }
 }
 

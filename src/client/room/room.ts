@@ -10,6 +10,8 @@ import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
 import type { IfBroadcasts } from '../../shared/broadcast-types.js'
 import type { BroadcastListening, RoomBroadcasts } from './broadcast-api.js'
+import type { SendBroadcast } from './broadcasts.js'
+import type { BroadcastEvent } from '../store/broadcast-event.js'
 import { lazyBroadcasts } from './broadcast-loader.js'
 import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
@@ -129,12 +131,17 @@ export function openRoom<T extends RoomTypes>(
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
-  const { broadcast, onBroadcast } = lazyBroadcasts<T>(parts, connection)
-  const room = Object.assign(watchedRoom(id, store, connection, presence), { onBroadcast })
+  const broadcasts = lazyBroadcasts<T>(parts, connection)
+  const room = Object.assign(watchedRoom(id, store, connection, presence), {
+    onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown) {
+      void broadcasts()
+      return store.on(`broadcast ${name}`, run)
+    },
+  })
   return {
     room: (joining
       ? Object.assign(room, {
-          broadcast,
+          broadcast: (...call: Parameters<SendBroadcast>) => broadcasts().then((send) => send(...call)),
           post: (location: T['location'] | null) => presence.post(location),
           update(change: OwnAttributes<T>) {
             if (change.activity !== undefined) stopActivity()

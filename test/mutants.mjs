@@ -20,6 +20,11 @@ const desk = {
 }
 const sink = { file: 'src/server/http/sink.ts', tests: ['test/server/http/sink.test.ts'] }
 const simulation = { tests: ['test/simulation'] }
+const locks = { file: 'src/server/rules/locks.ts', tests: ['test/server/rules/locks.laws.test.ts'] }
+const lockScript = {
+  file: 'src/server/backends/redis/room.lua',
+  tests: ['test/redis/locks.test.ts', 'test/redis/differential.test.ts'],
+}
 const script = { file: 'src/server/backends/redis/room.lua', tests: ['test/redis/differential.test.ts'] }
 const chain = {
   file: 'src/server/backends/redis/commit-order.ts',
@@ -54,6 +59,240 @@ const hubObjects = { tests: ['test/server/hub/shared-objects.test.ts'] }
 const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.tsx'] }
 
 export default [
+  {
+    ...locks,
+    name: 'locks: a place that is taken is granted again',
+    rule: 'law 1',
+    find: "      return { outcome: 'taken', holder: namesOf(holder) }",
+    replace: '      void 0',
+  },
+  {
+    ...locks,
+    name: 'locks: a leaving connection takes a place',
+    rule: 'law 1',
+    find: "if (!locker || locker.leaving) return { outcome: 'absent' }",
+    replace: "if (!locker) return { outcome: 'absent' }",
+  },
+  {
+    ...locks,
+    name: 'locks: locks outlive their connection',
+    rule: 'law 2',
+    find: 'for (const { location } of this.#kept.get(connectionId)?.locks ?? []) this.#holders.delete(location.json)',
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: locks do not lapse',
+    rule: 'law 2',
+    find: 'if (!kept || kept.locks.length === 0 || moment.now < kept.end) return',
+    replace: 'return',
+  },
+  {
+    ...locks,
+    name: 'locks: a post does not renew locks',
+    rule: 'law 2',
+    find: 'if (kept && kept.locks.length > 0) this.#setEnd(kept, now + this.#rules.lockMs)',
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: a lock lasts from its own call',
+    rule: 'law 2',
+    find: 'lastPostOf(locker, moment.now) + this.#rules.lockMs',
+    replace: 'moment.now + this.#rules.lockMs',
+  },
+  {
+    ...locks,
+    name: 'locks: two grants of one commit have one fence',
+    rule: 'law 3',
+    find: 'Math.max(moment.version, this.#lastFence + 1, claim + 1)',
+    replace: 'Math.max(moment.version, claim + 1)',
+  },
+  {
+    ...locks,
+    name: 'locks: a late lock call takes a place',
+    rule: 'law 3',
+    find: "if (lockSeq < kept.lockSeq || (lockSeq === kept.lockSeq && !held)) return { outcome: 'stale' }",
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: a repeated lock call takes a place again',
+    rule: 'law 3',
+    find: '(lockSeq === kept.lockSeq && !held)',
+    replace: 'false',
+  },
+  {
+    ...locks,
+    name: 'locks: a late unlock ends a newer lock',
+    rule: 'law 3',
+    find: "if (kept && lockSeq < kept.lockSeq) return { outcome: 'stale' }",
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: an unlock with another fence ends a lock',
+    rule: 'law 4',
+    find: 'isOf(lock, location) && lock.fence === fence)) {',
+    replace: 'isOf(lock, location))) {',
+  },
+  {
+    ...locks,
+    name: 'locks: a member takes over without asking',
+    rule: 'law 5',
+    find: '(holder.leaving || takeOver)',
+    replace: 'true',
+  },
+  {
+    ...locks,
+    name: 'locks: anybody takes over from who is leaving',
+    rule: 'law 5',
+    find: 'holder.memberId === locker.memberId && (',
+    replace: '(',
+  },
+  {
+    ...locks,
+    name: 'locks: places are granted while claims are collected',
+    rule: 'law 6',
+    find: 'if (this.#claims.isOpen(moment.now)) return this.#claim(action, locker, moment)',
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: a fence may be below its claim',
+    rule: 'law 6',
+    find: 'this.#lastFence + 1, claim + 1)',
+    replace: 'this.#lastFence + 1)',
+  },
+  {
+    ...locks,
+    name: 'locks: a claim may be far ahead',
+    rule: 'law 6',
+    find: 'claim <= version + mostAheadMicros',
+    replace: 'claim > 0',
+  },
+  {
+    ...locks,
+    name: 'locks: a check answers while claims are collected',
+    rule: 'law 6',
+    find: 'if (this.#claims.isOpen(moment.now)) return null',
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: a check ignores the fence',
+    rule: 'law 7',
+    find: 'isOf(lock, location) && lock.fence === fence)
+',
+    replace: 'isOf(lock, location))
+',
+  },
+  {
+    ...locks,
+    name: 'locks: a connection has any number of locks',
+    rule: 'law 8',
+    find: ' || kept.locks.length >= this.#rules.connectionLocks',
+    replace: '',
+  },
+  {
+    ...locks,
+    name: 'locks: a room has any number of locks',
+    rule: 'law 8',
+    find: '!holder && this.#holders.size >= this.#rules.roomLocks',
+    replace: 'false',
+  },
+  {
+    ...locks,
+    file: 'src/server/rules/lock-claims.ts',
+    name: 'locks: the lowest claim wins',
+    rule: 'law 6',
+    find: 'b.fence - a.fence',
+    replace: 'a.fence - b.fence',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: a place that is taken is granted again',
+    rule: 'law 1',
+    find: "    return concat({ 'lock\\ntaken', holder.id, holder.member }, '\\n')
+  end
+  if not holder and",
+    replace: '  end
+  if not holder and',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: locks outlive their connection',
+    rule: 'law 2',
+    find: "  dropLocks(id)
+  call('HDEL', locks, 'S' .. id)",
+    replace: "  call('HDEL', locks, 'S' .. id)",
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: an outage prolongs locks',
+    rule: 'law 2',
+    find: 'setLeaseEnd(id, now + one.leaseMs) end
+  end',
+    replace: 'renew(one) end
+  end',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: two grants have one fence',
+    rule: 'law 3',
+    find: 'math.max(version, lastFence + 1, claimed + 1)',
+    replace: 'math.max(version, claimed + 1)',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: a late lock call takes a place',
+    rule: 'law 3',
+    find: "if lockSeq < last or lockSeq == last and not held then return 'lock\\nstale' end",
+    replace: '',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: an unlock with another fence ends a lock',
+    rule: 'law 4',
+    find: 'if held and held.fence == fence then',
+    replace: 'if held then',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: places are granted after a loss of state',
+    rule: 'law 6',
+    find: 'claimsUntil = hasLost and claimMs > 0 and now + claimMs or nil',
+    replace: 'claimsUntil = nil',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: locks survive a loss of state',
+    rule: 'law 9',
+    find: "call('DEL', locks, lockEnds)",
+    replace: '',
+  },
+  {
+    ...lockScript,
+    name: 'in Redis: locks: a new room of a young Redis collects no claims',
+    rule: 'law 6',
+    find: 'else hasLost = isYoung() end',
+    replace: 'else hasLost = false end',
+  },
+  {
+    ...timeline,
+    name: 'a merged frame leaves out locks',
+    rule: 'locks: every path of frames leads to the snapshot',
+    find: '...(shown.locksAt > version && { locks }),',
+    replace: '',
+  },
+  {
+    file: 'src/shared/speaking.ts',
+    tests: ['test/shared/view.laws.test.ts'],
+    name: 'a view keeps an empty list of locks',
+    rule: 'locks: every path of frames leads to the snapshot',
+    find: 'if (connection.locks?.length === 0) delete connection.locks',
+    replace: '',
+  },
   {
     file: 'src/server/access/refusal-log.ts',
     tests: ['test/server/access/refusal-log.test.ts'],

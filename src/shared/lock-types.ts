@@ -52,4 +52,5 @@ export type UnlockLocationInput<T extends RoomTypes = RoomTypes> = {
  * The output of `unlockLocation`. `gone`: the connection no longer had this lock; `holder` is the one who has the place now.
  * `stale`: ignored, because a call with a higher `lockSeq` arrived before.
  */
-export type UnlockLocationOutput = { outcome: 'unlocked' } | { outcome: 'gone'; holder?: LockHolder } | { outcome: 'stale' }
+export type UnlockLocationOutput =
+  { outcome: 'unlocked' } | { outcome: 'gone'; holder?: LockHolder } | { outcome: 'stale' }

@@ -9,7 +9,12 @@ import { RoomMachine } from '../../src/server/rules/room.js'
 
 export type Step = { afterMs: number; actions: Action[] }
 
-export const rules: RoomRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10, ...defaultLockRules }
+export const rules: RoomRules = {
+  tombstoneMs: 60_000,
+  roomConnections: 1_000,
+  memberConnections: 10,
+  ...defaultLockRules,
+}
 export const startMs = 1_767_225_600_000
 
 export const kept = (value: unknown): StoredValue => ({ json: JSON.stringify(value), value })

@@ -151,13 +151,7 @@ export class RoomLocks {
   }
 
   /** @param claim the fence that the connection had, when it gets the place back. */
-  #take(
-    location: StoredValue,
-    locker: Locker,
-    moment: Moment,
-    takeOver: boolean,
-    claim = 0,
-  ): LockLocationOutput {
+  #take(location: StoredValue, locker: Locker, moment: Moment, takeOver: boolean, claim = 0): LockLocationOutput {
     const kept = this.#keptOf(locker.connectionId)
     const end = kept.locks.length > 0 ? kept.end : lastPostOf(locker, moment.now) + this.#rules.lockMs
     if (end <= moment.now) return { outcome: 'absent' }

@@ -48,11 +48,7 @@ const holders = (play: Play) =>
       .connections.flatMap(({ connectionId, locks = [] }) => locks.map(({ location }) => [location, connectionId])),
   ) as Record<string, string>
 /** Posts of everybody, so that nobody's lease ends. */
-const renewing = (seq: number) => [
-  posting('c1', seq, null),
-  posting('c2', seq, null),
-  posting('c3', seq, null, bob),
-]
+const renewing = (seq: number) => [posting('c1', seq, null), posting('c2', seq, null), posting('c3', seq, null, bob)]
 
 // Law 1
 

@@ -1,4 +1,9 @@
-import type { ConnectionLock, LockHolder, LockLocationOutput, UnlockLocationOutput } from '../../../shared/lock-types.js'
+import type {
+  ConnectionLock,
+  LockHolder,
+  LockLocationOutput,
+  UnlockLocationOutput,
+} from '../../../shared/lock-types.js'
 import type { CheckLockAction, LockAction, Outcome, ReleaseAction, UnlockAction } from '../../rules/backend.js'
 
 /* Encodes the actions about locks for the room script, and decodes what it says about them. */

@@ -2535,4 +2535,12 @@ export default [
     find: 'noRouter(url, cause ?? thrown)',
     replace: 'noRouter(url, thrown)',
   },
+  {
+    file: 'src/client/room/own-presence.ts',
+    tests: ['test/client/connection/polling.test.ts'],
+    name: 'client: the long lease of a polling client, once refused, is asked for again and again',
+    rule: 'client: a refused lease does not keep a client from posting',
+    find: 'isLongLeaseAllowed = false\n      return send(post)',
+    replace: 'throw error',
+  },
 ]

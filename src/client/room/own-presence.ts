@@ -2,6 +2,7 @@ import type { Activity } from '../../shared/events.js'
 import type { PostLocationOutput } from '../../shared/call-types.js'
 import type { LocationError } from '../../shared/errors.js'
 import type { ConnectionState } from '../connection/connection-state.js'
+import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
@@ -86,20 +87,30 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  const send = ({ draft, seq }: OutboxPost<T>) =>
-    transport.post(
-      {
-        ...draft,
-        ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
-        room,
-        connectionKey: connectionKey!,
-        seq,
-        memberKey: transport.memberKey,
-        // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
-        ...(link().state === 'polling' && { leaseMs: 9 * pace.timing.beatMs }),
-      },
-      deadlineMs(),
-    )
+  // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
+  let isLongLeaseAllowed = true
+  const send = async (post: OutboxPost<T>): Promise<PostLocationOutput> => {
+    const asksForLongLease = isLongLeaseAllowed && link().state === 'polling'
+    try {
+      return await transport.post(
+        {
+          ...post.draft,
+          ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
+          room,
+          connectionKey: connectionKey!,
+          seq: post.seq,
+          memberKey: transport.memberKey,
+          ...(asksForLongLease && { leaseMs: 9 * pace.timing.beatMs }),
+        },
+        deadlineMs(),
+      )
+    } catch (error) {
+      // The server may allow only shorter leases, and no hello has said so: its default is better than no presence.
+      if (!asksForLongLease || failureOf(error).error.code !== 'bad-input') throw error
+      isLongLeaseAllowed = false
+      return send(post)
+    }
+  }
   const acknowledged = ({ connectionId, memberId: own, id }: PostLocationOutput) => {
     told('post', id)
     const before = memberId ?? guest

@@ -182,10 +182,8 @@ export default [
     ...locks,
     name: 'locks: a check ignores the fence',
     rule: 'law 7',
-    find: 'isOf(lock, location) && lock.fence === fence)
-',
-    replace: 'isOf(lock, location))
-',
+    find: 'isOf(lock, location) && lock.fence === fence)\n',
+    replace: 'isOf(lock, location))\n',
   },
   {
     ...locks,
@@ -213,28 +211,22 @@ export default [
     ...lockScript,
     name: 'in Redis: locks: a place that is taken is granted again',
     rule: 'law 1',
-    find: "    return concat({ 'lock\\ntaken', holder.id, holder.member }, '\\n')
-  end
-  if not holder and",
-    replace: '  end
-  if not holder and',
+    find: "    return concat({ 'lock\\ntaken', holder.id, holder.member }, '\\n')\n  end\n  if not holder and",
+    replace: '  end\n  if not holder and',
   },
   {
     ...lockScript,
     name: 'in Redis: locks: locks outlive their connection',
     rule: 'law 2',
-    find: "  dropLocks(id)
-  call('HDEL', locks, 'S' .. id)",
+    find: "  dropLocks(id)\n  call('HDEL', locks, 'S' .. id)",
     replace: "  call('HDEL', locks, 'S' .. id)",
   },
   {
     ...lockScript,
     name: 'in Redis: locks: an outage prolongs locks',
     rule: 'law 2',
-    find: 'setLeaseEnd(id, now + one.leaseMs) end
-  end',
-    replace: 'renew(one) end
-  end',
+    find: 'setLeaseEnd(id, now + one.leaseMs) end\n  end',
+    replace: 'renew(one) end\n  end',
   },
   {
     ...lockScript,
@@ -2598,7 +2590,7 @@ export default [
     ...redisClock,
     name: 'clocks: after a step back of Redis a tombstone stays for an hour',
     rule: 'clocks: a step of the clock of Redis moves deadlines with it',
-    find: 'for _, key in ipairs({ leases, purges, unseen }) do postpone(key, now - seen) end',
+    find: 'for _, key in ipairs({ leases, purges, unseen, lockEnds }) do postpone(key, now - seen) end',
     replace: 'postpone(leases, now - seen)',
   },
   {

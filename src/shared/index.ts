@@ -41,6 +41,14 @@ export type {
   PostOutcome,
 } from './call-types.js'
 export type { Activity, ByeReason, Changed, Connection, Left, LeftReason, LocationEvent, Tracked } from './events.js'
+export type {
+  ConnectionLock,
+  LockHolder,
+  LockLocationInput,
+  LockLocationOutput,
+  UnlockLocationInput,
+  UnlockLocationOutput,
+} from './lock-types.js'
 export type { RoomTypes, RoomTypesWith } from './room-types.js'
 export type {
   BroadcastSchemas,

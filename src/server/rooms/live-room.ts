@@ -14,6 +14,8 @@ export type LiveRoomOptions = {
   backend: Backend
   clock: Clock
   rules: RoomRules
+  /** When the hub was created, by `clock.now()`. */
+  startedAt: number
   timing: Timing
   metrics: Metrics
   /** The traffic counters, shared by all rooms of a hub. */
@@ -75,7 +77,7 @@ export class LiveRoom {
   wasShown: boolean
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
-    const { backend, clock, rules, timing } = options
+    const { backend, clock, rules, startedAt, timing } = options
     // The backend may report before its `open` resolves: those reports wait for the room.
     const early: ((room: LiveRoom) => void)[] = []
     let room: LiveRoom | null = null
@@ -88,7 +90,8 @@ export class LiveRoom {
     const onHealth = (health: 'up' | 'down') => report((room) => room.#setHealth(health))
     const onBroadcast = (text: string) => report((room) => room.broadcasts.receive(text))
     const { sweepMs } = timing
-    const opened = await backend.open(id, { clock, rules, sweepMs, onCommit, onReset, onHealth, onBroadcast })
+    const listeners = { onCommit, onReset, onHealth, onBroadcast }
+    const opened = await backend.open(id, { clock, rules, startedAt, sweepMs, ...listeners })
     room = new LiveRoom(id, opened, options)
     for (const run of early) run(room)
     return room

@@ -153,7 +153,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
       useEffect(() => room.onBroadcast(name, (event) => latest.current(event)), [room, name, latest])
     },
   }
-  return hooks as LocationHooks<T>
+  return hooks
 }
 
 /** Returns a reference to the listener of the latest render. */

@@ -111,7 +111,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
-  return Object.assign(room, broadcasts) as unknown as Room<T>
+  return Object.assign(room, broadcasts)
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */

@@ -2,12 +2,15 @@ import type { RoomTypes } from './room-types.js'
 
 /* Broadcasts: typed messages that are not part of the state of a room. Every type is a `type`: see events.ts. */
 
+/** The payloads of an app without broadcasts: there are no names. */
+type NoBroadcasts = { [name in never]: never }
+
 /** The payloads of an app's broadcasts, by name; `unknown` and `never` have no names. */
 export type BroadcastsOf<T extends RoomTypes> = [T['broadcasts']] extends [never]
-  ? Record<never, never>
+  ? NoBroadcasts
   : [T['broadcasts']] extends [object]
     ? T['broadcasts']
-    : Record<never, never>
+    : NoBroadcasts
 
 /** The names of an app's broadcasts. */
 export type BroadcastName<T extends RoomTypes> = keyof BroadcastsOf<T> & string

@@ -167,7 +167,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     close,
     [Symbol.asyncDispose]: close,
   }
-  return fake as unknown as FakeRoom<T>
+  return fake
 }
 
 const connectionOf = <T extends RoomTypes>(

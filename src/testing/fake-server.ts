@@ -117,7 +117,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
       }
       if (procedure === 'broadcastToRoom') {
         const { name, payload, to } = body as BroadcastToRoomInput<T>
-        if (name !== '') broadcasts.push({ name, payload, ...(to !== undefined && { to }) } as SentBroadcast<T>)
+        if (name !== '') broadcasts.push({ name, payload, ...(to !== undefined && { to }) })
         return answer({ outcome: 'sent' })
       }
       if (refusal === null) return answer(post(body as PostLocationInput<T>))

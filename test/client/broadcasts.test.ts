@@ -176,7 +176,7 @@ describe('broadcasts of a fake room', () => {
 
   test('are not sent without a connection, and say so', async () => {
     await using room = await fake()
-    const errors = errorsOf(room.room as never)
+    const errors = errorsOf(room.room)
     await room.losesConnection()
     expect(await room.room.broadcast('note', 'lost')).toBe(false)
     await room.restoresConnection()

@@ -132,12 +132,7 @@ export function openRoom<T extends RoomTypes>(
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const broadcasts = lazyBroadcasts<T>(parts, connection)
-  const room = Object.assign(watchedRoom(id, store, connection, presence), {
-    onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown) {
-      void broadcasts()
-      return store.on(`broadcast ${name}`, run)
-    },
-  })
+  const room = watchedRoom(id, store, connection, presence, broadcasts)
   return {
     room: (joining
       ? Object.assign(room, {
@@ -149,7 +144,7 @@ export function openRoom<T extends RoomTypes>(
           },
           flush: presence.flush,
         })
-      : room) as unknown as JoinedRoom<T>,
+      : room) as JoinedRoom<T>,
     close() {
       unfollow()
       stopActivity()
@@ -197,13 +192,19 @@ const followPageOf = <T extends RoomTypes>(
     woken,
   })
 
+/** Listening to broadcasts of any name: what a router without broadcasts has is never called. */
+type AnyListening<T extends RoomTypes> = {
+  onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown): () => void
+}
+
 /** The part of a room that does not post. */
 const watchedRoom = <T extends RoomTypes>(
   id: string,
   store: Store<T>,
   connection: ServerConnection,
   presence: OwnPresence<T>,
-): Omit<WatchedRoomCore<T>, 'leave'> => ({
+  broadcasts: () => unknown,
+): Omit<WatchedRoomCore<T>, 'leave'> & AnyListening<T> => ({
   id,
   get status() {
     return store.snapshot.status
@@ -220,6 +221,10 @@ const watchedRoom = <T extends RoomTypes>(
   membersAt: store.membersAt,
   other: store.other,
   on: store.on,
+  onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown) {
+    broadcasts()
+    return store.on(`broadcast ${name}`, run)
+  },
   subscribe: store.subscribe,
   getSnapshot: () => store.snapshot,
   ready: () => store.expect(() => store.view.id !== null || closedBy(connection.link)),

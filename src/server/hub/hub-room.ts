@@ -138,7 +138,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
         )
       }),
   }
-  return methods as HubRoom<T>
+  return methods
 }
 
 /** Returns a name in normal form C. @throws LocationError `bad-input` */

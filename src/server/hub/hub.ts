@@ -80,7 +80,7 @@ export function createLocationHub<
   SB extends OptionalBroadcasts = undefined,
 >(options: HubOptions<SL, SP, SB>): LocationHub<SchemaTypes<SL, SP, SB>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
-  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
+  return new Hub(options)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */

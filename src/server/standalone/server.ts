@@ -30,12 +30,7 @@ import {
 } from '../options/option-checks.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { consoleLogger } from '../options/logger.js'
-import {
-  locationRecord,
-  type LocationRecord,
-  type LocationRouterOptions,
-  type PlainLocationRecord,
-} from '../procedures/router.js'
+import { locationRecord, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
 import { closeServer, listen } from './listen.js'
@@ -217,7 +212,7 @@ function routerFor<T extends RoomTypes>(hub: Hub<T>, options: Pick<LocationServe
     T,
     typeof t.procedure
   >)
-  return t.router(record as PlainLocationRecord<T>)
+  return t.router(record)
 }
 
 function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'limits' | 'logger'>, compress = false) {

@@ -144,7 +144,7 @@ export function openRoom<T extends RoomTypes>(
           },
           flush: presence.flush,
         })
-      : room) as JoinedRoom<T>,
+      : room) as unknown as JoinedRoom<T>,
     close() {
       unfollow()
       stopActivity()

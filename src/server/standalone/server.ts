@@ -208,10 +208,7 @@ function routerFor<T extends RoomTypes>(hub: Hub<T>, options: Pick<LocationServe
   })
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
-  const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    T,
-    typeof t.procedure
-  >)
+  const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp })
   return t.router(record)
 }
 

@@ -1367,6 +1367,14 @@ export default [
     replace: '',
   },
   {
+    file: 'src/shared/view.ts',
+    tests: ['test/shared/hostile-connections.test.ts'],
+    name: 'a view holds whatever a server sends as a connection',
+    rule: 'the client believes no server',
+    find: "if (current && typeof current.memberId !== 'string') throw new TypeError()",
+    replace: '',
+  },
+  {
     ...unshared,
     name: 'a page whose posts hang reads nothing',
     rule: 'reading does not depend on writing',

@@ -37,6 +37,7 @@ import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput } from './direct-post.js'
+import { isSocketSignal, setCallerAccess } from './socket-calls.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
@@ -138,11 +139,18 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .subscription(({ ctx, input, signal }) =>
         withTRPCErrors(
           async () =>
-            new SubscriberIterable(await calls.subscribe(ctx, input), { envelope, toError: toTRPCError, signal }),
+            new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), {
+              envelope,
+              toError: toTRPCError,
+              signal,
+            }),
         ),
       ),
   }
-  for (const each of Object.values(record)) hubs.set(each, hub)
+  for (const each of Object.values(record)) {
+    hubs.set(each, hub)
+    setCallerAccess(each, calls)
+  }
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(

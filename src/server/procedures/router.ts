@@ -138,19 +138,11 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) =>
         withTRPCErrors(
-          async () =>
-            new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), {
-              envelope,
-              toError: toTRPCError,
-              signal,
-            }),
+          async () => new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), pumped(signal)),
         ),
       ),
   }
-  for (const each of Object.values(record)) {
-    hubs.set(each, hub)
-    setCallerAccess(each, calls)
-  }
+  for (const each of Object.values(record)) hubs.set(setCallerAccess(each, calls), hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(
@@ -212,6 +204,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
+const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']

@@ -22,7 +22,11 @@ export interface CallerAccess {
 
 const accesses = new WeakMap<object, CallerAccess>()
 
-export const setCallerAccess = (procedure: object, access: CallerAccess): void => void accesses.set(procedure, access)
+/** Sets the access of a location procedure, and returns the procedure. */
+export function setCallerAccess(procedure: object, access: CallerAccess): object {
+  accesses.set(procedure, access)
+  return procedure
+}
 
 /** Returns the access of a location procedure; `undefined` for any other procedure. */
 export const callerAccessOf = (procedure: object): CallerAccess | undefined => accesses.get(procedure)

@@ -31,21 +31,25 @@ import { SocketWriter } from './socket-writer.js'
 import { TrpcAnswers, type OnError } from './trpc-answers.js'
 import { answerUpgrade, refuseForNow, refuseUpgrade, upgradeRefusal } from './upgrade-answers.js'
 
+/** A listener of Node's events; the types of the app's own server and `ws` decide about its arguments. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Listener = (...args: any[]) => void
+
 /** A server whose upgrades are handled: one of `node:http` or `node:https`. */
 export type UpgradableServer = {
   /** Adds a listener. */
-  on(event: 'upgrade', listener: (...args: never[]) => void): unknown
+  on(event: 'upgrade', listener: Listener): unknown
   /** Removes a listener. */
-  off(event: 'upgrade', listener: (...args: never[]) => void): unknown
+  off(event: 'upgrade', listener: Listener): unknown
   /** Returns the number of listeners of an event. */
   listenerCount(event: 'upgrade'): number
 }
 /** A server of `ws` that the app has created. */
 export type WsServer = {
   /** Adds a listener. */
-  on(event: 'connection', listener: (...args: never[]) => void): unknown
+  on(event: 'connection', listener: Listener): unknown
   /** Removes a listener. */
-  off(event: 'connection', listener: (...args: never[]) => void): unknown
+  off(event: 'connection', listener: Listener): unknown
 }
 /** The parts of a WebSocket that `createContext` may use. */
 export type WsSocket = {
@@ -144,10 +148,12 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   const isFull = () => isClosed || environment.isDraining() || registry.size >= environment.limits.sockets
 
   const accept = (ws: WebSocket, request: IncomingMessage) => {
+    // An upgrade that we answer ourselves was refused before.
+    const isTooMany = wss !== undefined && isFull()
     const session = openSession(environment, registry, ws, request)
     const refusal = upgradeRefusal(request, rules)
     if (refusal) session.closeRefused(new LocationError('forbidden', refusal.message.replace(/^[\w-]+: /, '')))
-    else if (isFull()) ws.close(closeCodes.serviceRestart)
+    else if (isTooMany) ws.close(closeCodes.serviceRestart)
   }
   const own = wss ? null : new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: maxMessageBytes, autoPong: false }) // prettier-ignore
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {

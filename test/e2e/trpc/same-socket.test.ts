@@ -93,7 +93,10 @@ const cases: [name: string, answers: number, messages: unknown[], options?: Para
     [call(1, 'mutation', 'locations.postLocation', tagged.serialize(posted))],
     { trpc: { transformer: tagged } },
   ],
-  ['a transformer, and a stream', 3, [subscribe(1, tagged.serialize({ room: 'q3' }))], { trpc: { transformer: tagged } }],
+  [
+    'a transformer, and a stream',
+    3,
+    [subscribe(1, tagged.serialize({ room: 'q3' }))],
     { trpc: { transformer: tagged } },
   ],
   [

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { AnyTRPCRouter, inferRouterContext } from '@trpc/server'
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
@@ -24,7 +23,7 @@ import {
   type OptionChecks,
 } from '../options/option-checks.js'
 import { callerAccessOf } from '../procedures/socket-calls.js'
-import { closeCodes, type CreateContext, type SocketEnvironment } from './socket-environment.js'
+import { closeCodes, type SocketEnvironment } from './socket-environment.js'
 import { SocketRegistry } from './socket-registry.js'
 import { SocketSession } from './socket-session.js'
 import { SocketWriter } from './socket-writer.js'
@@ -195,7 +194,7 @@ function environmentOf(options: LocationWebSocketOptions<AnyTRPCRouter>): Socket
   const hub = () => firstHubOf(router)
   return {
     router,
-    createContext: options.createContext as unknown as CreateContext | undefined,
+    createContext: options.createContext,
     onError,
     maxBatchSize,
     answers: new TrpcAnswers(router, onError),
@@ -224,7 +223,7 @@ function environmentOf(options: LocationWebSocketOptions<AnyTRPCRouter>): Socket
 /** Connects the events of a socket to a session. */
 function openSession(environment: SocketEnvironment, registry: SocketRegistry, ws: WebSocket, req: IncomingMessage) {
   const { clock, timing } = environment
-  const writer = new SocketWriter(ws, req.socket as Socket, clock, timing)
+  const writer = new SocketWriter(ws, req.socket, clock, timing)
   const admit = (session: SocketSession, ctx: unknown) => registry.admit(session, ctx)
   const session = new SocketSession({ environment, ws, req, writer, admit })
   registry.add(session)

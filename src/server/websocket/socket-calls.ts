@@ -180,10 +180,14 @@ export class SocketCalls {
   /** Hands messages to tRPC. It takes the context as it is, so calls of a refused socket are answered here. */
   #leaveToApp(deliver: (app: AppCalls) => void, items: readonly Item[] = []): void {
     if (this.#owner.knownContext?.ok) return deliver(this.#appCalls())
-    void this.#owner.contextResult().then((result) => {
-      if (result.ok) return this.#owner.isClosing ? undefined : deliver(this.#appCalls())
-      for (const item of items) if (item.kind === 'app' && item.id !== null) this.#refuseCall(item, result.error)
-    })
+    void this.#leaveLater(deliver, items)
+  }
+
+  async #leaveLater(deliver: (app: AppCalls) => void, items: readonly Item[]): Promise<void> {
+    const result = await this.#owner.contextResult()
+    if (result.ok && !this.#owner.isClosing) deliver(this.#appCalls())
+    if (result.ok) return
+    for (const item of items) if (item.kind === 'app' && item.id !== null) this.#refuseCall(item, result.error)
   }
 
   #refuseCall({ id, raw }: { id: number | string | null; raw: unknown }, error: TRPCError): void {

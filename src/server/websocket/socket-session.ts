@@ -198,7 +198,8 @@ export class SocketSession implements CallsOwner {
 
   #admissionError(ctx: unknown): unknown {
     try {
-      return void this.#admit(this, ctx)
+      this.#admit(this, ctx)
+      return null
     } catch (error) {
       return error
     }

@@ -39,6 +39,7 @@ import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput, type DirectPost } from './direct-post.js'
+import { isSocketSignal, setCallerAccess } from './socket-calls.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
@@ -151,8 +152,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) =>
         withTRPCErrors(
-          async () =>
-            new SubscriberIterable(await calls.subscribe(ctx, input), { envelope, toError: toTRPCError, signal }),
+          async () => new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), pumped(signal)),
         ),
       ),
   }
@@ -162,7 +162,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<BroadcastInputSchema, BroadcastInput>(broadcastInput(schemas)))
       .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
   }
-  for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(each, hub)
+  for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(setCallerAccess(each, calls), hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, directPost(calls, charged, postInput))
   return { ...record, ...broadcasts } as unknown as LocationRecord<T>
@@ -236,6 +236,7 @@ export const isLocationProcedure = (procedure: object): boolean => hubs.has(proc
 const isSynchronousHub = ({ location, profile, broadcasting }: Hub) =>
   [location, profile, ...Object.values(broadcasting.schemas ?? {})].every(isSynchronous)
 
+const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type BroadcastInputSchema = ReturnType<typeof broadcastInput>

@@ -21,6 +21,12 @@ import type {
   PostLocationOutput,
 } from '../../shared/call-types.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type {
+  LockLocationInput,
+  LockLocationOutput,
+  UnlockLocationInput,
+  UnlockLocationOutput,
+} from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
@@ -55,6 +61,12 @@ export type LocationRecord<T extends RoomTypes> = {
     output: AsyncIterable<Tracked<LocationEvent<T>>, void, unknown>
     meta: unknown
   }>
+} & ([T['locks']] extends [true] ? LockRecord<T> : unknown)
+
+/** The procedures of a hub with `locks`. */
+type LockRecord<T extends RoomTypes> = {
+  lockLocation: TRPCMutationProcedure<{ input: LockLocationInput<T>; output: LockLocationOutput; meta: unknown }>
+  unlockLocation: TRPCMutationProcedure<{ input: UnlockLocationInput<T>; output: UnlockLocationOutput; meta: unknown }>
 }
 
 /** The options of `createLocationRouter`: the hub, your procedure, and who may do what. */
@@ -142,6 +154,15 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
         ),
       ),
   }
+  const lockRecord = {
+    lockLocation: base('lockLocation', 'post')
+      .input(parsed<typeof inputs.lockLocation, LockLocationInput>(inputs.lockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.locks.lock(ctx, input))),
+    unlockLocation: base('unlockLocation', 'post')
+      .input(parsed<typeof inputs.unlockLocation, UnlockLocationInput>(inputs.unlockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.locks.unlock(ctx, input))),
+  }
+  if (hub.locks) Object.assign(record, lockRecord)
   for (const each of Object.values(record)) hubs.set(each, hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>

@@ -65,7 +65,7 @@ test('the first rooms of a process wait for claims, and `isLocked` is unavailabl
 })
 
 test('hello tells how long locks last, when there are any', async () => {
-  const helloOf = async (options: object) => {
+  const helloOf = async (options: { [option: string]: unknown }) => {
     const { hub } = await served(options)
     const plain = hub as unknown as {
       subscribe(room: string, options: object): Promise<{ take(): { event: object } | undefined }>
@@ -89,9 +89,9 @@ test('a hub without locks has neither the procedures nor the methods', async () 
 })
 
 test('a location above 512 bytes is not locked, and bad input is refused', async () => {
-  const { enter, lock, call, hub } = await served({ limits: { lockBytes: 30 } })
+  const { enter, lock, call, hub } = await served({ limits: { lockBytes: 20 } })
   await enter('ada')
-  expect(await lock('ada', 1)).toMatchObject({ status: 413, message: expect.stringContaining('limit is 30') as string })
+  expect(await lock('ada', 1)).toMatchObject({ status: 413, message: expect.stringContaining('limit is 20') as string })
   for (const own of [{ lockSeq: -1 }, { location: null }, { claim: 0.5 }, { takeOver: false }, { more: 1 }])
     expect(await lock('ada', 1, 1, own), JSON.stringify(own)).toMatchObject({ status: 400 })
   expect(await call('lockLocation', { location: cell(1), lockSeq: 1 })).toMatchObject({ status: 400 })
@@ -99,13 +99,9 @@ test('a location above 512 bytes is not locked, and bad input is refused', async
 })
 
 test('lock calls are charged like posts, and need the right to post', async () => {
-  const { enter, lock } = await served({ limits: { postsPerSecond: 1, postBurst: 3, addressTimes: 1 } })
-  await enter('ada')
-  await lock('ada', 1)
-  await lock('ada', 2)
-  expect((await lock('ada', 3)).status).toBe(429)
   const reader = { x: 'reader' }
   const guarded = await served({
+    limits: { postsPerSecond: 1, postBurst: 3 },
     identify: ({ ctx }: { ctx: { headers: Headers } }) => ({ memberId: ctx.headers.get('x') ?? 'ada' }),
     authorize: ({ member, action }: { member: { memberId: string }; action: string }) =>
       member.memberId !== 'reader' || action === 'read',
@@ -116,4 +112,7 @@ test('lock calls are charged like posts, and need the right to post', async () =
   expect((await guarded.call('unlockLocation', { ...input, fence: 1 }, reader)).status).toBe(403)
   expect((await guarded.call('lockLocation', input, { x: 'eve' })).message).toContain('connection-owned')
   expect((await guarded.call('lockLocation', input)).data).toMatchObject({ outcome: 'locked' })
+  expect((await guarded.call('unlockLocation', { ...input, fence: 1 })).status).toBe(200)
+  expect((await guarded.call('lockLocation', input)).status).toBe(429)
+  expect((await guarded.call('unlockLocation', { ...input, fence: 1 })).status).toBe(429)
 })

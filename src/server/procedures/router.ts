@@ -154,15 +154,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
         ),
       ),
   }
-  const lockRecord = {
-    lockLocation: base('lockLocation', 'post')
-      .input(parsed<typeof inputs.lockLocation, LockLocationInput>(inputs.lockLocation))
-      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.locks.lock(ctx, input))),
-    unlockLocation: base('unlockLocation', 'post')
-      .input(parsed<typeof inputs.unlockLocation, UnlockLocationInput>(inputs.unlockLocation))
-      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.locks.unlock(ctx, input))),
-  }
-  if (hub.locks) Object.assign(record, lockRecord)
+  if (hub.locks) Object.assign(record, lockRecord(base, inputs, parsed, calls))
   for (const each of Object.values(record)) hubs.set(each, hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
@@ -175,6 +167,26 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
     ),
   )
   return record as unknown as LocationRecord<T>
+}
+
+type Inputs = ReturnType<typeof procedureInputs>
+type Parsed = <S extends Schema, T>(schema: S) => (raw: unknown) => Promise<T>
+
+/** Creates the procedures of a hub with locks. */
+function lockRecord(
+  base: (name: string, action: ChargedAction) => PlainBuilder,
+  { lockLocation, unlockLocation }: Pick<Inputs, 'lockLocation' | 'unlockLocation'>,
+  parsed: Parsed,
+  { locks }: Procedures,
+) {
+  return {
+    lockLocation: base('lockLocation', 'post')
+      .input(parsed<Schema, LockLocationInput>(lockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => locks.lock(ctx, input))),
+    unlockLocation: base('unlockLocation', 'post')
+      .input(parsed<Schema, UnlockLocationInput>(unlockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => locks.unlock(ctx, input))),
+  }
 }
 
 /**

@@ -47,7 +47,7 @@ const jsonSchema = {
   definitions: definitions('#/definitions'),
 }
 
-const mutations = ['postLocation', 'leaveRoom', 'broadcastToRoom']
+const mutations = ['postLocation', 'leaveRoom', 'lockLocation', 'unlockLocation', 'broadcastToRoom']
 const queries = ['getLocations', 'countMembers']
 const schemas = definitions('#/components/schemas')
 const events = Object.keys(schemas).filter((id) => id.startsWith('event.'))

@@ -46,6 +46,7 @@ export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   location: LocationOf<R, Path>
   profile: ProfileOf<R, Path>
   broadcasts: BroadcastsAt<R, Path>
+  locks: At<RecordOf<R>, Path> extends { lockLocation: AnyProcedure } ? true : false
 }>
 
 /* Names are read from the whole input at once: a distributive conditional type would make all of them `never`. */

@@ -10,6 +10,7 @@ import type { memberProfile } from '../shared/index.js'
 import type { RoomTypes } from '../shared/room-types.js'
 import type {
   OptionalBroadcasts,
+  LocksOption,
   OptionalOut,
   OptionalSchema,
   Schema,
@@ -21,15 +22,16 @@ import type {
 export type ServeLocationsOptions<
   SL extends Schema,
   SP extends OptionalSchema,
-  SB extends OptionalBroadcasts = undefined,
-> = Own<SL, SP, SB> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+  LK extends LocksOption = LocksOption,
+  SB extends OptionalBroadcasts = OptionalBroadcasts,
+> = Own<SL, SP, LK, SB> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema, SB extends OptionalBroadcasts> = {
+type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SB extends OptionalBroadcasts> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP, SB>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, LK, SB>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -58,18 +60,23 @@ export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
   SB extends OptionalBroadcasts = undefined,
->(options?: Own<SL, SP, SB> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, SB>>>
+>(options?: Own<SL, SP, LK, SB> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SB>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
   SB extends OptionalBroadcasts = undefined,
 >(
-  options: Own<SL, SP, SB> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, SB>>>
-export async function serveLocations<SL extends Schema, SP extends OptionalSchema, SB extends OptionalBroadcasts>(
-  options?: ServeLocationsOptions<SL, SP, SB>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, SB>>> {
+  options: Own<SL, SP, LK, SB> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SB>>>
+export async function serveLocations<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption,
+  SB extends OptionalBroadcasts,
+>(options?: ServeLocationsOptions<SL, SP, LK, SB>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SB>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -77,8 +84,8 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP, SB>
-  const server = createLocationServer<SL, SP, SB>(complete)
+  } as unknown as LocationServerOptions<SL, SP, LK, SB>
+  const server = createLocationServer<SL, SP, LK, SB>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

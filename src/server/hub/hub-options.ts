@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import type {
+  LocksOption,
   OptionalBroadcasts,
   OptionalSchema,
   Schema,
@@ -23,6 +24,7 @@ import type { Backend } from '../rules/backend.js'
 export interface HubOptions<
   SL extends Schema,
   SP extends OptionalSchema,
+  LK extends LocksOption = LocksOption,
   SB extends OptionalBroadcasts = OptionalBroadcasts,
 > {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
@@ -32,6 +34,11 @@ export interface HubOptions<
    * members have no profile.
    */
   profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
+  /**
+   * Lets members lock places of a room, so that only one edits a place at a time. `idleMs`: how long a client that is idle or
+   * away keeps its locks, in milliseconds; default 120,000. Default `false`.
+   */
+  locks?: LK
   /**
    * The schemas of broadcasts, by name: messages to everybody who reads a room now, such as reactions. Names that begin with
    * `hereabouts:` are reserved. Default: the app has no broadcasts.
@@ -69,11 +76,19 @@ const isProfile: OptionCheck = (value) =>
     ? null
     : 'a zod 4 schema such as memberProfile, or false for members without a profile'
 
+const isLocks: OptionCheck = (value) => {
+  const { idleMs = 1, ...other } = isPlainObject('')(value) === null ? (value as { idleMs?: unknown }) : {}
+  const isObject = Object.keys(other).length === 0 && typeof idleMs === 'number' && idleMs > 0
+  const isGiven = typeof value === 'boolean' || (typeof value === 'object' && value !== null && !Array.isArray(value))
+  return isGiven && isObject ? null : 'true, false or { idleMs }, a number of milliseconds above 0'
+}
+
 /** The checks of the options of `createLocationHub`. The schemas and the numbers are checked where they are read. */
 export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema>> = {
   location: checkedElsewhere,
   profile: isProfile,
   broadcasts: isPlainObject('an object of zod 4 schemas by name, such as { reaction: z.strictObject({ ... }) }'),
+  locks: isLocks,
   backend: hasMethods('a Backend, such as memoryBackend() or redisBackend({ ... })', [
     'open',
     'ready',

@@ -5,7 +5,14 @@ import { initTRPC, type AnyTRPCRouter, type TRPCBuiltRouter, type TRPCError } fr
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalBroadcasts, OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type {
+  LocksOption,
+  OptionalBroadcasts,
+  OptionalOut,
+  OptionalSchema,
+  Schema,
+  SchemaTypes,
+} from '../../shared/schema-types.js'
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { guardRequest } from '../http/guard/request-check.js'
@@ -52,8 +59,9 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
 export type LocationServerOptions<
   SL extends Schema,
   SP extends OptionalSchema,
+  LK extends LocksOption = LocksOption,
   SB extends OptionalBroadcasts = OptionalBroadcasts,
-> = HubOptions<SL, SP, SB> &
+> = HubOptions<SL, SP, LK, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -136,13 +144,14 @@ const lateMs = 1_000
 export function createLocationServer<
   SL extends Schema,
   SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
   SB extends OptionalBroadcasts = undefined,
->(options: LocationServerOptions<SL, SP, SB>): LocationServer<SchemaTypes<SL, SP, SB>> {
+>(options: LocationServerOptions<SL, SP, LK, SB>): LocationServer<SchemaTypes<SL, SP, LK, SB>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP, SB>>({
+  const hub = new Hub<SchemaTypes<SL, SP, LK, SB>>({
     ...(options as unknown as HubOptions<Schema, OptionalSchema>),
     logger: options.logger ?? consoleLogger,
   })
@@ -185,7 +194,7 @@ export function createLocationServer<
   let isClosed = false
   let sockets: LocationWebSocketHandler | undefined
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, SB>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SB>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')

@@ -21,9 +21,9 @@ export interface AvatarStackProps<M extends UiMember> extends UiProps<M> {
   /** The size of an avatar: a number of pixels, or a CSS length. Default `2rem`. */
   size?: number | string
   /** Called when a member is chosen. With it, the avatars are buttons. */
-  onSelect?(member: M): void
+  onSelect?(member: NoInfer<M>): void
   /** Replaces parts of the stack. */
-  components?: { Avatar?: ComponentType<AvatarProps<M>> }
+  components?: { Avatar?: ComponentType<AvatarProps<NoInfer<M>>> }
 }
 
 /** The people in a room, as overlapping pictures or initials. */

@@ -31,15 +31,15 @@ export interface CursorsProps<M extends UiMember> extends UiProps<M> {
   /** The room whose members are shown. The component subscribes to it by itself. */
   room: UiRoom<M>
   /** Returns a member's pointer: `({ presence }) => presence.pointer`, for example. Without one, the cursor is hidden. */
-  point(member: M): Point | null | undefined
+  point(member: NoInfer<M>): Point | null | undefined
   /** Called with our own pointer while it is over the area, and with `null` when it leaves or the window loses focus. */
   publish?(point: Point | null): void
   /** `relative`: points are fractions of the area's width and height, from 0 to 1. `pixels`: from its top left corner. Default `relative`. */
   coordinates?: 'relative' | 'pixels'
   /** The text beside a cursor. `''` for none. Default: the name. */
-  label?(member: M): string
+  label?(member: NoInfer<M>): string
   /** Replaces parts of the layer. */
-  components?: { Cursor?: ComponentType<CursorProps<M>> }
+  components?: { Cursor?: ComponentType<CursorProps<NoInfer<M>>> }
   /** The content over which the cursors are shown. */
   children?: ReactNode
 }
@@ -109,8 +109,8 @@ function Cursor<M extends UiMember>({ member, members, label, labels, components
 function Arrow({ label }: CursorProps) {
   return (
     <>
-      <svg width="18" height="20" viewBox="0 0 18 20">
-        <path d="M1.5 1.5 16 8.2 9.7 10.3 7 17z" />
+      <svg width="20" height="22" viewBox="0 0 20 22">
+        <path d="M1.2 1.2 18.5 9 11 11.4 7.8 19z" />
       </svg>
       {label && (
         <span className="hb-cursor-name">

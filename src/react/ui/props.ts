@@ -8,7 +8,7 @@ export interface UiProps<M extends UiMember = UiMember> {
   className?: string | undefined
   style?: CSSProperties | undefined
   /** Replaces words of the component, to translate it or to read names from another profile. */
-  labels?: Partial<UiLabels<M>> | undefined
+  labels?: Partial<UiLabels<NoInfer<M>>> | undefined
 }
 
 /** Returns the class of a component and the app's own after it. */

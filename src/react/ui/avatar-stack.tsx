@@ -98,21 +98,22 @@ type PersonProps<M extends UiMember> = {
 
 /** An avatar with its label, which is also shown as a tooltip. It is a button when it can be chosen. */
 function Person<M extends UiMember>({ entry: { member, label }, onSelect, focus, children }: PersonProps<M>) {
-  return (
+  const content = (
     <>
-      {onSelect ? (
-        <button {...focus} type="button" className="hb-person" aria-label={label} onClick={() => onSelect(member)}>
-          {children}
-        </button>
-      ) : (
-        // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- an img cannot contain initials
-        <span role="img" className="hb-person" aria-label={label}>
-          {children}
-        </span>
-      )}
-      <span className="hb-tip" aria-hidden="true">
+      {children}
+      <span className="hb-tip">
         <bdi translate="no">{label}</bdi>
       </span>
     </>
+  )
+  return onSelect ? (
+    <button {...focus} type="button" className="hb-person" onClick={() => onSelect(member)}>
+      {content}
+    </button>
+  ) : (
+    // oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- an img cannot contain initials
+    <span role="img" className="hb-person" aria-label={label}>
+      {content}
+    </span>
   )
 }

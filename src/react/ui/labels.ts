@@ -16,7 +16,7 @@ export interface UiLabels<M extends UiMember = UiMember> {
   members(count: number): string
   /** The text of the button for the members without an avatar. */
   more(count: number): string
-  /** The name of that button. */
+  /** Said of that button, after its text. */
   showAll(count: number): string
   /** Said by `EditingBadge`. */
   editing(name: string): string
@@ -47,7 +47,7 @@ const defaults: Omit<UiLabels, 'name'> = {
   gone: 'left',
   members: (count) => (count === 1 ? '1 person here' : `${count} people here`),
   more: (count) => `+${count}`,
-  showAll: (count) => `Show all ${count} people`,
+  showAll: (count) => `show all ${count} people`,
   editing: (name) => `${name} is editing`,
   editingElsewhere: 'You are editing in another window',
   entered: (names, more) => `${list(names, more)} joined.`,

@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react'
 
 export type MemberListProps = {
-  /** The text of the button, its name, and the name of the list that it opens. */
+  /** The text of the button, what is said after it, and the name of the list that it opens. */
   text: string
   buttonLabel: string
   listLabel: string
@@ -40,7 +40,7 @@ export function MemberList({ text, buttonLabel, listLabel, focus, children }: Me
         ref={button}
         type="button"
         className="hb-person"
-        aria-label={buttonLabel}
+        aria-label={`${text}, ${buttonLabel}`}
         aria-haspopup="dialog"
         aria-expanded={isOpen}
         aria-controls={isOpen ? id : undefined}
@@ -49,7 +49,7 @@ export function MemberList({ text, buttonLabel, listLabel, focus, children }: Me
         <span className="hb-avatar hb-more">{text}</span>
       </button>
       {isOpen && (
-        <dialog ref={panel} id={id} className="hb-list" popover="manual" aria-label={listLabel} tabIndex={-1}>
+        <dialog ref={panel} id={id} className="hb-list" popover="manual" aria-label={listLabel} tabIndex={0}>
           {/* Called by event handlers only. */}
           {/* oxlint-disable-next-line react/refs */}
           {children(close)}

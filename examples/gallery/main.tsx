@@ -2,7 +2,7 @@
 // The kit first: its first line tells later stylesheets, such as Tailwind, where its layer is.
 import 'hereabouts/react/ui.css'
 import './page.css'
-import { StrictMode, useState } from 'react'
+import { StrictMode, useLayoutEffect, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Avatars, Flags, Notices, Pointers } from './specimens.js'
 
@@ -14,9 +14,10 @@ const startsDark =
 function Gallery() {
   const [isDark, setDark] = useState(startsDark)
   const [isRtl, setRtl] = useState(query.get('dir') === 'rtl')
-  const root = document.documentElement
-  root.dataset['theme'] = isDark ? 'dark' : 'light'
-  root.dir = isRtl ? 'rtl' : 'ltr'
+  useLayoutEffect(() => {
+    document.documentElement.dataset['theme'] = isDark ? 'dark' : 'light'
+    document.documentElement.dir = isRtl ? 'rtl' : 'ltr'
+  }, [isDark, isRtl])
   return (
     <>
       <header>

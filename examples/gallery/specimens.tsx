@@ -63,7 +63,7 @@ type Parts = { member: Person; style: React.CSSProperties; name: string }
 
 const Initial = ({ member, style, name }: Parts) => (
   <span className="hb-avatar" style={style} data-activity={member.activity} aria-hidden="true">
-    <span>{[...name][0]}</span>
+    <span>{Array.from(name)[0]}</span>
   </span>
 )
 

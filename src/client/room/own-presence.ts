@@ -2,6 +2,7 @@ import type { Activity } from '../../shared/events.js'
 import type { PostLocationOutput } from '../../shared/call-types.js'
 import type { LocationError } from '../../shared/errors.js'
 import type { ConnectionState } from '../connection/connection-state.js'
+import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
@@ -40,8 +41,11 @@ export type OwnAttributes<T extends RoomTypes> = {
 export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
   readonly key: string | undefined
-  /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
-  whoAmI(): Promise<string | null>
+  /**
+   * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when none is
+   * answered until `patience` resolves.
+   */
+  whoAmI(patience: Promise<void>): Promise<string | null>
   /** Posts our first location. @throws LocationError `bad-input` when a value is not JSON; then nothing has changed. */
   enter(location: T['location'] | null, change: OwnAttributes<T>): void
   /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
@@ -83,20 +87,30 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  const send = ({ draft, seq }: OutboxPost<T>) =>
-    transport.post(
-      {
-        ...draft,
-        ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
-        room,
-        connectionKey: connectionKey!,
-        seq,
-        memberKey: transport.memberKey,
-        // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
-        ...(link().state === 'polling' && { leaseMs: 9 * pace.timing.beatMs }),
-      },
-      deadlineMs(),
-    )
+  // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
+  let isLongLeaseAllowed = true
+  const send = async (post: OutboxPost<T>): Promise<PostLocationOutput> => {
+    const asksForLongLease = isLongLeaseAllowed && link().state === 'polling'
+    try {
+      return await transport.post(
+        {
+          ...post.draft,
+          ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
+          room,
+          connectionKey: connectionKey!,
+          seq: post.seq,
+          memberKey: transport.memberKey,
+          ...(asksForLongLease && { leaseMs: 9 * pace.timing.beatMs }),
+        },
+        deadlineMs(),
+      )
+    } catch (error) {
+      // The server may allow only shorter leases, and no hello has said so: its default is better than no presence.
+      if (!asksForLongLease || failureOf(error).error.code !== 'bad-input') throw error
+      isLongLeaseAllowed = false
+      return send(post)
+    }
+  }
   const acknowledged = ({ connectionId, memberId: own, id }: PostLocationOutput) => {
     told('post', id)
     const before = memberId ?? guest
@@ -152,10 +166,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     get key() {
       return connectionKey
     },
-    async whoAmI() {
-      // Reading does not depend on writing: when a post fails, the room is read on a stream of our own.
+    async whoAmI(patience) {
       const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null
-      if (joined) await store.expect(() => settled() || closedBy(link()))
+      if (joined) await Promise.race([store.expect(() => settled() || closedBy(link())), patience])
       guest = memberId === null ? '' : null
       return memberId
     },

@@ -49,6 +49,8 @@ export function MemberList({ text, buttonLabel, listLabel, focus, children }: Me
         <span className="hb-avatar hb-more">{text}</span>
       </button>
       {isOpen && (
+        // The keyboard scrolls a list without buttons.
+        // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <dialog ref={panel} id={id} className="hb-list" popover="manual" aria-label={listLabel} tabIndex={0}>
           {/* Called by event handlers only. */}
           {/* oxlint-disable-next-line react/refs */}

@@ -1,2 +1,1 @@
-/** The stylesheet `hereabouts/react/ui.css` exports nothing: `import "hereabouts/react/ui.css"`. */
-export {}
+/* oxlint-disable unicorn/no-empty-file -- the stylesheet `hereabouts/react/ui.css` exports nothing */

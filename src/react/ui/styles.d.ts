@@ -1,1 +1,2 @@
-/* oxlint-disable unicorn/no-empty-file -- the stylesheet `hereabouts/react/ui.css` exports nothing */
+/** The stylesheet of the kit, which exports nothing. */
+declare module 'hereabouts/react/ui.css' {}

@@ -17,7 +17,9 @@ export interface Clock {
 // A timer of 2^31 ms or more would fire at once: the delay is a signed 32-bit number (HTML, "timers").
 const longestDelayMs = 2 ** 31 - 1
 
-const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
+/** Starts the runtime's timer, with a delay that it can keep. */
+export const startTimer = (delayMs: number, run: () => void) =>
+  setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
 
 // Some runtimes have no performance. It is looked up at each reading, so that a test may replace it.
 const timer = (): { now(): number } => globalThis.performance ?? Date
@@ -33,17 +35,7 @@ export const systemClock: Clock = {
   now: () => timer().now(),
   date: () => new Date(),
   after(delayMs, run) {
-    const timer = start(delayMs, run)
-    return () => clearTimeout(timer)
-  },
-}
-
-/** The system clock for background work of a server: pending timers do not keep the process alive. */
-export const backgroundClock: Clock = {
-  ...systemClock,
-  after(delayMs, run) {
-    const timer = start(delayMs, run)
-    timer.unref()
+    const timer = startTimer(delayMs, run)
     return () => clearTimeout(timer)
   },
 }

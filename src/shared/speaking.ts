@@ -20,11 +20,12 @@ export const mostActive = (connections: readonly { activity: Activity }[]): Acti
 export const impliesUse = (changed: { location?: unknown; activity?: Activity }): boolean =>
   changed.location !== undefined || changed.activity === 'active'
 
-/** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`. */
+/** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`, and `locks` when empty. */
 export function withChange<T extends RoomTypes>(known: Connection<T>, changed: Changed<T>): Connection<T> {
   const { at, activeAt = impliesUse(changed) ? at : activeAtOf(known) } = changed
   const connection = { ...known, ...changed, activeAt }
   // The property that was added last: the object keeps its shape.
   if (activeAt === at) delete (connection as { activeAt?: number }).activeAt
+  if (connection.locks?.length === 0) delete connection.locks
   return connection
 }

@@ -80,11 +80,11 @@ const node = /^(server|testing|cli)\//
 /** Pure files: no I/O, clock, timer or randomness. The same input gives the same output. */
 const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
-  /^server\/rules\/(room|timeline|lease-clock)\.ts$/,
+  /^server\/rules\/(room|locks|lock-claims|timeline|lease-clock)\.ts$/,
   /^server\/rooms\/(frames|sse-encoding|timer-wheel)\.ts$/,
   /^server\/http\/gzip\/(crc32-combine|gzip-format)\.ts$/,
   /^server\/options\/(timing|number-options)\.ts$/,
-  /^server\/backends\/redis\/(script-codec|commit-order)\.ts$/,
+  /^server\/backends\/redis\/(script-codec|lock-codec|commit-order)\.ts$/,
   /^client\/outbox\/outbox\.ts$/,
   /^client\/store\/(room-events|roster|location-index|member|same-json)\.ts$/,
   /^client\/connection\/(connection-state|failure|sse-parser|wire-limits)\.ts$/,
@@ -324,8 +324,8 @@ describe('side effects', () => {
     expect(using(impure, isPure)).toEqual([])
   })
 
-  test('only shared/clock.ts reads the clock or sets timers', () => {
-    expect(using(asksTheClock, (path) => path !== 'shared/clock.ts')).toEqual([])
+  test('only the two system clocks in src/shared read the clock or set timers', () => {
+    expect(using(asksTheClock, (path) => !/^shared\/(background-)?clock\.ts$/.test(path))).toEqual([])
   })
 
   test('every pattern for pure files matches a file', () => {

@@ -41,8 +41,11 @@ export type OwnAttributes<T extends RoomTypes> = {
 export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
   readonly key: string | undefined
-  /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
-  whoAmI(): Promise<string | null>
+  /**
+   * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when none is
+   * answered until `patience` resolves.
+   */
+  whoAmI(patience: Promise<void>): Promise<string | null>
   /** Posts our first location. @throws LocationError `bad-input` when a value is not JSON; then nothing has changed. */
   enter(location: T['location'] | null, change: OwnAttributes<T>): void
   /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
@@ -163,10 +166,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     get key() {
       return connectionKey
     },
-    async whoAmI() {
-      // Reading does not depend on writing: when a post fails, the room is read on a stream of our own.
+    async whoAmI(patience) {
       const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null
-      if (joined) await store.expect(() => settled() || closedBy(link()))
+      if (joined) await Promise.race([store.expect(() => settled() || closedBy(link())), patience])
       guest = memberId === null ? '' : null
       return memberId
     },

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
-import { backgroundClock } from '../options/background-clock.js'
+import { backgroundClock } from '../../shared/background-clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
@@ -9,6 +9,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
+import { defaultLockRules } from '../rules/locks.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
@@ -117,7 +118,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { roomConnections, memberConnections } = limits
     this.#rooms = new RoomRegistry({
       backend: this.#backend,
-      rules: { tombstoneMs, roomConnections, memberConnections },
+      rules: { tombstoneMs, roomConnections, memberConnections, ...defaultLockRules },
+      startedAt: clock.now(),
       clock,
       timing,
       metrics: this.metrics,

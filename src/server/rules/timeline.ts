@@ -11,6 +11,7 @@ type Shown = {
   locationAt: number
   profileAt: number
   activityAt: number
+  locksAt: number
 }
 
 /**
@@ -140,7 +141,8 @@ export class Timeline {
     const { connectionId, memberId, at } = connection
     this.#remove(connectionId)
     this.#left.delete(connectionId)
-    this.#shown.set(connectionId, { connection, enteredAt: at, locationAt: at, profileAt: at, activityAt: at })
+    const shownAt = { enteredAt: at, locationAt: at, profileAt: at, activityAt: at, locksAt: at }
+    this.#shown.set(connectionId, { connection, ...shownAt })
     this.#connectionsOf.set(memberId, (this.#connectionsOf.get(memberId) ?? 0) + 1)
     this.#digest.toggle(connection)
   }
@@ -154,6 +156,7 @@ export class Timeline {
     if ('location' in fields) shown.locationAt = version
     if ('profile' in fields) shown.profileAt = version
     if ('activity' in fields) shown.activityAt = version
+    if ('locks' in fields) shown.locksAt = version
   }
 
   #leave(left: Left): void {
@@ -176,13 +179,14 @@ export class Timeline {
 }
 
 function changedSince(shown: Shown, version: number): Changed {
-  const { connectionId, at, location, profile, activity } = shown.connection
+  const { connectionId, at, location, profile, activity, locks = [] } = shown.connection
   const changed: Changed = {
     connectionId,
     at,
     ...(shown.locationAt > version && { location }),
     ...(shown.profileAt > version && { profile }),
     ...(shown.activityAt > version && { activity }),
+    ...(shown.locksAt > version && { locks }),
   }
   const activeAt = activeAtOf(shown.connection)
   const isImplied = impliesUse(changed) ? activeAt === at : activeAt <= version

@@ -1,4 +1,4 @@
-import { startTimer, systemClock, type Clock } from '../../shared/clock.js'
+import { systemClock, timerDelay, type Clock } from './clock.js'
 
 /**
  * The system clock for background work of a server: pending timers do not keep the process alive. It is not beside
@@ -7,7 +7,7 @@ import { startTimer, systemClock, type Clock } from '../../shared/clock.js'
 export const backgroundClock: Clock = {
   ...systemClock,
   after(delayMs, run) {
-    const timer = startTimer(delayMs, run)
+    const timer = setTimeout(run, timerDelay(delayMs))
     timer.unref()
     return () => clearTimeout(timer)
   },

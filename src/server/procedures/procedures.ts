@@ -21,6 +21,7 @@ import type { LimitedCaller } from '../options/caller.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import type { StoredValue } from '../rules/backend.js'
+import { LockCalls } from './lock-calls.js'
 import { answerWith } from './frame-answer.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
@@ -40,6 +41,7 @@ export class Procedures {
   readonly #hub: Hub
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined
+  readonly locks: LockCalls
   #hasWarnedOfAddress = false
 
   constructor(hub: Hub, access: Access<unknown, unknown>, clientIp: ClientIp<unknown> | undefined) {
@@ -48,6 +50,7 @@ export class Procedures {
     this.#hub = hub
     this.#clientIp = clientIp
     this.#gate = new Gate(access, { clock, logger, parseProfile, hookMs: timing.hookMs, recheckMs: timing.recheckMs })
+    this.locks = new LockCalls(hub, this.#gate)
     hub.onRevoke((memberId) => this.#gate.forget(memberId))
   }
 
@@ -135,7 +138,18 @@ export class Procedures {
     return (await Promise.all(rooms.map(count))).flat()
   }
 
-  async subscribe(ctx: unknown, input: OnLocationInput): Promise<Subscriber> {
+  /** Returns the member that a context belongs to; `null` when callers are anonymous. @throws LocationError as a call does. */
+  async memberIdOf(ctx: unknown): Promise<string | null> {
+    return (await this.#gate.caller(ctx)).memberId
+  }
+
+  /** Returns the key of a context's address; `null` when it is not counted. @throws LocationError `unavailable` */
+  addressOf(ctx: unknown): string | null {
+    return this.#address(ctx)
+  }
+
+  /** @param isOnSocket true when the stream is sent over a WebSocket. */
+  async subscribe(ctx: unknown, input: OnLocationInput, isOnSocket = false): Promise<Subscriber> {
     const hub = this.#hub
     const { room, connectionKey, lastEventId } = input
     const { generation } = this.#gate
@@ -146,7 +160,8 @@ export class Procedures {
     const address = this.#address(ctx)
     const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
     const recheck = () => this.#mayRead(ctx, caller, room, true)
-    const subscriber = await hub.subscribe(room, { connectionId, memberId, address, lastEventId, expiresAt, recheck })
+    const options = { connectionId, memberId, address, lastEventId, expiresAt, recheck, isOnSocket }
+    const subscriber = await hub.subscribe(room, options)
     // A revocation while the stream was being opened found no stream to end: the right is checked again.
     if (this.#gate.generation !== generation && !(await recheck())) {
       subscriber.close()

@@ -21,6 +21,12 @@ import type {
   PostLocationOutput,
 } from '../../shared/call-types.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type {
+  LockLocationInput,
+  LockLocationOutput,
+  UnlockLocationInput,
+  UnlockLocationOutput,
+} from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
@@ -37,6 +43,7 @@ import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput } from './direct-post.js'
+import { isSocketSignal, setCallerAccess } from './socket-calls.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
@@ -55,6 +62,12 @@ export type LocationRecord<T extends RoomTypes> = {
     output: AsyncIterable<Tracked<LocationEvent<T>>, void, unknown>
     meta: unknown
   }>
+} & ([T['locks']] extends [true] ? LockRecord<T> : unknown)
+
+/** The procedures of a hub with `locks`. */
+type LockRecord<T extends RoomTypes> = {
+  lockLocation: TRPCMutationProcedure<{ input: LockLocationInput<T>; output: LockLocationOutput; meta: unknown }>
+  unlockLocation: TRPCMutationProcedure<{ input: UnlockLocationInput<T>; output: UnlockLocationOutput; meta: unknown }>
 }
 
 /** The options of `createLocationRouter`: the hub, your procedure, and who may do what. */
@@ -137,12 +150,12 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) =>
         withTRPCErrors(
-          async () =>
-            new SubscriberIterable(await calls.subscribe(ctx, input), { envelope, toError: toTRPCError, signal }),
+          async () => new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), pumped(signal)),
         ),
       ),
   }
-  for (const each of Object.values(record)) hubs.set(each, hub)
+  if (hub.locks) Object.assign(record, lockRecord(base, inputs, parsed, calls))
+  for (const each of Object.values(record)) hubs.set(setCallerAccess(each, calls), hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(
@@ -154,6 +167,26 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
     ),
   )
   return record as unknown as LocationRecord<T>
+}
+
+type Inputs = ReturnType<typeof procedureInputs>
+type Parsed = <S extends Schema, T>(schema: S) => (raw: unknown) => Promise<T>
+
+/** Creates the procedures of a hub with locks. */
+function lockRecord(
+  base: (name: string, action: ChargedAction) => PlainBuilder,
+  { lockLocation, unlockLocation }: Pick<Inputs, 'lockLocation' | 'unlockLocation'>,
+  parsed: Parsed,
+  { locks }: Procedures,
+) {
+  return {
+    lockLocation: base('lockLocation', 'post')
+      .input(parsed<Schema, LockLocationInput>(lockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => locks.lock(ctx, input))),
+    unlockLocation: base('unlockLocation', 'post')
+      .input(parsed<Schema, UnlockLocationInput>(unlockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => locks.unlock(ctx, input))),
+  }
 }
 
 /**
@@ -204,6 +237,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
+const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']

@@ -82,7 +82,7 @@ const node = /^(server|testing|cli)\//
 
 /** Pure files: no I/O, clock, timer or randomness. The same input gives the same output. */
 const pure = [
-  /^shared\/(?!(clock|index)\.ts$)/,
+  /^shared\/(?!((background-)?clock|index)\.ts$)/,
   /^server\/rules\/(room|locks|lock-claims|timeline|lease-clock)\.ts$/,
   /^server\/rooms\/(frames|sse-encoding|timer-wheel)\.ts$/,
   /^server\/http\/gzip\/(crc32-combine|gzip-format)\.ts$/,

@@ -2982,6 +2982,13 @@ export default [
     name: 'broadcasts: duplicates are heard',
     rule: 'broadcasts: at most once',
     find: 'if (recent.has(id)) return false',
+  },
+  {
+    file: 'src/client/room/room.ts',
+    tests: ['test/client/browser/missing-chunk.test.ts'],
+    name: 'client: without the code of wake-ups, a sign of life hastens nothing',
+    rule: 'client: every import() has a fallback that works',
+    find: 'connection.hurry()\n    parts.presence.hasten()',
     replace: '',
   },
 ]

@@ -1,7 +1,6 @@
 import { httpLink } from '@trpc/client/links/httpLink'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
-import type { BroadcastToRoomOutput } from '../shared/broadcast-types.js'
 import type { GetLocationsOutput, LeaveRoomInput, PostLocationOutput } from '../shared/call-types.js'
 import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
@@ -141,8 +140,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       share !== false && hasTabs() ? streamSharer({ url, path, transformer, share }, openStream, clock) : null,
     ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<T>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
-    broadcast: (input, deadlineMs) =>
-      call('mutation', 'broadcastToRoom', input, deadlineMs) as Promise<BroadcastToRoomOutput>,
+    call,
     leave: (input, deadlineMs) => call('mutation', 'leaveRoom', input, deadlineMs),
     memberKey: storedMemberKey(),
     clock,

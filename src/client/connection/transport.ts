@@ -6,7 +6,6 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
-import type { BroadcastToRoomInput, BroadcastToRoomOutput } from '../../shared/broadcast-types.js'
 import type { OpenSubscription } from './subscription.js'
 import type { ShareStream } from './shared-tab-stream.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -19,7 +18,8 @@ export interface Transport<T extends RoomTypes> {
   shareStream: ShareStream<T> | null
   ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<T>>
   post(input: PostLocationInput<T>, deadlineMs: number): Promise<PostLocationOutput>
-  broadcast(input: BroadcastToRoomInput<T>, deadlineMs: number): Promise<BroadcastToRoomOutput>
+  /** Calls any other procedure. */
+  call(type: 'query' | 'mutation', procedure: string, input: unknown, deadlineMs: number): Promise<unknown>
   leave(input: LeaveRoomInput, deadlineMs: number): Promise<unknown>
   memberKey: string
   clock: Clock

@@ -1,4 +1,3 @@
-import { LocationError } from '../../shared/errors.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { failureOf } from '../connection/failure.js'
@@ -13,7 +12,7 @@ export const lazyBroadcasts = <T extends RoomTypes>(room: BroadcastingRoom<T>, c
   let loading: Promise<SendBroadcast> | undefined
   return () =>
     (loading ??= import('./broadcasts.js').then(
-      ({ openBroadcasts }) => openBroadcasts({ ...room, connection, LocationError, failureOf, canonicalText }),
+      ({ openBroadcasts }) => openBroadcasts(room, connection, failureOf, canonicalText),
       (thrown: unknown) => async () => {
         loading = undefined
         room.store.emit('error', failureOf(thrown))

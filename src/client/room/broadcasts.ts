@@ -1,4 +1,4 @@
-import type { BroadcastItem, Broadcasts, BroadcastToRoomInput } from '../../shared/broadcast-types.js'
+import type { BroadcastItem, Broadcasts, BroadcastToRoomOutput } from '../../shared/broadcast-types.js'
 import type { LocationError } from '../../shared/errors.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
@@ -20,25 +20,23 @@ export type BroadcastingRoom<T extends RoomTypes> = {
   presence: OwnPresence<T>
 }
 
-/**
- * The last three are from the first load and are passed in: a bundler would otherwise cut the first load into pieces, which
- * compress worse.
- */
-export type BroadcastsOptions<T extends RoomTypes> = BroadcastingRoom<T> & {
-  connection: ServerConnection
-  LocationError: typeof LocationError
-  failureOf: typeof failureOf
-  canonicalText: typeof canonicalText
-}
-
 export type SendBroadcast = (name: string, payload: unknown, options?: BroadcastOptions) => Promise<boolean>
 
 /** Received items are remembered up to this number, as many as a room of the server keeps. */
 const ringSize = 256
 
-/** Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends. */
-export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T>): SendBroadcast {
-  const { room, transport, store, pace, presence, connection, LocationError, failureOf, canonicalText } = options
+/**
+ * Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends.
+ *
+ * `toFailure` and `toText` are from the first load and are passed in: a bundler would otherwise cut the first load into
+ * pieces, which compress worse.
+ */
+export function openBroadcasts<T extends RoomTypes>(
+  { room, transport, store, pace, presence }: BroadcastingRoom<T>,
+  connection: ServerConnection,
+  toFailure: typeof failureOf,
+  toText: typeof canonicalText,
+): SendBroadcast {
   const isNew = noteNewItems()
   let sent = 0
 
@@ -49,9 +47,10 @@ export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T
   /** Returns why nothing can be sent now; `null` when something can. */
   const obstacle = (): LocationError | null => {
     const { state } = connection.link
-    if (state !== 'live') return new LocationError('network', `Not sent: the connection is ${state}.`)
+    // A failure without a status is one of the network.
+    if (state !== 'live') return toFailure({ message: `Not sent: the connection is ${state}.` }).error
     if (pace.timing.features?.includes('broadcasts')) return null
-    return new LocationError('unavailable', 'Not sent: this server has no broadcasts.')
+    return toFailure({ message: 'unavailable: Not sent: this server has no broadcasts.' }).error
   }
   store.on('broadcast', ({ items }: Broadcasts<T>) => {
     const { connectionId } = store.own({})
@@ -61,16 +60,17 @@ export function openBroadcasts<T extends RoomTypes>(options: BroadcastsOptions<T
   })
   return async (name, payload, { to } = {}) => {
     // A copy, because the app may change its own object. A payload that is not JSON throws.
-    const copy: unknown = JSON.parse(canonicalText(payload))
+    const copy: unknown = JSON.parse(toText(payload))
     const nonce = `${(sent += 1)}`
     const input = { room, connectionKey: presence.key, name, payload: copy, to, nonce }
     const error = obstacle()
     if (error) return failed(error)
     try {
-      const { outcome } = await transport.broadcast(input as unknown as BroadcastToRoomInput<T>, pace.deadlineMs())
-      return outcome === 'sent' || failed(new LocationError('unavailable', 'Not sent: we are not in the room yet.'))
+      const reply = await transport.call('mutation', 'broadcastToRoom', input, pace.deadlineMs())
+      if ((reply as BroadcastToRoomOutput).outcome === 'sent') return true
+      return failed(toFailure({ message: 'unavailable: Not sent: we are not in the room yet.' }).error)
     } catch (thrown) {
-      const { error: refusal } = failureOf(thrown)
+      const { error: refusal } = toFailure(thrown)
       if (refusal.code === 'bad-input' || refusal.code === 'too-large') throw refusal
       return failed(refusal)
     }

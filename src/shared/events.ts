@@ -18,7 +18,16 @@ export type Connection<T extends RoomTypes = RoomTypes> = {
   at: number
   /** The version at which it was last used: it entered, moved, became active, or said `used`. Absent: equal to `at`. */
   activeAt?: number
-}
+} & PresenceFields<
+  T,
+  {
+    /** The presence value. Absent: `{}`. */
+    presence?: T['presence']
+  }
+>
+
+/** Fields that exist only for a router with a presence schema. */
+type PresenceFields<T extends RoomTypes, Fields> = [T['presence']] extends [never] ? unknown : Fields
 
 /**
  * The changed fields of one connection. An absent field is unchanged, except that an entry with a location or with
@@ -31,6 +40,16 @@ export type Changed<T extends RoomTypes = RoomTypes> = {
   profile?: T['profile'] | null
   activity?: Activity
   activeAt?: number
+} & PresenceFields<T, PresenceChange<T['presence']>>
+
+/** The change of a presence value, by top-level key. */
+export type PresenceChange<Presence = unknown> = {
+  /** The changed keys; with `presenceReset`, the whole value. */
+  presence?: Presence extends object ? Partial<Presence> : Presence
+  /** The removed keys. */
+  presenceCleared?: string[]
+  /** `presence` replaces the value of the connection instead of changing it. */
+  presenceReset?: true
 }
 
 /** Why a connection left its room. `lost`: its lease expired. */
@@ -54,6 +73,8 @@ export type Hello = {
   leaseMs: number
   /** The shortest interval between two posts that the server asks clients to keep. */
   postMs: number
+  /** The shortest interval between two posts that change only the presence value. Absent: 100. */
+  presenceMs?: number
   /** The features that the server understands beyond the first version. A client sends only what is listed. Absent: nothing more. */
   features?: string[]
 }

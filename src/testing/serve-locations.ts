@@ -11,15 +11,18 @@ import type { RoomTypes } from '../shared/room-types.js'
 import type { OptionalOut, OptionalSchema, Schema, SchemaTypes, Unchanged } from '../shared/schema-types.js'
 
 /** The options of `createLocationServer`, all optional, and the port. */
-export type ServeLocationsOptions<SL extends Schema, SP extends OptionalSchema> = Own<SL, SP> &
-  (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+export type ServeLocationsOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  SV extends OptionalSchema = false,
+> = Own<SL, SP, SV> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema> = {
+type Own<SL extends Schema, SP extends OptionalSchema, SV extends OptionalSchema = false> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, SV>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -48,14 +51,18 @@ export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
->(options?: Own<SL, SP> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP>>>
+  SV extends OptionalSchema = false,
+>(options?: Own<SL, SP, SV> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, SV>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
->(options: Own<SL, SP> & Access<ServerContext, NoInfer<OptionalOut<SP>>>): Promise<ServedLocations<SchemaTypes<SL, SP>>>
-export async function serveLocations<SL extends Schema, SP extends OptionalSchema>(
-  options?: ServeLocationsOptions<SL, SP>,
-): Promise<ServedLocations<SchemaTypes<SL, SP>>> {
+  SV extends OptionalSchema = false,
+>(
+  options: Own<SL, SP, SV> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, SV>>>
+export async function serveLocations<SL extends Schema, SP extends OptionalSchema, SV extends OptionalSchema>(
+  options?: ServeLocationsOptions<SL, SP, SV>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, SV>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -63,8 +70,8 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP>
-  const server = createLocationServer<SL, SP>(complete)
+  } as unknown as LocationServerOptions<SL, SP, SV>
+  const server = createLocationServer<SL, SP, SV>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

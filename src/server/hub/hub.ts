@@ -4,7 +4,7 @@ import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
-import type { Connection } from '../../shared/events.js'
+import type { Connection, Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
@@ -13,7 +13,7 @@ import { hubOptionChecks, type HubOptions } from './hub-options.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
 import { parseInput } from '../validation/parse-input.js'
-import { assertPlainSchema } from '../validation/plain-schema.js'
+import { assertAcceptsEmpty, assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
 import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
@@ -71,11 +71,13 @@ export interface LocationHub<T extends RoomTypes> {
  * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an unknown or invalid
  * option, limit or duration; the message names it.
  */
-export function createLocationHub<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
-  options: HubOptions<SL, SP>,
-): LocationHub<SchemaTypes<SL, SP>> {
+export function createLocationHub<
+  SL extends Schema,
+  SP extends OptionalSchema = typeof memberProfile,
+  SV extends OptionalSchema = false,
+>(options: HubOptions<SL, SP, SV>): LocationHub<SchemaTypes<SL, SP, SV>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
-  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
+  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema, OptionalSchema>)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
@@ -87,6 +89,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  /** `false`: this hub has no presence values. */
+  readonly presence: OptionalSchema
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
@@ -96,13 +100,18 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
-  constructor(options: HubOptions<Schema, OptionalSchema>) {
-    const { location } = options
+  constructor(options: HubOptions<Schema, OptionalSchema, OptionalSchema>) {
+    const { location, presence = false } = options
     const profile = options.profile === false ? z.never() : (options.profile ?? memberProfile)
     assertPlainSchema(location, 'location')
     assertPlainSchema(profile, 'profile')
+    if (presence !== false) {
+      assertPlainSchema(presence, 'presence')
+      assertAcceptsEmpty(presence)
+    }
     this.location = location
     this.profile = profile
+    this.presence = presence
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
@@ -112,7 +121,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { clock, limits, timing } = this
     this.rateLimits = new RateLimits(limits, clock, this.logger)
     this.membershipLimits = new MembershipLimits(limits)
-    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics })
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, greeting: this.greeting })
     const { tombstoneMs } = timing
     const { roomConnections, memberConnections } = limits
     this.#rooms = new RoomRegistry({
@@ -179,6 +188,23 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   /** Converts a parsed profile to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
   keepProfile(profile: unknown): StoredValue {
     return toStoredValue(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
+  }
+
+  /** Converts a parsed presence value to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
+  keepPresence(presence: unknown): StoredValue {
+    const { presenceBytes: maxBytes, presenceKeys, depth: maxDepth } = this.limits
+    const kept = toStoredValue(presence, 'presence value', { maxBytes, maxDepth })
+    if (!kept.json.startsWith('{')) throw new LocationError('bad-input', 'A presence value must be an object.')
+    const keys = Object.keys(kept.value as object).length
+    if (keys > presenceKeys)
+      throw new LocationError('too-large', `The presence value has ${keys} keys; the limit is ${presenceKeys}.`)
+    return kept
+  }
+
+  /** The part of a hello that depends on the features of this hub. */
+  get greeting(): Pick<Hello, 'presenceMs' | 'features'> {
+    if (this.presence === false) return { features: ['used'] }
+    return { presenceMs: this.timing.presenceMs, features: ['used', 'presence'] }
   }
 
   /** Parses a value with a schema of the app. @throws LocationError `bad-input`, `unavailable` */

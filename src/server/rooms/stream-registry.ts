@@ -57,7 +57,18 @@ export class StreamRegistry {
   readonly #beatSlots: number
   #isDraining = false
 
-  constructor({ clock, timing, limits, metrics }: { clock: Clock; timing: Timing; limits: Limits; metrics: Metrics }) {
+  readonly #greeting: Pick<Hello, 'presenceMs' | 'features'>
+
+  /** @param options `greeting`: the part of a hello that depends on the features of the hub. */
+  constructor(options: {
+    clock: Clock
+    timing: Timing
+    limits: Limits
+    metrics: Metrics
+    greeting: Pick<Hello, 'presenceMs' | 'features'>
+  }) {
+    const { clock, timing, limits, metrics } = options
+    this.#greeting = options.greeting
     this.#clock = clock
     this.#metrics = metrics
     this.#timing = timing
@@ -96,7 +107,7 @@ export class StreamRegistry {
     this.assertOneMore({ memberId, address }, room.id)
     this.#limits.oldestTooMany(memberId, room.id)?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
-    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, features: ['used'] }
+    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, ...this.#greeting }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })

@@ -47,7 +47,11 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
 >
 
 /** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
-export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
+export type LocationServerOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  SV extends OptionalSchema = false,
+> = HubOptions<SL, SP, SV> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -76,7 +80,7 @@ const isFolder: OptionCheck = (value) =>
     ? null
     : 'the path of a folder of public files, and not the root: "dist"'
 
-const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema>> = {
+const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema, OptionalSchema>> = {
   ...hubOptionChecks,
   ...accessOptionChecks,
   ...originOptionChecks,
@@ -118,14 +122,16 @@ const lateMs = 1_000
  *
  * @throws LocationError `misconfigured`
  */
-export function createLocationServer<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
-  options: LocationServerOptions<SL, SP>,
-): LocationServer<SchemaTypes<SL, SP>> {
+export function createLocationServer<
+  SL extends Schema,
+  SP extends OptionalSchema = typeof memberProfile,
+  SV extends OptionalSchema = false,
+>(options: LocationServerOptions<SL, SP, SV>): LocationServer<SchemaTypes<SL, SP, SV>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP>>({ ...options, logger: options.logger ?? consoleLogger })
+  const hub = new Hub<SchemaTypes<SL, SP, SV>>({ ...options, logger: options.logger ?? consoleLogger })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)
@@ -161,7 +167,7 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
 
   let isClosed = false
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, SV>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -186,9 +192,9 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
 }
 
 /** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<SL extends Schema, SP extends OptionalSchema>(
-  hub: Hub<SchemaTypes<SL, SP>>,
-  options: LocationServerOptions<SL, SP>,
+function routerFor<SL extends Schema, SP extends OptionalSchema, SV extends OptionalSchema>(
+  hub: Hub<SchemaTypes<SL, SP, SV>>,
+  options: LocationServerOptions<SL, SP, SV>,
 ) {
   const t = initTRPC.context<ServerContext>().create({
     // Clients must not see stack traces.
@@ -200,7 +206,7 @@ function routerFor<SL extends Schema, SP extends OptionalSchema>(
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    SchemaTypes<SL, SP>,
+    SchemaTypes<SL, SP, SV>,
     typeof t.procedure
   >)
   return t.router(record)

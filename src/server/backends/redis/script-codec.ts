@@ -46,10 +46,21 @@ const memberJson = (memberId: string | null) => (memberId === null ? '' : JSON.s
 function encodeAction(action: Action): string[] {
   switch (action.type) {
     case 'post': {
-      const { connectionId, memberId, owned, seq, location, profile, activity, leaseMs, used = false } = action
+      const {
+        connectionId,
+        memberId,
+        owned,
+        seq,
+        location,
+        profile,
+        activity,
+        presence,
+        leaseMs,
+        used = false,
+      } = action
       const who = [connectionId, memberJson(memberId), flag(owned), seq === undefined ? '' : String(seq)]
       const agoMicros = String(Math.round((action.activeAgoMs ?? 0) * 1_000))
-      const how = [activity ?? '', String(leaseMs), flag(used), agoMicros]
+      const how = [activity ?? '', String(leaseMs), flag(used), agoMicros, presence?.json ?? '']
       return ['p', ...who, location.json, profile?.json ?? '', ...how]
     }
     case 'leave': {
@@ -113,13 +124,14 @@ type RawState = [floor: string, connections: string[], tombstones: string[]]
 function decodeState(epoch: string, version: number, [floor, connections, tombstones]: RawState): RoomState {
   const state: RoomState = { epoch, version, floor: Number(floor), connections: [], left: [] }
   for (const [connectionId, lines] of pairs(connections)) {
-    const [at, activeAt, , , , activity, member, profile, location] = lines
+    const [at, activeAt, , , , activity, member, profile, location, presence] = lines
     state.connections.push({
       connectionId,
       memberId: JSON.parse(member!) as string,
       profile: JSON.parse(profile!) as unknown,
       location: JSON.parse(location!) as unknown,
       activity: activity as Activity,
+      ...(presence !== '{}' && { presence: JSON.parse(presence!) as unknown }),
       at: Number(at),
       ...(activeAt !== at && { activeAt: Number(activeAt) }),
     })

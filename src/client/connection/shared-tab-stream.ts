@@ -29,7 +29,7 @@ export type ShareStream<T extends RoomTypes> = (
 ) => () => void
 
 /** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
-const revision = 2
+const revision = 3
 
 type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   /** The absolute URL of the server. */

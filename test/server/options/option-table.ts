@@ -33,6 +33,8 @@ const hub: Row[] = [
   ['profile', true, 'or false for members without a profile'],
   ['profile', null, 'or false for members without a profile'],
   ['profile', {}, 'must be a zod 4 schema'],
+  ['presence', true, 'or false for members without a presence value'],
+  ['presence', {}, 'must be a zod 4 schema'],
   ['backend', 'redis://localhost', 'must be a Backend'],
   ['backend', { open() {} }, 'must be a Backend'],
   ['backend', null, 'must be a Backend'],

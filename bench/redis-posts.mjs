@@ -21,7 +21,15 @@ const clock = {
   },
 }
 let bytesEach = 0
-const rules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10 }
+const rules = {
+  tombstoneMs: 60_000,
+  roomConnections: 1_000,
+  memberConnections: 10,
+  lockMs: 30_000,
+  claimMs: 5_000,
+  connectionLocks: 8,
+  roomLocks: 1_000,
+}
 
 /** @param {number} rooms @param {number} people in each @param {number} batch posts in one call */
 async function measure(rooms, people, batch) {

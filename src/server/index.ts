@@ -10,19 +10,23 @@ export type {
   Action,
   Backend,
   BackendHealth,
+  CheckLockAction,
   Commit,
   ConnectionChange,
   StoredValue,
   LeaveAction,
+  LockAction,
   BackendRoom,
   Outcome,
   PostAction,
+  ReleaseAction,
   RevokeAction,
   RoomOptions,
   RoomRules,
   RoomState,
   ShortenAction,
   SweepAction,
+  UnlockAction,
 } from './rules/backend.js'
 export { memoryBackend } from './backends/memory.js'
 export type { ClientIp } from './procedures/procedures.js'

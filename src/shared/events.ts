@@ -1,3 +1,4 @@
+import type { ConnectionLock } from './lock-types.js'
 import type { RoomTypes } from './room-types.js'
 
 /* The events of a stream. Every type is a `type`: tRPC's inference mangles interfaces that are nested in tuples. */
@@ -18,6 +19,8 @@ export type Connection<T extends RoomTypes = RoomTypes> = {
   at: number
   /** The version at which it was last used: it entered, moved, became active, or said `used`. Absent: equal to `at`. */
   activeAt?: number
+  /** The places that it has locked, in the order in which it took them. Absent: none. */
+  locks?: ConnectionLock<T>[]
 } & PresenceFields<
   T,
   {
@@ -40,6 +43,8 @@ export type Changed<T extends RoomTypes = RoomTypes> = {
   profile?: T['profile'] | null
   activity?: Activity
   activeAt?: number
+  /** All places that it has locked now; `[]` when it has none any more. */
+  locks?: ConnectionLock<T>[]
 } & PresenceFields<T, PresenceChange<T['presence']>>
 
 /** The change of a presence value, by top-level key. */

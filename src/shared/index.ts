@@ -31,6 +31,14 @@ export type {
   PostOutcome,
 } from './call-types.js'
 export type { Activity, ByeReason, Changed, Connection, Left, LeftReason, LocationEvent, Tracked } from './events.js'
+export type {
+  ConnectionLock,
+  LockHolder,
+  LockLocationInput,
+  LockLocationOutput,
+  UnlockLocationInput,
+  UnlockLocationOutput,
+} from './lock-types.js'
 export type { RoomTypes, RoomTypesWith } from './room-types.js'
 export type { Out, Schema, Unchanged } from './schema-types.js'
 export { locationEvent, type RoomSchemas } from './wire-schemas.js'

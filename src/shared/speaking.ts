@@ -21,7 +21,7 @@ export const mostActive = (connections: readonly { activity: Activity }[]): Acti
 export const impliesUse = (changed: { location?: unknown; activity?: Activity }): boolean =>
   changed.location !== undefined || changed.activity === 'active'
 
-/** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`. */
+/** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`, and `locks` when empty. */
 export function withChange<T extends RoomTypes>(known: Connection<T>, changed: Changed<T>): Connection<T> {
   const { presence: _presence, presenceCleared: _cleared, presenceReset: _reset, ...fields } = changed as Changed
   const { at, activeAt = impliesUse(changed) ? at : activeAtOf(known) } = changed
@@ -32,5 +32,6 @@ export function withChange<T extends RoomTypes>(known: Connection<T>, changed: C
   if (presence !== before && Object.keys(presence).length === 0) delete (connection as Connection).presence
   // The property that was added last: the object keeps its shape.
   if (activeAt === at) delete connection.activeAt
+  if (connection.locks?.length === 0) delete connection.locks
   return connection
 }

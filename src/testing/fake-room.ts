@@ -116,10 +116,10 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     room,
     client,
     posts: server.posts,
-    enters: (memberId, member) => put(memberId, member ?? ({} as FakeMember<T>)),
-    moves: (memberId, location) => put(memberId, { location } as FakeMember<T>),
-    updates: (memberId, change) => put(memberId, change as FakeMember<T>),
-    setsPresence: (memberId, presence) => put(memberId, { presence } as FakeMember<T>),
+    enters: (memberId, member) => put(memberId, member ?? {}),
+    moves: (memberId, location) => put(memberId, { location }),
+    updates: (memberId, change) => put(memberId, change),
+    setsPresence: (memberId, presence) => put(memberId, { presence }),
     leaves(memberId, reason = 'left') {
       server.remove(memberId, reason)
       return shows(is(memberId, null))
@@ -153,5 +153,5 @@ const connectionOf = <T extends RoomTypes>(
 ): Connection<T> => {
   const presence = presenceOf(rest)
   const connection = { connectionId: memberId, memberId, location, profile, activity, at: 0 }
-  return { ...connection, ...(Object.keys(presence).length > 0 && { presence }) } as Connection<T>
+  return { ...connection, ...(Object.keys(presence).length > 0 && { presence }) }
 }

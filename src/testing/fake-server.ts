@@ -99,7 +99,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     }
     const value = presence ?? (known && presenceOf(known)) ?? {}
     const own = { connectionId: me, memberId: me, location, ...about, at: 0 }
-    set({ ...own, ...(Object.keys(value).length > 0 && { presence: value }) } as Connection<T>)
+    set({ ...own, ...(Object.keys(value).length > 0 && { presence: value }) })
     return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
   }
   const answer = (data: PostLocationOutput | GetLocationsOutput<T> | object) => Response.json({ result: { data } })

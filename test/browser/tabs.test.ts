@@ -138,6 +138,26 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => /^(left|lost|waiting)/.test(item))).toEqual([])
   })
 
+  test('the failure of a leader tab that finds no stream is shown by every tab at once', async () => {
+    const ada = await browserOf('ada')
+    let fail = () => {}
+    const failing = new Promise<void>((resolve) => (fail = resolve))
+    // Posts pass. Streams hang, as behind a proxy that holds them back, until the first fails.
+    let asked = 0
+    await ada.context.route(/onLocation/, async (route) => {
+      if (++asked > 1) return
+      await failing
+      await route.fulfill({ status: 502, contentType: 'text/html', body: 'Bad gateway' })
+    })
+    const room = newRoom()
+    const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
+    await until('every tab posts', async () => (await stateOf(tabs[2]!)).self === 'ada')
+    expect(await Promise.all(tabs.map(async (tab) => (await stateOf(tab)).error))).toEqual([null, null, null])
+    fail()
+    for (const tab of tabs)
+      await until('the tab shows the error', async () => /502/.test((await stateOf(tab)).error ?? ''), 1_000)
+  })
+
   test('a frozen leader tab is replaced, and returns as a follower', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')

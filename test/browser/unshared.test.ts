@@ -138,6 +138,46 @@ describe.skipIf(!chromiumPath)(
       expect((await stateOf(page)).self).toBe('ada')
     })
 
+    test.each([
+      ['hang', 0],
+      ['are answered 503 by a proxy', 503],
+      ['are answered 403 by a proxy', 403],
+    ])('when posts %s, a page is live within five seconds and shows the others', async (_, status) => {
+      const page = await (await browser.newContext()).newPage()
+      await page.route(/postLocation/, async (route) => {
+        if (status > 0) await route.fulfill({ status, contentType: 'text/html', body: 'Blocked' })
+      })
+      await server.move(0, 'Bo', 5)
+      await enter(page, { path: 'docs' })
+      await until('the page shows Bo', async () => (await stateOf(page)).others.includes('Bo 5'), 5_000)
+      expect((await stateOf(page)).status).toBe('live')
+    })
+
+    test('when posts pass again, a page shares the stream of the other tabs', async () => {
+      const context = await browser.newContext()
+      let streams = 0
+      context.on('request', (request) => void (request.url().includes('onLocation') && streams++))
+      const first = await context.newPage()
+      await enter(first, { path: 'docs' })
+      await isLive(first)
+      const page = await context.newPage()
+      let release = () => {}
+      const blocked = new Promise<void>((resolve) => (release = resolve))
+      await page.route(/postLocation/, async (route) => {
+        await blocked
+        await route.continue()
+      })
+      await enter(page, { path: 'docs' })
+      await isLive(page)
+      expect([streams, (await stateOf(page)).self]).toEqual([2, null])
+      release()
+      await until('the page knows its member', async () => (await stateOf(page)).self === 'ada')
+      await isLive(page)
+      await server.move(0, 'Bo', 6)
+      await sees(page, 'Bo 6')
+      expect(streams).toBe(2)
+    })
+
     test('when a deploy removed every chunk that is loaded later, a page is live and shows the others', async () => {
       const page = await (await browser.newContext()).newPage()
       const missing: string[] = []

@@ -54,6 +54,22 @@ describe('a client in a runtime without', () => {
   })
 })
 
+test('two clients in one process are two members, although Node 25 and Deno have one sessionStorage for the process', async () => {
+  await using server = await scriptedServer()
+  const stored = new Map<string, string>()
+  vi.stubGlobal('sessionStorage', {
+    getItem: (name: string) => stored.get(name) ?? null,
+    setItem: (name: string, value: string) => void stored.set(name, value),
+  })
+  const keys = []
+  for (const client of [clientOf(server.url), clientOf(server.url)]) {
+    client.join('r')
+    keys.push((await server.post()).memberKey)
+    await client.close()
+  }
+  expect(new Set(keys).size).toBe(2)
+})
+
 describe('a clock that', () => {
   const start = Date.UTC(2026, 0, 1)
   const counted = (now: (reads: number) => number) => {

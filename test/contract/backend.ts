@@ -1,7 +1,7 @@
-import type { Backend, Commit, BackendRoom, RoomOptions, RoomState } from 'hereabouts/server'
+import type { Action, Backend, Commit, BackendRoom, RoomOptions, RoomState } from 'hereabouts/server'
 import { backgroundClock } from '../../src/shared/clock.js'
 import { expect } from 'vitest'
-import { leaving, posting, rules, sweeping } from '../support/histories.js'
+import { kept, leaving, posting, rules, sweeping } from '../support/histories.js'
 import { until } from '../support/until.js'
 
 /*
@@ -20,7 +20,8 @@ async function opened(backend: Backend, room: string) {
   const resets: RoomState[] = []
   const options: RoomOptions = {
     clock: backgroundClock,
-    rules,
+    // A Redis that has just started would collect claims in each new room.
+    rules: { ...rules, claimMs: 0 },
     sweepMs: 500,
     onCommit: (commit) => void commits.push(commit),
     onReset: (state) => void resets.push(state),
@@ -101,6 +102,33 @@ export const backendCases: Record<string, BackendCase> = {
     await first.open.act([posting('c1', 1, 'A1')])
     await second.open.refresh()
     expect(second.commits.at(-1)?.version ?? second.resets.at(-1)?.version).toBe(first.commits[0]!.version)
+  },
+
+  async 'a place that one process locked is taken for the others until its holder leaves'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const first = await opened(one, room)
+    const second = await opened(other, room)
+    const locking = (connectionId: string, lockSeq: number): Action => ({
+      type: 'lock',
+      connectionId,
+      memberId: null,
+      location: kept('A1'),
+      lockSeq,
+    })
+    const [, locked] = await first.open.act([posting('c1', 1, null), locking('c1', 1)])
+    const fence = first.commits.at(-1)!.version
+    expect(locked).toEqual({ type: 'lock', reply: { outcome: 'locked', fence } })
+    const locks = [{ location: 'A1', fence }]
+    await until('the others see it', () => second.commits.length === 1)
+    expect(second.commits[0]!.entered).toMatchObject([{ connectionId: 'c1', locks }])
+    expect((await opened(other, room)).state.connections).toMatchObject([{ connectionId: 'c1', locks }])
+    const bob = posting('c2', 1, null, { memberId: 'bob' })
+    const [, taken] = await second.open.act([bob, locking('c2', 1)])
+    const holder = { connectionId: 'c1', memberId: 'ada' }
+    expect(taken).toEqual({ type: 'lock', reply: { outcome: 'taken', holder } })
+    await first.open.act([leaving('c1')])
+    expect(await second.open.act([locking('c2', 2)])).toMatchObject([{ reply: { outcome: 'locked' } }])
   },
 
   async 'a process that closed a room receives no more commits, and the others still do'(backends) {

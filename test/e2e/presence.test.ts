@@ -129,7 +129,7 @@ test('setPresence on a server without a presence schema sends nothing and report
   await room.ready()
   anyRoom.setPresence({ typing: true })
   await until('it was reported', () => errors[0])
-  expect(errors).toEqual(['misconfigured: setPresence: this server has no presence schema.'])
+  expect(errors).toEqual(['misconfigured: This server has no presence schema.'])
   expect(server.waiting().posts === 0 || !('presence' in (await server.post()))).toBe(true)
 })
 

@@ -80,11 +80,11 @@ const node = /^(server|testing|cli)\//
 /** Pure files: no I/O, clock, timer or randomness. The same input gives the same output. */
 const pure = [
   /^shared\/(?!(clock|index)\.ts$)/,
-  /^server\/rules\/(room|timeline|lease-clock)\.ts$/,
+  /^server\/rules\/(room|locks|lock-claims|timeline|lease-clock)\.ts$/,
   /^server\/rooms\/(frames|sse-encoding|timer-wheel)\.ts$/,
   /^server\/http\/gzip\/(crc32-combine|gzip-format)\.ts$/,
   /^server\/options\/(timing|number-options)\.ts$/,
-  /^server\/backends\/redis\/(script-codec|commit-order)\.ts$/,
+  /^server\/backends\/redis\/(script-codec|lock-codec|commit-order)\.ts$/,
   /^client\/outbox\/outbox\.ts$/,
   /^client\/store\/(room-events|roster|location-index|member|same-json)\.ts$/,
   /^client\/connection\/(connection-state|failure|sse-parser|wire-limits)\.ts$/,

@@ -132,7 +132,7 @@ const port = {
 }
 let hear
 const clock = { now: () => performance.now(), after: (ms, run) => (setTimeout(run, ms), () => {}) }
-const rules = { tombstoneMs: 1, roomConnections: 1, memberConnections: 1 }
+const rules = { tombstoneMs: 1, roomConnections: 1, memberConnections: 1, lockMs: 1, claimMs: 1, connectionLocks: 1, roomLocks: 1 }
 await redisBackend({ port }).open('r', { clock, rules, sweepMs: 250, onCommit() {}, onReset() {} })
 `
 

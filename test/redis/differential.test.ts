@@ -4,6 +4,7 @@ import type { Action, Commit, RoomState } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisBackend } from 'hereabouts/server/redis'
+import { keysOf } from '../../src/server/backends/redis/keys.js'
 import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 
@@ -44,14 +45,17 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
 
   /** Plays a history in Redis, step by step. Silences in it do not count as outages. */
   let games = 0
-  async function game() {
+  async function game(claimsUntil?: number) {
     const time = manualClock(startMs)
-    const backend = redisBackend({ client, time, prefix: `game${++games}` })
+    const prefix = `game${++games}`
+    const backend = redisBackend({ client, time, prefix })
     const commits: Commit[] = []
     const onCommit = (commit: Commit) => void commits.push(commit)
     const onReset = () => expect.unreachable('nothing was missed')
-    const options = { clock: time, rules, sweepMs: 10_000, onCommit, onReset }
+    // A Redis that has just started collects claims in each new room, unless that takes no time.
+    const options = { clock: time, rules: { ...rules, claimMs: 0 }, sweepMs: 10_000, onCommit, onReset }
     const room = await backend.open('r', options)
+    if (claimsUntil !== undefined) await client.hSet(keysOf('r', prefix)[0]!, 'claimsUntil', claimsUntil)
     return {
       async step({ afterMs, actions }: Step) {
         time.stall(afterMs)
@@ -69,9 +73,9 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     }
   }
 
-  async function same(steps: readonly Step[]) {
-    const play = new Play()
-    const other = await game()
+  async function same(steps: readonly Step[], claimsUntil?: number) {
+    const play = new Play({}, undefined, claimsUntil)
+    const other = await game(claimsUntil)
     try {
       for (const step of steps) {
         const expected = play.after(step.afterMs, ...step.actions)
@@ -87,7 +91,18 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
   }
 
   test('follows the rules of room.ts for every history', { timeout: 60_000 }, async () => {
-    await fc.assert(fc.asyncProperty(history, same), { numRuns: Number(process.env['RUNS'] ?? 400) })
+    await fc.assert(
+      fc.asyncProperty(history, (steps) => same(steps)),
+      { numRuns: Number(process.env['RUNS'] ?? 400) },
+    )
+  })
+
+  test('collects claims after a loss of state as room.ts does, for every history', { timeout: 60_000 }, async () => {
+    const runs = { numRuns: Number(process.env['RUNS'] ?? 400) }
+    await fc.assert(
+      fc.asyncProperty(history, (steps) => same(steps, startMs + 5_000)),
+      runs,
+    )
   })
 
   test('stores any text unchanged', async () => {

@@ -1,6 +1,8 @@
 import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
+import type { LockLocationOutput, UnlockLocationOutput } from '../../src/shared/lock-types.js'
 import { actScript, probeScript, revokeScript } from '../../src/server/backends/redis/script.js'
 import type { RedisPort } from '../../src/server/backends/redis/clients/client-port.js'
+import { defaultLockRules } from '../../src/server/rules/locks.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
@@ -126,14 +128,15 @@ export class SimRedis {
   #act(key: string, args: string[]): unknown {
     const now = this.#clock.wallMs()
     const stored = this.#stored(key, args[0]!, now)
-    const actions = decodeActions(args.slice(9))
+    const actions = decodeActions(args.slice(13))
     const { outcomes, commit } = stored.room.act(actions, now, micros(now))
     if (actions.length > 0) stored.steps.push({ actions, now })
     const text = commit ? announcement(stored.epoch, commit) : ''
     if (text !== '') this.#announce(key, text)
     const { version, floor, connections, left } = stored.room.state()
     const reply: unknown[] = [stored.epoch, String(version), dueOf(stored.room, now), text, outcomes.map(outcomeText)]
-    if (args[8] === '1') reply.push([String(floor), connections.flatMap(lines), left.flatMap(graves)])
+    if (args[8] === '1')
+      reply.push([String(floor), connections.flatMap(lines), left.flatMap(graves), connections.flatMap(lockLines)])
     return reply
   }
 
@@ -177,7 +180,7 @@ export class SimRedis {
   }
 }
 
-export const simRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10 }
+export const simRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10, ...defaultLockRules }
 
 const micros = (ms: number) => Math.floor(ms * 1_000)
 
@@ -189,8 +192,25 @@ const announcement = (epoch: string, { prev, version, entered, changed, left }: 
 
 function outcomeText(outcome: Outcome): string {
   if (outcome.type === 'posted') return [outcome.outcome, outcome.seq, JSON.stringify(outcome.memberId)].join('\n')
-  return outcome.type === 'full' ? `full\n${outcome.of}` : outcome.type
+  if (outcome.type === 'full') return `full\n${outcome.of}`
+  if (outcome.type === 'lock' || outcome.type === 'unlock') return replyText(outcome.type, outcome.reply)
+  if (outcome.type === 'released') return `released\n${outcome.wasHeld ? 1 : 0}`
+  if (outcome.type !== 'lockChecked') return outcome.type
+  return `lockChecked\n${outcome.isHeld === null ? '' : Number(outcome.isHeld)}`
 }
+
+/** What the script says about a lock. */
+function replyText(type: string, reply: LockLocationOutput | UnlockLocationOutput): string {
+  const { outcome } = reply
+  if (outcome === 'locked') return [type, outcome, reply.fence].join('\n')
+  if (outcome !== 'taken' && outcome !== 'gone') return [type, outcome].join('\n')
+  const { connectionId = '', memberId = '' } = reply.holder ?? {}
+  const wait = 'retryAfterMs' in reply ? reply.retryAfterMs : ''
+  return [type, outcome, connectionId, memberId && JSON.stringify(memberId), wait].join('\n')
+}
+
+const lockLines = ({ connectionId, locks = [] }: RoomState['connections'][number]) =>
+  locks.flatMap(({ location, fence }) => [`L${JSON.stringify(location)}`, `${fence}\n${connectionId}`])
 
 const lines = ({
   connectionId,
@@ -252,6 +272,22 @@ function decodeActions(fields: string[]): Action[] {
     } else if (kind === 's') {
       const [connectionId, leaseMs] = take(2)
       actions.push({ type: 'shorten', connectionId, leaseMs: Number(leaseMs) })
+    } else if (kind === 'k' || kind === 'u') {
+      const [connectionId, member, location, lockSeq, fence] = take(5)
+      const memberId = member === '' ? null : (JSON.parse(member) as string)
+      const which = { connectionId, memberId, location: kept(location), lockSeq: Number(lockSeq) }
+      if (kind === 'u') actions.push({ type: 'unlock', ...which, fence: Number(fence) })
+      else
+        actions.push({ type: 'lock', ...which, claim: optional(fence), ...(take(1)[0] === '1' && { takeOver: true }) })
+    } else if (kind === 'f') actions.push({ type: 'release', location: kept(take(1)[0]) })
+    else if (kind === 'c') {
+      const [location, member, fence] = take(3)
+      actions.push({
+        type: 'checkLock',
+        location: kept(location),
+        memberId: JSON.parse(member) as string,
+        fence: Number(fence),
+      })
     } else if (kind === 'r') actions.push({ type: 'revoke', memberId: JSON.parse(take(1)[0]) as string })
     else actions.push({ type: 'sweep' })
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { Action, Commit, StoredValue, Outcome, RoomRules } from 'hereabouts/server'
+import { defaultLockRules } from '../../src/server/rules/locks.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
 
 /*
@@ -8,7 +9,12 @@ import { RoomMachine } from '../../src/server/rules/room.js'
 
 export type Step = { afterMs: number; actions: Action[] }
 
-export const rules: RoomRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10 }
+export const rules: RoomRules = {
+  tombstoneMs: 60_000,
+  roomConnections: 1_000,
+  memberConnections: 10,
+  ...defaultLockRules,
+}
 export const startMs = 1_767_225_600_000
 
 export const kept = (value: unknown): StoredValue => ({ json: JSON.stringify(value), value })
@@ -49,6 +55,38 @@ export const leave = fc.record({
 const shorten = fc.record({ type: fc.constant('shorten' as const), connectionId, leaseMs: fc.constant(15_000) })
 const revoke = fc.record({ type: fc.constant('revoke' as const), memberId: fc.constantFrom('ada', 'bob') })
 const sweep = fc.constant({ type: 'sweep' as const })
+const place = fc.constantFrom('A1', 'B2').map(kept)
+const fence = fc.oneof(
+  fc.constantFrom(0, 7, startMs * 1_000, startMs * 1_000 + 1, (startMs + 16) * 1_000, (startMs + 30_000) * 1_000),
+  fc.constantFrom(startMs * 2_000),
+)
+const lockSeq = fc.integer({ min: 1, max: 9 })
+const owner = fc.constantFrom(null, null, 'ada', 'bob')
+
+const lock = fc.record({
+  type: fc.constant('lock' as const),
+  connectionId,
+  memberId: owner,
+  location: place,
+  lockSeq,
+  claim: fc.option(fence, { nil: undefined }),
+  takeOver: fc.constantFrom(undefined, undefined, true as const),
+})
+const unlock = fc.record({
+  type: fc.constant('unlock' as const),
+  connectionId,
+  memberId: owner,
+  location: place,
+  lockSeq,
+  fence,
+})
+const release = fc.record({ type: fc.constant('release' as const), location: place })
+const checkLock = fc.record({
+  type: fc.constant('checkLock' as const),
+  location: place,
+  memberId: fc.constantFrom('ada', 'bob'),
+  fence,
+})
 
 export const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 8, arbitrary: post },
@@ -56,6 +94,10 @@ export const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 1, arbitrary: shorten },
   { weight: 1, arbitrary: revoke },
   { weight: 3, arbitrary: sweep },
+  { weight: 4, arbitrary: lock },
+  { weight: 1, arbitrary: unlock },
+  { weight: 1, arbitrary: release },
+  { weight: 1, arbitrary: checkLock },
 )
 
 export const step: fc.Arbitrary<Step> = fc.record({
@@ -72,8 +114,8 @@ export class Play {
   readonly room: RoomMachine
   now = startMs
 
-  constructor(own: Partial<RoomRules> = {}, epoch = 'epoch-aaaaa') {
-    this.room = new RoomMachine(epoch, startMs * 1_000, { ...rules, ...own })
+  constructor(own: Partial<RoomRules> = {}, epoch = 'epoch-aaaaa', claimsUntil?: number) {
+    this.room = new RoomMachine(epoch, startMs * 1_000, { ...rules, ...own }, claimsUntil)
   }
 
   after(afterMs: number, ...actions: Action[]): Played {

@@ -1,8 +1,9 @@
 import type { Clock } from '../../shared/clock.js'
 import type { OnLocationInput } from '../../shared/call-types.js'
-import type { LocationEvent } from '../../shared/events.js'
+import type { Hello, LocationEvent } from '../../shared/events.js'
+import type { LocationError } from '../../shared/errors.js'
 import type { View } from '../../shared/view.js'
-import type { cut as cutOf } from './failure.js'
+import type { cut as cutOf, Failure } from './failure.js'
 import type { OpenSubscription, StreamListener } from './subscription.js'
 import { aborted, takeSlot } from './connection-slots.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -16,8 +17,8 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** The tab's own state. Its key is sent only on a stream of its own, never to another tab. */
 export type TabContext<T extends RoomTypes> = {
   connectionKey: string | undefined
-  /** Resolves to our member id; `null` when the server gives none: then the stream is not shared. */
-  whoAmI(): Promise<string | null>
+  /** Resolves to our member id; `null` when the server gives none until `patience` resolves: then the stream is not shared. */
+  whoAmI(patience: Promise<void>): Promise<string | null>
   beatMs: number
   /** The room's view: a leader sends it to a tab that asks. */
   view: View<T>
@@ -28,6 +29,8 @@ export type ShareStream<T extends RoomTypes> = (
   tab: TabContext<T>,
 ) => () => void
 
+/** Tabs forward events as the server sends them. The type makes a new revision of the wire protocol show up here. */
+const protocol: Hello['protocol'] = 1
 /** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
 const revision = 3
 
@@ -48,6 +51,8 @@ type Message<T extends RoomTypes> =
   /** The leader's answer: the tab that asked need not take over. */
   | { type: 'here'; to: string }
   | { type: 'event'; to: string | null; id: string; event: LocationEvent<T> }
+  /** The leader's stream failed before its hello. An error loses its class and its code in a message. */
+  | { type: 'failed'; to: null; error: Pick<LocationError, 'code' | 'message'>; obstructed: boolean | undefined }
 
 export function openTabStream<T extends RoomTypes>(
   { url, scope, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
@@ -71,16 +76,22 @@ export function openTabStream<T extends RoomTypes>(
     else heard.ended(cut('all stream slots of this browser are taken', true))
   }
   const alone = () => openNow({ ...input, connectionKey }, listener)
+  let stopWaiting = () => {}
   const begin = async () => {
-    const memberId = await whoAmI()
+    // Reading does not depend on writing: while our first post hangs, the room is read on a stream of our own.
+    const memberId = await whoAmI(new Promise((resolve) => (stopWaiting = clock.after(rest.beatMs / 5, resolve))))
+    stopWaiting()
     if (signal.aborted) return
     if (memberId === null) return open({ ...input, connectionKey }, listener)
-    const name = `hereabouts ${revision} ${JSON.stringify([url, ...scope, input.room, memberId])}`
+    const name = `hereabouts ${protocol}.${revision} ${JSON.stringify([url, ...scope, input.room, memberId])}`
     sharedStream({ name, open, alone, clock, cut, signal, ...rest }, input, listener)
   }
   // A browser may have locks and channels and refuse them, for example in a sandboxed frame.
   begin().catch(alone)
-  return () => controller.abort()
+  return () => {
+    stopWaiting()
+    controller.abort()
+  }
 }
 
 type SharedOptions<T extends RoomTypes> = {
@@ -127,7 +138,14 @@ function sharedStream<T extends RoomTypes>(
       if (event.type !== 'bye') send({ type: 'event', to: null, id, event })
       take(id, event)
     }
-    void open({ ...input, lastEventId: lastEventId ?? undefined }, { ...listener, event: passOn })
+    const ended = (failure: Failure) => {
+      const { error, retry, obstructed } = failure
+      const { code, message } = error
+      // A refusal may be about this tab alone, whose token is old: the next tab asks for itself.
+      if (retry && !hello) send({ type: 'failed', to: null, error: { code, message }, obstructed })
+      listener.ended(failure)
+    }
+    void open({ ...input, lastEventId: lastEventId ?? undefined }, { ...listener, event: passOn, ended })
   }
   /** Leads while the lock is held: until this tab closes, or another tab that finds it frozen steals the lock. */
   const queue = async (how: LockOptions) => {
@@ -160,10 +178,17 @@ function sharedStream<T extends RoomTypes>(
     const snapshot: LocationEvent<T> = { type: 'snapshot', connections: [...view.connections.values()] }
     send({ type: 'event', to, id: view.id, event: snapshot })
   }
+  const failWith = (reason: object, obstructed?: boolean) => {
+    const failure = cut('', obstructed)
+    Object.assign(failure.error, reason)
+    listener.ended(failure)
+  }
   const heard = ({ data }: MessageEvent<Message<T>>) => {
     if (data.type === 'ask') return leads && answer(data.by, data.lastEventId)
     if (leads || (data.to !== null && data.to !== me)) return
     stopAsking()
+    // A tab that had its hello takes over at once; one that waits for it would fail like the leader, only later.
+    if (data.type === 'failed') return hello ? undefined : failWith(data.error, data.obstructed)
     if (data.type === 'here') return listener.opened()
     // A tab without the earlier events cannot apply this one: it asks the leader when that says hello.
     if (hello || data.to === me) take(data.id, data.event)

@@ -2,6 +2,7 @@ import type { Activity } from '../../shared/events.js'
 import type { PostLocationOutput } from '../../shared/call-types.js'
 import { LocationError } from '../../shared/errors.js'
 import type { ConnectionState } from '../connection/connection-state.js'
+import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
@@ -45,14 +46,19 @@ export type OwnAttributes<T extends RoomTypes> = {
 }
 
 /** The keys of a presence value to change; one that is `undefined` is removed. */
-export type PresencePatch<Presence> = { [K in keyof Presence]?: Presence[K] | undefined }
+export type PresencePatch<Presence> = Presence extends object
+  ? { [K in keyof Presence]?: Presence[K] | undefined }
+  : never
 
 /** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
   readonly key: string | undefined
-  /** Resolves to our member id from the server's replies to our posts; `null` when the server accepts no post of ours. */
-  whoAmI(): Promise<string | null>
+  /**
+   * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when none is
+   * answered until `patience` resolves.
+   */
+  whoAmI(patience: Promise<void>): Promise<string | null>
   /** Posts our first location. @throws LocationError `bad-input` when a value is not JSON; then nothing has changed. */
   enter(location: T['location'] | null, change: OwnAttributes<T>): void
   /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
@@ -99,26 +105,36 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  const send = ({ draft: { presence, ...draft }, seq }: OutboxPost<T>) => {
+  // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
+  let isLongLeaseAllowed = true
+  const send = async (post: OutboxPost<T>): Promise<PostLocationOutput> => {
+    const { presence, ...draft } = post.draft
     isWithheld = presence !== undefined && !understands('presence')
     if (isWithheld && pace.timing.features && !hasReported) {
       hasReported = true
-      store.fail(new LocationError('misconfigured', 'setPresence: this server has no presence schema.'))
+      store.fail(new LocationError('misconfigured', 'This server has no presence schema.'))
     }
-    return transport.post(
-      {
-        ...draft,
-        ...(!isWithheld && { presence }),
-        ...(understands('used') && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
-        room,
-        connectionKey: connectionKey!,
-        seq,
-        memberKey: transport.memberKey,
-        // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
-        ...(link().state === 'polling' && { leaseMs: 9 * pace.timing.beatMs }),
-      },
-      deadlineMs(),
-    )
+    const asksForLongLease = isLongLeaseAllowed && link().state === 'polling'
+    try {
+      return await transport.post(
+        {
+          ...draft,
+          ...(!isWithheld && { presence }),
+          ...(understands('used') && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
+          room,
+          connectionKey: connectionKey!,
+          seq: post.seq,
+          memberKey: transport.memberKey,
+          ...(asksForLongLease && { leaseMs: 9 * pace.timing.beatMs }),
+        },
+        deadlineMs(),
+      )
+    } catch (error) {
+      // The server may allow only shorter leases, and no hello has said so: its default is better than no presence.
+      if (!asksForLongLease || failureOf(error).error.code !== 'bad-input') throw error
+      isLongLeaseAllowed = false
+      return send(post)
+    }
   }
   const acknowledged = ({ connectionId, memberId: own, id }: PostLocationOutput) => {
     told('post', id)
@@ -131,7 +147,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   }
   const refused = (error: LocationError) => {
     // What was refused is not posted again with the next change.
-    attributes = { ...(sender.box.newest ?? attributes), used: undefined as never }
+    attributes = { ...(sender.box.newest ?? attributes), used: undefined }
     store.emit('error', { error })
     if (memberId === null || !/^(unauthorized|forbidden)$/.test(error.code)) return
     memberId = null
@@ -177,10 +193,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     get key() {
       return connectionKey
     },
-    async whoAmI() {
-      // Reading does not depend on writing: when a post fails, the room is read on a stream of our own.
+    async whoAmI(patience) {
       const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null
-      if (joined) await store.expect(() => settled() || closedBy(link()))
+      if (joined) await Promise.race([store.expect(() => settled() || closedBy(link())), patience])
       guest = memberId === null ? '' : null
       return memberId
     },

@@ -54,8 +54,12 @@ class MemoryRoom {
 
   constructor(options: RoomOptions) {
     this.#options = options
-    this.#leaseClock = new LeaseClock(options.clock.now(), options.sweepMs)
-    this.#room = new RoomMachine(newEpoch(), micros(options.clock.date()), options.rules)
+    const { clock, rules, sweepMs, startedAt = -Infinity } = options
+    const now = clock.now()
+    this.#leaseClock = new LeaseClock(now, sweepMs)
+    // Who held a lock in the process before this one may still believe so, and is on the way back.
+    const claimsUntil = now < startedAt + rules.lockMs ? now + rules.claimMs : -Infinity
+    this.#room = new RoomMachine(newEpoch(), micros(clock.date()), rules, claimsUntil)
   }
 
   get isUnused(): boolean {

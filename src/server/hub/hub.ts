@@ -9,6 +9,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
+import { defaultLockRules } from '../rules/locks.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
@@ -126,7 +127,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { roomConnections, memberConnections } = limits
     this.#rooms = new RoomRegistry({
       backend: this.#backend,
-      rules: { tombstoneMs, roomConnections, memberConnections },
+      rules: { tombstoneMs, roomConnections, memberConnections, ...defaultLockRules },
+      startedAt: clock.now(),
       clock,
       timing,
       metrics: this.metrics,

@@ -155,7 +155,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       ({ outcome }) => outcome,
     ),
   )
-  return record
+  return record as unknown as LocationRecord<T>
 }
 
 /**

@@ -12,6 +12,8 @@ export type LiveRoomOptions = {
   backend: Backend
   clock: Clock
   rules: RoomRules
+  /** When the hub was created, by `clock.now()`. */
+  startedAt: number
   timing: Timing
   metrics: Metrics
   /** The traffic counters, shared by all rooms of a hub. */
@@ -70,7 +72,7 @@ export class LiveRoom {
   wasShown: boolean
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
-    const { backend, clock, rules, timing } = options
+    const { backend, clock, rules, startedAt, timing } = options
     // The backend may report before its `open` resolves: those reports wait for the room.
     const early: ((room: LiveRoom) => void)[] = []
     let room: LiveRoom | null = null
@@ -82,7 +84,7 @@ export class LiveRoom {
     const onReset = (state: RoomState) => report((room) => room.#reset(state))
     const onHealth = (health: 'up' | 'down') => report((room) => room.#setHealth(health))
     const { sweepMs } = timing
-    const opened = await backend.open(id, { clock, rules, sweepMs, onCommit, onReset, onHealth })
+    const opened = await backend.open(id, { clock, rules, startedAt, sweepMs, onCommit, onReset, onHealth })
     room = new LiveRoom(id, opened, options)
     for (const run of early) run(room)
     return room

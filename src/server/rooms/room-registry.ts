@@ -10,6 +10,8 @@ import { TimerWheel } from './timer-wheel.js'
 export type RoomRegistryOptions = {
   backend: Backend
   rules: RoomRules
+  /** When the hub was created, by `clock.now()`. */
+  startedAt: number
   clock: Clock
   timing: Timing
   metrics: Metrics

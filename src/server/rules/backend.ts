@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/clock.js'
 import type { PostOutcome } from '../../shared/call-types.js'
 import type { Activity, Connection, Left } from '../../shared/events.js'
+import type { ConnectionLock, LockLocationOutput, UnlockLocationOutput } from '../../shared/lock-types.js'
 import type { PresenceValue } from '../../shared/presence.js'
 import type { Logger } from '../options/logger.js'
 
@@ -53,8 +54,46 @@ export type RevokeAction = { type: 'revoke'; memberId: string }
 /** Removes connections whose lease has expired, and old tombstones. */
 export type SweepAction = { type: 'sweep' }
 
+/** Takes a place for a present connection. `memberId: null`: the key alone is sufficient. */
+export type LockAction = {
+  type: 'lock'
+  connectionId: string
+  memberId: string | null
+  location: StoredValue
+  lockSeq: number
+  /** The fence that the connection had before the room lost its state. */
+  claim?: number | undefined
+  /** Takes the place from a live connection of the same member too. */
+  takeOver?: true | undefined
+}
+
+/** Ends the lock of a connection, if it has this fence. */
+export type UnlockAction = {
+  type: 'unlock'
+  connectionId: string
+  memberId: string | null
+  location: StoredValue
+  lockSeq: number
+  fence: number
+}
+
+/** Ends the lock of a place, whoever has it. */
+export type ReleaseAction = { type: 'release'; location: StoredValue }
+
+/** Asks whether a member holds a place with this fence. */
+export type CheckLockAction = { type: 'checkLock'; location: StoredValue; memberId: string; fence: number }
+
 /** Anything that changes a room. `type` tells the actions apart. */
-export type Action = PostAction | LeaveAction | ShortenAction | RevokeAction | SweepAction
+export type Action =
+  | PostAction
+  | LeaveAction
+  | ShortenAction
+  | RevokeAction
+  | SweepAction
+  | LockAction
+  | UnlockAction
+  | ReleaseAction
+  | CheckLockAction
 
 /**
  * The result of an action.
@@ -62,11 +101,17 @@ export type Action = PostAction | LeaveAction | ShortenAction | RevokeAction | S
  * - `posted`: `seq` is the stored one. `version` is that of the commit that shows an applied post, otherwise 0.
  * - `owned`: refused, because the connection belongs to another member.
  * - `full`: refused, because the room, or the member in it, has the maximum of connections.
+ * - `released`: whether somebody held the place.
+ * - `lockChecked`: `null` when nobody knows, because the room lost its state and claims are being collected.
  */
 export type Outcome =
   | { type: 'posted'; outcome: PostOutcome; memberId: string; seq: number; version: number }
   | { type: 'left' | 'leaving' | 'owned' | 'done' }
   | { type: 'full'; of: 'room' | 'member' }
+  | { type: 'lock'; reply: LockLocationOutput }
+  | { type: 'unlock'; reply: UnlockLocationOutput }
+  | { type: 'released'; wasHeld: boolean }
+  | { type: 'lockChecked'; isHeld: boolean | null }
 
 /** The changes that one batch of actions made to the room. `prev` is the version that it follows. */
 export type Commit = {
@@ -87,6 +132,8 @@ export type ConnectionChange = {
   presence?: PresenceValue
   /** Present when the connection was used in a way that its other changes do not imply: see `impliesUse`. */
   activeAt?: number
+  /** All locks that the connection has now. */
+  locks?: ConnectionLock[]
 }
 
 /** A room as a backend returns it to a hub. A viewer below version `floor` needs a snapshot instead of changes. */
@@ -106,12 +153,25 @@ export type RoomRules = {
   roomConnections: number
   /** Maximum number of connections of one member in the room. */
   memberConnections: number
+  /** How long a lock outlasts the last post of its holder, in milliseconds. */
+  lockMs: number
+  /** How long claims are collected after the room lost its state, in milliseconds. */
+  claimMs: number
+  /** Maximum number of locks of one connection. */
+  connectionLocks: number
+  /** Maximum number of locks in the room. */
+  roomLocks: number
 }
 
 /** The options that a hub passes to a backend to open a room. */
 export type RoomOptions = {
   clock: Clock
   rules: RoomRules
+  /**
+   * When the hub was created, by `clock.now()`. A room in memory that is opened soon after may have lost its state.
+   * Default: long ago.
+   */
+  startedAt?: number
   /**
    * The interval at which the hub calls `act` while the room has connections. A longer gap means that the process
    * stalled.

@@ -8,13 +8,16 @@ import type {
   ConnectionChange,
   StoredValue,
   LeaveAction,
+  LockAction,
   Outcome,
   PostAction,
   RevokeAction,
   RoomRules,
   RoomState,
   ShortenAction,
+  UnlockAction,
 } from './backend.js'
+import { RoomLocks, type Moment } from './locks.js'
 
 /** A present connection. `leaseEnd` is a time of the clock whose `now` is passed to `act`. */
 type Present = {
@@ -63,17 +66,24 @@ export class RoomMachine {
   readonly #unseen = new Map<string, Tombstone>()
   #nextLeaseEnd = Infinity
   #drafts = new Map<string, Draft>()
+  readonly #locks: RoomLocks
 
-  /** @param nowMicros the first version of this epoch, in microseconds. */
-  constructor(epoch: string, nowMicros: number, rules: RoomRules) {
+  /**
+   * @param nowMicros the first version of this epoch, in microseconds.
+   * @param claimsUntil until this time of leases, only who held a place before the state was lost may get it.
+   */
+  constructor(epoch: string, nowMicros: number, rules: RoomRules, claimsUntil = -Infinity) {
     this.epoch = epoch
     this.#version = this.#floor = nowMicros
     this.#rules = rules
+    const live = (connectionId: string, { now, version }: Moment) => this.#live(connectionId, now, version)
+    const changed = (connectionId: string, { version }: Moment) => this.#showLocks(connectionId, version)
+    this.#locks = new RoomLocks(rules, { live, changed }, claimsUntil)
   }
 
-  /** A time before which no lease expires; `Infinity` in an empty room. */
+  /** A time before which no lease and no lock ends; `Infinity` in an empty room. */
   get nextLeaseEnd(): number {
-    return this.#nextLeaseEnd
+    return Math.min(this.#nextLeaseEnd, this.#locks.nextEnd)
   }
 
   get isEmpty(): boolean {
@@ -87,7 +97,7 @@ export class RoomMachine {
       epoch: this.epoch,
       version: this.#version,
       floor: this.#floor,
-      connections: Array.from(this.#present.values(), asConnection),
+      connections: Array.from(this.#present.values(), (known) => this.#asConnection(known)),
       left,
     }
   }
@@ -102,6 +112,7 @@ export class RoomMachine {
     const prev = this.#version
     // Strictly increasing within an epoch, and exact in a double until the year 2255.
     const version = Math.max(nowMicros, prev + 1)
+    this.#locks.settle({ now, version })
     const outcomes = actions.map((action) => this.#step(action, now, version))
     if (this.#drafts.size === 0) return { outcomes, commit: null }
     const commit: Commit = { epoch: this.epoch, prev, version, entered: [], changed: [], left: [] }
@@ -123,6 +134,13 @@ export class RoomMachine {
         return this.#revoke(action, now, version)
       case 'sweep':
         return this.#sweep(now, version)
+      case 'lock':
+      case 'unlock':
+        return this.#lock(action, { now, version })
+      case 'release':
+        return { type: 'released', wasHeld: this.#locks.release(action.location, { now, version }) }
+      case 'checkLock':
+        return { type: 'lockChecked', isHeld: this.#locks.check(action, { now, version }) }
     }
   }
 
@@ -220,6 +238,19 @@ export class RoomMachine {
     return { type: 'done' }
   }
 
+  #lock(action: LockAction | UnlockAction, moment: Moment): Outcome {
+    const known = this.#live(action.connectionId, moment.now, moment.version)
+    if (known && action.memberId !== null && known.memberId !== action.memberId) return { type: 'owned' }
+    return action.type === 'lock'
+      ? { type: 'lock', reply: this.#locks.lock(action, known, moment) }
+      : { type: 'unlock', reply: this.#locks.unlock(action, known, moment) }
+  }
+
+  #showLocks(connectionId: string, version: number): void {
+    this.#present.get(connectionId)!.at = version
+    this.#draft(connectionId, true).change.locks = this.#locks.of(connectionId)
+  }
+
   #sweep(now: number, version: number): Outcome {
     if (now >= this.#nextLeaseEnd) {
       this.#nextLeaseEnd = Infinity
@@ -228,6 +259,7 @@ export class RoomMachine {
         else this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, known.leaseEnd)
       }
     }
+    this.#locks.sweep({ now, version })
     for (const [connectionId, tombstone] of this.#tombstones) {
       if (now < tombstone.purgeAt) break
       this.#tombstones.delete(connectionId)
@@ -242,11 +274,12 @@ export class RoomMachine {
   }
 
   /**
-   * Returns a present connection. One whose lease has expired is removed first, so that every rule sees the current
-   * room.
+   * Returns a present connection. One whose lease has expired is removed first, and locks that have expired end, so that
+   * every rule sees the current room.
    */
   #live(connectionId: string, now: number, version: number): Present | undefined {
     const known = this.#present.get(connectionId)
+    if (known && now < known.leaseEnd) this.#locks.lapse(connectionId, { now, version })
     if (!known || now < known.leaseEnd) return known
     this.#expire(known, now, version)
     return undefined
@@ -262,6 +295,7 @@ export class RoomMachine {
     if (siblings === 0) this.#connectionsOf.delete(memberId)
     else this.#connectionsOf.set(memberId, siblings)
     this.#present.delete(connectionId)
+    this.#locks.end(connectionId)
     const draft = this.#draft(connectionId, true)
     draft.entered = false
     draft.change = { connectionId }
@@ -294,6 +328,7 @@ export class RoomMachine {
 
   #renew(known: Present, now: number): void {
     this.#setLeaseEnd(known, now + known.leaseMs)
+    this.#locks.renew(known.connectionId, now)
   }
 
   #setLeaseEnd(known: Present, leaseEnd: number): void {
@@ -310,7 +345,7 @@ export class RoomMachine {
   /** Adds one entry to the commit for a connection, however often the batch changed it. */
   #conclude(connectionId: string, { shown, entered, change }: Draft, commit: Commit): void {
     const known = this.#present.get(connectionId)
-    if (known && entered) commit.entered.push(asConnection(known))
+    if (known && entered) commit.entered.push(this.#asConnection(known))
     else if (known) {
       const isToldApart = known.activeAt === commit.version && !impliesUse(change)
       commit.changed.push(isToldApart ? { ...change, activeAt: known.activeAt } : change)
@@ -318,6 +353,11 @@ export class RoomMachine {
       const { at, reason } = this.#tombstones.get(connectionId)!
       commit.left.push({ connectionId, at, reason })
     }
+  }
+
+  #asConnection(known: Present): Connection {
+    const locks = this.#locks.of(known.connectionId)
+    return locks.length > 0 ? { ...asConnection(known), locks } : asConnection(known)
   }
 }
 

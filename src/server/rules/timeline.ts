@@ -13,6 +13,7 @@ type Shown = {
   profileAt: number
   activityAt: number
   presenceAt: number
+  locksAt: number
 }
 
 /**
@@ -149,7 +150,7 @@ export class Timeline {
     const { connectionId, memberId, at } = connection
     this.#remove(connectionId)
     this.#left.delete(connectionId)
-    const fieldsAt = { locationAt: at, profileAt: at, activityAt: at, presenceAt: at }
+    const fieldsAt = { locationAt: at, profileAt: at, activityAt: at, presenceAt: at, locksAt: at }
     this.#shown.set(connectionId, { connection, enteredAt: at, ...fieldsAt })
     this.#connectionsOf.set(memberId, (this.#connectionsOf.get(memberId) ?? 0) + 1)
     this.#digest.toggle(connection)
@@ -168,6 +169,7 @@ export class Timeline {
     if ('profile' in fields) shown.profileAt = version
     if ('activity' in fields) shown.activityAt = version
     if (patch) shown.presenceAt = version
+    if ('locks' in fields) shown.locksAt = version
   }
 
   #leave(left: Left): void {
@@ -190,7 +192,7 @@ export class Timeline {
 }
 
 function changedSince(shown: Shown, version: number): Changed {
-  const { connectionId, at, location, profile, activity } = shown.connection
+  const { connectionId, at, location, profile, activity, locks = [] } = shown.connection
   const changed: Changed = {
     connectionId,
     at,
@@ -198,6 +200,7 @@ function changedSince(shown: Shown, version: number): Changed {
     ...(shown.profileAt > version && { profile }),
     ...(shown.activityAt > version && { activity }),
     ...(shown.presenceAt > version && { presence: presenceOf(shown.connection), presenceReset: true }),
+    ...(shown.locksAt > version && { locks }),
   }
   const activeAt = activeAtOf(shown.connection)
   const isImplied = impliesUse(changed) ? activeAt === at : activeAt <= version

@@ -9,7 +9,7 @@ import type { OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../sha
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { guardRequest } from '../http/guard/request-check.js'
-import { originOptionChecks, originRulesOf, type OriginOptions } from '../http/guard/origin-check.js'
+import { isLoopbackAddress, originOptionChecks, originRulesOf, type OriginOptions } from '../http/guard/origin-check.js'
 import { serveInOrder } from '../http/pipelined-requests.js'
 import { jsonLinesRefusal } from '../http/guard/call-limits.js'
 import { RequestHandler } from '../http/request-handler.js'
@@ -34,6 +34,7 @@ import { locationRecord, type LocationRecord, type LocationRouterOptions } from 
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
 import { closeServer, listen } from './listen.js'
+import { warnAboutProxies } from './proxy-warning.js'
 import { contextOf, setRetryAfter } from './request-context.js'
 import type { ServerContext } from './server-context.js'
 import { limitSockets, openFilesLimit, socketsWithin } from './socket-limit.js'
@@ -145,8 +146,11 @@ export function createLocationServer<
     const health = hub.health()
     return health === 'ready' && loop.lagMs > lateMs ? 'late' : health
   }
+  // With `clientIp`, the app has said who the callers are.
+  const proxies = options.clientIp ? undefined : warnAboutProxies((message) => logger.warn(message))
   const webApp = createWebApp({ folder: options.static, readiness, logger })
   const answer = (request: IncomingMessage, response: ServerResponse) => {
+    proxies?.requested(request)
     cutWhenUnread(response, hub.clock, timing)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('referrer-policy', 'no-referrer')
@@ -176,10 +180,9 @@ export function createLocationServer<
       loop.start()
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
-      const countsPeers = options.clientIp === undefined
       const origins = [...(originRules.origins ?? [])]
-      for (const warning of startupWarnings({ address, isOpenToAll, countsPeers, origins, limits, timing }))
-        logger.warn(warning)
+      for (const warning of startupWarnings({ address, isOpenToAll, origins, limits, timing })) logger.warn(warning)
+      proxies?.listening(isLoopbackAddress(address))
       return { url, trpcUrl: `${url}/trpc` }
     },
     async close() {

@@ -7,30 +7,17 @@ type StartedServer = {
   address: string
   /** True if `anonymous` is set without `authorize`. */
   isOpenToAll: boolean
-  /** True if `clientIp` is not set: then the peer of a connection, which may be a proxy, counts as the caller. */
-  countsPeers: boolean
   origins?: readonly string[] | undefined
   limits: Limits
   timing: Timing
 }
 
 /** Returns one sentence for each option that weakens a default: what it allows, and what to do. */
-export function startupWarnings({
-  address,
-  isOpenToAll,
-  countsPeers,
-  origins = [],
-  limits,
-  timing,
-}: StartedServer): string[] {
+export function startupWarnings({ address, isOpenToAll, origins = [], limits, timing }: StartedServer): string[] {
   const warnings = []
   if (isOpenToAll && !isLoopbackAddress(address))
     warnings.push(
       'anonymous: anybody who reaches this server may watch every room and post in it; set authorize() to restrict this.',
-    )
-  if (countsPeers)
-    warnings.push(
-      'clientIp: not set, so callers from this machine and from private networks are not limited by address; behind a proxy, set clientIp.',
     )
   for (const origin of origins)
     if (origin.startsWith('http:') && !/^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(origin))

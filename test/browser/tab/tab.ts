@@ -5,6 +5,8 @@ import type { CellTypes } from '../../support/cell-types.js'
 /** The state of a tab that a test reads. */
 export type TabState = {
   status: string
+  /** The message of `status.error`. */
+  error: string | null
   self: string | null
   tabs: number
   others: string[]
@@ -45,6 +47,7 @@ window.enter = (id, options = {}) => {
 }
 window.state = () => ({
   status: room.status.state,
+  error: ('error' in room.status && room.status.error?.message) || null,
   self: room.self?.memberId ?? null,
   tabs: room.self?.connections.length ?? 0,
   others: room.others.map(({ memberId, location }) => `${memberId} ${location?.row}`),

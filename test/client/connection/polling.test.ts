@@ -91,6 +91,29 @@ test('polls run every 2 to 5 seconds from the newest id, and posts renew the lea
   expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
 })
 
+test('a polling client whose long lease is refused posts with the default lease, and is present', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = withAda
+  const { post } = server.answers
+  server.answers.post = (input) => {
+    if (input.leaseMs === undefined) return post(input)
+    throw new Refusal('BAD_REQUEST', 400, 'bad-input: leaseMs must be 100 to 6000.')
+  }
+  await using tab = await joined(server)
+  await tab.pass(20_000)
+  expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
+  await delivered()
+  const accepted = await server.post()
+  expect(accepted.seq).toBe(1)
+  expect(accepted.leaseMs).toBeUndefined()
+  await delivered()
+  expect(tab.room.status).toEqual({ state: 'polling', error: expect.anything() })
+  // The refusal is remembered: later posts do not ask again.
+  await tab.pass(20_000)
+  expect((await server.post()).leaseMs).toBeUndefined()
+})
+
 test('a poll emits `entered` for members who came', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'

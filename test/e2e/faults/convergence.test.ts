@@ -47,6 +47,16 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
   const placesIn = (members: AnyRoom['members']) =>
     members.map(({ memberId, location }) => `${memberId} ${location?.row}`).toSorted()
 
+  /** Returns what the server shows, what was posted last, and what each client sees. */
+  const report = (there: string[], last: number[], rooms: AnyRoom[]) =>
+    [
+      `truth: ${there.join(', ')}; last posts: ${last.join(', ')}`,
+      ...rooms.map((room) => {
+        const { status, self, members } = room
+        return `${status.state} ${status.postError?.message ?? ''}, self ${self?.location?.row}: ${placesIn(members).join(', ')}`
+      }),
+    ].join('\n')
+
   async function converges(seed: number, faults: Faults): Promise<void> {
     const id = `${seed} ${JSON.stringify(faults)}`.slice(0, 120)
     const networks: FaultyFetch[] = [1, 2, 3].map((one) => faultyFetch(faults, { seed: seed * 3 + one }))
@@ -81,7 +91,9 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
         rooms.every((room) => placesIn(room.members).join() === there.join())
       )
     }
-    await until(`all see the same (seed ${seed})`, agree, boundMs)
+    await until(`all see the same (seed ${seed})`, agree, boundMs).catch((error: Error) => {
+      throw new Error(`${error.message}\n${report(truth(), last, rooms)}`)
+    })
     await Promise.all(clients.map((client) => client.close()))
     await until(`nobody remains (seed ${seed})`, () => truth().length === 0, boundMs)
     await witness.close()

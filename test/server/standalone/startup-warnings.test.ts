@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { startupWarnings } from '../../../src/server/standalone/startup-warnings.js'
 import { serverTimeoutWarnings, type ServerTimeouts } from '../../../src/server/http/server-timeouts.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
@@ -9,7 +9,6 @@ import { cellLocation } from 'hereabouts'
 const usual = {
   address: '127.0.0.1',
   isOpenToAll: true,
-  countsPeers: false,
   limits: defaultLimits,
   timing: defaultTiming,
 }
@@ -22,7 +21,6 @@ test('the defaults on a loopback address cause no warning', () => {
 })
 
 test.each([
-  ['an unset clientIp', { countsPeers: true }, /^clientIp: .* not limited by address/],
   ['anonymous access on a public address', { address: '0.0.0.0' }, /^anonymous: /],
   ['an origin without encryption', { origins: ['http://app.example'] }, /^origins: http:\/\/app\.example /],
   [
@@ -63,5 +61,47 @@ test('a server logs its warnings when it begins to listen', async () => {
   expect(warnings).toEqual([])
   await server.listen(0)
   await server.close()
-  expect(warnings).toEqual([expect.stringMatching(/^clientIp: /), 'limits.streams is 1000000; the default is 20000.'])
+  expect(warnings).toEqual(['limits.streams is 1000000; the default is 20000.'])
+})
+
+describe('a warning about proxies', () => {
+  const warnings: string[] = []
+  const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
+  const clientIpWarning = expect.stringMatching(/^clientIp: .* not limited by address/) as string
+  const serve = async (host: string, clientIp?: () => string) => {
+    warnings.length = 0
+    const server = createLocationServer({
+      location: cellLocation,
+      identify: () => ({ memberId: 'ada' }),
+      authorize: () => true,
+      logger,
+      ...(clientIp && { clientIp }),
+    })
+    const { url } = await server.listen(0, host)
+    const ask = (headers: Record<string, string>) => fetch(`${url}/livez`, { headers })
+    return { ask, [Symbol.asyncDispose]: () => server.close() }
+  }
+
+  test('is logged when a server without clientIp begins to listen on all addresses', async () => {
+    await using _server = await serve('0.0.0.0')
+    expect(warnings).toEqual([clientIpWarning])
+  })
+
+  test.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'])(
+    'is logged once by a server without clientIp on a loopback address, when a request has the header %s',
+    async (header) => {
+      await using server = await serve('127.0.0.1')
+      await server.ask({})
+      expect(warnings).toEqual([])
+      await server.ask({ [header]: '203.0.113.9' })
+      await server.ask({ [header]: '203.0.113.9' })
+      expect(warnings).toEqual([clientIpWarning])
+    },
+  )
+
+  test('is never logged by a server with clientIp', async () => {
+    await using server = await serve('0.0.0.0', () => '203.0.113.9')
+    await server.ask({ via: '1.1 proxy' })
+    expect(warnings).toEqual([])
+  })
 })

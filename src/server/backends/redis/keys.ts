@@ -15,7 +15,7 @@ export const partOf = (room: string) => fnv1a(room) % parts
  * The revision of the records and announcements of room.lua. Processes of another revision, during a deploy, use other keys:
  * neither reads what it would misunderstand.
  */
-const recordRevision = 3
+const recordRevision = 4
 
 const inPart = (part: number, prefix: string) => `${prefix}:${recordRevision}:{${part}}`
 
@@ -31,7 +31,9 @@ export function keysOf(room: string, prefix: string): string[] {
   const base = `${inPart(partOf(room), prefix)}:${room}`
   return [
     base,
-    ...['connections', 'leases', 'tombstones', 'purges', 'unseen', 'members'].map((part) => `${base}:${part}`),
+    ...['connections', 'leases', 'tombstones', 'purges', 'unseen', 'members', 'locks', 'lockEnds'].map(
+      (part) => `${base}:${part}`,
+    ),
   ]
 }
 

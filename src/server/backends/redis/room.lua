@@ -5,22 +5,28 @@
 --
 -- KEYS  the room (hash), its connections (hash), their lease ends (sorted set), tombstones (hash), purge times of the
 --       tombstones that viewers saw (sorted set), purge times of those that no viewer saw (sorted set), the number of
---       connections of each member (hash). The first key is also the name of the channel that announces commits.
+--       connections of each member (hash), its locks (hash), the times at which the locks of their holders end (sorted set).
+--       The first key is also the name of the channel that announces commits.
 -- ARGV  1 a fresh epoch; 2 the time in microseconds, or '' for the clock of Redis; 3 outageMs: a silence longer than
 --       this counts as an outage; 4 '1' if leases are renewed after an outage; 5 tombstoneMs; 6 roomConnections;
---       7 memberConnections; 8 keepMs: how long the keys stay; 9 '1' if the reply includes the whole room;
---       from 10 the actions, each a letter followed by its fields.
+--       7 memberConnections; 8 keepMs: how long the keys stay; 9 '1' if the reply includes the whole room; 10 lockMs;
+--       11 claimMs; 12 connectionLocks; 13 roomLocks; from 14 the actions, each a letter followed by its fields.
 -- Reply epoch, version, milliseconds until the next deadline ('' for none), the commit or '', outcomes, the room if requested.
 --
 -- A connection is stored as at, activeAt, seq, leaseMs, leaving, activity, member, profile, location and presence, one per line: JSON
 -- text has no raw newline. A change of this format needs another revision in keys.ts. A tombstone is stored as at, seq, reason, shown and member.
 --
+-- The hash of locks has three kinds of fields: L and a location holds the fence and the connection of its lock; S and a
+-- connection holds its highest lockSeq; C, a connection, a newline and a location holds the order and the fence of a claim.
+--
 -- The #! line makes Redis reject the whole script when it is out of memory or lacks replicas, so that no half of it runs.
-local room, connections, leases, tombstones, purges, unseen, members = unpack(KEYS)
+local room, connections, leases, tombstones, purges, unseen, members, locks, lockEnds = unpack(KEYS)
 local call, format, concat = redis.call, string.format, table.concat
 local freshEpoch, renews, reads = ARGV[1], ARGV[4] == '1', ARGV[9] == '1'
 local outageMs, tombstoneMs, roomConnections, memberConnections, keepMs =
   tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local lockMs, claimMs, connectionLocks, roomLocks = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
+local firstAction = 14
 local maxUnseen = 1000
 
 local micros = tonumber(ARGV[2])
@@ -32,11 +38,19 @@ local now = math.floor(micros / 1000)
 -- Lua formats numbers with 14 digits by default; a version has 16.
 local function text(number) return format('%.0f', number) end
 
-local meta = call('HMGET', room, 'epoch', 'version', 'floor', 'lineage', 'seen')
+local meta = call('HMGET', room, 'epoch', 'version', 'floor', 'lineage', 'seen', 'claimsUntil', 'fence')
 local epoch, head, floor, seen = meta[1], tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[5])
 -- A different master_replid means that Redis restarted, or that a replica was promoted which may lack the last writes.
 local lineage = string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
+-- While the time is before claimsUntil, only who held a place before the state was lost may get it. lastFence: the highest so far.
+local claimsUntil, lastFence = tonumber(meta[6]), tonumber(meta[7]) or 0
+-- A Redis that started a moment ago may have had this room before.
+local function isYoung() return tonumber(string.match(call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000 < lockMs end
 if not epoch or lineage ~= meta[4] then
+  local hasLost
+  if epoch then hasLost = call('EXISTS', connections) == 1 else hasLost = isYoung() end
+  claimsUntil = hasLost and claimMs > 0 and now + claimMs or nil
+  call('DEL', locks, lockEnds)
   epoch, head, floor = freshEpoch, head or micros, floor or micros
   call('HSET', room, 'epoch', epoch, 'version', text(head), 'floor', text(floor), 'lineage', lineage)
 end
@@ -50,19 +64,26 @@ local function postpone(key, byMs)
 end
 -- The clock of Redis was stepped back. Deadlines keep their distance from now, or who is gone would stay for as long.
 if seen and now < seen then
-  for _, key in ipairs({ leases, purges, unseen }) do postpone(key, now - seen) end
+  for _, key in ipairs({ leases, purges, unseen, lockEnds }) do postpone(key, now - seen) end
+  if claimsUntil then claimsUntil = claimsUntil + now - seen end
 end
 
--- The number of ARGV entries of each action, its letter included. With more than two, the second is the connection id.
-local fields = { p = 12, l = 5, s = 3, r = 2, w = 1 }
+-- The number of ARGV entries of each action, its letter included. In those of `named`, the second is the connection id.
+local fields = { p = 12, l = 5, s = 3, r = 2, w = 1, k = 7, u = 6, f = 2, c = 4 }
+local named = { p = true, l = true, s = true, k = true, u = true }
+
+-- False when no connection ever locked anything: then locks cost nothing more.
+local anyLocks = call('EXISTS', locks) == 1
 
 -- Records are read and written in bulk: the overhead of a call is higher than the cost of its work.
 local stored, leaseEnds, ids = {}, {}, {}
+-- When the locks of each holder end, of the connections that were read.
+local lockEndOf, dirtyLockEnds = {}, {}
 do
-  local i = 10
+  local i = firstAction
   while i <= #ARGV do
     local kind = ARGV[i]
-    if fields[kind] > 2 and not leaseEnds[ARGV[i + 1]] then
+    if named[kind] and not leaseEnds[ARGV[i + 1]] then
       ids[#ids + 1] = ARGV[i + 1]
       leaseEnds[ARGV[i + 1]] = 0
     end
@@ -72,6 +93,9 @@ do
     local some = { unpack(ids, first, math.min(first + 999, #ids)) }
     local records, ends = call('HMGET', connections, unpack(some)), call('ZMSCORE', leases, unpack(some))
     for n, id in ipairs(some) do stored[id], leaseEnds[id] = records[n], tonumber(ends[n]) end
+    if anyLocks then
+      for n, lockEnd in ipairs(call('ZMSCORE', lockEnds, unpack(some))) do lockEndOf[some[n]] = tonumber(lockEnd) end
+    end
   end
 end
 
@@ -84,6 +108,7 @@ local function present(id)
   if record == nil then
     record = call('HGET', connections, id)
     leaseEnds[id] = tonumber(call('ZSCORE', leases, id))
+    if anyLocks then lockEndOf[id] = tonumber(call('ZSCORE', lockEnds, id)) end
   end
   if record then
     local at, activeAt, seq, leaseMs, leaving, activity, member, profile, location, presence =
@@ -101,7 +126,13 @@ end
 local function setLeaseEnd(id, leaseEnd)
   leaseEnds[id], dirtyLeases[id] = leaseEnd, leaseEnd
 end
-local function renew(one) setLeaseEnd(one.id, now + one.leaseMs) end
+local function setLockEnd(id, lockEnd)
+  lockEndOf[id], dirtyLockEnds[id] = lockEnd, lockEnd
+end
+local function renew(one)
+  setLeaseEnd(one.id, now + one.leaseMs)
+  if lockEndOf[one.id] then setLockEnd(one.id, now + lockMs) end
+end
 local function shorten(id, leaseMs)
   if present(id) then setLeaseEnd(id, math.min(leaseEnds[id], now + leaseMs)) end
 end
@@ -125,7 +156,13 @@ local function flush()
   end
   write('HSET', connections, records)
   write('ZADD', leases, ends)
-  dirty, dirtyLeases = {}, {}
+  ends = {}
+  for id, lockEnd in pairs(dirtyLockEnds) do
+    ends[#ends + 1] = lockEnd
+    ends[#ends + 1] = id
+  end
+  write('ZADD', lockEnds, ends)
+  dirty, dirtyLeases, dirtyLockEnds = {}, {}, {}
 end
 
 local function tombstoneOf(id)
@@ -159,8 +196,85 @@ local function bury(id, member, seq, reason)
   end
 end
 
+-- The locks of the room: places by location, the places of each holder in the order of their fences, the highest lockSeq
+-- of each connection, and the claims. They are read when the first action needs them.
+local places, placesOf, placeCount, lockSeqs, claims
+local function readLocks()
+  if places then return end
+  places, placesOf, placeCount, lockSeqs, claims = {}, {}, 0, {}, {}
+  if not anyLocks then return end
+  local flat = call('HGETALL', locks)
+  for n = 1, #flat, 2 do
+    local kind, name, value = string.sub(flat[n], 1, 1), string.sub(flat[n], 2), flat[n + 1]
+    if kind == 'L' then
+      local fence, id = string.match(value, '^(.-)\n(.*)$')
+      local place = { location = name, fence = tonumber(fence), id = id }
+      places[name], placeCount = place, placeCount + 1
+      placesOf[id] = placesOf[id] or {}
+      table.insert(placesOf[id], place)
+    elseif kind == 'S' then lockSeqs[name] = tonumber(value)
+    else
+      local id, location = string.match(name, '^(.-)\n(.*)$')
+      local order, fence = string.match(value, '^(.-)\n(.*)$')
+      claims[#claims + 1] = { id = id, location = location, order = tonumber(order), fence = tonumber(fence) }
+    end
+  end
+  for _, held in pairs(placesOf) do table.sort(held, function(a, b) return a.fence < b.fence end) end
+end
+
+-- Ends the lock of a place, without a word to viewers.
+local function dropPlace(place)
+  local rest = {}
+  for _, held in ipairs(placesOf[place.id]) do if held ~= place then rest[#rest + 1] = held end end
+  places[place.location], placeCount = nil, placeCount - 1
+  placesOf[place.id] = #rest > 0 and rest or nil
+  call('HDEL', locks, 'L' .. place.location)
+  if #rest == 0 then
+    lockEndOf[place.id], dirtyLockEnds[place.id] = nil, nil
+    call('ZREM', lockEnds, place.id)
+  end
+end
+local function dropClaims(isDropped)
+  local rest = {}
+  for _, claim in ipairs(claims) do
+    if isDropped(claim) then call('HDEL', locks, 'C' .. claim.id .. '\n' .. claim.location) else rest[#rest + 1] = claim end
+  end
+  local count = #claims - #rest
+  claims = rest
+  return count
+end
+-- Tells viewers that the locks of a connection changed.
+local function showLocks(one)
+  one.at, dirty[one.id] = version, one
+  draft(one.id, true).change.locks = true
+end
+local function locksJson(id)
+  local list = {}
+  for n, place in ipairs(placesOf and placesOf[id] or {}) do
+    list[n] = '{"location":' .. place.location .. ',"fence":' .. text(place.fence) .. '}'
+  end
+  return concat(list, ',')
+end
+-- Ends the locks of a connection: it is gone, or did not post in time.
+local function dropLocks(id)
+  if not lockEndOf[id] then return end
+  readLocks()
+  for _, place in ipairs(placesOf[id] or {}) do dropPlace(place) end
+end
+-- Forgets what is kept of the locks of a connection that is gone.
+local function forgetLocks(id)
+  if not anyLocks then return end
+  dropLocks(id)
+  call('HDEL', locks, 'S' .. id)
+  if lockSeqs then lockSeqs[id] = nil end
+  if not claimsUntil then return end
+  readLocks()
+  dropClaims(function(claim) return claim.id == id end)
+end
+
 local size = call('HLEN', connections)
 local function remove(one, reason)
+  forgetLocks(one.id)
   known[one.id], dirty[one.id], dirtyLeases[one.id] = false, nil, nil
   call('HDEL', connections, one.id)
   call('ZREM', leases, one.id)
@@ -172,12 +286,19 @@ local function remove(one, reason)
 end
 local function lapse(one) remove(one, one.leaving and 'left' or 'lost') end
 
--- Returns the connection. An expired one is removed first, so that every rule sees the current room.
+-- Returns the connection. An expired one is removed first, and expired locks end, so that every rule sees the current room.
 local function live(id)
   local one = present(id)
-  if not one or now < leaseEnds[id] then return one end
-  lapse(one)
-  return false
+  if not one then return one end
+  if now >= leaseEnds[id] then
+    lapse(one)
+    return false
+  end
+  if lockEndOf[id] and now >= lockEndOf[id] then
+    dropLocks(id)
+    showLocks(one)
+  end
+  return one
 end
 
 local function posted(outcome, member, seq) return concat({ outcome, text(seq), member }, '\n') end
@@ -284,9 +405,141 @@ local function revoke(member)
   return 'done'
 end
 
+-- Returns the connection that holds a place.
+local function holderOf(location)
+  local place = places[location]
+  local one = place and live(place.id)
+  return one and places[location] and one or nil
+end
+local function lockOf(id, location)
+  local place = places[location]
+  return place and place.id == id and place or nil
+end
+
+local function take(location, one, takeOver, claimed)
+  local held = placesOf[one.id]
+  -- The last post, or earlier when the lease was shortened: the client may be gone.
+  local lockEnd = held and lockEndOf[one.id] or math.min(now, leaseEnds[one.id] - one.leaseMs) + lockMs
+  if lockEnd <= now then return 'lock\nabsent' end
+  local holder = holderOf(location)
+  if holder and not (holder.member == one.member and (holder.leaving or takeOver)) then
+    return concat({ 'lock\ntaken', holder.id, holder.member }, '\n')
+  end
+  if not holder and placeCount >= roomLocks or #(held or {}) >= connectionLocks then return 'lock\nfull' end
+  if holder then
+    dropPlace(places[location])
+    showLocks(holder)
+  end
+  -- Two places may be granted in one commit, and one place twice: fences differ all the same.
+  lastFence = math.max(version, lastFence + 1, claimed + 1)
+  local place = { location = location, fence = lastFence, id = one.id }
+  places[location], placeCount = place, placeCount + 1
+  placesOf[one.id] = placesOf[one.id] or {}
+  table.insert(placesOf[one.id], place)
+  call('HSET', locks, 'L' .. location, text(place.fence) .. '\n' .. one.id)
+  call('HSET', room, 'fence', text(lastFence))
+  setLockEnd(one.id, lockEnd)
+  showLocks(one)
+  return 'lock\nlocked\n' .. text(place.fence)
+end
+
+-- A fence is a version. A claim that is further ahead of the clock than a minute was made up.
+local function claim(one, location, fence)
+  if fence and fence <= version + 60000000 then
+    local mine, order, isNew = 0, 0, true
+    for _, each in ipairs(claims) do
+      order = math.max(order, each.order)
+      if each.id == one.id then
+        mine = mine + 1
+        if each.location == location then isNew = false end
+      end
+    end
+    if isNew and mine >= connectionLocks then return 'lock\nfull' end
+    dropClaims(function(each) return each.id == one.id and each.location == location end)
+    claims[#claims + 1] = { id = one.id, location = location, order = order + 1, fence = fence }
+    call('HSET', locks, 'C' .. one.id .. '\n' .. location, text(order + 1) .. '\n' .. text(fence))
+  end
+  return 'lock\ntaken\n\n\n' .. text(math.ceil(claimsUntil - now))
+end
+
+-- Grants the claims once they are no longer collected: of each place the highest, and of equal ones the earlier.
+local function settle()
+  claimsUntil = nil
+  readLocks()
+  local highest = claims
+  claims = {}
+  table.sort(highest, function(a, b) return a.fence > b.fence or a.fence == b.fence and a.order < b.order end)
+  for _, each in ipairs(highest) do
+    call('HDEL', locks, 'C' .. each.id .. '\n' .. each.location)
+    local one = not places[each.location] and live(each.id)
+    if one and not one.leaving then take(each.location, one, false, each.fence) end
+  end
+end
+
+local function setLockSeq(id, lockSeq)
+  lockSeqs[id], anyLocks = lockSeq, true
+  call('HSET', locks, 'S' .. id, text(lockSeq))
+end
+local function lock(id, member, location, lockSeq, claimed, takeOver)
+  local one = live(id)
+  if one and member ~= '' and one.member ~= member then return 'owned' end
+  if not one or one.leaving then return 'lock\nabsent' end
+  readLocks()
+  local held, last = lockOf(id, location), lockSeqs[id] or -1
+  lockSeq = tonumber(lockSeq)
+  if lockSeq < last or lockSeq == last and not held then return 'lock\nstale' end
+  setLockSeq(id, lockSeq)
+  if held then return 'lock\nlocked\n' .. text(held.fence) end
+  if claimsUntil then return claim(one, location, tonumber(claimed)) end
+  return take(location, one, takeOver == '1', 0)
+end
+
+local function unlock(id, member, location, lockSeq, fence)
+  local one = live(id)
+  if one and member ~= '' and one.member ~= member then return 'owned' end
+  readLocks()
+  lockSeq, fence = tonumber(lockSeq), tonumber(fence)
+  if one then
+    if lockSeq < (lockSeqs[id] or -1) then return 'unlock\nstale' end
+    setLockSeq(id, lockSeq)
+    local isMine = function(each) return each.id == id and each.location == location and each.fence == fence end
+    if dropClaims(isMine) > 0 then return 'unlock\nunlocked' end
+    local held = lockOf(id, location)
+    if held and held.fence == fence then
+      dropPlace(held)
+      showLocks(one)
+      return 'unlock\nunlocked'
+    end
+  end
+  local holder = holderOf(location)
+  return holder and concat({ 'unlock\ngone', holder.id, holder.member }, '\n') or 'unlock\ngone'
+end
+
+-- Takes a place from whoever has it.
+local function release(location)
+  readLocks()
+  dropClaims(function(each) return each.location == location end)
+  local holder = holderOf(location)
+  if not holder then return 'released\n0' end
+  dropPlace(places[location])
+  showLocks(holder)
+  return 'released\n1'
+end
+
+local function checkLock(location, member, fence)
+  if claimsUntil then return 'lockChecked\n' end
+  readLocks()
+  local holder = holderOf(location)
+  local isHeld = holder and holder.member == member and places[location].fence == tonumber(fence)
+  return 'lockChecked\n' .. (isHeld and '1' or '0')
+end
+
 local function sweep()
   flush()
   for _, id in ipairs(call('ZRANGEBYSCORE', leases, '-inf', now)) do lapse(present(id)) end
+  if anyLocks then
+    for _, id in ipairs(call('ZRANGEBYSCORE', lockEnds, '-inf', now)) do live(id) end
+  end
   for _, id in ipairs(call('ZRANGEBYSCORE', purges, '-inf', now)) do
     -- A viewer behind this version can no longer be sent this departure.
     floor = math.max(floor, tombstoneOf(id).at)
@@ -306,14 +559,17 @@ end
 if seen and now - seen > outageMs and renews then
   for _, id in ipairs(call('HKEYS', connections)) do
     local one = present(id)
-    if not one.leaving and leaseEnds[id] < now + one.leaseMs then renew(one) end
+    -- Locks are not renewed: their holders count the time by their own clocks.
+    if not one.leaving and leaseEnds[id] < now + one.leaseMs then setLeaseEnd(id, now + one.leaseMs) end
   end
   postpone(purges, now - seen)
   postpone(unseen, now - seen)
 end
 
+if claimsUntil and now >= claimsUntil then settle() end
+
 local outcomes = {}
-local i = 10
+local i = firstAction
 while i <= #ARGV do
   local kind, a, b, c, d, e, f, g, h, j, k, m = unpack(ARGV, i, i + 11)
   local outcome = 'done'
@@ -321,6 +577,10 @@ while i <= #ARGV do
   elseif kind == 'l' then outcome = leave(a, b, c, d)
   elseif kind == 's' then shorten(a, tonumber(b))
   elseif kind == 'r' then outcome = revoke(a)
+  elseif kind == 'k' then outcome = lock(a, b, c, d, e, f)
+  elseif kind == 'u' then outcome = unlock(a, b, c, d, e)
+  elseif kind == 'f' then outcome = release(a)
+  elseif kind == 'c' then outcome = checkLock(a, b, c)
   else outcome = sweep()
   end
   outcomes[#outcomes + 1] = outcome
@@ -336,7 +596,8 @@ for _, id in ipairs(drafted) do
     entered[#entered + 1] = concat({
       '{"connectionId":"', id, '","memberId":', one.member, ',"profile":', one.profile, ',"location":', one.location,
       ',"activity":"', one.activity, '"', one.presence ~= '{}' and ',"presence":' .. one.presence or '', ',"at":', text(one.at),
-      one.activeAt ~= one.at and ',"activeAt":' .. text(one.activeAt) or '', '}',
+      one.activeAt ~= one.at and ',"activeAt":' .. text(one.activeAt) or '',
+      placesOf and placesOf[id] and ',"locks":[' .. locksJson(id) .. ']' or '', '}',
     })
   elseif one then
     local change = made.change
@@ -347,6 +608,7 @@ for _, id in ipairs(drafted) do
       change.activity and ',"activity":"' .. change.activity .. '"' or '',
       change.presence and ',"presence":' .. change.presence or '',
       one.activeAt == version and not impliesUse(change) and ',"activeAt":' .. text(version) or '',
+      change.locks and ',"locks":[' .. locksJson(id) .. ']' or '',
       '}',
     })
   elseif made.shown then
@@ -365,17 +627,20 @@ if #drafted > 0 then
 end
 
 call('HSET', room, 'seen', text(now), 'version', text(head), 'floor', text(floor))
+if claimsUntil then call('HSET', room, 'claimsUntil', text(claimsUntil))
+elseif meta[6] then call('HDEL', room, 'claimsUntil')
+end
 local last = call('ZRANGE', leases, -1, -1, 'WITHSCORES')[2]
 local stayMs = math.ceil(math.max(keepMs, last and tonumber(last) - now + tombstoneMs or 0))
 for _, key in ipairs(KEYS) do call('PEXPIRE', key, stayMs) end
 
-local due
-for _, key in ipairs({ leases, purges, unseen }) do
+local due = claimsUntil
+for _, key in ipairs({ leases, purges, unseen, lockEnds }) do
   local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
   if first and (not due or tonumber(first) < due) then due = tonumber(first) end
 end
 local reply = { epoch, text(head), due and text(math.max(0, math.ceil(due - now))) or '', commit, outcomes }
 if reads then
-  reply[6] = { text(floor), call('HGETALL', connections), call('HGETALL', tombstones) }
+  reply[6] = { text(floor), call('HGETALL', connections), call('HGETALL', tombstones), call('HGETALL', locks) }
 end
 return reply

@@ -1,6 +1,7 @@
 import type { PostOutcome } from '../../../shared/call-types.js'
 import type { LeftReason, Activity } from '../../../shared/events.js'
 import type { Action, Commit, Outcome, RoomState } from '../../rules/backend.js'
+import { decodeLockOutcome, encodeLockAction, locksByConnection } from './lock-codec.js'
 
 /* Encodes the arguments of the room script and decodes its replies. room.lua documents the format. */
 
@@ -19,6 +20,10 @@ export type Header = {
   memberConnections: number
   keepMs: number
   reads: boolean
+  lockMs: number
+  claimMs: number
+  connectionLocks: number
+  roomLocks: number
 }
 
 export function encodeCall(header: Header, actions: readonly Action[]): string[] {
@@ -34,6 +39,10 @@ export function encodeCall(header: Header, actions: readonly Action[]): string[]
     String(memberConnections),
     String(keepMs),
     flag(reads),
+    String(header.lockMs),
+    String(header.claimMs),
+    String(header.connectionLocks),
+    String(header.roomLocks),
   ]
   for (const action of actions) args.push(...encodeAction(action))
   return args
@@ -73,6 +82,8 @@ function encodeAction(action: Action): string[] {
       return ['r', memberJson(action.memberId)]
     case 'sweep':
       return ['w']
+    default:
+      return encodeLockAction(action)
   }
 }
 
@@ -111,6 +122,11 @@ function decodeOutcome(text: string, version: number): Outcome {
       break
     case 'full':
       return { type: 'full', of: second as 'room' | 'member' }
+    case 'lock':
+    case 'unlock':
+    case 'released':
+    case 'lockChecked':
+      return decodeLockOutcome(text)
     default:
   }
   const outcome = first as PostOutcome
@@ -118,13 +134,15 @@ function decodeOutcome(text: string, version: number): Outcome {
   return { type: 'posted', outcome, memberId, seq: Number(second), version: outcome === 'applied' ? version : 0 }
 }
 
-/** The floor, then two hashes as flat lists of keys and values. */
-type RawState = [floor: string, connections: string[], tombstones: string[]]
+/** The floor, then three hashes as flat lists of keys and values. */
+type RawState = [floor: string, connections: string[], tombstones: string[], locks: string[]]
 
-function decodeState(epoch: string, version: number, [floor, connections, tombstones]: RawState): RoomState {
+function decodeState(epoch: string, version: number, [floor, connections, tombstones, flat]: RawState): RoomState {
+  const locks = locksByConnection(pairs(flat))
   const state: RoomState = { epoch, version, floor: Number(floor), connections: [], left: [] }
   for (const [connectionId, lines] of pairs(connections)) {
     const [at, activeAt, , , , activity, member, profile, location, presence] = lines
+    const held = locks.get(connectionId)
     state.connections.push({
       connectionId,
       memberId: JSON.parse(member!) as string,
@@ -134,6 +152,7 @@ function decodeState(epoch: string, version: number, [floor, connections, tombst
       ...(presence !== '{}' && { presence: JSON.parse(presence!) as unknown }),
       at: Number(at),
       ...(activeAt !== at && { activeAt: Number(activeAt) }),
+      ...(held && { locks: held }),
     })
   }
   for (const [connectionId, [at, , reason, shown]] of pairs(tombstones))

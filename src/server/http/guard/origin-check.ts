@@ -13,7 +13,8 @@ export type IncomingRequest = {
 export type OriginOptions = {
   /**
    * Origins of pages, other than this server's own, that may call it: `https://app.example`. Case, a default port and a
-   * trailing slash do not matter. Wildcards are not supported. Default: none.
+   * trailing slash do not matter. Wildcards are not supported. `'null'` means every sandboxed frame and local file, of
+   * anybody: such pages may call without cookies only. Default: none.
    */
   origins?: readonly string[]
   /**
@@ -81,8 +82,12 @@ function entriesOf(
   )
 }
 
+/** The Origin header of sandboxed frames and local files, whoever wrote them. */
+const sandboxed = 'null'
+
 /** Returns an origin as browsers send it; null when no browser sends it. */
 function normalOrigin(entry: string): string | null {
+  if (entry === sandboxed) return sandboxed
   // The URL standard accepts `*` in a host, and backslashes and spaces in odd places.
   const authority = /^[a-z][a-z\d+.-]*:\/\/([^\s/\\?#@*]+)\/?$/i.exec(entry)?.[1]
   if (authority === undefined || !URL.canParse(entry)) return null
@@ -128,7 +133,11 @@ export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyB
       code: 'FORBIDDEN',
       message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.`,
     }
-  const isListed = origin !== undefined && rules.origins?.has(origin) === true
+  // Anybody can put a page into a sandboxed frame: it acts for itself, and never for a user who is signed in here.
+  const isListed =
+    origin !== undefined &&
+    rules.origins?.has(origin) === true &&
+    (origin !== sandboxed || request.headers['cookie'] === undefined)
   if (origin !== undefined && !isListed && !isSameHost(origin, host))
     return {
       code: 'FORBIDDEN',
@@ -165,7 +174,7 @@ export function corsHeaders(request: IncomingRequest, { origins }: OriginRules):
   if (origin === undefined || !origins.has(origin)) return { vary: 'origin' }
   return {
     'access-control-allow-origin': origin,
-    'access-control-allow-credentials': 'true',
+    ...(origin !== sandboxed && { 'access-control-allow-credentials': 'true' }),
     'access-control-allow-headers': allowedHeaders(request.headers['access-control-request-headers']),
     'access-control-allow-methods': 'GET, POST',
     'access-control-max-age': '600',

@@ -32,6 +32,7 @@ describe('origins and allowedHosts are normalized', () => {
     ['http://app.example:80', 'http://app.example'],
     ['https://app.example:8443', 'https://app.example:8443'],
     ['capacitor://localhost', 'capacitor://localhost'],
+    ['null', 'null'],
   ])('the entry %s in origins allows pages of %s', (entry, origin) => {
     expect(check({ origins: [entry] }, 'api.example', origin)).toEqual(['allowed', origin])
   })
@@ -61,6 +62,22 @@ describe('origins and allowedHosts are normalized', () => {
   })
 })
 
+test('the entry null in origins allows sandboxed frames without cookies only', () => {
+  const rules = originRulesOf({ origins: ['null', 'https://app.example'] })
+  const request = (origin: string, cookie?: string) => ({
+    method: 'GET',
+    headers: { host: 'api.example', origin, cookie, 'sec-fetch-site': 'cross-site' },
+    socket: { localAddress: '192.0.2.1' },
+  })
+  const ask = (origin: string, cookie?: string) => {
+    const asked = request(origin, cookie)
+    return [refusalOf(asked, rules)?.code ?? 'allowed', corsHeaders(asked, rules)['access-control-allow-credentials']]
+  }
+  expect(ask('null')).toEqual(['allowed', undefined])
+  expect(ask('null', 'session=1')).toEqual(['FORBIDDEN', undefined])
+  expect(ask('https://app.example', 'session=1')).toEqual(['allowed', 'true'])
+})
+
 describe('a wrong entry is `misconfigured` at construction, and named in the message', () => {
   const t = initTRPC.create()
   const hub = createLocationHub({ location: cellLocation })
@@ -81,7 +98,7 @@ describe('a wrong entry is `misconfigured` at construction, and named in the mes
     ['origins', ['https://*.vercel.app'], 'https://*.vercel.app'],
     ['origins', ['https://app.example/path'], 'https://app.example/path'],
     ['origins', ['https://user@app.example'], 'https://user@app.example'],
-    ['origins', ['null'], 'null'],
+    ['origins', ['NULL'], 'NULL'],
     ['origins', [''], ''],
     ['origins', [undefined], 'undefined'],
     ['allowedHosts', 'app.example', 'app.example'],

@@ -1,0 +1,119 @@
+import { createClient } from 'redis'
+import type { Action, Outcome, RoomState } from 'hereabouts/server'
+import { manualClock } from 'hereabouts/testing'
+import { redisBackend } from 'hereabouts/server/redis'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { backgroundClock } from '../../src/shared/clock.js'
+import { keysOf } from '../../src/server/backends/redis/keys.js'
+import { kept, leaving, posting, rules, startMs, sweeping } from '../support/histories.js'
+import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
+
+/* What becomes of locks when Redis loses its state, or its clock is stepped. */
+
+const locking = (connectionId: string, lockSeq: number, claim?: number): Action => ({
+  type: 'lock',
+  connectionId,
+  memberId: null,
+  location: kept('A1'),
+  lockSeq,
+  claim,
+})
+const fenceOf = (outcomes: Outcome[]) => (outcomes.at(-1) as { reply: { fence: number } }).reply.fence
+const waiting = { type: 'lock', reply: { outcome: 'taken', holder: null, retryAfterMs: 5_000 } }
+
+describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
+  let server: RedisServer
+  let client: ReturnType<typeof createClient>
+  beforeAll(async () => {
+    server = await redisServer()
+    client = createClient({ url: server.url })
+    await client.connect()
+  })
+  afterAll(async () => {
+    client?.destroy()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  let games = 0
+  /** A room; `claimMs` counts when it is new, since Redis has just started. */
+  async function opened(claimMs = 0) {
+    const time = manualClock(startMs)
+    const prefix = `locks${++games}`
+    const backend = redisBackend({ client, time, prefix })
+    const resets: RoomState[] = []
+    const options = {
+      clock: backgroundClock,
+      sweepMs: 500,
+      onCommit: () => {},
+      onReset: (state: RoomState) => void resets.push(state),
+    }
+    const first = await backend.open('r', { ...options, rules: { ...rules, claimMs } })
+    await first.close()
+    const room = await backend.open('r', { ...options, rules })
+    return {
+      time,
+      resets,
+      act: (...actions: Action[]) => room.act(actions),
+      async state() {
+        const other = await backend.open('r', { ...options, rules })
+        await other.close()
+        return other.state
+      },
+      /** Another Redis answers, which has what the last one had. */
+      failOver: () => client.hSet(keysOf('r', prefix)[0]!, 'lineage', 'another'),
+      [Symbol.asyncDispose]: () => backend.close(),
+    }
+  }
+
+  test('end when another Redis takes over, and only who held a place may get it back within 5 seconds', async () => {
+    await using room = await opened()
+    const fence = fenceOf(
+      await room.act(posting('c1', 1, null), posting('c3', 1, null, { memberId: 'bob' }), locking('c1', 1)),
+    )
+    await room.failOver()
+    expect(await room.act(locking('c3', 1))).toEqual([waiting])
+    expect((await room.state()).connections.flatMap(({ locks = [] }) => locks)).toEqual([])
+    expect(await room.act(locking('c1', 2, fence))).toEqual([waiting])
+    const check: Action = { type: 'checkLock', location: kept('A1'), memberId: 'ada', fence }
+    expect(await room.act(check)).toEqual([{ type: 'lockChecked', isHeld: null }])
+    room.time.stall(5_000)
+    expect(await room.act(locking('c3', 2))).toMatchObject([
+      { reply: { outcome: 'taken', holder: { memberId: 'ada' } } },
+    ])
+    const again = fenceOf(await room.act(locking('c1', 3)))
+    expect(again).toBeGreaterThan(fence)
+    expect((await room.state()).connections).toContainEqual(
+      expect.objectContaining({ connectionId: 'c1', locks: [{ location: 'A1', fence: again }] }),
+    )
+  })
+
+  test('are granted at once when another Redis takes over a room that had nobody in it', async () => {
+    await using room = await opened()
+    await room.act(posting('c1', 1, null), leaving('c1'))
+    await room.failOver()
+    expect(await room.act(posting('c2', 1, null), locking('c2', 1))).toMatchObject([
+      {},
+      { reply: { outcome: 'locked' } },
+    ])
+  })
+
+  test('wait for claims in a new room of a Redis that has just started, which may have lost the room', async () => {
+    await using room = await opened(5_000)
+    expect(await room.act(posting('c2', 1, null), locking('c2', 1, startMs * 1_000))).toMatchObject([{}, waiting])
+    room.time.stall(5_000)
+    await room.act(sweeping)
+    expect((await room.state()).connections).toMatchObject([{ locks: [{ location: 'A1' }] }])
+  })
+
+  test('are not prolonged by an outage, and end at their time when the clock of Redis was stepped back', async () => {
+    await using room = await opened()
+    const lease = { leaseMs: 300_000 }
+    await room.act(posting('c1', 1, null, lease), locking('c1', 1))
+    room.time.step(-3_600_000)
+    await room.act(posting('c2', 1, null, lease))
+    room.time.stall(29_000)
+    expect(await room.act(locking('c2', 1))).toMatchObject([{ reply: { outcome: 'taken' } }])
+    room.time.stall(1_000)
+    expect(await room.act(locking('c2', 2))).toMatchObject([{ reply: { outcome: 'locked' } }])
+  })
+})

@@ -1,0 +1,357 @@
+import fc from 'fast-check'
+import type { LockLocationOutput, UnlockLocationOutput } from 'hereabouts'
+import type { Action } from 'hereabouts/server'
+import { expect, test } from 'vitest'
+import { history, kept, leaving, Play, posting, startMs, sweeping } from '../../support/histories.js'
+
+/* The laws of locks. `ada` has c1 and c2, `bob` has c3. */
+
+const micros = startMs * 1_000
+type Own = { memberId?: string | null; claim?: number; takeOver?: true }
+const locking = (connectionId: string, lockSeq: number, location: unknown = 'A1', own: Own = {}): Action => ({
+  type: 'lock',
+  connectionId,
+  memberId: null,
+  location: kept(location),
+  lockSeq,
+  ...own,
+})
+const unlocking = (connectionId: string, lockSeq: number, fence: number, location: unknown = 'A1'): Action => ({
+  type: 'unlock',
+  connectionId,
+  memberId: null,
+  location: kept(location),
+  lockSeq,
+  fence,
+})
+const checking = (memberId: string, fence: number): Action => ({
+  type: 'checkLock',
+  location: kept('A1'),
+  memberId,
+  fence,
+})
+const bob = { memberId: 'bob' }
+
+/** A room with c1 and c2 of ada and c3 of bob. */
+function filled(claimsUntil?: number, rules = {}): Play {
+  const play = new Play(rules, undefined, claimsUntil)
+  play.after(0, posting('c1', 1, null), posting('c2', 1, null), posting('c3', 1, null, bob))
+  return play
+}
+const replyOf = ({ outcomes }: { outcomes: object[] }) =>
+  (outcomes.at(-1) as { reply: LockLocationOutput | UnlockLocationOutput }).reply
+const fenceOf = (played: { outcomes: object[] }) => (replyOf(played) as { fence: number }).fence
+const holders = (play: Play) =>
+  Object.fromEntries(
+    play.room
+      .state()
+      .connections.flatMap(({ connectionId, locks = [] }) => locks.map(({ location }) => [location, connectionId])),
+  ) as Record<string, string>
+/** Posts of everybody, so that nobody's lease ends. */
+const renewing = (seq: number) => [posting('c1', seq, null), posting('c2', seq, null), posting('c3', seq, null, bob)]
+
+// Law 1
+
+test('a place has at most one holder, who is present, over every history', () => {
+  fc.assert(
+    fc.property(history, fc.constantFrom(undefined, startMs + 5_000), (steps, claimsUntil) => {
+      const play = new Play({}, undefined, claimsUntil)
+      for (const { afterMs, actions } of steps) {
+        play.after(afterMs, ...actions)
+        const held = play.room
+          .state()
+          .connections.flatMap(({ locks = [] }) => locks.map(({ location }) => JSON.stringify(location)))
+        expect(new Set(held).size).toBe(held.length)
+      }
+    }),
+  )
+})
+
+test('the second connection that locks a place is told who has it', () => {
+  const play = filled()
+  expect(replyOf(play.after(0, locking('c1', 1)))).toMatchObject({ outcome: 'locked' })
+  const holder = { connectionId: 'c1', memberId: 'ada' }
+  expect(replyOf(play.after(0, locking('c3', 1)))).toEqual({ outcome: 'taken', holder })
+  expect(replyOf(play.after(0, locking('c2', 1)))).toEqual({ outcome: 'taken', holder })
+  expect(replyOf(play.after(0, locking('c3', 2, 'B2')))).toMatchObject({ outcome: 'locked' })
+})
+
+test('a connection that is absent or leaving takes no place', () => {
+  const play = filled()
+  expect(replyOf(play.after(0, locking('c9', 1)))).toEqual({ outcome: 'absent' })
+  play.after(0, leaving('c1', { graceMs: 3_000 }))
+  expect(replyOf(play.after(0, locking('c1', 1)))).toEqual({ outcome: 'absent' })
+  expect(holders(play)).toEqual({})
+})
+
+test('a lock or unlock for the connection of another member is refused', () => {
+  const play = filled()
+  const fence = fenceOf(play.after(0, locking('c1', 1)))
+  expect(play.after(0, locking('c1', 2, 'B2', bob)).outcomes).toEqual([{ type: 'owned' }])
+  const unlock = { ...unlocking('c1', 2, fence), memberId: 'bob' } as Action
+  expect(play.after(0, unlock).outcomes).toEqual([{ type: 'owned' }])
+  expect(holders(play)).toEqual({ A1: 'c1' })
+})
+
+// Law 2
+
+test('the locks of a connection end in the commit in which it leaves, expires or is revoked', () => {
+  for (const [afterMs, action] of [
+    [0, leaving('c1')],
+    [30_000, sweeping],
+    [0, { type: 'revoke', memberId: 'ada' }],
+  ] as [number, Action][]) {
+    const play = filled()
+    play.after(0, locking('c1', 1))
+    expect(play.after(afterMs, action).commit!.left.map(({ connectionId }) => connectionId)).toContain('c1')
+    expect(holders(play)).toEqual({})
+    play.after(0, posting('c4', 1, null, bob))
+    expect(replyOf(play.after(0, locking('c4', 1)))).toMatchObject({ outcome: 'locked' })
+  }
+})
+
+test('a lock ends 30 seconds after the last accepted post of its holder, whatever the lease is', () => {
+  const lease = { leaseMs: 300_000 }
+  const play = new Play()
+  play.after(0, posting('c1', 1, null, lease))
+  play.after(10_000, locking('c1', 1))
+  play.after(10_000, posting('c1', 2, null, lease))
+  // A post that is not accepted does not count.
+  play.after(10_000, posting('c1', 1, null, lease))
+  expect(play.after(19_999, sweeping).commit).toBe(null)
+  const { commit } = play.after(1, sweeping)
+  expect(commit!.changed).toEqual([{ connectionId: 'c1', locks: [] }])
+  expect(commit!.left).toEqual([])
+})
+
+test('an expired lock is free without a sweep, and the post of its holder does not bring it back', () => {
+  const lease = { leaseMs: 300_000 }
+  const play = filled()
+  play.after(0, posting('c1', 2, null, lease), posting('c3', 2, null, { ...bob, ...lease }))
+  play.after(0, locking('c1', 1))
+  expect(replyOf(play.after(30_000, posting('c3', 3, null, { ...bob, ...lease }), locking('c3', 1)))).toMatchObject({
+    outcome: 'locked',
+  })
+  play.after(0, posting('c1', 3, null, lease))
+  expect(holders(play)).toEqual({ A1: 'c3' })
+})
+
+test('a connection that has not posted for 30 seconds takes no place', () => {
+  const play = new Play()
+  play.after(0, posting('c1', 1, null, { leaseMs: 300_000 }))
+  expect(replyOf(play.after(30_000, locking('c1', 1)))).toEqual({ outcome: 'absent' })
+  expect(replyOf(play.after(0, posting('c1', 2, null, { leaseMs: 300_000 }), locking('c1', 2)))).toMatchObject({
+    outcome: 'locked',
+  })
+})
+
+test('a repeated post of a leaving connection does not prolong its locks', () => {
+  const play = filled()
+  play.after(0, locking('c1', 1), leaving('c1', { graceMs: 3_000 }))
+  play.after(2_000, posting('c1', 1, null))
+  play.after(1_000, sweeping)
+  expect(holders(play)).toEqual({})
+})
+
+// Law 3
+
+test('the fences of a place strictly increase over every history, and a repeated call gets the same one', () => {
+  fc.assert(
+    fc.property(history, fc.constantFrom(undefined, startMs + 5_000), (steps, claimsUntil) => {
+      const play = new Play({}, undefined, claimsUntil)
+      const last = new Map<string, { fence: number; connectionId: string }>()
+      for (const { afterMs, actions } of steps) {
+        const { outcomes } = play.after(afterMs, ...actions)
+        for (const [i, outcome] of outcomes.entries()) {
+          const action = actions[i]!
+          if (action.type !== 'lock' || outcome.type !== 'lock' || outcome.reply.outcome !== 'locked') continue
+          const { fence } = outcome.reply
+          const before = last.get(action.location.json)
+          if (before?.fence !== fence) expect(fence).toBeGreaterThan(before?.fence ?? 0)
+          else expect(action.connectionId).toBe(before.connectionId)
+          last.set(action.location.json, { fence, connectionId: action.connectionId })
+        }
+      }
+    }),
+  )
+})
+
+test('a place that is granted twice in one commit gets two fences', () => {
+  const play = filled()
+  const { outcomes } = play.after(0, locking('c1', 1), leaving('c1'), locking('c3', 1))
+  const [first, , second] = outcomes as { reply: { fence: number } }[]
+  expect(second!.reply.fence).toBeGreaterThan(first!.reply.fence)
+  const next = fenceOf(play.after(0, unlocking('c3', 2, second!.reply.fence), locking('c2', 1)))
+  expect(next).toBeGreaterThan(second!.reply.fence)
+})
+
+test('a fence is the version of its commit, and viewers see it there', () => {
+  const play = filled()
+  const { commit, outcomes } = play.after(7, locking('c1', 1))
+  const locks = [{ location: 'A1', fence: commit!.version }]
+  expect(outcomes).toEqual([{ type: 'lock', reply: { outcome: 'locked', fence: commit!.version } }])
+  expect(commit!.changed).toEqual([{ connectionId: 'c1', locks }])
+  expect(play.room.state().connections[0]).toMatchObject({ at: commit!.version, locks })
+})
+
+test('a call that arrives after a newer one of its connection is stale and leaves no lock behind', () => {
+  const play = filled()
+  const fence = fenceOf(play.after(0, locking('c1', 3)))
+  expect(replyOf(play.after(0, unlocking('c1', 2, fence)))).toEqual({ outcome: 'stale' })
+  expect(replyOf(play.after(0, unlocking('c1', 4, fence)))).toEqual({ outcome: 'unlocked' })
+  expect(replyOf(play.after(0, locking('c1', 3)))).toEqual({ outcome: 'stale' })
+  // The same request again, which a proxy repeated, takes nothing either.
+  play.after(0, locking('c1', 5), unlocking('c1', 6, fence + 1))
+  const again = fenceOf(play.after(0, locking('c1', 7)))
+  expect(fenceOf(play.after(0, locking('c1', 7)))).toBe(again)
+  play.after(0, { type: 'release', location: kept('A1') })
+  expect(replyOf(play.after(0, locking('c1', 7)))).toEqual({ outcome: 'stale' })
+  expect(holders(play)).toEqual({})
+})
+
+// Law 4
+
+test('an unlock with another fence changes nothing and is told who has the place', () => {
+  const play = filled()
+  const fence = fenceOf(play.after(0, locking('c3', 1)))
+  const holder = { connectionId: 'c3', memberId: 'bob' }
+  for (const other of [fence - 1, fence + 1, 0])
+    expect(play.after(0, unlocking('c3', 2, other))).toMatchObject({
+      outcomes: [{ reply: { outcome: 'gone', holder } }],
+      commit: null,
+    })
+  expect(replyOf(play.after(0, unlocking('c1', 2, fence)))).toEqual({ outcome: 'gone', holder })
+  expect(replyOf(play.after(0, unlocking('c1', 3, fence, 'B2')))).toEqual({ outcome: 'gone' })
+  expect(replyOf(play.after(0, unlocking('c9', 3, fence)))).toEqual({ outcome: 'gone', holder })
+  expect(replyOf(play.after(0, unlocking('c3', 3, fence)))).toEqual({ outcome: 'unlocked' })
+  expect(holders(play)).toEqual({})
+})
+
+// Law 5
+
+test("a member's other connection takes a place from one that is leaving, or that it asks to take over from", () => {
+  const play = filled()
+  const first = fenceOf(play.after(0, locking('c1', 1)))
+  expect(replyOf(play.after(0, locking('c3', 1, 'A1', { takeOver: true })))).toMatchObject({ outcome: 'taken' })
+  const second = fenceOf(play.after(0, locking('c2', 1, 'A1', { takeOver: true })))
+  expect(second).toBeGreaterThan(first)
+  play.after(0, leaving('c2', { graceMs: 3_000 }))
+  expect(replyOf(play.after(0, locking('c3', 2)))).toMatchObject({ outcome: 'taken' })
+  const { commit, outcomes } = play.after(0, locking('c1', 2))
+  expect(outcomes).toMatchObject([{ reply: { outcome: 'locked' } }])
+  expect(commit!.changed).toEqual([
+    { connectionId: 'c2', locks: [] },
+    { connectionId: 'c1', locks: [{ location: 'A1', fence: commit!.version }] },
+  ])
+})
+
+// Law 6
+
+const claim = micros - 1_000_000
+const until = startMs + 5_000
+
+test('while claims are collected, nobody gets a place and nobody knows who holds it', () => {
+  const play = filled(until)
+  const taken = { outcome: 'taken', holder: null, retryAfterMs: 4_000 }
+  expect(replyOf(play.after(1_000, locking('c1', 1)))).toEqual(taken)
+  expect(replyOf(play.after(0, locking('c1', 2, 'A1', { claim })))).toEqual(taken)
+  expect(play.after(0, checking('ada', claim)).outcomes).toEqual([{ type: 'lockChecked', isHeld: null }])
+  expect(holders(play)).toEqual({})
+})
+
+test('the highest claim of each place wins when the time is over, with a fence above it', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.record({ of: fc.constantFrom('c1', 'c2', 'c3'), fence: fc.nat(9) }), { minLength: 1 }),
+      (claims) => {
+        const play = filled(until)
+        const latest = new Map<string, number>()
+        for (const [i, { of, fence }] of claims.entries()) {
+          play.after(1, locking(of, i, 'A1', { claim: fence }))
+          latest.set(of, fence)
+        }
+        expect(play.after(5_000, sweeping).commit!.changed).toHaveLength(1)
+        const winner = holders(play)['A1']!
+        expect(latest.get(winner)).toBe(Math.max(...latest.values()))
+      },
+    ),
+  )
+})
+
+test('the fence of a claim that is granted is above the claim, also when the clock is behind it', () => {
+  const play = filled(until)
+  const ahead = micros + 50_000_000
+  play.after(0, locking('c1', 1, 'A1', { claim: ahead }))
+  const { commit } = play.after(5_000, sweeping)
+  expect(commit!.changed).toEqual([{ connectionId: 'c1', locks: [{ location: 'A1', fence: ahead + 1 }] }])
+  // Later grants stay above it.
+  expect(fenceOf(play.after(0, locking('c3', 1, 'B2')))).toBe(ahead + 2)
+})
+
+test('a claim further ahead than a minute is ignored', () => {
+  const play = filled(until)
+  play.after(0, locking('c1', 1, 'A1', { claim: micros + 70_000_000 }))
+  play.after(5_000, sweeping)
+  expect(holders(play)).toEqual({})
+})
+
+test('a claim ends with its connection, and an unlock or a release takes it back', () => {
+  const play = filled(until)
+  play.after(0, locking('c1', 1, 'A1', { claim }), locking('c2', 1, 'B2', { claim }), locking('c3', 1, 'C3', { claim }))
+  expect(replyOf(play.after(0, leaving('c1'), unlocking('c2', 2, claim, 'B2')))).toEqual({ outcome: 'unlocked' })
+  play.after(0, { type: 'release', location: kept('C3') })
+  play.after(5_000, sweeping)
+  expect(holders(play)).toEqual({})
+})
+
+test('a claim counts only while claims are collected: a lock that lapsed within an epoch is lost', () => {
+  const play = filled()
+  const fence = fenceOf(play.after(0, locking('c1', 1)))
+  play.after(0, { type: 'release', location: kept('A1') })
+  play.after(0, locking('c3', 1))
+  expect(replyOf(play.after(0, locking('c1', 2, 'A1', { claim: fence })))).toMatchObject({ outcome: 'taken' })
+})
+
+// Law 7
+
+test('a check is true for the member and the fence of the holder alone', () => {
+  const play = filled()
+  const fence = fenceOf(play.after(0, locking('c1', 1)))
+  const isHeld = (memberId: string, of: number) => play.after(0, checking(memberId, of)).outcomes[0]
+  expect(isHeld('ada', fence)).toEqual({ type: 'lockChecked', isHeld: true })
+  expect(isHeld('bob', fence)).toEqual({ type: 'lockChecked', isHeld: false })
+  expect(isHeld('ada', fence - 1)).toEqual({ type: 'lockChecked', isHeld: false })
+  play.after(30_000)
+  expect(isHeld('ada', fence)).toEqual({ type: 'lockChecked', isHeld: false })
+})
+
+// Law 8
+
+test('a connection holds at most 8 places, and a room has a maximum of locks', () => {
+  const play = filled(undefined, { roomLocks: 10 })
+  for (let i = 0; i < 8; i++) expect(replyOf(play.after(0, locking('c1', i, i)))).toMatchObject({ outcome: 'locked' })
+  expect(replyOf(play.after(0, locking('c1', 8, 8)))).toEqual({ outcome: 'full' })
+  expect(replyOf(play.after(0, locking('c1', 9, 0)))).toMatchObject({ outcome: 'locked' })
+  for (let i = 8; i < 10; i++) play.after(0, locking('c3', i, i))
+  expect(replyOf(play.after(0, locking('c3', 10, 10)))).toEqual({ outcome: 'full' })
+  play.after(0, leaving('c1'))
+  expect(replyOf(play.after(0, locking('c3', 11, 10)))).toMatchObject({ outcome: 'locked' })
+})
+
+test('a connection claims at most 8 places', () => {
+  const play = filled(until)
+  for (let i = 0; i < 8; i++) play.after(0, locking('c1', i, i, { claim }))
+  expect(replyOf(play.after(0, locking('c1', 8, 8, { claim })))).toEqual({ outcome: 'full' })
+  expect(replyOf(play.after(0, locking('c1', 9, 0, { claim })))).toMatchObject({ outcome: 'taken' })
+})
+
+test('an administrator takes a place from whoever has it', () => {
+  const play = filled()
+  const release: Action = { type: 'release', location: kept('A1') }
+  play.after(0, ...renewing(2), locking('c1', 1))
+  expect(play.after(0, release)).toMatchObject({
+    outcomes: [{ type: 'released', wasHeld: true }],
+    commit: { changed: [{ connectionId: 'c1', locks: [] }] },
+  })
+  expect(play.after(0, release)).toMatchObject({ outcomes: [{ wasHeld: false }], commit: null })
+})

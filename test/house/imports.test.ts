@@ -34,7 +34,8 @@ const layers: Record<string, Record<string, string[]>> = {
     hub: ['rooms', 'validation', 'access', 'backends', 'rules', 'options'],
     procedures: ['hub', 'rooms', 'validation', 'access', 'rules', 'options'],
     http: ['procedures', 'rooms', 'validation', 'access', 'options'],
-    standalone: ['http', 'procedures', 'hub', 'access', 'options'],
+    websocket: ['http', 'procedures', 'rooms', 'access', 'options'],
+    standalone: ['websocket', 'http', 'procedures', 'hub', 'access', 'options'],
   },
   client: {
     browser: [],
@@ -58,11 +59,13 @@ const packages: Record<string, RegExp> = {
   'zod/v4/core': /^(shared|server)\//,
   '@trpc/client/links/httpLink': /^client\/client\.ts$/,
   '@trpc/client': /^client\/(client|connection\/(subscription|trpc-operation))\.ts$/,
-  '@trpc/server': /^server\/(procedures\/|http\/|standalone\/server\.ts$)/,
-  '@trpc/server/http': /^server\/http\/(middleware|direct-call|trpc-fallback)\.ts$/,
+  '@trpc/server': /^server\/(procedures\/|http\/|websocket\/|standalone\/server\.ts$)/,
+  '@trpc/server/http':
+    /^server\/(http\/(middleware|direct-call|trpc-fallback)|websocket\/(handler|socket-context|socket-environment))\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/http\/trpc-fallback\.ts$/,
-  // The JSON-RPC error codes, so that a rejected request is answered in tRPC's format.
-  '@trpc/server/rpc': /^server\/standalone\/server\.ts$/,
+  '@trpc/server/rpc': /^server\/websocket\/socket-messages\.ts$/,
+  '@trpc/server/adapters/ws': /^server\/websocket\/trpc-facade\.ts$/,
+  ws: /^server\/websocket\//,
   '@trpc/server/unstable-core-do-not-import': /^$/,
   express: /^server\/standalone\/web-app\.ts$/,
   negotiator: /^server\/http\/gzip\/content-encoding\.ts$/,

@@ -28,6 +28,10 @@ const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
     ['http/middleware', 'LocationMiddlewareOptions'],
     ['http/guard/origin-check', 'OriginOptions'],
   ],
+  createLocationWebSocketHandler: [
+    ['websocket/handler', 'LocationWebSocketOptions'],
+    ['http/guard/origin-check', 'OriginOptions'],
+  ],
   createRequestGuard: [
     ['http/guard/request-guard', 'RequestGuardOptions'],
     ['http/guard/origin-check', 'OriginOptions'],

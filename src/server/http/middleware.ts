@@ -123,7 +123,7 @@ const middlewareOptionChecks: OptionChecks<LocationMiddlewareOptions<AnyTRPCRout
 }
 
 /** Returns the hub of a router's location procedures; undefined while they are in a lazy router that is not loaded. */
-function firstHubOf(router: AnyTRPCRouter) {
+export function firstHubOf(router: AnyTRPCRouter) {
   let hub = firstHubs.get(router)
   if (hub) return hub
   hub = Object.values(router._def.procedures as Record<string, object>)

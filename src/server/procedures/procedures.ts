@@ -136,7 +136,18 @@ export class Procedures {
     return (await Promise.all(rooms.map(count))).flat()
   }
 
-  async subscribe(ctx: unknown, input: OnLocationInput): Promise<Subscriber> {
+  /** Returns the member that a context belongs to; `null` when callers are anonymous. @throws LocationError as a call does. */
+  async memberIdOf(ctx: unknown): Promise<string | null> {
+    return (await this.#gate.caller(ctx)).memberId
+  }
+
+  /** Returns the key of a context's address; `null` when it is not counted. @throws LocationError `unavailable` */
+  addressOf(ctx: unknown): string | null {
+    return this.#address(ctx)
+  }
+
+  /** @param isOnSocket true when the stream is sent over a WebSocket. */
+  async subscribe(ctx: unknown, input: OnLocationInput, isOnSocket = false): Promise<Subscriber> {
     const hub = this.#hub
     const { room, connectionKey, lastEventId } = input
     const { generation } = this.#gate
@@ -147,7 +158,8 @@ export class Procedures {
     const address = this.#address(ctx)
     const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)
     const recheck = () => this.#mayRead(ctx, caller, room, true)
-    const subscriber = await hub.subscribe(room, { connectionId, memberId, address, lastEventId, expiresAt, recheck })
+    const options = { connectionId, memberId, address, lastEventId, expiresAt, recheck, isOnSocket }
+    const subscriber = await hub.subscribe(room, options)
     // A revocation while the stream was being opened found no stream to end: the right is checked again.
     if (this.#gate.generation !== generation && !(await recheck())) {
       subscriber.close()

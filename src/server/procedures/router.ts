@@ -37,6 +37,7 @@ import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput } from './direct-post.js'
+import { isSocketSignal, setCallerAccess } from './socket-calls.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
@@ -139,12 +140,11 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) =>
         withTRPCErrors(
-          async () =>
-            new SubscriberIterable(await calls.subscribe(ctx, input), { envelope, toError: toTRPCError, signal }),
+          async () => new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), pumped(signal)),
         ),
       ),
   }
-  for (const each of Object.values(record)) hubs.set(each, hub)
+  for (const each of Object.values(record)) hubs.set(setCallerAccess(each, calls), hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
     charged(
@@ -206,6 +206,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
+const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']

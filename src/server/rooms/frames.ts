@@ -25,7 +25,7 @@ export class Frame {
   encoded(serializer: Serializer): Encoded {
     if (this.#encoded && this.#encodedBy === serializer) return this.#encoded
     this.#encodedBy = serializer
-    const data = this.#jsonBy(serializer)
+    const data = this.jsonBy(serializer)
     // Other events are about one subscriber, or carry nothing about the room.
     const isShared = this.event.type === 'snapshot' || this.event.type === 'changes'
     return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`, isShared))
@@ -43,9 +43,7 @@ export class Frame {
     const { id, event } = this
     const data = { id, event }
     const isPlain = serializer.serialize(data) === data
-    const json = isPlain
-      ? `{"id":${JSON.stringify(id)},"event":${this.#jsonBy(serializer)}}`
-      : this.#wrapped(serializer)
+    const json = isPlain ? `{"id":${JSON.stringify(id)},"event":${this.jsonBy(serializer)}}` : this.#wrapped(serializer)
     return (this.#answer = Buffer.from(`{"result":{"data":${json}}}`))
   }
 
@@ -53,7 +51,8 @@ export class Frame {
     return JSON.stringify(serializer.serialize({ id: this.id, event: this.event }))
   }
 
-  #jsonBy(serializer: Serializer): string {
+  /** Returns the event as JSON, after the app's transformer. */
+  jsonBy(serializer: Serializer): string {
     const serialized = serializer.serialize(this.event)
     return this.#json !== undefined && serialized === this.event ? this.#json : JSON.stringify(serialized)
   }

@@ -29,6 +29,11 @@ export type StreamOptions = {
   expiresAt: Date | null
   /** Resolves to whether the caller may still read. */
   recheck: () => Promise<boolean>
+  /**
+   * True on a WebSocket, which carries several streams and posts: the stream does not rotate, is refused rather than
+   * another one replaced, and whether its client is alive is for the socket to find out. Default: false.
+   */
+  isOnSocket?: boolean
 }
 
 /** The deadlines and checks of one stream. */
@@ -43,6 +48,7 @@ type Upkeep = {
   expiresAt: Date | null
   /** Cancels the timer for `expiresAt`. */
   cancelExpiry: () => void
+  isOnSocket: boolean
 }
 
 /** The open streams of this process. Sends their heartbeats and ends them when their time is over. */
@@ -102,19 +108,37 @@ export class StreamRegistry {
     this.#limits.assertOneMore(who, room)
   }
 
-  /** Opens a stream and attaches it to its room. @throws LocationError as `assertOneMore` does. */
-  open({ room, connectionId, memberId, address = null, lastEventId, expiresAt, recheck }: StreamOptions): Subscriber {
+  /**
+   * Opens a stream and attaches it to its room.
+   *
+   * @throws LocationError as `assertOneMore` does; `room-full` on a WebSocket when the member has too many streams in
+   * the room.
+   */
+  open(options: StreamOptions): Subscriber {
+    const {
+      room,
+      connectionId,
+      memberId,
+      address = null,
+      lastEventId,
+      expiresAt,
+      recheck,
+      isOnSocket = false,
+    } = options
     this.assertOneMore({ memberId, address }, room.id)
-    this.#limits.oldestTooMany(memberId, room.id)?.end('replaced')
+    const oldest = this.#limits.oldestTooMany(memberId, room.id)
+    if (oldest && isOnSocket)
+      throw new LocationError('room-full', 'You have too many open streams in this room: close one.')
+    oldest?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
     const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, ...this.#greeting }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })
     const now = this.#clock.now()
-    const rotateAt = now + rotateMs * (0.8 + 0.2 * Math.random())
+    const rotateAt = isOnSocket ? Infinity : now + rotateMs * (0.8 + 0.2 * Math.random())
     const deadlines = { rotateAt, beginBy: now + requestMs, recheckAt: now + recheckMs, presentAt: null }
-    const upkeep: Upkeep = { ...deadlines, recheck, expiresAt, cancelExpiry: () => {} }
+    const upkeep: Upkeep = { ...deadlines, recheck, expiresAt, cancelExpiry: () => {}, isOnSocket }
     this.#upkeep.set(subscriber, upkeep)
     this.#awaitExpiry(subscriber, upkeep)
     this.#limits.add(subscriber, address)
@@ -181,7 +205,7 @@ export class StreamRegistry {
    * socket.
    */
   #isAbandoned(subscriber: Subscriber, upkeep: Upkeep, now: number): boolean {
-    if (subscriber.connectionId === null) return false
+    if (subscriber.connectionId === null || upkeep.isOnSocket) return false
     if (ownsConnection(subscriber)) upkeep.presentAt = now
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
   }

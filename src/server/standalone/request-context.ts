@@ -4,7 +4,8 @@ import type { ServerContext } from './server-context.js'
 /** The response to a context's request, for the headers that depend on an error. */
 const responseKey = Symbol('response')
 
-export function contextOf(request: IncomingMessage, response: ServerResponse): ServerContext {
+/** @param response the answer to the request; a WebSocket has none. */
+export function contextOf(request: IncomingMessage, response?: ServerResponse): ServerContext {
   let headers: Headers | undefined
   return {
     // Created on first use: an anonymous server never reads them, and every post would pay for them.

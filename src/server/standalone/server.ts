@@ -1,7 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, resolve } from 'node:path'
-import { initTRPC, type TRPCBuiltRouter } from '@trpc/server'
+import { initTRPC, type TRPCBuiltRouter, type TRPCError } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -29,7 +29,7 @@ import {
   type OptionChecks,
 } from '../options/option-checks.js'
 import type { ClientIp } from '../procedures/procedures.js'
-import { consoleLogger } from '../options/logger.js'
+import { consoleLogger, type Logger } from '../options/logger.js'
 import { locationRecord, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
@@ -40,6 +40,7 @@ import type { ServerContext } from './server-context.js'
 import { limitSockets, openFilesLimit, socketsWithin } from './socket-limit.js'
 import { startupWarnings } from './startup-warnings.js'
 import { createWebApp } from './web-app.js'
+import type { LocationWebSocketHandler } from '../websocket/handler.js'
 
 /** The router of a server that has only the location procedures: the type of `server.router`. */
 export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
@@ -62,6 +63,11 @@ export type LocationServerOptions<
      * docs/deploying.md describes savings, cost and risk.
      */
     compress?: boolean
+    /**
+     * Serves WebSockets too, at the path `/trpc`, for clients with `hereabouts/client/websocket` and for tRPC's `wsLink`. The
+     * package `ws` must be installed. Default: false.
+     */
+    webSocket?: boolean
     /**
      * How long an idle connection stays open, in milliseconds. Behind a load balancer it must be longer than the balancer's
      * own idle timeout: otherwise the balancer may send a request over a connection that the server is closing, and it
@@ -87,6 +93,7 @@ const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSch
   ...originOptionChecks,
   static: isFolder,
   compress: isBoolean,
+  webSocket: isBoolean,
   keepAliveMs: checkedElsewhere,
   clientIp: isSyncFunction,
 }
@@ -109,6 +116,9 @@ export interface LocationServer<T extends RoomTypes> {
   /** Ends everything at once. To let clients reconnect elsewhere first, call `hub.drain()`, or use `drainOnSignals(server)`. */
   close(): Promise<void>
 }
+
+/** The largest message of a WebSocket client, in bytes: all subscriptions of a client that reconnects fit into it. */
+const maxMessageBytes = 256 * 1024
 
 /** The event loop lag above which `/readyz` answers `late`, so that the process is sent no new clients. */
 const lateMs = 1_000
@@ -170,12 +180,14 @@ export function createLocationServer<
   limitSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
 
   let isClosed = false
+  let sockets: LocationWebSocketHandler | undefined
   return {
     router: router as unknown as LocationRouter<SchemaTypes<SL, SP, SV>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
       await hub.ready()
+      if (options.webSocket) sockets ??= await serveSockets(server, router, hub, options)
       const url = await listen(server, port, host)
       loop.start()
       const { address } = server.address() as AddressInfo
@@ -189,6 +201,7 @@ export function createLocationServer<
       isClosed = true
       loop.stop()
       await hub.close()
+      await sockets?.close()
       await closeServer(server)
     },
   }
@@ -220,15 +233,46 @@ function proceduresFor(
   { limits, logger }: Pick<Hub, 'limits' | 'logger'>,
   compress = false,
 ) {
+  const logFailure = failureLogger(logger)
   const options: AdapterOptions = {
     router,
     createContext: async ({ req, res }) => contextOf(req as IncomingMessage, res as ServerResponse),
     maxBatchSize: limits.batch,
-    onError({ error, path, type, ctx }) {
-      const retryAfterMs = retryAfterMsOf(error)
-      if (retryAfterMs !== undefined) setRetryAfter(ctx, retryAfterMs)
-      if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
+    onError(failure) {
+      const retryAfterMs = retryAfterMsOf(failure.error)
+      if (retryAfterMs !== undefined) setRetryAfter(failure.ctx, retryAfterMs)
+      logFailure(failure)
     },
   }
   return new RequestHandler(options, compress, true)
+}
+
+/** Returns an `onError` that logs errors which are not the caller's. */
+function failureLogger(logger: Logger) {
+  return ({ error, path, type }: { error: TRPCError; path: string | undefined; type: string }): void => {
+    if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
+  }
+}
+
+/** @throws LocationError `misconfigured` when `ws` is not installed. */
+async function serveSockets(
+  server: Server,
+  router: ReturnType<typeof routerFor>,
+  { logger, limits }: Hub,
+  { origins, allowedHosts }: OriginOptions,
+): Promise<LocationWebSocketHandler> {
+  // Loaded on demand: `ws` is an optional peer dependency.
+  const { createLocationWebSocketHandler } = await import('../websocket/handler.js').catch((cause: unknown) => {
+    throw new LocationError('misconfigured', 'webSocket needs the package ws: run npm install ws.', { cause })
+  })
+  return createLocationWebSocketHandler<typeof router, IncomingMessage>({
+    server,
+    router,
+    createContext: ({ req }) => contextOf(req),
+    onError: failureLogger(logger),
+    maxBatchSize: limits.batch,
+    maxMessageBytes,
+    ...(origins && { origins }),
+    ...(allowedHosts && { allowedHosts }),
+  })
 }

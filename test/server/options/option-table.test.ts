@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events'
 import { initTRPC } from '@trpc/server'
 import { cellLocation } from 'hereabouts'
 import {
@@ -8,6 +9,7 @@ import {
   type Limits,
   type TimingOptions,
 } from 'hereabouts/server'
+import { createLocationWebSocketHandler } from 'hereabouts/server/websocket'
 import { prometheusMetrics } from 'hereabouts/server/prometheus'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { pino } from 'pino'
@@ -33,6 +35,12 @@ const constructors: Record<keyof typeof tables, (options: object) => unknown> = 
   createLocationRouter: (options) =>
     createLocationRouter({ hub, procedure: t.procedure, anonymous: true, ...options } as never),
   createLocationMiddleware: (options) => createLocationMiddleware({ router, ...options } as never),
+  createLocationWebSocketHandler: (options) =>
+    createLocationWebSocketHandler({
+      ...(!('wss' in options) && { server: new EventEmitter() }),
+      router,
+      ...options,
+    } as never),
   createRequestGuard: (options) => createRequestGuard(options),
   prometheusMetrics: (options) => prometheusMetrics(options),
 }
@@ -55,7 +63,7 @@ describe.each(Object.entries(constructors))('%s', (name, construct) => {
 
   test('takes an option that is undefined as left out', () => {
     const undefinedOptions = Object.fromEntries(rows.map(([option]) => [option, undefined]))
-    const needed = ['location', 'hub', 'procedure', 'router', 'anonymous']
+    const needed = ['location', 'hub', 'procedure', 'router', 'anonymous', 'server', 'wss']
     for (const option of needed) delete undefinedOptions[option]
     expect(() => construct({ ...undefinedOptions, orgins: undefined })).not.toThrow()
   })

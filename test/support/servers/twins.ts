@@ -33,7 +33,13 @@ import type { CellTypes } from '../cell-types.js'
 type Context = { user: string | null }
 
 /** One member may open here what a thousand would. */
-const lifted = { streamBurst: 1e6, memberStreams: 1e6, memberRoomStreams: 1e6, connectionBurst: 1e6, readBurst: 1e6 }
+export const lifted = {
+  streamBurst: 1e6,
+  memberStreams: 1e6,
+  memberRoomStreams: 1e6,
+  connectionBurst: 1e6,
+  readBurst: 1e6,
+}
 
 type Handler = Parameters<typeof express.application.use>[1] & ((request: never, response: never) => void)
 
@@ -140,7 +146,7 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
 }
 
 /** A router of somebody else's, with everything in it that one might have beside location procedures. */
-function appOf(hub: CellHub, { trpc = {}, isBare = false }: TwinOptions, said: Said[]) {
+export function appOf(hub: CellHub, { trpc = {}, isBare = false }: TwinOptions, said: Said[]) {
   const t = initTRPC.context<Context>().create({ isDev: false, ...trpc })
   const listening = t.procedure.use(({ path, type, signal, next }) => {
     signal?.addEventListener('abort', () => said.push({ aborted: path, reason: (signal.reason as Error).name }))
@@ -203,7 +209,7 @@ function rewrapped(data: unknown): unknown {
 }
 
 /** Callbacks that record in `said` every event that an app can observe. */
-function listeners(said: Said[], options: TwinOptions) {
+export function listeners(said: Said[], options: TwinOptions) {
   const identified = ({ req }: { req: IncomingMessage; info: Info }): unknown => ({
     user: req.headers['x-user'] ?? null,
   })
@@ -267,7 +273,7 @@ export async function seenOfStream(client: RawClient, count: number) {
 export const quiet = (twin: Twin) => until(`${twin.name} is quiet`, () => twin.hub.streams.size === 0)
 
 /** The same, with what is random replaced by the order in which it came. */
-function plain(value: unknown): unknown {
+export function plain(value: unknown): unknown {
   const names = new Map<string, string>()
   const nameOf = (kind: string, item: string) => {
     const known = names.get(kind + item)

@@ -1,0 +1,32 @@
+/*
+ * What a WebSocket needs of the procedures beyond calling them. Without this file, streams on sockets would be treated
+ * like streams of HTTP, and the identity of an open socket would not be checked again.
+ */
+
+const socketSignals = new WeakSet<AbortSignal>()
+
+/** Marks the signal of a subscription whose stream is sent over a WebSocket. */
+export const markSocketSignal = (signal: AbortSignal): void => void socketSignals.add(signal)
+
+/** Returns whether a subscription is sent over a WebSocket. */
+export const isSocketSignal = (signal: AbortSignal | undefined): boolean =>
+  signal !== undefined && socketSignals.has(signal)
+
+/** Finds out who a context belongs to, with the callbacks that the procedures use. */
+export interface CallerAccess {
+  /** Returns the member; `null` when callers are anonymous. @throws LocationError as a call does. */
+  memberIdOf(ctx: unknown): Promise<string | null>
+  /** Returns the key of the address; `null` when it is not counted. @throws LocationError `unavailable` */
+  addressOf(ctx: unknown): string | null
+}
+
+const accesses = new WeakMap<object, CallerAccess>()
+
+/** Sets the access of a location procedure, and returns the procedure. */
+export function setCallerAccess(procedure: object, access: CallerAccess): object {
+  accesses.set(procedure, access)
+  return procedure
+}
+
+/** Returns the access of a location procedure; `undefined` for any other procedure. */
+export const callerAccessOf = (procedure: object): CallerAccess | undefined => accesses.get(procedure)

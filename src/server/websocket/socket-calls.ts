@@ -1,0 +1,238 @@
+import type { IncomingMessage } from 'node:http'
+import { callTRPCProcedure, TRPCError } from '@trpc/server'
+import { LocationError } from '../../shared/errors.js'
+import type { ByeReason } from '../../shared/events.js'
+import { directPostOf } from '../procedures/direct-post.js'
+import { AppCalls } from './app-calls.js'
+import { prefixOf } from './message-bytes.js'
+import type { ContextResult } from './socket-context.js'
+import { BadId, sortMessages, type Item, type Messages, type OwnCall } from './socket-messages.js'
+import { SocketSubscription, type SubscriptionCall, type SubscriptionOwner } from './socket-subscription.js'
+
+/** The most subscriptions of one socket. */
+const maxSubscriptions = 256
+
+type DuplicateCall = { id: number | string; jsonrpc?: '2.0' | undefined; params: { path: string; input?: unknown } }
+type AppCall = DuplicateCall & { method: 'query' | 'mutation' | 'subscription' }
+
+/** What the calls of a socket need of it. */
+export interface CallsOwner extends SubscriptionOwner {
+  /** The outcome of `createContext`; null while it is not known. */
+  readonly knownContext: ContextResult | null
+  readonly isClosing: boolean
+  contextResult(): Promise<ContextResult>
+  /** Called when a call was answered or a subscription of the app has ended. */
+  settled(): void
+}
+
+/** The calls and subscriptions of one socket: runs those of location procedures, and leaves all others to tRPC. */
+export class SocketCalls {
+  readonly #owner: CallsOwner
+  readonly #req: IncomingMessage
+  readonly #subscriptions = new Map<number | string, SocketSubscription>()
+  #app: AppCalls | null = null
+  #pending = 0
+
+  constructor(owner: CallsOwner, req: IncomingMessage) {
+    this.#owner = owner
+    this.#req = req
+  }
+
+  /** The open location subscriptions. */
+  get subscriptions(): readonly SocketSubscription[] {
+    return [...this.#subscriptions.values()]
+  }
+
+  get hasStreams(): boolean {
+    return this.#subscriptions.size > 0
+  }
+
+  get isIdle(): boolean {
+    return this.#subscriptions.size === 0 && this.#pending === 0 && (this.#app?.isIdle ?? true)
+  }
+
+  /** The number of queries and mutations without an answer. */
+  get pending(): number {
+    return this.#pending + (this.#app?.pending ?? 0)
+  }
+
+  handleBinary(data: Buffer): void {
+    this.#leaveToApp((app) => app.deliverRaw(data, true))
+  }
+
+  sendWrapped(call: SubscriptionCall, ctx: unknown, value: unknown, controller: AbortController): void {
+    this.#appCalls().deliverStream(call, ctx, value, controller)
+  }
+
+  /** Releases the id of a subscription. */
+  release(subscription: SocketSubscription): void {
+    const { id } = subscription.call
+    if (this.#subscriptions.get(id) === subscription) this.#subscriptions.delete(id)
+  }
+
+  renewContext(): void {
+    this.#app?.renewContext()
+  }
+
+  /** Ends all streams because the server closes the socket. */
+  endStreams(reason: 'draining' | 'expired' | 'slow'): void {
+    for (const subscription of this.subscriptions) subscription.endFor(reason)
+    this.#subscriptions.clear()
+    this.#app?.endStreams()
+  }
+
+  /** Ends everything after the socket has closed. */
+  close(): void {
+    for (const subscription of this.subscriptions) subscription.close()
+    this.#subscriptions.clear()
+    this.#app?.close()
+  }
+
+  /** Handles a text of the client. */
+  handle(text: string, data: Buffer): void {
+    let parsed: unknown
+    try {
+      parsed = JSON.parse(text)
+    } catch {
+      return this.#leaveToApp((app) => app.deliverRaw(data, false))
+    }
+    let messages: Messages | null
+    try {
+      messages = sortMessages(parsed, this.#owner.environment.router)
+    } catch (error) {
+      if (!(error instanceof BadId)) throw error
+      const badId = new LocationError('bad-input', 'A request id must be an integer or a text of at most 64 bytes.')
+      return this.#owner.writer.text(this.#owner.environment.answers.socketError(badId, undefined, this.#req))
+    }
+    if (!messages) return this.#leaveToApp((app) => app.deliver(parsed))
+    const refusal = this.#sizeRefusal(messages, data.length)
+    if (refusal) this.#refuseAll(messages, refusal)
+    // tRPC tells a procedure its place in the array.
+    else if (messages.items.every((item) => this.#isApps(item)))
+      this.#leaveToApp((app) => app.deliver(parsed), messages.items)
+    else for (const item of messages.items) this.#handleItem(item)
+  }
+
+  #isApps(item: Item): boolean {
+    if (item.kind === 'stop') return !this.#subscriptions.has(item.id)
+    return item.kind === 'app' && !(item.isSubscription && item.id !== null && this.#subscriptions.has(item.id))
+  }
+
+  #sizeRefusal({ items, calls }: Messages, bytes: number): Error | null {
+    const { maxBatchSize = Infinity, limits } = this.#owner.environment
+    const hasOwn = items.some(({ kind }) => kind === 'own')
+    const ownCalls = items.filter((item) => item.kind === 'own' && item.call.type !== 'subscription').length
+    if (items.length > 1 && ownCalls > limits.batch)
+      return new LocationError('bad-input', `A message may have at most ${limits.batch} calls: send several messages.`)
+    if (items.length > 1 && calls > maxBatchSize)
+      return new TRPCError({ code: 'BAD_REQUEST', message: 'Batch call exceeds maximum size' })
+    const maxBytes = limits.bodyBytes * items.length
+    if (hasOwn && items.every(({ kind }) => kind !== 'app') && bytes > maxBytes)
+      return new LocationError('too-large', `The message has more than ${maxBytes} bytes: send less.`)
+    return null
+  }
+
+  /** Answers each request of a message, and reports the error once, as tRPC does. */
+  #refuseAll({ ids, items }: Messages, error: Error): void {
+    const ctx = this.#owner.knownContext?.ok ? this.#owner.knownContext.value : undefined
+    const [first] = items
+    const jsonrpc = first?.kind === 'own' ? first.call.jsonrpc : undefined
+    this.#owner.environment.answers
+      .refusals(
+        ids.map((id) => prefixOf(id, jsonrpc)),
+        error,
+        { type: 'unknown', ctx },
+        this.#req,
+      )
+      .forEach((text) => this.#owner.writer.text(text))
+  }
+
+  #handleItem(item: Item): void {
+    if (item.kind === 'stop') {
+      const own = this.#subscriptions.get(item.id)
+      if (own) own.stop()
+      else this.#leaveToApp((app) => app.deliver(item.raw))
+    } else if (item.kind === 'own' && item.call.type !== 'subscription') void this.#run(item.call)
+    else if (item.kind === 'own') this.#subscribe(item.call)
+    else if (this.#isApps(item)) this.#leaveToApp((app) => app.deliver(item.raw), [item])
+    else this.#refuseDuplicate(item.raw as DuplicateCall)
+  }
+
+  #subscribe({ id, jsonrpc, path, input }: OwnCall): void {
+    if (this.#subscriptions.has(id) || this.#app?.owns(id))
+      return this.#refuseDuplicate({ id, jsonrpc, params: { path, input } })
+    const prefix = prefixOf(id, jsonrpc)
+    if (this.#subscriptions.size >= maxSubscriptions) {
+      const error = new LocationError('room-full', `A socket may have at most ${maxSubscriptions} subscriptions.`)
+      return this.#owner.refuse(prefix, error, { type: 'subscription', path, input })
+    }
+    const subscription = new SocketSubscription({ id, prefix, path, input }, this.#owner)
+    this.#subscriptions.set(id, subscription)
+    void subscription.open()
+  }
+
+  #refuseDuplicate({ id, jsonrpc, params: { path, input } }: DuplicateCall): void {
+    const error = new TRPCError({ code: 'BAD_REQUEST', message: `Duplicate id ${id}` })
+    const ctx = this.#owner.knownContext?.ok ? this.#owner.knownContext.value : undefined
+    this.#owner.refuse(prefixOf(id, jsonrpc), error, { type: 'subscription', path, input, ctx })
+  }
+
+  /** Hands messages to tRPC. It takes the context as it is, so calls of a refused socket are answered here. */
+  #leaveToApp(deliver: (app: AppCalls) => void, items: readonly Item[] = []): void {
+    if (this.#owner.knownContext?.ok) return deliver(this.#appCalls())
+    void this.#leaveLater(deliver, items)
+  }
+
+  async #leaveLater(deliver: (app: AppCalls) => void, items: readonly Item[]): Promise<void> {
+    const result = await this.#owner.contextResult()
+    if (result.ok && !this.#owner.isClosing) deliver(this.#appCalls())
+    if (result.ok) return
+    for (const item of items) if (item.kind === 'app' && item.id !== null) this.#refuseCall(item, result.error)
+  }
+
+  #refuseCall({ id, raw }: { id: number | string | null; raw: unknown }, error: TRPCError): void {
+    const { jsonrpc, method: type, params } = raw as AppCall
+    this.#owner.refuse(prefixOf(id!, jsonrpc), error, { type, path: params.path, input: params.input })
+  }
+
+  async #run({ id, jsonrpc, type, path, procedure, input }: OwnCall): Promise<void> {
+    const prefix = prefixOf(id, jsonrpc)
+    const { router, answers } = this.#owner.environment
+    this.#pending += 1
+    let ctx: unknown
+    try {
+      ctx = await this.#owner.context()
+      const getRawInput = async () => input
+      const direct = directPostOf(procedure)
+      const value = direct
+        ? await direct(ctx, getRawInput)
+        : await callTRPCProcedure({
+            router,
+            path,
+            type,
+            ctx,
+            getRawInput,
+            signal: new AbortController().signal,
+            batchIndex: 0,
+          })
+      this.#owner.writer.text(answers.reply(prefix, value))
+    } catch (cause) {
+      this.#owner.refuse(prefix, cause, { type, path, input, ctx })
+    }
+    this.#pending -= 1
+    this.#owner.settled()
+  }
+
+  #appCalls(): AppCalls {
+    if (this.#app) return this.#app
+    const { environment, writer } = this.#owner
+    const context = () => this.#owner.context()
+    const onSettled = () => this.#owner.settled()
+    const onStreamEnded = (reason: ByeReason) => {
+      if (reason === 'draining') this.#owner.closeDraining()
+      else if (reason === 'expired') this.#owner.closeExpired()
+      else this.#owner.terminate()
+    }
+    return (this.#app = new AppCalls({ environment, req: this.#req, writer, context, onSettled, onStreamEnded }))
+  }
+}

@@ -1,0 +1,40 @@
+import type { Duplex } from 'node:stream'
+import type { IncomingMessage } from 'node:http'
+import { refusalOf, refusalResponse, type OriginRules, type Refusal } from '../http/guard/origin-check.js'
+
+/** Returns why an upgrade is refused; null when it may continue. */
+export function upgradeRefusal(request: IncomingMessage, rules: OriginRules | null): Refusal | null {
+  return rules && refusalOf(request, rules)
+}
+
+const phrases: Record<number, string> = {
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  503: 'Service Unavailable',
+}
+
+/** Answers an upgrade with an HTTP error and closes the connection. */
+export function answerUpgrade(socket: Duplex, httpStatus: number, body: string): void {
+  // The peer may be gone already, and an error without a listener would end the process.
+  socket.on('error', () => socket.destroy())
+  socket.end(
+    `HTTP/1.1 ${httpStatus} ${phrases[httpStatus] ?? 'Bad Request'}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    () => socket.destroy(),
+  )
+}
+
+export function refuseUpgrade(socket: Duplex, refusal: Refusal): void {
+  const { httpStatus, body } = refusalResponse(refusal)
+  answerUpgrade(socket, httpStatus, body)
+}
+
+const unavailable = {
+  message: 'unavailable: This server takes no new connections: connect again.',
+  code: -32_603,
+  data: { code: 'SERVICE_UNAVAILABLE', httpStatus: 503 },
+}
+
+/** Answers 503, so that a load balancer or the client chooses another process. */
+export const refuseForNow = (socket: Duplex): void => answerUpgrade(socket, 503, JSON.stringify({ error: unavailable }))

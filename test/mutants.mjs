@@ -135,7 +135,7 @@ export default [
     file: 'src/client/room/own-presence.ts',
     name: 'the presence value: what was refused is not posted again',
     rule: 'a refused value is dropped',
-    find: 'attributes = { ...(sender.box.newest ?? attributes), used: undefined as never }',
+    find: 'attributes = { ...(sender.box.newest ?? attributes), used: undefined }',
     replace: '',
   },
   {

@@ -103,8 +103,8 @@ export default [
     file: 'src/server/hub/hub.ts',
     name: 'the presence value: a hub without a schema announces none',
     rule: 'a client sends only the features that hello lists',
-    find: "if (this.presence === false) return { features: ['used'] }",
-    replace: '',
+    find: "...(presence ? ['presence'] : [])",
+    replace: "'presence'",
   },
   {
     ...presence,

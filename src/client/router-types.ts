@@ -48,6 +48,7 @@ export type PresenceOf<R, Path = LocationPath<R>> =
 export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   location: LocationOf<R, Path>
   profile: ProfileOf<R, Path>
+  locks: At<RecordOf<R>, Path> extends { lockLocation: AnyProcedure } ? true : false
   presence: PresenceOf<R, Path>
 }>
 

@@ -8,21 +8,29 @@ import {
 import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
 import type { RoomTypes } from '../shared/room-types.js'
-import type { OptionalOut, OptionalSchema, Schema, SchemaTypes, Unchanged } from '../shared/schema-types.js'
+import type {
+  LocksOption,
+  OptionalOut,
+  OptionalSchema,
+  Schema,
+  SchemaTypes,
+  Unchanged,
+} from '../shared/schema-types.js'
 
 /** The options of `createLocationServer`, all optional, and the port. */
 export type ServeLocationsOptions<
   SL extends Schema,
   SP extends OptionalSchema,
+  LK extends LocksOption = LocksOption,
   SV extends OptionalSchema = false,
-> = Own<SL, SP, SV> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+> = Own<SL, SP, LK, SV> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema, SV extends OptionalSchema = false> = {
+type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SV extends OptionalSchema> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP, SV>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, LK, SV>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -51,18 +59,23 @@ export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
->(options?: Own<SL, SP, SV> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, SV>>>
+>(options?: Own<SL, SP, LK, SV> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
 >(
-  options: Own<SL, SP, SV> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, SV>>>
-export async function serveLocations<SL extends Schema, SP extends OptionalSchema, SV extends OptionalSchema>(
-  options?: ServeLocationsOptions<SL, SP, SV>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, SV>>> {
+  options: Own<SL, SP, LK, SV> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>>
+export async function serveLocations<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption,
+  SV extends OptionalSchema,
+>(options?: ServeLocationsOptions<SL, SP, LK, SV>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -70,8 +83,8 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP, SV>
-  const server = createLocationServer<SL, SP, SV>(complete)
+  } as unknown as LocationServerOptions<SL, SP, LK, SV>
+  const server = createLocationServer<SL, SP, LK, SV>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

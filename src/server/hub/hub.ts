@@ -6,11 +6,11 @@ import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Connection, Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type { LocksOption, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
-import { defaultLockRules } from '../rules/locks.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
+import { hubRoomLocks, type HubRoomLocks } from './hub-locks.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
 import { parseInput } from '../validation/parse-input.js'
@@ -45,7 +45,7 @@ export interface LocationHub<T extends RoomTypes> {
    *
    * @throws LocationError `bad-input` when the id is not valid.
    */
-  room(room: string): HubRoom<T>
+  room(room: string): HubRoom<T> & ([T['locks']] extends [true] ? HubRoomLocks<T> : unknown)
   /**
    * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
    * every process.
@@ -75,10 +75,11 @@ export interface LocationHub<T extends RoomTypes> {
 export function createLocationHub<
   SL extends Schema,
   SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
->(options: HubOptions<SL, SP, SV>): LocationHub<SchemaTypes<SL, SP, SV>> {
+>(options: HubOptions<SL, SP, LK, SV>): LocationHub<SchemaTypes<SL, SP, LK, SV>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
-  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema, OptionalSchema>)
+  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
@@ -92,6 +93,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly profile: Schema
   /** `false`: this hub has no presence values. */
   readonly presence: OptionalSchema
+  /** `null` when places cannot be locked. */
+  readonly locks: Hello['locks'] | null
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
@@ -101,7 +104,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
-  constructor(options: HubOptions<Schema, OptionalSchema, OptionalSchema>) {
+  constructor(options: HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>) {
     const { location, presence = false } = options
     const profile = options.profile === false ? z.never() : (options.profile ?? memberProfile)
     assertPlainSchema(location, 'location')
@@ -122,12 +125,13 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { clock, limits, timing } = this
     this.rateLimits = new RateLimits(limits, clock, this.logger)
     this.membershipLimits = new MembershipLimits(limits)
-    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, greeting: this.greeting })
-    const { tombstoneMs } = timing
-    const { roomConnections, memberConnections } = limits
+    const { tombstoneMs, lockMs, claimMs } = timing
+    const { roomConnections, memberConnections, connectionLocks, roomLocks } = limits
+    this.locks = locksOf(options.locks, lockMs)
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, said: saidBy(this) })
     this.#rooms = new RoomRegistry({
       backend: this.#backend,
-      rules: { tombstoneMs, roomConnections, memberConnections, ...defaultLockRules },
+      rules: { tombstoneMs, roomConnections, memberConnections, lockMs, claimMs, connectionLocks, roomLocks },
       startedAt: clock.now(),
       clock,
       timing,
@@ -154,8 +158,10 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     return { ...this.#rooms.readings(), streams: this.streams.size, isReady }
   }
 
-  room(id: string): HubRoom<T> {
-    return hubRoom(this, id)
+  room(id: string): ReturnType<LocationHub<T>['room']> {
+    const room = hubRoom<T>(this, id)
+    const locks = this.locks ? hubRoomLocks<T>(this, normalName(id)) : {}
+    return { ...room, ...locks } as ReturnType<LocationHub<T>['room']>
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
@@ -187,6 +193,11 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     return toStoredValue(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
   }
 
+  /** Converts a parsed location that is locked. @throws LocationError `bad-input`, `too-large` */
+  keepPlace(location: unknown): StoredValue {
+    return toStoredValue(location, 'location', { maxBytes: this.limits.lockBytes, maxDepth: this.limits.depth })
+  }
+
   /** Converts a parsed profile to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
   keepProfile(profile: unknown): StoredValue {
     return toStoredValue(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
@@ -201,12 +212,6 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     if (keys > presenceKeys)
       throw new LocationError('too-large', `The presence value has ${keys} keys; the limit is ${presenceKeys}.`)
     return kept
-  }
-
-  /** The part of a hello that depends on the features of this hub. */
-  get greeting(): Pick<Hello, 'presenceMs' | 'features'> {
-    if (this.presence === false) return { features: ['used'] }
-    return { presenceMs: this.timing.presenceMs, features: ['used', 'presence'] }
   }
 
   /** Parses a value with a schema of the app. @throws LocationError `bad-input`, `unavailable` */
@@ -278,4 +283,20 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     await this.#rooms.degrade(isDown)
     if (isDown) this.streams.beatAll()
   }
+}
+
+/** Returns the part of a hello that depends on the features of a hub. */
+function saidBy({ presence, locks, timing }: Hub): Pick<Hello, 'features' | 'locks' | 'presenceMs'> {
+  return {
+    features: ['used', ...(presence ? ['presence'] : []), ...(locks ? ['locks'] : [])],
+    ...(presence && { presenceMs: timing.presenceMs }),
+    ...(locks && { locks }),
+  }
+}
+
+/** Returns what clients are told about locks; `null` without them. */
+function locksOf(option: LocksOption | undefined, lockMs: number): Hello['locks'] | null {
+  if (!option) return null
+  const { idleMs = 120_000 } = option === true ? {} : option
+  return { lockMs, idleMs }
 }

@@ -51,6 +51,7 @@ export default defineConfig({
       { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
       { find: /^hereabouts\/server\/standalone$/, replacement: source('server/standalone') },
       { find: /^hereabouts\/server\/websocket$/, replacement: source('server/websocket') },
+      { find: /^hereabouts\/client\/websocket$/, replacement: source('client/websocket') },
       { find: /^hereabouts$/, replacement: source('shared') },
       {
         find: /^hereabouts\/server\/prometheus$/,

@@ -90,7 +90,7 @@ export function openRoom<T extends RoomTypes>(
   transport: Transport<T>,
   joining: JoinOptions<T> | null,
   initial: GetLocationsOutput<T> | undefined,
-): { room: JoinedRoom<T>; close(): Promise<void> } {
+): { room: JoinedRoom<T>; renew(): void; close(): Promise<void> } {
   const { clock } = transport
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
@@ -132,6 +132,7 @@ export function openRoom<T extends RoomTypes>(
           flush: presence.flush,
         })
       : room) as JoinedRoom<T>,
+    renew: connection.renew,
     close() {
       unfollow()
       stopActivity()

@@ -75,7 +75,7 @@ describe('a client over a WebSocket', () => {
     await until('it is live', () => liveBy('websocket')(room.status))
     sockets[0]!.terminate()
     await until('another socket is open', () => sockets.length > 1 && liveBy('websocket')(room.status))
-    await server.hub.room('q3').post('bob', cell(5))
+    await server.hub.room('q3').post({ memberId: 'bob', location: cell(5) })
     await until('it sees bob', () => room.others.length === 1)
     await client.close()
   })

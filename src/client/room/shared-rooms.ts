@@ -64,7 +64,7 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
     watch: (id, options = {}) => enter(id, null, options),
     reconnect() {
       transport.reconnect?.()
-      for (const { renew } of rooms.values()) renew()
+      rooms.forEach(({ renew }) => renew())
     },
     async close() {
       closed = true

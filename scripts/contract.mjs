@@ -44,7 +44,7 @@ const jsonSchema = {
   definitions: definitions('#/definitions'),
 }
 
-const mutations = ['postLocation', 'leaveRoom']
+const mutations = ['postLocation', 'leaveRoom', 'lockLocation', 'unlockLocation']
 const queries = ['getLocations', 'countMembers']
 const schemas = definitions('#/components/schemas')
 const events = Object.keys(schemas).filter((id) => id.startsWith('event.'))

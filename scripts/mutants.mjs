@@ -14,7 +14,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const copied = ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']
+const copied = ['src', 'test', 'docs/troubleshooting.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 // A mutant may loop forever. It counts as noticed after this time.
 const patienceMs = 120_000
 

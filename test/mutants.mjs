@@ -1598,6 +1598,22 @@ export default [
     replace: '',
   },
   {
+    file: 'src/shared/view.ts',
+    tests: ['test/shared/hostile-connections.test.ts'],
+    name: 'a view holds whatever a server sends as a connection',
+    rule: 'the client believes no server',
+    find: "if (current && typeof current.memberId !== 'string') throw new TypeError()",
+    replace: '',
+  },
+  {
+    file: 'src/client/connection/connection-state.ts',
+    tests: ['test/browser/reasons.test.ts'],
+    name: 'a page does not say why its stream was refused',
+    rule: 'reasons: a page says within two seconds why nothing is shown',
+    find: "state: 'closed', reason: error.code, error }",
+    replace: "state: 'closed', reason: error.code, error: null }",
+  },
+  {
     ...unshared,
     name: 'a page whose posts hang reads nothing',
     rule: 'reading does not depend on writing',

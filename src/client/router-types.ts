@@ -45,6 +45,7 @@ export type ProfileOf<R, Path = LocationPath<R>> =
 export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   location: LocationOf<R, Path>
   profile: ProfileOf<R, Path>
+  locks: At<RecordOf<R>, Path> extends { lockLocation: AnyProcedure } ? true : false
 }>
 
 /** `path` is required when the location router is merged into another and not allowed when it is the router itself. */

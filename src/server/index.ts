@@ -39,6 +39,7 @@ export {
 } from './http/guard/request-guard.js'
 export { createLocationHub, type HubHealth, type LocationHub } from './hub/hub.js'
 export type { HubOptions } from './hub/hub-options.js'
+export type { HubRoomLocks } from './hub/hub-locks.js'
 export type { HubRoom, RoomMember } from './hub/hub-room.js'
 export type { Limits } from './options/limits.js'
 export { pinoLogger, silentLogger, type Logger, type ObjectLogger } from './options/logger.js'

@@ -61,6 +61,8 @@ export type Hello = {
   postMs: number
   /** The features that the server understands beyond the first version. A client sends only what is listed. Absent: nothing more. */
   features?: string[]
+  /** Present when places can be locked: how long a lock outlasts a post, and how long an idle client keeps its locks. */
+  locks?: { lockMs: number; idleMs: number }
 }
 /** Every connection of the room. */
 export type Snapshot<T extends RoomTypes = RoomTypes> = { type: 'snapshot'; connections: Connection<T>[] }

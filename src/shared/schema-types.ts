@@ -12,10 +12,17 @@ export type OptionalSchema = Schema | false
 /** The type of the values of an optional feature; `never` without the feature. */
 export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S> : never
 
+/**
+ * Whether members may lock places. `idleMs`: how long a client that is idle or away keeps its locks, in milliseconds.
+ * Default 120,000.
+ */
+export type LocksOption = boolean | { idleMs?: number }
+
 /** The room types of a hub with these schemas. */
-export type SchemaTypes<SL extends Schema, SP extends OptionalSchema> = RoomTypesWith<{
+export type SchemaTypes<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption = false> = RoomTypesWith<{
   location: Out<SL>
   profile: OptionalOut<SP>
+  locks: false extends LK ? false : true
 }>
 
 /**

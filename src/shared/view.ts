@@ -20,8 +20,13 @@ export class View<T extends RoomTypes = RoomTypes> {
     return this.#digest.toString()
   }
 
-  /** Adds, replaces or (with `null`) removes a connection. Returns the difference. */
+  /**
+   * Adds, replaces or (with `null`) removes a connection. Returns the difference.
+   *
+   * @throws TypeError for a value without a member, which a wrong server may send. Then nothing has changed.
+   */
   set(connectionId: string, current: Connection<T> | null, reason?: LeftReason): Shift<T> {
+    if (current && typeof current.memberId !== 'string') throw new TypeError()
     const known = this.connections.get(connectionId) ?? null
     const previous = known ?? this.stale.get(connectionId) ?? null
     if (known) this.#digest.toggle(known)

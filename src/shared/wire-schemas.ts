@@ -38,6 +38,23 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({ location
       lastEventId,
     }),
     countMembers: z.strictObject({ rooms: z.array(roomId).max(100) }),
+    lockLocation: z.strictObject({
+      room: roomId,
+      connectionKey: secretKey,
+      location,
+      lockSeq: seq,
+      claim: seq.optional(),
+      takeOver: z.literal(true).optional(),
+      lastEventId,
+    }),
+    unlockLocation: z.strictObject({
+      room: roomId,
+      connectionKey: secretKey,
+      location,
+      lockSeq: seq,
+      fence: seq,
+      lastEventId,
+    }),
   }
 }
 
@@ -60,14 +77,25 @@ export function procedureOutputs<SL extends Schema, SP extends Schema>(schemas: 
     getLocations: z.object({ id, event: locationEvent(schemas) }),
     leaveRoom: z.object({ outcome: z.enum(['left', 'leaving']) }),
     countMembers: z.array(z.object({ room: roomId, members: z.int().min(0) })),
+    lockLocation: z.discriminatedUnion('outcome', [
+      z.object({ outcome: z.literal('locked'), fence: at }),
+      z.object({ outcome: z.literal('taken'), holder: z.nullable(lockHolder), retryAfterMs: z.number().optional() }),
+      z.object({ outcome: z.enum(['absent', 'full', 'stale']) }),
+    ]),
+    unlockLocation: z.discriminatedUnion('outcome', [
+      z.object({ outcome: z.literal('gone'), holder: lockHolder.optional() }),
+      z.object({ outcome: z.enum(['unlocked', 'stale']) }),
+    ]),
   }
 }
 
 const at = z.int().min(1)
 const connectionId = z.string()
+const lockHolder = z.object({ memberId: z.string(), connectionId })
 
 /** Builds the schema of every event that a stream of this app can carry, for contract tests. */
 export function locationEvent<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
+  const locks = z.array(z.object({ location, fence: at })).optional()
   const connection = z.object({
     connectionId,
     memberId: z.string(),
@@ -76,6 +104,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     activity,
     at,
     activeAt: at.optional(),
+    locks,
   })
   const changed = z.object({
     connectionId,
@@ -84,6 +113,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     profile: z.optional(z.nullable(profile)),
     activity: activity.optional(),
     activeAt: at.optional(),
+    locks,
   })
   const left = z.object({ connectionId, at, reason: z.enum(['left', 'lost', 'revoked']) })
   return z.discriminatedUnion('type', [
@@ -95,6 +125,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
       leaseMs: z.number().positive(),
       postMs: z.number().min(0),
       features: z.array(z.string()).optional(),
+      locks: z.object({ lockMs: z.number().positive(), idleMs: z.number().positive() }).optional(),
     }),
     z.object({ type: z.literal('snapshot'), connections: z.array(connection) }),
     z.object({

@@ -8,18 +8,28 @@ import {
 import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
 import type { RoomTypes } from '../shared/room-types.js'
-import type { OptionalOut, OptionalSchema, Schema, SchemaTypes, Unchanged } from '../shared/schema-types.js'
+import type {
+  LocksOption,
+  OptionalOut,
+  OptionalSchema,
+  Schema,
+  SchemaTypes,
+  Unchanged,
+} from '../shared/schema-types.js'
 
 /** The options of `createLocationServer`, all optional, and the port. */
-export type ServeLocationsOptions<SL extends Schema, SP extends OptionalSchema> = Own<SL, SP> &
-  (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+export type ServeLocationsOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption = LocksOption,
+> = Own<SL, SP, LK> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema> = {
+type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, LK>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -48,14 +58,18 @@ export interface ServedLocations<T extends RoomTypes> extends AsyncDisposable {
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
->(options?: Own<SL, SP> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP>>>
+  const LK extends LocksOption = false,
+>(options?: Own<SL, SP, LK> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
->(options: Own<SL, SP> & Access<ServerContext, NoInfer<OptionalOut<SP>>>): Promise<ServedLocations<SchemaTypes<SL, SP>>>
-export async function serveLocations<SL extends Schema, SP extends OptionalSchema>(
-  options?: ServeLocationsOptions<SL, SP>,
-): Promise<ServedLocations<SchemaTypes<SL, SP>>> {
+  const LK extends LocksOption = false,
+>(
+  options: Own<SL, SP, LK> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK>>>
+export async function serveLocations<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption>(
+  options?: ServeLocationsOptions<SL, SP, LK>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -63,8 +77,8 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP>
-  const server = createLocationServer<SL, SP>(complete)
+  } as unknown as LocationServerOptions<SL, SP, LK>
+  const server = createLocationServer<SL, SP, LK>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

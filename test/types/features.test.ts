@@ -151,6 +151,27 @@ describe('a router without presence values, broadcasts and locks', () => {
   })
 })
 
+describe('a hub with locks', () => {
+  const hub = createLocationHub({ location: cellLocation, locks: { idleMs: 60_000 } })
+  const locking = t.router({ locations: createLocationRouter({ ...options, hub }) })
+
+  test('has lock methods on the server, and its router says so', () => {
+    unrun(() => {
+      const place = { sheet: 'Q3', row: 1, col: 1 }
+      void hub.room('a').isLocked({ location: place, memberId: 'ada', fence: 1 })
+      void hub.room('a').unlock(place)
+      // @ts-expect-error: a fence is a number
+      void hub.room('a').isLocked({ location: place, memberId: 'ada', fence: 'one' })
+      // @ts-expect-error: there are no locks
+      void plainHub.room('a').unlock(place)
+      // @ts-expect-error: idleMs is a number
+      createLocationHub({ location: cellLocation, locks: { idleMs: 'one' } })
+      expectTypeOf<RoomTypesOf<typeof locking>['locks']>().toEqualTypeOf<true>()
+      expectTypeOf<RoomTypesOf<typeof plain>['locks']>().toEqualTypeOf<false>()
+    })
+  })
+})
+
 describe('membersAt', () => {
   test('takes the one option that there is', () => {
     unrun(() => {

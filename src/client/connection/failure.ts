@@ -47,7 +47,7 @@ export function failureOf(thrown: unknown, url?: string): Failure {
 const noRouter = (url: string, cause: unknown) =>
   new LocationError(
     'misconfigured',
-    `No Hereabouts router answered at ${url}. Check that it is the tRPC URL, such as /trpc.`,
+    `No Hereabouts router answered at ${url}. Check the tRPC URL, such as /trpc, and the path.`,
     { cause },
   )
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.js'
-import type { OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
+import type { LocksOption, OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
 import type { Limits } from '../options/limits.js'
 import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
@@ -14,7 +14,7 @@ import type { TimingOptions } from '../options/timing.js'
 import type { Backend } from '../rules/backend.js'
 
 /** The options of `createLocationHub`. */
-export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
+export interface HubOptions<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption = LocksOption> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
   /**
@@ -22,6 +22,11 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema> {
    * members have no profile.
    */
   profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
+  /**
+   * Lets members lock places of a room, so that only one edits a place at a time. `idleMs`: how long a client that is idle or
+   * away keeps its locks, in milliseconds; default 120,000. Default `false`.
+   */
+  locks?: LK
   /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
   backend?: Backend
   /** Limits that replace the defaults. */
@@ -54,10 +59,18 @@ const isProfile: OptionCheck = (value) =>
     ? null
     : 'a zod 4 schema such as memberProfile, or false for members without a profile'
 
+const isLocks: OptionCheck = (value) => {
+  const { idleMs = 1, ...other } = isPlainObject('')(value) === null ? (value as { idleMs?: unknown }) : {}
+  const isObject = Object.keys(other).length === 0 && typeof idleMs === 'number' && idleMs > 0
+  const isGiven = typeof value === 'boolean' || (typeof value === 'object' && value !== null && !Array.isArray(value))
+  return isGiven && isObject ? null : 'true, false or { idleMs }, a number of milliseconds above 0'
+}
+
 /** The checks of the options of `createLocationHub`. The schemas and the numbers are checked where they are read. */
 export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema>> = {
   location: checkedElsewhere,
   profile: isProfile,
+  locks: isLocks,
   backend: hasMethods('a Backend, such as memoryBackend() or redisBackend({ ... })', [
     'open',
     'ready',

@@ -4,13 +4,13 @@ import { backgroundClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
-import type { Connection } from '../../shared/events.js'
+import type { Connection, Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type { LocksOption, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
-import { defaultLockRules } from '../rules/locks.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
+import { hubRoomLocks, type HubRoomLocks } from './hub-locks.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
 import { parseInput } from '../validation/parse-input.js'
@@ -45,7 +45,7 @@ export interface LocationHub<T extends RoomTypes> {
    *
    * @throws LocationError `bad-input` when the id is not valid.
    */
-  room(room: string): HubRoom<T>
+  room(room: string): HubRoom<T> & ([T['locks']] extends [true] ? HubRoomLocks<T> : unknown)
   /**
    * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
    * every process.
@@ -72,9 +72,11 @@ export interface LocationHub<T extends RoomTypes> {
  * @throws LocationError `misconfigured` for a schema that transforms or accepts more than JSON, and for an unknown or invalid
  * option, limit or duration; the message names it.
  */
-export function createLocationHub<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
-  options: HubOptions<SL, SP>,
-): LocationHub<SchemaTypes<SL, SP>> {
+export function createLocationHub<
+  SL extends Schema,
+  SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
+>(options: HubOptions<SL, SP, LK>): LocationHub<SchemaTypes<SL, SP, LK>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
   return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
 }
@@ -88,6 +90,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  /** `null` when places cannot be locked. */
+  readonly locks: Hello['locks'] | null
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
@@ -113,12 +117,15 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { clock, limits, timing } = this
     this.rateLimits = new RateLimits(limits, clock, this.logger)
     this.membershipLimits = new MembershipLimits(limits)
-    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics })
-    const { tombstoneMs } = timing
-    const { roomConnections, memberConnections } = limits
+    const { tombstoneMs, lockMs, claimMs } = timing
+    const { roomConnections, memberConnections, connectionLocks, roomLocks } = limits
+    this.locks = locksOf(options.locks, lockMs)
+    const features = ['used', ...(this.locks ? ['locks'] : [])]
+    const said = { features, ...(this.locks && { locks: this.locks }) }
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, said })
     this.#rooms = new RoomRegistry({
       backend: this.#backend,
-      rules: { tombstoneMs, roomConnections, memberConnections, ...defaultLockRules },
+      rules: { tombstoneMs, roomConnections, memberConnections, lockMs, claimMs, connectionLocks, roomLocks },
       startedAt: clock.now(),
       clock,
       timing,
@@ -145,8 +152,10 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     return { ...this.#rooms.readings(), streams: this.streams.size, isReady }
   }
 
-  room(id: string): HubRoom<T> {
-    return hubRoom(this, id)
+  room(id: string): ReturnType<LocationHub<T>['room']> {
+    const room = hubRoom<T>(this, id)
+    const locks = this.locks ? hubRoomLocks<T>(this, normalName(id)) : {}
+    return { ...room, ...locks } as ReturnType<LocationHub<T>['room']>
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
@@ -176,6 +185,11 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   /** Converts a parsed location to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
   keepLocation(location: unknown): StoredValue {
     return toStoredValue(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
+  }
+
+  /** Converts a parsed location that is locked. @throws LocationError `bad-input`, `too-large` */
+  keepPlace(location: unknown): StoredValue {
+    return toStoredValue(location, 'location', { maxBytes: this.limits.lockBytes, maxDepth: this.limits.depth })
   }
 
   /** Converts a parsed profile to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
@@ -252,4 +266,11 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     await this.#rooms.degrade(isDown)
     if (isDown) this.streams.beatAll()
   }
+}
+
+/** Returns what clients are told about locks; `null` without them. */
+function locksOf(option: LocksOption | undefined, lockMs: number): Hello['locks'] | null {
+  if (!option) return null
+  const { idleMs = 120_000 } = option === true ? {} : option
+  return { lockMs, idleMs }
 }

@@ -49,6 +49,12 @@ export type Limits = {
    * Default 32.
    */
   memberRooms: number
+  /** Size of a location that is locked, as canonical JSON in UTF-8, in bytes. Default 512. */
+  lockBytes: number
+  /** Locks of one connection. Default 8. */
+  connectionLocks: number
+  /** Locks in one room. Default 1,000. */
+  roomLocks: number
   /** Open streams in this process. Default 20,000. */
   streams: number
   /**
@@ -85,6 +91,9 @@ export const defaultLimits: Limits = {
   memberConnections: 64,
   addressConnections: 200,
   memberRooms: 32,
+  lockBytes: 512,
+  connectionLocks: 8,
+  roomLocks: 1_000,
   streams: 20_000,
   sockets: 25_000,
   memberStreams: 64,

@@ -20,6 +20,12 @@ export type Timing = {
   graceMaxMs: number
   /** How long the tombstone of a connection is kept. Longer than any request takes. Default 60,000. */
   tombstoneMs: number
+  /** How long a lock outlasts the last post of its holder, whatever the lease is. Default 30,000. */
+  lockMs: number
+  /**
+   * How long only those who held a lock may take it again, after a process or Redis lost its state. Default 5,000.
+   */
+  claimMs: number
   /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */
   requestMs: number
   /**
@@ -58,6 +64,8 @@ export const defaultTiming: Timing = {
   closedMs: 15_000,
   graceMaxMs: 5_000,
   tombstoneMs: 60_000,
+  lockMs: 30_000,
+  claimMs: 5_000,
   requestMs: 20_000,
   rotateMs: 600_000,
   stallMs: 10_000,

@@ -21,6 +21,7 @@ import type { LimitedCaller } from '../options/caller.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import type { StoredValue } from '../rules/backend.js'
+import { LockCalls } from './lock-calls.js'
 import { answerWith } from './frame-answer.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
@@ -40,6 +41,7 @@ export class Procedures {
   readonly #hub: Hub
   readonly #gate: Gate<unknown>
   readonly #clientIp: ClientIp<unknown> | undefined
+  readonly locks: LockCalls
   #hasWarnedOfAddress = false
 
   constructor(hub: Hub, access: Access<unknown, unknown>, clientIp: ClientIp<unknown> | undefined) {
@@ -48,6 +50,7 @@ export class Procedures {
     this.#hub = hub
     this.#clientIp = clientIp
     this.#gate = new Gate(access, { clock, logger, parseProfile, hookMs: timing.hookMs, recheckMs: timing.recheckMs })
+    this.locks = new LockCalls(hub, this.#gate)
     hub.onRevoke((memberId) => this.#gate.forget(memberId))
   }
 

@@ -21,6 +21,12 @@ import type {
   PostLocationOutput,
 } from '../../shared/call-types.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type {
+  LockLocationInput,
+  LockLocationOutput,
+  UnlockLocationInput,
+  UnlockLocationOutput,
+} from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
@@ -56,6 +62,12 @@ export type LocationRecord<T extends RoomTypes> = {
     output: AsyncIterable<Tracked<LocationEvent<T>>, void, unknown>
     meta: unknown
   }>
+} & ([T['locks']] extends [true] ? LockRecord<T> : unknown)
+
+/** The procedures of a hub with `locks`. */
+type LockRecord<T extends RoomTypes> = {
+  lockLocation: TRPCMutationProcedure<{ input: LockLocationInput<T>; output: LockLocationOutput; meta: unknown }>
+  unlockLocation: TRPCMutationProcedure<{ input: UnlockLocationInput<T>; output: UnlockLocationOutput; meta: unknown }>
 }
 
 /** The options of `createLocationRouter`: the hub, your procedure, and who may do what. */
@@ -142,6 +154,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
         ),
       ),
   }
+  if (hub.locks) Object.assign(record, lockRecord(base, inputs, parsed, calls))
   for (const each of Object.values(record)) hubs.set(setCallerAccess(each, calls), hub)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
@@ -154,6 +167,26 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
     ),
   )
   return record as unknown as LocationRecord<T>
+}
+
+type Inputs = ReturnType<typeof procedureInputs>
+type Parsed = <S extends Schema, T>(schema: S) => (raw: unknown) => Promise<T>
+
+/** Creates the procedures of a hub with locks. */
+function lockRecord(
+  base: (name: string, action: ChargedAction) => PlainBuilder,
+  { lockLocation, unlockLocation }: Pick<Inputs, 'lockLocation' | 'unlockLocation'>,
+  parsed: Parsed,
+  { locks }: Procedures,
+) {
+  return {
+    lockLocation: base('lockLocation', 'post')
+      .input(parsed<Schema, LockLocationInput>(lockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => locks.lock(ctx, input))),
+    unlockLocation: base('unlockLocation', 'post')
+      .input(parsed<Schema, UnlockLocationInput>(unlockLocation))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => locks.unlock(ctx, input))),
+  }
 }
 
 /**

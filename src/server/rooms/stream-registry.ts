@@ -51,9 +51,19 @@ type Upkeep = {
   isOnSocket: boolean
 }
 
+type StreamRegistryOptions = {
+  clock: Clock
+  timing: Timing
+  limits: Limits
+  metrics: Metrics
+  /** The features that each hello names, and what clients need to know of them. */
+  said: Pick<Hello, 'features' | 'locks'>
+}
+
 /** The open streams of this process. Sends their heartbeats and ends them when their time is over. */
 export class StreamRegistry {
   readonly #clock: Clock
+  readonly #said: Pick<Hello, 'features' | 'locks'>
   readonly #timing: Timing
   readonly #metrics: Metrics
   readonly #limits: StreamLimits
@@ -63,7 +73,8 @@ export class StreamRegistry {
   readonly #beatSlots: number
   #isDraining = false
 
-  constructor({ clock, timing, limits, metrics }: { clock: Clock; timing: Timing; limits: Limits; metrics: Metrics }) {
+  constructor({ clock, timing, limits, metrics, said }: StreamRegistryOptions) {
+    this.#said = said
     this.#clock = clock
     this.#metrics = metrics
     this.#timing = timing
@@ -120,7 +131,7 @@ export class StreamRegistry {
       throw new LocationError('room-full', 'You have too many open streams in this room: close one.')
     oldest?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
-    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, features: ['used'] }
+    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, ...this.#said }
     const version = room.timeline.resumable(lastEventId)
     const onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed })

@@ -5,7 +5,7 @@ import { initTRPC, type TRPCBuiltRouter, type TRPCError } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type { LocksOption, OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { guardRequest } from '../http/guard/request-check.js'
@@ -49,7 +49,11 @@ export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
 >
 
 /** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
-export type LocationServerOptions<SL extends Schema, SP extends OptionalSchema> = HubOptions<SL, SP> &
+export type LocationServerOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption = LocksOption,
+> = HubOptions<SL, SP, LK> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -129,14 +133,16 @@ const lateMs = 1_000
  *
  * @throws LocationError `misconfigured`
  */
-export function createLocationServer<SL extends Schema, SP extends OptionalSchema = typeof memberProfile>(
-  options: LocationServerOptions<SL, SP>,
-): LocationServer<SchemaTypes<SL, SP>> {
+export function createLocationServer<
+  SL extends Schema,
+  SP extends OptionalSchema = typeof memberProfile,
+  const LK extends LocksOption = false,
+>(options: LocationServerOptions<SL, SP, LK>): LocationServer<SchemaTypes<SL, SP, LK>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP>>({ ...options, logger: options.logger ?? consoleLogger })
+  const hub = new Hub<SchemaTypes<SL, SP, LK>>({ ...options, logger: options.logger ?? consoleLogger })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)
@@ -176,7 +182,7 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
   let isClosed = false
   let sockets: LocationWebSocketHandler | undefined
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -202,9 +208,9 @@ export function createLocationServer<SL extends Schema, SP extends OptionalSchem
 }
 
 /** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<SL extends Schema, SP extends OptionalSchema>(
-  hub: Hub<SchemaTypes<SL, SP>>,
-  options: LocationServerOptions<SL, SP>,
+function routerFor<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption>(
+  hub: Hub<SchemaTypes<SL, SP, LK>>,
+  options: LocationServerOptions<SL, SP, LK>,
 ) {
   const t = initTRPC.context<ServerContext>().create({
     // Clients must not see stack traces.
@@ -216,7 +222,7 @@ function routerFor<SL extends Schema, SP extends OptionalSchema>(
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    SchemaTypes<SL, SP>,
+    SchemaTypes<SL, SP, LK>,
     typeof t.procedure
   >)
   return t.router(record)

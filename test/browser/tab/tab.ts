@@ -1,11 +1,11 @@
-import { createLocationClient, type Room } from 'hereabouts/client'
+import { createLocationClient, type Room, type RoomStatus } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import type { CellTypes } from '../../support/cell-types.js'
 
 /** The state of a tab that a test reads. */
 export type TabState = {
   status: string
-  /** The message of `status.error`. */
+  /** The code and the message of `status.error`, or else of `status.postError`. */
   error: string | null
   self: string | null
   tabs: number
@@ -16,7 +16,7 @@ export type TabState = {
 }
 declare global {
   interface Window {
-    enter(room: string, options?: { path?: string; share?: string }): void
+    enter(room: string, options?: { url?: string; path?: string; share?: string }): void
     state(): TabState
     /** Posts, and resolves with the time that the server took. */
     move(row: number): Promise<number>
@@ -45,9 +45,13 @@ window.enter = (id, options = {}) => {
   for (const kind of ['lost', 'restored'] as const) room.on(kind, () => news.push(kind))
   room.on('status', ({ current }) => news.push(current.state))
 }
+const reason = (status: RoomStatus) => {
+  const error = ('error' in status && status.error) || status.postError
+  return error ? `${error.code}: ${error.message}` : null
+}
 window.state = () => ({
   status: room.status.state,
-  error: ('error' in room.status && room.status.error?.message) || null,
+  error: reason(room.status),
   self: room.self?.memberId ?? null,
   tabs: room.self?.connections.length ?? 0,
   others: room.others.map(({ memberId, location }) => `${memberId} ${location?.row}`),

@@ -185,7 +185,7 @@ test('when polls fail too, the room waits and reports `misconfigured`', async ()
     error: {
       name: 'LocationError',
       code: 'misconfigured',
-      message: `No Hereabouts router answered at ${server.url}. Check that it is the tRPC URL, such as /trpc.`,
+      message: `No Hereabouts router answered at ${server.url}. Check the tRPC URL, such as /trpc, and the path.`,
       cause: { code: 200 },
     },
   })

@@ -507,7 +507,7 @@ describe('an interruption', () => {
     expect(room.status).toMatchObject({
       error: {
         code: 'misconfigured',
-        message: `No Hereabouts router answered at ${server.url}. Check that it is the tRPC URL, such as /trpc.`,
+        message: `No Hereabouts router answered at ${server.url}. Check the tRPC URL, such as /trpc, and the path.`,
         cause: { code: 404 },
       },
     })

@@ -1,0 +1,49 @@
+import { LocationError } from '../../shared/errors.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { Schema } from '../../shared/schema-types.js'
+import type { Action, Outcome, StoredValue } from '../rules/backend.js'
+
+/** The parts of the hub that the locks of a room use. */
+export interface LockActions {
+  readonly location: Schema
+  act(id: string, action: Action): Promise<Outcome>
+  parse(schema: Schema, value: unknown): Promise<unknown>
+  keepPlace(location: unknown): StoredValue
+}
+
+/** The locks of a room for use by the server itself. */
+export interface HubRoomLocks<T extends RoomTypes> {
+  /**
+   * Returns whether a member holds a place with this fence. It asks the backend, never a copy in this process. Call it last,
+   * inside the transaction that saves: the guarantee is the fence that you store with the row.
+   *
+   * @throws LocationError `bad-input`, `too-large`; `unavailable` when the backend is unreachable or has just lost its state.
+   */
+  isLocked(lock: { location: T['location']; memberId: string; fence: number }): Promise<boolean>
+  /**
+   * Ends the lock of a place, whoever holds it: for administrators. Returns whether somebody held it.
+   *
+   * @throws LocationError `bad-input`, `too-large`, `unavailable`
+   */
+  unlock(location: T['location']): Promise<boolean>
+}
+
+/** Creates the lock methods of a room. */
+export function hubRoomLocks<T extends RoomTypes>(hub: LockActions, id: string): HubRoomLocks<T> {
+  const placeOf = async (location: unknown) => hub.keepPlace(await hub.parse(hub.location, location))
+  return {
+    async isLocked({ location, memberId, fence }) {
+      const action = { type: 'checkLock' as const, location: await placeOf(location), memberId, fence }
+      const outcome = await hub.act(id, action)
+      if (outcome.type === 'lockChecked' && outcome.isHeld !== null) return outcome.isHeld
+      throw new LocationError(
+        'unavailable',
+        'The locks of this room were lost and are being claimed: try again in a few seconds.',
+      )
+    },
+    async unlock(location) {
+      const outcome = await hub.act(id, { type: 'release', location: await placeOf(location) })
+      return outcome.type === 'released' && outcome.wasHeld
+    },
+  }
+}

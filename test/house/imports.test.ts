@@ -45,6 +45,9 @@ const layers: Record<string, Record<string, string[]>> = {
     websocket: ['connection'],
     room: ['store', 'outbox', 'connection', 'browser'],
   },
+  react: {
+    ui: [],
+  },
 }
 
 /** Files directly in src/server and src/client that every folder may import. All others are entries. */

@@ -96,7 +96,7 @@ export function openRoom<T extends RoomTypes>(
   transport: Transport<T>,
   joining: JoinOptions<T> | null,
   initial: GetLocationsOutput<T> | undefined,
-): { room: JoinedRoom<T>; close(): Promise<void> } {
+): { room: JoinedRoom<T>; renew(): void; close(): Promise<void> } {
   const { clock } = transport
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
@@ -139,6 +139,7 @@ export function openRoom<T extends RoomTypes>(
           setPresence: presence.setPresence,
         })
       : room) as JoinedRoom<T>,
+    renew: connection.renew,
     close() {
       unfollow()
       stopActivity()

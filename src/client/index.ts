@@ -8,11 +8,13 @@ export {
   type DataTransformer,
   type LocationOf,
   type LocationPath,
+  type PresenceOf,
   type ProfileOf,
   type RoomTypesOf,
   type RouterLike,
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
+export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './room/broadcast-api.js'
 export {
@@ -24,6 +26,7 @@ export {
   type WatchOptions,
 } from './room/room.js'
 export { type BroadcastEvent } from './store/broadcast-event.js'
+export { type PresencePatch } from './room/own-presence.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type MembersAtOptions } from './store/location-index.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'

@@ -6,6 +6,7 @@ import type {
   LocationClient,
   Member,
   MembersAtOptions,
+  PresencePatch,
   Room,
   RoomBroadcasts,
   RoomEvents,
@@ -25,6 +26,7 @@ import type { RoomTypes } from '../shared/room-types.js'
  */
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
   ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
+  ([T['presence']] extends [never] ? unknown : PresenceHooks<T>) &
   IfBroadcasts<T, BroadcastHooks<T>>
 
 /** The hooks of every client. */
@@ -95,6 +97,17 @@ export interface BroadcastHooks<T extends RoomTypes> {
   useOnBroadcast<K extends BroadcastName<T>>(name: K, listener: (event: BroadcastEvent<T, K>) => void): void
 }
 
+/** The hooks of a client whose router has a presence schema. */
+export interface PresenceHooks<T extends RoomTypes> {
+  /**
+   * Returns a function that changes our presence value by key: `setPresence({ typing: true })`. It is the same function while the
+   * room is the same.
+   *
+   * @throws Error inside a provider with `watch`.
+   */
+  useSetPresence(): (patch: PresencePatch<T['presence']>) => void
+}
+
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
 export function createLocationHooks<T extends RoomTypes>(client: LocationClient<T>): LocationHooks<T> {
   type Members = readonly Member<T>[]
@@ -114,7 +127,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
 
   const broadcastsOf = (room: Room<T>) => room as unknown as RoomBroadcasts<T>
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> & BroadcastHooks<T> = {
+  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & BroadcastHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room,
     useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
@@ -135,6 +148,11 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     useUpdateProfile() {
       const room = useWritableRoom()
       return useCallback((profile: T['profile'] | null) => room.update({ profile }), [room])
+    },
+    useSetPresence() {
+      // The room of a router without the feature has the method too: it reports that.
+      const room = useWritableRoom() as Room<RoomTypes>
+      return useCallback((patch) => room.setPresence(patch as never), [room])
     },
     useMembersAt: (location, options) => useRoomValue(useHandle(), (room) => room.membersAt(location, options)),
     useStatus: () => useRoomValue(useHandle(), statusOf),

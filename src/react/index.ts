@@ -9,6 +9,7 @@ export {
   createLocationHooks,
   type BroadcastHooks,
   type LocationHooks,
+  type PresenceHooks,
   type ProfileHooks,
   type RoomHooks,
 } from './hooks.js'

@@ -24,7 +24,7 @@ export class RoomHandle<T extends RoomTypes> {
   readonly initialRoom: Room<T>
   /** True if the server sent the room with the page. */
   readonly hasInitial: boolean
-  /** True if the room is watched, not joined: then `post`, `update` and `flush` throw. */
+  /** True if the room is watched, not joined: then `post`, `update`, `setPresence` and `flush` throw. */
   readonly isWatching: boolean
   #current: WatchedRoom<T>
   #isJoined = false
@@ -107,6 +107,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     post: (location) => writable().post(location),
     update: (change) => writable().update(change),
     flush: () => writable().flush(),
+    setPresence: ((patch) => (writable() as Room<RoomTypes>).setPresence(patch as never)) as Room<T>['setPresence'],
     retry: () => current().retry(),
     ready: () => current().ready(),
     leave: () => current().leave(),
@@ -136,6 +137,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     retry: tooEarly,
     ready: tooEarly,
     flush: tooEarly,
+    setPresence: tooEarly as unknown as Room<T>['setPresence'],
     leave: tooEarly,
     broadcast: tooEarly,
     onBroadcast: tooEarly,

@@ -23,12 +23,14 @@ export type SchemaTypes<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption = false,
+  SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = undefined,
 > = RoomTypesWith<{
   location: Out<SL>
   profile: OptionalOut<SP>
   broadcasts: BroadcastsOut<SB>
   locks: false extends LK ? false : true
+  presence: OptionalOut<SV>
 }>
 
 /** The schemas of an app's broadcasts, by name. */
@@ -48,18 +50,27 @@ export type UnchangedBroadcasts<SB extends OptionalBroadcasts> = {
       : never
 }
 
+/** `S` itself when it accepts `{}` and nothing but objects; otherwise a type whose `error` field explains what to change. */
+export type AcceptsEmpty<S extends Schema> = [Partial<Record<string, never>>] extends [core.input<S>]
+  ? [core.output<S>] extends [Readonly<Record<string, unknown>>]
+    ? S
+    : S & { error: 'a presence schema must be an object of named values' }
+  : S & { error: 'a presence schema must accept {}: make each property optional, for example with .partial()' }
+
 /**
  * `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change.
  */
 export type Unchanged<S extends Schema> = [true] extends [IsForeign<core.output<S>, [1, 1, 1, 1]>]
-  ? S & { error: 'a location or profile schema must be plain JSON: no dates, maps, sets, bigints or functions' }
+  ? S & {
+      error: 'a location, profile or presence schema must be plain JSON: no dates, maps, sets, bigints or functions'
+    }
   : SameInputAndOutput<S>
 
 type SameInputAndOutput<S extends Schema> = [core.input<S>] extends [core.output<S>]
   ? [core.output<S>] extends [core.input<S>]
     ? S
-    : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
-  : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
+    : S & { error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()' }
+  : S & { error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()' }
 
 /** A value that JSON does not have, such as `z.date()` gives. */
 type Foreign =

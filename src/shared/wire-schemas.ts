@@ -1,10 +1,15 @@
 import * as z from 'zod'
 import { broadcastEvent } from './broadcast-schemas.js'
 import { roomId, secretKey } from './id-schemas.js'
-import type { Schema } from './schema-types.js'
+import type { OptionalSchema, Schema } from './schema-types.js'
 
 /** The app's schemas of the values that a room carries. */
-export type RoomSchemas<SL extends Schema, SP extends Schema> = { location: SL; profile: SP }
+export type RoomSchemas<SL extends Schema, SP extends Schema> = {
+  location: SL
+  profile: SP
+  /** Absent or `false`: the app has no presence values. */
+  presence?: OptionalSchema
+}
 
 const activity = z.enum(['active', 'idle', 'away'])
 const seq = z.int().min(0)
@@ -14,7 +19,11 @@ const lastEventId = z.string().nullish()
  * Builds the input schemas of the five procedures of every app from the app's schemas. Unknown fields beside the app's values are
  * refused.
  */
-export function procedureInputs<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
+export function procedureInputs<SL extends Schema, SP extends Schema>({
+  location,
+  profile,
+  presence = false,
+}: RoomSchemas<SL, SP>) {
   return {
     postLocation: z.strictObject({
       room: roomId,
@@ -23,6 +32,7 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({ location
       seq: seq.optional(),
       profile: z.optional(z.nullable(profile)),
       activity: activity.optional(),
+      ...(presence && { presence: z.optional(presence) }),
       used: z.literal(true).optional(),
       activeAgoMs: z.number().min(0).max(86_400_000).optional(),
       memberKey: secretKey.optional(),
@@ -95,7 +105,11 @@ const connectionId = z.string()
 const lockHolder = z.object({ memberId: z.string(), connectionId })
 
 /** Builds the schema of every event that a stream of this app can carry, for contract tests. */
-export function locationEvent<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
+export function locationEvent<SL extends Schema, SP extends Schema>({
+  location,
+  profile,
+  presence = false,
+}: RoomSchemas<SL, SP>) {
   const locks = z.array(z.object({ location, fence: at })).optional()
   const connection = z.object({
     connectionId,
@@ -103,6 +117,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     profile: z.nullable(profile),
     location: z.nullable(location),
     activity,
+    ...(presence && { presence: z.optional(presence) }),
     at,
     activeAt: at.optional(),
     locks,
@@ -115,6 +130,11 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     activity: activity.optional(),
     activeAt: at.optional(),
     locks,
+    ...(presence && {
+      presence: z.record(z.string(), z.unknown()).optional(),
+      presenceCleared: z.array(z.string()).optional(),
+      presenceReset: z.literal(true).optional(),
+    }),
   })
   const left = z.object({ connectionId, at, reason: z.enum(['left', 'lost', 'revoked']) })
   return z.discriminatedUnion('type', [
@@ -125,6 +145,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
       beatMs: z.number().positive(),
       leaseMs: z.number().positive(),
       postMs: z.number().min(0),
+      presenceMs: z.number().min(0).optional(),
       features: z.array(z.string()).optional(),
       locks: z.object({ lockMs: z.number().positive(), idleMs: z.number().positive() }).optional(),
     }),

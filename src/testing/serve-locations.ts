@@ -23,15 +23,22 @@ export type ServeLocationsOptions<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
-  SB extends OptionalBroadcasts = OptionalBroadcasts,
-> = Own<SL, SP, LK, SB> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+  SV extends OptionalSchema = false,
+  SB extends OptionalBroadcasts = undefined,
+> = Own<SL, SP, LK, SV, SB> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SB extends OptionalBroadcasts> = {
+type Own<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption,
+  SV extends OptionalSchema,
+  SB extends OptionalBroadcasts,
+> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP, LK, SB>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, LK, SV, SB>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -61,22 +68,25 @@ export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
+  SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = undefined,
->(options?: Own<SL, SP, LK, SB> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SB>>>
+>(options?: Own<SL, SP, LK, SV, SB> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV, SB>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
+  SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = undefined,
 >(
-  options: Own<SL, SP, LK, SB> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SB>>>
+  options: Own<SL, SP, LK, SV, SB> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV, SB>>>
 export async function serveLocations<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption,
+  SV extends OptionalSchema,
   SB extends OptionalBroadcasts,
->(options?: ServeLocationsOptions<SL, SP, LK, SB>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SB>>> {
+>(options?: ServeLocationsOptions<SL, SP, LK, SV, SB>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV, SB>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -84,8 +94,8 @@ export async function serveLocations<
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP, LK, SB>
-  const server = createLocationServer<SL, SP, LK, SB>(complete)
+  } as unknown as LocationServerOptions<SL, SP, LK, SV, SB>
+  const server = createLocationServer<SL, SP, LK, SV, SB>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

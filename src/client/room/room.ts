@@ -15,7 +15,7 @@ import type { SendBroadcast } from './broadcasts.js'
 import type { BroadcastEvent } from '../store/broadcast-event.js'
 import { lazyBroadcasts } from './broadcast-loader.js'
 import { watchEpochs } from './epoch-watch.js'
-import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
+import { openOwnPresence, type OwnAttributes, type OwnPresence, type PresencePatch } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import { openRoomSync, type RoomSyncOptions } from './room-sync.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -50,6 +50,12 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
    * here.
    */
   update(own: OwnAttributes<T>): void
+  /**
+   * Changes our presence value by key: `{ typing: true }`. A key that is `undefined` is removed, and the others stay. Posts that
+   * change nothing else are at least 100 ms apart, and the newest wins. Never throws, like `post`; it raises `misconfigured` when
+   * the server has no presence schema. For the compiler it exists only for routers that have one.
+   */
+  setPresence: [T['presence']] extends [never] ? never : (patch: PresencePatch<T['presence']>) => void
   /** Connects now, while waiting or after a refusal. */
   retry(): void
   /** Returns one of the others by member id; `null` when they are not here, or for our own id. */
@@ -76,7 +82,7 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
 export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> & IfBroadcasts<T, BroadcastListening<T>>
 
 /** The part of a watched room that every router has. */
-export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update'>
+export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update' | 'setPresence'>
 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
 export type JoinedRoom<T extends RoomTypes> = Omit<RoomCore<T>, 'leave'>
@@ -101,7 +107,7 @@ export function openRoom<T extends RoomTypes>(
   transport: Transport<T>,
   joining: JoinOptions<T> | null,
   initial: GetLocationsOutput<T> | undefined,
-): { room: JoinedRoom<T>; close(): Promise<void> } {
+): { room: JoinedRoom<T>; renew(): void; close(): Promise<void> } {
   const { clock } = transport
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
@@ -143,8 +149,10 @@ export function openRoom<T extends RoomTypes>(
             presence.update(change)
           },
           flush: presence.flush,
+          setPresence: presence.setPresence,
         })
       : room) as unknown as JoinedRoom<T>,
+    renew: connection.renew,
     close() {
       unfollow()
       stopActivity()

@@ -13,7 +13,11 @@ export type Limits = {
   broadcastBytes: number
   /** Size of one event of broadcasts, with its framing, in bytes. Further items follow in the next event. Default 65,536. */
   broadcastEventBytes: number
-  /** Nesting of a location, a profile or a payload, in levels. Default 8, at most 100. */
+  /** Size of a presence value as canonical JSON in UTF-8, in bytes. Default 2,048. */
+  presenceBytes: number
+  /** Keys of a presence value. Default 32. */
+  presenceKeys: number
+  /** Nesting of a location, a profile, a presence value or a payload, in levels. Default 8, at most 100. */
   depth: number
   /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
   batch: number
@@ -86,6 +90,8 @@ export const defaultLimits: Limits = {
   profileBytes: 1024,
   broadcastBytes: 1024,
   broadcastEventBytes: 65_536,
+  presenceBytes: 2 * 1024,
+  presenceKeys: 32,
   depth: 8,
   batch: 8,
   postsPerSecond: 30,

@@ -266,8 +266,10 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
 /** Returns whether inputs can be parsed without a promise. */
-const isSynchronousHub = ({ location, profile, broadcasting }: Hub) =>
-  [location, profile, ...Object.values(broadcasting.schemas ?? {})].every(isSynchronous)
+const isSynchronousHub = ({ location, profile, presence, broadcasting }: Hub) =>
+  [location, profile, presence, ...Object.values(broadcasting.schemas ?? {})].every(
+    (schema) => schema === false || isSynchronous(schema),
+  )
 
 const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))

@@ -60,8 +60,9 @@ export type LocationServerOptions<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
+  SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = OptionalBroadcasts,
-> = HubOptions<SL, SP, LK, SB> &
+> = HubOptions<SL, SP, LK, SV, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -95,7 +96,7 @@ const isFolder: OptionCheck = (value) =>
     ? null
     : 'the path of a folder of public files, and not the root: "dist"'
 
-const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema>> = {
+const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>> = {
   ...hubOptionChecks,
   ...accessOptionChecks,
   ...originOptionChecks,
@@ -145,14 +146,15 @@ export function createLocationServer<
   SL extends Schema,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
+  SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = undefined,
->(options: LocationServerOptions<SL, SP, LK, SB>): LocationServer<SchemaTypes<SL, SP, LK, SB>> {
+>(options: LocationServerOptions<SL, SP, LK, SV, SB>): LocationServer<SchemaTypes<SL, SP, LK, SV, SB>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP, LK, SB>>({
-    ...(options as unknown as HubOptions<Schema, OptionalSchema>),
+  const hub = new Hub<SchemaTypes<SL, SP, LK, SV, SB>>({
+    ...(options as unknown as HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>),
     logger: options.logger ?? consoleLogger,
   })
   const { limits, timing, logger } = hub
@@ -194,7 +196,7 @@ export function createLocationServer<
   let isClosed = false
   let sockets: LocationWebSocketHandler | undefined
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SB>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV, SB>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')

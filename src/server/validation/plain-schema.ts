@@ -2,6 +2,12 @@ import * as z from 'zod/v4/core'
 import { LocationError } from '../../shared/errors.js'
 import type { Schema } from '../../shared/schema-types.js'
 
+const examples: Record<string, string> = {
+  location: 'cellLocation, or z.strictObject({ ... })',
+  profile: 'memberProfile, or z.strictObject({ ... })',
+  presence: 'z.strictObject({ typing: z.boolean() }).partial()',
+}
+
 /** The argument that `z.toJSONSchema` passes to `override` for every schema inside a schema. */
 type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSchema }
 
@@ -17,7 +23,7 @@ export function assertPlainSchema(schema: Schema, kind: string): void {
   if (_zod === undefined)
     throw new LocationError(
       'misconfigured',
-      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${exampleOf(kind)}z.strictObject({ ... }).`,
+      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${examples[kind] ?? 'z.strictObject({ ... })'}.`,
     )
   const advice =
     'Such a schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
@@ -39,8 +45,19 @@ export function assertPlainSchema(schema: Schema, kind: string): void {
     throw new LocationError('misconfigured', `The ${kind} schema returns other values than it accepts. ${advice}`)
 }
 
-const exampleOf = (kind: string) =>
-  kind === 'location' ? 'cellLocation, or ' : kind === 'profile' ? 'memberProfile, or ' : ''
+/**
+ * Refuses a presence schema that does not accept `{}`, the value of a connection that has posted none. A schema with an
+ * asynchronous refinement is checked by its first value.
+ *
+ * @throws LocationError `misconfigured`
+ */
+export function assertAcceptsEmpty(schema: Schema): void {
+  if (!isSynchronous(schema) || z.safeParse(schema, {}).success) return
+  throw new LocationError(
+    'misconfigured',
+    'The presence schema must accept {}, the value of a connection that has posted none: make each property optional, for example with .partial().',
+  )
+}
 
 /**
  * True for changes that JSON Schema does not show: coercions, `.catch()`, codecs, preprocessors, `.trim()` and similar.

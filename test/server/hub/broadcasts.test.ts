@@ -16,7 +16,7 @@ type AnyRoom = HubRoomBroadcasts<
 >
 
 /** A hub with a manual clock, and helpers for its room `r`. */
-function stage(options: Partial<HubOptions<typeof place, false, false, typeof broadcasts>> = {}) {
+function stage(options: Partial<HubOptions<typeof place, false, false, false, typeof broadcasts>> = {}) {
   const clock = manualClock()
   const given = {
     location: place,

@@ -2848,4 +2848,12 @@ export default [
     find: 'isLongLeaseAllowed = false\n      return send(post)',
     replace: 'throw error',
   },
+  {
+    file: 'src/client/room/room.ts',
+    tests: ['test/client/browser/missing-chunk.test.ts'],
+    name: 'client: without the code of wake-ups, a sign of life hastens nothing',
+    rule: 'client: every import() has a fallback that works',
+    find: 'connection.hurry()\n    parts.presence.hasten()',
+    replace: '',
+  },
 ]

@@ -30,7 +30,10 @@ test('a client posts no faster than a reply asked for, until a reply asks for no
   onTestFinished(() => client.close())
   let asked: { postMs?: number } = { postMs: 250 }
   server.answers.post = ({ seq = 0 }: PostLocationInput) => ({
-    ...{ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq },
+    outcome: 'applied',
+    connectionId: 'me',
+    memberId: 'm-me',
+    seq,
     ...asked,
   })
   const room = client.join('sheet')

@@ -16,6 +16,7 @@ import {
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf } from '../../src/server/rules/ids.js'
 import { defaultLimits } from '../../src/server/options/limits.js'
 import { defaultTiming } from '../../src/server/options/timing.js'
@@ -223,7 +224,8 @@ describe('the example ids of docs/PROTOCOL.md', () => {
 })
 
 describe('the events of docs/PROTOCOL.md', () => {
-  const schema = locationEvent({ location: cellLocation, profile: memberProfile })
+  const presence = z.object({ typing: z.boolean() }).partial()
+  const schema = locationEvent({ location: cellLocation, profile: memberProfile, presence })
   const messages = blocks
     .filter(({ language, rest }) => language === 'text' && rest === 'event')
     .map(({ code }) => {

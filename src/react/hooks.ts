@@ -14,7 +14,7 @@ import type {
 } from '../client/index.js'
 import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
-import { watchOnly } from './room-handle.js'
+import { watchOnly, type RoomHandle } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
 import { shallow } from './shallow.js'
 import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
@@ -125,8 +125,6 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const broadcastsOf = (room: Room<T>) => room as unknown as RoomBroadcasts<T>
-
   const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & BroadcastHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room,
@@ -161,15 +159,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
       const latest = useLatest(listener)
       useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event, latest])
     },
-    useBroadcast() {
-      const room = broadcastsOf(useWritableRoom())
-      return useCallback((...call) => room.broadcast(...call), [room])
-    },
-    useOnBroadcast(name, listener) {
-      const room = broadcastsOf(useHandle().room)
-      const latest = useLatest(listener)
-      useEffect(() => room.onBroadcast(name, (event) => latest.current(event)), [room, name, latest])
-    },
+    ...broadcastHooks(useHandle, useWritableRoom),
   }
   return hooks
 }
@@ -181,4 +171,23 @@ function useLatest<L>(listener: L): { readonly current: L } {
     latest.current = listener
   })
   return latest
+}
+
+/** The hooks of broadcasts, given those that find the room of the nearest provider. */
+function broadcastHooks<T extends RoomTypes>(
+  useHandle: () => RoomHandle<T>,
+  useWritableRoom: () => Room<T>,
+): BroadcastHooks<T> {
+  const broadcastsOf = (room: Room<T>) => room as unknown as RoomBroadcasts<T>
+  return {
+    useBroadcast() {
+      const room = broadcastsOf(useWritableRoom())
+      return useCallback((...call) => room.broadcast(...call), [room])
+    },
+    useOnBroadcast(name, listener) {
+      const room = broadcastsOf(useHandle().room)
+      const latest = useLatest(listener)
+      useEffect(() => room.onBroadcast(name, (event) => latest.current(event)), [room, name, latest])
+    },
+  }
 }

@@ -68,6 +68,8 @@ export class LiveRoom {
   /** True when a commit was applied that the subscribers were not woken for yet. */
   #fanOutIsDue = false
   #nextTickAt = 0
+  /** The time between the last two frames, at most `frameMaxMs`. */
+  #frameMs = 0
   #tickIsDue = false
   /** Fan-outs in progress: the current one, plus readers that waited for a compressed frame. */
   #fanOuts = 0
@@ -127,6 +129,12 @@ export class LiveRoom {
 
   get frames(): Frames {
     return this.#frames
+  }
+
+  /** The time to leave between two posts, when frames of this room are further apart than posts; otherwise `undefined`. */
+  get postMs(): number | undefined {
+    const frameMs = Math.ceil(Math.max(this.#frameMs, this.timing.frameMinMs))
+    return frameMs > this.timing.postMs ? frameMs : undefined
   }
 
   /** True when the state here may be out of date: subscribers get `degraded` in place of heartbeats. */
@@ -327,7 +335,8 @@ export class LiveRoom {
 
   #fannedOut(startedAt: number, fanOutMs: number): void {
     // Never earlier than the tick itself has set it.
-    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + Math.min(4 * fanOutMs, this.timing.frameMaxMs))
+    this.#frameMs = Math.min(4 * fanOutMs, this.timing.frameMaxMs)
+    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + this.#frameMs)
     this.#fanOuts -= 1
     this.#schedule()
   }

@@ -8,6 +8,7 @@ export {
   type DataTransformer,
   type LocationOf,
   type LocationPath,
+  type PresenceOf,
   type ProfileOf,
   type RoomTypesOf,
   type RouterLike,
@@ -16,6 +17,7 @@ export { createLocationClient, type LocationClientOptions } from './client.js'
 export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
+export { type PresencePatch } from './room/own-presence.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type MembersAtOptions } from './store/location-index.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'

@@ -1,7 +1,15 @@
 'use client'
 
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
-import type { LocationClient, Member, MembersAtOptions, Room, RoomEvents, RoomStatus } from '../client/index.js'
+import type {
+  LocationClient,
+  Member,
+  MembersAtOptions,
+  PresencePatch,
+  Room,
+  RoomEvents,
+  RoomStatus,
+} from '../client/index.js'
 import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
 import { watchOnly } from './room-handle.js'
@@ -14,7 +22,8 @@ import type { RoomTypes } from '../shared/room-types.js'
  * that the router does not have are absent.
  */
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
-  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>)
+  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
+  ([T['presence']] extends [never] ? unknown : PresenceHooks<T>)
 
 /** The hooks of every client. */
 export interface RoomHooks<T extends RoomTypes> {
@@ -72,6 +81,17 @@ export interface ProfileHooks<T extends RoomTypes> {
   useUpdateProfile(): (profile: T['profile'] | null) => void
 }
 
+/** The hooks of a client whose router has a presence schema. */
+export interface PresenceHooks<T extends RoomTypes> {
+  /**
+   * Returns a function that changes our presence value by key: `setPresence({ typing: true })`. It is the same function while the
+   * room is the same.
+   *
+   * @throws Error inside a provider with `watch`.
+   */
+  useSetPresence(): (patch: PresencePatch<T['presence']>) => void
+}
+
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
 export function createLocationHooks<T extends RoomTypes>(client: LocationClient<T>): LocationHooks<T> {
   type Members = readonly Member<T>[]
@@ -89,7 +109,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> = {
+  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room,
     useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
@@ -110,6 +130,11 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     useUpdateProfile() {
       const room = useWritableRoom()
       return useCallback((profile: T['profile'] | null) => room.update({ profile }), [room])
+    },
+    useSetPresence() {
+      // The room of a router without the feature has the method too: it reports that.
+      const room = useWritableRoom() as Room<RoomTypes>
+      return useCallback((patch) => room.setPresence(patch as never), [room])
     },
     useMembersAt: (location, options) => useRoomValue(useHandle(), (room) => room.membersAt(location, options)),
     useStatus: () => useRoomValue(useHandle(), statusOf),

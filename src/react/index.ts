@@ -5,6 +5,12 @@
  */
 'use client'
 
-export { createLocationHooks, type LocationHooks, type ProfileHooks, type RoomHooks } from './hooks.js'
+export {
+  createLocationHooks,
+  type LocationHooks,
+  type PresenceHooks,
+  type ProfileHooks,
+  type RoomHooks,
+} from './hooks.js'
 export { type RoomProviderProps } from './provider.js'
 export { shallow } from './shallow.js'

@@ -26,6 +26,7 @@ export const sidebar = [
       page('React', '/react'),
       page('UI kit', '/ui-kit'),
       page('Vue, Svelte, Solid', '/frameworks'),
+      page('Reactions and broadcasts', '/broadcasts'),
       page('Counts and agents', '/counts-and-agents'),
       page('Testing', '/testing'),
       page('Accessibility', '/accessibility'),

@@ -27,6 +27,7 @@ export const sidebar = [
       page('UI kit', '/ui-kit'),
       page('Presence values', '/presence'),
       page('Vue, Svelte, Solid', '/frameworks'),
+      page('Reactions and broadcasts', '/broadcasts'),
       page('Counts and agents', '/counts-and-agents'),
       page('Testing', '/testing'),
       page('Accessibility', '/accessibility'),

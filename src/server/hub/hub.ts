@@ -82,7 +82,7 @@ export function createLocationHub<
   SB extends OptionalBroadcasts = undefined,
 >(options: HubOptions<SL, SP, LK, SV, SB>): LocationHub<SchemaTypes<SL, SP, LK, SV, SB>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
-  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>)
+  return new Hub(options)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */

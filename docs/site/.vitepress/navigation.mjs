@@ -25,6 +25,7 @@ export const sidebar = [
       page('Recipes', '/recipes'),
       page('React', '/react'),
       page('UI kit', '/ui-kit'),
+      page('Presence values', '/presence'),
       page('Vue, Svelte, Solid', '/frameworks'),
       page('Reactions and broadcasts', '/broadcasts'),
       page('Counts and agents', '/counts-and-agents'),

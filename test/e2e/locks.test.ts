@@ -116,3 +116,32 @@ test('lock calls are charged like posts, and need the right to post', async () =
   expect((await guarded.call('lockLocation', input)).status).toBe(429)
   expect((await guarded.call('unlockLocation', { ...input, fence: 1 })).status).toBe(429)
 })
+
+test('locking and unlocking are charged to an anonymous member like posts', async () => {
+  const { enter, lock } = await served({ limits: { postsPerSecond: 0.001, postBurst: 3 } })
+  await enter('ada')
+  expect((await lock('ada', 1)).status).toBe(200)
+  expect((await lock('ada', 2)).status).toBe(200)
+  expect((await lock('ada', 3)).status).toBe(429)
+  await enter('bob')
+  expect((await lock('bob', 1)).status).toBe(200)
+})
+
+test('`isLocked` takes a member id in any normal form, and refuses one that is no name', async () => {
+  const name = 'Zo\u00eb'
+  const { enter, lock, hub } = await served({
+    identify: () => ({ memberId: name }),
+    authorize: () => true,
+  })
+  await enter('zoe')
+  const { data } = await lock('zoe', 1)
+  const fence = data.outcome === 'locked' ? data.fence : 0
+  const isLocked = (memberId: string) => hub.room('r').isLocked({ location: cell(1), memberId, fence })
+  expect(await isLocked(name.normalize('NFD'))).toBe(true)
+  await expect(isLocked(undefined as never)).rejects.toMatchObject({ code: 'bad-input' })
+  await expect(
+    hub.room('r').isLocked({ location: cell(2), memberId: undefined as never, fence }),
+  ).rejects.toMatchObject({
+    code: 'bad-input',
+  })
+})

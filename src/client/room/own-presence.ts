@@ -175,9 +175,12 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location, { ...change }], null)
     if (!change || change.activity === 'active') usedAt = context().now
-    const draft = copied({ ...attributes, ...change, location })
+    // A use that the server does not know yet goes with the next post.
+    const { newest, acked, edition } = sender.box
+    const used = (acked < edition && newest?.used) || undefined
+    const draft = copied({ ...attributes, ...change, location, used })
     if (!sameJson(draft, sender.box.newest)) sender.write(draft, !change?.presence)
-    attributes = draft
+    attributes = { ...draft, used: undefined }
   }
   let unsendable: LocationError | null = null
   const post = (location: T['location'] | null, change?: Partial<OutboxDraft<T>>) => {

@@ -1,6 +1,7 @@
 import { LocationError } from '../../shared/errors.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Schema } from '../../shared/schema-types.js'
+import { nameOf } from './given-name.js'
 import type { Action, Outcome, StoredValue } from '../rules/backend.js'
 
 /** The parts of the hub that the locks of a room use. */
@@ -33,7 +34,8 @@ export function hubRoomLocks<T extends RoomTypes>(hub: LockActions, id: string):
   const placeOf = async (location: unknown) => hub.keepPlace(await hub.parse(hub.location, location))
   return {
     async isLocked({ location, memberId, fence }) {
-      const action = { type: 'checkLock' as const, location: await placeOf(location), memberId, fence }
+      const member = nameOf(memberId, 'member')
+      const action = { type: 'checkLock' as const, location: await placeOf(location), memberId: member, fence }
       const outcome = await hub.act(id, action)
       if (outcome.type === 'lockChecked' && outcome.isHeld !== null) return outcome.isHeld
       throw new LocationError(

@@ -1,6 +1,5 @@
 import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
-import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Activity, Connection } from '../../shared/events.js'
 import type { BroadcastName, BroadcastsOf, IfBroadcasts } from '../../shared/broadcast-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -10,6 +9,7 @@ import type { OptionalSchema, Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
 import { assertPosted } from '../access/outcome-errors.js'
 import type { Timing } from '../options/timing.js'
+import { nameOf } from './given-name.js'
 import type { Broadcasting } from './broadcasting.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import type { Action, Outcome, StoredValue } from '../rules/backend.js'
@@ -154,14 +154,6 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
 function presenceSchemaOf({ presence }: HubActions): Schema {
   if (presence !== false) return presence
   throw new LocationError('bad-input', 'This hub has no presence values: give createLocationHub the option presence.')
-}
-
-/** Returns a name in normal form C. @throws LocationError `bad-input` */
-function nameOf(given: string, kind: 'room' | 'member'): string {
-  const name = normalName(given)
-  const fault = nameFault(name)
-  if (fault !== null) throw new LocationError('bad-input', `A ${kind} id ${fault}.`)
-  return name
 }
 
 /**

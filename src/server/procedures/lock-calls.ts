@@ -8,7 +8,7 @@ import type { Caller, Gate } from '../access/gate.js'
 import { ownedError } from '../access/outcome-errors.js'
 import type { Hub } from '../hub/hub.js'
 import type { Outcome } from '../rules/backend.js'
-import { connectionIdOf } from '../rules/ids.js'
+import { anonymousMemberIdOf, connectionIdOf } from '../rules/ids.js'
 
 type LockOutcome<K extends Outcome['type']> = Extract<Outcome, { type: K }>
 
@@ -38,7 +38,8 @@ export class LockCalls {
     const caller: Caller = await this.#gate.caller(ctx)
     const { memberId } = caller
     const place = this.#hub.keepPlace(location)
-    this.#hub.rateLimits.charge('post', { memberId, address: null })
+    // The address was already charged.
+    this.#hub.rateLimits.charge('post', { memberId: memberId ?? anonymousMemberIdOf(connectionKey), address: null })
     await this.#gate.admit(ctx, caller, room, 'post')
     return { connectionId: connectionIdOf(connectionKey), memberId, location: place, lockSeq }
   }

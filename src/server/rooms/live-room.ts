@@ -282,7 +282,8 @@ export class LiveRoom {
     this.broadcasts.carried()
     const startedAt = this.clock.now()
     this.#nextTickAt = startedAt + this.timing.frameMinMs
-    if (this.subscribers.size > 0) this.#wakeAll(this.subscribers, startedAt)
+    if (this.subscribers.size > 0) this.#wakeAll(this.subscribers, startedAt, 0)
+    else this.#frameMs = 0
   }
 
   /**
@@ -290,13 +291,15 @@ export class LiveRoom {
    * in slices, and the next tick waits for it.
    */
   wakeLater(waiting: Iterable<Reader>): void {
-    this.#wakeAll(waiting, this.clock.now())
+    // The pace follows the whole room: a few late readers may only slow it down.
+    this.#wakeAll(waiting, this.clock.now(), this.#frameMs)
   }
 
-  #wakeAll(waiting: Iterable<Reader>, startedAt: number): void {
+  /** @param leastMs the least time between frames afterwards. */
+  #wakeAll(waiting: Iterable<Reader>, startedAt: number, leastMs: number): void {
     this.#fanOuts += 1
     this.#wakeSlice(waiting[Symbol.iterator](), 0, (fanOutMs) =>
-      this.#reported(fanOutMs, () => this.#fannedOut(startedAt, fanOutMs)),
+      this.#reported(fanOutMs, () => this.#fannedOut(startedAt, fanOutMs, leastMs)),
     )
   }
 
@@ -333,10 +336,11 @@ export class LiveRoom {
     then(fanOutMs)
   }
 
-  #fannedOut(startedAt: number, fanOutMs: number): void {
+  #fannedOut(startedAt: number, fanOutMs: number, leastMs: number): void {
     // Never earlier than the tick itself has set it.
-    this.#frameMs = Math.min(4 * fanOutMs, this.timing.frameMaxMs)
-    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + this.#frameMs)
+    const frameMs = Math.min(4 * fanOutMs, this.timing.frameMaxMs)
+    this.#frameMs = Math.max(leastMs, frameMs)
+    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + frameMs)
     this.#fanOuts -= 1
     this.#schedule()
   }

@@ -92,7 +92,7 @@ export class RoomLocks {
   check({ location, memberId, fence }: CheckLockAction, moment: Moment): boolean | null {
     if (this.#claims.isOpen(moment.now)) return null
     const holder = this.#holderOf(location, moment)
-    if (holder?.memberId !== memberId) return false
+    if (!holder || holder.memberId !== memberId) return false
     return this.#kept.get(holder.connectionId)!.locks.some((lock) => isOf(lock, location) && lock.fence === fence)
   }
 
@@ -131,8 +131,10 @@ export class RoomLocks {
   /** Grants the claims, once, when they are no longer collected. */
   settle(moment: Moment): void {
     for (const { connectionId, location, fence } of this.#claims.settle(moment.now)) {
+      // In this order: the script looks at a connection only when the place is free, and that may end its lease.
+      if (this.#holders.has(location.json)) continue
       const locker = this.#room.live(connectionId, moment)
-      if (!locker || locker.leaving || this.#holders.has(location.json)) continue
+      if (!locker || locker.leaving) continue
       this.#take(location, locker, moment, false, fence)
     }
   }

@@ -13,6 +13,7 @@ export {
   type RouterLike,
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
+export type { Lock, LockMethods, LockOptions, RoomLockMethods, WatchedLockMethods } from './locks/lock-types.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
 export { type RoomStatus } from './connection/room-status.js'

@@ -19,7 +19,7 @@ export const clamped = <T>(value: unknown, min: number, max: number, usual: T): 
   typeof value === 'number' && value >= min ? Math.min(value, max) : usual
 
 /** The timing that a hello may set. A heartbeat interval below 100 ms is a mistake: then the default holds. */
-export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'features'>) {
+export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'features' | 'locks'>) {
   const beatMs = clamped(hello.beatMs, 100, 600_000, 10_000)
   return {
     beatMs,
@@ -27,6 +27,8 @@ export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'f
     // Each connection posts at least once in a heartbeat interval.
     postMs: Math.min(clamped(hello.postMs, 0, beatMs, 50), beatMs),
     features: Array.isArray(hello.features) ? hello.features : [],
+    // Its numbers are checked where locks are used.
+    ...(hello.locks && { locks: hello.locks }),
   }
 }
 

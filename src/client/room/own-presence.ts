@@ -41,6 +41,8 @@ export type OwnAttributes<T extends RoomTypes> = {
 export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
   readonly key: string | undefined
+  /** When the newest post that the server accepted was sent. */
+  readonly acceptedAt: number
   /**
    * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when none is
    * answered until `patience` resolves.
@@ -81,6 +83,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   let attributes: OwnAttributes<T> = {}
   /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
   let usedAt = context().now
+  let acceptedAt = -Infinity
   const sendsUse = () => pace.timing.features?.includes('used')
 
   const newConnection = () => {
@@ -111,7 +114,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return send(post)
     }
   }
-  const acknowledged = ({ connectionId, memberId: own, id }: PostLocationOutput) => {
+  const acknowledged = ({ outcome, connectionId, memberId: own, id }: PostLocationOutput) => {
+    if (outcome === 'applied' || outcome === 'same') acceptedAt = sender.box.sentAt
     told('post', id)
     const before = memberId ?? guest
     memberId = own
@@ -165,6 +169,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   return {
     get key() {
       return connectionKey
+    },
+    get acceptedAt() {
+      return acceptedAt
     },
     async whoAmI(patience) {
       const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null

@@ -4,6 +4,8 @@ import type { ServerConnection } from '../connection/connection.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
+import { heldBy } from '../locks/held-by.js'
+import type { LockOptions, RoomLockMethods } from '../locks/lock-types.js'
 import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
@@ -11,6 +13,7 @@ import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../
 import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
+import type { RoomLocks, RoomLocksOptions } from '../locks/room-locks.js'
 import { openRoomSync } from './room-sync.js'
 import { wakeUp } from './wake-up.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -121,6 +124,7 @@ export function openRoom<T extends RoomTypes>(
   const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
+  const locks = openLocks({ ...parts, retry: room.retry })
   return {
     room: (joining
       ? Object.assign(room, {
@@ -130,11 +134,13 @@ export function openRoom<T extends RoomTypes>(
             presence.update(change)
           },
           flush: presence.flush,
+          lock: locks.lock,
         })
-      : room) as JoinedRoom<T>,
+      : room) as unknown as JoinedRoom<T>,
     close() {
       unfollow()
       stopActivity()
+      void locks.close()
       presence.pause()
       connection.close('left')
       // Somebody else may sign in on this page: nobody is shown any more.
@@ -179,13 +185,28 @@ const followPageOf = <T extends RoomTypes>(
     woken,
   })
 
+/** The locks of a room, whose code is loaded by the first of them. */
+function openLocks<T extends RoomTypes>(parts: RoomLocksOptions<T>) {
+  let opened: Promise<RoomLocks<T>> | undefined
+  const open = async () => new (await import('../locks/room-locks.js')).RoomLocks<T>(parts)
+  const lock: RoomLockMethods<T>['lock'] = async (location, options?: LockOptions) => {
+    // A deploy may have removed the chunk: the next call tries again.
+    const locks = await (opened ??= open()).catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
+    return locks.lock(location, options)
+  }
+  return { lock, close: async () => (await opened?.catch(() => {}))?.close() }
+}
+
 /** The part of a room that does not post. */
 const watchedRoom = <T extends RoomTypes>(
   id: string,
   store: Store<T>,
   connection: ServerConnection,
   presence: OwnPresence<T>,
-): Omit<WatchedRoom<T>, 'leave'> => ({
+): Omit<WatchedRoom<T>, 'leave'> & Pick<RoomLockMethods<T>, 'lockedBy'> => ({
   id,
   get status() {
     return store.snapshot.status
@@ -199,6 +220,7 @@ const watchedRoom = <T extends RoomTypes>(
   get members() {
     return store.members
   },
+  lockedBy: (location: T['location']) => heldBy(store, location),
   membersAt: store.membersAt,
   other: store.other,
   on: store.on,

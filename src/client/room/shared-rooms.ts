@@ -1,5 +1,6 @@
 import { LocationError } from '../../shared/errors.js'
 import type { Transport } from '../connection/transport.js'
+import type { LockMethods, WatchedLockMethods } from '../locks/lock-types.js'
 import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -11,9 +12,9 @@ export interface LocationClient<T extends RoomTypes> {
    *
    * @throws LocationError `bad-input` for an invalid room id or profile, `closed` after `close()`.
    */
-  join(room: string, options?: JoinOptions<T>): Room<T>
+  join(room: string, options?: JoinOptions<T>): Room<T> & LockMethods<T>
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
-  watch(room: string, options?: WatchOptions<T>): WatchedRoom<T>
+  watch(room: string, options?: WatchOptions<T>): WatchedRoom<T> & WatchedLockMethods<T>
   /**
    * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for it: the leave request
    * needs the session. For another user of the same page, create a new client. Resolves when the server was told or cannot
@@ -54,8 +55,8 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
     return shared.hold(signal)
   }
   return {
-    join: (id, options = {}) => enter(id, options, options),
-    watch: (id, options = {}) => enter(id, null, options),
+    join: (id, options = {}) => enter(id, options, options) as Room<T> & LockMethods<T>,
+    watch: (id, options = {}) => enter(id, null, options) as Room<T> & WatchedLockMethods<T>,
     async close() {
       closed = true
       await Promise.all(Array.from(rooms.values(), ({ end }) => end()))

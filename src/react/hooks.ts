@@ -1,12 +1,21 @@
 'use client'
 
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
-import type { LocationClient, Member, MembersAtOptions, Room, RoomEvents, RoomStatus } from '../client/index.js'
+import type {
+  LocationClient,
+  LockMethods,
+  Member,
+  MembersAtOptions,
+  Room,
+  RoomEvents,
+  RoomStatus,
+} from '../client/index.js'
 import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
 import { watchOnly } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
 import { shallow } from './shallow.js'
+import { useLockOf, type UsedLock } from './use-lock.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
@@ -14,7 +23,8 @@ import type { RoomTypes } from '../shared/room-types.js'
  * that the router does not have are absent.
  */
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
-  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>)
+  ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
+  ([T['locks']] extends [true] ? LockHooks<T> : unknown)
 
 /** The hooks of every client. */
 export interface RoomHooks<T extends RoomTypes> {
@@ -24,7 +34,7 @@ export interface RoomHooks<T extends RoomTypes> {
    * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same, and
    * never renders the component again: read what you render with the other hooks.
    */
-  useRoom(): Room<T>
+  useRoom(): Room<T> & LockMethods<T>
   /** Returns the other members, or `select` of them. Renders again only when the result changes. */
   useOthers(): readonly Member<T>[]
   /**
@@ -72,6 +82,17 @@ export interface ProfileHooks<T extends RoomTypes> {
   useUpdateProfile(): (profile: T['profile'] | null) => void
 }
 
+/** The hooks of a client whose router has locks. */
+export interface LockHooks<T extends RoomTypes> {
+  /**
+   * Returns who holds a place, and `acquire` and `release`. `acquire` resolves with whether the place is ours; it takes the place
+   * from another window of ours. The place is released when the component goes, or asks for another one.
+   *
+   * @throws Error from `acquire` inside a provider with `watch`, and the errors of `room.lock`.
+   */
+  useLock(location: T['location']): UsedLock<T>
+}
+
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
 export function createLocationHooks<T extends RoomTypes>(client: LocationClient<T>): LocationHooks<T> {
   type Members = readonly Member<T>[]
@@ -89,9 +110,10 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> = {
+  const hooks: RoomHooks<T> & ProfileHooks<T> & LockHooks<T> = {
+    useLock: (location) => useLockOf(useHandle(), location),
     RoomProvider: createRoomProvider(contexts, client),
-    useRoom: () => useHandle().room,
+    useRoom: () => useHandle().room as Room<T> & LockMethods<T>,
     useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
       useSelected(useHandle(), othersOf, select, isEqual) as R,
     useOtherIds: () => useRoomValue(useHandle(), otherIdsOf, shallow),

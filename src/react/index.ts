@@ -5,6 +5,7 @@
  */
 'use client'
 
-export { createLocationHooks, type LocationHooks, type ProfileHooks, type RoomHooks } from './hooks.js'
+export type { LockState, UsedLock } from './use-lock.js'
+export { createLocationHooks, type LocationHooks, type LockHooks, type ProfileHooks, type RoomHooks } from './hooks.js'
 export { type RoomProviderProps } from './provider.js'
 export { shallow } from './shallow.js'

@@ -1,4 +1,5 @@
-import type { LocationError, Room } from '../client/index.js'
+import type { LocationError, Room, RoomLockMethods } from '../client/index.js'
+import { heldBy } from '../client/locks/held-by.js'
 import { showInitial } from '../client/store/initial.js'
 import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
@@ -78,7 +79,12 @@ export class RoomHandle<T extends RoomTypes> {
 }
 
 /** A Room that forwards everything to the room that `current` returns at that time. */
-function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T>, isWatching: boolean): Room<T> {
+function forwardTo<T extends RoomTypes>(
+  id: string,
+  current: () => WatchedRoom<T>,
+  isWatching: boolean,
+): Room<T> & RoomLockMethods<T> {
+  const lockable = (room: object) => room as RoomLockMethods<T>
   const writable = () => {
     if (isWatching) throw new Error(watchOnly)
     return current() as Room<T>
@@ -108,6 +114,8 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     retry: () => current().retry(),
     ready: () => current().ready(),
     leave: () => current().leave(),
+    lock: (location, options) => lockable(writable()).lock(location, options),
+    lockedBy: (location) => lockable(current()).lockedBy(location),
   }
 }
 
@@ -119,7 +127,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: Room<T> = {
+  const room: Room<T> & RoomLockMethods<T> = {
     id,
     ...snapshot,
     members,
@@ -134,6 +142,8 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     ready: tooEarly,
     flush: tooEarly,
     leave: tooEarly,
+    lock: tooEarly,
+    lockedBy: (location) => heldBy(store, location),
   }
   return { room, hasInitial: view.id !== null }
 }

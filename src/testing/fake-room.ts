@@ -1,4 +1,4 @@
-import { createLocationClient, type LocationClient, type Room } from '../client/index.js'
+import { createLocationClient, type LocationClient, type LockMethods, type Room } from '../client/index.js'
 import { systemClock } from '../shared/index.js'
 import type {
   Activity,
@@ -35,7 +35,7 @@ export type FakeMember<T extends RoomTypes> = {
 /** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
 export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   /** The joined room: a real room of a real client, on a fake server. */
-  readonly room: Room<T>
+  readonly room: Room<T> & LockMethods<T>
   /** The client, for your RoomProvider. Every room that it joins is this one. */
   readonly client: LocationClient<T>
   /** The posts of the room under test, oldest first. */
@@ -46,6 +46,10 @@ export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   moves(memberId: string, location: T['location'] | null): Promise<void>
   /** Another member changes the profile or the activity. */
   updates(memberId: string, change: Pick<FakeMember<T>, 'profile' | 'activity'>): Promise<void>
+  /** Another member, who is in the room, locks a place. Ignored while we hold it. */
+  locks(memberId: string, location: T['location']): Promise<void>
+  /** Another member ends the lock of a place. */
+  unlocks(memberId: string, location: T['location']): Promise<void>
   /** Another member leaves. Default reason: `left`. */
   leaves(memberId: string, reason?: LeftReason): Promise<void>
   /** Cuts the network in both directions until `restoresConnection`. */
@@ -114,6 +118,14 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     enters: (memberId, member = {}) => put(memberId, member),
     moves: (memberId, location) => put(memberId, { location }),
     updates: put,
+    locks(memberId, location) {
+      server.lock(memberId, location)
+      return shows(is(memberId, server.get(memberId)?.at ?? null))
+    },
+    unlocks(memberId, location) {
+      server.unlock(memberId, location)
+      return shows(is(memberId, server.get(memberId)?.at ?? null))
+    },
     leaves(memberId, reason = 'left') {
       server.remove(memberId, reason)
       return shows(is(memberId, null))

@@ -1,3 +1,4 @@
+import { canonicalJson } from '../shared/canonical-json.js'
 import { View } from '../shared/index.js'
 import type {
   Connection,
@@ -22,6 +23,9 @@ export interface FakeServer<T extends RoomTypes> {
   get(connectionId: string): Connection<T> | undefined
   /** Adds or changes a connection, and returns the version at which it is shown. */
   set(connection: Connection<T>): number
+  /** Another connection locks a place, or ends its lock. */
+  lock(connectionId: string, location: T['location']): void
+  unlock(connectionId: string, location: T['location']): void
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<T>): void
   beat(): void
@@ -29,6 +33,8 @@ export interface FakeServer<T extends RoomTypes> {
   reconnect(): void
   refusePosts(message: string | null): void
 }
+
+const sameJson = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b)
 
 export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   const view = new View<T>()
@@ -71,7 +77,8 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         mine = controller
         streams.add(controller)
         controller.enqueue(encoder.encode('event: connected\ndata: {}\n\n\n'))
-        const timing = { beatMs: 10_000, leaseMs: 30_000, postMs: 0 }
+        const locks = { lockMs: 30_000, idleMs: 120_000 }
+        const timing = { beatMs: 10_000, leaseMs: 30_000, postMs: 0, features: ['locks'], locks }
         controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
         controller.enqueue(written(snapshot()))
       },
@@ -88,8 +95,27 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
       profile: profile === undefined ? (known?.profile ?? null) : profile,
       activity: activity ?? known?.activity ?? 'active',
     }
-    set({ connectionId: me, memberId: me, location, ...about, at: 0 })
+    set({ connectionId: me, memberId: me, location, ...about, at: 0, ...(known?.locks && { locks: known.locks }) })
     return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
+  }
+  const locksOf = (connectionId: string) => view.connections.get(connectionId)?.locks ?? []
+  const lock = (connectionId: string, location: T['location']) => {
+    const isPlace = (held: { location: T['location'] }) => sameJson(held.location, location)
+    const holder = [...view.connections.values()].find(({ locks }) => locks?.some(isPlace))
+    if (holder && holder.connectionId !== connectionId)
+      return { outcome: 'taken', holder: { memberId: holder.memberId, connectionId: holder.connectionId } }
+    const known = view.connections.get(connectionId)
+    if (!known) return { outcome: 'absent' }
+    const fence = locksOf(connectionId).find(isPlace)?.fence ?? version + 1_000
+    if (!holder) set({ ...known, locks: [...locksOf(connectionId), { location, fence }] })
+    return { outcome: 'locked', fence }
+  }
+  const unlock = (connectionId: string, location: T['location']) => {
+    const known = view.connections.get(connectionId)
+    const rest = locksOf(connectionId).filter((held) => !sameJson(held.location, location))
+    if (!known || rest.length === locksOf(connectionId).length) return { outcome: 'gone' }
+    set({ ...known, locks: rest })
+    return { outcome: 'unlocked' }
   }
   const answer = (data: PostLocationOutput | GetLocationsOutput<T> | object) => Response.json({ result: { data } })
 
@@ -105,12 +131,17 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         remove(me, 'left')
         return answer({ outcome: (body as LeaveRoomInput).graceMs ? 'leaving' : 'left' })
       }
+      const place = (body as { location: T['location'] }).location
+      if (procedure === 'lockLocation') return answer(lock(me, place))
+      if (procedure === 'unlockLocation') return answer(unlock(me, place))
       if (refusal === null) return answer(post(body as PostLocationInput<T>))
       const error = { message: `bad-input: ${refusal}`, code: -32600, data: { code: 'BAD_REQUEST', httpStatus: 400 } }
       return Response.json({ error }, { status: 400 })
     },
     get: (connectionId) => view.connections.get(connectionId),
     set,
+    lock: (connectionId, location) => void lock(connectionId, location),
+    unlock: (connectionId, location) => void unlock(connectionId, location),
     remove,
     tell,
     beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),

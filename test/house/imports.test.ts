@@ -42,7 +42,8 @@ const layers: Record<string, Record<string, string[]>> = {
     connection: [],
     outbox: ['connection'],
     store: ['outbox', 'connection'],
-    room: ['store', 'outbox', 'connection', 'browser'],
+    locks: ['store', 'connection'],
+    room: ['store', 'outbox', 'connection', 'browser', 'locks'],
   },
 }
 

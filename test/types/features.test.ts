@@ -168,6 +168,16 @@ describe('a hub with locks', () => {
       createLocationHub({ location: cellLocation, locks: { idleMs: 'one' } })
       expectTypeOf<RoomTypesOf<typeof locking>['locks']>().toEqualTypeOf<true>()
       expectTypeOf<RoomTypesOf<typeof plain>['locks']>().toEqualTypeOf<false>()
+      const client = createLocationClient<typeof locking>({ url: '/trpc' })
+      const room = client.join('a')
+      void room.lock(place, { takeOver: true }).then((lock) => lock?.release())
+      room.lockedBy(place)
+      client.watch('a').lockedBy(place)
+      // @ts-expect-error: a room that is only watched locks nothing
+      void client.watch('a').lock(place)
+      // @ts-expect-error: a place is a location
+      void room.lock(null)
+      createLocationHooks(client).useLock(place).acquire satisfies () => Promise<boolean>
     })
   })
 })

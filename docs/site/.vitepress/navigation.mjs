@@ -26,6 +26,7 @@ export const sidebar = [
       page('React', '/react'),
       page('Vue, Svelte, Solid', '/frameworks'),
       page('Counts and agents', '/counts-and-agents'),
+      page('One editor at a time', '/locks'),
       page('Testing', '/testing'),
       page('Accessibility', '/accessibility'),
     ],

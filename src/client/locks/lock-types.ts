@@ -15,12 +15,6 @@ export interface Lock<T extends RoomTypes> {
   release(): Promise<void>
 }
 
-/** The state of a place. `otherWindow`: another window of this member has it. */
-export type LockState<T extends RoomTypes> =
-  | { readonly state: 'free' }
-  | { readonly state: 'mine'; readonly lock: Lock<T> }
-  | { readonly state: 'otherWindow' | 'taken'; readonly holder: Member<T> }
-
 /** The lock methods of a joined room. */
 export interface RoomLockMethods<T extends RoomTypes> {
   /**

@@ -1,13 +1,12 @@
 import { parseEventId } from '../../shared/event-id.js'
 import { LocationError } from '../../shared/errors.js'
+import type { Hello } from '../../shared/events.js'
 import type { LockLocationOutput } from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import { retryDelayMs } from '../connection/connection-state.js'
+import { retryDelayMs, type RetryContext } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
 import type { Transport } from '../connection/transport.js'
 import { clamped } from '../connection/wire-limits.js'
-import type { OwnPresence } from '../room/own-presence.js'
-import type { Pace } from '../room/post-pace.js'
 import { canonicalText } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { Lock, LockOptions } from './lock-types.js'
@@ -17,8 +16,14 @@ export interface RoomLocksOptions<T extends RoomTypes> {
   room: string
   transport: Transport<T>
   store: Store<T>
-  pace: Pace
-  presence: OwnPresence<T>
+  pace: { timing: Pick<Hello, 'beatMs' | 'locks'>; context(): RetryContext; deadlineMs(): number }
+  /** Our own presence: its key, when the newest accepted post was sent, and ways to post. */
+  presence: {
+    readonly key: string | undefined
+    readonly acceptedAt: number
+    flush(): Promise<void>
+    postAgain(): void
+  }
   /** Connects now, while the room waits for its next attempt. */
   retry(): void
 }

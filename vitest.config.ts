@@ -50,6 +50,7 @@ export default defineConfig({
     alias: [
       { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
       { find: /^hereabouts\/server\/standalone$/, replacement: source('server/standalone') },
+      { find: /^hereabouts\/react\/ui$/, replacement: source('react/ui') },
       { find: /^hereabouts\/server\/websocket$/, replacement: source('server/websocket') },
       { find: /^hereabouts$/, replacement: source('shared') },
       {

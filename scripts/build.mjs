@@ -1,6 +1,16 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -75,6 +85,8 @@ function filesIn(path) {
 /** Compiles the package to a folder. */
 export function compilePackage(out) {
   node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', out)
+  for (const name of ['ui.css', 'styles.d.ts'])
+    copyFileSync(join(root, 'src/react/ui', name), join(out, 'react/ui', name))
   embedLua(join(root, 'src/server/backends/redis/room.lua'), join(out, 'server/backends/redis/room-lua.js'))
 }
 

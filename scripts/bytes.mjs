@@ -8,7 +8,7 @@ import { build, parseSync } from 'vite'
 import webpack from 'webpack'
 
 /** The limits of the first load. Bundlers differ in what they keep of @trpc/client. */
-const firstLimits = { Vite: 17_000, esbuild: 18_700, webpack: 18_400 }
+const firstLimits = { Vite: 17_000, esbuild: 18_400, webpack: 18_400 }
 /**
  * The limits of what is loaded later: the stream with tRPC's subscription link, which every page loads while its first post
  * is on its way, and all other chunks together, which only some pages load.
@@ -16,10 +16,16 @@ const firstLimits = { Vite: 17_000, esbuild: 18_700, webpack: 18_400 }
 const streamLimit = 5_700
 const featuresLimit = 5_000
 const reactLimit = 2_048
+/** The limit of each component of the kit alone, and of all together. */
+const componentLimit = 4_096
+const kitLimit = 6_400
+const kitStyleLimit = 2_048
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const dist = join(root, 'dist')
 const client = `export { createLocationClient } from ${JSON.stringify(join(dist, 'client/index.js'))}\n`
+const kitParts = ['Announcer', 'AvatarStack', 'ConnectionNotice', 'Cursors', 'EditingBadge', 'MemberFlag']
+const kit = (...names) => `export { ${names.join(', ')} } from ${JSON.stringify(join(dist, 'react/ui/index.js'))}\n`
 const react = `export { createLocationHooks } from ${JSON.stringify(join(dist, 'react/index.js'))}\n`
 
 /** Returns a module with everything that the client imports from other packages, to measure those alone. */
@@ -157,6 +163,13 @@ const alone = await withVite(packagesAlone())
 const withReact = await withVite(client + react)
 const reactAdds = withReact.first - ours.first
 
+// With the colours, which an app that calls `colorOf` has already.
+const { first: kitBytes } = await withVite(kit(...kitParts))
+const componentBytes = []
+for (const name of kitParts) componentBytes.push({ name, bytes: (await withVite(kit(name))).first })
+const kitStyle = await esbuild.transform(readFileSync(join(dist, 'react/ui/ui.css')), { loader: 'css', minify: true })
+const kitStyleBytes = gzipped(kitStyle.code)
+
 const line = (what, bytes, limit) =>
   console.log(
     `${what.padEnd(36)} ${bytes.toLocaleString('en').padStart(7)}${limit ? `  of ${limit.toLocaleString('en')}` : ''}`,
@@ -181,9 +194,17 @@ if (sum(stream) > streamLimit) problems.push(`the stream is ${sum(stream) - stre
 if (sum(features) > featuresLimit)
   problems.push(`what is loaded on demand is ${sum(features) - featuresLimit} bytes over its limit`)
 line('hereabouts/react adds', reactAdds, reactLimit)
+line('hereabouts/react/ui, all of it', kitBytes, kitLimit)
+for (const { name, bytes } of componentBytes) line(`  ${name} alone`, bytes, componentLimit)
+line('hereabouts/react/ui.css', kitStyleBytes, kitStyleLimit)
 
 const schemas = [...new Set([...ours.modules, ...withReact.modules])].filter((id) => /node_modules\/zod\//.test(id))
 if (schemas.length > 0) problems.push(`a schema library is inside (import schemas as types only): ${schemas[0]}`)
 if (reactAdds > reactLimit) problems.push(`hereabouts/react is ${reactAdds - reactLimit} bytes over its limit`)
+for (const { name, bytes } of componentBytes)
+  if (bytes > componentLimit) problems.push(`${name} is ${bytes - componentLimit} bytes over its limit`)
+if (kitBytes > kitLimit) problems.push(`hereabouts/react/ui is ${kitBytes - kitLimit} bytes over its limit`)
+if (kitStyleBytes > kitStyleLimit)
+  problems.push(`hereabouts/react/ui.css is ${kitStyleBytes - kitStyleLimit} bytes over its limit`)
 for (const problem of problems) console.error(problem)
 if (problems.length > 0) process.exitCode = 1

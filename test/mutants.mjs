@@ -58,6 +58,8 @@ const sharedObjects = { tests: ['test/client/room/shared-objects.test.ts'] }
 const hubObjects = { tests: ['test/server/hub/shared-objects.test.ts'] }
 const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.tsx'] }
 
+const kit = (file, test) => ({ file: `src/react/ui/${file}`, tests: [`test/react/ui/${test}.test.tsx`] })
+
 export default [
   {
     ...locks,
@@ -2783,11 +2785,75 @@ export default [
     replace: 'noRouter(url, thrown)',
   },
   {
+    ...kit('avatar-stack.tsx', 'avatar-stack'),
+    name: 'ui kit: a button stands for one member',
+    rule: 'ui kit: never +1',
+    find: 'entries.slice(0, Math.max(0, max - 1))',
+    replace: 'entries.slice(0, max)',
+  },
+  {
+    ...kit('member-list.tsx', 'avatar-stack'),
+    name: 'ui kit: Escape leaves the focus where it was',
+    rule: 'ui kit: Escape returns the focus',
+    find: 'if (isDone) current!.focus()',
+    replace: '',
+  },
+  {
+    ...kit('member-look.ts', 'avatar-stack'),
+    name: 'ui kit: an initial is a code unit',
+    rule: 'ui kit: initials are graphemes',
+    find: "return new Intl.Segmenter().segment(start)[Symbol.iterator]().next().value?.segment ?? ''",
+    replace: 'return start.slice(0, 1)',
+  },
+  {
+    ...kit('cursors.tsx', 'cursors'),
+    name: 'ui kit: every move renders the cursors',
+    rule: 'ui kit: no render per move',
+    find: 'if (!looksAlike(rendered, others))',
+    replace: '',
+  },
+  {
+    ...kit('frame-loop.ts', 'cursors'),
+    name: 'ui kit: the frame loop never stops',
+    rule: 'ui kit: one frame loop, which stops',
+    find: 'if (running.size > 0) requestAnimationFrame(nextFrame)',
+    replace: 'if (lastFrameAt !== null) requestAnimationFrame(nextFrame)',
+  },
+  {
+    ...kit('cursors.tsx', 'cursors'),
+    name: 'ui kit: cursors glide although motion is not wanted',
+    rule: 'ui kit: reduced motion',
+    find: 'stillness?.matches === true',
+    replace: 'false',
+  },
+  {
+    ...kit('announcer.tsx', 'words'),
+    name: 'ui kit: a late arrival is announced',
+    rule: 'ui kit: what was caught up is not announced',
+    find: 'if (caughtUp || from.delete(member.memberId)) return',
+    replace: 'if (from.delete(member.memberId)) return',
+  },
+  {
+    ...kit('connection-notice.tsx', 'words'),
+    name: 'ui kit: a short interruption is reported',
+    rule: 'ui kit: the notice waits 5 s',
+    find: 'const patienceMs = 5_000',
+    replace: 'const patienceMs = 4_000',
+  },
+  {
     file: 'src/client/room/own-presence.ts',
     tests: ['test/client/connection/polling.test.ts'],
     name: 'client: the long lease of a polling client, once refused, is asked for again and again',
     rule: 'client: a refused lease does not keep a client from posting',
     find: 'isLongLeaseAllowed = false\n      return send(post)',
     replace: 'throw error',
+  },
+  {
+    file: 'src/client/room/room.ts',
+    tests: ['test/client/browser/missing-chunk.test.ts'],
+    name: 'client: without the code of wake-ups, a sign of life hastens nothing',
+    rule: 'client: every import() has a fallback that works',
+    find: 'connection.hurry()\n    parts.presence.hasten()',
+    replace: '',
   },
 ]

@@ -63,7 +63,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
   if (!options.leaveOnExit) return client
   const stop = lazyImport(
     import('./leave-on-exit.js'),
-    ({ leaveOnExit }) => leaveOnExit(client),
+    ({ leaveOnExit }) => leaveOnExit(client, systemClock),
     // Without it, the server notices when the stream ends.
     () => () => {},
   )

@@ -1,4 +1,4 @@
-import { systemClock } from '../shared/clock.js'
+import type { Clock } from '../shared/clock.js'
 
 type Signal = 'SIGINT' | 'SIGTERM'
 declare const process:
@@ -16,13 +16,16 @@ const signals = ['SIGINT', 'SIGTERM'] as const
 /** A server that does not answer keeps nobody longer than this. */
 const patienceMs = 2_000
 
-/** Closes the client before a signal ends the process. Returns a function that stops this. */
-export function leaveOnExit(client: { close(): Promise<void> }): () => void {
+/**
+ * Closes the client before a signal ends the process. Returns a function that stops this. The clock is passed, since an
+ * import that this chunk shares with the first load would make a bundler split that into more files.
+ */
+export function leaveOnExit(client: { close(): Promise<void> }, clock: Clock): () => void {
   if (typeof process === 'undefined' || typeof process.on !== 'function') return () => {}
   const host = process
   const idle = () => void client.close()
   const interrupted = (signal: Signal) => {
-    const patience = new Promise<void>((resolve) => systemClock.after(patienceMs, resolve))
+    const patience = new Promise<void>((resolve) => clock.after(patienceMs, resolve))
     const end = () => {
       stop()
       // Without a listener, the signal ends the process as if nobody had waited. A listener of the app decides otherwise.

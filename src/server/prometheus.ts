@@ -5,7 +5,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { backgroundClock } from '../shared/clock.js'
+import { backgroundClock } from '../shared/background-clock.js'
 import { originRulesOf, refusalOf, type OriginOptions, type OriginRules } from './http/guard/origin-check.js'
 import { serveInOrder } from './http/pipelined-requests.js'
 import { cutWhenUnread } from './http/unread-answers.js'

@@ -17,7 +17,8 @@ export interface Clock {
 // A timer of 2^31 ms or more would fire at once: the delay is a signed 32-bit number (HTML, "timers").
 const longestDelayMs = 2 ** 31 - 1
 
-const start = (delayMs: number, run: () => void) => setTimeout(run, Math.min(Math.max(delayMs, 0), longestDelayMs))
+/** Returns the delay that a timer can keep. */
+export const timerDelay = (delayMs: number): number => Math.min(Math.max(delayMs, 0), longestDelayMs)
 
 // Some runtimes have no performance. It is looked up at each reading, so that a test may replace it.
 const timer = (): { now(): number } => globalThis.performance ?? Date
@@ -33,17 +34,7 @@ export const systemClock: Clock = {
   now: () => timer().now(),
   date: () => new Date(),
   after(delayMs, run) {
-    const timer = start(delayMs, run)
-    return () => clearTimeout(timer)
-  },
-}
-
-/** The system clock for background work of a server: pending timers do not keep the process alive. */
-export const backgroundClock: Clock = {
-  ...systemClock,
-  after(delayMs, run) {
-    const timer = start(delayMs, run)
-    timer.unref()
+    const timer = setTimeout(run, timerDelay(delayMs))
     return () => clearTimeout(timer)
   },
 }

@@ -1,5 +1,5 @@
 import type { Action, Backend, Commit, BackendRoom, RoomOptions, RoomState } from 'hereabouts/server'
-import { backgroundClock } from '../../src/shared/clock.js'
+import { backgroundClock } from '../../src/shared/background-clock.js'
 import { expect } from 'vitest'
 import { kept, leaving, posting, rules, sweeping } from '../support/histories.js'
 import { until } from '../support/until.js'

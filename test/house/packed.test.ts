@@ -74,7 +74,7 @@ describe('the tarball', () => {
 
   test('has no other file', () => {
     const known =
-      /^(dist\/.*(\.js|\.d\.ts)|bin\/hereabouts\.mjs|docs\/PROTOCOL\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
+      /^(dist\/.*(\.js|\.d\.ts)|dist\/react\/ui\/ui\.css|bin\/hereabouts\.mjs|docs\/PROTOCOL\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
     expect(packed.filter((path) => !known.test(path))).toEqual([])
   })
 })

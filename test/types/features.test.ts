@@ -168,7 +168,7 @@ describe('a hub with locks', () => {
       createLocationHub({ location: cellLocation, locks: { idleMs: 'one' } })
       expectTypeOf<RoomTypesOf<typeof locking>['locks']>().toEqualTypeOf<true>()
       expectTypeOf<RoomTypesOf<typeof plain>['locks']>().toEqualTypeOf<false>()
-      const client = createLocationClient<typeof locking>({ url: '/trpc' })
+      const client = createLocationClient<typeof locking>({ url: '/trpc', path: 'locations' })
       const room = client.join('a')
       void room.lock(place, { takeOver: true }).then((lock) => lock?.release())
       room.lockedBy(place)

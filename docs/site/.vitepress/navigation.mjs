@@ -24,6 +24,7 @@ export const sidebar = [
     items: [
       page('Recipes', '/recipes'),
       page('React', '/react'),
+      page('UI kit', '/ui-kit'),
       page('Vue, Svelte, Solid', '/frameworks'),
       page('Counts and agents', '/counts-and-agents'),
       page('One editor at a time', '/locks'),

@@ -1,3 +1,4 @@
+import { LocationError } from '../../shared/errors.js'
 import { parseEventId } from '../../shared/event-id.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Transport } from '../connection/transport.js'
@@ -24,13 +25,13 @@ export function watchEpochs<T extends RoomTypes>({
   type Judge = (told: ToldEpoch) => void
   let judge: Promise<Judge> | undefined
   const load = async (): Promise<Judge> => {
-    const { detectSplitRoom, splitRoom } = await import('./split-room.js')
+    const { detectSplitRoom, splitRoomMessage } = await import('./split-room.js')
     const isSplit = detectSplitRoom(() => pace.timing.beatMs)
     let reported = false
     return (told) => {
       if (reported || !isSplit(told)) return
       reported = true
-      store.fail(splitRoom())
+      store.fail(new LocationError('misconfigured', splitRoomMessage))
     }
   }
   /** The epoch of the newest reply that came before the room was there. */

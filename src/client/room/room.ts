@@ -1,6 +1,7 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
+import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
@@ -14,8 +15,7 @@ import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import type { RoomLocks, RoomLocksOptions } from '../locks/room-locks.js'
-import { openRoomSync } from './room-sync.js'
-import { wakeUp } from './wake-up.js'
+import { openRoomSync, type RoomSyncOptions } from './room-sync.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 /**
@@ -121,7 +121,7 @@ export function openRoom<T extends RoomTypes>(
   if (isPrerendered()) presence.pause()
   else connection.connect()
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
-  const unfollow = followPageOf(connection, presence, wakeUp(parts, connection))
+  const unfollow = followPageOf(connection, presence, followSignsOfLife(parts, connection))
 
   const room = watchedRoom(id, store, connection, presence)
   const locks = openLocks({ ...parts, retry: room.retry })
@@ -150,6 +150,27 @@ export function openRoom<T extends RoomTypes>(
       return presence.depart()
     },
   }
+}
+
+/**
+ * Returns the function to call at each sign of life. Where its code cannot be loaded, only waiting retries become due, and
+ * dead sockets are noticed by their silence.
+ */
+function followSignsOfLife<T extends RoomTypes>(
+  parts: RoomSyncOptions<T>,
+  connection: ServerConnection,
+): (changed: boolean) => void {
+  let woken = (_changed: boolean) => {
+    connection.hurry()
+    parts.presence.hasten()
+  }
+  // Loaded now: at the first sign of life the network may be dead.
+  if (typeof document !== 'undefined')
+    void import('./wake-up.js').then(
+      ({ wakeUp }) => (woken = wakeUp(parts, connection, (thrown) => failureOf(thrown).error.code === 'network')),
+      () => {},
+    )
+  return (changed) => woken(changed)
 }
 
 /** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */

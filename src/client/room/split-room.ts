@@ -1,5 +1,3 @@
-import { LocationError } from '../../shared/errors.js'
-
 /** An id that the server told us: in a reply to a post of ours, in a heartbeat, or in a snapshot. */
 export type ToldEpoch = {
   from: 'post' | 'beat' | 'snapshot'
@@ -9,12 +7,9 @@ export type ToldEpoch = {
   now: number
 }
 
-export const splitRoom = () =>
-  new LocationError(
-    'misconfigured',
-    'Several server processes answer, and each has this room for itself: people see a part of the others only. ' +
-      'Give every process the same Redis backend, or run one process.',
-  )
+export const splitRoomMessage =
+  'Several server processes answer, and each has this room for itself: people see a part of the others only. ' +
+  'Give every process the same Redis backend, or run one process.'
 
 /** Epochs are remembered up to this number, so that a server that invents them cannot fill the memory. */
 const most = 32

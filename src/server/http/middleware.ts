@@ -1,6 +1,6 @@
 import type { AnyTRPCRouter, inferRouterContext } from '@trpc/server'
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
-import { backgroundClock } from '../../shared/clock.js'
+import { backgroundClock } from '../../shared/background-clock.js'
 import { LocationError } from '../../shared/errors.js'
 import type { Awaitable } from '../access/access-types.js'
 import {

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
-import { backgroundClock } from '../../shared/clock.js'
+import { backgroundClock } from '../../shared/background-clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'

@@ -14,8 +14,9 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-/** A room that is live in this page. */
+/** A room that is live in this page, with the code that a page loads a moment later. */
 async function openPage(beatMs = 10_000) {
+  await import('../../../src/client/room/wake-up.js')
   const clock = manualClock()
   const requests: { url: string; keepalive: boolean | undefined }[] = []
   const client = createLocationClient<Router>({

@@ -1,4 +1,5 @@
-import { backgroundClock, type Clock } from '../../../shared/clock.js'
+import type { Clock } from '../../../shared/clock.js'
+import { backgroundClock } from '../../../shared/background-clock.js'
 import type { Logger } from '../../options/logger.js'
 import type { Backend, BackendHealth, BackendRoom, RoomOptions } from '../../rules/backend.js'
 import { newEpoch } from '../../rules/ids.js'

@@ -1,6 +1,6 @@
 import type { AnyTRPCRouter } from '@trpc/server'
 import { LocationError } from '../../../shared/errors.js'
-import { backgroundClock } from '../../../shared/clock.js'
+import { backgroundClock } from '../../../shared/background-clock.js'
 import { defaultLimits, largestLimits, type Limits } from '../../options/limits.js'
 import { mergeNumbers } from '../../options/number-options.js'
 import {

@@ -1,0 +1,25 @@
+/** Advances one animation by a time in milliseconds. Returns false when it has ended. */
+export type Animation = (elapsedMs: number) => boolean
+
+const running = new Set<Animation>()
+let lastFrameAt: number | null = null
+
+/** Runs an animation in the one frame loop of the page. The loop stops when the last animation has ended. */
+export function animate(animation: Animation): void {
+  if (running.size === 0) requestAnimationFrame(nextFrame)
+  running.add(animation)
+}
+
+/** Ends an animation. */
+export function cancelAnimation(animation: Animation): void {
+  running.delete(animation)
+}
+
+function nextFrame(now: number): void {
+  // The usual time between two frames stands in for the first one.
+  const elapsedMs = lastFrameAt === null ? 16 : now - lastFrameAt
+  lastFrameAt = now
+  for (const animation of running) if (!animation(elapsedMs)) running.delete(animation)
+  if (running.size > 0) requestAnimationFrame(nextFrame)
+  else lastFrameAt = null
+}

@@ -1,0 +1,20 @@
+import type { Activity } from '../../shared/events.js'
+
+/** A member as the kit reads it. A `Member` of any room is one; `profile` may have `name`, `color` and `avatar`. */
+export interface UiMember {
+  readonly memberId: string
+  readonly profile: unknown
+  readonly location: unknown
+  readonly activity: Activity
+}
+
+/** A room as the kit reads it. A `Room` and a `WatchedRoom` of any client are one. */
+export interface UiRoom<M extends UiMember> {
+  readonly members: readonly M[]
+  readonly others: readonly M[]
+  subscribe(run: (snapshot: { readonly others: readonly M[] }) => void): () => void
+  on(
+    event: 'entered' | 'left' | 'moved',
+    listener: (event: { readonly member: M; readonly caughtUp: boolean }) => void,
+  ): () => void
+}

@@ -1,4 +1,3 @@
-import { canonicalJson } from '../shared/canonical-json.js'
 import { View } from '../shared/index.js'
 import type {
   Connection,
@@ -34,7 +33,14 @@ export interface FakeServer<T extends RoomTypes> {
   refusePosts(message: string | null): void
 }
 
-const sameJson = (a: unknown, b: unknown) => canonicalJson(a) === canonicalJson(b)
+/** The JSON of a value with sorted keys. */
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )
+const sameJson = (a: unknown, b: unknown) => textOf(a) === textOf(b)
 
 export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   const view = new View<T>()

@@ -52,6 +52,7 @@ export default defineConfig({
       { find: /^hereabouts\/server\/standalone$/, replacement: source('server/standalone') },
       { find: /^hereabouts\/react\/ui$/, replacement: source('react/ui') },
       { find: /^hereabouts\/server\/websocket$/, replacement: source('server/websocket') },
+      { find: /^hereabouts\/client\/websocket$/, replacement: source('client/websocket') },
       { find: /^hereabouts$/, replacement: source('shared') },
       {
         find: /^hereabouts\/server\/prometheus$/,

@@ -46,6 +46,7 @@ const tabs = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test
 const unshared = { file: 'src/client/connection/shared-tab-stream.ts', tests: ['test/browser/unshared.test.ts'] }
 const waiting = { file: 'src/react/provider.tsx', tests: ['test/react/waiting.test.tsx'] }
 const hub = { tests: ['test/server/hub/hub.test.ts'] }
+const presence = { tests: ['test/server/hub/presence.test.ts'] }
 
 const safe = { tests: ['test/server/access/limits.test.ts', 'test/server/access/client-address.test.ts'] }
 const rates = { ...safe, file: 'src/server/access/rate-limits.ts' }
@@ -61,6 +62,92 @@ const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.t
 const kit = (file, test) => ({ file: `src/react/ui/${file}`, tests: [`test/react/ui/${test}.test.tsx`] })
 
 export default [
+  {
+    ...presence,
+    file: 'src/server/rules/room.ts',
+    name: 'the presence value: a change is shown',
+    rule: 'a presence value is shown to everybody',
+    find: 'if (presence.json !== known.presence.json) change.presence = ',
+    replace: 'if (presence.json === known.presence.json) change.presence = ',
+  },
+  {
+    ...script,
+    name: 'the presence value: a change is shown, in Redis',
+    rule: 'a presence value is shown to everybody',
+    find: "presence ~= '' and presence ~= one.presence",
+    replace: 'false',
+  },
+  {
+    ...timeline,
+    name: 'the presence value: a merged frame replaces it',
+    rule: 'any path of frames leads to a view that deep-equals the snapshot',
+    find: 'presence: presenceOf(shown.connection), presenceReset: true',
+    replace: 'presence: presenceOf(shown.connection)',
+  },
+  {
+    ...timeline,
+    file: 'src/shared/presence.ts',
+    name: 'the presence value: removed keys are cleared',
+    rule: 'any path of frames leads to a view that deep-equals the snapshot',
+    find: 'for (const key of presenceCleared) delete value[key]',
+    replace: '',
+  },
+  {
+    ...timeline,
+    file: 'src/shared/presence.ts',
+    name: 'the presence value: a patch carries the changed keys',
+    rule: 'any path of frames leads to a view that deep-equals the snapshot',
+    find: '|| !isSame(before[key], value)',
+    replace: '',
+  },
+  {
+    ...presence,
+    file: 'src/server/hub/hub.ts',
+    name: 'the presence value: a hub without a schema announces none',
+    rule: 'a client sends only the features that hello lists',
+    find: "...(presence ? ['presence'] : [])",
+    replace: "'presence'",
+  },
+  {
+    ...presence,
+    file: 'src/server/hub/hub.ts',
+    name: 'the presence value: at most 32 keys',
+    rule: 'a presence value is bounded',
+    find: 'if (keys > presenceKeys)',
+    replace: 'if (false)',
+  },
+  {
+    tests: ['test/client/outbox/outbox.test.ts'],
+    file: 'src/client/outbox/outbox.ts',
+    name: 'the presence value: posts of it are further apart',
+    rule: 'posts that change only the presence value are presenceMs apart',
+    find: 'box.acked < box.urgent ? postMs : presenceMs',
+    replace: 'postMs',
+  },
+  {
+    tests: ['test/e2e/presence.test.ts'],
+    file: 'src/client/room/own-presence.ts',
+    name: 'the presence value: a client sends it only when hello lists it',
+    rule: 'a client sends only the features that hello lists',
+    find: "isWithheld = presence !== undefined && !understands('presence')",
+    replace: 'isWithheld = false',
+  },
+  {
+    tests: ['test/e2e/presence.test.ts'],
+    file: 'src/client/room/own-presence.ts',
+    name: 'the presence value: what was refused is not posted again',
+    rule: 'a refused value is dropped',
+    find: 'attributes = { ...(sender.box.newest ?? attributes), used: undefined }',
+    replace: '',
+  },
+  {
+    ...presence,
+    file: 'src/server/validation/plain-schema.ts',
+    name: 'the presence value: the schema accepts {}',
+    rule: 'a presence schema that does not accept {} is misconfigured',
+    find: 'z.safeParse(schema, {}).success',
+    replace: 'true',
+  },
   {
     ...locks,
     name: 'locks: a place that is taken is granted again',
@@ -412,8 +499,8 @@ export default [
     ...room,
     name: 'every post of a batch has its own version',
     rule: 'rule 4: one version per frame',
-    find: 'Object.assign(known, { location, profile, activity, at: version, ...',
-    replace: 'Object.assign(known, { location, profile, activity, at: version + known.seq, ...',
+    find: 'Object.assign(known, { location, profile, activity, presence, at: version, ...',
+    replace: 'Object.assign(known, { location, profile, activity, presence, at: version + known.seq, ...',
   },
   {
     ...room,

@@ -6,7 +6,7 @@ import { cut, ForeignAnswer } from './connection/failure.js'
 import type { ShareStream } from './connection/shared-tab-stream.js'
 import type { Endpoint, OpenSubscription } from './connection/subscription.js'
 import { textOf } from './connection/response-text.js'
-import type { Transport } from './connection/transport.js'
+import type { ClientTransport, Transport } from './connection/transport.js'
 import { operation } from './connection/trpc-operation.js'
 import { lazyImport } from './lazy-import.js'
 import { storedMemberKey } from './outbox/keys.js'
@@ -20,6 +20,8 @@ type CommonOptions = {
   url: string | URL
   /** Headers of every request. A function is called for each request, so that a refreshed token is used at once. */
   headers?: Record<string, string> | (() => Record<string, string> | Promise<Record<string, string>>)
+  /** `webSocket()` of `hereabouts/client/websocket`, for a page that posts many times a second. Default: SSE and requests. */
+  transport?: ClientTransport
   /** Default: the global `fetch`. */
   fetch?: typeof fetch
   /**
@@ -133,7 +135,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
     options.fetch || hasStreams()
       ? lazySubscription<T>({ url, prefix, headers, fetch, transformer })
       : (_, listener) => clock.after(0, () => listener.ended(cut('this runtime reads no streams', true)))
-  return {
+  const http: Transport<T> = {
     url,
     openStream,
     shareStream:
@@ -154,6 +156,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       })
     },
   }
+  return options.transport?.(http, { prefix, transformer }) ?? http
 }
 
 /** True where fetch answers piece by piece. False in React Native, whose fetch holds an answer back until its end. */

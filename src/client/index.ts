@@ -8,14 +8,17 @@ export {
   type DataTransformer,
   type LocationOf,
   type LocationPath,
+  type PresenceOf,
   type ProfileOf,
   type RoomTypesOf,
   type RouterLike,
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
 export type { Lock, LockMethods, LockOptions, RoomLockMethods, WatchedLockMethods } from './locks/lock-types.js'
+export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
+export { type PresencePatch } from './room/own-presence.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type MembersAtOptions } from './store/location-index.js'
 export { type RoomEvents, type RoomSnapshot } from './store/store.js'

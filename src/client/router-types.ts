@@ -41,11 +41,15 @@ export type LocationOf<R, Path = LocationPath<R>> =
 /** The type of a profile in the rooms of a router. */
 export type ProfileOf<R, Path = LocationPath<R>> =
   InputAt<R, Path> extends { profile?: infer P } ? Exclude<P, undefined | null> : never
+/** The type of a presence value in the rooms of a router; `never` when it has no presence schema. */
+export type PresenceOf<R, Path = LocationPath<R>> =
+  InputAt<R, Path> extends { presence?: infer V } ? Exclude<V, undefined> : never
 /** The types of the rooms of a router: the type argument of `Room`, `Member`, `fakeRoom` and their like. */
 export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   location: LocationOf<R, Path>
   profile: ProfileOf<R, Path>
   locks: At<RecordOf<R>, Path> extends { lockLocation: AnyProcedure } ? true : false
+  presence: PresenceOf<R, Path>
 }>
 
 /** `path` is required when the location router is merged into another and not allowed when it is the router itself. */

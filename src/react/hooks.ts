@@ -6,6 +6,7 @@ import type {
   LockMethods,
   Member,
   MembersAtOptions,
+  PresencePatch,
   Room,
   RoomEvents,
   RoomStatus,
@@ -24,6 +25,7 @@ import type { RoomTypes } from '../shared/room-types.js'
  */
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
   ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
+  ([T['presence']] extends [never] ? unknown : PresenceHooks<T>) &
   ([T['locks']] extends [true] ? LockHooks<T> : unknown)
 
 /** The hooks of every client. */
@@ -93,6 +95,17 @@ export interface LockHooks<T extends RoomTypes> {
   useLock(location: T['location']): UsedLock<T>
 }
 
+/** The hooks of a client whose router has a presence schema. */
+export interface PresenceHooks<T extends RoomTypes> {
+  /**
+   * Returns a function that changes our presence value by key: `setPresence({ typing: true })`. It is the same function while the
+   * room is the same.
+   *
+   * @throws Error inside a provider with `watch`.
+   */
+  useSetPresence(): (patch: PresencePatch<T['presence']>) => void
+}
+
 /** Creates the provider and the hooks for one client. Call it once, next to where the client is created. */
 export function createLocationHooks<T extends RoomTypes>(client: LocationClient<T>): LocationHooks<T> {
   type Members = readonly Member<T>[]
@@ -110,7 +123,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> & LockHooks<T> = {
+  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & LockHooks<T> = {
     useLock: (location) => useLockOf(useHandle(), location),
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room as Room<T> & LockMethods<T>,
@@ -132,6 +145,11 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     useUpdateProfile() {
       const room = useWritableRoom()
       return useCallback((profile: T['profile'] | null) => room.update({ profile }), [room])
+    },
+    useSetPresence() {
+      // The room of a router without the feature has the method too: it reports that.
+      const room = useWritableRoom() as Room<RoomTypes>
+      return useCallback((patch) => room.setPresence(patch as never), [room])
     },
     useMembersAt: (location, options) => useRoomValue(useHandle(), (room) => room.membersAt(location, options)),
     useStatus: () => useRoomValue(useHandle(), statusOf),

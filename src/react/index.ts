@@ -6,6 +6,13 @@
 'use client'
 
 export type { LockState, UsedLock } from './use-lock.js'
-export { createLocationHooks, type LocationHooks, type LockHooks, type ProfileHooks, type RoomHooks } from './hooks.js'
+export {
+  createLocationHooks,
+  type LocationHooks,
+  type LockHooks,
+  type PresenceHooks,
+  type ProfileHooks,
+  type RoomHooks,
+} from './hooks.js'
 export { type RoomProviderProps } from './provider.js'
 export { shallow } from './shallow.js'

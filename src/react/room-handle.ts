@@ -6,7 +6,7 @@ import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /** A room that was only watched has no methods that post. */
-type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update'>
+type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update' | 'setPresence'>
 
 /** The message of the error thrown when something is posted to a room that is only watched. */
 export const watchOnly =
@@ -28,7 +28,7 @@ export class RoomHandle<T extends RoomTypes> {
   readonly initialRoom: Room<T>
   /** True if the server sent the room with the page. */
   readonly hasInitial: boolean
-  /** True if the room is watched, not joined: then `post`, `update` and `flush` throw. */
+  /** True if the room is watched, not joined: then `post`, `update`, `setPresence` and `flush` throw. */
   readonly isWatching: boolean
   #current: WatchedRoom<T>
   #isJoined = false
@@ -111,6 +111,7 @@ function forwardTo<T extends RoomTypes>(
     post: (location) => writable().post(location),
     update: (change) => writable().update(change),
     flush: () => writable().flush(),
+    setPresence: ((patch) => (writable() as Room<RoomTypes>).setPresence(patch as never)) as Room<T>['setPresence'],
     retry: () => current().retry(),
     ready: () => current().ready(),
     leave: () => current().leave(),
@@ -141,6 +142,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     retry: tooEarly,
     ready: tooEarly,
     flush: tooEarly,
+    setPresence: tooEarly as unknown as Room<T>['setPresence'],
     leave: tooEarly,
     lock: tooEarly,
     lockedBy: (location) => heldBy(store, location),

@@ -16,6 +16,8 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   profile?: T['profile'] | null | undefined
   /** Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
+  /** The whole presence value. Default: unchanged; `{}` in the first post. Only for a router with a presence schema. */
+  presence?: T['presence'] | undefined
   /** Somebody uses this connection, although nothing else changed: from now on it speaks for its member. */
   used?: true | undefined
   /** How long ago this connection was last used, in milliseconds, at most a day. Counts only in a post that enters. */

@@ -21,7 +21,16 @@ export type Connection<T extends RoomTypes = RoomTypes> = {
   activeAt?: number
   /** The places that it has locked, in the order in which it took them. Absent: none. */
   locks?: ConnectionLock<T>[]
-}
+} & PresenceFields<
+  T,
+  {
+    /** The presence value. Absent: `{}`. */
+    presence?: T['presence']
+  }
+>
+
+/** Fields that exist only for a router with a presence schema. */
+type PresenceFields<T extends RoomTypes, Fields> = [T['presence']] extends [never] ? unknown : Fields
 
 /**
  * The changed fields of one connection. An absent field is unchanged, except that an entry with a location or with
@@ -36,6 +45,16 @@ export type Changed<T extends RoomTypes = RoomTypes> = {
   activeAt?: number
   /** All places that it has locked now; `[]` when it has none any more. */
   locks?: ConnectionLock<T>[]
+} & PresenceFields<T, PresenceChange<T['presence']>>
+
+/** The change of a presence value, by top-level key. */
+export type PresenceChange<Presence = unknown> = {
+  /** The changed keys; with `presenceReset`, the whole value. */
+  presence?: Presence extends object ? Partial<Presence> : Presence
+  /** The removed keys. */
+  presenceCleared?: string[]
+  /** `presence` replaces the value of the connection instead of changing it. */
+  presenceReset?: true
 }
 
 /** Why a connection left its room. `lost`: its lease expired. */
@@ -59,6 +78,8 @@ export type Hello = {
   leaseMs: number
   /** The shortest interval between two posts that the server asks clients to keep. */
   postMs: number
+  /** The shortest interval between two posts that change only the presence value. Absent: 100. */
+  presenceMs?: number
   /** The features that the server understands beyond the first version. A client sends only what is listed. Absent: nothing more. */
   features?: string[]
   /** Present when places can be locked: how long a lock outlasts a post, and how long an idle client keeps its locks. */

@@ -19,24 +19,39 @@ export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S
 export type LocksOption = boolean | { idleMs?: number }
 
 /** The room types of a hub with these schemas. */
-export type SchemaTypes<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption = false> = RoomTypesWith<{
+export type SchemaTypes<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption = false,
+  SV extends OptionalSchema = false,
+> = RoomTypesWith<{
   location: Out<SL>
   profile: OptionalOut<SP>
   locks: false extends LK ? false : true
+  presence: OptionalOut<SV>
 }>
+
+/** `S` itself when it accepts `{}` and nothing but objects; otherwise a type whose `error` field explains what to change. */
+export type AcceptsEmpty<S extends Schema> = [Partial<Record<string, never>>] extends [core.input<S>]
+  ? [core.output<S>] extends [Readonly<Record<string, unknown>>]
+    ? S
+    : S & { error: 'a presence schema must be an object of named values' }
+  : S & { error: 'a presence schema must accept {}: make each property optional, for example with .partial()' }
 
 /**
  * `S` itself when its input and output types are equal; otherwise a type whose `error` field explains what to change.
  */
 export type Unchanged<S extends Schema> = [true] extends [IsForeign<core.output<S>, [1, 1, 1, 1]>]
-  ? S & { error: 'a location or profile schema must be plain JSON: no dates, maps, sets, bigints or functions' }
+  ? S & {
+      error: 'a location, profile or presence schema must be plain JSON: no dates, maps, sets, bigints or functions'
+    }
   : SameInputAndOutput<S>
 
 type SameInputAndOutput<S extends Schema> = [core.input<S>] extends [core.output<S>]
   ? [core.output<S>] extends [core.input<S>]
     ? S
-    : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
-  : S & { error: 'a location or profile schema must not transform: use .optional() instead of .default()' }
+    : S & { error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()' }
+  : S & { error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()' }
 
 /** A value that JSON does not have, such as `z.date()` gives. */
 type Foreign =

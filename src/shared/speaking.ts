@@ -1,7 +1,8 @@
 import type { Activity, Changed, Connection } from './events.js'
+import { patchedPresence, presenceOf } from './presence.js'
 import type { RoomTypes } from './room-types.js'
 
-/* A member may have several windows. The one that they used last speaks for them: it gives location and profile. */
+/* A member may have several windows. The one that they used last speaks for them: it gives location, profile and presence value. */
 
 type Speaker = { connectionId: string; at: number; activeAt?: number }
 
@@ -22,10 +23,15 @@ export const impliesUse = (changed: { location?: unknown; activity?: Activity })
 
 /** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`, and `locks` when empty. */
 export function withChange<T extends RoomTypes>(known: Connection<T>, changed: Changed<T>): Connection<T> {
+  const { presence: _presence, presenceCleared: _cleared, presenceReset: _reset, ...fields } = changed as Changed
   const { at, activeAt = impliesUse(changed) ? at : activeAtOf(known) } = changed
-  const connection = { ...known, ...changed, activeAt }
+  const before = presenceOf(known)
+  const presence = patchedPresence(before, changed as Changed)
+  const connection = { ...known, ...fields, ...(presence !== before && { presence }), activeAt } as Connection<T>
+  // As in a snapshot: an empty value is left out.
+  if (presence !== before && Object.keys(presence).length === 0) delete (connection as Connection).presence
   // The property that was added last: the object keeps its shape.
-  if (activeAt === at) delete (connection as { activeAt?: number }).activeAt
+  if (activeAt === at) delete connection.activeAt
   if (connection.locks?.length === 0) delete connection.locks
   return connection
 }

@@ -1,9 +1,14 @@
 import * as z from 'zod'
 import { roomId, secretKey } from './id-schemas.js'
-import type { Schema } from './schema-types.js'
+import type { OptionalSchema, Schema } from './schema-types.js'
 
 /** The app's schemas of the values that a room carries. */
-export type RoomSchemas<SL extends Schema, SP extends Schema> = { location: SL; profile: SP }
+export type RoomSchemas<SL extends Schema, SP extends Schema> = {
+  location: SL
+  profile: SP
+  /** Absent or `false`: the app has no presence values. */
+  presence?: OptionalSchema
+}
 
 const activity = z.enum(['active', 'idle', 'away'])
 const seq = z.int().min(0)
@@ -13,7 +18,11 @@ const lastEventId = z.string().nullish()
  * Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are
  * refused.
  */
-export function procedureInputs<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
+export function procedureInputs<SL extends Schema, SP extends Schema>({
+  location,
+  profile,
+  presence = false,
+}: RoomSchemas<SL, SP>) {
   return {
     postLocation: z.strictObject({
       room: roomId,
@@ -22,6 +31,7 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({ location
       seq: seq.optional(),
       profile: z.optional(z.nullable(profile)),
       activity: activity.optional(),
+      ...(presence && { presence: z.optional(presence) }),
       used: z.literal(true).optional(),
       activeAgoMs: z.number().min(0).max(86_400_000).optional(),
       memberKey: secretKey.optional(),
@@ -94,7 +104,11 @@ const connectionId = z.string()
 const lockHolder = z.object({ memberId: z.string(), connectionId })
 
 /** Builds the schema of every event that a stream of this app can carry, for contract tests. */
-export function locationEvent<SL extends Schema, SP extends Schema>({ location, profile }: RoomSchemas<SL, SP>) {
+export function locationEvent<SL extends Schema, SP extends Schema>({
+  location,
+  profile,
+  presence = false,
+}: RoomSchemas<SL, SP>) {
   const locks = z.array(z.object({ location, fence: at })).optional()
   const connection = z.object({
     connectionId,
@@ -102,6 +116,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     profile: z.nullable(profile),
     location: z.nullable(location),
     activity,
+    ...(presence && { presence: z.optional(presence) }),
     at,
     activeAt: at.optional(),
     locks,
@@ -114,6 +129,11 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
     activity: activity.optional(),
     activeAt: at.optional(),
     locks,
+    ...(presence && {
+      presence: z.record(z.string(), z.unknown()).optional(),
+      presenceCleared: z.array(z.string()).optional(),
+      presenceReset: z.literal(true).optional(),
+    }),
   })
   const left = z.object({ connectionId, at, reason: z.enum(['left', 'lost', 'revoked']) })
   return z.discriminatedUnion('type', [
@@ -124,6 +144,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({ location, 
       beatMs: z.number().positive(),
       leaseMs: z.number().positive(),
       postMs: z.number().min(0),
+      presenceMs: z.number().min(0).optional(),
       features: z.array(z.string()).optional(),
       locks: z.object({ lockMs: z.number().positive(), idleMs: z.number().positive() }).optional(),
     }),

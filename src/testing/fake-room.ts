@@ -9,7 +9,7 @@ import type {
   RoomTypes,
   RoomTypesWith,
 } from '../shared/index.js'
-import { fakeServer } from './fake-server.js'
+import { fakeServer, presenceOf } from './fake-server.js'
 
 /** The options of `fakeRoom`. Each has a default. */
 export interface FakeRoomOptions<T extends RoomTypes> {
@@ -25,12 +25,15 @@ export interface FakeRoomOptions<T extends RoomTypes> {
   clock?: Clock
 }
 
-/** The public state of a member. An absent location or profile is `null`, an absent activity is `active`. */
+/**
+ * The public state of a member. An absent location or profile is `null`, an absent activity is `active`, an absent presence
+ * value is `{}`.
+ */
 export type FakeMember<T extends RoomTypes> = {
   location?: T['location'] | null
   profile?: T['profile'] | null
   activity?: Activity
-}
+} & ([T['presence']] extends [never] ? unknown : { presence?: T['presence'] })
 
 /** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
 export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
@@ -50,6 +53,8 @@ export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   locks(memberId: string, location: T['location']): Promise<void>
   /** Another member ends the lock of a place. */
   unlocks(memberId: string, location: T['location']): Promise<void>
+  /** Another member posts a whole presence value. */
+  setsPresence(memberId: string, presence: T['presence']): Promise<void>
   /** Another member leaves. Default reason: `left`. */
   leaves(memberId: string, reason?: LeftReason): Promise<void>
   /** Cuts the network in both directions until `restoresConnection`. */
@@ -106,7 +111,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     return at === null ? !member : member?.connections[0]?.at.getTime() === at / 1000
   }
   const put = (memberId: string, member: FakeMember<T>) => {
-    const at = server.set(connectionOf(memberId, { ...server.get(memberId), ...member }))
+    const at = server.set(connectionOf(memberId, { ...(server.get(memberId) as FakeMember<T> | undefined), ...member }))
     return shows(is(memberId, at))
   }
   const close = () => client.close()
@@ -115,9 +120,8 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     room,
     client,
     posts: server.posts,
-    enters: (memberId, member = {}) => put(memberId, member),
+    enters: (memberId, member) => put(memberId, member ?? {}),
     moves: (memberId, location) => put(memberId, { location }),
-    updates: put,
     locks(memberId, location) {
       server.lock(memberId, location)
       return shows(is(memberId, server.get(memberId)?.at ?? null))
@@ -126,6 +130,8 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
       server.unlock(memberId, location)
       return shows(is(memberId, server.get(memberId)?.at ?? null))
     },
+    updates: (memberId, change) => put(memberId, change),
+    setsPresence: (memberId, presence) => put(memberId, { presence }),
     leaves(memberId, reason = 'left') {
       server.remove(memberId, reason)
       return shows(is(memberId, null))
@@ -155,5 +161,9 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
 
 const connectionOf = <T extends RoomTypes>(
   memberId: string,
-  { location = null, profile = null, activity = 'active' }: FakeMember<T>,
-): Connection<T> => ({ connectionId: memberId, memberId, location, profile, activity, at: 0 })
+  { location = null, profile = null, activity = 'active', ...rest }: FakeMember<T>,
+): Connection<T> => {
+  const presence = presenceOf(rest)
+  const connection = { connectionId: memberId, memberId, location, profile, activity, at: 0 }
+  return { ...connection, ...(Object.keys(presence).length > 0 && { presence }) }
+}

@@ -10,7 +10,10 @@ import type {
   RoomTypes,
 } from '../shared/index.js'
 
-type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'profile' | 'activity'>
+type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'profile' | 'activity' | 'presence'>
+
+/** Returns the presence value of a connection or a member, of a router that may have none. */
+export const presenceOf = (of: object): object => (of as { presence?: object }).presence ?? {}
 
 /** One open stream. */
 type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
@@ -65,9 +68,10 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     const at = version + 1_000
     // A copy: the test may change its own object.
     const shown = structuredClone({ ...connection, at })
-    const kind = view.connections.has(connection.connectionId) ? 'changed' : 'entered'
+    const isKnown = view.connections.has(connection.connectionId)
     view.set(connection.connectionId, shown)
-    change({ [kind]: [shown] })
+    const whole = { presence: presenceOf(shown), presenceReset: true }
+    change(isKnown ? { changed: [{ ...shown, ...whole }] } : { entered: [shown] })
     return at
   }
   const remove = (connectionId: string, reason: LeftReason) => {
@@ -84,7 +88,8 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         streams.add(controller)
         controller.enqueue(encoder.encode('event: connected\ndata: {}\n\n\n'))
         const locks = { lockMs: 30_000, idleMs: 120_000 }
-        const timing = { beatMs: 10_000, leaseMs: 30_000, postMs: 0, features: ['locks'], locks }
+        const pace = { beatMs: 10_000, leaseMs: 30_000, postMs: 0, presenceMs: 0 }
+        const timing = { ...pace, features: ['presence', 'locks'], locks }
         controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
         controller.enqueue(written(snapshot()))
       },
@@ -93,15 +98,23 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     signal?.addEventListener('abort', over)
     return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
   }
-  const post = ({ location, profile, activity, seq = 0 }: PostLocationInput<T>): PostLocationOutput => {
-    const posted = { location, ...(profile !== undefined && { profile }), ...(activity !== undefined && { activity }) }
+  const post = ({ location, profile, activity, presence, seq = 0 }: PostLocationInput<T>): PostLocationOutput => {
+    const posted = {
+      location,
+      ...(profile !== undefined && { profile }),
+      ...(activity !== undefined && { activity }),
+      ...(presence !== undefined && { presence }),
+    }
     posts.push(structuredClone(posted))
     const known = view.connections.get(me)
     const about = {
       profile: profile === undefined ? (known?.profile ?? null) : profile,
       activity: activity ?? known?.activity ?? 'active',
     }
-    set({ connectionId: me, memberId: me, location, ...about, at: 0, ...(known?.locks && { locks: known.locks }) })
+    const value = presence ?? (known && presenceOf(known)) ?? {}
+    const own = { connectionId: me, memberId: me, location, ...about, at: 0 }
+    const locks = known?.locks && { locks: known.locks }
+    set({ ...own, ...(Object.keys(value).length > 0 && { presence: value }), ...locks })
     return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
   }
   const locksOf = (connectionId: string) => view.connections.get(connectionId)?.locks ?? []

@@ -22,14 +22,15 @@ export type ServeLocationsOptions<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
-> = Own<SL, SP, LK> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+  SV extends OptionalSchema = false,
+> = Own<SL, SP, LK, SV> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption> = {
+type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SV extends OptionalSchema> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP, LK>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, LK, SV>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -59,17 +60,22 @@ export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
->(options?: Own<SL, SP, LK> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK>>>
+  SV extends OptionalSchema = false,
+>(options?: Own<SL, SP, LK, SV> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
+  SV extends OptionalSchema = false,
 >(
-  options: Own<SL, SP, LK> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, LK>>>
-export async function serveLocations<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption>(
-  options?: ServeLocationsOptions<SL, SP, LK>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, LK>>> {
+  options: Own<SL, SP, LK, SV> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>>
+export async function serveLocations<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption,
+  SV extends OptionalSchema,
+>(options?: ServeLocationsOptions<SL, SP, LK, SV>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -77,8 +83,8 @@ export async function serveLocations<SL extends Schema, SP extends OptionalSchem
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP, LK>
-  const server = createLocationServer<SL, SP, LK>(complete)
+  } as unknown as LocationServerOptions<SL, SP, LK, SV>
+  const server = createLocationServer<SL, SP, LK, SV>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

@@ -42,6 +42,7 @@ const layers: Record<string, Record<string, string[]>> = {
     connection: [],
     outbox: ['connection'],
     store: ['outbox', 'connection'],
+    websocket: ['connection'],
     locks: ['store', 'connection'],
     room: ['store', 'outbox', 'connection', 'browser', 'locks'],
   },

@@ -16,6 +16,7 @@ import {
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf } from '../../src/server/rules/ids.js'
 import { defaultLimits } from '../../src/server/options/limits.js'
 import { defaultTiming } from '../../src/server/options/timing.js'
@@ -222,7 +223,8 @@ describe('the ids', () => {
 })
 
 describe('the events', () => {
-  const schema = locationEvent({ location: cellLocation, profile: memberProfile })
+  const presence = z.object({ typing: z.boolean() }).partial()
+  const schema = locationEvent({ location: cellLocation, profile: memberProfile, presence })
   const messages = blocks
     .filter(({ language, rest }) => language === 'text' && rest === 'event')
     .map(({ code }) => {

@@ -220,11 +220,18 @@ const lines = ({
   memberId,
   profile,
   location,
+  presence = {},
 }: RoomState['connections'][number]) => [
   connectionId,
-  [at, activeAt, 0, 0, 0, activity, JSON.stringify(memberId), JSON.stringify(profile), JSON.stringify(location)].join(
-    '\n',
-  ),
+  [
+    at,
+    activeAt,
+    0,
+    0,
+    0,
+    activity,
+    ...[memberId, profile, location, presence].map((each) => JSON.stringify(each)),
+  ].join('\n'),
 ]
 const graves = ({ connectionId, at, reason }: RoomState['left'][number]) => [
   connectionId,
@@ -238,11 +245,12 @@ const kept = (json: string) => ({ json, value: JSON.parse(json) as unknown })
 function decodeActions(fields: string[]): Action[] {
   const actions: Action[] = []
   const take = (count: number) =>
-    fields.splice(0, count) as [string, string, string, string, string, string, string, string, string, string]
+    fields.splice(0, count) as [string, string, string, string, string, string, string, string, string, string, string]
   while (fields.length > 0) {
     const [kind] = fields.splice(0, 1)
     if (kind === 'p') {
-      const [connectionId, member, owned, seq, location, profile, activity, leaseMs, used, agoMicros] = take(10)
+      const [connectionId, member, owned, seq, location, profile, activity, leaseMs, used, agoMicros, presence] =
+        take(11)
       actions.push({
         type: 'post',
         connectionId,
@@ -255,6 +263,7 @@ function decodeActions(fields: string[]): Action[] {
         leaseMs: Number(leaseMs),
         ...(used === '1' && { used: true }),
         activeAgoMs: Number(agoMicros) / 1_000,
+        ...(presence !== '' && { presence: kept(presence) }),
       })
     } else if (kind === 'l') {
       const [connectionId, member, seq, graceMs] = take(4)

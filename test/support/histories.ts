@@ -22,6 +22,13 @@ export const kept = (value: unknown): StoredValue => ({ json: JSON.stringify(val
 const connectionId = fc.constantFrom('c1', 'c2', 'c3', 'c4')
 const seq = fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined })
 
+/** Presence values whose keys come, change and go, with names that would break a naive merge. */
+const presence = fc.dictionary(
+  fc.constantFrom('a', 'typing', '__proto__', '1'),
+  fc.constantFrom(true, null, [], { x: 1, y: [2] }),
+  { maxKeys: 3, noNullPrototype: true },
+)
+
 export const post = fc.record({
   type: fc.constant('post' as const),
   connectionId,
@@ -31,6 +38,7 @@ export const post = fc.record({
   location: fc.constantFrom('A1', 'B2', 'C3', null).map(kept),
   profile: fc.option(fc.constantFrom({ name: 'Ada' }, { name: 'Bob' }).map(kept), { nil: undefined }),
   activity: fc.constantFrom(undefined, 'active' as const, 'idle' as const),
+  presence: fc.option(presence.map(kept), { nil: undefined }),
   used: fc.constantFrom(undefined, undefined, true as const),
   activeAgoMs: fc.constantFrom(undefined, 0, 0.5, 20_000, 86_400_000),
   leaseMs: fc.constantFrom(5_000, 30_000),

@@ -126,6 +126,46 @@ describe('a router with a profile schema', () => {
   })
 })
 
+describe('a router with a presence schema', () => {
+  const value = z.object({ pointer: z.object({ x: z.number() }).nullable(), typing: z.boolean() }).partial()
+  const hub = createLocationHub({ location: cellLocation, presence: value })
+  const router = t.router({ locations: createLocationRouter({ ...options, hub }) })
+  type Types = RoomTypesOf<typeof router>
+
+  test('has typed presence values everywhere', () => {
+    unrun(async () => {
+      expectTypeOf<Types['presence']>().toEqualTypeOf<z.output<typeof value>>()
+      const client = createLocationClient<typeof router>({ url: '/trpc', path: 'locations' })
+      const room = client.join('a')
+      room.setPresence({ typing: true })
+      room.setPresence({ pointer: null, typing: undefined })
+      room.on('presence', ({ previous, current }) => [previous.typing, current.pointer?.x])
+      expectTypeOf(room.others[0]!.presence.typing).toEqualTypeOf<boolean | undefined>()
+      // @ts-expect-error: typing is a boolean
+      room.setPresence({ typing: 'yes' })
+      // @ts-expect-error: there is no such key
+      room.setPresence({ tping: true })
+      // @ts-expect-error: a presence value is never null
+      room.setPresence(null)
+      // @ts-expect-error: who only watches posts nothing
+      client.watch('a').setPresence({ typing: true })
+      createLocationHooks(client).useSetPresence()({ typing: true })
+      // @ts-expect-error: typing is a boolean
+      createLocationHooks(client).useSetPresence()({ typing: 1 })
+      await hub.room('a').post({ memberId: 'bot', location: null, presence: { typing: true } })
+      // @ts-expect-error: typing is a boolean
+      await hub.room('a').post({ memberId: 'bot', location: null, presence: { typing: 1 } })
+      expectTypeOf((await hub.room('a').members())[0]!.presence.typing).toEqualTypeOf<boolean | undefined>()
+      const fake = await fakeRoom<Types>({ others: { ada: { presence: { typing: true } } } })
+      await fake.setsPresence('ada', {})
+      // @ts-expect-error: typing is a boolean
+      await fake.setsPresence('ada', { typing: 1 })
+      // @ts-expect-error: typing is required, so {} is refused
+      createLocationHub({ location: cellLocation, presence: z.object({ typing: z.boolean() }) })
+    })
+  })
+})
+
 describe('a router without presence values, broadcasts and locks', () => {
   test('has no methods for them', () => {
     unrun(() => {

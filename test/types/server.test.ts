@@ -137,7 +137,7 @@ describe('a schema', () => {
 
   test('that transforms is refused by the compiler, with an explanation, and at run time', () => {
     expect(() =>
-      // @ts-expect-error: a location or profile schema must not transform
+      // @ts-expect-error: a location, profile or presence schema must not transform
       createLocationHub({ location: z.object({ row: z.string().transform(Number) }) }),
     ).toThrow(LocationError)
     expect(() =>
@@ -167,7 +167,7 @@ describe('a schema', () => {
     expect(() => createLocationHub({ location: { type: 'string' } })).toThrow('`location` must be a zod 4 schema: ')
     type Refused = Parameters<typeof createLocationHub<z.ZodDefault<z.ZodNumber>>>[0]['location']
     expectTypeOf<Refused>().toExtend<{
-      error: 'a location or profile schema must not transform: use .optional() instead of .default()'
+      error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()'
     }>()
   })
 })

@@ -37,6 +37,7 @@ export const sidebar = [
     items: [
       page('Identify and authorize', '/identify-and-authorize'),
       page('Deploying', '/deploying'),
+      page('SSE or WebSocket', '/websocket'),
       page('Operating', '/operating'),
       page('Security', '/security'),
       page('Privacy', '/privacy'),

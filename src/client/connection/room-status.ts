@@ -1,11 +1,14 @@
 import { LocationError } from '../../shared/errors.js'
 import { dateAt, type Clock } from '../../shared/clock.js'
 import { isProbing, type ConnectionState } from './connection-state.js'
+import type { TransportName } from './transport.js'
 
 /** The state of the connection to a room. docs/errors-and-offline.md says what to show for each state. */
 export type RoomStatus = {
   /** Why others do not see our newest location: the post was refused, or fails again and again. Absent when it is delivered. */
   postError?: LocationError
+  /** How events arrive, for a client with `webSocket()`: over SSE where WebSockets do not get through. */
+  transport?: TransportName
 } &
   /** `error`: why the previous attempt failed. */
   (

@@ -28,4 +28,21 @@ export interface Transport<T extends RoomTypes> {
   awayMs: number
   /** Receives what a listener throws or rejects with. */
   report(thrown: unknown): void
+  /** What the status says about the transport, for one that may fall back to another. */
+  state?(): { transport: TransportName }
+  /** Closes what may be open to the server under an earlier sign-in. */
+  reconnect?(): void
 }
+
+/** How a room's events arrive: over a WebSocket, or over SSE after a WebSocket did not work. */
+export type TransportName = 'websocket' | 'sse'
+
+/** What a transport of another kind needs to call the same procedures. */
+export type ProcedureNames = {
+  /** The prefix of a procedure's name: `locations.`, or nothing. */
+  prefix: string
+  transformer: unknown
+}
+
+/** Another way to the server, from an entry of its own: the return value of `webSocket()`. */
+export type ClientTransport = <T extends RoomTypes>(http: Transport<T>, names: ProcedureNames) => Transport<T>

@@ -11,7 +11,8 @@ import type { RoomTypes } from '../../shared/room-types.js'
 export interface OutboxSenderOptions<T extends RoomTypes> {
   clock: Clock
   context(): RetryContext
-  postMs(): number
+  /** The least time between two posts, and between two that change only the presence value. */
+  spacing(): [postMs: number, presenceMs: number]
   send(post: OutboxPost<T>): Promise<PostLocationOutput>
   /** The server accepted the post: our ids are known. */
   acknowledged(reply: PostLocationOutput): void
@@ -25,7 +26,8 @@ export interface OutboxSenderOptions<T extends RoomTypes> {
 /** Sends the posts of an outbox when they are due. */
 export interface OutboxSender<T extends RoomTypes> {
   readonly box: Outbox<T>
-  write(draft: OutboxDraft<T>): void
+  /** @param isUrgent false when only the presence value changed. */
+  write(draft: OutboxDraft<T>, isUrgent?: boolean): void
   /** Applies a step to the outbox and sends the post that is due then. */
   step(change: (box: Outbox<T>) => Outbox<T>): void
   /** Stops sending until `resume`, which posts everything again with a newer seq. */
@@ -49,7 +51,7 @@ export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptio
   }
   const pump = () => {
     stopTimer()
-    const dueMs = dueAt(box, options.postMs())
+    const dueMs = dueAt(box, ...options.spacing())
     if (!open || dueMs === null) return
     const delayMs = dueMs - clock.now()
     // The time is not compared again: a clock that stands still must not hold a post back.
@@ -88,8 +90,8 @@ export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptio
     get box() {
       return box
     },
-    write(draft) {
-      box = written(box, draft)
+    write(draft, isUrgent) {
+      box = written(box, draft, isUrgent)
       options.changed(box.newest)
       // Writes of the same task are sent as one post.
       if (queued) return

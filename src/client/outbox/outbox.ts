@@ -10,6 +10,7 @@ export type OutboxDraft<T extends RoomTypes> = {
   readonly location: T['location'] | null
   readonly profile?: T['profile'] | null
   readonly activity?: Activity
+  readonly presence?: T['presence']
   /** The page was used since the draft before, which is otherwise equal. */
   readonly used?: true
 }
@@ -27,6 +28,8 @@ export type OutboxPost<T extends RoomTypes> = {
 export type Outbox<T extends RoomTypes> = {
   readonly newest: OutboxDraft<T> | null
   readonly edition: number
+  /** The newest edition that changed more than the presence value. */
+  readonly urgent: number
   readonly seq: number
   /** The edition that was sent as `seq`; 0 when the next post must have a new seq. */
   readonly posted: number
@@ -51,6 +54,7 @@ export type Outbox<T extends RoomTypes> = {
 export const emptyOutbox: Outbox<never> = {
   newest: null,
   edition: 0,
+  urgent: 0,
   seq: 0,
   posted: 0,
   acked: 0,
@@ -67,14 +71,20 @@ export const emptyOutbox: Outbox<never> = {
 }
 
 /** The app wrote a new draft; an older one that was not sent yet is dropped. */
-export function written<T extends RoomTypes>(box: Outbox<T>, draft: OutboxDraft<T>): Outbox<T> {
-  return { ...box, newest: draft, edition: box.edition + 1 }
+export function written<T extends RoomTypes>(box: Outbox<T>, draft: OutboxDraft<T>, isUrgent = true): Outbox<T> {
+  const edition = box.edition + 1
+  return { ...box, newest: draft, edition, urgent: isUrgent ? edition : box.urgent }
 }
 
-/** Returns the time of the next post; `null` when none is due. */
-export function dueAt<T extends RoomTypes>(box: Outbox<T>, postMs: number): number | null {
+/**
+ * Returns the time of the next post; `null` when none is due.
+ *
+ * @param postMs the least time between two posts.
+ * @param presenceMs the same, for a post that changes only the presence value.
+ */
+export function dueAt<T extends RoomTypes>(box: Outbox<T>, postMs: number, presenceMs = postMs): number | null {
   if (!box.newest || box.inFlight || (box.acked >= box.edition && !box.renewing)) return null
-  return Math.max(box.sentAt + postMs, box.retryAt)
+  return Math.max(box.sentAt + (box.acked < box.urgent ? postMs : presenceMs), box.retryAt)
 }
 
 /** The next post is `inFlight`. A state that was sent before keeps its seq, so that a retry is the same post. */

@@ -1,13 +1,21 @@
 import type { Activity } from '../../shared/events.js'
 import type { PostLocationOutput } from '../../shared/call-types.js'
-import type { LocationError } from '../../shared/errors.js'
+import { LocationError } from '../../shared/errors.js'
 import type { ConnectionState } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
 import { openOutboxSender } from '../outbox/outbox-sender.js'
-import { forgotten, hastened, heartbeatReceived, rekeyed, replaced, type OutboxPost } from '../outbox/outbox.js'
+import {
+  forgotten,
+  hastened,
+  heartbeatReceived,
+  rekeyed,
+  replaced,
+  type OutboxDraft,
+  type OutboxPost,
+} from '../outbox/outbox.js'
 import { copied } from '../../shared/frozen.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
@@ -37,6 +45,11 @@ export type OwnAttributes<T extends RoomTypes> = {
   activity?: Activity
 }
 
+/** The keys of a presence value to change; one that is `undefined` is removed. */
+export type PresencePatch<Presence> = Presence extends object
+  ? { [K in keyof Presence]?: Presence[K] | undefined }
+  : never
+
 /** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
@@ -53,6 +66,8 @@ export interface OwnPresence<T extends RoomTypes> {
   /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
+  /** Changes our presence value by key. What is not JSON is reported as `post` reports it. */
+  setPresence(patch: PresencePatch<T['presence']>): void
   /** Posts that somebody uses this page, if the server understands that. */
   use(): void
   flush(): Promise<void>
@@ -80,11 +95,14 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   let memberId: string | null = null
   /** Our id while nobody told it to us, and a stream was opened all the same. */
   let guest: '' | null = null
-  let attributes: OwnAttributes<T> = {}
+  let attributes: Partial<OutboxDraft<T>> = {}
+  /** We have a presence value, which the server was not sent because it has not listed that feature. */
+  let isWithheld = false
+  let hasReported = false
   /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
   let usedAt = context().now
   let acceptedAt = -Infinity
-  const sendsUse = () => pace.timing.features?.includes('used')
+  const understands = (feature: string) => pace.timing.features?.includes(feature)
 
   const newConnection = () => {
     connectionKey = newKey()
@@ -93,12 +111,19 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
   let isLongLeaseAllowed = true
   const send = async (post: OutboxPost<T>): Promise<PostLocationOutput> => {
+    const { presence, ...draft } = post.draft
+    isWithheld = presence !== undefined && !understands('presence')
+    if (isWithheld && pace.timing.features && !hasReported) {
+      hasReported = true
+      store.fail(new LocationError('misconfigured', 'This server has no presence schema.'))
+    }
     const asksForLongLease = isLongLeaseAllowed && link().state === 'polling'
     try {
       return await transport.post(
         {
-          ...post.draft,
-          ...(sendsUse() && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
+          ...draft,
+          ...(!isWithheld && { presence }),
+          ...(understands('used') && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
           room,
           connectionKey: connectionKey!,
           seq: post.seq,
@@ -125,6 +150,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     if (before !== null && before !== own) reconnect()
   }
   const refused = (error: LocationError) => {
+    // What was refused is not posted again with the next change.
+    attributes = { ...(sender.box.newest ?? attributes), used: undefined }
     store.emit('error', { error })
     if (memberId === null || !/^(unauthorized|forbidden)$/.test(error.code)) return
     memberId = null
@@ -133,7 +160,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const sender = openOutboxSender<T>({
     clock: transport.clock,
     context,
-    postMs: () => pace.timing.postMs,
+    spacing: () => [pace.timing.postMs, pace.timing.presenceMs ?? 100],
     send,
     acknowledged,
     refused,
@@ -146,16 +173,16 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       store.show()
     },
   })
-  const enter: OwnPresence<T>['post'] = (location, change) => {
+  const enter = (location: T['location'] | null, change?: Partial<OutboxDraft<T>>) => {
     // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
     sameJson([location, { ...change }], null)
     if (!change || change.activity === 'active') usedAt = context().now
     const draft = copied({ ...attributes, ...change, location })
-    if (!sameJson(draft, sender.box.newest)) sender.write(draft)
+    if (!sameJson(draft, sender.box.newest)) sender.write(draft, !change?.presence)
     attributes = draft
   }
   let unsendable: LocationError | null = null
-  const post: OwnPresence<T>['post'] = (location, change) => {
+  const post = (location: T['location'] | null, change?: Partial<OutboxDraft<T>>) => {
     try {
       unsendable = null
       enter(location, change)
@@ -182,9 +209,13 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     enter,
     post,
     update: (change) => post(sender.box.newest?.location ?? null, change),
+    setPresence(patch) {
+      const { newest } = sender.box
+      post(newest?.location ?? null, { presence: { ...(newest?.presence as object), ...patch } })
+    },
     use() {
       const { newest } = sender.box
-      if (!newest || !sendsUse()) return
+      if (!newest || !understands('used')) return
       usedAt = context().now
       sender.write({ ...newest, used: true })
     },
@@ -198,7 +229,11 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
         return acked >= edition || closedBy(link())
       })
     },
-    renew: () => sender.step((box) => hastened(heartbeatReceived(box))),
+    renew() {
+      const { newest } = sender.box
+      if (isWithheld && newest && understands('presence')) sender.write({ ...newest })
+      sender.step((box) => hastened(heartbeatReceived(box)))
+    },
     hasten: () => sender.step(hastened),
     replace: () => sender.step(replaced),
     postAgain: () => sender.step((box) => forgotten(box, context())),

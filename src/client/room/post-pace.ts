@@ -5,7 +5,7 @@ import type { RetryContext } from '../connection/connection-state.js'
 /** The timing of a room. */
 export interface Pace {
   /** From the newest hello; the server's defaults before the first. */
-  timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'features' | 'locks'>
+  timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features' | 'locks'>
   context(): RetryContext
   /** The timeout of a request. */
   deadlineMs(): number

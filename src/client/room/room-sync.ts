@@ -67,7 +67,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
     if (link.state === 'closed') lostDetector.stop()
     else lostDetector.note(isPresent(link))
-    store.show(statusOf(link, clock))
+    store.show({ ...statusOf(link, clock), ...transport.state?.() })
     if (link.state === 'closed') {
       if (link.error) store.emit('error', { error: link.error })
       else stopForgetting()

@@ -12,7 +12,7 @@ import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
 import { watchEpochs } from './epoch-watch.js'
-import { openOwnPresence, type OwnAttributes, type OwnPresence } from './own-presence.js'
+import { openOwnPresence, type OwnAttributes, type OwnPresence, type PresencePatch } from './own-presence.js'
 import { paceBy } from './post-pace.js'
 import type { RoomLocks, RoomLocksOptions } from '../locks/room-locks.js'
 import { openRoomSync, type RoomSyncOptions } from './room-sync.js'
@@ -45,6 +45,12 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
    * here.
    */
   update(own: OwnAttributes<T>): void
+  /**
+   * Changes our presence value by key: `{ typing: true }`. A key that is `undefined` is removed, and the others stay. Posts that
+   * change nothing else are at least 100 ms apart, and the newest wins. Never throws, like `post`; it raises `misconfigured` when
+   * the server has no presence schema. For the compiler it exists only for routers that have one.
+   */
+  setPresence: [T['presence']] extends [never] ? never : (patch: PresencePatch<T['presence']>) => void
   /** Connects now, while waiting or after a refusal. */
   retry(): void
   /** Returns one of the others by member id; `null` when they are not here, or for our own id. */
@@ -68,7 +74,7 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
 }
 
 /** A room that we watch without being in it: it has no methods that post. */
-export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update'>
+export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update' | 'setPresence'>
 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
 export type JoinedRoom<T extends RoomTypes> = Omit<Room<T>, 'leave'>
@@ -93,7 +99,7 @@ export function openRoom<T extends RoomTypes>(
   transport: Transport<T>,
   joining: JoinOptions<T> | null,
   initial: GetLocationsOutput<T> | undefined,
-): { room: JoinedRoom<T>; close(): Promise<void> } {
+): { room: JoinedRoom<T>; renew(): void; close(): Promise<void> } {
   const { clock } = transport
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
@@ -134,9 +140,11 @@ export function openRoom<T extends RoomTypes>(
             presence.update(change)
           },
           flush: presence.flush,
+          setPresence: presence.setPresence,
           lock: locks.lock,
         })
       : room) as unknown as JoinedRoom<T>,
+    renew: connection.renew,
     close() {
       unfollow()
       stopActivity()

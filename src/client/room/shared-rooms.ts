@@ -16,6 +16,11 @@ export interface LocationClient<T extends RoomTypes> {
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
   watch(room: string, options?: WatchOptions<T>): WatchedRoom<T> & WatchedLockMethods<T>
   /**
+   * Connects again, with fresh headers and cookies. Call it after somebody has signed in or out: an open stream, and above
+   * all an open WebSocket, belongs to the member who opened it.
+   */
+  reconnect(): void
+  /**
    * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for it: the leave request
    * needs the session. For another user of the same page, create a new client. Resolves when the server was told or cannot
    * be reached; never rejects.
@@ -28,6 +33,7 @@ type SharedRoom<T extends RoomTypes> = {
   room: JoinedRoom<T>
   /** Returns a handle: the room with a `leave` of its own. */
   hold(signal: AbortSignal | undefined): Room<T>
+  renew(): void
   end(): Promise<void>
 }
 
@@ -57,6 +63,10 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
   return {
     join: (id, options = {}) => enter(id, options, options) as Room<T> & LockMethods<T>,
     watch: (id, options = {}) => enter(id, null, options) as Room<T> & WatchedLockMethods<T>,
+    reconnect() {
+      transport.reconnect?.()
+      rooms.forEach(({ renew }) => renew())
+    },
     async close() {
       closed = true
       await Promise.all(Array.from(rooms.values(), ({ end }) => end()))
@@ -65,7 +75,7 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
 }
 
 function shareRoom<T extends RoomTypes>(
-  { room, close }: ReturnType<typeof openRoom<T>>,
+  { room, renew, close }: ReturnType<typeof openRoom<T>>,
   ending: () => void,
 ): SharedRoom<T> {
   /** The release function of each handle: removes its listener from a signal that may outlive the room. */
@@ -88,5 +98,5 @@ function shareRoom<T extends RoomTypes>(
     else signal?.addEventListener('abort', aborted)
     return Object.create(room, { leave: { value: leave } }) as Room<T>
   }
-  return { room, hold, end }
+  return { room, hold, renew, end }
 }

@@ -1,6 +1,7 @@
 import type { LocationError } from '../../shared/errors.js'
 import type { Activity, Connection } from '../../shared/events.js'
 import type { OutboxDraft } from '../outbox/outbox.js'
+import { noPresence } from '../../shared/presence.js'
 import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
 import { sameJson } from './same-json.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -20,14 +21,16 @@ export interface MemberConnection<T extends RoomTypes> {
 }
 
 /**
- * A person or an agent with all of their connections in this room. The connection that they used last gives profile and
- * location; the most active one gives the activity.
+ * A person or an agent with all of their connections in this room. The connection that they used last gives profile,
+ * location and presence value; the most active one gives the activity.
  */
 export interface Member<T extends RoomTypes> {
   readonly memberId: string
   readonly profile: T['profile'] | null
   readonly location: T['location'] | null
   readonly activity: Activity
+  /** The presence value of the connection that speaks; `{}` while it has posted none. */
+  readonly presence: T['presence']
   /** When the member last used one of the connections. */
   readonly lastActiveAt: Date
   /** The one that was used last comes first. */
@@ -52,6 +55,7 @@ export type OrderedConnection<T extends RoomTypes> = {
   connectionId: string
   memberId: string
   profile: T['profile'] | null
+  presence?: T['presence']
   shown: MemberConnection<T>
   at: number
   activeAt?: number
@@ -91,6 +95,7 @@ export function overlayOwn<T extends RoomTypes>(
     const shown = { connectionId, location: null, activity: 'active', at, activeAt: at, stale: false } as const
     connections.push((own = { connectionId, memberId, profile: draft.profile ?? null, shown, at: Infinity }))
   }
+  if (draft.presence) own.presence = draft.presence
   const { shown } = own
   const { location, activity = shown.activity } = draft
   const isMoved = !sameJson(location, shown.location)
@@ -107,7 +112,7 @@ export function memberOf<T extends RoomTypes>(
   before: Member<T> | null,
 ): Member<T> {
   group.sort(bySpeaking)
-  const { profile, shown } = group[0]!
+  const { profile, shown, presence = noPresence } = group[0]!
   const connections = keepIfEqual(
     before?.connections,
     group.map(({ shown }, i) => keepIfEqual(before?.connections[i], shown)),
@@ -116,6 +121,7 @@ export function memberOf<T extends RoomTypes>(
     memberId,
     profile,
     location: shown.location,
+    presence,
     activity: mostActive(connections),
     lastActiveAt: shown.activeAt,
     connections,

@@ -28,6 +28,12 @@ export type MemberEvents<T extends RoomTypes> = {
     current: Appearance<T>
     changed: readonly (keyof Appearance<T>)[]
   }
+  /** The member's presence value changed: only with a router that has a presence schema. */
+  presence: MemberEventBase<T> & {
+    connection: MemberConnection<T>
+    previous: T['presence']
+    current: T['presence']
+  }
   /** The member's last connection is gone. */
   left: MemberEventBase<T> & { connection: MemberConnection<T>; previous: T['location'] | null; reason: LeftReason }
 }
@@ -82,6 +88,9 @@ function presentEventsOf<T extends RoomTypes>(
       'updated',
       { member, previous: appearanceOf(before), current: appearanceOf(member), changed, caughtUp },
     ])
+  const { presence } = member
+  if (!sameJson(before.presence, presence))
+    events.push(['presence', { member, connection, previous: before.presence, current: presence, caughtUp }])
   return events
 }
 

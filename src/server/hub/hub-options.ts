@@ -1,5 +1,5 @@
 import type { Clock } from '../../shared/clock.js'
-import type { LocksOption, OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
+import type { AcceptsEmpty, LocksOption, OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
 import type { Limits } from '../options/limits.js'
 import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
@@ -14,7 +14,12 @@ import type { TimingOptions } from '../options/timing.js'
 import type { Backend } from '../rules/backend.js'
 
 /** The options of `createLocationHub`. */
-export interface HubOptions<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption = LocksOption> {
+export interface HubOptions<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption = LocksOption,
+  SV extends OptionalSchema = false,
+> {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
   /**
@@ -22,6 +27,11 @@ export interface HubOptions<SL extends Schema, SP extends OptionalSchema, LK ext
    * members have no profile.
    */
   profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
+  /**
+   * The schema of a presence value: what changes often and is not a place, such as `{ typing: true }`. An object that is
+   * patched by key; it must accept `{}`. Default `false`: there are no presence values.
+   */
+  presence?: SV & (SV extends Schema ? Unchanged<SV> & AcceptsEmpty<SV> : false)
   /**
    * Lets members lock places of a room, so that only one edits a place at a time. `idleMs`: how long a client that is idle or
    * away keeps its locks, in milliseconds; default 120,000. Default `false`.
@@ -54,10 +64,10 @@ const isLogger: OptionCheck = (value) => {
   return hasMethods('a Logger, with info(), warn() and error(): console is one', ['info', 'warn', 'error'])(value)
 }
 
-const isProfile: OptionCheck = (value) =>
-  value === false || (typeof value === 'object' && value !== null)
-    ? null
-    : 'a zod 4 schema such as memberProfile, or false for members without a profile'
+const isSchemaOrFalse =
+  (needed: string): OptionCheck =>
+  (value) =>
+    value === false || (typeof value === 'object' && value !== null) ? null : needed
 
 const isLocks: OptionCheck = (value) => {
   const { idleMs = 1, ...other } = isPlainObject('')(value) === null ? (value as { idleMs?: unknown }) : {}
@@ -67,9 +77,12 @@ const isLocks: OptionCheck = (value) => {
 }
 
 /** The checks of the options of `createLocationHub`. The schemas and the numbers are checked where they are read. */
-export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema>> = {
+export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>> = {
   location: checkedElsewhere,
-  profile: isProfile,
+  profile: isSchemaOrFalse('a zod 4 schema such as memberProfile, or false for members without a profile'),
+  presence: isSchemaOrFalse(
+    'a zod 4 schema such as z.strictObject({ typing: z.boolean() }).partial(), or false for members without a presence value',
+  ),
   locks: isLocks,
   backend: hasMethods('a Backend, such as memoryBackend() or redisBackend({ ... })', [
     'open',

@@ -1,10 +1,11 @@
 import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
 import { nameFault, normalName } from '../../shared/name-rule.js'
-import type { Connection } from '../../shared/events.js'
+import type { Activity, Connection } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
-import type { Schema } from '../../shared/schema-types.js'
+import { presenceOf } from '../../shared/presence.js'
+import type { OptionalSchema, Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
 import { assertPosted } from '../access/outcome-errors.js'
 import type { Timing } from '../options/timing.js'
@@ -15,19 +16,21 @@ import { defaultConnectionIdOf } from '../rules/ids.js'
 /** The parts of the hub that a `HubRoom` uses. */
 export interface HubActions {
   readonly location: Schema
+  readonly presence: OptionalSchema
   readonly timing: Timing
   use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T>
   act(id: string, action: Action): Promise<Outcome>
   parse(schema: Schema, value: unknown): Promise<unknown>
   parseProfile(profile: unknown): Promise<StoredValue>
   keepLocation(location: unknown): StoredValue
+  keepPresence(presence: unknown): StoredValue
   leaseOf(leaseMs: number | undefined): number
 }
 
 /** A room for use by the server itself: by agents, webhooks and server rendering. */
 export interface HubRoom<T extends RoomTypes> {
   /**
-   * Returns the members of the room. Profile and location are those of the connection that a member used last, which is
+   * Returns the members of the room. Profile, location and presence value are those of the connection that a member used last, which is
    * the first in `connections`. The activity is that of the most active one.
    *
    * @throws LocationError `unavailable`
@@ -37,7 +40,8 @@ export interface HubRoom<T extends RoomTypes> {
   count(): Promise<number>
   /**
    * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds pass
-   * without another post. Default 30,000; 5,000 to 300,000. A profile of `null` takes the profile back.
+   * without another post. Default 30,000; 5,000 to 300,000. A profile of `null` takes the profile back. `presence` is the
+   * whole presence value; absent: unchanged.
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
@@ -45,6 +49,7 @@ export interface HubRoom<T extends RoomTypes> {
     memberId: string
     profile?: T['profile'] | null
     location: T['location'] | null
+    presence?: T['presence']
     leaseMs?: number
   }): Promise<void>
   /**
@@ -58,7 +63,9 @@ export interface HubRoom<T extends RoomTypes> {
 /** A member who is in a room. */
 export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile']> {
   location: T['location'] | null
-  activity: Connection<T>['activity']
+  /** `{}` while the member has posted none. */
+  presence: T['presence']
+  activity: Activity
   /** When the member last used one of the connections. */
   lastActiveAt: Date
   /** The one that was used last comes first. */
@@ -71,12 +78,13 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
   return {
     members: () => hub.use(id, ({ timeline }) => structuredClone(membersOf(timeline.connections() as Connection<T>[]))),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
-    post: async ({ memberId: member, location, profile, leaseMs }) => {
+    post: async ({ memberId: member, location, profile, presence, leaseMs }) => {
       const memberId = nameOf(member, 'member')
       // Both are read now: the caller may change its objects while this waits.
-      const [place, stored] = await Promise.all([
+      const [place, stored, value] = await Promise.all([
         hub.parse(z.nullable(hub.location), location),
         profile === undefined ? undefined : hub.parseProfile(profile),
+        presence === undefined ? undefined : hub.parse(presenceSchemaOf(hub), presence),
       ])
       const post = {
         type: 'post' as const,
@@ -86,6 +94,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
         location: hub.keepLocation(place),
         profile: stored,
         activity: undefined,
+        presence: value === undefined ? undefined : hub.keepPresence(value),
         leaseMs: hub.leaseOf(leaseMs),
       }
       for (const connectionId of defaultConnectionIdsOf(memberId)) {
@@ -112,6 +121,12 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
   }
 }
 
+/** @throws LocationError `bad-input` when this hub has no presence values. */
+function presenceSchemaOf({ presence }: HubActions): Schema {
+  if (presence !== false) return presence
+  throw new LocationError('bad-input', 'This hub has no presence values: give createLocationHub the option presence.')
+}
+
 /** Returns a name in normal form C. @throws LocationError `bad-input` */
 function nameOf(given: string, kind: 'room' | 'member'): string {
   const name = normalName(given)
@@ -127,7 +142,7 @@ function nameOf(given: string, kind: 'room' | 'member'): string {
 const defaultConnectionIdsOf = (memberId: string): string[] =>
   Array.from({ length: 32 }, (_, index) => defaultConnectionIdOf(index === 0 ? memberId : `${memberId}\n${index}`))
 
-/** Groups connections by member. The connection that the member used last gives profile and location. */
+/** Groups connections by member. The connection that the member used last gives profile, location and presence value. */
 function membersOf<T extends RoomTypes>(all: Connection<T>[]): RoomMember<T>[] {
   const byMember = new Map<string, [Connection<T>, ...Connection<T>[]]>()
   for (const connection of all.toSorted(bySpeaking)) {
@@ -138,7 +153,8 @@ function membersOf<T extends RoomTypes>(all: Connection<T>[]): RoomMember<T>[] {
   return Array.from(byMember, ([memberId, connections]) => {
     const [speaker] = connections
     const { profile, location } = speaker
+    const presence = presenceOf(speaker)
     const lastActiveAt = new Date(activeAtOf(speaker) / 1_000)
-    return { memberId, profile, location, activity: mostActive(connections), lastActiveAt, connections }
+    return { memberId, profile, location, presence, activity: mostActive(connections), lastActiveAt, connections }
   })
 }

@@ -14,7 +14,7 @@ import { hubRoomLocks, type HubRoomLocks } from './hub-locks.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
 import { parseInput } from '../validation/parse-input.js'
-import { assertPlainSchema } from '../validation/plain-schema.js'
+import { assertAcceptsEmpty, assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
 import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
@@ -76,9 +76,10 @@ export function createLocationHub<
   SL extends Schema,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
->(options: HubOptions<SL, SP, LK>): LocationHub<SchemaTypes<SL, SP, LK>> {
+  SV extends OptionalSchema = false,
+>(options: HubOptions<SL, SP, LK, SV>): LocationHub<SchemaTypes<SL, SP, LK, SV>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
-  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema>)
+  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
@@ -90,6 +91,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  /** `false`: this hub has no presence values. */
+  readonly presence: OptionalSchema
   /** `null` when places cannot be locked. */
   readonly locks: Hello['locks'] | null
   readonly rateLimits: RateLimits
@@ -101,13 +104,18 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly #unlisten: (() => void)[]
   #isClosed = false
 
-  constructor(options: HubOptions<Schema, OptionalSchema>) {
-    const { location } = options
+  constructor(options: HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>) {
+    const { location, presence = false } = options
     const profile = options.profile === false ? z.never() : (options.profile ?? memberProfile)
     assertPlainSchema(location, 'location')
     assertPlainSchema(profile, 'profile')
+    if (presence !== false) {
+      assertPlainSchema(presence, 'presence')
+      assertAcceptsEmpty(presence)
+    }
     this.location = location
     this.profile = profile
+    this.presence = presence
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
@@ -120,9 +128,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { tombstoneMs, lockMs, claimMs } = timing
     const { roomConnections, memberConnections, connectionLocks, roomLocks } = limits
     this.locks = locksOf(options.locks, lockMs)
-    const features = ['used', ...(this.locks ? ['locks'] : [])]
-    const said = { features, ...(this.locks && { locks: this.locks }) }
-    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, said })
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, said: saidBy(this) })
     this.#rooms = new RoomRegistry({
       backend: this.#backend,
       rules: { tombstoneMs, roomConnections, memberConnections, lockMs, claimMs, connectionLocks, roomLocks },
@@ -197,6 +203,17 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     return toStoredValue(profile, 'profile', { maxBytes: this.limits.profileBytes, maxDepth: this.limits.depth })
   }
 
+  /** Converts a parsed presence value to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
+  keepPresence(presence: unknown): StoredValue {
+    const { presenceBytes: maxBytes, presenceKeys, depth: maxDepth } = this.limits
+    const kept = toStoredValue(presence, 'presence value', { maxBytes, maxDepth })
+    if (!kept.json.startsWith('{')) throw new LocationError('bad-input', 'A presence value must be an object.')
+    const keys = Object.keys(kept.value as object).length
+    if (keys > presenceKeys)
+      throw new LocationError('too-large', `The presence value has ${keys} keys; the limit is ${presenceKeys}.`)
+    return kept
+  }
+
   /** Parses a value with a schema of the app. @throws LocationError `bad-input`, `unavailable` */
   parse(schema: Schema, value: unknown, extraDepth = 0): Promise<unknown> {
     return parseInput(schema, value, this.limits.depth + extraDepth, { clock: this.clock, hookMs: this.timing.hookMs })
@@ -265,6 +282,15 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     else this.logger.error('a part of the backend is out of reach', details)
     await this.#rooms.degrade(isDown)
     if (isDown) this.streams.beatAll()
+  }
+}
+
+/** Returns the part of a hello that depends on the features of a hub. */
+function saidBy({ presence, locks, timing }: Hub): Pick<Hello, 'features' | 'locks' | 'presenceMs'> {
+  return {
+    features: ['used', ...(presence ? ['presence'] : []), ...(locks ? ['locks'] : [])],
+    ...(presence && { presenceMs: timing.presenceMs }),
+    ...(locks && { locks }),
   }
 }
 

@@ -9,7 +9,11 @@ export type Limits = {
   locationBytes: number
   /** Size of a profile as canonical JSON in UTF-8, in bytes. Default 1,024. */
   profileBytes: number
-  /** Nesting of a location or a profile, in levels. Default 8, at most 100. */
+  /** Size of a presence value as canonical JSON in UTF-8, in bytes. Default 2,048. */
+  presenceBytes: number
+  /** Keys of a presence value. Default 32. */
+  presenceKeys: number
+  /** Nesting of a location, a profile or a presence value, in levels. Default 8, at most 100. */
   depth: number
   /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
   batch: number
@@ -74,6 +78,8 @@ export const defaultLimits: Limits = {
   bodyBytes: 8 * 1024,
   locationBytes: 2 * 1024,
   profileBytes: 1024,
+  presenceBytes: 2 * 1024,
+  presenceKeys: 32,
   depth: 8,
   batch: 8,
   postsPerSecond: 30,

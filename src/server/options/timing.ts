@@ -50,6 +50,8 @@ export type Timing = {
   hookMs: number
   /** The interval between two posts that clients are asked to keep. Default 50. */
   postMs: number
+  /** The interval between two posts that change only the presence value, which clients are asked to keep. Default 100. */
+  presenceMs: number
   /** The shortest interval between two frames of a room. Default 16. */
   frameMinMs: number
   /** The longest interval between two frames of a room. Default 250. */
@@ -75,6 +77,7 @@ export const defaultTiming: Timing = {
   recheckMs: 60_000,
   hookMs: 5_000,
   postMs: 50,
+  presenceMs: 100,
   frameMinMs: 16,
   frameMaxMs: 250,
 }

@@ -67,6 +67,7 @@ export class Procedures {
     const leaseMs = hub.leaseOf(input.leaseMs)
     const location = hub.keepLocation(input.location)
     const profile = this.#profile(caller, input)
+    const presence = input.presence === undefined ? undefined : hub.keepPresence(input.presence)
     const { generatedKey, ...poster } = posterOf(caller, input)
     this.#chargeMember(poster.memberId, 'post')
     await this.#gate.admit(ctx, caller, room, 'post')
@@ -74,7 +75,7 @@ export class Procedures {
     const { outcome, id } = await hub.use(room, async (live) => {
       const endCharge = this.#chargeConnection(live, poster.connectionId, limited)
       try {
-        const own = { seq, location, profile, activity, used, activeAgoMs, leaseMs }
+        const own = { seq, location, profile, activity, presence, used, activeAgoMs, leaseMs }
         const outcome = await live.act({ type: 'post', ...poster, ...own })
         assertPosted(outcome)
         await this.#removeIfRevoked(live, ctx, caller, poster.connectionId, generation)

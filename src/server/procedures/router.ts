@@ -119,7 +119,9 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   if (!options.clientIp) hub.logger.warn('clientIp is not set: per-address limits are disabled.')
   const inputs = procedureInputs(hub)
   const depth = hub.limits.depth + envelopeDepth
-  const isImmediate = isSynchronous(hub.location) && isSynchronous(hub.profile)
+  const isImmediate = [hub.location, hub.profile, hub.presence].every(
+    (schema) => schema === false || isSynchronous(schema),
+  )
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>

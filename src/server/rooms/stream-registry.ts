@@ -57,13 +57,13 @@ type StreamRegistryOptions = {
   limits: Limits
   metrics: Metrics
   /** The features that each hello names, and what clients need to know of them. */
-  said: Pick<Hello, 'features' | 'locks'>
+  said: Pick<Hello, 'features' | 'locks' | 'presenceMs'>
 }
 
 /** The open streams of this process. Sends their heartbeats and ends them when their time is over. */
 export class StreamRegistry {
   readonly #clock: Clock
-  readonly #said: Pick<Hello, 'features' | 'locks'>
+  readonly #said: Pick<Hello, 'features' | 'locks' | 'presenceMs'>
   readonly #timing: Timing
   readonly #metrics: Metrics
   readonly #limits: StreamLimits

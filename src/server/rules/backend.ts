@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock.js'
 import type { PostOutcome } from '../../shared/call-types.js'
 import type { Activity, Connection, Left } from '../../shared/events.js'
 import type { ConnectionLock, LockLocationOutput, UnlockLocationOutput } from '../../shared/lock-types.js'
+import type { PresenceValue } from '../../shared/presence.js'
 import type { Logger } from '../options/logger.js'
 
 /*
@@ -25,6 +26,8 @@ export type PostAction = {
   location: StoredValue
   profile: StoredValue | undefined
   activity: Activity | undefined
+  /** The whole presence value: an object. */
+  presence?: StoredValue | undefined
   /** The connection is used, although nothing else may have changed: it speaks for its member from now on. */
   used?: true | undefined
   /** How long before this post the connection was last used, in milliseconds. Counts only when the connection enters. */
@@ -125,6 +128,8 @@ export type ConnectionChange = {
   location?: unknown
   profile?: unknown
   activity?: Activity
+  /** The whole presence value, also when it is empty. */
+  presence?: PresenceValue
   /** Present when the connection was used in a way that its other changes do not imply: see `impliesUse`. */
   activeAt?: number
   /** All locks that the connection has now. */

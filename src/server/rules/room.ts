@@ -1,5 +1,6 @@
 import type { PostOutcome } from '../../shared/call-types.js'
 import type { Connection, Left, LeftReason } from '../../shared/events.js'
+import type { PresenceValue } from '../../shared/presence.js'
 import { impliesUse } from '../../shared/speaking.js'
 import type {
   Action,
@@ -25,6 +26,7 @@ type Present = {
   location: StoredValue
   profile: StoredValue
   activity: Connection['activity']
+  presence: StoredValue
   at: number
   /** The version at which it was last used. */
   activeAt: number
@@ -44,6 +46,7 @@ type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number 
 type Draft = { shown: boolean; entered: boolean; change: ConnectionChange }
 
 const nothing: StoredValue = { json: 'null', value: null }
+const noPresence: StoredValue = { json: '{}', value: {} }
 const maxUnseen = 1_000
 
 /**
@@ -171,9 +174,9 @@ export class RoomMachine {
     if (this.#present.size >= this.#rules.roomConnections) return { type: 'full', of: 'room' }
     const siblings = this.#connectionsOf.get(memberId) ?? 0
     if (siblings >= this.#rules.memberConnections) return { type: 'full', of: 'member' }
-    const { location, profile = nothing, activity = 'active', activeAgoMs = 0, leaseMs } = post
+    const { location, profile = nothing, activity = 'active', presence = noPresence, activeAgoMs = 0, leaseMs } = post
     const activeAt = Math.max(1, version - Math.round(activeAgoMs * 1_000))
-    const shown = { connectionId, memberId, location, profile, activity, at: version, activeAt }
+    const shown = { connectionId, memberId, location, profile, activity, presence, at: version, activeAt }
     const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, leaving: false }
     // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again.
     this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
@@ -186,15 +189,16 @@ export class RoomMachine {
 
   /** Copies the changed fields of a post. Returns whether there were any. */
   #show(known: Present, post: PostAction, version: number): boolean {
-    const { location, profile = known.profile, activity = known.activity } = post
+    const { location, profile = known.profile, activity = known.activity, presence = known.presence } = post
     const change: ConnectionChange = { connectionId: known.connectionId }
     if (location.json !== known.location.json) change.location = location.value
     if (profile.json !== known.profile.json) change.profile = profile.value
     if (activity !== known.activity) change.activity = activity
+    if (presence.json !== known.presence.json) change.presence = presence.value as PresenceValue
     const isUsed = post.used === true || impliesUse(change)
     if (Object.keys(change).length === 1 && !isUsed) return false
     Object.assign(this.#draft(known.connectionId, true).change, change)
-    Object.assign(known, { location, profile, activity, at: version, ...(isUsed && { activeAt: version }) })
+    Object.assign(known, { location, profile, activity, presence, at: version, ...(isUsed && { activeAt: version }) })
     return true
   }
 
@@ -372,7 +376,16 @@ function posted(
   }
 }
 
-function asConnection({ connectionId, memberId, profile, location, activity, at, activeAt }: Present): Connection {
-  const shown = { connectionId, memberId, profile: profile.value, location: location.value, activity, at }
-  return activeAt === at ? shown : { ...shown, activeAt }
+function asConnection({ location, profile, presence, at, activeAt, ...known }: Present): Connection {
+  const { connectionId, memberId, activity } = known
+  return {
+    connectionId,
+    memberId,
+    profile: profile.value,
+    location: location.value,
+    activity,
+    ...(presence.json !== noPresence.json && { presence: presence.value }),
+    at,
+    ...(activeAt !== at && { activeAt }),
+  }
 }

@@ -1,6 +1,7 @@
 import { Digest } from '../../shared/digest.js'
 import type { Changed, Changes, Connection, Left, Snapshot } from '../../shared/events.js'
 import { formatEventId, parseEventId, type EventId } from '../../shared/event-id.js'
+import { presenceOf, presencePatch } from '../../shared/presence.js'
 import { activeAtOf, impliesUse, withChange } from '../../shared/speaking.js'
 import type { Commit, RoomState } from './backend.js'
 
@@ -11,6 +12,7 @@ type Shown = {
   locationAt: number
   profileAt: number
   activityAt: number
+  presenceAt: number
   locksAt: number
 }
 
@@ -28,6 +30,8 @@ export class Timeline {
   readonly #left = new Map<string, Left>()
   readonly #connectionsOf = new Map<string, number>()
   readonly #digest = new Digest()
+  /** The entries of the last commit for connections whose presence value it changed. */
+  #patches = new Map<string, ReturnType<typeof presencePatch>>()
 
   constructor(state: RoomState) {
     this.epoch = state.epoch
@@ -79,6 +83,7 @@ export class Timeline {
     if (commit.epoch !== this.epoch || commit.prev !== this.#version) return false
     this.previous = commit.prev
     this.#version = commit.version
+    this.#patches.clear()
     for (const left of commit.left) this.#leave(left)
     for (const connection of commit.entered) this.#enter(connection)
     for (const change of commit.changed) this.#change(change, commit.version)
@@ -124,7 +129,11 @@ export class Timeline {
   /** Returns the changes of the last commit, without searching all connections. */
   changesIn(commit: Commit): Changes {
     const at = commit.version
-    const changed = commit.changed.map((change) => ({ ...change, at }))
+    const changed = commit.changed.map(({ presence: _whole, ...change }) => ({
+      ...change,
+      at,
+      ...this.#patches.get(change.connectionId),
+    }))
     return changesOf(this.id(commit.prev), commit.entered, changed, commit.left)
   }
 
@@ -141,8 +150,8 @@ export class Timeline {
     const { connectionId, memberId, at } = connection
     this.#remove(connectionId)
     this.#left.delete(connectionId)
-    const shownAt = { enteredAt: at, locationAt: at, profileAt: at, activityAt: at, locksAt: at }
-    this.#shown.set(connectionId, { connection, ...shownAt })
+    const fieldsAt = { locationAt: at, profileAt: at, activityAt: at, presenceAt: at, locksAt: at }
+    this.#shown.set(connectionId, { connection, enteredAt: at, ...fieldsAt })
     this.#connectionsOf.set(memberId, (this.#connectionsOf.get(memberId) ?? 0) + 1)
     this.#digest.toggle(connection)
   }
@@ -151,11 +160,15 @@ export class Timeline {
     const shown = this.#shown.get(connectionId)
     if (!shown) return
     this.#digest.toggle(shown.connection)
-    shown.connection = withChange(shown.connection, { connectionId, ...fields, at: version })
+    const { presence, ...others } = fields
+    const patch = presence && presencePatch(presenceOf(shown.connection), presence)
+    if (patch) this.#patches.set(connectionId, patch)
+    shown.connection = withChange(shown.connection, { connectionId, ...others, ...patch, at: version })
     this.#digest.toggle(shown.connection)
     if ('location' in fields) shown.locationAt = version
     if ('profile' in fields) shown.profileAt = version
     if ('activity' in fields) shown.activityAt = version
+    if (patch) shown.presenceAt = version
     if ('locks' in fields) shown.locksAt = version
   }
 
@@ -186,6 +199,7 @@ function changedSince(shown: Shown, version: number): Changed {
     ...(shown.locationAt > version && { location }),
     ...(shown.profileAt > version && { profile }),
     ...(shown.activityAt > version && { activity }),
+    ...(shown.presenceAt > version && { presence: presenceOf(shown.connection), presenceReset: true }),
     ...(shown.locksAt > version && { locks }),
   }
   const activeAt = activeAtOf(shown.connection)

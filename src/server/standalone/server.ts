@@ -53,7 +53,8 @@ export type LocationServerOptions<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
-> = HubOptions<SL, SP, LK> &
+  SV extends OptionalSchema = false,
+> = HubOptions<SL, SP, LK, SV> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -87,7 +88,7 @@ const isFolder: OptionCheck = (value) =>
     ? null
     : 'the path of a folder of public files, and not the root: "dist"'
 
-const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema>> = {
+const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>> = {
   ...hubOptionChecks,
   ...accessOptionChecks,
   ...originOptionChecks,
@@ -137,12 +138,13 @@ export function createLocationServer<
   SL extends Schema,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
->(options: LocationServerOptions<SL, SP, LK>): LocationServer<SchemaTypes<SL, SP, LK>> {
+  SV extends OptionalSchema = false,
+>(options: LocationServerOptions<SL, SP, LK, SV>): LocationServer<SchemaTypes<SL, SP, LK, SV>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP, LK>>({ ...options, logger: options.logger ?? consoleLogger })
+  const hub = new Hub<SchemaTypes<SL, SP, LK, SV>>({ ...options, logger: options.logger ?? consoleLogger })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)
@@ -182,7 +184,7 @@ export function createLocationServer<
   let isClosed = false
   let sockets: LocationWebSocketHandler | undefined
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -208,9 +210,9 @@ export function createLocationServer<
 }
 
 /** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption>(
-  hub: Hub<SchemaTypes<SL, SP, LK>>,
-  options: LocationServerOptions<SL, SP, LK>,
+function routerFor<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SV extends OptionalSchema>(
+  hub: Hub<SchemaTypes<SL, SP, LK, SV>>,
+  options: LocationServerOptions<SL, SP, LK, SV>,
 ) {
   const t = initTRPC.context<ServerContext>().create({
     // Clients must not see stack traces.
@@ -222,7 +224,7 @@ function routerFor<SL extends Schema, SP extends OptionalSchema, LK extends Lock
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    SchemaTypes<SL, SP, LK>,
+    SchemaTypes<SL, SP, LK, SV>,
     typeof t.procedure
   >)
   return t.router(record)

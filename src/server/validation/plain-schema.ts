@@ -2,6 +2,12 @@ import * as z from 'zod/v4/core'
 import { LocationError } from '../../shared/errors.js'
 import type { Schema } from '../../shared/schema-types.js'
 
+const examples = {
+  location: 'cellLocation, or z.strictObject({ ... })',
+  profile: 'memberProfile, or z.strictObject({ ... })',
+  presence: 'z.strictObject({ typing: z.boolean() }).partial()',
+}
+
 /** The argument that `z.toJSONSchema` passes to `override` for every schema inside a schema. */
 type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSchema }
 
@@ -11,16 +17,16 @@ type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSche
  *
  * @throws LocationError `misconfigured`
  */
-export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'): void {
+export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile' | 'presence'): void {
   // The types enforce this too. In JavaScript an option may be forgotten, or be the schema of another library.
   const { _zod }: { _zod?: unknown } = schema ?? {}
   if (_zod === undefined)
     throw new LocationError(
       'misconfigured',
-      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${kind === 'location' ? 'cellLocation' : 'memberProfile'}, or z.strictObject({ ... }).`,
+      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${examples[kind]}.`,
     )
   const advice =
-    'A location or profile schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
+    'A location, profile or presence schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {
     try {
       const override = ({ zodSchema, jsonSchema }: VisitedSchema) => {
@@ -37,6 +43,20 @@ export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile'):
   }
   if (asJson('input') !== asJson('output'))
     throw new LocationError('misconfigured', `The ${kind} schema returns other values than it accepts. ${advice}`)
+}
+
+/**
+ * Refuses a presence schema that does not accept `{}`, the value of a connection that has posted none. A schema with an
+ * asynchronous refinement is checked by its first value.
+ *
+ * @throws LocationError `misconfigured`
+ */
+export function assertAcceptsEmpty(schema: Schema): void {
+  if (!isSynchronous(schema) || z.safeParse(schema, {}).success) return
+  throw new LocationError(
+    'misconfigured',
+    'The presence schema must accept {}, the value of a connection that has posted none: make each property optional, for example with .partial().',
+  )
 }
 
 /**

@@ -9,7 +9,7 @@ import type { StoredValue } from '../rules/backend.js'
  */
 export function toStoredValue(
   value: unknown,
-  kind: 'location' | 'profile',
+  kind: 'location' | 'profile' | 'presence value',
   limits: { maxBytes: number; maxDepth: number },
 ): StoredValue {
   const json = canonicalJson(value, limits.maxDepth)

@@ -46,6 +46,18 @@ describe('the outbox', () => {
     expect(due(applied(busy, 20))).toBe(postMs)
   })
 
+  test('waits longer before a post that changes only the presence value, and not for anything else', () => {
+    const dueWith = (of: Box) => dueAt(of, postMs, 100)
+    const draft = { location: 1 }
+    const presenceOnly = written(applied(posting(box(1))), draft, false)
+    expect(dueWith(presenceOnly)).toBe(100)
+    expect(dueWith(written(presenceOnly, { location: 2 }))).toBe(postMs)
+    expect(dueWith(written(written(presenceOnly, { location: 2 }), { location: 2 }, false))).toBe(postMs)
+    // The location under the presence value was not acknowledged yet.
+    const unanswered = written(posting(box(1)), draft, false)
+    expect(dueWith(failed(unanswered, network, moment(0, 0)))).toBeLessThan(100)
+  })
+
   test('sends nothing once everything is acknowledged', () => {
     expect(due(applied(posting(box(1))))).toBeNull()
   })

@@ -483,10 +483,27 @@ describe('a room', () => {
       { ...shown, connectionId: expect.any(String), memberId: 'agent', profile: 'Agent', location: 'C3' },
     ]
     const lastActiveAt = expect.any(Date) as Date
+    const presence = {}
     // The connection that a member used last gives the location and profile.
     expect(members).toEqual([
-      { memberId: 'agent', profile: 'Agent', location: 'C3', activity: 'active', lastActiveAt, connections: [agent] },
-      { memberId: 'ada', profile: 'Ada', location: 'B2', activity: 'active', lastActiveAt, connections: [c2, c1] },
+      {
+        memberId: 'agent',
+        profile: 'Agent',
+        location: 'C3',
+        presence,
+        activity: 'active',
+        lastActiveAt,
+        connections: [agent],
+      },
+      {
+        memberId: 'ada',
+        profile: 'Ada',
+        location: 'B2',
+        presence,
+        activity: 'active',
+        lastActiveAt,
+        connections: [c2, c1],
+      },
     ])
     await expect(hub.room('r').post({ memberId: 'agent', location: 7 })).rejects.toMatchObject({ code: 'bad-input' })
     await expect(hub.room('r').post({ memberId: '\u0000', location: 'A1' })).rejects.toMatchObject({

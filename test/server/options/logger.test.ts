@@ -57,6 +57,6 @@ test('log lines contain no member id, room id, location or key', async () => {
   ])
   expect(JSON.stringify(lines)).not.toContain('canary')
   expect(JSON.stringify(lines)).not.toContain(connectionKey)
-  expect(lines[2]).toMatchObject({ action: 'post', member: nameInLogs('canary-member') })
-  expect(lines[4]).toMatchObject({ member: nameInLogs('canary-member'), room: nameInLogs('canary-room') })
+  expect(lines[1]).toMatchObject({ action: 'post', member: nameInLogs('canary-member') })
+  expect(lines[3]).toMatchObject({ member: nameInLogs('canary-member'), room: nameInLogs('canary-room') })
 })

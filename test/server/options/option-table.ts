@@ -37,6 +37,8 @@ const hub: Row[] = [
   ['locks', { idleMs: 0 }, 'true, false or { idleMs }'],
   ['locks', { idle: 5 }, 'true, false or { idleMs }'],
   ['locks', [], 'true, false or { idleMs }'],
+  ['presence', true, 'or false for members without a presence value'],
+  ['presence', {}, 'must be a zod 4 schema'],
   ['backend', 'redis://localhost', 'must be a Backend'],
   ['backend', { open() {} }, 'must be a Backend'],
   ['backend', null, 'must be a Backend'],

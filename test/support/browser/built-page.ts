@@ -16,6 +16,7 @@ export async function builtPage(name: string): Promise<AsyncDisposable & { folde
     resolve: {
       alias: [
         { find: /^hereabouts$/, replacement: here('src/shared/index.ts') },
+        { find: /^hereabouts\/client\/websocket$/, replacement: here('src/client/websocket/index.ts') },
         { find: /^hereabouts\/client$/, replacement: here('src/client/index.ts') },
       ],
     },

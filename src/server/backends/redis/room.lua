@@ -13,7 +13,7 @@
 --       11 claimMs; 12 connectionLocks; 13 roomLocks; from 14 the actions, each a letter followed by its fields.
 -- Reply epoch, version, milliseconds until the next deadline ('' for none), the commit or '', outcomes, the room if requested.
 --
--- A connection is stored as at, activeAt, seq, leaseMs, leaving, activity, member, profile and location, one per line: JSON
+-- A connection is stored as at, activeAt, seq, leaseMs, leaving, activity, member, profile, location and presence, one per line: JSON
 -- text has no raw newline. A change of this format needs another revision in keys.ts. A tombstone is stored as at, seq, reason, shown and member.
 --
 -- The hash of locks has three kinds of fields: L and a location holds the fence and the connection of its lock; S and a
@@ -69,7 +69,7 @@ if seen and now < seen then
 end
 
 -- The number of ARGV entries of each action, its letter included. In those of `named`, the second is the connection id.
-local fields = { p = 11, l = 5, s = 3, r = 2, w = 1, k = 7, u = 6, f = 2, c = 4 }
+local fields = { p = 12, l = 5, s = 3, r = 2, w = 1, k = 7, u = 6, f = 2, c = 4 }
 local named = { p = true, l = true, s = true, k = true, u = true }
 
 -- False when no connection ever locked anything: then locks cost nothing more.
@@ -111,11 +111,11 @@ local function present(id)
     if anyLocks then lockEndOf[id] = tonumber(call('ZSCORE', lockEnds, id)) end
   end
   if record then
-    local at, activeAt, seq, leaseMs, leaving, activity, member, profile, location =
-      string.match(record, '^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
+    local at, activeAt, seq, leaseMs, leaving, activity, member, profile, location, presence =
+      string.match(record, '^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
     cached = {
       id = id, at = tonumber(at), activeAt = tonumber(activeAt), seq = tonumber(seq), leaseMs = tonumber(leaseMs), leaving = leaving == '1',
-      activity = activity, member = member, profile = profile, location = location,
+      activity = activity, member = member, profile = profile, location = location, presence = presence,
     }
   else
     cached = false
@@ -147,7 +147,7 @@ local function flush()
     records[#records + 1] = id
     records[#records + 1] = concat({
       text(one.at), text(one.activeAt), text(one.seq), one.leaseMs, one.leaving and '1' or '0', one.activity, one.member, one.profile,
-      one.location,
+      one.location, one.presence,
     }, '\n')
   end
   for id, leaseEnd in pairs(dirtyLeases) do
@@ -303,12 +303,13 @@ end
 
 local function posted(outcome, member, seq) return concat({ outcome, text(seq), member }, '\n') end
 
-local function enter(id, member, seq, location, profile, activity, leaseMs, agoMicros)
+local function enter(id, member, seq, location, profile, activity, presence, leaseMs, agoMicros)
   if size >= roomConnections then return 'full\nroom' end
   if tonumber(call('HGET', members, member) or 0) >= memberConnections then return 'full\nmember' end
   local one = {
     id = id, at = version, activeAt = math.max(1, version - agoMicros), seq = seq, leaseMs = leaseMs, leaving = false, member = member,
     activity = activity ~= '' and activity or 'active', profile = profile ~= '' and profile or 'null', location = location,
+    presence = presence ~= '' and presence or '{}',
   }
   local before = tombstoneOf(id)
   -- A connection that returns was shown before: if it leaves again in this batch, viewers must be notified.
@@ -328,11 +329,12 @@ end
 local function impliesUse(change) return change.location ~= nil or change.activity == 'active' end
 
 -- Applies the changed fields of a post. Returns whether any field changed.
-local function show(one, location, profile, activity, used)
+local function show(one, location, profile, activity, presence, used)
   local change = {}
   if location ~= one.location then change.location = location end
   if profile ~= '' and profile ~= one.profile then change.profile = profile end
   if activity ~= '' and activity ~= one.activity then change.activity = activity end
+  if presence ~= '' and presence ~= one.presence then change.presence = presence end
   local isUsed = used == '1' or impliesUse(change)
   if not next(change) and not isUsed then return false end
   local shown = draft(one.id, true).change
@@ -342,7 +344,7 @@ local function show(one, location, profile, activity, used)
   return true
 end
 
-local function post(id, member, owned, seq, location, profile, activity, leaseMs, used, agoMicros)
+local function post(id, member, owned, seq, location, profile, activity, leaseMs, used, agoMicros, presence)
   local one = live(id)
   local before = not one and tombstoneOf(id) or nil
   local last = one or before
@@ -357,7 +359,7 @@ local function post(id, member, owned, seq, location, profile, activity, leaseMs
   if last and seq < last.seq then return posted('stale', owner, last.seq) end
   if before and seq == before.seq then return posted('expired', owner, before.seq) end
   if not one then 
-    return enter(id, member, seq, location, profile, activity, tonumber(leaseMs), tonumber(agoMicros))
+    return enter(id, member, seq, location, profile, activity, presence, tonumber(leaseMs), tonumber(agoMicros))
   end
   if seq == one.seq then
     if not one.leaving then renew(one) end
@@ -366,7 +368,7 @@ local function post(id, member, owned, seq, location, profile, activity, leaseMs
   one.seq, one.leaving, one.leaseMs = seq, false, tonumber(leaseMs)
   dirty[id] = one
   renew(one)
-  return posted(show(one, location, profile, activity, used) and 'applied' or 'same', owner, seq)
+  return posted(show(one, location, profile, activity, presence, used) and 'applied' or 'same', owner, seq)
 end
 
 local function leave(id, member, leaveSeq, graceMs)
@@ -569,9 +571,9 @@ if claimsUntil and now >= claimsUntil then settle() end
 local outcomes = {}
 local i = firstAction
 while i <= #ARGV do
-  local kind, a, b, c, d, e, f, g, h, j, k = unpack(ARGV, i, i + 10)
+  local kind, a, b, c, d, e, f, g, h, j, k, m = unpack(ARGV, i, i + 11)
   local outcome = 'done'
-  if kind == 'p' then outcome = post(a, b, c, d, e, f, g, h, j, k)
+  if kind == 'p' then outcome = post(a, b, c, d, e, f, g, h, j, k, m)
   elseif kind == 'l' then outcome = leave(a, b, c, d)
   elseif kind == 's' then shorten(a, tonumber(b))
   elseif kind == 'r' then outcome = revoke(a)
@@ -593,7 +595,7 @@ for _, id in ipairs(drafted) do
   if one and made.entered then
     entered[#entered + 1] = concat({
       '{"connectionId":"', id, '","memberId":', one.member, ',"profile":', one.profile, ',"location":', one.location,
-      ',"activity":"', one.activity, '","at":', text(one.at),
+      ',"activity":"', one.activity, '"', one.presence ~= '{}' and ',"presence":' .. one.presence or '', ',"at":', text(one.at),
       one.activeAt ~= one.at and ',"activeAt":' .. text(one.activeAt) or '',
       placesOf and placesOf[id] and ',"locks":[' .. locksJson(id) .. ']' or '', '}',
     })
@@ -604,6 +606,7 @@ for _, id in ipairs(drafted) do
       change.location and ',"location":' .. change.location or '',
       change.profile and ',"profile":' .. change.profile or '',
       change.activity and ',"activity":"' .. change.activity .. '"' or '',
+      change.presence and ',"presence":' .. change.presence or '',
       one.activeAt == version and not impliesUse(change) and ',"activeAt":' .. text(version) or '',
       change.locks and ',"locks":[' .. locksJson(id) .. ']' or '',
       '}',

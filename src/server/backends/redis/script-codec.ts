@@ -55,10 +55,21 @@ const memberJson = (memberId: string | null) => (memberId === null ? '' : JSON.s
 function encodeAction(action: Action): string[] {
   switch (action.type) {
     case 'post': {
-      const { connectionId, memberId, owned, seq, location, profile, activity, leaseMs, used = false } = action
+      const {
+        connectionId,
+        memberId,
+        owned,
+        seq,
+        location,
+        profile,
+        activity,
+        presence,
+        leaseMs,
+        used = false,
+      } = action
       const who = [connectionId, memberJson(memberId), flag(owned), seq === undefined ? '' : String(seq)]
       const agoMicros = String(Math.round((action.activeAgoMs ?? 0) * 1_000))
-      const how = [activity ?? '', String(leaseMs), flag(used), agoMicros]
+      const how = [activity ?? '', String(leaseMs), flag(used), agoMicros, presence?.json ?? '']
       return ['p', ...who, location.json, profile?.json ?? '', ...how]
     }
     case 'leave': {
@@ -130,7 +141,7 @@ function decodeState(epoch: string, version: number, [floor, connections, tombst
   const locks = locksByConnection(pairs(flat))
   const state: RoomState = { epoch, version, floor: Number(floor), connections: [], left: [] }
   for (const [connectionId, lines] of pairs(connections)) {
-    const [at, activeAt, , , , activity, member, profile, location] = lines
+    const [at, activeAt, , , , activity, member, profile, location, presence] = lines
     const held = locks.get(connectionId)
     state.connections.push({
       connectionId,
@@ -138,6 +149,7 @@ function decodeState(epoch: string, version: number, [floor, connections, tombst
       profile: JSON.parse(profile!) as unknown,
       location: JSON.parse(location!) as unknown,
       activity: activity as Activity,
+      ...(presence !== '{}' && { presence: JSON.parse(presence!) as unknown }),
       at: Number(at),
       ...(activeAt !== at && { activeAt: Number(activeAt) }),
       ...(held && { locks: held }),

@@ -1,0 +1,79 @@
+import type { Clock } from '../../shared/clock.js'
+import { cut } from '../connection/failure.js'
+import { SocketConnection, type SocketLike } from './socket-connection.js'
+
+/** The time in which a socket must open, and a stream on it must begin, in milliseconds. */
+export const beginMs = 4_000
+/** How long a socket stays open that nobody uses, in milliseconds. */
+const idleMs = 1_000
+
+export type SocketAddress = {
+  url: string | URL
+  connectionParams?: () => Record<string, string> | Promise<Record<string, string>>
+  WebSocket?: new (url: string) => SocketLike
+}
+
+/** The one socket of a client: opened when it is needed, and closed when nobody uses it. */
+export class SharedSocket {
+  readonly #address: SocketAddress
+  readonly #clock: Clock
+  #connection: SocketConnection | null = null
+  #stopIdle = () => {}
+  /** Called when anything has arrived. */
+  readonly hearing = new Set<() => void>()
+  readonly #close = () => this.close()
+
+  constructor(address: SocketAddress, clock: Clock) {
+    this.#address = address
+    this.#clock = clock
+  }
+
+  /** The socket if messages can be sent at once. */
+  get ready(): SocketConnection | null {
+    return this.#connection?.isReady ? this.#connection : null
+  }
+
+  /** Returns the socket, which may still be opening. @throws Error where there are no WebSockets. */
+  use(): SocketConnection {
+    return (this.#connection ??= this.#connect())
+  }
+
+  close(): void {
+    this.#connection?.end(cut('closed by the client'))
+  }
+
+  /** Closes the socket soon, unless somebody uses it by then. */
+  closeWhenIdle(): void {
+    this.#stopIdle()
+    this.#stopIdle = this.#clock.after(idleMs, () => {
+      if (this.#connection?.isIdle) this.close()
+    })
+  }
+
+  #connect(): SocketConnection {
+    // A page with an open socket is not kept in the back/forward cache.
+    const page = typeof document === 'undefined' ? undefined : globalThis
+    page?.addEventListener('pagehide', this.#close)
+    return new SocketConnection({
+      open: () => openSocket(this.#address),
+      clock: this.#clock,
+      openMs: beginMs,
+      connectionParams: this.#address.connectionParams,
+      heard: () => this.hearing.forEach((heard) => heard()),
+      closed: () => {
+        this.#connection = null
+        page?.removeEventListener('pagehide', this.#close)
+      },
+    })
+  }
+}
+
+function openSocket({ url, connectionParams, WebSocket }: SocketAddress): SocketLike {
+  const Socket = WebSocket ?? (globalThis as { WebSocket?: new (url: string) => SocketLike }).WebSocket
+  if (!Socket) throw new Error('this runtime has no WebSocket')
+  const base = typeof document === 'undefined' ? undefined : document.baseURI
+  const address = new URL(url, base)
+  address.protocol = address.protocol.replace('http', 'ws')
+  if (connectionParams) address.searchParams.set('connectionParams', '1')
+  return new Socket(address.href)
+}

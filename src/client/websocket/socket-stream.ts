@@ -1,0 +1,83 @@
+import type { OnLocationInput } from '../../shared/call-types.js'
+import type { Clock } from '../../shared/clock.js'
+import type { LocationEvent, Tracked } from '../../shared/events.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import { cut, type Failure } from '../connection/failure.js'
+import type { StreamListener } from '../connection/subscription.js'
+import type { ProcedureWire } from './procedure-wire.js'
+import { beginMs, type SharedSocket } from './shared-socket.js'
+import { refusalOf, type SocketConnection } from './socket-connection.js'
+import type { SseFallback } from './sse-fallback.js'
+
+export type SocketStreamParts = { shared: SharedSocket; wire: ProcedureWire; fallback: SseFallback; clock: Clock }
+
+/** One stream of a room on the client's socket. */
+export class SocketStream<T extends RoomTypes> {
+  readonly #parts: SocketStreamParts
+  readonly #listener: StreamListener<T>
+  #socket: SocketConnection | null = null
+  #id = 0
+  #isOver = false
+  #hasBegun = false
+  #stopTimer: () => void
+
+  constructor(parts: SocketStreamParts, input: OnLocationInput, listener: StreamListener<T>) {
+    this.#parts = parts
+    this.#listener = listener
+    // A listener is not called before it has the function that closes the stream.
+    this.#stopTimer = parts.clock.after(0, () => this.#begin(input))
+  }
+
+  /** Closes the stream without telling its listener. */
+  close(): void {
+    if (this.#isOver) return
+    this.#finish()
+    this.#socket?.stop(this.#id)
+  }
+
+  #begin(input: OnLocationInput): void {
+    const { shared, wire, clock } = this.#parts
+    try {
+      this.#socket = shared.use()
+    } catch (thrown) {
+      return this.#end(cut(String(thrown)))
+    }
+    this.#id = this.#socket.request('subscription', wire.params('onLocation', input), {
+      message: (result) => this.#isOver || this.#take(result),
+      refused: (error) => this.#end(refusalOf(error)),
+      closed: (failure) => this.#end(failure),
+    })
+    shared.hearing.add(this.#listener.heard)
+    this.#stopTimer = clock.after(beginMs, () => this.#end(cut('no hello')))
+  }
+
+  #take({ type, data }: { type?: string; data?: unknown }): void {
+    if (type === 'started') return this.#listener.opened()
+    if (type !== 'data') return this.#end(cut('stopped'))
+    const { id, data: event } = this.#parts.wire.output(data) as Tracked<LocationEvent<T>>
+    if (event?.type === 'hello') {
+      this.#hasBegun = true
+      this.#stopTimer()
+      this.#parts.fallback.worked()
+    }
+    this.#listener.event(id, event)
+  }
+
+  #end(failure: Failure): void {
+    if (this.#isOver) return
+    this.#finish()
+    if (!this.#hasBegun && !failure.answered) {
+      this.#parts.fallback.failed()
+      // Other requests of a dead socket need not wait for their own deadlines.
+      this.#socket?.end(failure)
+    }
+    this.#listener.ended(failure)
+  }
+
+  #finish(): void {
+    this.#isOver = true
+    this.#stopTimer()
+    this.#parts.shared.hearing.delete(this.#listener.heard)
+    this.#parts.shared.closeWhenIdle()
+  }
+}

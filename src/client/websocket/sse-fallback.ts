@@ -1,0 +1,41 @@
+import type { LocationEvent } from '../../shared/events.js'
+import type { Failure } from '../connection/failure.js'
+
+/** How long SSE is used after WebSockets did not work, in milliseconds. */
+const fallbackMs = 300_000
+
+export type SseFallback = ReturnType<typeof sseFallback>
+
+/** Decides when SSE is used: for five minutes after two streams in a row that brought no hello. */
+export function sseFallback(now: () => number) {
+  let failures = 0
+  let until = -Infinity
+  return {
+    isActive: () => now() < until,
+    worked() {
+      failures = 0
+      until = -Infinity
+    },
+    failed() {
+      failures += 1
+      if (failures >= 2) until = now() + fallbackMs
+    },
+    /** When streams over HTTP do not work either, WebSockets were not the cause. */
+    watch<L extends { event(id: string, event: LocationEvent<never>): void; ended(failure: Failure): void }>(
+      listener: L,
+    ): L {
+      let hasBegun = false
+      return {
+        ...listener,
+        event: (id: string, event: LocationEvent<never>) => {
+          hasBegun = true
+          listener.event(id, event)
+        },
+        ended: (failure: Failure) => {
+          if (!hasBegun) this.worked()
+          listener.ended(failure)
+        },
+      }
+    },
+  }
+}

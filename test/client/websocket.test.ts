@@ -1,0 +1,136 @@
+import { createServer } from 'node:http'
+import { createLocationClient, type RoomStatus } from 'hereabouts/client'
+import { webSocket } from 'hereabouts/client/websocket'
+import { serveLocations, type ServedLocations } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { cell } from '../support/clients/stock-client.js'
+import { tcpProxy } from '../support/network/tcp-proxy.js'
+import type { CellTypes } from '../support/cell-types.js'
+import { until } from '../support/until.js'
+
+/* A client over a real WebSocket, in Node. In Chromium: test/browser/websocket.test.ts. */
+
+type Cells = ServedLocations<CellTypes>['server']['router']
+
+/** A client whose sockets and requests are recorded. */
+function socketClient(
+  url: string,
+  options: { socketUrl?: string; Socket?: typeof WebSocket; params?: () => Record<string, string> } = {},
+) {
+  const requests: string[] = []
+  const sockets: WebSocket[] = []
+  class Recorded extends (options.Socket ?? WebSocket) {
+    constructor(address: string) {
+      super(address)
+      sockets.push(this)
+    }
+  }
+  const client = createLocationClient<Cells>({
+    url,
+    transport: webSocket({
+      url: options.socketUrl ?? url,
+      WebSocket: Recorded as never,
+      ...(options.params && { connectionParams: options.params }),
+    }),
+    fetch: (input, init) => {
+      requests.push(String(input instanceof Request ? input.url : input).replace(/^.*\/|\?.*$/g, ''))
+      return fetch(input, init)
+    },
+  })
+  return { client, requests, sockets }
+}
+
+const liveBy = (transport: string) => (status: RoomStatus) => status.state === 'live' && status.transport === transport
+
+describe('a client over a WebSocket', () => {
+  test('joins, posts and sees others over one socket', async () => {
+    await using server = await serveLocations({ webSocket: true })
+    const ada = socketClient(server.url)
+    const bob = socketClient(server.url)
+    const room = ada.client.join('q3', { location: cell(1) })
+    const other = ada.client.join('q4', { location: cell(1) })
+    const theirs = bob.client.join('q3', { location: cell(2) })
+    await until('all are live', () => [room, other, theirs].every(({ status }) => liveBy('websocket')(status)))
+    await until('they see each other', () => room.others.length === 1 && theirs.others.length === 1)
+    const before = ada.requests.length
+    room.post(cell(7))
+    await room.flush()
+    await until('bob has seen it', () => theirs.others[0]?.location?.row === 7)
+    expect([ada.sockets.length, bob.sockets.length]).toEqual([1, 1])
+    expect(ada.requests.slice(before)).toEqual([])
+    await Promise.all([ada.client.close(), bob.client.close()])
+    expect(ada.requests).toContain('leaveRoom')
+    expect(ada.requests).not.toContain('onLocation')
+    await until('the sockets are closed', () =>
+      [...ada.sockets, ...bob.sockets].every(({ readyState }) => readyState >= 2),
+    )
+  })
+
+  test('goes on after a cut, from where it was', async () => {
+    await using server = await serveLocations({ webSocket: true, timing: { scale: 1 / 20 } })
+    await using proxy = await tcpProxy(server.port)
+    const { client, sockets } = socketClient(server.url, { socketUrl: `http://127.0.0.1:${proxy.port}/trpc` })
+    const room = client.join('q3', { location: cell(1) })
+    await until('it is live', () => liveBy('websocket')(room.status))
+    sockets[0]!.terminate()
+    await until('another socket is open', () => sockets.length > 1 && liveBy('websocket')(room.status))
+    await server.hub.room('q3').post({ memberId: 'bob', location: cell(5) })
+    await until('it sees bob', () => room.others.length === 1)
+    await client.close()
+  })
+
+  test('`reconnect` opens another socket', async () => {
+    await using server = await serveLocations({ webSocket: true, timing: { scale: 1 / 20 } })
+    const { client, sockets } = socketClient(server.url)
+    const room = client.join('q3', { location: cell(1) })
+    await until('it is live', () => liveBy('websocket')(room.status))
+    client.reconnect()
+    await until('another socket is open', () => sockets.length === 2 && liveBy('websocket')(room.status))
+    expect(sockets[0]!.readyState).toBeGreaterThanOrEqual(2)
+    await client.close()
+  })
+
+  test('falls back to SSE when two sockets brought nothing, and says so', async () => {
+    await using server = await serveLocations({ timing: { scale: 1 / 20 } })
+    const { client, sockets, requests } = socketClient(server.url)
+    const room = client.join('q3', { location: cell(1) })
+    await until('it is live over SSE', () => liveBy('sse')(room.status))
+    expect(sockets).toHaveLength(2)
+    expect(requests.filter((name) => name === 'onLocation')).toHaveLength(1)
+    await room.flush()
+    await client.close()
+  })
+
+  test('returns to WebSockets when SSE brought nothing either', async () => {
+    const port = await freePort()
+    const { client, sockets } = socketClient(`http://127.0.0.1:${port}/trpc`)
+    const room = client.join('q3', { location: cell(1) })
+    await until('it has tried three times', () => sockets.length >= 3)
+    await using _server = await serveLocations({ webSocket: true, port, timing: { scale: 1 / 20 } })
+    await until('it is live', () => liveBy('websocket')(room.status))
+    await client.close()
+  })
+
+  test('a refusal of the server is the refusal of the room', async () => {
+    await using server = await serveLocations({
+      webSocket: true,
+      anonymous: true,
+      authorize: ({ room }) => room !== 'closed',
+    })
+    const { client, sockets } = socketClient(server.url)
+    const room = client.watch('closed')
+    await until('it is refused', () => room.status.state === 'closed')
+    expect(room.status).toMatchObject({ reason: 'forbidden', transport: 'websocket' })
+    expect(sockets).toHaveLength(1)
+    await client.close()
+  })
+})
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}

@@ -117,6 +117,22 @@ export default [
     replace: 'if (false)',
   },
   {
+    tests: ['test/server/hub/pace.test.ts'],
+    file: 'src/client/outbox/outbox.ts',
+    name: 'pace: a client obeys a busy room',
+    rule: 'a client posts no faster than the last reply asked for',
+    find: 'Math.max(askedMs, box.acked < box.urgent ? postMs : presenceMs)',
+    replace: '(box.acked < box.urgent ? postMs : presenceMs)',
+  },
+  {
+    tests: ['test/server/hub/pace.test.ts'],
+    file: 'src/server/rooms/live-room.ts',
+    name: 'pace: a busy room asks for it',
+    rule: 'a reply carries postMs when frames are further apart than posts',
+    find: 'return frameMs > this.timing.postMs ? frameMs : undefined',
+    replace: 'return undefined',
+  },
+  {
     tests: ['test/client/outbox/outbox.test.ts'],
     file: 'src/client/outbox/outbox.ts',
     name: 'the presence value: posts of it are further apart',

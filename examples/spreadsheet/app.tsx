@@ -1,9 +1,9 @@
+import { Announcer, ConnectionNotice } from 'hereabouts/react/ui'
 import { useEffect, useRef, useState } from 'react'
-import { Announcer } from './announcer.js'
 import { Bar, Sums } from './bar.js'
 import { sheetNamed, sheets } from './data.js'
 import { LogIcon, Mark } from './icons.js'
-import { RoomProvider, usePost, type Member, type Profile } from './locations.js'
+import { RoomProvider, usePost, useRoom, useStatus, type Member, type Profile } from './locations.js'
 import { Log, useLines } from './log.js'
 import {
   rememberedLog,
@@ -20,7 +20,7 @@ import { You } from './profile.js'
 import { at, type Selection } from './selection.js'
 import { Share } from './share.js'
 import { Sheet } from './sheet.js'
-import { Status, StatusNote } from './status.js'
+import { Status } from './status.js'
 import { Tabs } from './tabs.js'
 
 const wide = window.matchMedia('(min-width: 60rem)')
@@ -44,6 +44,8 @@ export function App({ room }: { room: string }) {
 type PageProps = { room: string; start: Place; profile: Profile; onProfile(profile: Profile): void }
 
 function Page({ room, start, profile, onProfile }: PageProps) {
+  const joined = useRoom()
+  const status = useStatus()
   const { place, select, open, go } = usePlace(room, start)
   const [spotlight, setSpotlight] = useSpotlight()
   const [logOpen, setLogOpen] = useState(() => wide.matches && rememberedLog(false))
@@ -91,7 +93,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
           <You profile={profile} onChange={onProfile} />
         </div>
       </header>
-      <StatusNote />
+      <ConnectionNotice className="note" status={status} onRetry={() => joined.retry()} />
       <Bar place={place} onSelect={select} />
       <main>
         <div id="sheet" className="panel" role="tabpanel" aria-label={place.sheet}>
@@ -103,7 +105,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
         <Tabs current={place.sheet} onOpen={open} />
         <Sums place={place} />
       </footer>
-      <Announcer />
+      <Announcer room={joined} />
     </>
   )
 }

@@ -1,3 +1,4 @@
+import 'hereabouts/react/ui.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app.js'

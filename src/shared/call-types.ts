@@ -47,6 +47,11 @@ export type PostLocationOutput = {
   seq: number
   /** The id of the first event that shows the post. Only with `applied`, and only for callers who may read the room. */
   id?: string
+  /**
+   * The room is busy: leave this time between two posts, in milliseconds, until a reply without it or the next hello. A renewal
+   * need not wait.
+   */
+  postMs?: number
   /** Present only when the server generated it. Send it with the next post. */
   connectionKey?: string
 }

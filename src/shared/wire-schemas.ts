@@ -81,6 +81,7 @@ export function procedureOutputs<SL extends Schema, SP extends Schema>(schemas: 
       memberId: z.string(),
       seq,
       id: id.optional(),
+      postMs: z.number().min(0).optional(),
       connectionKey: secretKey.optional(),
     }),
     onLocation: locationEvent(schemas),

@@ -29,7 +29,7 @@ const scene = fc.tuple(port, size, flag).chain(([port, size, flag]) => {
     .map((at) => ({ ...at, ...size }))
 })
 
-test('who has a cell in view has a name in view', () => {
+test('a member whose cell is in view has a name flag in view', () => {
   fc.assert(
     fc.property(scene, fc.boolean(), ({ view, port, flag, x, y, width, height }, below) => {
       const spot = spotOf({ x, y, width, height }, port, flag.rank, flag.of, below)
@@ -44,7 +44,7 @@ test('who has a cell in view has a name in view', () => {
   )
 })
 
-test('the flags of one cell do not cover one another', () => {
+test('the name flags of one cell do not cover one another', () => {
   fc.assert(
     fc.property(scene, ({ port, flag, ...cell }) => {
       const tops = Array.from(
@@ -56,7 +56,7 @@ test('the flags of one cell do not cover one another', () => {
   )
 })
 
-test('six people in two cells beside or above one another: no flags cover the flags of the other cell', () => {
+test('with six members in two neighbouring cells, no name flag covers a flag of the other cell', () => {
   const cell = { x: 400, y: 400, width: 60, height: 27 }
   for (const other of [
     { ...cell, x: 460 },
@@ -73,7 +73,7 @@ test('six people in two cells beside or above one another: no flags cover the fl
   }
 })
 
-test('a flag flies where it covers no value', () => {
+test('a name flag is placed where it covers no value of the sheet', () => {
   const rect = { x: 400, y: 400, width: 60, height: 27 }
   expect(fliesBelow([{ rect, of: 1 }], ({ y }) => (y < 400 ? 1 : 0))).toEqual([true])
   expect(fliesBelow([{ rect, of: 1 }], () => 1)).toEqual([false])

@@ -54,7 +54,7 @@ describe('asyncapi.json', () => {
     expect(isAsyncApi.errors).toBeNull()
   })
 
-  test('is not valid with a mistake in it', () => {
+  test('is rejected by the validator when a mistake is put into it', () => {
     const { operations, ...rest } = document
     expect(isAsyncApi({ ...rest, operations: { post: { action: 'shout' } } })).toBe(false)
     expect(isAsyncApi({ ...rest, operations, channels: { a: { address: 7 } } })).toBe(false)

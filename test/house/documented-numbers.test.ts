@@ -180,12 +180,12 @@ describe('the folders and files that ARCHITECTURE.md names', () => {
     for (const name of named) expect(existsSync(join(root, path, name)), name).toBe(true)
   })
 
-  test('every folder of src is in the first table, and no other', () => {
+  test('every folder of src is in the first table of ARCHITECTURE.md, and no other folder is', () => {
     const named = Array.from(page.matchAll(/^\| `src\/(\w+)` +\|/gm), ([, name]) => name!)
     expect(named.toSorted()).toEqual(foldersIn('src').toSorted())
   })
 
-  test('every file in bold exists', () => {
+  test('every source file that is in bold in ARCHITECTURE.md exists', () => {
     const named = Array.from(page.matchAll(/\*\*`([\w/-]+)`/g), ([, name]) => name!)
     expect(named.length).toBeGreaterThan(20)
     const folders = ['src', 'src/server', 'src/client', 'src/server/backends/redis', 'src/server/http']

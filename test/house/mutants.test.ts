@@ -8,7 +8,10 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 type Mutant = { name: string; file: string; find: string; tests: string[] }
 const { default: listed } = (await import(`${root}test/mutants.mjs`)) as { default: Mutant[] }
 
-test.for(listed.map((mutant) => [mutant.name, mutant] as const))('%s: fits the source', ([, { file, find, tests }]) => {
-  expect(readFileSync(join(root, file), 'utf8').split(find)).toHaveLength(2)
-  for (const path of tests) expect(existsSync(join(root, path))).toBe(true)
-})
+test.for(listed.map((mutant) => [mutant.name, mutant] as const))(
+  'the mutant "%s" fits the source: its text occurs exactly once',
+  ([, { file, find, tests }]) => {
+    expect(readFileSync(join(root, file), 'utf8').split(find)).toHaveLength(2)
+    for (const path of tests) expect(existsSync(join(root, path))).toBe(true)
+  },
+)

@@ -56,7 +56,7 @@ const strict = {
   rootDir: '.',
 }
 
-describe('the tarball', () => {
+describe('the npm tarball', () => {
   test('has every file that package.json names', () => {
     const promised = Object.values(manifest.exports).flatMap((target) =>
       typeof target === 'string' ? target : Object.values(target),
@@ -72,14 +72,14 @@ describe('the tarball', () => {
     expect(missing.filter((path) => !packed.includes(path.slice(2)))).toEqual([])
   })
 
-  test('has no other file', () => {
+  test('has no file besides the build, the docs and the license', () => {
     const known =
       /^(dist\/.*(\.js|\.d\.ts)|dist\/react\/ui\/ui\.css|bin\/hereabouts\.mjs|docs\/PROTOCOL\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
     expect(packed.filter((path) => !known.test(path))).toEqual([])
   })
 })
 
-describe('its type declarations', () => {
+describe('the type declarations in the tarball', () => {
   /** Returns the declaration files that a compiler reads for an import of this file. */
   function declarations(name: string, found = new Map<string, string>()): Map<string, string> {
     const source = readFileSync(join(unpacked, name), 'utf8')
@@ -178,7 +178,7 @@ await Promise.all([ada.close(), grace.close()])
 await server.close()
 `
 
-describe('a project that installed it', { timeout: 60_000 }, () => {
+describe('a project that installed the tarball', { timeout: 60_000 }, () => {
   const packages = ['hereabouts', '@trpc/client', '@trpc/server', 'zod']
 
   test('compiles and runs a server and two clients', async () => {

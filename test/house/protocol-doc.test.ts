@@ -49,7 +49,7 @@ function rowsOf(section: string): string[][] {
 }
 const bare = (cell: string | undefined) => (cell ?? '').replaceAll('`', '')
 
-describe('the table of numbers', () => {
+describe('the table of numbers of docs/PROTOCOL.md', () => {
   const said = Object.fromEntries(
     rowsOf('Numbers').flatMap(([name, number]) =>
       /^`\w+`$/.test(name!) ? [[bare(name), Number(number!.replaceAll(',', ''))]] : [],
@@ -149,7 +149,7 @@ describe('the procedures', () => {
   })
 })
 
-describe('the table of errors', () => {
+describe('the table of errors of docs/PROTOCOL.md', () => {
   const rows = rowsOf('Errors').filter(([code]) => code!.startsWith('`'))
 
   test.each(rows)('%s is %s', async (code, trpcCode, status) => {
@@ -177,7 +177,7 @@ describe('the table of errors', () => {
   })
 })
 
-describe('the digest', () => {
+describe('the digest of docs/PROTOCOL.md', () => {
   const vectors = rowsOf('The digest').flatMap(([connections, digest]) =>
     /^`[0-9a-f]{16}`$/.test(digest!) ? [{ connections: connectionsIn(connections!), digest: bare(digest) }] : [],
   )
@@ -210,7 +210,7 @@ describe('the digest', () => {
   }
 })
 
-describe('the ids', () => {
+describe('the example ids of docs/PROTOCOL.md', () => {
   const makers = { c: connectionIdOf, m: anonymousMemberIdOf, d: defaultConnectionIdOf }
   const rows = rowsOf('Identity and keys').flatMap(([, , example]) => {
     const [, of, key, id] = /^`([cmd]):([\w-]+)` → `([\w-]{16})`$/.exec(example!) ?? []
@@ -219,10 +219,11 @@ describe('the ids', () => {
 
   test.each(rows)('of $of:$key is $id', ({ of, key, id }) => expect(makers[of](key)).toBe(id))
 
-  test('are three', () => expect(rows.map(({ of }) => of)).toEqual(['c', 'm', 'd']))
+  test('are of three kinds: connection, member and default connection', () =>
+    expect(rows.map(({ of }) => of)).toEqual(['c', 'm', 'd']))
 })
 
-describe('the events', () => {
+describe('the events of docs/PROTOCOL.md', () => {
   const presence = z.object({ typing: z.boolean() }).partial()
   const schema = locationEvent({ location: cellLocation, profile: memberProfile, presence })
   const messages = blocks
@@ -232,7 +233,7 @@ describe('the events', () => {
       return { id, event: JSON.parse(data) as LocationEvent<CellTypes> }
     })
 
-  test('are all six, and match the schema', () => {
+  test('of all six types are shown and match the schema', () => {
     expect(new Set(messages.map(({ event }) => event.type))).toEqual(
       new Set(['hello', 'snapshot', 'beat', 'changes', 'degraded', 'bye']),
     )
@@ -263,30 +264,34 @@ describe('the events', () => {
   })
 })
 
-describe('the laws', () => {
+describe('the laws of docs/PROTOCOL.md', () => {
   const laws = (text.split('\n## Laws\n')[1] ?? '')
     .split('\n## ')[0]!
     .split(/\n(?=\d+\. )/)
     .slice(1)
     .map((law) => law.replaceAll(/\s+/g, ' '))
 
-  test('are numbered', () => expect(laws.map((law) => parseInt(law))).toEqual(laws.map((_law, i) => i + 1)))
+  test('are numbered from 1 without a gap', () =>
+    expect(laws.map((law) => parseInt(law))).toEqual(laws.map((_law, i) => i + 1)))
 
-  test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))('%s Its tests exist.', (_name, law) => {
-    const named = law.split(/ - (?=`)/).slice(1)
-    expect(named.length).toBeGreaterThan(0)
-    for (const entry of named) {
-      const [, file = '', titles = ''] = /^`((?:test|src\/testing)\/[\w/.-]+)`: (.+)$/.exec(entry.trim()) ?? []
-      const source = readFileSync(join(root, file), 'utf8')
-      const quoted = Array.from(titles.matchAll(/"([^"]+)"/g), ([, title]) => title!)
-      expect(titles.replaceAll(/"[^"]+"|[, ]/g, ''), 'only titles, with commas between').toBe('')
-      expect(quoted.length).toBeGreaterThan(0)
-      for (const title of quoted) {
-        const isThere = ["'", '"', '`'].some((quote) => source.includes(`${quote}${title}${quote}`))
-        expect(isThere, `${file}: ${title}`).toBe(true)
+  test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))(
+    '%s The tests that this law names exist.',
+    (_name, law) => {
+      const named = law.split(/ - (?=`)/).slice(1)
+      expect(named.length).toBeGreaterThan(0)
+      for (const entry of named) {
+        const [, file = '', titles = ''] = /^`((?:test|src\/testing)\/[\w/.-]+)`: (.+)$/.exec(entry.trim()) ?? []
+        const source = readFileSync(join(root, file), 'utf8')
+        const quoted = Array.from(titles.matchAll(/"([^"]+)"/g), ([, title]) => title!)
+        expect(titles.replaceAll(/"[^"]+"|[, ]/g, ''), 'only titles, with commas between').toBe('')
+        expect(quoted.length).toBeGreaterThan(0)
+        for (const title of quoted) {
+          const isThere = ["'", '"', '`'].some((quote) => source.includes(`${quote}${title}${quote}`))
+          expect(isThere, `${file}: ${title}`).toBe(true)
+        }
       }
-    }
-  })
+    },
+  )
 
   test('that the contract covers are run by it', () => {
     const cases = new Set(locationContract({} as never).map(({ name }) => name))
@@ -295,7 +300,7 @@ describe('the laws', () => {
   })
 })
 
-describe('the commands', () => {
+describe('the shell commands of docs/PROTOCOL.md', () => {
   // Heartbeats ten times as often as documented, so that no test waits for one. `likened` undoes the difference.
   const server = serveLocations({ timing: { beatMs: 1_000 } })
   let host: string

@@ -13,11 +13,11 @@ describe('the release script', () => {
     ['minor', '1.3.0'],
     ['major', '2.0.0'],
     ['4.5.6', '4.5.6'],
-  ])('makes of 1.2.3 and "%s" the version %s', (step, expected) => {
+  ])('turns version 1.2.3 and the step "%s" into %s', (step, expected) => {
     expect(nextVersion('1.2.3', step)).toBe(expected)
   })
 
-  test('refuses a step that is no version', () => {
+  test('refuses a step that is neither a version nor a kind of release', () => {
     expect(() => nextVersion('1.2.3', 'bigger')).toThrow('"bigger" is neither patch, minor, major nor a version')
   })
 

@@ -38,7 +38,7 @@ describe('a fixed wait in a test', () => {
     expect(files.filter((file) => sleeps(file) && !exceptions[file])).toEqual([])
   })
 
-  test('is no longer an exception where it was removed', () => {
+  test('is not listed as an exception for a file that no longer has one', () => {
     expect(Object.keys(exceptions).filter((file) => !files.includes(file) || !timer.test(text(file)))).toEqual([])
   })
 })

@@ -182,12 +182,12 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), profile: { name: 'Ada' } })
   })
 
-  test('is required: hooks outside of one throw', () => {
+  test('is required: a hook outside of a RoomProvider throws', () => {
     const Lost = () => useStatus().state
     expect(() => renderToString(<Lost />)).toThrow('RoomProvider')
   })
 
-  test('uses no network on a server, where the room is empty', async () => {
+  test('sends no request while it is rendered on a server, and shows an empty room', async () => {
     const Page = () => [useStatus().state, useOthers().length, useMembersAt(cell(1)).length, useSelf() === null].join()
     expect(renderToString(inRoom(<Page />))).toBe('connecting,0,0,true')
     await delivered()
@@ -210,7 +210,7 @@ describe('hooks', () => {
     expect(page.textContent).toBe('bob')
   })
 
-  test('rerender only when their selection changes', async () => {
+  test('rerender a component only when the value that it selects changes', async () => {
     const renders = { count: vi.fn<() => void>(), names: vi.fn<() => void>() }
     function Count() {
       renders.count()
@@ -266,7 +266,7 @@ describe('hooks', () => {
     expect(renders.toSorted((a, b) => a - b)).toEqual([1, 2])
   })
 
-  test('pass events to the listener of the last render', async () => {
+  test('pass an event to the listener of the latest render, not of an earlier one', async () => {
     const heard: string[] = []
     function Log({ prefix }: { prefix: string }) {
       useRoomEvent('entered', ({ member }) => heard.push(prefix + member.memberId))

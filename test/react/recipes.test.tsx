@@ -86,7 +86,7 @@ test('the recipe "show who is in a cell" renders the members of the cell', async
   expect(cells()).toEqual(['', 'Ada'])
 })
 
-test('an avatar stack', async () => {
+test('the recipe "an avatar stack" renders initials, fades members who are away, and gives each a colour of their own', async () => {
   const { Faces } = recipes
   await show(<Faces />)
   await act(() => fake.enters('bob', { profile: { name: 'Bob' }, activity: 'away' }))
@@ -95,7 +95,7 @@ test('an avatar stack', async () => {
   expect(new Set(faces.map(({ style }) => style.background)).size).toBe(2)
 })
 
-test('live cursors that glide', async () => {
+test('the recipe "live cursors that glide" moves a cursor with its member, and removes it when the member leaves', async () => {
   const { Cursor } = recipes
   await show(<Cursor memberId="ada" />)
   expect(page.querySelector('span')!.style.transform).toBe('translate(192px, 96px)')
@@ -106,7 +106,7 @@ test('live cursors that glide', async () => {
   expect(page.querySelector('span')).toBeNull()
 })
 
-test('jump to a person', async () => {
+test('the recipe "jump to a person" scrolls to the row of the member and posts it as ours', async () => {
   const { Jump } = recipes
   const rows: number[] = []
   await show(<Jump memberId="ada" scrollTo={(row) => rows.push(row)} />)
@@ -115,7 +115,7 @@ test('jump to a person', async () => {
   expect(fake.room.self?.location).toEqual(at(4))
 })
 
-test('say when the line is down', async () => {
+test('the recipe for the state of the connection shows a hint only while it is degraded or lost', async () => {
   const { Line } = recipes
   await show(<Line />)
   expect(page.textContent).toBe('')
@@ -128,7 +128,7 @@ test('say when the line is down', async () => {
   expect(page.textContent).toBe('')
 })
 
-test('wait for the room, and show who is here before any script runs', async () => {
+test('the recipes for Suspense and server rendering render a fallback, and the members of an initial answer', async () => {
   const initial: GetLocationsOutput<CellTypes> = {
     id: 'epochepoch1.1',
     event: {

@@ -21,7 +21,7 @@ async function takenFor(trpcUrl: string, headers: Record<string, string>): Promi
   return (JSON.parse(answer.body) as { result: { data: { memberId: string } } }).result.data.memberId
 }
 
-describe('a signed cookie', () => {
+describe('identify from a signed cookie', () => {
   const secret = 'a secret of the server, 32 bytes or more'
   const sign = (value: string) => createHmac('sha256', secret).update(value).digest('base64url')
   const sealed = (memberId: string, endsAt: number) => {
@@ -38,7 +38,7 @@ describe('a signed cookie', () => {
     return { memberId: Buffer.from(memberId, 'base64url').toString(), expiresAt: new Date(Number(endsAt)) }
   }
 
-  test('is who it was made for, until it ends', async () => {
+  test('returns the member of the cookie until the cookie expires, and refuses a forged one', async () => {
     const server = createLocationServer({ location: cellLocation, identify, authorize: () => true })
     const { trpcUrl } = await server.listen(0)
     const later = Date.now() + 60_000
@@ -59,10 +59,10 @@ describe('a signed cookie', () => {
   })
 })
 
-describe('a bearer token', () => {
+describe('identify from a bearer token', () => {
   const expected = { issuer: 'https://login.example', audience: 'rooms', algorithms: ['ES256'] }
 
-  test('is who it says, when the right key signed it with the one algorithm, for us, and not long ago', async () => {
+  test('accepts a token only with the right key, algorithm, audience and age', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256')
     const server = createLocationServer({
       location: cellLocation,
@@ -104,8 +104,8 @@ describe('a bearer token', () => {
   })
 })
 
-describe("an app's own tRPC middleware", () => {
-  test('says who is calling, and refuses in its own words', async () => {
+describe("identify behind an app's own tRPC middleware", () => {
+  test('takes the member from the context, and leaves the error of the middleware as it is', async () => {
     type User = { id: string; name: string; rooms: string[] }
     const users: Record<string, User> = { t1: { id: 'ada', name: 'Ada', rooms: ['r'] } }
     const t = initTRPC.context<{ token?: string }>().create()

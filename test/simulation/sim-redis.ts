@@ -2,7 +2,7 @@ import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
 import type { LockLocationOutput, UnlockLocationOutput } from '../../src/shared/lock-types.js'
 import { actScript, probeScript, revokeScript } from '../../src/server/backends/redis/script.js'
 import type { RedisPort } from '../../src/server/backends/redis/clients/client-port.js'
-import { defaultLockRules } from '../../src/server/rules/locks.js'
+import { rules } from '../support/histories.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
@@ -180,7 +180,7 @@ export class SimRedis {
   }
 }
 
-export const simRules = { tombstoneMs: 60_000, roomConnections: 1_000, memberConnections: 10, ...defaultLockRules }
+export const simRules = rules
 
 const micros = (ms: number) => Math.floor(ms * 1_000)
 

@@ -1,6 +1,5 @@
 import fc from 'fast-check'
 import type { Action, Commit, StoredValue, Outcome, RoomRules } from 'hereabouts/server'
-import { defaultLockRules } from '../../src/server/rules/locks.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
 
 /*
@@ -13,7 +12,10 @@ export const rules: RoomRules = {
   tombstoneMs: 60_000,
   roomConnections: 1_000,
   memberConnections: 10,
-  ...defaultLockRules,
+  lockMs: 30_000,
+  claimMs: 5_000,
+  connectionLocks: 8,
+  roomLocks: 1_000,
 }
 export const startMs = 1_767_225_600_000
 

@@ -11,8 +11,8 @@ import type { RoomTypes } from '../../shared/room-types.js'
 export interface OutboxSenderOptions<T extends RoomTypes> {
   clock: Clock
   context(): RetryContext
-  /** The least time between two posts, and between two that change only the presence value. */
-  spacing(): [postMs: number, presenceMs: number]
+  /** The least time between two posts, between two that change only the presence value, and what a busy room asked for. */
+  spacing(): [postMs: number, presenceMs: number, askedMs: number]
   send(post: OutboxPost<T>): Promise<PostLocationOutput>
   /** The server accepted the post: our ids are known. */
   acknowledged(reply: PostLocationOutput): void

@@ -81,10 +81,18 @@ export function written<T extends RoomTypes>(box: Outbox<T>, draft: OutboxDraft<
  *
  * @param postMs the least time between two posts.
  * @param presenceMs the same, for a post that changes only the presence value.
+ * @param askedMs the time that a busy room asked for: for every post but a renewal.
  */
-export function dueAt<T extends RoomTypes>(box: Outbox<T>, postMs: number, presenceMs = postMs): number | null {
-  if (!box.newest || box.inFlight || (box.acked >= box.edition && !box.renewing)) return null
-  return Math.max(box.sentAt + (box.acked < box.urgent ? postMs : presenceMs), box.retryAt)
+export function dueAt<T extends RoomTypes>(
+  box: Outbox<T>,
+  postMs: number,
+  presenceMs = postMs,
+  askedMs = 0,
+): number | null {
+  const isNew = box.acked < box.edition
+  if (!box.newest || box.inFlight || !(isNew || box.renewing)) return null
+  const spacing = isNew ? Math.max(askedMs, box.acked < box.urgent ? postMs : presenceMs) : postMs
+  return Math.max(box.sentAt + spacing, box.retryAt)
 }
 
 /** The next post is `inFlight`. A state that was sent before keeps its seq, so that a retry is the same post. */

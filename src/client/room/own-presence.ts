@@ -3,6 +3,7 @@ import type { PostLocationOutput } from '../../shared/call-types.js'
 import { LocationError } from '../../shared/errors.js'
 import type { ConnectionState } from '../connection/connection-state.js'
 import { failureOf } from '../connection/failure.js'
+import { clamped } from '../connection/wire-limits.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { newKey } from '../outbox/keys.js'
@@ -139,8 +140,13 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return send(post)
     }
   }
+<<<<<<< HEAD
   const acknowledged = ({ outcome, connectionId, memberId: own, id }: PostLocationOutput) => {
     if (outcome === 'applied' || outcome === 'same') acceptedAt = sender.box.sentAt
+=======
+  const acknowledged = ({ connectionId, memberId: own, id, postMs }: PostLocationOutput) => {
+    pace.askedMs = clamped(postMs, 0, pace.timing.beatMs, 0)
+>>>>>>> main
     told('post', id)
     const before = memberId ?? guest
     memberId = own
@@ -160,7 +166,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const sender = openOutboxSender<T>({
     clock: transport.clock,
     context,
-    spacing: () => [pace.timing.postMs, pace.timing.presenceMs ?? 100],
+    spacing: () => [pace.timing.postMs, pace.timing.presenceMs ?? 100, pace.askedMs],
     send,
     acknowledged,
     refused,

@@ -6,6 +6,8 @@ import type { RetryContext } from '../connection/connection-state.js'
 export interface Pace {
   /** From the newest hello; the server's defaults before the first. */
   timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features' | 'locks'>
+  /** The time between two posts that the last reply asked for, since the newest hello; otherwise 0. */
+  askedMs: number
   context(): RetryContext
   /** The timeout of a request. */
   deadlineMs(): number
@@ -16,6 +18,7 @@ export interface Pace {
 export function paceBy(clock: Clock): Pace {
   let doubtedUntil = -Infinity
   const pace: Pace = {
+    askedMs: 0,
     timing: { beatMs: 10_000, leaseMs: 30_000, postMs: 50 },
     context: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
     deadlineMs: () => pace.timing.beatMs * (clock.now() < doubtedUntil ? 0.1 : 2),

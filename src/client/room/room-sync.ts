@@ -82,6 +82,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     ...requestsOf(options),
     greeted(id, hello) {
       pace.timing = timingOf(hello)
+      pace.askedMs = 0
       // A server that does not resume sends a snapshot, sooner or later; one that resumes may have nothing to send.
       catchingUpUntil = id === view.id ? soon() : Infinity
       // The hello of a shared stream has no connection id; the replies to our posts have it.

@@ -72,14 +72,14 @@ export class Procedures {
     this.#chargeMember(poster.memberId, 'post')
     await this.#gate.admit(ctx, caller, room, 'post')
     const limited = { memberId: caller.memberId, address: this.#address(ctx) }
-    const { outcome, id } = await hub.use(room, async (live) => {
+    const { outcome, id, postMs } = await hub.use(room, async (live) => {
       const endCharge = this.#chargeConnection(live, poster.connectionId, limited)
       try {
         const own = { seq, location, profile, activity, presence, used, activeAgoMs, leaseMs }
         const outcome = await live.act({ type: 'post', ...poster, ...own })
         assertPosted(outcome)
         await this.#removeIfRevoked(live, ctx, caller, poster.connectionId, generation)
-        return { outcome, id: live.timeline.id(outcome.version) }
+        return { outcome, id: live.timeline.id(outcome.version), postMs: live.postMs }
       } finally {
         endCharge()
       }
@@ -91,6 +91,7 @@ export class Procedures {
       memberId: outcome.memberId,
       seq: outcome.seq,
       ...(mayRead && { id }),
+      ...(postMs !== undefined && { postMs }),
       ...(generatedKey !== undefined && { connectionKey: generatedKey }),
     }
   }

@@ -63,6 +63,8 @@ export class LiveRoom {
   /** True when a commit was applied that the subscribers were not woken for yet. */
   #fanOutIsDue = false
   #nextTickAt = 0
+  /** The time between the last two frames, at most `frameMaxMs`. */
+  #frameMs = 0
   #tickIsDue = false
   /** Fan-outs in progress: the current one, plus readers that waited for a compressed frame. */
   #fanOuts = 0
@@ -110,6 +112,12 @@ export class LiveRoom {
 
   get frames(): Frames {
     return this.#frames
+  }
+
+  /** The time to leave between two posts, when frames of this room are further apart than posts; otherwise `undefined`. */
+  get postMs(): number | undefined {
+    const frameMs = Math.ceil(Math.max(this.#frameMs, this.timing.frameMinMs))
+    return frameMs > this.timing.postMs ? frameMs : undefined
   }
 
   /** True when the state here may be out of date: subscribers get `degraded` in place of heartbeats. */
@@ -284,7 +292,8 @@ export class LiveRoom {
 
   #fannedOut(startedAt: number, fanOutMs: number): void {
     // Never earlier than the tick itself has set it.
-    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + Math.min(4 * fanOutMs, this.timing.frameMaxMs))
+    this.#frameMs = Math.min(4 * fanOutMs, this.timing.frameMaxMs)
+    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + this.#frameMs)
     this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
     this.#fanOuts -= 1
     this.#schedule()

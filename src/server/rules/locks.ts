@@ -20,9 +20,6 @@ type Lock = { location: StoredValue; fence: number }
 /** What is kept of one connection. `end`: its locks end at this time unless it posts. */
 type Kept = { lockSeq: number; locks: Lock[]; end: number }
 
-/** The rules of locks by default: a lock lasts 30 seconds, claims are collected for 5, and there are 8 locks for each connection. */
-export const defaultLockRules = { lockMs: 30_000, claimMs: 5_000, connectionLocks: 8, roomLocks: 1_000 }
-
 /** A fence is a version. A claim further ahead of the clock was made up. */
 const mostAheadMicros = 60_000_000
 

@@ -58,6 +58,14 @@ describe('the outbox', () => {
     expect(dueWith(failed(unanswered, network, moment(0, 0)))).toBeLessThan(100)
   })
 
+  test('leaves the time that a busy room asked for between two posts, and not before a renewal', () => {
+    const idle = applied(posting(box(1)))
+    expect(dueAt(written(idle, { location: 2 }), postMs, 100, 250)).toBe(250)
+    expect(dueAt(written(idle, { location: 1 }, false), postMs, 100, 250)).toBe(250)
+    expect(dueAt(written(idle, { location: 2 }), postMs, 100, 10)).toBe(postMs)
+    expect(dueAt({ ...idle, renewing: true }, postMs, 100, 250)).toBe(postMs)
+  })
+
   test('sends nothing once everything is acknowledged', () => {
     expect(due(applied(posting(box(1))))).toBeNull()
   })

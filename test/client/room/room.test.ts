@@ -689,7 +689,7 @@ describe('a refused stream', () => {
 })
 
 describe('posts', () => {
-  test('are latest wins: one in flight, at least postMs apart', async () => {
+  test('are conflated: only the newest waits, one is in flight, and they are sent at least postMs apart', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     let answer = () => {}
@@ -723,7 +723,7 @@ describe('posts', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('are shown at once', async () => {
+  test('are shown as our own location at once, before the server answers', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(7)))
     live.room.post(cell(7))

@@ -29,7 +29,7 @@ const post = (url: string) =>
     body: '{"room":"r","location":null}',
   })
 
-test('an answer that somebody else gave first stands, and the process lives', async () => {
+test('when another middleware has already answered a request, its answer is sent and the process does not crash', async () => {
   const hub = createLocationHub({ location: cellLocation })
   let asked = () => {}
   let release = () => {}
@@ -56,7 +56,7 @@ test('an answer that somebody else gave first stands, and the process lives', as
   await until('the stream is closed', () => (hub as unknown as { streams: { size: number } }).streams.size === 0)
 })
 
-test('a middleware that throws when the stream was open already leaves none behind', async () => {
+test('when a middleware throws after a stream was opened, the stream is closed', async () => {
   const hub = createLocationHub({ location: cellLocation })
   const procedure = t.procedure.use(async ({ next }) => {
     await next()

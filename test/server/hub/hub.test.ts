@@ -298,7 +298,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(1)
   })
 
-  test('of which no frame is taken within 20 seconds is closed at its next heartbeat', async () => {
+  test('whose reader takes no frame within 20 seconds is closed at its next heartbeat', async () => {
     const { clock, hub, open, read } = stage()
     const viewer = await read()
     const untaken = await open()
@@ -346,7 +346,7 @@ describe('a stream', () => {
     expect(viewer.endedWith).toMatchObject({ code: 'forbidden' })
   })
 
-  test('of a connection that was lost ends as slow', async () => {
+  test('ends with the reason `slow` when the lease of its connection expired', async () => {
     const { clock, hub, post, read } = stage()
     const watcher = await read()
     await post('c1', 1, 'A1')

@@ -64,6 +64,7 @@ test('a place has at most one holder, who is present, over every history', () =>
         expect(new Set(held).size).toBe(held.length)
       }
     }),
+    { numRuns: 40 },
   )
 })
 
@@ -173,6 +174,7 @@ test('the fences of a place strictly increase over every history, and a repeated
         }
       }
     }),
+    { numRuns: 40 },
   )
 })
 

@@ -22,6 +22,8 @@ export async function serveDemo(): Promise<Demo> {
     resolve: {
       alias: [
         { find: /^hereabouts$/, replacement: here('src/shared/index.ts') },
+        { find: 'hereabouts/react/ui.css', replacement: here('src/react/ui/ui.css') },
+        { find: 'hereabouts/react/ui', replacement: here('src/react/ui/index.ts') },
         { find: /^hereabouts\/(client|react)$/, replacement: here('src/$1/index.ts') },
       ],
     },

@@ -46,7 +46,7 @@ const refused: [option: string, value: unknown, message: RegExp][] = [
 ]
 
 describe('redisBackend refuses', () => {
-  test.for(refused)('%s: %j', ([option, value, message]) => {
+  test.for(refused)('the option %s with the value %j', ([option, value, message]) => {
     const options = { port, [option]: value } as unknown as RedisBackendOptions
     expect(() => redisBackend(options)).toThrow(expect.objectContaining({ code: 'misconfigured' }))
     expect(() => redisBackend(options)).toThrow(message)

@@ -119,7 +119,7 @@ describe.each(ways)('before %s', (_way, listener) => {
     expect(ran).toBe(0)
   })
 
-  test('targets that are written as clients write them do run it, and the app has its own calls', async () => {
+  test('a request target as clients write it runs a location procedure, and the calls of the app still work', async () => {
     ran = 0
     expect(await ask(port, targets[0]!, [])).toMatch(/^HTTP\/1.1 200 /)
     expect(ran).toBe(1)
@@ -140,7 +140,7 @@ describe.each(ways)('before %s', (_way, listener) => {
     expect(text).toContain('applied')
   })
 
-  test('a batch of nine location calls is a 400, whatever else is in the batch', async () => {
+  test('a batch with nine location calls is answered 400, whatever else is in the batch', async () => {
     const nine = Array(9).fill('locations.getLocations').join()
     for (const path of [nine, `${nine},nothing`, `nothing,${nine}`, `${nine},hello`])
       expect(await ask(port, `/trpc/${path}?batch=1&input=${inputs}`, [])).toMatch(/^HTTP\/1.1 400 .*at most 8 calls/s)
@@ -178,7 +178,7 @@ describe('createRequestGuard finds a path that matches nothing', () => {
     expect(() => createRequestGuard(options)).toThrow(expect.objectContaining({ code: 'misconfigured' }) as Error)
   })
 
-  test('a right path and a router without a path are accepted', () => {
+  test('createRequestGuard accepts a path that has location procedures, and a router without a path', () => {
     createRequestGuard({ path: 'presence', router: t.router({ presence: locations }) })
     createRequestGuard({ path: '', router: t.router(locations) })
     createRequestGuard({ router: t.router({ deep: t.router({ presence: locations }) }) })

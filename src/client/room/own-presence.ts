@@ -140,13 +140,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return send(post)
     }
   }
-<<<<<<< HEAD
-  const acknowledged = ({ outcome, connectionId, memberId: own, id }: PostLocationOutput) => {
-    if (outcome === 'applied' || outcome === 'same') acceptedAt = sender.box.sentAt
-=======
-  const acknowledged = ({ connectionId, memberId: own, id, postMs }: PostLocationOutput) => {
+  const acknowledged = ({ outcome, connectionId, memberId: own, id, postMs }: PostLocationOutput) => {
     pace.askedMs = clamped(postMs, 0, pace.timing.beatMs, 0)
->>>>>>> main
+    if (outcome === 'applied' || outcome === 'same') acceptedAt = sender.box.sentAt
     told('post', id)
     const before = memberId ?? guest
     memberId = own

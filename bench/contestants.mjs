@@ -7,6 +7,12 @@ export const contestants = [
     server: 'servers/compressed.mjs',
     dialect: 'trpcGzip',
   },
+  {
+    name: 'websocket',
+    title: 'Hereabouts over WebSocket',
+    server: 'servers/websocket.mjs',
+    dialect: 'trpcSocket',
+  },
   { name: 'bare', title: 'bare node:http, one Buffer', server: 'servers/bare.mjs', dialect: 'sse' },
   { name: 'ws', title: 'ws', server: 'peers/ws.mjs', dialect: 'ws' },
   { name: 'socket-io', title: 'Socket.IO', server: 'peers/socket-io.mjs', dialect: 'socketIo' },

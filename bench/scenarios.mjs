@@ -1,7 +1,7 @@
 /* The scenarios for every contestant. `quick` selects short versions. */
 
-const everyone = ['hereabouts', 'bare', 'ws', 'socket-io', 'better-sse', 'trpc', 'trpc-guide', 'nestjs']
-const few = ['hereabouts', 'bare', 'socket-io']
+const everyone = ['hereabouts', 'websocket', 'bare', 'ws', 'socket-io', 'better-sse', 'trpc', 'trpc-guide', 'nestjs']
+const few = ['hereabouts', 'websocket', 'bare', 'socket-io']
 /** Scenarios whose frames contain many members and are worth compressing. */
 const and = (contestants) => contestants.flatMap((name) => (name === 'hereabouts' ? [name, 'compressed'] : [name]))
 
@@ -59,7 +59,7 @@ export const scenarios = (quick) => {
       rooms: manyRooms(quick ? 25 : 500, 0).map((room) => ({ ...room, watchers: 20 })),
       warmMs: quick ? 300 : 5_000,
       rounds: 1,
-      contestants: quick ? few : [...few, 'trpc'],
+      contestants: [...few, 'ws', ...(quick ? [] : ['trpc'])],
     },
     {
       kind: 'joins',
@@ -81,7 +81,7 @@ export const scenarios = (quick) => {
       stalls: quick ? [0, 5] : [0, 1, 50],
       // The other contestants run only the worst case, which takes a minute each.
       peerStalls: quick ? [5] : [50],
-      contestants: quick ? ['hereabouts', 'bare'] : ['hereabouts', 'bare', 'socket-io'],
+      contestants: quick ? ['hereabouts', 'websocket', 'bare'] : ['hereabouts', 'websocket', 'bare', 'socket-io'],
     },
   ]
 }

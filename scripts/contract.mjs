@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
 import * as z from 'zod'
 import { cellLocation, memberProfile } from '../dist/shared/locations.js'
+import { broadcastInput, broadcastOutput } from '../dist/shared/broadcast-schemas.js'
 import { procedureInputs, procedureOutputs } from '../dist/shared/wire-schemas.js'
 
 const folder = fileURLToPath(new URL('../docs/contract/', import.meta.url))
@@ -20,6 +21,8 @@ function definitions(base) {
   const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) =>
     make({ location: cellLocation, profile: memberProfile }),
   )
+  inputs.broadcastToRoom = broadcastInput()
+  outputs.broadcastToRoom = broadcastOutput
   for (const event of outputs.onLocation.options) add(`event.${event.shape.type.value}`, event)
   add('event', outputs.onLocation)
   // The union is the one of onLocation, so that it becomes a reference.
@@ -44,7 +47,7 @@ const jsonSchema = {
   definitions: definitions('#/definitions'),
 }
 
-const mutations = ['postLocation', 'leaveRoom', 'lockLocation', 'unlockLocation']
+const mutations = ['postLocation', 'leaveRoom', 'lockLocation', 'unlockLocation', 'broadcastToRoom']
 const queries = ['getLocations', 'countMembers']
 const schemas = definitions('#/components/schemas')
 const events = Object.keys(schemas).filter((id) => id.startsWith('event.'))

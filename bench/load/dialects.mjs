@@ -72,6 +72,21 @@ const ws = {
   isSnapshot: (text) => text.includes('['),
 }
 
+/** The first message follows the upgrade at once: the server handles it when the socket is open. */
+const trpcSocket = {
+  framing: 'websocket',
+  open(url, { room, memberId }) {
+    const input = memberId === null ? { room } : { room, connectionKey: keyOf(memberId) }
+    const subscribe = { id: 1, method: 'subscription', params: { path: 'onLocation', input } }
+    return Buffer.concat([Buffer.from(openWebSocket(url, '/trpc')), maskedText(JSON.stringify(subscribe))])
+  },
+  post(_url, { room, memberId, seq, location }) {
+    const input = { room, connectionKey: keyOf(memberId), seq, location }
+    return maskedText(JSON.stringify({ id: -seq, method: 'mutation', params: { path: 'postLocation', input } }))
+  },
+  isSnapshot: (text) => text.includes('"type":"snapshot"'),
+}
+
 const socketIo = {
   framing: 'websocket',
   open: (url) => openWebSocket(url, '/socket.io/?EIO=4&transport=websocket'),
@@ -86,4 +101,4 @@ const socketIo = {
   },
 }
 
-export const dialects = { trpc, trpcGzip, sse, ws, socketIo }
+export const dialects = { trpc, trpcGzip, trpcSocket, sse, ws, socketIo }

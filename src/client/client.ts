@@ -142,7 +142,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       share !== false && hasTabs() ? streamSharer({ url, path, transformer, share }, openStream, clock) : null,
     ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<T>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
-    mutate: (procedure, input, deadlineMs) => call('mutation', procedure, input, deadlineMs),
+    call,
     leave: (input, deadlineMs) => call('mutation', 'leaveRoom', input, deadlineMs),
     memberKey: storedMemberKey(),
     clock,

@@ -14,10 +14,19 @@ export {
   type RouterLike,
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
-export type { Lock, LockMethods, LockOptions, RoomLockMethods, WatchedLockMethods } from './locks/lock-types.js'
+export type { IfLocks, Lock, LockOptions, LockView, RoomLockMethods } from './locks/lock-types.js'
 export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
-export { type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room/room.js'
+export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './room/broadcast-api.js'
+export {
+  type JoinOptions,
+  type Room,
+  type RoomCore,
+  type WatchedRoom,
+  type WatchedRoomCore,
+  type WatchOptions,
+} from './room/room.js'
+export { type BroadcastEvent } from './store/broadcast-event.js'
 export { type PresencePatch } from './room/own-presence.js'
 export { type RoomStatus } from './connection/room-status.js'
 export { type MembersAtOptions } from './store/location-index.js'

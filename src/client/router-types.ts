@@ -48,9 +48,20 @@ export type PresenceOf<R, Path = LocationPath<R>> =
 export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   location: LocationOf<R, Path>
   profile: ProfileOf<R, Path>
+  broadcasts: BroadcastsAt<R, Path>
   locks: At<RecordOf<R>, Path> extends { lockLocation: AnyProcedure } ? true : false
   presence: PresenceOf<R, Path>
 }>
+
+/* Names are read from the whole input at once: a distributive conditional type would make all of them `never`. */
+type BroadcastInputAt<R, Path> =
+  At<RecordOf<R>, Path> extends { broadcastToRoom: Procedure<infer I, infer _> } ? I : never
+type BroadcastsAt<R, Path> = BroadcastsIn<BroadcastInputAt<R, Path>>
+type BroadcastsIn<I> = [I] extends [never]
+  ? never
+  : [I] extends [{ name: infer Name extends string }]
+    ? { [K in Name]: Extract<I, { name: K }> extends { payload: infer P } ? P : never }
+    : never
 
 /** `path` is required when the location router is merged into another and not allowed when it is the router itself. */
 export type PathOption<R, Path> = [LocationPath<R>] extends [never]

@@ -2,21 +2,24 @@
 
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
 import type {
+  BroadcastEvent,
+  IfLocks,
   LocationClient,
-  LockMethods,
   Member,
   MembersAtOptions,
   PresencePatch,
   Room,
+  RoomBroadcasts,
   RoomEvents,
   RoomStatus,
 } from '../client/index.js'
 import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
-import { watchOnly } from './room-handle.js'
+import { watchOnly, type RoomHandle } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
 import { shallow } from './shallow.js'
 import { useLockOf, type UsedLock } from './use-lock.js'
+import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
@@ -26,7 +29,8 @@ import type { RoomTypes } from '../shared/room-types.js'
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
   ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
   ([T['presence']] extends [never] ? unknown : PresenceHooks<T>) &
-  ([T['locks']] extends [true] ? LockHooks<T> : unknown)
+  IfBroadcasts<T, BroadcastHooks<T>> &
+  IfLocks<T, LockHooks<T>>
 
 /** The hooks of every client. */
 export interface RoomHooks<T extends RoomTypes> {
@@ -36,7 +40,7 @@ export interface RoomHooks<T extends RoomTypes> {
    * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same, and
    * never renders the component again: read what you render with the other hooks.
    */
-  useRoom(): Room<T> & LockMethods<T>
+  useRoom(): Room<T>
   /** Returns the other members, or `select` of them. Renders again only when the result changes. */
   useOthers(): readonly Member<T>[]
   /**
@@ -95,6 +99,18 @@ export interface LockHooks<T extends RoomTypes> {
   useLock(location: T['location']): UsedLock<T>
 }
 
+/** The hooks of a client whose router has broadcasts. */
+export interface BroadcastHooks<T extends RoomTypes> {
+  /**
+   * Returns the function that sends a broadcast: `room.broadcast`. It is the same function while the room is the same.
+   *
+   * @throws Error inside a provider with `watch`.
+   */
+  useBroadcast(): RoomBroadcasts<T>['broadcast']
+  /** Calls `listener` for each broadcast of this name, always the listener of the latest render. */
+  useOnBroadcast<K extends BroadcastName<T>>(name: K, listener: (event: BroadcastEvent<T, K>) => void): void
+}
+
 /** The hooks of a client whose router has a presence schema. */
 export interface PresenceHooks<T extends RoomTypes> {
   /**
@@ -123,10 +139,9 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & LockHooks<T> = {
-    useLock: (location) => useLockOf(useHandle(), location),
+  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & BroadcastHooks<T> & LockHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
-    useRoom: () => useHandle().room as Room<T> & LockMethods<T>,
+    useRoom: () => useHandle().room,
     useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
       useSelected(useHandle(), othersOf, select, isEqual) as R,
     useOtherIds: () => useRoomValue(useHandle(), otherIdsOf, shallow),
@@ -155,12 +170,39 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     useStatus: () => useRoomValue(useHandle(), statusOf),
     useRoomEvent(event, listener) {
       const { room } = useHandle()
-      const latest = useRef(listener)
-      useEffect(() => {
-        latest.current = listener
-      })
-      useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event])
+      const latest = useLatest(listener)
+      useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event, latest])
     },
+    ...broadcastHooks(useHandle, useWritableRoom),
+    useLock: (location) => useLockOf(useHandle(), location),
   }
   return hooks
+}
+
+/** Returns a reference to the listener of the latest render. */
+function useLatest<L>(listener: L): { readonly current: L } {
+  const latest = useRef(listener)
+  useEffect(() => {
+    latest.current = listener
+  })
+  return latest
+}
+
+/** The hooks of broadcasts, given those that find the room of the nearest provider. */
+function broadcastHooks<T extends RoomTypes>(
+  useHandle: () => RoomHandle<T>,
+  useWritableRoom: () => Room<T>,
+): BroadcastHooks<T> {
+  const broadcastsOf = (room: Room<T>) => room as unknown as RoomBroadcasts<T>
+  return {
+    useBroadcast() {
+      const room = broadcastsOf(useWritableRoom())
+      return useCallback((...call) => room.broadcast(...call), [room])
+    },
+    useOnBroadcast(name, listener) {
+      const room = broadcastsOf(useHandle().room)
+      const latest = useLatest(listener)
+      useEffect(() => room.onBroadcast(name, (event) => latest.current(event)), [room, name, latest])
+    },
+  }
 }

@@ -8,6 +8,7 @@
 export type { LockState, UsedLock } from './use-lock.js'
 export {
   createLocationHooks,
+  type BroadcastHooks,
   type LocationHooks,
   type LockHooks,
   type PresenceHooks,

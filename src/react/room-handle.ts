@@ -1,12 +1,17 @@
-import type { LocationError, Room, RoomLockMethods } from '../client/index.js'
+import type {
+  LocationError,
+  LockView,
+  Room,
+  RoomBroadcasts,
+  RoomCore,
+  RoomLockMethods,
+  WatchedRoom,
+} from '../client/index.js'
 import { heldBy } from '../client/locks/held-by.js'
 import { showInitial } from '../client/store/initial.js'
 import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
-
-/** A room that was only watched has no methods that post. */
-type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update' | 'setPresence'>
 
 /** The message of the error thrown when something is posted to a room that is only watched. */
 export const watchOnly =
@@ -79,17 +84,21 @@ export class RoomHandle<T extends RoomTypes> {
 }
 
 /** A Room that forwards everything to the room that `current` returns at that time. */
-function forwardTo<T extends RoomTypes>(
-  id: string,
-  current: () => WatchedRoom<T>,
-  isWatching: boolean,
-): Room<T> & RoomLockMethods<T> {
-  const lockable = (room: object) => room as RoomLockMethods<T>
+function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T>, isWatching: boolean): Room<T> {
   const writable = () => {
     if (isWatching) throw new Error(watchOnly)
     return current() as Room<T>
   }
-  return {
+  // A feature that the router lacks does not exist in the types; a method of it would only reach the room's own.
+  type Features = RoomBroadcasts<T> & RoomLockMethods<T>
+  const whole = (room: unknown) => room as Features
+  const features: Features = {
+    broadcast: (...call) => whole(writable()).broadcast(...call),
+    onBroadcast: (...call) => whole(current()).onBroadcast(...call),
+    lock: (...call) => whole(writable()).lock(...call),
+    lockedBy: (location) => whole(current()).lockedBy(location),
+  }
+  const room: RoomCore<T> = {
     id,
     get status() {
       return current().status
@@ -115,9 +124,8 @@ function forwardTo<T extends RoomTypes>(
     retry: () => current().retry(),
     ready: () => current().ready(),
     leave: () => current().leave(),
-    lock: (location, options) => lockable(writable()).lock(location, options),
-    lockedBy: (location) => lockable(current()).lockedBy(location),
   }
+  return Object.assign(room, features) as unknown as Room<T>
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */
@@ -128,7 +136,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: Room<T> & RoomLockMethods<T> = {
+  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock', () => never> = {
     id,
     ...snapshot,
     members,
@@ -144,8 +152,10 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     flush: tooEarly,
     setPresence: tooEarly as unknown as Room<T>['setPresence'],
     leave: tooEarly,
+    broadcast: tooEarly,
+    onBroadcast: tooEarly,
     lock: tooEarly,
     lockedBy: (location) => heldBy(store, location),
   }
-  return { room, hasInitial: view.id !== null }
+  return { room: room as unknown as Room<T>, hasInitial: view.id !== null }
 }

@@ -1,7 +1,7 @@
 'use client'
 
 import { useCallback, useEffect, useRef, useState } from 'react'
-import type { Lock, Member, RoomLockMethods } from '../client/index.js'
+import type { Lock, Member, Room, RoomLockMethods } from '../client/index.js'
 import { canonicalText } from '../client/store/same-json.js'
 import type { RoomTypes } from '../shared/room-types.js'
 import type { RoomHandle } from './room-handle.js'
@@ -22,12 +22,13 @@ export type UsedLock<T extends RoomTypes> = LockState<T> & {
 type Wanted<T extends RoomTypes> = { controller: AbortController; lock: Lock<T> | null }
 
 export function useLockOf<T extends RoomTypes>(handle: RoomHandle<T>, location: T['location']): UsedLock<T> {
-  const room = handle.room as RoomHandle<T>['room'] & RoomLockMethods<T>
+  const lockable = (room: Room<T>) => room as unknown as RoomLockMethods<T>
+  const room = lockable(handle.room)
   const text = canonicalText(location)
   const [held, setHeld] = useState<{ text: string; lock: Lock<T> } | null>(null)
   // The lock of this component, or the call for it, until it is released.
   const wanted = useRef<Wanted<T> | null>(null)
-  const holder = useRoomValue(handle, (current) => (current as typeof room).lockedBy(location))
+  const holder = useRoomValue(handle, (current) => lockable(current).lockedBy(location))
   const selfId = useRoomValue(handle, (current) => current.self?.memberId ?? null)
 
   const release = useCallback(async () => {

@@ -40,7 +40,7 @@ export {
 export { createLocationHub, type HubHealth, type LocationHub } from './hub/hub.js'
 export type { HubOptions } from './hub/hub-options.js'
 export type { HubRoomLocks } from './hub/hub-locks.js'
-export type { HubRoom, RoomMember } from './hub/hub-room.js'
+export type { HubRoom, HubRoomBroadcasts, HubRoomCore, RoomMember } from './hub/hub-room.js'
 export type { Limits } from './options/limits.js'
 export { pinoLogger, silentLogger, type Logger, type ObjectLogger } from './options/logger.js'
 export type { CallOutcome, Metrics, Readings, Traffic } from './options/metrics.js'

@@ -135,6 +135,12 @@ const counters: ReadingMetric[] = [
     'Times a room was read again from the backend because its copy was or may have been stale',
     ({ rereads }) => rereads,
   ],
+  ['broadcasts_total', 'Broadcasts that arrived in the rooms of this process', ({ broadcasts }) => broadcasts],
+  [
+    'broadcasts_lost_total',
+    'Broadcasts that slow consumers did not receive, counted for each consumer',
+    ({ broadcastsLost }) => broadcastsLost,
+  ],
   ['merged_frames_total', 'Times a slow consumer received several frames merged into one', ({ merged }) => merged],
 ]
 

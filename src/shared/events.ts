@@ -1,3 +1,4 @@
+import type { Broadcasts } from './broadcast-types.js'
 import type { ConnectionLock } from './lock-types.js'
 import type { RoomTypes } from './room-types.js'
 
@@ -104,7 +105,8 @@ export type Degraded = { type: 'degraded'; reason: 'backend' }
 export type Bye = { type: 'bye'; reason: ByeReason }
 
 /** Any event of a stream. `type` tells them apart. */
-export type LocationEvent<T extends RoomTypes = RoomTypes> = Hello | Snapshot<T> | Changes<T> | Beat | Degraded | Bye
+export type LocationEvent<T extends RoomTypes = RoomTypes> =
+  Hello | Snapshot<T> | Changes<T> | Beat | Degraded | Bye | Broadcasts<T>
 
 /** One tracked event as a tRPC client receives it. */
 export type Tracked<T> = { id: string; data: T }

@@ -11,6 +11,11 @@ export const roomId = z
     if (fault !== null) issues.push({ code: 'custom', input: value, message: `a room id ${fault}` })
   })
 
+/** The id of a member in an input. The procedures bring it to normal form C. */
+export const memberId = z
+  .string()
+  .regex(nameShape, { error: ({ input }) => `a member id ${nameFault(String(input)) ?? nameRule}` })
+
 /**
  * A connectionKey or a memberKey: 128 random bits as exactly 22 base64url characters. The client generates and stores
  * it.

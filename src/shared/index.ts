@@ -4,6 +4,16 @@
  * @module hereabouts
  */
 export { systemClock, type Clock } from './clock.js'
+export type {
+  BroadcastItem,
+  BroadcastItemBase,
+  BroadcastName,
+  Broadcasts,
+  BroadcastsOf,
+  BroadcastToRoomInput,
+  BroadcastToRoomOutput,
+  IfBroadcasts,
+} from './broadcast-types.js'
 export { colorOf } from './colors.js'
 export { LocationError, type LocationErrorCode } from './errors.js'
 export {
@@ -40,6 +50,13 @@ export type {
   UnlockLocationOutput,
 } from './lock-types.js'
 export type { RoomTypes, RoomTypesWith } from './room-types.js'
-export type { Out, Schema, Unchanged } from './schema-types.js'
+export type {
+  BroadcastSchemas,
+  OptionalBroadcasts,
+  Out,
+  Schema,
+  Unchanged,
+  UnchangedBroadcasts,
+} from './schema-types.js'
 export { locationEvent, type RoomSchemas } from './wire-schemas.js'
 export { applyEvent, forgetStale, View, type Applied, type Shift } from './view.js'

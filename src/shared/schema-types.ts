@@ -24,12 +24,31 @@ export type SchemaTypes<
   SP extends OptionalSchema,
   LK extends LocksOption = false,
   SV extends OptionalSchema = false,
+  SB extends OptionalBroadcasts = undefined,
 > = RoomTypesWith<{
   location: Out<SL>
   profile: OptionalOut<SP>
+  broadcasts: BroadcastsOut<SB>
   locks: false extends LK ? false : true
   presence: OptionalOut<SV>
 }>
+
+/** The schemas of an app's broadcasts, by name. */
+export type BroadcastSchemas = Readonly<Record<string, Schema>>
+/** The schemas of the broadcasts, or `undefined` in an app without them. */
+export type OptionalBroadcasts = BroadcastSchemas | undefined
+/** The types of the payloads, by name; `never` without broadcasts. */
+export type BroadcastsOut<SB extends OptionalBroadcasts> = [SB] extends [BroadcastSchemas]
+  ? { [K in keyof SB & string]: Out<SB[K]> }
+  : never
+/** The schemas themselves when each name and each schema is allowed; otherwise a type that says what to change. */
+export type UnchangedBroadcasts<SB extends OptionalBroadcasts> = {
+  [K in keyof SB]: K extends `hereabouts:${string}`
+    ? { error: 'names that begin with `hereabouts:` are reserved' }
+    : SB[K] extends Schema
+      ? Unchanged<SB[K]>
+      : never
+}
 
 /** `S` itself when it accepts `{}` and nothing but objects; otherwise a type whose `error` field explains what to change. */
 export type AcceptsEmpty<S extends Schema> = [Partial<Record<string, never>>] extends [core.input<S>]

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { broadcastEvent } from './broadcast-schemas.js'
 import { roomId, secretKey } from './id-schemas.js'
 import type { OptionalSchema, Schema } from './schema-types.js'
 
@@ -15,7 +16,7 @@ const seq = z.int().min(0)
 const lastEventId = z.string().nullish()
 
 /**
- * Builds the input schemas of the five procedures from the app's schemas. Unknown fields beside the app's values are
+ * Builds the input schemas of the five procedures of every app from the app's schemas. Unknown fields beside the app's values are
  * refused.
  */
 export function procedureInputs<SL extends Schema, SP extends Schema>({
@@ -163,5 +164,6 @@ export function locationEvent<SL extends Schema, SP extends Schema>({
       type: z.literal('bye'),
       reason: z.enum(['draining', 'expired', 'revoked', 'slow', 'rotated', 'replaced']),
     }),
+    broadcastEvent,
   ])
 }

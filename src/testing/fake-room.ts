@@ -1,15 +1,24 @@
-import { createLocationClient, type LocationClient, type LockMethods, type Room } from '../client/index.js'
+import {
+  createLocationClient,
+  type IfLocks,
+  type LocationClient,
+  type Room,
+  type RoomBroadcasts,
+} from '../client/index.js'
 import { systemClock } from '../shared/index.js'
 import type {
   Activity,
+  BroadcastName,
+  BroadcastsOf,
   CellLocation,
   Clock,
   Connection,
+  IfBroadcasts,
   LeftReason,
   RoomTypes,
   RoomTypesWith,
 } from '../shared/index.js'
-import { fakeServer, presenceOf } from './fake-server.js'
+import { fakeServer, presenceOf, type SentBroadcast } from './fake-server.js'
 
 /** The options of `fakeRoom`. Each has a default. */
 export interface FakeRoomOptions<T extends RoomTypes> {
@@ -36,9 +45,30 @@ export type FakeMember<T extends RoomTypes> = {
 } & ([T['presence']] extends [never] ? unknown : { presence?: T['presence'] })
 
 /** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
-export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
+export type FakeRoom<T extends RoomTypes> = FakeRoomCore<T> &
+  IfBroadcasts<T, FakeBroadcasts<T>> &
+  IfLocks<T, FakeLocks<T>>
+
+/** The part of a fake room for apps with broadcasts. */
+export interface FakeBroadcasts<T extends RoomTypes> {
+  /** The broadcasts of the room under test, oldest first. Nobody receives them. */
+  readonly broadcasts: readonly SentBroadcast<T>[]
+  /** Another member broadcasts. `null`: the server does. Resolves when the listeners of the room were called. */
+  sends<K extends BroadcastName<T>>(memberId: string | null, name: K, payload: BroadcastsOf<T>[K]): Promise<void>
+}
+
+/** The part of a fake room for apps with locks. */
+export interface FakeLocks<T extends RoomTypes> {
+  /** Another member, who is in the room, locks a place. Ignored while we hold it. */
+  locks(memberId: string, location: T['location']): Promise<void>
+  /** Another member ends the lock of a place. */
+  unlocks(memberId: string, location: T['location']): Promise<void>
+}
+
+/** The part of a fake room that every app has. */
+export interface FakeRoomCore<T extends RoomTypes> extends AsyncDisposable {
   /** The joined room: a real room of a real client, on a fake server. */
-  readonly room: Room<T> & LockMethods<T>
+  readonly room: Room<T>
   /** The client, for your RoomProvider. Every room that it joins is this one. */
   readonly client: LocationClient<T>
   /** The posts of the room under test, oldest first. */
@@ -49,10 +79,6 @@ export interface FakeRoom<T extends RoomTypes> extends AsyncDisposable {
   moves(memberId: string, location: T['location'] | null): Promise<void>
   /** Another member changes the profile or the activity. */
   updates(memberId: string, change: Pick<FakeMember<T>, 'profile' | 'activity'>): Promise<void>
-  /** Another member, who is in the room, locks a place. Ignored while we hold it. */
-  locks(memberId: string, location: T['location']): Promise<void>
-  /** Another member ends the lock of a place. */
-  unlocks(memberId: string, location: T['location']): Promise<void>
   /** Another member posts a whole presence value. */
   setsPresence(memberId: string, presence: T['presence']): Promise<void>
   /** Another member leaves. Default reason: `left`. */
@@ -116,7 +142,10 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   }
   const close = () => client.close()
   await Promise.all([room.flush(), room.ready()])
-  return {
+  const broadcasting = room as unknown as RoomBroadcasts<T>
+  // Loads the code of broadcasts, so that the room hears those of the test at once. The fake server ignores this one.
+  await broadcasting.broadcast('' as BroadcastName<T>, null as never)
+  const fake: FakeRoomCore<T> & FakeBroadcasts<T> & FakeLocks<T> = {
     room,
     client,
     posts: server.posts,
@@ -153,10 +182,22 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
       server.beat()
       return shows(() => room.status.state === 'live')
     },
+    broadcasts: server.broadcasts,
+    sends: (memberId, name, payload) =>
+      new Promise((resolve) => {
+        const heard = () => {
+          queueMicrotask(() => stop())
+          resolve()
+        }
+        // The listeners of the test are older, and so were called before this one.
+        const stop = broadcasting.onBroadcast(name, heard)
+        server.broadcast(memberId, name, payload)
+      }),
     refusesPosts: server.refusePosts,
     close,
     [Symbol.asyncDispose]: close,
   }
+  return fake
 }
 
 const connectionOf = <T extends RoomTypes>(

@@ -1,5 +1,7 @@
 import { View } from '../shared/index.js'
 import type {
+  BroadcastItem,
+  BroadcastToRoomInput,
   Connection,
   GetLocationsOutput,
   LeaveRoomInput,
@@ -15,6 +17,9 @@ type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'prof
 /** Returns the presence value of a connection or a member, of a router that may have none. */
 export const presenceOf = (of: object): object => (of as { presence?: object }).presence ?? {}
 
+/** A broadcast of the room under test. */
+export type SentBroadcast<T extends RoomTypes> = Pick<BroadcastToRoomInput<T>, 'name' | 'payload' | 'to'>
+
 /** One open stream. */
 type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error): void }
 
@@ -22,6 +27,7 @@ type Sink = { enqueue(bytes: Uint8Array<ArrayBuffer>): void; error(reason: Error
 export interface FakeServer<T extends RoomTypes> {
   readonly fetch: typeof fetch
   readonly posts: Posted<T>[]
+  readonly broadcasts: SentBroadcast<T>[]
   get(connectionId: string): Connection<T> | undefined
   /** Adds or changes a connection, and returns the version at which it is shown. */
   set(connection: Connection<T>): number
@@ -30,6 +36,8 @@ export interface FakeServer<T extends RoomTypes> {
   unlock(connectionId: string, location: T['location']): void
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<T>): void
+  /** Sends a broadcast of another member, or with `null` of the server. */
+  broadcast(memberId: string | null, name: string, payload: unknown): void
   beat(): void
   disconnect(): void
   reconnect(): void
@@ -49,6 +57,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   const view = new View<T>()
   const streams = new Set<Sink>()
   const posts: Posted<T>[] = []
+  const broadcasts: SentBroadcast<T>[] = []
   const encoder = new TextEncoder()
   // Versions are whole milliseconds, so that a version converts to a Date exactly.
   let version = 1_000
@@ -89,7 +98,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         controller.enqueue(encoder.encode('event: connected\ndata: {}\n\n\n'))
         const locks = { lockMs: 30_000, idleMs: 120_000 }
         const pace = { beatMs: 10_000, leaseMs: 30_000, postMs: 0, presenceMs: 0 }
-        const timing = { ...pace, features: ['presence', 'locks'], locks }
+        const timing = { ...pace, features: ['presence', 'broadcasts', 'locks'], locks }
         controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
         controller.enqueue(written(snapshot()))
       },
@@ -140,6 +149,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
 
   return {
     posts,
+    broadcasts,
     async fetch(input, init) {
       if (!connected) throw new TypeError('The fake server lost the connection on purpose.')
       const procedure = new URL(input instanceof Request ? input.url : input).pathname.split(/[/.]/).at(-1)
@@ -153,6 +163,11 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
       const place = (body as { location: T['location'] }).location
       if (procedure === 'lockLocation') return answer(lock(me, place))
       if (procedure === 'unlockLocation') return answer(unlock(me, place))
+      if (procedure === 'broadcastToRoom') {
+        const { name, payload, to } = body as BroadcastToRoomInput<T>
+        if (name !== '') broadcasts.push({ name, payload, ...(to !== undefined && { to }) })
+        return answer({ outcome: 'sent' })
+      }
       if (refusal === null) return answer(post(body as PostLocationInput<T>))
       const error = { message: `bad-input: ${refusal}`, code: -32600, data: { code: 'BAD_REQUEST', httpStatus: 400 } }
       return Response.json({ error }, { status: 400 })
@@ -163,6 +178,17 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     unlock: (connectionId, location) => void unlock(connectionId, location),
     remove,
     tell,
+    broadcast(memberId, name, payload) {
+      const item = {
+        name,
+        payload: structuredClone(payload),
+        connectionId: memberId,
+        memberId,
+        at: version,
+        after: version,
+      }
+      tell({ type: 'broadcast', items: [item as BroadcastItem<T>] })
+    },
     beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),
     disconnect() {
       connected = false

@@ -10,7 +10,15 @@ export {
   type ContractTarget,
   type ContractTiming,
 } from './contract.js'
-export { fakeRoom, type FakeMember, type FakeRoom, type FakeRoomOptions } from './fake-room.js'
+export {
+  fakeRoom,
+  type FakeBroadcasts,
+  type FakeMember,
+  type FakeRoom,
+  type FakeRoomCore,
+  type FakeRoomOptions,
+} from './fake-room.js'
+export type { SentBroadcast } from './fake-server.js'
 export { faultyFetch, skewedClock, type Faults, type FaultyFetch } from './faults.js'
 export { manualClock, type ManualClock } from './manual-clock.js'
 export { serveLocations, type ServedLocations, type ServeLocationsOptions } from './serve-locations.js'

@@ -9,6 +9,7 @@ import { cellLocation } from '../shared/index.js'
 import type { memberProfile } from '../shared/index.js'
 import type { RoomTypes } from '../shared/room-types.js'
 import type {
+  OptionalBroadcasts,
   LocksOption,
   OptionalOut,
   OptionalSchema,
@@ -23,14 +24,21 @@ export type ServeLocationsOptions<
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
   SV extends OptionalSchema = false,
-> = Own<SL, SP, LK, SV> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
+  SB extends OptionalBroadcasts = undefined,
+> = Own<SL, SP, LK, SV, SB> & (Access<ServerContext, NoInfer<OptionalOut<SP>>> | Nobody)
 
-type Own<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SV extends OptionalSchema> = {
+type Own<
+  SL extends Schema,
+  SP extends OptionalSchema,
+  LK extends LocksOption,
+  SV extends OptionalSchema,
+  SB extends OptionalBroadcasts,
+> = {
   /** Default `cellLocation`. */
   location?: SL & Unchanged<SL>
   /** Default 0: a free port. */
   port?: number
-} & Omit<LocationServerOptions<SL, SP, LK, SV>, 'location' | 'identify' | 'authorize' | 'anonymous'>
+} & Omit<LocationServerOptions<SL, SP, LK, SV, SB>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 
 /** No access options: the server is created with `anonymous: true`. */
 type Nobody = { identify?: never; authorize?: never; anonymous?: never }
@@ -61,21 +69,24 @@ export function serveLocations<
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
->(options?: Own<SL, SP, LK, SV> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>>
+  SB extends OptionalBroadcasts = undefined,
+>(options?: Own<SL, SP, LK, SV, SB> & Nobody): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV, SB>>>
 export function serveLocations<
   SL extends Schema = typeof cellLocation,
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
+  SB extends OptionalBroadcasts = undefined,
 >(
-  options: Own<SL, SP, LK, SV> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
-): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>>
+  options: Own<SL, SP, LK, SV, SB> & Access<ServerContext, NoInfer<OptionalOut<SP>>>,
+): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV, SB>>>
 export async function serveLocations<
   SL extends Schema,
   SP extends OptionalSchema,
   LK extends LocksOption,
   SV extends OptionalSchema,
->(options?: ServeLocationsOptions<SL, SP, LK, SV>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV>>> {
+  SB extends OptionalBroadcasts,
+>(options?: ServeLocationsOptions<SL, SP, LK, SV, SB>): Promise<ServedLocations<SchemaTypes<SL, SP, LK, SV, SB>>> {
   const { port: asked = 0, ...given } = options ?? {}
   const access = given.identify ? {} : { anonymous: true }
   const complete = {
@@ -83,8 +94,8 @@ export async function serveLocations<
     logger: silentLogger,
     ...access,
     ...given,
-  } as unknown as LocationServerOptions<SL, SP, LK, SV>
-  const server = createLocationServer<SL, SP, LK, SV>(complete)
+  } as unknown as LocationServerOptions<SL, SP, LK, SV, SB>
+  const server = createLocationServer<SL, SP, LK, SV, SB>(complete)
   const { url } = await server.listen(asked)
   const close = () => server.close()
   return {

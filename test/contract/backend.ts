@@ -18,16 +18,26 @@ const newRoom = () => `room ${++rooms}`
 async function opened(backend: Backend, room: string) {
   const commits: Commit[] = []
   const resets: RoomState[] = []
+  const broadcasts: string[] = []
+  /** Commits and broadcasts, in the order in which they arrived. */
+  const heard: (string | number)[] = []
   const options: RoomOptions = {
     clock: backgroundClock,
     // A Redis that has just started would collect claims in each new room.
     rules: { ...rules, claimMs: 0 },
     sweepMs: 500,
-    onCommit: (commit) => void commits.push(commit),
+    onCommit: (commit) => {
+      commits.push(commit)
+      heard.push(commit.version)
+    },
     onReset: (state) => void resets.push(state),
+    onBroadcast: (text) => {
+      broadcasts.push(text)
+      heard.push(text)
+    },
   }
   const open: BackendRoom = await backend.open(room, options)
-  return { open, commits, resets, state: open.state }
+  return { open, commits, resets, broadcasts, heard, state: open.state }
 }
 
 export const backendCases: Record<string, BackendCase> = {
@@ -64,6 +74,37 @@ export const backendCases: Record<string, BackendCase> = {
     const [outcome] = await open.act([posting('c1', 1, 'A1')])
     expect(outcome).toMatchObject({ type: 'posted', outcome: 'applied', seq: 1, memberId: 'ada' })
     expect(commits.map(({ version }) => version)).toEqual([(outcome as { version: number }).version])
+  },
+
+  async 'a broadcast reaches every process that has the room open once, in one order, and is not stored'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const [first, second] = [await opened(one, room), await opened(other, room)]
+    const elsewhere = await opened(one, newRoom())
+    const texts = Array.from({ length: 40 }, (_, i) => `{"${i}":"e|1|2|{}"}`)
+    await Promise.all(texts.map((text, i) => (i % 2 ? first : second).open.broadcast(text)))
+    await until('both have heard all', () => first.broadcasts.length === 40 && second.broadcasts.length === 40)
+    expect(first.broadcasts.toSorted()).toEqual(texts.toSorted())
+    expect(second.broadcasts).toEqual(first.broadcasts)
+    const late = await opened(other, room)
+    await first.open.broadcast('last')
+    await until('the last one has arrived', () => late.broadcasts.length > 0)
+    expect(late.broadcasts).toEqual(['last'])
+    expect(elsewhere.broadcasts).toEqual([])
+    expect([first, second, late].flatMap(({ commits, resets }) => [...commits, ...resets])).toEqual([])
+  },
+
+  async 'a broadcast that was sent after a commit follows it in every process'(backends) {
+    const [one, other] = await backends()
+    const room = newRoom()
+    const [first, second] = [await opened(one, room), await opened(other, room)]
+    for (let seq = 1; seq < 20; seq++) {
+      await first.open.act([posting('c1', seq, seq)])
+      await first.open.broadcast(`${seq}`)
+    }
+    await until('all have arrived', () => second.broadcasts.length === 19)
+    for (const { heard, commits } of [first, second])
+      expect(heard).toEqual(commits.flatMap(({ version }, i) => [version, `${i + 1}`]))
   },
 
   async 'a batch is one commit, and each action has an outcome'(backends) {

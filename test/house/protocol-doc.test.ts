@@ -233,9 +233,9 @@ describe('the events of docs/PROTOCOL.md', () => {
       return { id, event: JSON.parse(data) as LocationEvent<CellTypes> }
     })
 
-  test('of all six types are shown and match the schema', () => {
+  test('of all seven types are shown and match the schema', () => {
     expect(new Set(messages.map(({ event }) => event.type))).toEqual(
-      new Set(['hello', 'snapshot', 'beat', 'changes', 'degraded', 'bye']),
+      new Set(['hello', 'snapshot', 'beat', 'changes', 'broadcast', 'degraded', 'bye']),
     )
     for (const { event } of messages) expect(schema.parse(event)).toEqual(event)
   })

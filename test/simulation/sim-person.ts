@@ -60,7 +60,7 @@ export class SimPerson {
       ask: ({ lastEventId }, deadlineMs) => this.#within(deadlineMs, this.#ask(lastEventId)),
       openStream: (input, listener) => this.#openStream(input, listener),
       post: (input, deadlineMs) => this.#within(deadlineMs, this.#post(input)),
-      mutate: () => Promise.reject(new Error('not simulated')),
+      call: async () => ({ outcome: 'absent' }),
       leave: ({ connectionKey, seq }) => this.#leave(connectionKey!, seq),
       report: (thrown) => void this.wrongs.push(String(thrown)),
     }

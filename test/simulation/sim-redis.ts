@@ -1,6 +1,12 @@
 import type { Action, Commit, Outcome, RoomState } from 'hereabouts/server'
+import {
+  actScript,
+  broadcastMark,
+  broadcastScript,
+  probeScript,
+  revokeScript,
+} from '../../src/server/backends/redis/script.js'
 import type { LockLocationOutput, UnlockLocationOutput } from '../../src/shared/lock-types.js'
-import { actScript, probeScript, revokeScript } from '../../src/server/backends/redis/script.js'
 import type { RedisPort } from '../../src/server/backends/redis/clients/client-port.js'
 import { rules } from '../support/histories.js'
 import { RoomMachine } from '../../src/server/rules/room.js'
@@ -113,6 +119,7 @@ export class SimRedis {
         const args = rest.slice(1 + count)
         if (hash === actScript.sha1) return this.#act(keys[0]!, args)
         if (hash === revokeScript.sha1) return this.#revoke(keys[0]!, args)
+        if (hash === broadcastScript.sha1) return this.#broadcast(keys[0]!, args[0]!)
         if (hash === probeScript.sha1) return this.#echo(keys[0]!, args[0]!)
         throw new Error('NOSCRIPT')
       }
@@ -153,6 +160,11 @@ export class SimRedis {
       known.epoch = freshEpoch
     }
     return known
+  }
+
+  #broadcast(channel: string, text: string): string {
+    this.#announce(channel, broadcastMark + text)
+    return 'ok'
   }
 
   #revoke(key: string, [member, room]: string[]): string {

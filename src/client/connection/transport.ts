@@ -18,8 +18,8 @@ export interface Transport<T extends RoomTypes> {
   shareStream: ShareStream<T> | null
   ask(input: GetLocationsInput, deadlineMs: number): Promise<GetLocationsOutput<T>>
   post(input: PostLocationInput<T>, deadlineMs: number): Promise<PostLocationOutput>
-  /** Calls a procedure of a feature whose code is loaded on demand. */
-  mutate(procedure: string, input: object, deadlineMs: number): Promise<unknown>
+  /** Calls any other procedure. */
+  call(type: 'query' | 'mutation', procedure: string, input: unknown, deadlineMs: number): Promise<unknown>
   leave(input: LeaveRoomInput, deadlineMs: number): Promise<unknown>
   memberKey: string
   clock: Clock

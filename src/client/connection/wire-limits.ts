@@ -30,7 +30,7 @@ export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'p
     presenceMs: spacing(hello.presenceMs, 100),
     features: Array.isArray(hello.features) ? hello.features : [],
     // Its numbers are checked where locks are used.
-    ...(hello.locks && { locks: hello.locks }),
+    locks: hello.locks,
   }
 }
 

@@ -1,5 +1,5 @@
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { Member } from '../store/member.js'
+import type { Member, MemberConnection } from '../store/member.js'
 import { sameJson } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 
@@ -8,8 +8,7 @@ export function heldBy<T extends RoomTypes>(
   { view, members }: Pick<Store<T>, 'view' | 'members'>,
   location: T['location'],
 ): Member<T> | null {
-  for (const { memberId, locks } of view.connections.values())
-    if (locks?.some((lock) => sameJson(lock.location, location)))
-      return members.find((member) => member.memberId === memberId) ?? null
-  return null
+  const holds = ({ connectionId }: MemberConnection<T>) =>
+    view.connections.get(connectionId)?.locks?.some((lock) => sameJson(lock.location, location))
+  return members.find(({ connections }) => connections.some(holds)) ?? null
 }

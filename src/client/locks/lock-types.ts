@@ -15,27 +15,27 @@ export interface Lock<T extends RoomTypes> {
   release(): Promise<void>
 }
 
-/** The lock methods of a joined room. */
-export interface RoomLockMethods<T extends RoomTypes> {
+/** The part of a room that shows locks. */
+export interface LockView<T extends RoomTypes> {
+  /** Returns the member who has a place; `null` when it is free. */
+  lockedBy(location: T['location']): Member<T> | null
+}
+
+/** The part of a joined room that takes and shows locks. It exists when the hub has `locks`. */
+export interface RoomLockMethods<T extends RoomTypes> extends LockView<T> {
   /**
    * Takes a place, so that nobody else edits it. Resolves with the lock, or with `null` when somebody else has the place, or the
    * limit of locks is reached. Waits while the server cannot be reached, until `signal` aborts. `takeOver: true` takes the place from
    * another window of this member.
    *
    * @throws LocationError `bad-input`, `too-large`, `forbidden`, `unauthorized`, `misconfigured` when the server has no locks,
-   * `closed` when the room was left; the reason of `signal` when it aborts.
+   * `network` when the code of locks cannot be loaded, `closed` when the room was left; the reason of `signal` when it aborts.
    */
   lock(location: T['location'], options?: LockOptions): Promise<Lock<T> | null>
-  /** Returns the member who has a place; `null` when it is free. */
-  lockedBy(location: T['location']): Member<T> | null
 }
 
 /** The options of `room.lock`. */
 export type LockOptions = { signal?: AbortSignal; takeOver?: true }
 
-/** The lock methods of a joined room, if its router has locks. */
-export type LockMethods<T extends RoomTypes> = [T['locks']] extends [true] ? RoomLockMethods<T> : unknown
-/** The lock methods of a watched room, if its router has locks. */
-export type WatchedLockMethods<T extends RoomTypes> = [T['locks']] extends [true]
-  ? Pick<RoomLockMethods<T>, 'lockedBy'>
-  : unknown
+/** `Yes` for an app with locks, otherwise nothing. */
+export type IfLocks<T extends RoomTypes, Yes> = [T['locks']] extends [true] ? Yes : unknown

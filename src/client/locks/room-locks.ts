@@ -1,13 +1,13 @@
-import { parseEventId } from '../../shared/event-id.js'
-import { LocationError } from '../../shared/errors.js'
+import type { LocationError } from '../../shared/errors.js'
+import type { parseEventId } from '../../shared/event-id.js'
 import type { Hello } from '../../shared/events.js'
 import type { LockLocationOutput } from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import { retryDelayMs, type RetryContext } from '../connection/connection-state.js'
-import { failureOf } from '../connection/failure.js'
+import type { retryDelayMs, RetryContext } from '../connection/connection-state.js'
+import type { ServerConnection } from '../connection/connection.js'
+import type { failureOf } from '../connection/failure.js'
 import type { Transport } from '../connection/transport.js'
-import { clamped } from '../connection/wire-limits.js'
-import { canonicalText } from '../store/same-json.js'
+import type { canonicalText } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { Lock, LockOptions } from './lock-types.js'
 
@@ -23,9 +23,8 @@ export interface RoomLocksOptions<T extends RoomTypes> {
     readonly acceptedAt: number
     flush(): Promise<void>
     postAgain(): void
+    hasten(): void
   }
-  /** Connects now, while the room waits for its next attempt. */
-  retry(): void
 }
 
 /** A place that we hold, or want. `users`: how often it was taken and not released. */
@@ -50,6 +49,12 @@ type Place<T extends RoomTypes> = {
  */
 export class RoomLocks<T extends RoomTypes> {
   readonly #options: RoomLocksOptions<T>
+  readonly #connection: Pick<ServerConnection, 'connect'>
+  readonly #LocationError: typeof LocationError
+  readonly #failureOf: typeof failureOf
+  readonly #textOf: typeof canonicalText
+  readonly #idOf: typeof parseEventId
+  readonly #delayMs: typeof retryDelayMs
   readonly #places = new Map<string, Place<T>>()
   /** Locks of our connection that nobody here asked for, with the time at which they were noticed. */
   readonly #strays = new Map<number, number>()
@@ -61,14 +66,29 @@ export class RoomLocks<T extends RoomTypes> {
   #idleSince: number | null = null
   #isClosed = false
 
-  constructor(options: RoomLocksOptions<T>) {
+  // Code that the first load has is given, not imported: an import would split it off into a chunk of its own.
+  constructor(
+    options: RoomLocksOptions<T>,
+    connection: Pick<ServerConnection, 'connect'>,
+    LocationErrorClass: typeof LocationError,
+    failure: typeof failureOf,
+    textOf: typeof canonicalText,
+    idOf: typeof parseEventId,
+    delayMs: typeof retryDelayMs,
+  ) {
     this.#options = options
+    this.#connection = connection
+    this.#LocationError = LocationErrorClass
+    this.#failureOf = failure
+    this.#textOf = textOf
+    this.#idOf = idOf
+    this.#delayMs = delayMs
     this.#unsubscribe = options.store.subscribe(() => this.#check())
   }
 
   async lock(location: T['location'], { signal, takeOver }: LockOptions = {}): Promise<Lock<T> | null> {
     signal?.throwIfAborted()
-    const text = canonicalText(location)
+    const text = this.#textOf(location)
     const place = this.#places.get(text) ?? this.#newPlace(text)
     place.users += 1
     try {
@@ -82,7 +102,7 @@ export class RoomLocks<T extends RoomTypes> {
   }
 
   /** The room is left, and all locks with it. */
-  close(): void {
+  #close(): void {
     this.#isClosed = true
     this.#unsubscribe()
     this.#stopTimer()
@@ -124,7 +144,7 @@ export class RoomLocks<T extends RoomTypes> {
   }
 
   get #epoch(): string | undefined {
-    return parseEventId(this.#options.store.view.id)?.epoch
+    return this.#idOf(this.#options.store.view.id)?.epoch
   }
 
   /** Asks until the server decides. `null`: nobody wants the place any more, or it was lost. */
@@ -133,9 +153,9 @@ export class RoomLocks<T extends RoomTypes> {
     for (let failures = 0; ;) {
       await presence.flush()
       await store.expect(() => store.view.id !== null || this.#isClosed)
-      if (this.#isClosed) throw new LocationError('closed', 'The room was left: join it again.')
+      if (this.#isClosed) throw new this.#LocationError('closed', 'The room was left: join it again.')
       if (!pace.timing.locks)
-        throw new LocationError('misconfigured', 'This server has no locks: set `locks: true` on its hub.')
+        throw new this.#LocationError('misconfigured', 'This server has no locks: set `locks: true` on its hub.')
       if (place.users === 0 || place.lost.signal.aborted) return null
       try {
         const reply = await this.#call<LockLocationOutput>('lockLocation', { location: place.location, ...own })
@@ -144,10 +164,10 @@ export class RoomLocks<T extends RoomTypes> {
         else if (reply.outcome === 'absent' || reply.outcome === 'stale') await this.#enterAgain(failures)
         else return reply
       } catch (thrown) {
-        const { error, retry } = failureOf(thrown)
+        const { error, retry } = this.#failureOf(thrown)
         if (!retry) throw error
         failures += 1
-        await this.#wait(retryDelayMs(failures, error, pace.context()))
+        await this.#wait(this.#delayMs(failures, error, pace.context()))
       }
     }
   }
@@ -164,7 +184,7 @@ export class RoomLocks<T extends RoomTypes> {
     const { room, transport, presence, pace } = this.#options
     const send = () => {
       const input = { room, connectionKey: presence.key, lockSeq: ++this.#lockSeq, ...own }
-      return transport.mutate(procedure, input, pace.deadlineMs()) as Promise<R>
+      return transport.call('mutation', procedure, input, pace.deadlineMs()) as Promise<R>
     }
     const answer = this.#calls.then(send, send)
     this.#calls = answer
@@ -191,12 +211,14 @@ export class RoomLocks<T extends RoomTypes> {
 
   #lose(place: Place<T>): void {
     this.#forget(place)
-    place.lost.abort(new LocationError('unavailable', 'The lock was lost: somebody else may edit this place.'))
+    place.lost.abort(new this.#LocationError('unavailable', 'The lock was lost: somebody else may edit this place.'))
   }
 
   /** Compares what we hold with what the room shows, and with the time. */
   #check(): void {
+    const { status } = this.#options.store.snapshot
     if (this.#isClosed) return
+    if (status.state === 'closed' && !status.error) return this.#close()
     const held = Array.from(this.#places.values()).filter(({ lock }) => lock)
     for (const place of held) this.#compare(place)
     this.#watchStrays()
@@ -206,7 +228,7 @@ export class RoomLocks<T extends RoomTypes> {
 
   #compare(place: Place<T>): void {
     const { view } = this.#options.store
-    const id = parseEventId(view.id)
+    const id = this.#idOf(view.id)
     if (!id || place.isClaiming) return
     if (id.epoch !== (place.epoch ??= id.epoch)) return void this.#claim(place)
     const isShown = this.#own?.some(({ fence }) => fence === place.fence) ?? false
@@ -234,7 +256,7 @@ export class RoomLocks<T extends RoomTypes> {
   #watchStrays(): void {
     const { clock } = this.#options.transport
     const wanted = new Set(this.#places.keys())
-    const strays = (this.#own ?? []).filter(({ location }) => !wanted.has(canonicalText(location)))
+    const strays = (this.#own ?? []).filter(({ location }) => !wanted.has(this.#textOf(location)))
     for (const fence of this.#strays.keys())
       if (!strays.some((stray) => stray.fence === fence)) this.#strays.delete(fence)
     for (const { location, fence } of strays) {
@@ -256,8 +278,8 @@ export class RoomLocks<T extends RoomTypes> {
     const { transport, presence, pace, store } = this.#options
     const { clock } = transport
     const { locks } = pace.timing
-    const lockMs = clamped(locks?.lockMs, 1, 600_000, 30_000)
-    const idleMs = clamped(locks?.idleMs, 1, 86_400_000, Infinity)
+    const lockMs = Math.min(positive(locks?.lockMs, 30_000), 600_000)
+    const idleMs = positive(locks?.idleMs, Infinity)
     const now = clock.now()
     const { activity = 'active' } = store.own({}).draft ?? {}
     this.#idleSince = activity === 'active' ? null : (this.#idleSince ?? now)
@@ -279,7 +301,7 @@ export class RoomLocks<T extends RoomTypes> {
 
   /** Whoever holds a lock returns soon after an outage: claims are collected for a few seconds only. */
   #hurry(): void {
-    const { transport, store, pace, retry } = this.#options
+    const { transport, store, pace, presence } = this.#options
     const isWaiting = store.snapshot.status.state === 'waiting' && this.#places.size > 0
     if (!isWaiting) {
       this.#stopRetry?.()
@@ -288,7 +310,8 @@ export class RoomLocks<T extends RoomTypes> {
     }
     this.#stopRetry ??= transport.clock.after((0.1 + 0.1 * Math.random()) * pace.timing.beatMs, () => {
       this.#stopRetry = null
-      retry()
+      this.#connection.connect()
+      presence.hasten()
     })
   }
 
@@ -296,6 +319,9 @@ export class RoomLocks<T extends RoomTypes> {
     return new Promise((resolve) => this.#options.transport.clock.after(ms, resolve))
   }
 }
+
+/** Returns a number of the wire; `usual` when it is no positive number. */
+const positive = (value: unknown, usual: number) => (typeof value === 'number' && value > 0 ? value : usual)
 
 function lockOf<T extends RoomTypes>(place: Place<T>, release: () => Promise<void>): Lock<T> {
   const lock: Lock<T> = {

@@ -50,6 +50,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     const before = parseEventId(view.id)
     if (event.type === 'beat' || event.type === 'snapshot') told(event.type, eventId)
     const applied = applyEvent(view, eventId, event)
+    if (event.type === 'broadcast') store.emit(event.type, event)
     // A heartbeat shows that the server is well, whatever it answered before.
     if (event.type === 'beat') presence.renew()
     if (applied.outcome !== 'shown') return applied

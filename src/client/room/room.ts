@@ -6,15 +6,20 @@ import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
 import { heldBy } from '../locks/held-by.js'
-import type { LockOptions, RoomLockMethods } from '../locks/lock-types.js'
+import type { IfLocks, LockView, RoomLockMethods } from '../locks/lock-types.js'
 import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
+import type { IfBroadcasts } from '../../shared/broadcast-types.js'
+import type { BroadcastListening, RoomBroadcasts } from './broadcast-api.js'
+import type { SendBroadcast } from './broadcasts.js'
+import type { BroadcastEvent } from '../store/broadcast-event.js'
+import { lazyBroadcasts } from './broadcast-loader.js'
+import { lazyLocks } from './lock-loader.js'
 import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence, type PresencePatch } from './own-presence.js'
 import { paceBy } from './post-pace.js'
-import type { RoomLocks, RoomLocksOptions } from '../locks/room-locks.js'
 import { openRoomSync, type RoomSyncOptions } from './room-sync.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -27,7 +32,12 @@ import type { RoomTypes } from '../../shared/room-types.js'
  * room.post({ sheet: 'Q3', row: 4, col: 2 })
  * ```
  */
-export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
+export type Room<T extends RoomTypes> = RoomCore<T> &
+  IfBroadcasts<T, RoomBroadcasts<T>> &
+  IfLocks<T, RoomLockMethods<T>>
+
+/** The part of a room that every router has. */
+export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
   readonly id: string
   /** `others`, and `self` when it is known. */
   readonly members: readonly Member<T>[]
@@ -74,10 +84,15 @@ export interface Room<T extends RoomTypes> extends RoomSnapshot<T> {
 }
 
 /** A room that we watch without being in it: it has no methods that post. */
-export type WatchedRoom<T extends RoomTypes> = Omit<Room<T>, 'post' | 'flush' | 'update' | 'setPresence'>
+export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> &
+  IfBroadcasts<T, BroadcastListening<T>> &
+  IfLocks<T, LockView<T>>
+
+/** The part of a watched room that every router has. */
+export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update' | 'setPresence'>
 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
-export type JoinedRoom<T extends RoomTypes> = Omit<Room<T>, 'leave'>
+export type JoinedRoom<T extends RoomTypes> = Omit<RoomCore<T>, 'leave'>
 
 /** The options of `client.watch`, which shows a room without being in it. */
 export type WatchOptions<T extends RoomTypes> = {
@@ -129,11 +144,12 @@ export function openRoom<T extends RoomTypes>(
   const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
   const unfollow = followPageOf(connection, presence, followSignsOfLife(parts, connection))
 
-  const room = watchedRoom(id, store, connection, presence)
-  const locks = openLocks({ ...parts, retry: room.retry })
+  const broadcasts = lazyBroadcasts<T>(parts, connection)
+  const room = watchedRoom(id, store, connection, presence, broadcasts)
   return {
     room: (joining
       ? Object.assign(room, {
+          broadcast: (...call: Parameters<SendBroadcast>) => broadcasts().then((send) => send(...call)),
           post: (location: T['location'] | null) => presence.post(location),
           update(change: OwnAttributes<T>) {
             if (change.activity !== undefined) stopActivity()
@@ -141,14 +157,13 @@ export function openRoom<T extends RoomTypes>(
           },
           flush: presence.flush,
           setPresence: presence.setPresence,
-          lock: locks.lock,
+          lock: lazyLocks<T>(parts, connection),
         })
       : room) as unknown as JoinedRoom<T>,
     renew: connection.renew,
     close() {
       unfollow()
       stopActivity()
-      void locks.close()
       presence.pause()
       connection.close('left')
       // Somebody else may sign in on this page: nobody is shown any more.
@@ -214,19 +229,9 @@ const followPageOf = <T extends RoomTypes>(
     woken,
   })
 
-/** The locks of a room, whose code is loaded by the first of them. */
-function openLocks<T extends RoomTypes>(parts: RoomLocksOptions<T>) {
-  let opened: Promise<RoomLocks<T>> | undefined
-  const open = async () => new (await import('../locks/room-locks.js')).RoomLocks<T>(parts)
-  const lock: RoomLockMethods<T>['lock'] = async (location, options?: LockOptions) => {
-    // A deploy may have removed the chunk: the next call tries again.
-    const locks = await (opened ??= open()).catch((error: unknown) => {
-      opened = undefined
-      throw error
-    })
-    return locks.lock(location, options)
-  }
-  return { lock, close: async () => (await opened?.catch(() => {}))?.close() }
+/** Listening to broadcasts of any name: what a router without broadcasts has is never called. */
+type AnyListening<T extends RoomTypes> = {
+  onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown): () => void
 }
 
 /** The part of a room that does not post. */
@@ -235,7 +240,8 @@ const watchedRoom = <T extends RoomTypes>(
   store: Store<T>,
   connection: ServerConnection,
   presence: OwnPresence<T>,
-): Omit<WatchedRoom<T>, 'leave'> & Pick<RoomLockMethods<T>, 'lockedBy'> => ({
+  broadcasts: () => unknown,
+): Omit<WatchedRoomCore<T>, 'leave'> & AnyListening<T> & LockView<T> => ({
   id,
   get status() {
     return store.snapshot.status
@@ -253,6 +259,10 @@ const watchedRoom = <T extends RoomTypes>(
   membersAt: store.membersAt,
   other: store.other,
   on: store.on,
+  onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown) {
+    broadcasts()
+    return store.on(`broadcast ${name}`, run)
+  },
   subscribe: store.subscribe,
   getSnapshot: () => store.snapshot,
   ready: () => store.expect(() => store.view.id !== null || closedBy(connection.link)),

@@ -1,6 +1,5 @@
 import { LocationError } from '../../shared/errors.js'
 import type { Transport } from '../connection/transport.js'
-import type { LockMethods, WatchedLockMethods } from '../locks/lock-types.js'
 import { openRoom, type JoinedRoom, type JoinOptions, type Room, type WatchedRoom, type WatchOptions } from './room.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -12,9 +11,9 @@ export interface LocationClient<T extends RoomTypes> {
    *
    * @throws LocationError `bad-input` for an invalid room id or profile, `closed` after `close()`.
    */
-  join(room: string, options?: JoinOptions<T>): Room<T> & LockMethods<T>
+  join(room: string, options?: JoinOptions<T>): Room<T>
   /** Watches a room without being in it. The returned room cannot post. @throws LocationError as `join` does. */
-  watch(room: string, options?: WatchOptions<T>): WatchedRoom<T> & WatchedLockMethods<T>
+  watch(room: string, options?: WatchOptions<T>): WatchedRoom<T>
   /**
    * Connects again, with fresh headers and cookies. Call it after somebody has signed in or out: an open stream, and above
    * all an open WebSocket, belongs to the member who opened it.
@@ -61,8 +60,8 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
     return shared.hold(signal)
   }
   return {
-    join: (id, options = {}) => enter(id, options, options) as Room<T> & LockMethods<T>,
-    watch: (id, options = {}) => enter(id, null, options) as Room<T> & WatchedLockMethods<T>,
+    join: (id, options = {}) => enter(id, options, options),
+    watch: (id, options = {}) => enter(id, null, options),
     reconnect() {
       transport.reconnect?.()
       rooms.forEach(({ renew }) => renew())

@@ -1,6 +1,8 @@
+import type { Broadcasts } from '../../shared/broadcast-types.js'
 import type { LocationError } from '../../shared/errors.js'
 import { frozen } from '../../shared/frozen.js'
 import type { MembersAtOptions } from './location-index.js'
+import type { BroadcastEvent } from './broadcast-event.js'
 import { keepIfEqual, type Member, type OwnState } from './member.js'
 import { roomEventsOf, type MemberEvents } from './room-events.js'
 import { Roster } from './roster.js'
@@ -19,6 +21,12 @@ export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   error: { error: LocationError }
 }
 
+/** The events of a store: those of the room, and broadcasts as they arrive and, with a name, as listeners get them. */
+type StoreEvents<T extends RoomTypes> = RoomEvents<T> & {
+  broadcast: Broadcasts<T>
+  [named: `broadcast ${string}`]: BroadcastEvent<T>
+}
+
 /** A room at one moment. It is frozen, and the same object until something changes. */
 export interface RoomSnapshot<T extends RoomTypes> {
   readonly status: RoomStatus
@@ -27,7 +35,7 @@ export interface RoomSnapshot<T extends RoomTypes> {
 }
 
 type Listener<V> = (value: V) => unknown
-type Listeners<T extends RoomTypes> = { [K in keyof RoomEvents<T>]?: Set<Listener<RoomEvents<T>[K]>> }
+type Listeners<T extends RoomTypes> = { [K in keyof StoreEvents<T>]?: Set<Listener<StoreEvents<T>[K]>> }
 
 /** The state of a room as the app sees it, and its subscribers. */
 export interface Store<T extends RoomTypes> {
@@ -44,12 +52,12 @@ export interface Store<T extends RoomTypes> {
   announce(shifts: readonly Shift<T>[], caughtUp?: boolean): void
   /** Sets whether all members are shown as stale. It becomes visible with the next `show`. */
   away(away: boolean): void
-  emit<K extends keyof RoomEvents<T>>(event: K, value: RoomEvents<T>[K]): void
+  emit<K extends keyof StoreEvents<T>>(event: K, value: StoreEvents<T>[K]): void
   /** Emits an `error` event. Without a listener, it goes to the console. */
   fail(error: LocationError): void
   membersAt(location: T['location'], options?: MembersAtOptions): readonly Member<T>[]
   other(memberId: string): Member<T> | null
-  on<K extends keyof RoomEvents<T>>(event: K, listener: Listener<RoomEvents<T>[K]>): () => void
+  on<K extends keyof StoreEvents<T>>(event: K, listener: Listener<StoreEvents<T>[K]>): () => void
   subscribe(run: Listener<RoomSnapshot<T>>): () => void
   /** Evaluates `outcome` now and after each change. Resolves when it is `true`, rejects when it is an error. */
   expect(outcome: () => Error | boolean): Promise<void>

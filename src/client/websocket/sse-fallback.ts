@@ -1,4 +1,3 @@
-import type { LocationEvent } from '../../shared/events.js'
 import type { Failure } from '../connection/failure.js'
 
 /** How long SSE is used after WebSockets did not work, in milliseconds. */
@@ -21,13 +20,13 @@ export function sseFallback(now: () => number) {
       if (failures >= 2) until = now() + fallbackMs
     },
     /** When streams over HTTP do not work either, WebSockets were not the cause. */
-    watch<L extends { event(id: string, event: LocationEvent<never>): void; ended(failure: Failure): void }>(
+    watch<L extends { event(id: string, event: { type: string }): void; ended(failure: Failure): void }>(
       listener: L,
     ): L {
       let hasBegun = false
       return {
         ...listener,
-        event: (id: string, event: LocationEvent<never>) => {
+        event: (id: string, event: { type: string }) => {
           hasBegun = true
           listener.event(id, event)
         },

@@ -6,7 +6,7 @@ import { nameInLogs, type Logger } from '../options/logger.js'
 import { TokenBuckets, type Rate } from './token-buckets.js'
 
 /** An action that is rate-limited. */
-export type ChargedAction = 'post' | 'read' | 'leave' | 'connect' | 'stream'
+export type ChargedAction = 'post' | 'read' | 'leave' | 'connect' | 'stream' | 'broadcast'
 
 /** The least time between two log lines about the same action, in milliseconds. */
 const quietMs = 10_000
@@ -19,6 +19,7 @@ export class RateLimits {
   readonly #members: Record<ChargedAction, TokenBuckets>
   readonly #addresses: Record<ChargedAction, TokenBuckets>
   readonly #networks: Record<ChargedAction, TokenBuckets>
+  readonly #roomBroadcasts: TokenBuckets
 
   constructor(limits: Limits, clock: Clock, logger: Logger) {
     this.#clock = clock
@@ -26,6 +27,14 @@ export class RateLimits {
     this.#members = bucketsOf(limits, 1)
     this.#addresses = bucketsOf(limits, limits.addressTimes)
     this.#networks = bucketsOf(limits, limits.addressTimes * networkTimes)
+    const perRoom = limits.roomBroadcastsPerSecond
+    this.#roomBroadcasts = new TokenBuckets({ perSecond: perRoom, burst: perRoom })
+  }
+
+  /** Charges a broadcast to its room. @throws LocationError `rate-limited` when the room is over the limit. */
+  chargeRoom(room: string): void {
+    const waitMs = this.#roomBroadcasts.take(room, this.#clock.now())
+    if (waitMs > 0) throw tooMany('broadcast', waitMs)
   }
 
   /**
@@ -58,7 +67,7 @@ export class RateLimits {
   /** The number of buckets in memory. */
   get size(): number {
     const all = [this.#members, this.#addresses, this.#networks].flatMap((each) => Object.values(each))
-    return all.reduce((sum, { size }) => sum + size, 0)
+    return all.reduce((sum, { size }) => sum + size, this.#roomBroadcasts.size)
   }
 }
 
@@ -72,10 +81,18 @@ function bucketsOf(limits: Limits, times: number): Record<ChargedAction, TokenBu
     leave: perMinute(limits.leavesPerMinute, limits.leaveBurst),
     connect: perMinute(limits.connectionsPerMinute, limits.connectionBurst),
     stream: perMinute(limits.streamsPerMinute, limits.streamBurst),
+    broadcast: buckets({ perSecond: limits.broadcastsPerSecond, burst: limits.broadcastBurst }),
   }
 }
 
-const nounOf = { post: 'posts', read: 'queries', leave: 'leaves', connect: 'new connections', stream: 'new streams' }
+const nounOf = {
+  post: 'posts',
+  read: 'queries',
+  leave: 'leaves',
+  connect: 'new connections',
+  stream: 'new streams',
+  broadcast: 'broadcasts',
+}
 
 /**
  * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`

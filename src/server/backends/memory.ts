@@ -1,4 +1,4 @@
-import type { Action, Backend, Commit, BackendRoom, Outcome, RoomOptions } from '../rules/backend.js'
+import type { Action, Backend, BackendRoom, Outcome, RoomOptions } from '../rules/backend.js'
 import { newEpoch } from '../rules/ids.js'
 import { LeaseClock } from '../rules/lease-clock.js'
 import { RoomMachine } from '../rules/room.js'
@@ -14,10 +14,11 @@ export function memoryBackend(): Backend {
     async open(id, options) {
       const room = rooms.get(id) ?? new MemoryRoom(options)
       rooms.set(id, room)
-      const { state, close } = room.listen(options.onCommit)
+      const { state, close } = room.listen(options)
       return {
         state,
         act: async (actions) => room.act(actions),
+        broadcast: async (text) => room.broadcast(text),
         // Commits are delivered synchronously: there is nothing to wait for.
         refresh: async () => {},
         async close() {
@@ -46,11 +47,13 @@ export function memoryBackend(): Backend {
   }
 }
 
+type Listener = Pick<RoomOptions, 'onCommit' | 'onBroadcast'>
+
 class MemoryRoom {
   readonly #room: RoomMachine
   readonly #options: RoomOptions
   readonly #leaseClock: LeaseClock
-  readonly #listeners = new Set<(commit: Commit) => void>()
+  readonly #listeners = new Set<Listener>()
 
   constructor(options: RoomOptions) {
     this.#options = options
@@ -66,7 +69,8 @@ class MemoryRoom {
     return this.#listeners.size === 0 && this.#room.isEmpty
   }
 
-  listen(listener: (commit: Commit) => void) {
+  listen({ onCommit, onBroadcast }: Listener) {
+    const listener = { onCommit, onBroadcast }
     this.#listeners.add(listener)
     return { state: this.#room.state(), close: () => void this.#listeners.delete(listener) }
   }
@@ -74,8 +78,12 @@ class MemoryRoom {
   act(actions: Action[]): Outcome[] {
     const { clock } = this.#options
     const { outcomes, commit } = this.#room.act(actions, this.#leaseClock.read(clock.now()), micros(clock.date()))
-    if (commit) for (const listener of this.#listeners) listener(commit)
+    if (commit) for (const { onCommit } of this.#listeners) onCommit(commit)
     return outcomes
+  }
+
+  broadcast(text: string): void {
+    for (const { onBroadcast } of this.#listeners) onBroadcast?.(text)
   }
 }
 

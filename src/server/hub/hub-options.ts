@@ -1,5 +1,13 @@
 import type { Clock } from '../../shared/clock.js'
-import type { AcceptsEmpty, LocksOption, OptionalSchema, Schema, Unchanged } from '../../shared/schema-types.js'
+import type {
+  AcceptsEmpty,
+  LocksOption,
+  OptionalBroadcasts,
+  OptionalSchema,
+  Schema,
+  Unchanged,
+  UnchangedBroadcasts,
+} from '../../shared/schema-types.js'
 import type { Limits } from '../options/limits.js'
 import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
@@ -19,6 +27,7 @@ export interface HubOptions<
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
   SV extends OptionalSchema = false,
+  SB extends OptionalBroadcasts = OptionalBroadcasts,
 > {
   /** The schema of a location: any zod 4 schema, classic or mini, whose input and output are the same plain JSON. */
   location: SL & Unchanged<SL>
@@ -37,6 +46,11 @@ export interface HubOptions<
    * away keeps its locks, in milliseconds; default 120,000. Default `false`.
    */
   locks?: LK
+  /**
+   * The schemas of broadcasts, by name: messages to everybody who reads a room now, such as reactions. Names that begin with
+   * `hereabouts:` are reserved. Default: the app has no broadcasts.
+   */
+  broadcasts?: SB & UnchangedBroadcasts<SB>
   /** The storage of the rooms. Default `memoryBackend()`, for a single process. */
   backend?: Backend
   /** Limits that replace the defaults. */
@@ -83,6 +97,7 @@ export const hubOptionChecks: OptionChecks<HubOptions<Schema, OptionalSchema, Lo
   presence: isSchemaOrFalse(
     'a zod 4 schema such as z.strictObject({ typing: z.boolean() }).partial(), or false for members without a presence value',
   ),
+  broadcasts: isPlainObject('an object of zod 4 schemas by name, such as { reaction: z.strictObject({ ... }) }'),
   locks: isLocks,
   backend: hasMethods('a Backend, such as memoryBackend() or redisBackend({ ... })', [
     'open',

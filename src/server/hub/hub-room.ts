@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { LocationError } from '../../shared/errors.js'
 import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Activity, Connection } from '../../shared/events.js'
+import type { BroadcastName, BroadcastsOf, IfBroadcasts } from '../../shared/broadcast-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
 import { presenceOf } from '../../shared/presence.js'
@@ -9,6 +10,7 @@ import type { OptionalSchema, Schema } from '../../shared/schema-types.js'
 import type { CallerMember } from '../access/access-types.js'
 import { assertPosted } from '../access/outcome-errors.js'
 import type { Timing } from '../options/timing.js'
+import type { Broadcasting } from './broadcasting.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import type { Action, Outcome, StoredValue } from '../rules/backend.js'
 import { defaultConnectionIdOf } from '../rules/ids.js'
@@ -18,6 +20,7 @@ export interface HubActions {
   readonly location: Schema
   readonly presence: OptionalSchema
   readonly timing: Timing
+  readonly broadcasting: Broadcasting
   use<T>(id: string, work: (room: LiveRoom) => T | Promise<T>): Promise<T>
   act(id: string, action: Action): Promise<Outcome>
   parse(schema: Schema, value: unknown): Promise<unknown>
@@ -28,7 +31,25 @@ export interface HubActions {
 }
 
 /** A room for use by the server itself: by agents, webhooks and server rendering. */
-export interface HubRoom<T extends RoomTypes> {
+export type HubRoom<T extends RoomTypes> = HubRoomCore<T> & IfBroadcasts<T, HubRoomBroadcasts<T>>
+
+/** The part of `HubRoom` for hubs with broadcasts. */
+export interface HubRoomBroadcasts<T extends RoomTypes> {
+  /**
+   * Sends a message to everybody who reads the room now, or with `to` to one member. `from` is the member whom receivers
+   * see as the sender; default: nobody. The payload is at most 1 KiB of JSON.
+   *
+   * @throws LocationError `bad-input`, `too-large`, `rate-limited` above 200 a second in one room, `unavailable`
+   */
+  broadcast<K extends BroadcastName<T>>(
+    name: K,
+    payload: BroadcastsOf<T>[K],
+    options?: { to?: string; from?: string },
+  ): Promise<void>
+}
+
+/** The part of `HubRoom` that every hub has. */
+export interface HubRoomCore<T extends RoomTypes> {
   /**
    * Returns the members of the room. Profile, location and presence value are those of the connection that a member used last, which is
    * the first in `connections`. The activity is that of the most active one.
@@ -75,7 +96,14 @@ export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile
 /** Creates the `HubRoom` of a room. @throws LocationError `bad-input` when the id is not valid. */
 export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): HubRoom<T> {
   const id = nameOf(room, 'room')
-  return {
+  const methods: HubRoomCore<T> & HubRoomBroadcasts<RoomTypes> = {
+    broadcast: async (name: string, payload: unknown, { to, from }: { to?: string; from?: string } = {}) => {
+      const memberId = from === undefined ? null : nameOf(from, 'member')
+      const target = to === undefined ? undefined : nameOf(to, 'member')
+      const parsed = await hub.parse(hub.broadcasting.schemaOf(name), payload)
+      const given = { name, payload: parsed, connectionId: null, memberId, to: target }
+      await hub.use(id, (room) => hub.broadcasting.send(room, given))
+    },
     members: () => hub.use(id, ({ timeline }) => structuredClone(membersOf(timeline.connections() as Connection<T>[]))),
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
     post: async ({ memberId: member, location, profile, presence, leaseMs }) => {
@@ -119,6 +147,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
         )
       }),
   }
+  return methods
 }
 
 /** @throws LocationError `bad-input` when this hub has no presence values. */

@@ -6,13 +6,15 @@ import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
 import type { Connection, Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { LocksOption, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type { LocksOption, OptionalBroadcasts, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
+import { Broadcasting } from './broadcasting.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
 import { hubRoomLocks, type HubRoomLocks } from './hub-locks.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
+import { checkedBroadcasts } from '../validation/broadcast-schemas.js'
 import { parseInput } from '../validation/parse-input.js'
 import { assertAcceptsEmpty, assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
@@ -77,9 +79,10 @@ export function createLocationHub<
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
->(options: HubOptions<SL, SP, LK, SV>): LocationHub<SchemaTypes<SL, SP, LK, SV>> {
+  SB extends OptionalBroadcasts = undefined,
+>(options: HubOptions<SL, SP, LK, SV, SB>): LocationHub<SchemaTypes<SL, SP, LK, SV, SB>> {
   assertOptions('createLocationHub', options, hubOptionChecks)
-  return new Hub(options as unknown as HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>)
+  return new Hub(options)
 }
 
 /** The implementation of `LocationHub`, with the methods that the router needs. */
@@ -91,6 +94,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly timing: Timing
   readonly location: Schema
   readonly profile: Schema
+  readonly broadcasting: Broadcasting
   /** `false`: this hub has no presence values. */
   readonly presence: OptionalSchema
   /** `null` when places cannot be locked. */
@@ -124,6 +128,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
     this.rateLimits = new RateLimits(limits, clock, this.logger)
+    this.broadcasting = new Broadcasting(checkedBroadcasts(options.broadcasts), clock, limits, this.rateLimits)
     this.membershipLimits = new MembershipLimits(limits)
     const { tombstoneMs, lockMs, claimMs } = timing
     const { roomConnections, memberConnections, connectionLocks, roomLocks } = limits
@@ -137,6 +142,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
       timing,
       metrics: this.metrics,
       logger: this.logger,
+      broadcastEventBytes: limits.broadcastEventBytes,
       turnMs: this.streams.turnMs,
       onTurn: () => this.streams.turn(),
     })
@@ -286,9 +292,14 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
 }
 
 /** Returns the part of a hello that depends on the features of a hub. */
-function saidBy({ presence, locks, timing }: Hub): Pick<Hello, 'features' | 'locks' | 'presenceMs'> {
+function saidBy({ broadcasting, presence, locks, timing }: Hub): Pick<Hello, 'features' | 'locks' | 'presenceMs'> {
   return {
-    features: ['used', ...(presence ? ['presence'] : []), ...(locks ? ['locks'] : [])],
+    features: [
+      'used',
+      ...(presence ? ['presence'] : []),
+      ...(broadcasting.schemas ? ['broadcasts'] : []),
+      ...(locks ? ['locks'] : []),
+    ],
     ...(presence && { presenceMs: timing.presenceMs }),
     ...(locks && { locks }),
   }

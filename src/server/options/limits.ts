@@ -9,11 +9,15 @@ export type Limits = {
   locationBytes: number
   /** Size of a profile as canonical JSON in UTF-8, in bytes. Default 1,024. */
   profileBytes: number
+  /** Size of the payload of a broadcast as canonical JSON in UTF-8, in bytes. Default 1,024. */
+  broadcastBytes: number
+  /** Size of one event of broadcasts, with its framing, in bytes. Further items follow in the next event. Default 65,536. */
+  broadcastEventBytes: number
   /** Size of a presence value as canonical JSON in UTF-8, in bytes. Default 2,048. */
   presenceBytes: number
   /** Keys of a presence value. Default 32. */
   presenceKeys: number
-  /** Nesting of a location, a profile or a presence value, in levels. Default 8, at most 100. */
+  /** Nesting of a location, a profile, a presence value or a payload, in levels. Default 8, at most 100. */
   depth: number
   /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
   batch: number
@@ -37,6 +41,12 @@ export type Limits = {
   streamsPerMinute: number
   /** Streams that one member opens at once. Default 30. */
   streamBurst: number
+  /** Broadcasts of one member, each second. Default 10. */
+  broadcastsPerSecond: number
+  /** Broadcasts of one member at once. Default 20. */
+  broadcastBurst: number
+  /** Broadcasts that this process accepts for one room, each second, and at once. Default 200. */
+  roomBroadcastsPerSecond: number
   /**
    * Factor by which the rate limits of an address exceed those of a member. An anonymous caller has only the limits of
    * the address. Default 20.
@@ -78,6 +88,8 @@ export const defaultLimits: Limits = {
   bodyBytes: 8 * 1024,
   locationBytes: 2 * 1024,
   profileBytes: 1024,
+  broadcastBytes: 1024,
+  broadcastEventBytes: 65_536,
   presenceBytes: 2 * 1024,
   presenceKeys: 32,
   depth: 8,
@@ -92,6 +104,9 @@ export const defaultLimits: Limits = {
   connectionBurst: 30,
   streamsPerMinute: 10,
   streamBurst: 30,
+  broadcastsPerSecond: 10,
+  broadcastBurst: 20,
+  roomBroadcastsPerSecond: 200,
   addressTimes: 20,
   roomConnections: 1_000,
   memberConnections: 64,

@@ -31,8 +31,19 @@ export type Traffic = {
   merged: number
   /** The number of times a room was read again from the backend because the copy in this process was or may have been stale. */
   rereads: number
+  /** Broadcasts that arrived in the rooms of this process. */
+  broadcasts: number
+  /** Broadcasts that a slow consumer did not receive, because newer ones took their place; counted for each consumer. */
+  broadcastsLost: number
 }
 
-export const newTraffic = (): Traffic => ({ frames: 0, bytes: 0, merged: 0, rereads: 0 })
+export const newTraffic = (): Traffic => ({
+  frames: 0,
+  bytes: 0,
+  merged: 0,
+  rereads: 0,
+  broadcasts: 0,
+  broadcastsLost: 0,
+})
 
 export const noMetrics: Metrics = { called() {}, fannedOut() {}, streamEnded() {}, watch() {} }

@@ -10,6 +10,8 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
+import type { BroadcastToRoomOutput } from '../../shared/broadcast-types.js'
+import { normalName } from '../../shared/name-rule.js'
 import type { Access, RoomAction } from '../access/access-types.js'
 import { ignoreErrors } from '../access/app-callbacks.js'
 import { addressKey, invalidAddress } from '../access/client-address.js'
@@ -36,7 +38,7 @@ const charactersPerRead = 16 * 1024
 /** The number of rooms that `countMembers` counts for the price of one query. */
 const roomsPerRead = 10
 
-/** The work of the five procedures: identifies the caller, checks rights and limits, and acts in the room. */
+/** The work of the procedures: identifies the caller, checks rights and limits, and acts in the room. */
 export class Procedures {
   readonly #hub: Hub
   readonly #gate: Gate<unknown>
@@ -96,11 +98,29 @@ export class Procedures {
     }
   }
 
+  async broadcast(ctx: unknown, input: BroadcastInput): Promise<BroadcastToRoomOutput> {
+    const { room, name, payload, to, nonce } = input
+    const caller = await this.#gate.caller(ctx)
+    const connectionId = connectionIdIn(caller.memberId, input.connectionKey, 'sends')
+    this.#chargeMember(caller.memberId, 'broadcast')
+    await this.#gate.admit(ctx, caller, room, 'post')
+    return this.#hub.use(room, async (live) => {
+      const sender = await presentConnection(live, connectionId)
+      if (!sender) return { outcome: 'absent' }
+      const { memberId } = sender
+      if (caller.memberId === null) this.#chargeMember(memberId, 'broadcast')
+      else if (caller.memberId !== memberId) throw ownedError()
+      const target = to === undefined ? undefined : normalName(to)
+      await this.#hub.broadcasting.send(live, { name, payload, connectionId, memberId, to: target, nonce })
+      return { outcome: 'sent' }
+    })
+  }
+
   async leave(ctx: unknown, input: LeaveRoomInput): Promise<LeaveRoomOutput> {
     const caller = await this.#gate.caller(ctx)
     const { memberId } = caller
     this.#chargeMember(memberId, 'leave')
-    const connectionId = leavingConnectionIdOf(memberId, input.connectionKey)
+    const connectionId = connectionIdIn(memberId, input.connectionKey, 'leaves')
     if (!(await this.#mayLeave(ctx, caller, input.room, connectionId))) return { outcome: 'left' }
     const graceMs = Math.min(input.graceMs ?? 0, this.#hub.timing.graceMaxMs)
     const outcome = await this.#hub.act(input.room, { type: 'leave', connectionId, memberId, seq: input.seq, graceMs })
@@ -267,15 +287,33 @@ export class Procedures {
   }
 }
 
+/** The input of `broadcastToRoom`, whose payload matches the app's schema. */
+export type BroadcastInput = {
+  room: string
+  connectionKey?: string | undefined
+  name: string
+  payload: unknown
+  to?: string | undefined
+  nonce?: string | undefined
+}
+
+/** Returns a connection of the room. One that this process does not know may have entered through another process. */
+async function presentConnection(live: LiveRoom, connectionId: string) {
+  const known = live.timeline.connection(connectionId)
+  if (known) return known
+  await live.refresh()
+  return live.timeline.connection(connectionId)
+}
+
 /**
- * Returns the connection that leaves: the key's, or a member's default connection.
+ * Returns the connection that an input names: the key's, or a member's default connection.
  *
  * @throws LocationError `bad-input`
  */
-function leavingConnectionIdOf(memberId: string | null, connectionKey: string | undefined): string {
+function connectionIdIn(memberId: string | null, connectionKey: string | undefined, does: 'leaves' | 'sends'): string {
   if (connectionKey !== undefined) return connectionIdOf(connectionKey)
   if (memberId !== null) return defaultConnectionIdOf(memberId)
-  throw new LocationError('bad-input', 'connectionKey: required here, to name the connection that leaves.')
+  throw new LocationError('bad-input', `connectionKey: required here, to name the connection that ${does}.`)
 }
 
 /**

@@ -20,6 +20,8 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
+import type { BroadcastToRoomInput, BroadcastToRoomOutput, IfBroadcasts } from '../../shared/broadcast-types.js'
+import { broadcastInput } from '../../shared/broadcast-schemas.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
 import type {
   LockLocationInput,
@@ -32,7 +34,7 @@ import type { Schema } from '../../shared/schema-types.js'
 import { procedureInputs } from '../../shared/wire-schemas.js'
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
-import { Procedures, type ClientIp } from './procedures.js'
+import { Procedures, type BroadcastInput, type ClientIp } from './procedures.js'
 import type { Frame } from '../rooms/frames.js'
 import { Hub, type LocationHub } from '../hub/hub.js'
 import { parseInputSync } from '../validation/parse-input.js'
@@ -42,7 +44,7 @@ import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
-import { allowDirectPost, refuseInput } from './direct-post.js'
+import { allowDirectPost, refuseInput, type DirectPost } from './direct-post.js'
 import { isSocketSignal, setCallerAccess } from './socket-calls.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
@@ -51,8 +53,20 @@ import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trp
 type AnyBuilder = TRPCProcedureBuilder<any, any, any, any, any, any, any, false>
 type CtxOf<B extends AnyBuilder> = inferProcedureBuilderResolverOptions<B>['ctx']
 
-/** The five procedures as a plain record. A `type`, not an `interface`: tRPC requires an index signature. */
-export type LocationRecord<T extends RoomTypes> = {
+/** The procedures as a plain record: five, and `broadcastToRoom` for a hub with broadcasts. */
+export type LocationRecord<T extends RoomTypes> = PlainLocationRecord<T> & IfBroadcasts<T, BroadcastRecord<T>>
+
+/** The procedure of a hub with broadcasts. */
+export type BroadcastRecord<T extends RoomTypes> = {
+  broadcastToRoom: TRPCMutationProcedure<{
+    input: BroadcastToRoomInput<T>
+    output: BroadcastToRoomOutput
+    meta: unknown
+  }>
+}
+
+/** The five procedures of every hub. A `type`, not an `interface`: tRPC requires an index signature. */
+export type PlainLocationRecord<T extends RoomTypes> = {
   postLocation: TRPCMutationProcedure<{ input: PostLocationInput<T>; output: PostLocationOutput; meta: unknown }>
   leaveRoom: TRPCMutationProcedure<{ input: LeaveRoomInput; output: LeaveRoomOutput; meta: unknown }>
   getLocations: TRPCQueryProcedure<{ input: GetLocationsInput; output: GetLocationsOutput<T>; meta: unknown }>
@@ -84,7 +98,7 @@ export type LocationRouterOptions<T extends RoomTypes, B extends AnyBuilder> = {
 } & Access<CtxOf<B>, NoInfer<T['profile']>>
 
 /**
- * Creates the five procedures on top of your own base procedure, to merge into your router:
+ * Creates the procedures on top of your own base procedure, to merge into your router:
  * `router({ locations: createLocationRouter({ hub, procedure, identify, authorize }) })`.
  *
  * @throws LocationError `misconfigured` without either `identify` and `authorize` or `anonymous: true`, and for an unknown or
@@ -107,7 +121,7 @@ const routerOptionChecks: OptionChecks<LocationRouterOptions<RoomTypes, AnyBuild
   ...accessOptionChecks,
 }
 
-/** Creates the five procedures from options that were checked. */
+/** Creates the procedures from options that were checked. */
 export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   options: LocationRouterOptions<T, B>,
 ): LocationRecord<T> {
@@ -119,9 +133,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   if (!options.clientIp) hub.logger.warn('clientIp is not set: per-address limits are disabled.')
   const inputs = procedureInputs(hub)
   const depth = hub.limits.depth + envelopeDepth
-  const isImmediate = [hub.location, hub.profile, hub.presence].every(
-    (schema) => schema === false || isSynchronous(schema),
-  )
+  const isImmediate = isSynchronousHub(hub)
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
@@ -157,19 +169,33 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       ),
   }
   if (hub.locks) Object.assign(record, lockRecord(base, inputs, parsed, calls))
-  for (const each of Object.values(record)) hubs.set(setCallerAccess(each, calls), hub)
+  const { schemas } = hub.broadcasting
+  const broadcasts = schemas && {
+    broadcastToRoom: base('broadcastToRoom', 'broadcast')
+      .input(parsed<BroadcastInputSchema, BroadcastInput>(broadcastInput(schemas)))
+      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
+  }
+  for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(setCallerAccess(each, calls), hub)
   markFrameQuery(record.getLocations)
-  allowDirectPost(record.postLocation, procedure, (ctx, getRawInput) =>
+  allowDirectPost(record.postLocation, procedure, directPost(calls, charged, postInput))
+  return { ...record, ...broadcasts } as unknown as LocationRecord<T>
+}
+
+/** Returns the function that runs a post without tRPC's middleware chain. */
+const directPost =
+  (
+    calls: Procedures,
+    charged: ReturnType<typeof chargingCalls>,
+    postInput: (raw: unknown) => Promise<PostLocationInput>,
+  ): DirectPost =>
+  (ctx, getRawInput) =>
     charged(
       'postLocation',
       'post',
       ctx,
       async () => calls.post(ctx, await postInput(await getRawInput()).catch(refuseInput)),
       ({ outcome }) => outcome,
-    ),
-  )
-  return record as unknown as LocationRecord<T>
-}
+    )
 
 type Inputs = ReturnType<typeof procedureInputs>
 type Parsed = <S extends Schema, T>(schema: S) => (raw: unknown) => Promise<T>
@@ -239,9 +265,16 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
+/** Returns whether inputs can be parsed without a promise. */
+const isSynchronousHub = ({ location, profile, presence, broadcasting }: Hub) =>
+  [location, profile, presence, ...Object.values(broadcasting.schemas ?? {})].every(
+    (schema) => schema === false || isSynchronous(schema),
+  )
+
 const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
+type BroadcastInputSchema = ReturnType<typeof broadcastInput>
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 /** The levels of nesting that an input adds around a location. */
 const envelopeDepth = 2

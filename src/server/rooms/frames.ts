@@ -9,16 +9,19 @@ export class Frame {
   readonly event: LocationEvent
   /** The version that a subscriber has after this frame. */
   readonly version: number
+  /** True when every subscriber of the room may get this event. Others are about one subscriber, or carry nothing about the room. */
+  readonly isShared: boolean
   #json: string | undefined
   #answer: Uint8Array | undefined
   #answeredBy: Serializer | undefined
   #encoded: Encoded | undefined
   #encodedBy: Serializer | undefined
 
-  constructor(id: string, event: LocationEvent, version: number) {
+  constructor(id: string, event: LocationEvent, version: number, isShared = isStateEvent(event)) {
     this.id = id
     this.event = event
     this.version = version
+    this.isShared = isShared
   }
 
   /** Returns the bytes on the wire. The last serializer's bytes are cached, since an app usually has one. */
@@ -26,9 +29,7 @@ export class Frame {
     if (this.#encoded && this.#encodedBy === serializer) return this.#encoded
     this.#encodedBy = serializer
     const data = this.jsonBy(serializer)
-    // Other events are about one subscriber, or carry nothing about the room.
-    const isShared = this.event.type === 'snapshot' || this.event.type === 'changes'
-    return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`, isShared))
+    return (this.#encoded = encodeEvent(`data: ${data}\nid: ${this.id}\n\n\n`, this.isShared))
   }
 
   /** The size of the event as JSON, in characters. */
@@ -57,6 +58,8 @@ export class Frame {
     return this.#json !== undefined && serialized === this.event ? this.#json : JSON.stringify(serialized)
   }
 }
+
+const isStateEvent = ({ type }: LocationEvent) => type === 'snapshot' || type === 'changes'
 
 const maxCachedFrames = 32
 

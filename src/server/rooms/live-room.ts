@@ -5,7 +5,9 @@ import type { Metrics, Traffic } from '../options/metrics.js'
 import type { Timing } from '../options/timing.js'
 import type { Action, Backend, Commit, BackendRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
 import { Timeline } from '../rules/timeline.js'
+import type { RoomBroadcast } from './broadcast-ring.js'
 import { Frames } from './frames.js'
+import { encodeBroadcast, RoomBroadcasts } from './room-broadcasts.js'
 import { VersionHistory } from './version-history.js'
 
 export type LiveRoomOptions = {
@@ -18,6 +20,8 @@ export type LiveRoomOptions = {
   metrics: Metrics
   /** The traffic counters, shared by all rooms of a hub. */
   traffic: Traffic
+  /** The largest event of broadcasts, in bytes. */
+  broadcastEventBytes: number
 }
 
 /** The number of subscribers that are woken before the event loop serves other work: about ten milliseconds of it. */
@@ -50,6 +54,7 @@ export class LiveRoom {
   /** The number of calls that use this room now. It stays open for them. */
   users = 0
   readonly traffic: Traffic
+  readonly broadcasts: RoomBroadcasts
   readonly #metrics: Metrics
   readonly #opened: BackendRoom
   /** The versions of the present timeline. */
@@ -85,14 +90,17 @@ export class LiveRoom {
     const onCommit = (commit: Commit) => report((room) => room.#committed(commit))
     const onReset = (state: RoomState) => report((room) => room.#reset(state))
     const onHealth = (health: 'up' | 'down') => report((room) => room.#setHealth(health))
+    const onBroadcast = (text: string) => report((room) => room.broadcasts.receive(text))
     const { sweepMs } = timing
-    const opened = await backend.open(id, { clock, rules, startedAt, sweepMs, onCommit, onReset, onHealth })
+    const listeners = { onCommit, onReset, onHealth, onBroadcast }
+    const opened = await backend.open(id, { clock, rules, startedAt, sweepMs, ...listeners })
     room = new LiveRoom(id, opened, options)
     for (const run of early) run(room)
     return room
   }
 
-  private constructor(id: string, opened: BackendRoom, { clock, timing, metrics, traffic }: LiveRoomOptions) {
+  private constructor(id: string, opened: BackendRoom, options: LiveRoomOptions) {
+    const { clock, timing, metrics, traffic } = options
     this.id = id
     this.traffic = traffic
     this.#metrics = metrics
@@ -103,6 +111,15 @@ export class LiveRoom {
     this.#history = new VersionHistory(timing.tombstoneMs)
     this.wasShown = opened.state.connections.length + opened.state.left.length > 0
     this.#frames = new Frames(this.#timeline)
+    this.broadcasts = new RoomBroadcasts({
+      clock,
+      timing,
+      traffic,
+      eventBytes: options.broadcastEventBytes,
+      isShown: ({ item, epoch }) => epoch === this.timeline.epoch && item.after <= this.timeline.version,
+      nextTickAt: () => this.#nextTickAt,
+      wakeAll: (done) => this.#wakeSlice(this.subscribers[Symbol.iterator](), 0, (ms) => this.#reported(ms, done)),
+    })
   }
 
   /** The room's state as this process knows it. Replaced when the backend had to read the room again. */
@@ -167,7 +184,21 @@ export class LiveRoom {
    */
   async catchUpWith(lastEventId: string | null | undefined): Promise<void> {
     // When the backend is unreachable, the present state is served as it is.
-    if (this.timeline.isBehind(lastEventId)) await this.#opened.refresh().catch(() => {})
+    if (this.timeline.isBehind(lastEventId)) await this.refresh()
+  }
+
+  /** Sends a broadcast to every process that has the room open. @throws LocationError `unavailable` */
+  async broadcast(broadcast: RoomBroadcast): Promise<void> {
+    try {
+      await this.#opened.broadcast(encodeBroadcast(broadcast))
+    } catch (cause) {
+      throw new LocationError('unavailable', 'The room is temporarily unavailable: send again.', { cause })
+    }
+  }
+
+  /** Brings the room up to date with the backend, if that is reachable. */
+  async refresh(): Promise<void> {
+    await this.#opened.refresh().catch(() => {})
   }
 
   close(): Promise<void> {
@@ -181,6 +212,7 @@ export class LiveRoom {
     this.frames.committed(commit)
     this.#fanOutIsDue = true
     this.#schedule()
+    this.broadcasts.advance()
   }
 
   /**
@@ -196,6 +228,7 @@ export class LiveRoom {
     for (const subscriber of this.subscribers) subscriber.goOnFrom(epoch)
     this.#fanOutIsDue = true
     this.#schedule()
+    this.broadcasts.advance()
   }
 
   #setHealth(health: 'up' | 'down'): void {
@@ -246,6 +279,7 @@ export class LiveRoom {
 
   #fanOut(): void {
     this.#fanOutIsDue = false
+    this.broadcasts.carried()
     const startedAt = this.clock.now()
     this.#nextTickAt = startedAt + this.timing.frameMinMs
     if (this.subscribers.size > 0) this.#wakeAll(this.subscribers, startedAt)
@@ -261,14 +295,18 @@ export class LiveRoom {
 
   #wakeAll(waiting: Iterable<Reader>, startedAt: number): void {
     this.#fanOuts += 1
-    this.#wakeSlice(waiting[Symbol.iterator](), startedAt, 0)
+    this.#wakeSlice(waiting[Symbol.iterator](), 0, (fanOutMs) =>
+      this.#reported(fanOutMs, () => this.#fannedOut(startedAt, fanOutMs)),
+    )
   }
 
   /**
    * Wakes one slice of the readers, then lets the event loop serve other rooms. A set's iterator is live: it includes
    * readers that are added meanwhile, and skips those that are removed.
+   *
+   * @param done called with the milliseconds that it took.
    */
-  #wakeSlice(waiting: Iterator<Reader>, startedAt: number, spentBefore: number): void {
+  #wakeSlice(waiting: Iterator<Reader>, spentBefore: number, done: (fanOutMs: number) => void): void {
     const beganAt = this.clock.now()
     let isPumped = false
     let next = waiting.next()
@@ -282,19 +320,23 @@ export class LiveRoom {
     // Readers that write inside `wake` are done by now. The work that follows, such as answering posts, is not fan-out
     // time.
     const written = isPumped ? null : spentMs()
-    if (next.done && written !== null) return this.#fannedOut(startedAt, written)
+    if (next.done && written !== null) return done(written)
     // Pumped readers encode in the microtasks that follow: their slice is over when the next timer runs.
     this.clock.after(0, () => {
-      if (next.done) this.#fannedOut(startedAt, written ?? spentMs())
-      else this.#wakeSlice(waiting, startedAt, written ?? spentMs())
+      if (next.done) done(written ?? spentMs())
+      else this.#wakeSlice(waiting, written ?? spentMs(), done)
     })
+  }
+
+  #reported(fanOutMs: number, then: (fanOutMs: number) => void): void {
+    this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
+    then(fanOutMs)
   }
 
   #fannedOut(startedAt: number, fanOutMs: number): void {
     // Never earlier than the tick itself has set it.
     this.#frameMs = Math.min(4 * fanOutMs, this.timing.frameMaxMs)
     this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + this.#frameMs)
-    this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
     this.#fanOuts -= 1
     this.#schedule()
   }

@@ -16,6 +16,8 @@ export type RoomRegistryOptions = {
   timing: Timing
   metrics: Metrics
   logger: Logger
+  /** The largest event of broadcasts, in bytes. */
+  broadcastEventBytes: number
   /** The time between two turns of the wheel, in milliseconds. */
   turnMs: number
   /** Called with every turn, for other work at the same interval. */

@@ -172,7 +172,7 @@ export class StreamRegistry {
   revoke(memberId: string, room?: string): void {
     for (const subscriber of this.#upkeep.keys()) {
       if (room !== undefined && subscriber.room.id !== room) continue
-      if (memberOf(subscriber) === memberId) revoke(subscriber)
+      if (subscriber.reader === memberId) revoke(subscriber)
     }
   }
 
@@ -253,12 +253,6 @@ export class StreamRegistry {
 function ownsConnection({ memberId, connectionId, room }: Subscriber): boolean {
   const known = connectionId === null ? undefined : room.timeline.connection(connectionId)
   return known !== undefined && (memberId === null || known.memberId === memberId)
-}
-
-/** Returns the member of a stream. An anonymous stream's member is the one that its connection belongs to. */
-function memberOf({ memberId, connectionId, room }: Subscriber): string | null {
-  if (memberId !== null || connectionId === null) return memberId
-  return room.timeline.connection(connectionId)?.memberId ?? null
 }
 
 const revoke = (subscriber: Subscriber) =>

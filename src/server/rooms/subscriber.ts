@@ -27,6 +27,8 @@ export class Subscriber implements RoomSubscriber {
   #version: number
   #hello: Hello | null
   #beatDue = false
+  /** Where the reader is in the room's ring of broadcasts: those of before are not for it. */
+  #cursor: number
   #ending: Ending | null = null
   #isClosed = false
 
@@ -43,6 +45,7 @@ export class Subscriber implements RoomSubscriber {
     this.memberId = options.memberId
     this.#hello = options.hello
     this.#version = options.version ?? 0
+    this.#cursor = options.room.broadcasts.ring.end
     this.#onClosed = options.onClosed
   }
 
@@ -65,9 +68,31 @@ export class Subscriber implements RoomSubscriber {
       this.#version = frame.version
       return frame
     }
-    if (!this.#beatDue) return null
+    if (!this.#beatDue) return this.#takeBroadcasts()
     this.#beatDue = false
     return isOutOfReach ? this.#ownFrame({ type: 'degraded', reason: 'backend' }) : frames.beat()
+  }
+
+  /**
+   * Returns the next broadcasts. They come last: neither a frame of the room nor a heartbeat, by which clients renew their
+   * leases, waits for them.
+   */
+  #takeBroadcasts(): Frame | null {
+    const { broadcasts, timeline, traffic } = this.room
+    if (this.#cursor === broadcasts.ring.end) return null
+    const isFor = (memberId: string) => this.reader === memberId && timeline.hasMember(memberId)
+    const reader = { id: timeline.id(this.#version), version: this.#version, isFor }
+    const { frame, cursor, lost } = broadcasts.ring.take(this.#cursor, reader)
+    this.#cursor = cursor
+    traffic.broadcastsLost += lost
+    return frame
+  }
+
+  /** The member who reads this stream. An anonymous stream's member is the one that its connection belongs to. */
+  get reader(): string | null {
+    const { memberId, connectionId, room } = this
+    if (memberId !== null || connectionId === null) return memberId
+    return room.timeline.connection(connectionId)?.memberId ?? null
   }
 
   /** True once the first frame was taken. */

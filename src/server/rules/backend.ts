@@ -181,6 +181,8 @@ export type RoomOptions = {
   onCommit: (commit: Commit) => void
   /** Called with the whole room after commits were missed or a new epoch began. The next commit follows this state. */
   onReset: (state: RoomState) => void
+  /** Called with every broadcast of every process, in one order. One that was published after a commit follows it. */
+  onBroadcast?: (text: string) => void
   /** Called when this room alone becomes unreachable, and when it is reachable again. */
   onHealth?: (health: 'up' | 'down') => void
 }
@@ -195,6 +197,11 @@ export interface BackendRoom {
    * been carried out.
    */
   act(actions: Action[]): Promise<Outcome[]>
+  /**
+   * Passes a text on to `onBroadcast` of every process that has the room open, this one included. It is not stored: a
+   * process that cannot be reached now never gets it. Rejects when the backend is unreachable.
+   */
+  broadcast(text: string): Promise<void>
   /**
    * Resolves when every commit that existed at the time of the call was delivered. Rejects when the backend is
    * unreachable.

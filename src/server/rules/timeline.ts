@@ -68,6 +68,11 @@ export class Timeline {
     return this.#shown.get(connectionId)?.connection
   }
 
+  /** Returns whether a member has a connection here. */
+  hasMember(memberId: string): boolean {
+    return this.#connectionsOf.has(memberId)
+  }
+
   connections(): Connection[] {
     return Array.from(this.#shown.values(), (shown) => shown.connection)
   }

@@ -1,11 +1,18 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, resolve } from 'node:path'
-import { initTRPC, type TRPCBuiltRouter, type TRPCError } from '@trpc/server'
+import { initTRPC, type AnyTRPCRouter, type TRPCBuiltRouter, type TRPCError } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { LocksOption, OptionalOut, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
+import type {
+  LocksOption,
+  OptionalBroadcasts,
+  OptionalOut,
+  OptionalSchema,
+  Schema,
+  SchemaTypes,
+} from '../../shared/schema-types.js'
 import { accessOptionChecks } from '../access/access-options.js'
 import type { Access } from '../access/access-types.js'
 import { guardRequest } from '../http/guard/request-check.js'
@@ -30,7 +37,7 @@ import {
 } from '../options/option-checks.js'
 import type { ClientIp } from '../procedures/procedures.js'
 import { consoleLogger, type Logger } from '../options/logger.js'
-import { locationRecord, type LocationRecord, type LocationRouterOptions } from '../procedures/router.js'
+import { locationRecord, type LocationRecord } from '../procedures/router.js'
 import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
 import { closeServer, listen } from './listen.js'
@@ -54,7 +61,8 @@ export type LocationServerOptions<
   SP extends OptionalSchema,
   LK extends LocksOption = LocksOption,
   SV extends OptionalSchema = false,
-> = HubOptions<SL, SP, LK, SV> &
+  SB extends OptionalBroadcasts = OptionalBroadcasts,
+> = HubOptions<SL, SP, LK, SV, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
     /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
@@ -125,7 +133,7 @@ const maxMessageBytes = 256 * 1024
 const lateMs = 1_000
 
 /**
- * Creates a complete server: the hub, the five procedures under `/trpc`, health checks, and static files.
+ * Creates a complete server: the hub, the procedures under `/trpc`, health checks, and static files.
  *
  * ```ts
  * const server = createLocationServer({ location: cellLocation, anonymous: true })
@@ -139,12 +147,16 @@ export function createLocationServer<
   SP extends OptionalSchema = typeof memberProfile,
   const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
->(options: LocationServerOptions<SL, SP, LK, SV>): LocationServer<SchemaTypes<SL, SP, LK, SV>> {
+  SB extends OptionalBroadcasts = undefined,
+>(options: LocationServerOptions<SL, SP, LK, SV, SB>): LocationServer<SchemaTypes<SL, SP, LK, SV, SB>> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
   const keepAliveMs = idleTimeoutMs(options.keepAliveMs)
-  const hub = new Hub<SchemaTypes<SL, SP, LK, SV>>({ ...options, logger: options.logger ?? consoleLogger })
+  const hub = new Hub<SchemaTypes<SL, SP, LK, SV, SB>>({
+    ...(options as unknown as HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>),
+    logger: options.logger ?? consoleLogger,
+  })
   const { limits, timing, logger } = hub
   const { bodyBytes } = limits
   const router = routerFor(hub, options)
@@ -184,7 +196,7 @@ export function createLocationServer<
   let isClosed = false
   let sockets: LocationWebSocketHandler | undefined
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV, SB>>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -210,10 +222,7 @@ export function createLocationServer<
 }
 
 /** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<SL extends Schema, SP extends OptionalSchema, LK extends LocksOption, SV extends OptionalSchema>(
-  hub: Hub<SchemaTypes<SL, SP, LK, SV>>,
-  options: LocationServerOptions<SL, SP, LK, SV>,
-) {
+function routerFor<T extends RoomTypes>(hub: Hub<T>, options: Pick<LocationServerOptions<Schema, false>, 'clientIp'>) {
   const t = initTRPC.context<ServerContext>().create({
     // Clients must not see stack traces.
     isDev: false,
@@ -223,18 +232,11 @@ function routerFor<SL extends Schema, SP extends OptionalSchema, LK extends Lock
   })
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
-  const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp } as LocationRouterOptions<
-    SchemaTypes<SL, SP, LK, SV>,
-    typeof t.procedure
-  >)
+  const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp })
   return t.router(record)
 }
 
-function proceduresFor(
-  router: ReturnType<typeof routerFor>,
-  { limits, logger }: Pick<Hub, 'limits' | 'logger'>,
-  compress = false,
-) {
+function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'limits' | 'logger'>, compress = false) {
   const logFailure = failureLogger(logger)
   const options: AdapterOptions = {
     router,

@@ -2,7 +2,7 @@ import * as z from 'zod/v4/core'
 import { LocationError } from '../../shared/errors.js'
 import type { Schema } from '../../shared/schema-types.js'
 
-const examples = {
+const examples: Record<string, string> = {
   location: 'cellLocation, or z.strictObject({ ... })',
   profile: 'memberProfile, or z.strictObject({ ... })',
   presence: 'z.strictObject({ typing: z.boolean() }).partial()',
@@ -17,16 +17,16 @@ type VisitedSchema = { zodSchema: z.$ZodTypes; jsonSchema: z.JSONSchema.BaseSche
  *
  * @throws LocationError `misconfigured`
  */
-export function assertPlainSchema(schema: Schema, kind: 'location' | 'profile' | 'presence'): void {
+export function assertPlainSchema(schema: Schema, kind: string): void {
   // The types enforce this too. In JavaScript an option may be forgotten, or be the schema of another library.
   const { _zod }: { _zod?: unknown } = schema ?? {}
   if (_zod === undefined)
     throw new LocationError(
       'misconfigured',
-      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${examples[kind]}.`,
+      `The option \`${kind}\` must be a zod 4 schema${schema === undefined ? ' and is missing' : ''}: for example ${examples[kind] ?? 'z.strictObject({ ... })'}.`,
     )
   const advice =
-    'A location, profile or presence schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
+    'Such a schema must accept plain JSON and return it unchanged: no transforms, coercions, dates or defaults (use .optional()).'
   const asJson = (io: 'input' | 'output') => {
     try {
       const override = ({ zodSchema, jsonSchema }: VisitedSchema) => {

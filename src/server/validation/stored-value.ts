@@ -9,7 +9,7 @@ import type { StoredValue } from '../rules/backend.js'
  */
 export function toStoredValue(
   value: unknown,
-  kind: 'location' | 'profile' | 'presence value',
+  kind: 'location' | 'profile' | 'presence value' | 'payload',
   limits: { maxBytes: number; maxDepth: number },
 ): StoredValue {
   const json = canonicalJson(value, limits.maxDepth)

@@ -40,6 +40,7 @@ async function stage() {
         state: state(),
         act: async (actions) => actions.map(() => ({ type: 'done' })),
         refresh,
+        broadcast: async () => {},
         close: async () => {},
       }
     },

@@ -124,6 +124,7 @@ class RedisBackend implements Backend {
       state: room.state,
       act: (actions) => room.act(actions),
       refresh: () => room.refresh(),
+      broadcast: (text) => room.broadcast(text),
       close: async () => {
         this.#rooms.delete(room)
         unlisten()

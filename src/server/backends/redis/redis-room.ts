@@ -6,7 +6,7 @@ import { pollIntervals } from './poll-intervals.js'
 import { CommitOrder } from './commit-order.js'
 import type { RedisHealth } from './health/redis-health.js'
 import type { RedisPort } from './clients/client-port.js'
-import { actScript } from './script.js'
+import { actScript, broadcastMark, broadcastScript } from './script.js'
 
 export type RedisRoomOptions = RoomOptions & {
   port: RedisPort
@@ -80,6 +80,12 @@ export class RedisRoom implements BackendRoom {
     return outcomes
   }
 
+  /** Publishes a text on the room's channel. Nothing is stored. */
+  async broadcast(text: string): Promise<void> {
+    const { redis, keys } = this.#options
+    await redis.run(broadcastScript, [keys[0]!], [text])
+  }
+
   /** Resolves when this process has every commit that the room had at the time of the call. */
   async refresh(): Promise<void> {
     const revoked = [...this.#revoked]
@@ -116,6 +122,10 @@ export class RedisRoom implements BackendRoom {
   }
 
   #receive(message: string): void {
+    if (message.startsWith(broadcastMark)) {
+      if (!this.#isClosed) this.#options.onBroadcast?.(message.slice(broadcastMark.length))
+      return
+    }
     const commit = decodeCommit(message)
     if (!commit || this.#isClosed) return
     this.#deliver(this.#order.take(commit))

@@ -6,8 +6,15 @@ import type { OriginOptions } from './origin-check.js'
 import { guardProcedures, type CallOwner } from './call-limits.js'
 import { readTarget } from './request-target.js'
 
-/** The default names of the five location procedures. */
-export const procedureNames = ['postLocation', 'onLocation', 'getLocations', 'countMembers', 'leaveRoom']
+/** The default names of the location procedures. */
+export const procedureNames = [
+  'postLocation',
+  'onLocation',
+  'getLocations',
+  'countMembers',
+  'leaveRoom',
+  'broadcastToRoom',
+]
 
 /** Returns true for the default name of a location procedure whose answer may be large. */
 export const isQueryName = (name: string) => name === 'getLocations' || name === 'countMembers'

@@ -1,0 +1,97 @@
+import type { BroadcastItem, Broadcasts, BroadcastToRoomOutput } from '../../shared/broadcast-types.js'
+import type { LocationError } from '../../shared/errors.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { ServerConnection } from '../connection/connection.js'
+import type { failureOf } from '../connection/failure.js'
+import type { Transport } from '../connection/transport.js'
+import type { BroadcastEvent } from '../store/broadcast-event.js'
+import type { canonicalText } from '../store/same-json.js'
+import type { Store } from '../store/store.js'
+import type { BroadcastOptions } from './broadcast-api.js'
+import type { OwnPresence } from './own-presence.js'
+import type { Pace } from './post-pace.js'
+
+/** The parts of a room that its broadcasts use. */
+export type BroadcastingRoom<T extends RoomTypes> = {
+  room: string
+  transport: Transport<T>
+  store: Store<T>
+  pace: Pace
+  presence: OwnPresence<T>
+}
+
+export type SendBroadcast = (name: string, payload: unknown, options?: BroadcastOptions) => Promise<boolean>
+
+/** Received items are remembered up to this number, as many as a room of the server keeps. */
+const ringSize = 256
+
+/**
+ * Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends.
+ *
+ * `toFailure` and `toText` are from the first load and are passed in: a bundler would otherwise cut the first load into
+ * pieces, which compress worse.
+ */
+export function openBroadcasts<T extends RoomTypes>(
+  { room, transport, store, pace, presence }: BroadcastingRoom<T>,
+  connection: ServerConnection,
+  toFailure: typeof failureOf,
+  toText: typeof canonicalText,
+): SendBroadcast {
+  const isNew = noteNewItems()
+  let sent = 0
+
+  const failed = (error: LocationError) => {
+    store.emit('error', { error })
+    return false
+  }
+  /** Returns why nothing can be sent now; `null` when something can. */
+  const obstacle = (): LocationError | null => {
+    const { state } = connection.link
+    // A failure without a status is one of the network.
+    if (state !== 'live') return toFailure({ message: `Not sent: the connection is ${state}.` }).error
+    if (pace.timing.features?.includes('broadcasts')) return null
+    return toFailure({ message: 'unavailable: Not sent: this server has no broadcasts.' }).error
+  }
+  store.on('broadcast', ({ items }: Broadcasts<T>) => {
+    const { connectionId } = store.own({})
+    for (const item of items)
+      if ((item.connectionId === null || item.connectionId !== connectionId) && isNew(item))
+        store.emit(`broadcast ${item.name}`, eventOf<T>(item, store))
+  })
+  return async (name, payload, { to } = {}) => {
+    // A copy, because the app may change its own object. A payload that is not JSON throws.
+    const copy: unknown = JSON.parse(toText(payload))
+    const nonce = `${(sent += 1)}`
+    const input = { room, connectionKey: presence.key, name, payload: copy, to, nonce }
+    const error = obstacle()
+    if (error) return failed(error)
+    try {
+      const reply = await transport.call('mutation', 'broadcastToRoom', input, pace.deadlineMs())
+      if ((reply as BroadcastToRoomOutput).outcome === 'sent') return true
+      return failed(toFailure({ message: 'unavailable: Not sent: we are not in the room yet.' }).error)
+    } catch (thrown) {
+      const { error: refusal } = toFailure(thrown)
+      if (refusal.code === 'bad-input' || refusal.code === 'too-large') throw refusal
+      return failed(refusal)
+    }
+  }
+}
+
+/** Returns a function that returns true for an item that is no duplicate of a recent one. */
+function noteNewItems() {
+  const recent = new Set<string>()
+  return ({ connectionId, nonce }: BroadcastItem): boolean => {
+    if (nonce === undefined) return true
+    const id = `${connectionId} ${nonce}`
+    if (recent.has(id)) return false
+    recent.add(id)
+    if (recent.size > ringSize) recent.delete(recent.values().next().value!)
+    return true
+  }
+}
+
+function eventOf<T extends RoomTypes>({ payload, memberId, at }: BroadcastItem, store: Store<T>): BroadcastEvent<T> {
+  const { self } = store.snapshot
+  const member = memberId === null ? null : memberId === self?.memberId ? self : store.other(memberId)
+  return { payload, member, memberId, at: new Date(at / 1_000) } as BroadcastEvent<T>
+}

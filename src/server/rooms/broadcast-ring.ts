@@ -1,0 +1,97 @@
+import type { BroadcastItem } from '../../shared/broadcast-types.js'
+import { Frame } from './frames.js'
+
+/** A broadcast on its way to the streams of a room. */
+export type RoomBroadcast = {
+  /** Unique among the broadcasts of all processes. */
+  id: string
+  /** The item that viewers get. */
+  item: BroadcastItem
+  /** The member it is for; `null`: everybody. */
+  to: string | null
+  /** The epoch of the item's `after`. */
+  epoch: string
+}
+
+/** The most broadcasts that a room keeps for subscribers that have not taken them yet. */
+export const ringSize = 256
+
+/** The SSE framing of an event and the JSON around its items, in bytes. */
+const framingBytes = 160
+
+/** What a subscriber tells the ring: where its reader is in the room, and whether a broadcast for a member is for it. */
+export type RingReader = { id: string; version: number; isFor(memberId: string): boolean }
+
+/** What a subscriber takes. `frame` is `null` when nothing is for it; `lost` counts the broadcasts that were overwritten. */
+export type Taken = { frame: Frame | null; cursor: number; lost: number }
+
+type Entry = RoomBroadcast & { bytes: number }
+
+/**
+ * The newest broadcasts of a room. Each subscriber holds one number, its cursor, and takes what came after it. A subscriber
+ * that falls behind by more than the ring loses the oldest. Subscribers with the same cursor get the same frame, and so
+ * the same bytes, unless a broadcast is for one of them alone.
+ */
+export class BroadcastRing {
+  readonly #eventBytes: number
+  #entries: Entry[] = []
+  /** The number of the first entry, counted from the first broadcast of the room. */
+  #first = 0
+  #directed = 0
+  /** The frames for everybody, by cursor, for viewers at the event id `#sharedId`. */
+  readonly #shared = new Map<number, Taken>()
+  #sharedId = ''
+
+  constructor(eventBytes: number) {
+    this.#eventBytes = eventBytes
+  }
+
+  /** The cursor of a subscriber that has taken everything. */
+  get end(): number {
+    return this.#first + this.#entries.length
+  }
+
+  push(broadcast: RoomBroadcast): void {
+    this.#entries.push({ ...broadcast, bytes: Buffer.byteLength(JSON.stringify(broadcast.item)) + 1 })
+    if (broadcast.to !== null) this.#directed += 1
+    if (this.#entries.length > ringSize) {
+      if (this.#entries.shift()!.to !== null) this.#directed -= 1
+      this.#first += 1
+    }
+    this.#shared.clear()
+  }
+
+  /** Returns the next event for a reader, and the cursor that it has after it. */
+  take(cursor: number, reader: RingReader): Taken {
+    const from = Math.max(cursor, this.#first)
+    const lost = from - cursor
+    if (this.#isForReaderAlone(from, reader)) return { ...this.#collect(from, reader, false), lost }
+    if (this.#sharedId !== reader.id) this.#shared.clear()
+    this.#sharedId = reader.id
+    const shared = this.#shared.get(from) ?? this.#collect(from, reader, true)
+    this.#shared.set(from, shared)
+    return lost === 0 ? shared : { ...shared, lost }
+  }
+
+  #isForReaderAlone(from: number, { isFor }: RingReader): boolean {
+    if (this.#directed === 0) return false
+    return this.#entries.slice(from - this.#first).some(({ to }) => to !== null && isFor(to))
+  }
+
+  /** Collects items up to the size of one event; the first one is taken whatever its size. */
+  #collect(from: number, { id, version, isFor }: RingReader, isShared: boolean): Taken {
+    const items: BroadcastItem[] = []
+    let bytes = framingBytes
+    let cursor = from
+    for (const { item, to, bytes: more } of this.#entries.slice(from - this.#first)) {
+      if (to === null || (!isShared && isFor(to))) {
+        if (items.length > 0 && bytes + more > this.#eventBytes) break
+        bytes += more
+        items.push(item)
+      }
+      cursor += 1
+    }
+    const frame = items.length > 0 ? new Frame(id, { type: 'broadcast', items }, version, isShared) : null
+    return { frame, cursor, lost: 0 }
+  }
+}

@@ -1,0 +1,100 @@
+import { createTRPCClient, createWSClient, wsLink } from '@trpc/client'
+import { serveLocations } from 'hereabouts/testing'
+import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import type { Cells } from '../../support/clients/stock-client.js'
+import { cell } from '../../support/clients/stock-client.js'
+import { until } from '../../support/until.js'
+
+/* tRPC's own WebSocket client, as its documentation sets it up. */
+
+function wsClient(url: string) {
+  let sockets = 0
+  const client = createWSClient({
+    url: url.replace('http', 'ws'),
+    WebSocket: WebSocket as never,
+    onOpen: () => (sockets += 1),
+    retryDelayMs: () => 20,
+  })
+  return {
+    client,
+    trpc: createTRPCClient<Cells>({ links: [wsLink({ client })] }),
+    get sockets() {
+      return sockets
+    },
+  }
+}
+
+/** Twelve subscriptions, and what each has received. */
+function twelve({ trpc }: ReturnType<typeof wsClient>) {
+  return Array.from({ length: 12 }, (_, at) => {
+    const seen = { types: [] as string[], rows: [] as (number | undefined)[], errors: [] as unknown[], isOver: false }
+    trpc.onLocation.subscribe(
+      { room: `room-${at}` },
+      {
+        onData({ data }) {
+          seen.types.push(data.type)
+          if (data.type === 'changes' || data.type === 'snapshot')
+            for (const each of (data.type === 'snapshot'
+              ? data.connections
+              : [...(data.changed ?? []), ...(data.entered ?? [])]) ?? [])
+              seen.rows.push(each.location?.row)
+        },
+        onError: (error) => seen.errors.push(error),
+        onComplete: () => (seen.isOver = true),
+      },
+    )
+    return seen
+  })
+}
+
+const lives = (seen: ReturnType<typeof twelve>) => seen.every(({ types }) => types.includes('snapshot'))
+
+describe('tRPC`s wsLink', () => {
+  test('twelve subscriptions survive a restart of the server', async () => {
+    const first = await serveLocations({ webSocket: true })
+    const stock = wsClient(first.url)
+    const seen = twelve(stock)
+    await until('all are live', () => lives(seen))
+    await first.close()
+    await using second = await serveLocations({ webSocket: true, port: first.port })
+    await until('all have another hello', () =>
+      seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
+    )
+    for (let at = 0; at < 12; at++) await second.hub.room(`room-${at}`).post({ memberId: 'ada', location: cell(7) })
+    await until('all have seen the post', () => seen.every(({ rows }) => rows.includes(7)))
+    expect(seen.flatMap(({ errors }) => errors)).toEqual([])
+    expect(seen.some(({ isOver }) => isOver)).toBe(false)
+    await stock.client.close()
+  })
+
+  test('twelve subscriptions survive a drain', async () => {
+    const first = await serveLocations({ webSocket: true, timing: { drainMs: 200 } })
+    const stock = wsClient(first.url)
+    const seen = twelve(stock)
+    await until('all are live', () => lives(seen))
+    await first.hub.drain()
+    await first.close()
+    await using _second = await serveLocations({ webSocket: true, port: first.port })
+    await until('all have another hello', () =>
+      seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
+    )
+    expect(seen.flatMap(({ errors }) => errors)).toEqual([])
+    await stock.client.close()
+  })
+
+  test('calls and subscriptions share a socket', async () => {
+    await using server = await serveLocations({ webSocket: true })
+    const stock = wsClient(server.url)
+    const seen = twelve(stock)
+    const reply = await stock.trpc.postLocation.mutate({
+      room: 'room-3',
+      connectionKey: 'k'.repeat(22),
+      location: cell(5),
+    })
+    await until('the post was seen', () => seen[3]!.rows.includes(5))
+    expect([reply.outcome, stock.sockets]).toEqual(['applied', 1])
+    await expect(stock.trpc.getLocations.query({ room: '' })).rejects.toThrow('bad-input: ')
+    await stock.client.close()
+  })
+})

@@ -125,7 +125,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
-  return Object.assign(room, features) as unknown as Room<T>
+  return Object.assign(room, features)
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */

@@ -65,6 +65,8 @@ export function useLockOf<T extends RoomTypes>(handle: RoomHandle<T>, location: 
       throw error
     }
   }, [room, text])
+  // Another room or place releases this one.
+  // oxlint-disable-next-line react/exhaustive-effect-dependencies
   useEffect(() => () => void release(), [release, room, text])
 
   const functions = { acquire, release }

@@ -2,7 +2,7 @@
 import type { CellLocation, RoomTypesWith } from 'hereabouts'
 import { createLocationHooks } from 'hereabouts/react'
 import { fakeRoom } from 'hereabouts/testing'
-import { act } from 'react'
+import { act, useEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -16,8 +16,9 @@ async function stage() {
   const { RoomProvider, useLock } = createLocationHooks(fake.client)
   const seen: { lock?: ReturnType<typeof useLock> } = {}
   function Editor({ row }: { row: number }) {
-    seen.lock = useLock(cell(row))
-    return <i>{seen.lock.state}</i>
+    const lock = useLock(cell(row))
+    useEffect(() => void (seen.lock = lock))
+    return <i>{lock.state}</i>
   }
   const root = createRoot(document.createElement('main'))
   const render = (row: number | null) =>

@@ -157,7 +157,7 @@ const wrongs: Wrong[] = [
     does: 'omits presence values from its frames',
     faults: () => ({ event: entries(({ presence: _presence, ...entry }) => entry) }),
     caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
-    saying: /nothing within/,
+    saying: /a frame carries the changed presence value/,
   },
   {
     does: 'omits presence values from snapshots',
@@ -173,7 +173,7 @@ const wrongs: Wrong[] = [
       call: inputs((input, call) => (call.procedure === 'postLocation' ? { presence: {}, ...input } : input)),
     }),
     caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
-    saying: /a post without one keeps it/,
+    saying: /a post without a presence value keeps the one before/,
   },
   {
     does: 'does not say in hello that it has presence values',
@@ -199,18 +199,23 @@ const wrongs: Wrong[] = [
       call: inputs(({ presence: value, ...input }) => (Array.isArray(value) ? input : { ...input, presence: value })),
     }),
     caughtBy: 'a presence value is an object of at most 32 keys and 2 KiB',
-    saying: /out of bounds is answered BAD_REQUEST\./,
+    saying: /not an object is answered BAD_REQUEST/,
   },
   {
-    does: 'empties presence values that are too large',
-    faults: () => ({
-      call: inputs(({ presence: value, ...input }) => {
-        const isLarge = JSON.stringify(value ?? {}).length > 2_048
-        return { ...input, ...(value !== undefined && { presence: isLarge ? {} : value }) }
-      }),
-    }),
+    does: 'shows presence values that are too large',
+    faults() {
+      let large = ''
+      return {
+        async call(call, pass) {
+          const [value] = /\{"k0".*?\}/.exec(call.body) ?? []
+          large ||= value ?? ''
+          const reply = await pass(value ? { ...call, body: call.body.replace(value, '{"typing":true}') } : call)
+          return { ...reply, body: reply.body.replace('{"typing":true}', large || '{"typing":true}') }
+        },
+      }
+    },
     caughtBy: 'a presence value is an object of at most 32 keys and 2 KiB',
-    saying: /out of bounds is answered BAD_REQUEST or/,
+    saying: /of more than 32 keys or 2 KiB is never shown/,
   },
   {
     does: 'ignores that a connection is used',

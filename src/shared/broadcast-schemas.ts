@@ -17,7 +17,11 @@ export function broadcastInput(schemas?: BroadcastSchemas) {
   return z.discriminatedUnion('name', inputs as [(typeof inputs)[0]]) as unknown as typeof any
 }
 
-/** The output schema of `broadcastToRoom`. */
+/**
+ * The output schema of `broadcastToRoom`. `npm run contract` reads it from the build.
+ *
+ * @public
+ */
 export const broadcastOutput = z.object({ outcome: z.enum(['sent', 'absent']) })
 
 /** The schema of the event that carries broadcasts, of any name and payload. */

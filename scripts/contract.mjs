@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { format } from 'prettier'
 import * as z from 'zod'
 import { cellLocation, memberProfile } from '../dist/shared/locations.js'
-import { broadcastInput, broadcastOutput } from '../dist/shared/broadcast-schemas.js'
+import { anyPayload, broadcastInput, broadcastOutput } from '../dist/shared/broadcast-schemas.js'
 import { procedureInputs, procedureOutputs } from '../dist/shared/wire-schemas.js'
 
 const folder = fileURLToPath(new URL('../docs/contract/', import.meta.url))
@@ -18,6 +18,7 @@ function definitions(base) {
   const add = (id, schema) => registry.add(schema, { id })
   add('location', cellLocation)
   add('profile', memberProfile)
+  add('json', anyPayload)
   const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) =>
     make({ location: cellLocation, profile: memberProfile }),
   )

@@ -3,7 +3,12 @@ import { memberId, roomId, secretKey } from './id-schemas.js'
 import type { BroadcastSchemas } from './schema-types.js'
 
 const anyName = z.string().min(1).max(64)
-const anyPayload = z.json()
+/**
+ * Any JSON value. `npm run contract` names it, since it refers to itself.
+ *
+ * @public
+ */
+export const anyPayload = z.json()
 const nonce = z.string().regex(/^[\w-]{1,32}$/, 'a nonce is 1 to 32 characters of base64url')
 
 /** Builds the input schema of `broadcastToRoom`: without the app's schemas, for a broadcast of any name. */

@@ -62,9 +62,9 @@ test('useSetPresence returns a stable function that changes our presence value b
     seen.add(setPresence)
     return (
       <>
-        <button onClick={() => setPresence({ typing: true })} />
-        <button onClick={() => setPresence({ pointer: { x: 1, y: 1 } })} />
-        <button onClick={() => setPresence({ typing: undefined })} />
+        <button aria-label="type" onClick={() => setPresence({ typing: true })} />
+        <button aria-label="point" onClick={() => setPresence({ pointer: { x: 1, y: 1 } })} />
+        <button aria-label="stop" onClick={() => setPresence({ typing: undefined })} />
         {JSON.stringify(hooks.useSelf((self) => self.presence))}
       </>
     )
@@ -73,7 +73,7 @@ test('useSetPresence returns a stable function that changes our presence value b
   const buttons = [...shown.querySelectorAll('button')]
   for (const text of ['{"typing":true}', '{"typing":true,"pointer":{"x":1,"y":1}}', '{"pointer":{"x":1,"y":1}}']) {
     await act(async () => buttons.shift()!.click())
-    expect(JSON.parse(shown.textContent!)).toEqual(JSON.parse(text))
+    expect(JSON.parse(shown.textContent)).toEqual(JSON.parse(text))
   }
   await act(() => fake.room.flush())
   expect(fake.posts.at(-1)?.presence).toEqual({ pointer: { x: 1, y: 1 } })

@@ -2,7 +2,6 @@ import { webSocket } from 'hereabouts/client/websocket'
 import { manualClock } from 'hereabouts/testing'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Failure } from '../../../src/client/connection/failure.js'
-import type { Transport } from '../../../src/client/connection/transport.js'
 import type { CellTypes } from '../../support/cell-types.js'
 
 /* Faults of sockets that a real server does not produce on demand. With a real server: test/client/websocket.test.ts. */
@@ -47,19 +46,19 @@ function transport(Socket: unknown = FakeSocket) {
   const overHttp: string[] = []
   const http = { clock, openStream: ({ room }: { room: string }) => void overHttp.push(room), shareStream: null }
   const names = { prefix: '', transformer: undefined }
-  const sockets = webSocket({ url: 'http://host/trpc', WebSocket: Socket as never })<CellTypes>(
-    http as never,
-    names,
-  ) as Transport<CellTypes>
+  const sockets = webSocket({ url: 'http://host/trpc', WebSocket: Socket as never })<CellTypes>(http as never, names)
   const open = (room: string) => {
     const failures: Failure[] = []
     const events: string[] = []
-    const close = sockets.openStream({ room } as never, {
-      opened() {},
-      heard() {},
-      event: (_id, { type }) => events.push(type),
-      ended: (failure) => failures.push(failure),
-    })
+    const close = sockets.openStream(
+      { room },
+      {
+        opened() {},
+        heard() {},
+        event: (_id, { type }) => events.push(type),
+        ended: (failure) => failures.push(failure),
+      },
+    )
     return { close, events, failures }
   }
   return { clock, open, overHttp, sockets }
@@ -77,10 +76,8 @@ async function twoStreams(client: ReturnType<typeof transport>) {
 describe('a socket that cannot be made', () => {
   afterEach(() => vi.unstubAllGlobals())
 
-  class Refused {
-    constructor() {
-      throw new Error('mixed content')
-    }
+  const Refused = function () {
+    throw new Error('mixed content')
   }
 
   test('a WebSocket constructor that throws ends the stream and leaves no timer', async () => {
@@ -157,6 +154,8 @@ describe('the fallback to SSE', () => {
       socket.fails()
       expect(streams.map(({ failures }) => failures.length)).toEqual([1, 1])
     }
+    const { socket } = await twoStreams(client)
+    socket.fails()
     expect(kind(client)).toBe('websocket')
   })
 })

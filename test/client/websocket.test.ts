@@ -131,6 +131,8 @@ describe('a client over a WebSocket', () => {
     const room = client.join('q3', { location: cell(1) })
     await until('it has tried three times', () => sockets.length >= 3)
     await using _server = await serveLocations({ webSocket: true, port, timing: { scale: 1 / 20 } })
+    // After three failures the room may poll for half a minute.
+    client.reconnect()
     await until('it is live', () => liveBy('websocket')(room.status))
     await client.close()
   })

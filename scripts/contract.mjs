@@ -19,8 +19,11 @@ function definitions(base) {
   add('location', cellLocation)
   add('profile', memberProfile)
   add('json', anyPayload)
+  // As `npx hereabouts serve`: any presence value.
+  const presence = z.record(z.string(), anyPayload)
+  add('presence', presence)
   const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) =>
-    make({ location: cellLocation, profile: memberProfile }),
+    make({ location: cellLocation, profile: memberProfile, presence }),
   )
   inputs.broadcastToRoom = broadcastInput()
   outputs.broadcastToRoom = broadcastOutput

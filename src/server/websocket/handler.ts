@@ -24,12 +24,11 @@ import {
   type OptionChecks,
 } from '../options/option-checks.js'
 import { callerAccessOf } from '../procedures/socket-calls.js'
+import { openSession } from './open-session.js'
 import { closeCodes, type SocketEnvironment } from './socket-environment.js'
 import { SocketRegistry } from './socket-registry.js'
-import { SocketSession } from './socket-session.js'
-import { SocketWriter } from './socket-writer.js'
 import { TrpcAnswers, type OnError } from './trpc-answers.js'
-import { answerUpgrade, refuseForNow, refuseUpgrade, upgradeRefusal } from './upgrade-answers.js'
+import { answerUpgrade, hasReadableUrl, refuseForNow, refuseUpgrade, upgradeRefusal } from './upgrade-answers.js'
 
 /** A listener of Node's events; the types of the app's own server and `ws` decide about its arguments. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -148,6 +147,10 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   const isFull = () => isClosed || environment.isDraining() || registry.size >= environment.limits.sockets
 
   const accept = (ws: WebSocket, request: IncomingMessage) => {
+    if (!hasReadableUrl(request)) {
+      ws.on('error', () => {})
+      return ws.close(closeCodes.policyViolation, 'The URL or the Host header is not valid.')
+    }
     // An upgrade that we answer ourselves was refused before.
     const isTooMany = wss !== undefined && isFull()
     const session = openSession(environment, registry, ws, request)
@@ -162,6 +165,8 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
       if (server!.listenerCount('upgrade') === 1) answerUpgrade(socket, 404, '{"error":"Not found."}')
       return
     }
+    if (!hasReadableUrl(request))
+      return answerUpgrade(socket, 400, '{"error":"The URL or the Host header is not valid."}')
     const refusal = upgradeRefusal(request, rules)
     if (refusal) refuseUpgrade(socket, refusal)
     else if (isFull()) refuseForNow(socket)
@@ -219,32 +224,4 @@ function environmentOf(options: LocationWebSocketOptions<AnyTRPCRouter>): Socket
     },
     isDraining: () => hub()?.health() === 'draining',
   }
-}
-
-/** Connects the events of a socket to a session. */
-function openSession(environment: SocketEnvironment, registry: SocketRegistry, ws: WebSocket, req: IncomingMessage) {
-  const { clock, timing } = environment
-  const writer = new SocketWriter(ws, req.socket, clock, timing)
-  const admit = (session: SocketSession, ctx: unknown) => registry.admit(session, ctx)
-  const session = new SocketSession({ environment, ws, req, writer, admit })
-  registry.add(session)
-  writer.onDrain = () => session.regulate()
-  writer.onStall = () => session.terminate()
-  const received = () => {
-    session.receivedAt = clock.now()
-  }
-  ws.on('message', (data, isBinary) => session.handle(data as Buffer, isBinary))
-  ws.on('pong', received)
-  ws.on('ping', (data) => {
-    received()
-    // RFC 6455 §5.5.3: only the latest ping needs an answer. A client that does not read gets none.
-    if (!writer.isFull && ws.readyState === ws.OPEN) ws.pong(data)
-  })
-  // The client has broken the WebSocket protocol, or the connection: `close` follows.
-  ws.on('error', () => {})
-  ws.once('close', () => {
-    registry.delete(session)
-    session.close()
-  })
-  return session
 }

@@ -83,7 +83,7 @@ export class SocketRegistry {
     else if (silentMs >= 4 * beatMs) session.terminate()
     else {
       if (silentMs >= 2 * beatMs) session.ping()
-      if (now - session.checkedAt >= recheckMs) void session.recheck()
+      if (now - session.checkedAt >= recheckMs) session.recheck().catch((cause: unknown) => session.fail(cause))
     }
   }
 }

@@ -167,6 +167,12 @@ export class SocketSession implements CallsOwner {
     this.writer.terminate()
   }
 
+  /** Reports a fault of the server, and destroys the socket it happened on. */
+  fail(cause: unknown): void {
+    this.environment.logger.error('A WebSocket was closed because handling it failed.', { error: cause })
+    this.terminate()
+  }
+
   /** Sends a ping; a client that is alive answers it. */
   ping(): void {
     if (this.writer.isOpen) this.#ws.ping()

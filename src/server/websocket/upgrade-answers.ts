@@ -7,6 +7,10 @@ export function upgradeRefusal(request: IncomingMessage, rules: OriginRules | nu
   return rules && refusalOf(request, rules)
 }
 
+/** Returns false when the URL of a request, with its Host header, cannot be parsed: tRPC and apps would throw. */
+export const hasReadableUrl = ({ url = '', headers }: IncomingMessage): boolean =>
+  URL.canParse(url, `http://${headers.host ?? 'localhost'}`)
+
 const phrases: Record<number, string> = {
   403: 'Forbidden',
   404: 'Not Found',

@@ -153,7 +153,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
     }
     // An upgrade that we answer ourselves was refused before.
     const isTooMany = wss !== undefined && isFull()
-    const session = openSession(environment, registry, ws, request)
+    const session = openSession(environment, registry, ws, request, wss === undefined)
     const refusal = upgradeRefusal(request, rules)
     if (refusal) session.closeRefused(new LocationError('forbidden', refusal.message.replace(/^[\w-]+: /, '')))
     else if (isTooMany) ws.close(closeCodes.serviceRestart)

@@ -5,12 +5,17 @@ import type { SocketRegistry } from './socket-registry.js'
 import { SocketSession } from './socket-session.js'
 import { SocketWriter } from './socket-writer.js'
 
-/** Connects the events of a socket to a session. */
+/**
+ * Connects the events of a socket to a session.
+ *
+ * @param doesPong false when `ws` itself answers pings.
+ */
 export function openSession(
   environment: SocketEnvironment,
   registry: SocketRegistry,
   ws: WebSocket,
   req: IncomingMessage,
+  doesPong: boolean,
 ) {
   const { clock, timing } = environment
   const writer = new SocketWriter(ws, req.socket, clock, timing)
@@ -33,7 +38,8 @@ export function openSession(
   ws.on('ping', (data) => {
     received()
     // RFC 6455 §5.5.3: only the latest ping needs an answer. A client that does not read gets none.
-    if (!writer.isFull && ws.readyState === ws.OPEN) ws.pong(data)
+    if (doesPong && !req.socket.writableNeedDrain && ws.readyState === ws.OPEN) ws.pong(data)
+    session.regulate()
   })
   // The client has broken the WebSocket protocol, or the connection: `close` follows.
   ws.on('error', () => {})

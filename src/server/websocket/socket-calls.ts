@@ -186,8 +186,10 @@ export class SocketCalls {
   }
 
   async #leaveLater(deliver: (app: AppCalls) => void, items: readonly Item[]): Promise<void> {
-    const result = await this.#owner.contextResult()
+    this.#pending += 1
+    const result = await this.#owner.contextResult().finally(() => (this.#pending -= 1))
     if (result.ok && !this.#owner.isClosing) deliver(this.#appCalls())
+    this.#owner.settled()
     if (result.ok) return
     for (const item of items) if (item.kind === 'app' && item.id !== null) this.#refuseCall(item, result.error)
   }
@@ -220,9 +222,10 @@ export class SocketCalls {
       this.#owner.writer.text(answers.reply(prefix, value))
     } catch (cause) {
       this.#owner.refuse(prefix, cause, { type, path, input, ctx })
+    } finally {
+      this.#pending -= 1
+      this.#owner.settled()
     }
-    this.#pending -= 1
-    this.#owner.settled()
   }
 
   /** A rejection that nothing handles would end the process. */

@@ -191,8 +191,10 @@ export class SocketSession implements CallsOwner {
     const create = async (): Promise<ContextResult> => {
       const result = await this.#contexts.create(readParams)
       this.knownContext = result
+      // A socket that has closed would be counted for ever.
+      if (this.isClosing) return result
       const error = result.ok ? this.#admissionError(result.value) : result.error
-      if (!error || this.isClosing) return result
+      if (!error) return result
       const code = isRefusal(error) ? closeCodes.policyViolation : closeCodes.tryAgainLater
       this.writer.text(this.environment.answers.socketError(error, undefined, this.#req))
       // Calls that wait for the context are refused first.

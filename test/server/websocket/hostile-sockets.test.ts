@@ -163,3 +163,72 @@ test('an id that was refused as a duplicate still stops its first subscription',
   socket.send({ id: 1, method: 'subscription.stop' })
   await until('the subscription has stopped', () => server.heard.stopped === 1)
 })
+
+test('a client that floods a socket with pings and reads nothing costs no memory', async () => {
+  await using server = await appServer()
+  using client = await rawSocket(server.url).opened()
+  const socket = (client.ws as unknown as { _socket: Socket })._socket
+  socket.pause()
+  const ping = Buffer.concat([Buffer.from([0x89, 0x80 | 125, 0, 0, 0, 0]), Buffer.alloc(125)])
+  const flood = Buffer.concat(Array.from({ length: 8_000 }, () => ping))
+  let most = 0
+  for (let sent = 0; sent < 24; sent++) {
+    await new Promise<void>((resolve) => socket.write(flood, () => resolve()))
+    most = Math.max(most, server.sockets[0]!.writableLength)
+  }
+  expect(most).toBeLessThan(2 ** 18)
+})
+
+test.each([false, true])('a ping is answered with one pong (own server of ws: %s)', async (own) => {
+  await using server = await appServer({ own })
+  using client = await rawSocket(server.url).opened()
+  let pongs = 0
+  client.ws.on('pong', () => (pongs += 1))
+  client.ws.ping()
+  client.send('PING')
+  await client.has(1)
+  expect(pongs).toBe(1)
+})
+
+test('sockets that close while createContext is pending are not counted under their address', async () => {
+  const contexts: (() => void)[] = []
+  let isSlow = true
+  const context = () => (isSlow ? new Promise((resolve) => contexts.push(() => resolve({}))) : {})
+  await using server = await appServer({ context, limits: { addressStreams: 1 } })
+  for (let round = 0; round < 10; round++) {
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => rawSocket(server.url).opened()))
+    for (const { ws } of sockets) ws.terminate()
+    await until('all are gone', () => server.handler.size === 0)
+  }
+  expect(contexts).toHaveLength(100)
+  for (const each of contexts) each()
+  isSlow = false
+  using socket = await rawSocket(server.url).opened()
+  socket.send(query(1))
+  expect(await socket.find('a reply', answered(1))).toMatchObject({ result: { data: 'echo' } })
+})
+
+test('a socket whose messages wait for createContext is not read', async () => {
+  let open = () => {}
+  const context = () => new Promise((resolve) => (open = () => resolve({})))
+  await using server = await appServer({ context })
+  using socket = await rawSocket(server.url).opened()
+  const large = { id: 1, method: 'query', params: { path: 'echo', input: 'x'.repeat(50_000) } }
+  for (let at = 0; at < 600; at++) socket.send(large)
+  await until('the server has read some', () => server.sockets[0]!.bytesRead > 64 * 50_000)
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
+  expect(server.sockets[0]!.bytesRead).toBeLessThan(100 * 50_000)
+  open()
+  await until('all are answered', () => socket.messages.filter(answered(1)).length === 600)
+})
+
+test('an error whose shape JSON cannot write is answered with a plain error, and the calls go on', async () => {
+  await using server = await appServer({ formatter: () => ({ large: 1n }) })
+  using socket = await rawSocket(server.url).opened()
+  for (let id = 0; id < 100; id++)
+    socket.send({ id, method: 'query', params: { path: 'countMembers', input: { rooms: 'none' } } })
+  await socket.has(100)
+  expect(socket.messages.every(({ error }) => JSON.stringify(error).includes('Internal server error'))).toBe(true)
+  socket.send(query(100))
+  expect(await socket.find('a reply', answered(100))).toMatchObject({ result: { data: 'echo' } })
+})

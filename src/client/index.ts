@@ -14,6 +14,7 @@ export {
   type RouterLike,
 } from './router-types.js'
 export { createLocationClient, type LocationClientOptions } from './client.js'
+export type { IfLocks, Lock, LockOptions, LockView, RoomLockMethods } from './locks/lock-types.js'
 export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './room/broadcast-api.js'

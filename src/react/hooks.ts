@@ -3,6 +3,7 @@
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
 import type {
   BroadcastEvent,
+  IfLocks,
   LocationClient,
   Member,
   MembersAtOptions,
@@ -17,6 +18,7 @@ import { createRoomProvider, type RoomProviderProps } from './provider.js'
 import { watchOnly, type RoomHandle } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
 import { shallow } from './shallow.js'
+import { useLockOf, type UsedLock } from './use-lock.js'
 import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
@@ -27,7 +29,8 @@ import type { RoomTypes } from '../shared/room-types.js'
 export type LocationHooks<T extends RoomTypes> = RoomHooks<T> &
   ([T['profile']] extends [never] ? unknown : ProfileHooks<T>) &
   ([T['presence']] extends [never] ? unknown : PresenceHooks<T>) &
-  IfBroadcasts<T, BroadcastHooks<T>>
+  IfBroadcasts<T, BroadcastHooks<T>> &
+  IfLocks<T, LockHooks<T>>
 
 /** The hooks of every client. */
 export interface RoomHooks<T extends RoomTypes> {
@@ -85,6 +88,17 @@ export interface ProfileHooks<T extends RoomTypes> {
   useUpdateProfile(): (profile: T['profile'] | null) => void
 }
 
+/** The hooks of a client whose router has locks. */
+export interface LockHooks<T extends RoomTypes> {
+  /**
+   * Returns who holds a place, and `acquire` and `release`. `acquire` resolves with whether the place is ours; it takes the place
+   * from another window of ours. The place is released when the component goes, or asks for another one.
+   *
+   * @throws Error from `acquire` inside a provider with `watch`, and the errors of `room.lock`.
+   */
+  useLock(location: T['location']): UsedLock<T>
+}
+
 /** The hooks of a client whose router has broadcasts. */
 export interface BroadcastHooks<T extends RoomTypes> {
   /**
@@ -125,7 +139,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
   const othersOf = (room: Room<T>) => room.others
   const otherIdsOf = (room: Room<T>) => room.others.map(({ memberId }) => memberId)
 
-  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & BroadcastHooks<T> = {
+  const hooks: RoomHooks<T> & ProfileHooks<T> & PresenceHooks<T> & BroadcastHooks<T> & LockHooks<T> = {
     RoomProvider: createRoomProvider(contexts, client),
     useRoom: () => useHandle().room,
     useOthers: <R>(select?: (others: Members) => R, isEqual?: (a: R, b: R) => boolean) =>
@@ -160,6 +174,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
       useEffect(() => room.on(event, (detail) => latest.current(detail)), [room, event, latest])
     },
     ...broadcastHooks(useHandle, useWritableRoom),
+    useLock: (location) => useLockOf(useHandle(), location),
   }
   return hooks
 }

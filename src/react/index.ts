@@ -5,10 +5,12 @@
  */
 'use client'
 
+export type { LockState, UsedLock } from './use-lock.js'
 export {
   createLocationHooks,
   type BroadcastHooks,
   type LocationHooks,
+  type LockHooks,
   type PresenceHooks,
   type ProfileHooks,
   type RoomHooks,

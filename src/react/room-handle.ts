@@ -1,4 +1,13 @@
-import type { LocationError, Room, RoomBroadcasts, RoomCore, WatchedRoom } from '../client/index.js'
+import type {
+  LocationError,
+  LockView,
+  Room,
+  RoomBroadcasts,
+  RoomCore,
+  RoomLockMethods,
+  WatchedRoom,
+} from '../client/index.js'
+import { heldBy } from '../client/locks/held-by.js'
 import { showInitial } from '../client/store/initial.js'
 import { createStore } from '../client/store/store.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
@@ -81,9 +90,13 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     return current() as Room<T>
   }
   // A feature that the router lacks does not exist in the types; a method of it would only reach the room's own.
-  const broadcasts: RoomBroadcasts<T> = {
-    broadcast: (...call) => (writable() as unknown as RoomBroadcasts<T>).broadcast(...call),
-    onBroadcast: (...call) => (current() as unknown as RoomBroadcasts<T>).onBroadcast(...call),
+  type Features = RoomBroadcasts<T> & RoomLockMethods<T>
+  const whole = (room: unknown) => room as Features
+  const features: Features = {
+    broadcast: (...call) => whole(writable()).broadcast(...call),
+    onBroadcast: (...call) => whole(current()).onBroadcast(...call),
+    lock: (...call) => whole(writable()).lock(...call),
+    lockedBy: (location) => whole(current()).lockedBy(location),
   }
   const room: RoomCore<T> = {
     id,
@@ -112,7 +125,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
-  return Object.assign(room, broadcasts)
+  return Object.assign(room, features)
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */
@@ -123,7 +136,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: RoomCore<T> & Record<keyof RoomBroadcasts<T>, () => never> = {
+  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock', () => never> = {
     id,
     ...snapshot,
     members,
@@ -141,6 +154,8 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     leave: tooEarly,
     broadcast: tooEarly,
     onBroadcast: tooEarly,
+    lock: tooEarly,
+    lockedBy: (location) => heldBy(store, location),
   }
   return { room: room as unknown as Room<T>, hasInitial: view.id !== null }
 }

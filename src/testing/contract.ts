@@ -2,9 +2,11 @@ import { inputCases } from './contract/inputs.js'
 import { leaseCases } from './contract/leases.js'
 import { leaveCases } from './contract/leaves.js'
 import { postCases } from './contract/posts.js'
+import { presenceCases } from './contract/presence.js'
 import { queryCases } from './contract/queries.js'
 import { resumeCases } from './contract/resuming.js'
 import { CaseSkipped } from './contract/demand.js'
+import { speakingCases } from './contract/speaking.js'
 import { streamCases } from './contract/streams.js'
 import type { ContractTarget } from './contract/target.js'
 import { Wire } from './contract/http-client.js'
@@ -29,7 +31,17 @@ export type ContractCase = {
   run(context?: ContractContext): Promise<void>
 }
 
-const groups = [streamCases, resumeCases, postCases, leaveCases, leaseCases, queryCases, inputCases]
+const groups = [
+  streamCases,
+  resumeCases,
+  postCases,
+  presenceCases,
+  speakingCases,
+  leaveCases,
+  leaseCases,
+  queryCases,
+  inputCases,
+]
 
 /**
  * The protocol as named cases, to check any server against: one with your own backend, or one in another language. The

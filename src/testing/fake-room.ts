@@ -1,4 +1,10 @@
-import { createLocationClient, type LocationClient, type Room, type RoomBroadcasts } from '../client/index.js'
+import {
+  createLocationClient,
+  type IfLocks,
+  type LocationClient,
+  type Room,
+  type RoomBroadcasts,
+} from '../client/index.js'
 import { systemClock } from '../shared/index.js'
 import type {
   Activity,
@@ -39,7 +45,9 @@ export type FakeMember<T extends RoomTypes> = {
 } & ([T['presence']] extends [never] ? unknown : { presence?: T['presence'] })
 
 /** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
-export type FakeRoom<T extends RoomTypes> = FakeRoomCore<T> & IfBroadcasts<T, FakeBroadcasts<T>>
+export type FakeRoom<T extends RoomTypes> = FakeRoomCore<T> &
+  IfBroadcasts<T, FakeBroadcasts<T>> &
+  IfLocks<T, FakeLocks<T>>
 
 /** The part of a fake room for apps with broadcasts. */
 export interface FakeBroadcasts<T extends RoomTypes> {
@@ -47,6 +55,14 @@ export interface FakeBroadcasts<T extends RoomTypes> {
   readonly broadcasts: readonly SentBroadcast<T>[]
   /** Another member broadcasts. `null`: the server does. Resolves when the listeners of the room were called. */
   sends<K extends BroadcastName<T>>(memberId: string | null, name: K, payload: BroadcastsOf<T>[K]): Promise<void>
+}
+
+/** The part of a fake room for apps with locks. */
+export interface FakeLocks<T extends RoomTypes> {
+  /** Another member, who is in the room, locks a place. Ignored while we hold it. */
+  locks(memberId: string, location: T['location']): Promise<void>
+  /** Another member ends the lock of a place. */
+  unlocks(memberId: string, location: T['location']): Promise<void>
 }
 
 /** The part of a fake room that every app has. */
@@ -129,12 +145,20 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   const broadcasting = room as unknown as RoomBroadcasts<T>
   // Loads the code of broadcasts, so that the room hears those of the test at once. The fake server ignores this one.
   await broadcasting.broadcast('' as BroadcastName<T>, null as never)
-  const fake: FakeRoomCore<T> & FakeBroadcasts<T> = {
+  const fake: FakeRoomCore<T> & FakeBroadcasts<T> & FakeLocks<T> = {
     room,
     client,
     posts: server.posts,
     enters: (memberId, member) => put(memberId, member ?? {}),
     moves: (memberId, location) => put(memberId, { location }),
+    locks(memberId, location) {
+      server.lock(memberId, location)
+      return shows(is(memberId, server.get(memberId)?.at ?? null))
+    },
+    unlocks(memberId, location) {
+      server.unlock(memberId, location)
+      return shows(is(memberId, server.get(memberId)?.at ?? null))
+    },
     updates: (memberId, change) => put(memberId, change),
     setsPresence: (memberId, presence) => put(memberId, { presence }),
     leaves(memberId, reason = 'left') {

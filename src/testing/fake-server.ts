@@ -31,6 +31,9 @@ export interface FakeServer<T extends RoomTypes> {
   get(connectionId: string): Connection<T> | undefined
   /** Adds or changes a connection, and returns the version at which it is shown. */
   set(connection: Connection<T>): number
+  /** Another connection locks a place, or ends its lock. */
+  lock(connectionId: string, location: T['location']): void
+  unlock(connectionId: string, location: T['location']): void
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<T>): void
   /** Sends a broadcast of another member, or with `null` of the server. */
@@ -40,6 +43,15 @@ export interface FakeServer<T extends RoomTypes> {
   reconnect(): void
   refusePosts(message: string | null): void
 }
+
+/** The JSON of a value with sorted keys. */
+const textOf = (value: unknown): string =>
+  JSON.stringify(value, (_, part: unknown) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  )
+const sameJson = (a: unknown, b: unknown) => textOf(a) === textOf(b)
 
 export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   const view = new View<T>()
@@ -84,13 +96,9 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         mine = controller
         streams.add(controller)
         controller.enqueue(encoder.encode('event: connected\ndata: {}\n\n\n'))
-        const timing = {
-          beatMs: 10_000,
-          leaseMs: 30_000,
-          postMs: 0,
-          presenceMs: 0,
-          features: ['presence', 'broadcasts'],
-        }
+        const locks = { lockMs: 30_000, idleMs: 120_000 }
+        const pace = { beatMs: 10_000, leaseMs: 30_000, postMs: 0, presenceMs: 0 }
+        const timing = { ...pace, features: ['presence', 'broadcasts', 'locks'], locks }
         controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
         controller.enqueue(written(snapshot()))
       },
@@ -114,8 +122,28 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     }
     const value = presence ?? (known && presenceOf(known)) ?? {}
     const own = { connectionId: me, memberId: me, location, ...about, at: 0 }
-    set({ ...own, ...(Object.keys(value).length > 0 && { presence: value }) })
+    const locks = known?.locks && { locks: known.locks }
+    set({ ...own, ...(Object.keys(value).length > 0 && { presence: value }), ...locks })
     return { outcome: 'applied', connectionId: me, memberId: me, seq, id: id() }
+  }
+  const locksOf = (connectionId: string) => view.connections.get(connectionId)?.locks ?? []
+  const lock = (connectionId: string, location: T['location']) => {
+    const isPlace = (held: { location: T['location'] }) => sameJson(held.location, location)
+    const holder = [...view.connections.values()].find(({ locks }) => locks?.some(isPlace))
+    if (holder && holder.connectionId !== connectionId)
+      return { outcome: 'taken', holder: { memberId: holder.memberId, connectionId: holder.connectionId } }
+    const known = view.connections.get(connectionId)
+    if (!known) return { outcome: 'absent' }
+    const fence = locksOf(connectionId).find(isPlace)?.fence ?? version + 1_000
+    if (!holder) set({ ...known, locks: [...locksOf(connectionId), { location, fence }] })
+    return { outcome: 'locked', fence }
+  }
+  const unlock = (connectionId: string, location: T['location']) => {
+    const known = view.connections.get(connectionId)
+    const rest = locksOf(connectionId).filter((held) => !sameJson(held.location, location))
+    if (!known || rest.length === locksOf(connectionId).length) return { outcome: 'gone' }
+    set({ ...known, locks: rest })
+    return { outcome: 'unlocked' }
   }
   const answer = (data: PostLocationOutput | GetLocationsOutput<T> | object) => Response.json({ result: { data } })
 
@@ -132,6 +160,9 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         remove(me, 'left')
         return answer({ outcome: (body as LeaveRoomInput).graceMs ? 'leaving' : 'left' })
       }
+      const place = (body as { location: T['location'] }).location
+      if (procedure === 'lockLocation') return answer(lock(me, place))
+      if (procedure === 'unlockLocation') return answer(unlock(me, place))
       if (procedure === 'broadcastToRoom') {
         const { name, payload, to } = body as BroadcastToRoomInput<T>
         if (name !== '') broadcasts.push({ name, payload, ...(to !== undefined && { to }) })
@@ -143,6 +174,8 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     },
     get: (connectionId) => view.connections.get(connectionId),
     set,
+    lock: (connectionId, location) => void lock(connectionId, location),
+    unlock: (connectionId, location) => void unlock(connectionId, location),
     remove,
     tell,
     broadcast(memberId, name, payload) {

@@ -4,7 +4,7 @@ import { Ends } from '../support/ends.js'
 import { sharedNodes } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { roundRobin } from '../support/redis/round-robin.js'
-import { cells, fastTiming, targetTiming } from './target.js'
+import { cells, fastTiming, presence, targetTiming } from './target.js'
 
 /*
  * The contract of PROTOCOL.md, for three servers that share one Redis, without sticky sessions: the posts, streams and
@@ -20,7 +20,7 @@ describe.skipIf(skipWithoutRedis).concurrent('three servers with rooms in Redis,
   const target = { url: '', timing: slower, ...cells }
   beforeAll(async () => {
     const redis = ends.use(await redisServer())
-    const nodes = (await sharedNodes(redis.url, 3, { timing })).map((node) => ends.use(node))
+    const nodes = (await sharedNodes(redis.url, 3, { timing, presence })).map((node) => ends.use(node))
     target.url = ends.use(await roundRobin(nodes.map(({ url }) => url))).url
   })
   afterAll(() => ends.end())

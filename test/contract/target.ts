@@ -1,4 +1,5 @@
 import type { ContractTarget } from 'hereabouts/testing'
+import * as z from 'zod'
 
 /** All timings are divided by 20: the heartbeat interval is 0.5 s. The time limits in which a case must act are longer. */
 export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 }
@@ -12,9 +13,13 @@ export const targetTiming = {
   patienceMs: 10_000,
 }
 
+/** The presence schema of the servers under test. It is loose, so that the limits of a value are what refuses one. */
+export const presence = z.looseObject({ typing: z.boolean(), pointer: z.object({ x: z.number() }) }).partial()
+
 /** Cells of a sheet: the default locations of a server. */
 export const cells = {
   location: (n: number) => ({ sheet: 'Q3', row: n, col: 2 }),
   badLocation: { sheet: 'Q3', row: -1, col: 2 },
   profile: (n: number) => ({ name: `Ada ${n}`, color: '#2563eb' }),
+  presence: (n: number) => ({ pointer: { x: n }, ...(n % 2 === 0 && { typing: true }) }),
 } satisfies Partial<ContractTarget>

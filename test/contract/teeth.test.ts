@@ -1,14 +1,14 @@
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, test } from 'vitest'
 import { faultProxy, type Call, type Faults, type Reply } from '../support/network/fault-proxy.js'
-import { cells, fastTiming, targetTiming } from './target.js'
+import { cells, fastTiming, presence, targetTiming } from './target.js'
 
 /*
  * Checks that the contract detects violations. Each server here has exactly one defect, and the case about that
  * behaviour must fail.
  */
 
-const server = await serveLocations({ timing: fastTiming })
+const server = await serveLocations({ timing: fastTiming, presence })
 afterAll(() => server.close())
 
 type Wrong = { does: string; faults: () => Faults; caughtBy: string; saying: RegExp }
@@ -29,6 +29,14 @@ const inputs =
     if (!call.body.startsWith('{"')) return pass(call)
     return pass({ ...call, body: JSON.stringify(change(JSON.parse(call.body) as Record<string, unknown>, call)) })
   }
+/** Changes each entry of `changed` in the frames of a stream. */
+const entries =
+  (change: (entry: Record<string, unknown>) => object): Faults['event'] =>
+  (event) =>
+    event.replace(/^data: .*"type":"changes".*$/m, (line) => {
+      const frame = JSON.parse(line.slice('data: '.length)) as { changed?: Record<string, unknown>[] }
+      return `data: ${JSON.stringify({ ...frame, ...(frame.changed && { changed: frame.changed.map(change) }) })}`
+    })
 const isChanges = (event: string) => event.includes('"type":"changes"')
 
 const wrongs: Wrong[] = [
@@ -144,6 +152,90 @@ const wrongs: Wrong[] = [
     faults: outcome('same', 'applied'),
     caughtBy: 'a post with unchanged content makes no frame, and its seq is stored',
     saying: /room rule 6/,
+  },
+  {
+    does: 'omits presence values from its frames',
+    faults: () => ({ event: entries(({ presence: _presence, ...entry }) => entry) }),
+    caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
+    saying: /a frame carries the changed presence value/,
+  },
+  {
+    does: 'omits presence values from snapshots',
+    faults: () => ({
+      call: answers((body, call) => (call.procedure === 'getLocations' ? body.replace('"presence"', '"x"') : body)),
+    }),
+    caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
+    saying: /a snapshot carries the posted presence value/,
+  },
+  {
+    does: 'forgets the presence value at a post without one',
+    faults: () => ({
+      call: inputs((input, call) => (call.procedure === 'postLocation' ? { presence: {}, ...input } : input)),
+    }),
+    caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
+    saying: /a post without a presence value keeps the one before/,
+  },
+  {
+    does: 'does not say in hello that it has presence values',
+    faults: () => ({ event: (event) => event.replace(',"presence"]', ']') }),
+    caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
+    saying: /hello lists presence/,
+  },
+  {
+    does: 'omits the removed keys of presence values',
+    faults: () => ({ event: entries(({ presenceCleared: _cleared, ...entry }) => entry) }),
+    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    saying: /frames of a presence value lead to the view/,
+  },
+  {
+    does: 'does not say that a merged frame replaces the presence value',
+    faults: () => ({ call: answers((body) => body.replace(',"presenceReset":true', '')) }),
+    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    saying: /a merged frame leads to the view/,
+  },
+  {
+    does: 'ignores presence values that are no object',
+    faults: () => ({
+      call: inputs(({ presence: value, ...input }) => (Array.isArray(value) ? input : { ...input, presence: value })),
+    }),
+    caughtBy: 'a presence value is an object of at most 32 keys and 2 KiB',
+    saying: /not an object is answered BAD_REQUEST/,
+  },
+  {
+    does: 'shows presence values that are too large',
+    faults() {
+      let large = ''
+      return {
+        async call(call, pass) {
+          const [value] = /\{"k0".*?\}/.exec(call.body) ?? []
+          large ||= value ?? ''
+          const reply = await pass(value ? { ...call, body: call.body.replace(value, '{"typing":true}') } : call)
+          return { ...reply, body: reply.body.replace('{"typing":true}', large || '{"typing":true}') }
+        },
+      }
+    },
+    caughtBy: 'a presence value is an object of at most 32 keys and 2 KiB',
+    saying: /of more than 32 keys or 2 KiB is never shown/,
+  },
+  {
+    does: 'ignores that a connection is used',
+    faults: () => ({ call: inputs(({ used: _used, ...input }) => input) }),
+    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    saying: /a post that says used is applied/,
+  },
+  {
+    does: 'sends no activeAt in its frames',
+    faults: () => ({ event: entries(({ activeAt: _activeAt, ...entry }) => entry) }),
+    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    saying: /a post with used: true makes its connection speak/,
+  },
+  {
+    does: 'takes becoming idle for use',
+    faults: () => ({
+      call: inputs(({ activity, ...input }) => ({ ...input, ...(activity === 'idle' && { used: true }), activity })),
+    }),
+    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    saying: /a connection that becomes idle is not used/,
   },
   {
     does: 'writes no tombstone for a connection that was never shown',

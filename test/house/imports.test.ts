@@ -43,7 +43,8 @@ const layers: Record<string, Record<string, string[]>> = {
     outbox: ['connection'],
     store: ['outbox', 'connection'],
     websocket: ['connection'],
-    room: ['store', 'outbox', 'connection', 'browser'],
+    locks: ['store', 'connection'],
+    room: ['store', 'outbox', 'connection', 'browser', 'locks'],
   },
   react: {
     ui: [],

@@ -12,7 +12,7 @@ import { blocksOf, link, root } from '../support/snippets.js'
 const folder = mkdtempSync(join(tmpdir(), 'hereabouts-testing-'))
 beforeAll(() => {
   built('package')
-  link(folder, { hereabouts: root, vitest: join(root, 'node_modules/vitest') })
+  link(folder, { hereabouts: root, vitest: join(root, 'node_modules/vitest'), zod: join(root, 'node_modules/zod') })
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 

@@ -4,7 +4,7 @@ import { cells, fastTiming, targetTiming } from '../contract/target.js'
 
 /* A contract case that does not apply to a target says so, whatever the test runner. */
 
-const { profile: _profile, ...withoutProfile } = cells
+const { profile: _profile, presence: _presence, ...withoutProfile } = cells
 const noServer: ContractTarget = { url: 'http://127.0.0.1:1', ...withoutProfile }
 const caseOf = (name: string, target: ContractTarget) => {
   const found = locationContract(target).find((each) => each.name === name)
@@ -21,6 +21,16 @@ async function reasonsOf(name: string, target: ContractTarget): Promise<string[]
 describe('a contract case that does not apply', () => {
   test('gives its reason to skip() when the target has no profile()', async () => {
     expect(await reasonsOf('a posted profile is shown to viewers', noServer)).toEqual(['the target has no profile().'])
+  })
+
+  test('gives its reason to skip() when the target has no presence()', async () => {
+    const reason = 'the target has no presence(): its router has no presence schema.'
+    for (const name of [
+      'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
+      'changed and removed keys of a presence value lead to the view of the snapshot',
+      'a presence value is an object of at most 32 keys and 2 KiB',
+    ])
+      expect(await reasonsOf(name, noServer), name).toEqual([reason])
   })
 
   test('gives its reason to skip() when the server identifies every caller', async () => {

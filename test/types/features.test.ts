@@ -187,6 +187,12 @@ describe('a router without presence values, broadcasts and locks', () => {
       hooks.useBroadcast()
       // @ts-expect-error: there are no locks
       hooks.useLock({ sheet: 'Q3', row: 1, col: 1 })
+      // @ts-expect-error: there are no locks
+      hooks.useRoom().lockedBy({ sheet: 'Q3', row: 1, col: 1 })
+      // @ts-expect-error: there are no locks
+      profileClient().watch('a').lockedBy({ sheet: 'Q3', row: 1, col: 1 })
+      // @ts-expect-error: there are no locks
+      void fakeRoom<WithProfile>().then((fake) => fake.locks('ada', { sheet: 'Q3', row: 1, col: 1 }))
     })
   })
 })
@@ -208,6 +214,18 @@ describe('a hub with locks', () => {
       createLocationHub({ location: cellLocation, locks: { idleMs: 'one' } })
       expectTypeOf<RoomTypesOf<typeof locking>['locks']>().toEqualTypeOf<true>()
       expectTypeOf<RoomTypesOf<typeof plain>['locks']>().toEqualTypeOf<false>()
+      const client = createLocationClient<typeof locking>({ url: '/trpc', path: 'locations' })
+      const room = client.join('a')
+      void room.lock(place, { takeOver: true }).then((lock) => lock?.release())
+      room.lockedBy(place)
+      client.watch('a').lockedBy(place)
+      // @ts-expect-error: a room that is only watched locks nothing
+      void client.watch('a').lock(place)
+      // @ts-expect-error: a place is a location
+      void room.lock(null)
+      createLocationHooks(client).useLock(place).acquire satisfies () => Promise<boolean>
+      void createLocationHooks(client).useRoom().lock(place)
+      void fakeRoom<RoomTypesOf<typeof locking>>().then((fake) => fake.locks('ada', place))
     })
   })
 })

@@ -29,6 +29,7 @@ export const sidebar = [
       page('Vue, Svelte, Solid', '/frameworks'),
       page('Reactions and broadcasts', '/broadcasts'),
       page('Counts and agents', '/counts-and-agents'),
+      page('One editor at a time', '/locks'),
       page('Testing', '/testing'),
       page('Accessibility', '/accessibility'),
     ],

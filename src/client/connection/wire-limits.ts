@@ -19,7 +19,7 @@ export const clamped = <T>(value: unknown, min: number, max: number, usual: T): 
   typeof value === 'number' && value >= min ? Math.min(value, max) : usual
 
 /** The timing that a hello may set. A heartbeat interval below 100 ms is a mistake: then the default holds. */
-export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features'>) {
+export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features' | 'locks'>) {
   const beatMs = clamped(hello.beatMs, 100, 600_000, 10_000)
   // Each connection posts at least once in a heartbeat interval.
   const spacing = (ms: unknown, usual: number) => Math.min(clamped(ms, 0, beatMs, usual), beatMs)
@@ -29,6 +29,8 @@ export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'p
     postMs: spacing(hello.postMs, 50),
     presenceMs: spacing(hello.presenceMs, 100),
     features: Array.isArray(hello.features) ? hello.features : [],
+    // Its numbers are checked where locks are used.
+    locks: hello.locks,
   }
 }
 

@@ -55,6 +55,8 @@ export type PresencePatch<Presence> = Presence extends object
 export interface OwnPresence<T extends RoomTypes> {
   /** The connection's secret. */
   readonly key: string | undefined
+  /** When the newest post that the server accepted was sent. */
+  readonly acceptedAt: number
   /**
    * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when none is
    * answered until `patience` resolves.
@@ -100,6 +102,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   let hasReported = false
   /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
   let usedAt = context().now
+  let acceptedAt = -Infinity
   const understands = (feature: string) => pace.timing.features?.includes(feature)
 
   const newConnection = () => {
@@ -137,8 +140,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return send(post)
     }
   }
-  const acknowledged = ({ connectionId, memberId: own, id, postMs }: PostLocationOutput) => {
+  const acknowledged = ({ outcome, connectionId, memberId: own, id, postMs }: PostLocationOutput) => {
     pace.askedMs = clamped(postMs, 0, pace.timing.beatMs, 0)
+    if (outcome === 'applied' || outcome === 'same') acceptedAt = sender.box.sentAt
     told('post', id)
     const before = memberId ?? guest
     memberId = own
@@ -194,6 +198,9 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   return {
     get key() {
       return connectionKey
+    },
+    get acceptedAt() {
+      return acceptedAt
     },
     async whoAmI(patience) {
       const settled = () => memberId !== null || sender.box.failures > 0 || sender.box.refusal !== null

@@ -5,7 +5,7 @@ import type { RetryContext } from '../connection/connection-state.js'
 /** The timing of a room. */
 export interface Pace {
   /** From the newest hello; the server's defaults before the first. */
-  timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features'>
+  timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features' | 'locks'>
   /** The time between two posts that the last reply asked for, since the newest hello; otherwise 0. */
   askedMs: number
   context(): RetryContext

@@ -5,6 +5,8 @@ import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
 import { lazyImport } from '../lazy-import.js'
+import { heldBy } from '../locks/held-by.js'
+import type { IfLocks, LockView, RoomLockMethods } from '../locks/lock-types.js'
 import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
@@ -14,6 +16,7 @@ import type { BroadcastListening, RoomBroadcasts } from './broadcast-api.js'
 import type { SendBroadcast } from './broadcasts.js'
 import type { BroadcastEvent } from '../store/broadcast-event.js'
 import { lazyBroadcasts } from './broadcast-loader.js'
+import { lazyLocks } from './lock-loader.js'
 import { watchEpochs } from './epoch-watch.js'
 import { openOwnPresence, type OwnAttributes, type OwnPresence, type PresencePatch } from './own-presence.js'
 import { paceBy } from './post-pace.js'
@@ -29,7 +32,9 @@ import type { RoomTypes } from '../../shared/room-types.js'
  * room.post({ sheet: 'Q3', row: 4, col: 2 })
  * ```
  */
-export type Room<T extends RoomTypes> = RoomCore<T> & IfBroadcasts<T, RoomBroadcasts<T>>
+export type Room<T extends RoomTypes> = RoomCore<T> &
+  IfBroadcasts<T, RoomBroadcasts<T>> &
+  IfLocks<T, RoomLockMethods<T>>
 
 /** The part of a room that every router has. */
 export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
@@ -79,7 +84,9 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
 }
 
 /** A room that we watch without being in it: it has no methods that post. */
-export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> & IfBroadcasts<T, BroadcastListening<T>>
+export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> &
+  IfBroadcasts<T, BroadcastListening<T>> &
+  IfLocks<T, LockView<T>>
 
 /** The part of a watched room that every router has. */
 export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update' | 'setPresence'>
@@ -150,6 +157,7 @@ export function openRoom<T extends RoomTypes>(
           },
           flush: presence.flush,
           setPresence: presence.setPresence,
+          lock: lazyLocks<T>(parts, connection),
         })
       : room) as unknown as JoinedRoom<T>,
     renew: connection.renew,
@@ -233,7 +241,7 @@ const watchedRoom = <T extends RoomTypes>(
   connection: ServerConnection,
   presence: OwnPresence<T>,
   broadcasts: () => unknown,
-): Omit<WatchedRoomCore<T>, 'leave'> & AnyListening<T> => ({
+): Omit<WatchedRoomCore<T>, 'leave'> & AnyListening<T> & LockView<T> => ({
   id,
   get status() {
     return store.snapshot.status
@@ -247,6 +255,7 @@ const watchedRoom = <T extends RoomTypes>(
   get members() {
     return store.members
   },
+  lockedBy: (location: T['location']) => heldBy(store, location),
   membersAt: store.membersAt,
   other: store.other,
   on: store.on,

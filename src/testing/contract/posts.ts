@@ -1,6 +1,5 @@
-import type { Connection } from '../../shared/index.js'
 import { CaseSkipped, demand, isSame } from './demand.js'
-import { Viewer } from './viewer.js'
+import { connectionsIn, Viewer } from './viewer.js'
 import { idOf, newKey, type Wire } from './http-client.js'
 
 /** The posts that are accepted, and their outcomes (room rules 1 and 6). */
@@ -200,12 +199,6 @@ export const postCases = {
     const rule = 'a reply never names a version that no viewer reaches.'
     demand(idOf(viewer.view.id!).version >= newest, rule, { held: viewer.view.id, newest })
   },
-}
-
-async function connectionsIn(wire: Wire, room: string): Promise<Connection[]> {
-  const { event } = await wire.get({ room })
-  demand(event.type === 'snapshot', 'getLocations without an id answers a snapshot.', event)
-  return event.connections
 }
 
 /** Returns the same value with its keys in reverse order. */

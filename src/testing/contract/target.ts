@@ -16,6 +16,11 @@ export type ContractTarget = {
   badLocation: unknown
   /** Returns a valid profile for each number, no two of them equal. When absent, the case about profiles is skipped. */
   profile?(n: number): unknown
+  /**
+   * Returns a valid presence value for each number, none of them empty and no two equal; values with different keys check more.
+   * When absent, the cases about presence values are skipped.
+   */
+  presence?(n: number): object
   /** The server's timing where it differs from PROTOCOL. The heartbeat interval and the lease are read from `hello`. */
   timing?: Partial<ContractTiming>
 }

@@ -83,3 +83,10 @@ export class Viewer implements AsyncDisposable {
     this.stream.close()
   }
 }
+
+/** Returns the connections of a room from a snapshot. */
+export async function connectionsIn(wire: Wire, room: string): Promise<Connection[]> {
+  const { event } = await wire.get({ room })
+  demand(event.type === 'snapshot', 'getLocations without an id answers a snapshot.', event)
+  return event.connections
+}

@@ -1,4 +1,6 @@
 import { createClient } from 'redis'
+import type { Schema } from 'hereabouts'
+import type { Backend } from 'hereabouts/server'
 import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
 import { firstVisitor } from './crowd.js'
@@ -17,6 +19,8 @@ export type NodeOptions = {
   timing?: { scale?: number }
   /** With a client as an app makes it, and not one that comes back sooner. */
   byDefault?: boolean
+  /** With presence values by this schema. */
+  presence?: Schema
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
 
 /** A client that comes back soon: a test has no time for the pauses of a default. */
@@ -29,11 +33,13 @@ export async function redisClient(url: string, byDefault = false): Promise<NodeC
 
 export async function sharedNode(
   redisUrl: string,
-  { timing, byDefault, ...options }: NodeOptions = {},
+  { timing, byDefault, presence, ...options }: NodeOptions = {},
 ): Promise<SharedNode> {
   const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
-  const served = await serveLocations({ backend, ...(timing && { timing }) })
+  const served = await serveLocations({ backend, ...(timing && { timing }), ...(presence && { presence }) } as {
+    backend: Backend
+  })
   return {
     url: served.url,
     served,

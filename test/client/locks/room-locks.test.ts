@@ -1,0 +1,132 @@
+import { createLocationClient } from 'hereabouts/client'
+import { cellLocation } from 'hereabouts'
+import { serveLocations } from 'hereabouts/testing'
+import { expect, onTestFinished, test } from 'vitest'
+import { until } from '../../support/until.js'
+
+/* `room.lock` on a real server, whose times are a twentieth of the usual ones. */
+
+const cell = (row: number) => ({ sheet: 'Q3', row, col: 1 })
+const serve = (options: { port?: number; timing?: object } = {}) =>
+  serveLocations({
+    locks: { idleMs: 500 },
+    location: cellLocation,
+    identify: ({ ctx }) => ({ memberId: ctx.headers.get('x-member') ?? 'nobody' }),
+    authorize: () => true,
+    ...options,
+    timing: { scale: 1 / 20, claimMs: 0, ...options.timing },
+  })
+
+async function stage(options: { timing?: object } = {}) {
+  let server = await serve(options)
+  onTestFinished(() => server.close())
+  const { port, url } = server
+  const join = async (memberId: string) => {
+    const client = createLocationClient<typeof server.server.router>({ url, headers: { 'x-member': memberId } })
+    onTestFinished(() => client.close())
+    const room = client.join('r')
+    await Promise.all([room.ready(), room.flush()])
+    return room
+  }
+  const kill = () => server.close()
+  const restart = async (timing: object) => void (server = await serve({ port, timing }))
+  return { join, kill, restart, hub: () => server.hub }
+}
+
+test('a place that one member locked is taken for others until it is released as often as it was taken', async () => {
+  const { join, hub } = await stage()
+  const [ada, bob] = [await join('ada'), await join('bob')]
+  const lock = (await ada.lock(cell(1)))!
+  expect(lock).toMatchObject({ location: cell(1), fence: expect.any(Number) as number })
+  expect(
+    await hub()
+      .room('r')
+      .isLocked({ location: cell(1), memberId: 'ada', fence: lock.fence }),
+  ).toBe(true)
+  expect(await bob.lock(cell(1))).toBe(null)
+  await until('bob sees it', () => bob.lockedBy(cell(1))?.memberId === 'ada')
+  // The order of keys does not matter.
+  expect(await ada.lock({ col: 1, row: 1, sheet: 'Q3' })).toBe(lock)
+  await lock.release()
+  expect(await bob.lock(cell(1))).toBe(null)
+  await lock.release()
+  expect((await bob.lock(cell(1)))!.fence).toBeGreaterThan(lock.fence)
+  expect(lock.signal.aborted).toBe(false)
+})
+
+test('another window of the member takes a place over only when it says so, and the first one is told', async () => {
+  const { join } = await stage()
+  const [first, second] = [await join('ada'), await join('ada')]
+  const lock = (await first.lock(cell(1)))!
+  expect(await second.lock(cell(1))).toBe(null)
+  expect(await second.lock(cell(1), { takeOver: true })).not.toBe(null)
+  await until('the first window is told', () => lock.signal.aborted)
+})
+
+test('a lock that was asked for and given up in time is not left behind', async () => {
+  const { join } = await stage()
+  const [ada, bob] = [await join('ada'), await join('bob')]
+  const controller = new AbortController()
+  const asked = ada.lock(cell(1), { signal: controller.signal })
+  controller.abort(new Error('given up'))
+  await expect(asked).rejects.toThrow('given up')
+  await until('it is free', async () => (await bob.lock(cell(1))) !== null)
+})
+
+test('an administrator ends a lock, and its signal aborts', async () => {
+  const { join, hub } = await stage()
+  const ada = await join('ada')
+  const lock = (await ada.lock(cell(1)))!
+  await hub().room('r').unlock(cell(1))
+  await until('ada is told', () => lock.signal.aborted)
+  expect(ada.lockedBy(cell(1))).toBe(null)
+})
+
+test('a lock survives the restart of a server that has rooms in memory, with a higher fence', async () => {
+  const { join, kill, restart } = await stage()
+  const [ada, bob] = [await join('ada'), await join('bob')]
+  const lock = (await ada.lock(cell(1)))!
+  const { fence } = lock
+  await kill()
+  await restart({ claimMs: 1_000 })
+  const taken = bob.lock(cell(1))
+  await until('ada has it again', () => lock.fence > fence)
+  expect(await taken).toBe(null)
+  expect(lock.signal.aborted).toBe(false)
+  await until('bob sees it', () => bob.lockedBy(cell(1))?.memberId === 'ada')
+})
+
+test('a lock is lost by the clock of its holder when the server cannot be reached', async () => {
+  const { join, kill } = await stage()
+  const ada = await join('ada')
+  const lock = (await ada.lock(cell(1)))!
+  await kill()
+  await until('its time is over', () => lock.signal.aborted)
+})
+
+test('a client that is away releases its locks', async () => {
+  const { join } = await stage()
+  const [ada, bob] = [await join('ada'), await join('bob')]
+  const lock = (await ada.lock(cell(1)))!
+  ada.update({ activity: 'away' })
+  await until('ada lost it', () => lock.signal.aborted)
+  await until('bob gets it', async () => (await bob.lock(cell(1))) !== null)
+})
+
+test('a server without locks says so', async () => {
+  const server = await serveLocations()
+  onTestFinished(() => server.close())
+  const client = createLocationClient({ url: server.url } as never)
+  onTestFinished(() => client.close())
+  const room = client.join('r') as unknown as { lock(location: object): Promise<unknown> }
+  await expect(room.lock(cell(1))).rejects.toMatchObject({ code: 'misconfigured' })
+})
+
+test('locks end when the room is left', async () => {
+  const { join } = await stage()
+  const [ada, bob] = [await join('ada'), await join('bob')]
+  const lock = (await ada.lock(cell(1)))!
+  await ada.leave()
+  expect(lock.signal.aborted).toBe(true)
+  expect(await bob.lock(cell(1))).not.toBe(null)
+})

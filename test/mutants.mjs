@@ -3246,4 +3246,12 @@ export default [
     find: 'return JSON.stringify(this.output.serialize(getTRPCErrorShape({ config, error, type, path, input, ctx })))',
     replace: 'return String(this.output.serialize(getTRPCErrorShape({ config, error, type, path, input, ctx })))',
   },
+  {
+    file: 'src/server/websocket/socket-registry.ts',
+    tests: ['test/server/websocket/hostile-sockets.test.ts'],
+    name: 'websocket: closing waits for no calls',
+    rule: 'websocket: a closed handler waits for calls in progress',
+    find: 'if (!session.hasCalls) session',
+    replace: 'session',
+  },
 ]

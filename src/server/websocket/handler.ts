@@ -4,7 +4,6 @@ import type { AnyTRPCRouter, inferRouterContext } from '@trpc/server'
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { backgroundClock } from '../../shared/background-clock.js'
-import { systemClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import type { Awaitable } from '../access/access-types.js'
 import { originOptionChecks, originRulesOf, type OriginOptions } from '../http/guard/origin-check.js'
@@ -28,7 +27,15 @@ import { openSession } from './open-session.js'
 import { closeCodes, type SocketEnvironment } from './socket-environment.js'
 import { SocketRegistry } from './socket-registry.js'
 import { TrpcAnswers, type OnError } from './trpc-answers.js'
-import { answerUpgrade, hasReadableUrl, refuseForNow, refuseUpgrade, upgradeRefusal } from './upgrade-answers.js'
+import {
+  answerUpgrade,
+  closeUnreadable,
+  hasReadableUrl,
+  refuseUnreadable,
+  refuseForNow,
+  refuseUpgrade,
+  upgradeRefusal,
+} from './upgrade-answers.js'
 
 /** A listener of Node's events; the types of the app's own server and `ws` decide about its arguments. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -110,9 +117,6 @@ const optionChecks: OptionChecks<LocationWebSocketOptions<AnyTRPCRouter>> = {
   ...originOptionChecks,
 }
 
-/** The time after which the sockets of a closed handler are destroyed. */
-const lingerMs = 100
-
 /**
  * Serves a router over WebSockets, with the messages of tRPC's `applyWSSHandler`: tRPC's own `wsLink` works. Calls of
  * location procedures take a fast path, which encodes each frame once; all others are left to tRPC. The peer dependency `ws`
@@ -147,10 +151,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   const isFull = () => isClosed || environment.isDraining() || registry.size >= environment.limits.sockets
 
   const accept = (ws: WebSocket, request: IncomingMessage) => {
-    if (!hasReadableUrl(request)) {
-      ws.on('error', () => {})
-      return ws.close(closeCodes.policyViolation, 'The URL or the Host header is not valid.')
-    }
+    if (!hasReadableUrl(request)) return closeUnreadable(ws)
     // An upgrade that we answer ourselves was refused before.
     const isTooMany = wss !== undefined && isFull()
     const session = openSession(environment, registry, ws, request, wss === undefined)
@@ -165,8 +166,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
       if (server!.listenerCount('upgrade') === 1) answerUpgrade(socket, 404, '{"error":"Not found."}')
       return
     }
-    if (!hasReadableUrl(request))
-      return answerUpgrade(socket, 400, '{"error":"The URL or the Host header is not valid."}')
+    if (!hasReadableUrl(request)) return refuseUnreadable(socket)
     const refusal = upgradeRefusal(request, rules)
     if (refusal) refuseUpgrade(socket, refusal)
     else if (isFull()) refuseForNow(socket)
@@ -183,10 +183,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
       isClosed = true
       server?.off('upgrade', upgrade)
       wss?.off('connection', accept)
-      registry.closeAll()
-      if (registry.size === 0) return
-      await new Promise<void>((resolve) => systemClock.after(lingerMs, resolve))
-      registry.terminateAll()
+      await registry.close()
     },
   }
 }

@@ -14,7 +14,7 @@ import type { ErrorSubject } from './trpc-answers.js'
 const maxUnsentBytes = 2 ** 20
 const maxPending = 64
 /** How long a socket that drains waits for the answers of its calls. */
-const drainMs = 5_000
+export const drainMs = 5_000
 
 export type SessionOptions = {
   environment: SocketEnvironment
@@ -70,6 +70,11 @@ export class SocketSession implements CallsOwner {
   /** True while a stream of a room is open. */
   get hasStreams(): boolean {
     return this.#calls.hasStreams
+  }
+
+  /** True while a query or mutation has no answer. */
+  get hasCalls(): boolean {
+    return this.#calls.pending > 0
   }
 
   /** Handles a message of the client. */
@@ -164,6 +169,12 @@ export class SocketSession implements CallsOwner {
     if (this.isClosing) return
     this.isClosing = true
     this.#calls.endStreams('slow')
+    this.writer.terminate()
+  }
+
+  /** Destroys the socket, even in the middle of the closing handshake. */
+  destroy(): void {
+    this.isClosing = true
     this.writer.terminate()
   }
 

@@ -58,7 +58,6 @@ export class TrpcFacade {
   /** The ids that clients gave to queries and mutations, by the ids that tRPC's handler sees. */
   readonly #calls = new Map<string, RequestId>()
   #callsBefore = 0
-  readonly #onSettled: () => void
   #isMuted = false
   /** Messages for a handler that was just created; `null` afterwards. */
   #waiting: (() => void)[] | null = []
@@ -67,8 +66,12 @@ export class TrpcFacade {
 
   constructor({ router, req, createContext, onError, isOpen, send, close, onSettled }: FacadeOptions) {
     const hears = () => !this.#isMuted && isOpen()
-    this.#onSettled = onSettled
-    this.#client = new FacadeClient(hears, send, close)
+    const sendAndSettle = (text: string) => {
+      send(text)
+      // A socket that drains is closed here, so the last answer goes first.
+      onSettled()
+    }
+    this.#client = new FacadeClient(hears, sendAndSettle, close)
     const options = {
       router,
       createContext,
@@ -179,7 +182,6 @@ export class TrpcFacade {
     const text = JSON.stringify(given === undefined ? message : { ...(message as Answer), id: given })
     if (given !== undefined) this.#calls.delete(id as string)
     else if (id !== null && (error !== undefined || result?.type === 'stopped')) this.#noteEnd(id)
-    this.#onSettled()
     return text
   }
 }

@@ -232,3 +232,20 @@ test('an error whose shape JSON cannot write is answered with a plain error, and
   socket.send(query(100))
   expect(await socket.find('a reply', answered(100))).toMatchObject({ result: { data: 'echo' } })
 })
+
+test('closing the handler destroys sockets that do not answer, and waits for those with calls in progress', async () => {
+  await using server = await appServer()
+  using silent = await rawSocket(server.url).opened()
+  ;(silent.ws as unknown as { _socket: Socket })._socket.pause()
+  using busy = await rawSocket(server.url).opened()
+  busy.send(query(1, 'wait'))
+  await until('the call runs', () => server.waiting.length === 1)
+  const closed = server.handler.close()
+  await until('one socket is gone', () => server.handler.size === 1)
+  expect(server.sockets.map(({ destroyed }) => destroyed)).toEqual([true, false])
+  server.waiting[0]!()
+  await closed
+  expect(await busy.closing()).toMatchObject({ code: 1012 })
+  expect(busy.messages).toMatchObject([{ id: 1, result: { data: 'waited' } }])
+  expect(server.handler.size).toBe(0)
+})

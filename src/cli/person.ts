@@ -19,10 +19,20 @@ export function personRecord(member: AnyMember) {
     location,
     activity,
     profile,
+    presence: shownPresence(member),
     connections: connections.length,
     changedAt: connections[0]?.at.toISOString(),
   }
 }
+
+/** Returns a member's presence value; `undefined` for an empty one, which members of every router have. */
+export function shownPresence({ presence }: AnyMember): object | undefined {
+  return Object.keys(presence as object).length > 0 ? (presence as object) : undefined
+}
+
+/** Formats a presence value behind a location; an absent one is not mentioned. */
+export const presenceText = (presence: object | undefined, output: Output): string =>
+  presence ? output.style('dim', `  ${printable(JSON.stringify(presence), 60)}`) : ''
 
 const nameWidth = 20
 
@@ -37,7 +47,8 @@ export function personText(member: AnyMember, members: readonly AnyMember[], out
   const { location, activity, connections } = member
   const notes = [activity === 'active' ? '' : activity, connections.length > 1 ? `${connections.length} windows` : '']
   const note = notes.filter(Boolean).join(', ')
-  return `  ${nameText(member, members, output)}  ${placeText(location)}${note && output.style('dim', `  (${note})`)}`
+  const where = placeText(location) + presenceText(shownPresence(member), output)
+  return `  ${nameText(member, members, output)}  ${where}${note && output.style('dim', `  (${note})`)}`
 }
 
 export const count = (how: number, one: string, many: string) => `${how.toLocaleString('en')} ${how === 1 ? one : many}`

@@ -117,9 +117,10 @@ Examples:
     --header 'authorization: Bearer abc'
 
 JSON lines: each has type, at (when it was seen, by this machine's clock) and room.
-  snapshot                     members: [{ memberId, name?, location, activity, profile, connections, changedAt }]
-  entered moved updated left   memberId, name?, location, activity; moved: previous; updated: profile, previous;
-                               left: location null, previous, reason (left, lost, revoked)
+  snapshot                     members: [{ memberId, name?, location, activity, profile, presence?, connections, changedAt }]
+  entered moved updated left   memberId, name?, location, activity; entered: presence?; moved: previous;
+                               updated: profile, previous; left: location null, previous, reason (left, lost, revoked)
+  presence                     memberId, name?, location, activity, presence, previous
   status                       status (connecting, live, degraded, polling, waiting, closed); waiting: retryAt, attempt, message
   error                        code, message
 ${exitCodes}`,
@@ -137,6 +138,7 @@ function addPost(program: Command, run: Run): void {
     )
     .option('-n, --name <name>', "the member's name; goes into the profile")
     .addOption(new Option('--profile <json>', 'the profile that others see').argParser(jsonObject))
+    .addOption(new Option('--presence <json>', 'the presence value that others see').argParser(jsonObject))
     .addOption(new Option('--activity <state>', 'the activity that others see').choices(['active', 'idle', 'away']))
     .addOption(
       new Option('--key <key>', 'the key of a connection, from an earlier post').argParser(key).conflicts('stay'),
@@ -154,6 +156,7 @@ function addPost(program: Command, run: Run): void {
 Examples:
   npx hereabouts post --room demo --name Ada --location '{"sheet":"Q3","row":4,"col":2}'
   npx hereabouts post --room demo --name Ada --location '{"sheet":"Q3","row":4,"col":2}' --stay
+  npx hereabouts post --room demo --name Ada --location null --presence '{"typing":true}'
   jq -c '{x: .lon, y: .lat}' track.ndjson | npx hereabouts post --room map --location -
 
 JSON lines: posted (location, outcome, connectionId, memberId, seq, id?, connectionKey?);

@@ -5,6 +5,7 @@ import { cellLocation } from 'hereabouts'
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { serveLocations } from 'hereabouts/testing'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
+import * as z from 'zod'
 import { built } from '../support/built.js'
 import { listening } from '../support/network/listening.js'
 import { linesOf, ofType, run, start } from './command.js'
@@ -58,6 +59,8 @@ describe.concurrent('a mistake in the options exits with 2 and a line that says 
     [['post', '--room', 'r', '--location', '{sheet:"Q3"}'], 'at character 2'],
     [['post', '--room', 'r', '--location', '{"sheet":"Q3"'], 'at character 14'],
     [['post', '--room', 'r', '--location', location, '--profile', '[]'], 'JSON object'],
+    [['post', '--room', 'r', '--location', location, '--presence', '{typing:true}'], 'at character 2'],
+    [['post', '--room', 'r', '--location', location, '--presence', '[]'], 'JSON object'],
     [['post', '--room', 'r', '--location', location, '--stay', '--lease', '60'], 'cannot be used with'],
   ])('%j', async (args, said) => {
     const { code, stdout, stderr } = await run(args)
@@ -305,6 +308,65 @@ describe.concurrent('post', () => {
   })
 })
 
+describe.concurrent('presence values', () => {
+  const presence = z.object({ typing: z.boolean(), line: z.int() }).partial()
+
+  test('watch prints the presence values of post: in the snapshot, when a member enters and when they change', async () => {
+    await using server = await serveLocations({ presence })
+    const args = ['--room', 'r', '--url', server.url]
+    const ada = ['post', ...args, '--location', location, '--name', 'Ada']
+    await using watch = start(['watch', ...args, '--count', '2'])
+    expect(await watch.next(ofType('snapshot'))).toMatchObject({ members: [] })
+    const first = await run([...ada, '--presence', '{"typing":true,"line":4}'])
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    expect(await watch.next(ofType('entered'))).toMatchObject({ presence: { typing: true, line: 4 } })
+    const [posted] = linesOf(first.stdout)
+    await run([...ada, '--key', String(posted!['connectionKey']), '--presence', '{"line":5}'])
+    const changed = { name: 'Ada', location: cell, presence: { line: 5 }, previous: { typing: true, line: 4 } }
+    expect(await watch.next(ofType('presence'))).toMatchObject(changed)
+    const { stdout } = await run(['watch', ...args, '--once'])
+    expect(linesOf(stdout).at(-1)).toMatchObject({ members: [{ name: 'Ada', presence: { line: 5 } }] })
+    const text = await run(['watch', ...args, '--once', '--no-json'])
+    expect(text.stdout).toMatch(/Ada +Q3!C5 {2}\{"line":5\}/)
+  })
+
+  test('watch prints a changed presence value as text, and mentions no empty one', async () => {
+    await using server = await serveLocations({ presence })
+    const room = server.hub.room('r')
+    await room.post({ memberId: 'bob', location: cell })
+    await using watch = start(['watch', '--room', 'r', '--url', server.url, '--count', '1', '--no-json'])
+    await watch.printed('bob')
+    await room.post({ memberId: 'bob', location: cell, presence: { typing: true } })
+    const { code, stdout } = await watch.ended
+    expect(stdout).toMatch(/bob +Q3!C5\n/)
+    expect(stdout).toMatch(/bob +presence \{"typing":true\}\n/)
+    expect(code).toBe(0)
+  })
+
+  test('post --stay keeps the presence value while the member stays', async () => {
+    await using server = await serveLocations({ presence })
+    const args = ['--room', 'r', '--url', server.url]
+    await using watch = start(['watch', ...args])
+    await watch.next(ofType('snapshot'))
+    await using ada = start(['post', ...args, '--location', location, '--presence', '{"typing":true}', '--stay'])
+    await watch.next(({ presence: value }) => (value as { typing?: boolean } | undefined)?.typing === true)
+    ada.kill('SIGINT')
+    await watch.next(ofType('left'))
+    expect((await ada.ended).code).toBe(0)
+  })
+
+  test('a presence value that the server has no schema for, or refuses, exits with 1 and its message', async () => {
+    await using without = await serveLocations()
+    await using server = await serveLocations({ presence })
+    for (const { url } of [without, server]) {
+      const posting = ['post', '--room', 'r', '--url', url, '--location', location, '--presence', '{"typing":7}']
+      const { code, stderr } = await run(posting)
+      expect(stderr).toMatch(/^error: [^\n]*presence[^\n]*\n$/)
+      expect(code).toBe(1)
+    }
+  })
+})
+
 test('one Ctrl-C counts once, also when npm forwards it', async () => {
   await using server = await serveLocations()
   await using ada = start(['post', '--room', 'r', '--url', server.url, '--location', location, '--stay'])
@@ -360,6 +422,8 @@ describe('serve', () => {
     for (const place of [...places, '{"sheet":"Q3","from":{"row":0,"col":0},"to":{"row":1,"col":1}}'])
       expect((await run(['post', '--room', 'r', '--url', url, '--location', place])).code).toBe(0)
     expect((await run(['post', '--room', 'r', '--url', url, '--location', '{"z":1}'])).code).toBe(1)
+    const typing = ['post', '--room', 'r', '--url', url, '--location', 'null', '--presence', '{"typing":true}']
+    expect((await run(typing)).code).toBe(0)
     await using watch = start(['watch', '--room', 'r', '--url', url])
     await watch.next(ofType('snapshot'))
     server.kill('SIGTERM')

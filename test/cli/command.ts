@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -13,6 +14,8 @@ export type Ended = { code: number | null; stdout: string; stderr: string }
 export interface Command extends AsyncDisposable {
   /** Returns the next JSON line for which `wanted` is true, and skips the lines before it. */
   next(wanted: (line: Line) => boolean): Promise<Line>
+  /** Resolves when stdout contains the text. */
+  printed(text: string): Promise<void>
   kill(signal: NodeJS.Signals): void
   closeStdout(): void
   readonly ended: Promise<Ended>
@@ -37,6 +40,9 @@ export function start(args: string[], { script = bin, ...options }: Options = {}
         const line = JSON.parse(value) as Line
         if (wanted(line)) return line
       }
+    },
+    async printed(text) {
+      while (!stdout.includes(text)) await once(child.stdout, 'data')
     },
     kill: (signal) => child.kill(signal),
     closeStdout: () => child.stdout.destroy(),

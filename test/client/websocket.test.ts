@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
-import { createLocationClient, type RoomStatus } from 'hereabouts/client'
+import type { RoomTypesWith } from 'hereabouts'
+import { createLocationClient, type Room, type RoomStatus } from 'hereabouts/client'
 import { webSocket } from 'hereabouts/client/websocket'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import * as z from 'zod'
 import { cell } from '../support/clients/stock-client.js'
 import { tcpProxy } from '../support/network/tcp-proxy.js'
 import type { CellTypes } from '../support/cell-types.js'
@@ -12,6 +14,7 @@ import { until } from '../support/until.js'
 /* A client over a real WebSocket, in Node. In Chromium: test/browser/websocket.test.ts. */
 
 type Cells = ServedLocations<CellTypes>['server']['router']
+type Presence = Room<RoomTypesWith<{ location: CellTypes['location']; presence: { typing?: boolean; line?: number } }>>
 
 /** A client whose sockets and requests are recorded. */
 function socketClient(
@@ -67,6 +70,26 @@ describe('a client over a WebSocket', () => {
     )
   })
 
+  test('carries presence values, whole in posts and by key in frames', async () => {
+    const presence = z.object({ typing: z.boolean(), line: z.number() }).partial()
+    await using server = await serveLocations({ webSocket: true, presence, timing: { scale: 1 / 20 } })
+    const [ada, bob] = [socketClient(server.url), socketClient(server.url)]
+    const [own, theirs] = [ada, bob].map(
+      ({ client }) => client.join('q3', { location: cell(1) }) as unknown as Presence,
+    )
+    await until('both are live', () => [own, theirs].every((room) => liveBy('websocket')(room!.status)))
+    await until('they see each other', () => theirs!.others.length === 1)
+    const before = ada.requests.length
+    own!.setPresence({ typing: true, line: 4 })
+    await until('the value is seen', () => theirs!.others[0]?.presence.typing)
+    own!.setPresence({ typing: undefined })
+    await until('the removed key is gone', () => !theirs!.others[0]?.presence.typing)
+    expect(theirs!.others[0]?.presence).toEqual({ line: 4 })
+    expect(ada.requests.slice(before)).toEqual([])
+    expect([ada.sockets.length, bob.sockets.length]).toEqual([1, 1])
+    await Promise.all([ada.client.close(), bob.client.close()])
+  })
+
   test('goes on after a cut, from where it was', async () => {
     await using server = await serveLocations({ webSocket: true, timing: { scale: 1 / 20 } })
     await using proxy = await tcpProxy(server.port)
@@ -108,6 +131,8 @@ describe('a client over a WebSocket', () => {
     const room = client.join('q3', { location: cell(1) })
     await until('it has tried three times', () => sockets.length >= 3)
     await using _server = await serveLocations({ webSocket: true, port, timing: { scale: 1 / 20 } })
+    // After three failures the room may poll for half a minute.
+    client.reconnect()
     await until('it is live', () => liveBy('websocket')(room.status))
     await client.close()
   })

@@ -60,7 +60,7 @@ const publicFile = /^\w+\/index\.ts$|^server\/standalone\/index\.ts$|^server\/pr
 
 /** The files that may import each package. A package that is not listed may not be imported. */
 const packages: Record<string, RegExp> = {
-  zod: /^(shared|server)\//,
+  zod: /^(shared|server)\/|^cli\/commands\/serve\.ts$/,
   'zod/v4/core': /^(shared|server)\//,
   '@trpc/client/links/httpLink': /^client\/client\.ts$/,
   '@trpc/client': /^client\/(client|connection\/(subscription|trpc-operation))\.ts$/,

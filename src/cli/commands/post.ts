@@ -17,6 +17,7 @@ export type PostCommand = Target & {
   /** Any JSON value, or the stream to read locations from. */
   location: { value: unknown } | { from: NodeJS.ReadableStream }
   profile: object | undefined
+  presence?: object
   activity?: Activity
   key?: string
   memberKey?: string
@@ -40,9 +41,9 @@ export async function post(command: PostCommand, output: Output, clock: Clock): 
 
 /** Returns the key for the next post, if the server issued one. */
 async function postOnce(command: PostCommand, location: unknown, key: string | undefined, output: Output) {
-  const { room, profile, activity, memberKey, lease } = command
+  const { room, profile, presence, activity, memberKey, lease } = command
   const leaseMs = lease === undefined ? undefined : lease * 1_000
-  const input = { room, location, connectionKey: key, memberKey, profile, activity, leaseMs }
+  const input = { room, location, connectionKey: key, memberKey, profile, presence, activity, leaseMs }
   const reply = await mutate<PostLocationOutput>(command, 'postLocation', input)
   const isShown = reply.outcome === 'applied' || reply.outcome === 'same'
   const where = `${placeText(location)} in ${printable(room)}`
@@ -75,11 +76,13 @@ async function patiently<T>(act: () => Promise<T>, signal: AbortSignal, clock: C
 async function stay(command: PostCommand, output: Output, clock: Clock): Promise<void> {
   const signal = interruption(clock)
   const client = clientOf(command, clock)
-  const { room: id, profile, activity, location } = command
+  const { room: id, profile, presence, activity, location } = command
   let room: AnyRoom | undefined
   const enter = async (first: unknown) => {
     room = client.join(id, { location: first, ...(profile && { profile }) })
     if (activity) room.update({ activity })
+    // With unknown schemas, the type of the patch is never.
+    if (presence) room.setPresence(presence as never)
     followStatus(room, { target: command, output, clock })
     await arrival({ room, target: command, signal, clock })
     if (signal.aborted) return

@@ -1,3 +1,4 @@
+import * as z from 'zod'
 import type { Logger } from '../../server/index.js'
 import { createLocationServer, drainOnSignals } from '../../server/standalone/index.js'
 import type { PrometheusMetrics } from '../../server/prometheus.js'
@@ -16,6 +17,8 @@ const schemas = {
   point: pointLocation,
   text: textLocation,
 }
+/** Any presence value within the limits: `post --presence` works without a server of your own. */
+const presence = z.record(z.string(), z.unknown())
 type LocationKind = keyof typeof schemas
 
 export type ServeCommand = {
@@ -36,6 +39,7 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
   const metrics = command.metrics === undefined ? undefined : await newMetrics()
   const server = createLocationServer({
     location: schemas[location],
+    presence,
     anonymous: true,
     timing: { drainMs: drain * 1_000 },
     logger: loggerOf(output),

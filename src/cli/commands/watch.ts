@@ -1,7 +1,7 @@
 import type { Clock } from '../../server/index.js'
 import { bounded, eitherOf, interruption } from '../interruption.js'
 import type { Output } from '../output.js'
-import { count, nameOf, nameText, personRecord, personText } from '../person.js'
+import { count, nameOf, nameText, personRecord, personText, presenceText, shownPresence } from '../person.js'
 import { placeText } from '../location-text.js'
 import { arrival, departure, farewell } from '../session.js'
 import { printable } from '../printable.js'
@@ -56,8 +56,11 @@ function printEvents(room: AnyWatch, output: Output, most = Infinity, enough: ()
     printed += 1
     if (printed === most) enough()
   }
-  const verb = (word: string) => output.style('dim', word.padEnd(8))
-  room.on('entered', ({ member, current }) => tell('entered', member, {}, verb('entered') + placeText(current)))
+  const verb = (word: string) => output.style('dim', word.padEnd(9))
+  room.on('entered', ({ member, current }) => {
+    const presence = shownPresence(member)
+    tell('entered', member, { presence }, verb('entered') + placeText(current) + presenceText(presence, output))
+  })
   room.on('moved', ({ member, previous, current }) =>
     tell(
       'moved',
@@ -72,6 +75,14 @@ function printEvents(room: AnyWatch, output: Output, most = Infinity, enough: ()
       : output.style('dim', `is ${current.activity}`)
     tell('updated', member, { profile: current.profile, previous: previous.profile }, verb('updated') + text)
   })
+  room.on('presence', ({ member, previous, current }) =>
+    tell(
+      'presence',
+      member,
+      { presence: current, previous },
+      verb('presence') + printable(JSON.stringify(current), 60),
+    ),
+  )
   room.on('left', ({ member, previous, reason }) => {
     const where = output.style('dim', `${leftText[reason]}from ${placeText(previous)}`)
     tell('left', member, { location: null, previous, reason }, verb('left') + where)

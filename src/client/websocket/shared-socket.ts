@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
-import { cut } from '../connection/failure.js'
 import { SocketConnection, type SocketLike } from './socket-connection.js'
+import type { SseFallback } from './sse-fallback.js'
 
 /** The time in which a socket must open, and a stream on it must begin, in milliseconds. */
 export const beginMs = 4_000
@@ -17,15 +17,17 @@ export type SocketAddress = {
 export class SharedSocket {
   readonly #address: SocketAddress
   readonly #clock: Clock
+  readonly #fallback: SseFallback
   #connection: SocketConnection | null = null
   #stopIdle = () => {}
   /** Called when anything has arrived. */
   readonly hearing = new Set<() => void>()
   readonly #close = () => this.close()
 
-  constructor(address: SocketAddress, clock: Clock) {
+  constructor(address: SocketAddress, clock: Clock, fallback: SseFallback) {
     this.#address = address
     this.#clock = clock
+    this.#fallback = fallback
   }
 
   /** The socket if messages can be sent at once. */
@@ -33,13 +35,13 @@ export class SharedSocket {
     return this.#connection?.isReady ? this.#connection : null
   }
 
-  /** Returns the socket, which may still be opening. @throws Error where there are no WebSockets. */
+  /** Returns the socket, which may still be opening. @throws Error where there are no WebSockets, or for a wrong URL. */
   use(): SocketConnection {
     return (this.#connection ??= this.#connect())
   }
 
   close(): void {
-    this.#connection?.end(cut('closed by the client'))
+    this.#connection?.close()
   }
 
   /** Closes the socket soon, unless somebody uses it by then. */
@@ -51,20 +53,30 @@ export class SharedSocket {
   }
 
   #connect(): SocketConnection {
+    const connection = this.#open()
     // A page with an open socket is not kept in the back/forward cache.
-    const page = typeof document === 'undefined' ? undefined : globalThis
-    page?.addEventListener('pagehide', this.#close)
-    return new SocketConnection({
-      open: () => openSocket(this.#address),
-      clock: this.#clock,
-      openMs: beginMs,
-      connectionParams: this.#address.connectionParams,
-      heard: () => this.hearing.forEach((heard) => heard()),
-      closed: () => {
-        this.#connection = null
-        page?.removeEventListener('pagehide', this.#close)
-      },
-    })
+    if (typeof document !== 'undefined') globalThis.addEventListener('pagehide', this.#close)
+    return connection
+  }
+
+  #open(): SocketConnection {
+    try {
+      return new SocketConnection({
+        open: () => openSocket(this.#address),
+        clock: this.#clock,
+        openMs: beginMs,
+        connectionParams: this.#address.connectionParams,
+        heard: () => this.hearing.forEach((heard) => heard()),
+        closed: (hasFailed) => {
+          this.#connection = null
+          if (typeof document !== 'undefined') globalThis.removeEventListener('pagehide', this.#close)
+          if (hasFailed) this.#fallback.failed()
+        },
+      })
+    } catch (thrown) {
+      this.#fallback.failed()
+      throw thrown
+    }
   }
 }
 

@@ -36,8 +36,8 @@ export type SocketConnectionOptions = {
   connectionParams: (() => unknown) | undefined
   /** Called when anything has arrived. */
   heard: () => void
-  /** Called once, when the socket has closed. */
-  closed: () => void
+  /** Called once, when the socket has closed. `hasFailed`: it failed, without a reason from the server, before any hello. */
+  closed: (hasFailed: boolean) => void
 }
 
 const openState = 1
@@ -49,7 +49,8 @@ export class SocketConnection {
   /** Texts that are sent when the socket has opened, by the ids of their requests. */
   readonly #waiting = new Map<number, string>()
   readonly #socket: SocketLike
-  #stopTimer: () => void
+  readonly #stopTimer: () => void
+  #hasBroughtHello = false
   #isOver = false
   #isReady = false
   /** The error that the server gave before it closes the socket. */
@@ -59,8 +60,9 @@ export class SocketConnection {
 
   constructor(options: SocketConnectionOptions) {
     this.#options = options
-    this.#stopTimer = options.clock.after(options.openMs, () => this.end(cut('the WebSocket did not open')))
+    // `open` may throw: it comes before the timer, which would otherwise stay.
     this.#socket = options.open()
+    this.#stopTimer = options.clock.after(options.openMs, () => this.end(cut('the WebSocket did not open')))
     this.#socket.addEventListener('open', () => void this.#greet())
     this.#socket.addEventListener('message', ({ data }) => this.#receive(data))
     this.#socket.addEventListener('close', ({ code }) =>
@@ -86,7 +88,13 @@ export class SocketConnection {
     const text = JSON.stringify({ id, method, params })
     if (this.isReady) this.#socket.send(text)
     else this.#waiting.set(id, text)
+    if (method === 'subscription') this.#ping()
     return id
+  }
+
+  /** Remembers that a stream on this socket has begun: WebSockets work. */
+  hello(): void {
+    this.#hasBroughtHello = true
   }
 
   /** Forgets a request. */
@@ -100,13 +108,22 @@ export class SocketConnection {
     if (this.isReady) this.#socket.send(JSON.stringify({ id, method: 'subscription.stop' }))
   }
 
-  /** Closes the socket, and tells each of its requests. */
+  /** Closes a socket that the client does not need any more, and tells each of its requests. */
+  close(): void {
+    this.#finish(cut('closed by the client'), false)
+  }
+
+  /** Closes a socket that has failed, and tells each of its requests. */
   end(failure: Failure): void {
+    this.#finish(failure, !this.#hasBroughtHello && !failure.answered)
+  }
+
+  #finish(failure: Failure, hasFailed: boolean): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#stopTimer()
     this.#socket.close()
-    this.#options.closed()
+    this.#options.closed(hasFailed)
     for (const { closed } of this.#requests.values()) closed(failure)
     this.#requests.clear()
   }
@@ -123,6 +140,12 @@ export class SocketConnection {
     this.#isReady = true
     for (const text of this.#waiting.values()) this.#socket.send(text)
     this.#waiting.clear()
+    this.#ping()
+  }
+
+  /** Asks for an answer that a server gives at once, even while it lets a stream wait. A dead socket gives none. */
+  #ping(): void {
+    if (this.isReady) this.#socket.send('PING')
   }
 
   #receive(data: unknown): void {

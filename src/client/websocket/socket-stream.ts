@@ -18,7 +18,8 @@ export class SocketStream<T extends RoomTypes> {
   #socket: SocketConnection | null = null
   #id = 0
   #isOver = false
-  #hasBegun = false
+  /** True when anything has arrived on the socket since the stream was requested. */
+  #hasHeard = false
   #stopTimer: () => void
 
   constructor(parts: SocketStreamParts, input: OnLocationInput, listener: StreamListener<T>) {
@@ -47,17 +48,32 @@ export class SocketStream<T extends RoomTypes> {
       refused: (error) => this.#end(refusalOf(error)),
       closed: (failure) => this.#end(failure),
     })
-    shared.hearing.add(this.#listener.heard)
-    this.#stopTimer = clock.after(beginMs, () => this.#end(cut('no hello')))
+    shared.hearing.add(this.#heard)
+    this.#stopTimer = clock.after(beginMs, () => this.#giveUp(cut('no hello')))
+  }
+
+  readonly #heard = () => {
+    this.#hasHeard = true
+    this.#listener.heard()
+  }
+
+  /** Ends only this stream when the socket works, because the server lets it wait. A dead socket is closed for all streams. */
+  #giveUp(failure: Failure): void {
+    if (!this.#hasHeard) return this.#socket!.end(failure)
+    this.#socket!.stop(this.#id)
+    this.#end(failure)
   }
 
   #take({ type, data }: { type?: string; data?: unknown }): void {
     if (type === 'started') return this.#listener.opened()
-    if (type !== 'data') return this.#end(cut('stopped'))
+    if (type !== 'data') {
+      this.#socket?.forget(this.#id)
+      return this.#end(cut('stopped'))
+    }
     const { id, data: event } = this.#parts.wire.output(data) as Tracked<LocationEvent<T>>
     if (event?.type === 'hello') {
-      this.#hasBegun = true
       this.#stopTimer()
+      this.#socket?.hello()
       this.#parts.fallback.worked()
     }
     this.#listener.event(id, event)
@@ -66,18 +82,13 @@ export class SocketStream<T extends RoomTypes> {
   #end(failure: Failure): void {
     if (this.#isOver) return
     this.#finish()
-    if (!this.#hasBegun && !failure.answered) {
-      this.#parts.fallback.failed()
-      // Other requests of a dead socket need not wait for their own deadlines.
-      this.#socket?.end(failure)
-    }
     this.#listener.ended(failure)
   }
 
   #finish(): void {
     this.#isOver = true
     this.#stopTimer()
-    this.#parts.shared.hearing.delete(this.#listener.heard)
+    this.#parts.shared.hearing.delete(this.#heard)
     this.#parts.shared.closeWhenIdle()
   }
 }

@@ -5,7 +5,7 @@ const fallbackMs = 300_000
 
 export type SseFallback = ReturnType<typeof sseFallback>
 
-/** Decides when SSE is used: for five minutes after two streams in a row that brought no hello. */
+/** Decides when SSE is used: for five minutes after two sockets in a row that brought no hello. */
 export function sseFallback(now: () => number) {
   let failures = 0
   let until = -Infinity
@@ -15,6 +15,7 @@ export function sseFallback(now: () => number) {
       failures = 0
       until = -Infinity
     },
+    /** Called once for a socket that could not be opened, or failed before a stream on it had begun. */
     failed() {
       failures += 1
       if (failures >= 2) until = now() + fallbackMs

@@ -26,7 +26,7 @@ export type WebSocketOptions = {
 /**
  * Sends and receives over a WebSocket: pass it as `transport` to `createLocationClient`. A post costs the server about half of
  * what it costs over HTTP. The client still needs the HTTP `url`: it leaves rooms and polls over HTTP, and it falls back to SSE when
- * two sockets in a row have brought nothing. `room.status.transport` says what is used.
+ * two sockets in a row have failed before a room was live. `room.status.transport` says what is used.
  *
  * ```ts
  * createLocationClient<AppRouter>({ url: '/trpc', transport: webSocket({ url: '/trpc' }) })
@@ -44,7 +44,7 @@ function socketTransport<T extends RoomTypes>(
   const { clock } = http
   const wire = procedureWire(names)
   const fallback = sseFallback(clock.now)
-  const shared = new SharedSocket(options, clock)
+  const shared = new SharedSocket(options, clock, fallback)
   const post = (socket: SocketConnection, input: PostLocationInput<T>, deadlineMs: number) => {
     let stopDeadline = () => {}
     return new Promise<PostLocationOutput>((resolve, reject) => {

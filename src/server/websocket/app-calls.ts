@@ -54,6 +54,11 @@ export class AppCalls {
     ;(owner ?? this.#facade()).deliver(parsed)
   }
 
+  /** Lets tRPC answer messages of which at least one is not valid: it runs none of them. */
+  deliverInvalid(parsed: unknown): void {
+    this.#facade().deliverInvalid(parsed)
+  }
+
   deliverRaw(data: Buffer, isBinary: boolean): void {
     this.#facade().deliverRaw(data, isBinary)
   }

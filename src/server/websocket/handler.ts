@@ -4,7 +4,6 @@ import type { AnyTRPCRouter, inferRouterContext } from '@trpc/server'
 import type { HTTPBaseHandlerOptions, TRPCRequestInfo } from '@trpc/server/http'
 import { WebSocketServer, type WebSocket } from 'ws'
 import { backgroundClock } from '../../shared/background-clock.js'
-import { systemClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import type { Awaitable } from '../access/access-types.js'
 import { originOptionChecks, originRulesOf, type OriginOptions } from '../http/guard/origin-check.js'
@@ -24,12 +23,19 @@ import {
   type OptionChecks,
 } from '../options/option-checks.js'
 import { callerAccessOf } from '../procedures/socket-calls.js'
+import { openSession } from './open-session.js'
 import { closeCodes, type SocketEnvironment } from './socket-environment.js'
 import { SocketRegistry } from './socket-registry.js'
-import { SocketSession } from './socket-session.js'
-import { SocketWriter } from './socket-writer.js'
 import { TrpcAnswers, type OnError } from './trpc-answers.js'
-import { answerUpgrade, refuseForNow, refuseUpgrade, upgradeRefusal } from './upgrade-answers.js'
+import {
+  answerUpgrade,
+  closeUnreadable,
+  hasReadableUrl,
+  refuseUnreadable,
+  refuseForNow,
+  refuseUpgrade,
+  upgradeRefusal,
+} from './upgrade-answers.js'
 
 /** A listener of Node's events; the types of the app's own server and `ws` decide about its arguments. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -111,9 +117,6 @@ const optionChecks: OptionChecks<LocationWebSocketOptions<AnyTRPCRouter>> = {
   ...originOptionChecks,
 }
 
-/** The time after which the sockets of a closed handler are destroyed. */
-const lingerMs = 100
-
 /**
  * Serves a router over WebSockets, with the messages of tRPC's `applyWSSHandler`: tRPC's own `wsLink` works. Calls of
  * location procedures take a fast path, which encodes each frame once; all others are left to tRPC. The peer dependency `ws`
@@ -148,9 +151,10 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   const isFull = () => isClosed || environment.isDraining() || registry.size >= environment.limits.sockets
 
   const accept = (ws: WebSocket, request: IncomingMessage) => {
+    if (!hasReadableUrl(request)) return closeUnreadable(ws)
     // An upgrade that we answer ourselves was refused before.
     const isTooMany = wss !== undefined && isFull()
-    const session = openSession(environment, registry, ws, request)
+    const session = openSession(environment, registry, ws, request, wss === undefined)
     const refusal = upgradeRefusal(request, rules)
     if (refusal) session.closeRefused(new LocationError('forbidden', refusal.message.replace(/^[\w-]+: /, '')))
     else if (isTooMany) ws.close(closeCodes.serviceRestart)
@@ -162,6 +166,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
       if (server!.listenerCount('upgrade') === 1) answerUpgrade(socket, 404, '{"error":"Not found."}')
       return
     }
+    if (!hasReadableUrl(request)) return refuseUnreadable(socket)
     const refusal = upgradeRefusal(request, rules)
     if (refusal) refuseUpgrade(socket, refusal)
     else if (isFull()) refuseForNow(socket)
@@ -178,10 +183,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
       isClosed = true
       server?.off('upgrade', upgrade)
       wss?.off('connection', accept)
-      registry.closeAll()
-      if (registry.size === 0) return
-      await new Promise<void>((resolve) => systemClock.after(lingerMs, resolve))
-      registry.terminateAll()
+      await registry.close()
     },
   }
 }
@@ -219,32 +221,4 @@ function environmentOf(options: LocationWebSocketOptions<AnyTRPCRouter>): Socket
     },
     isDraining: () => hub()?.health() === 'draining',
   }
-}
-
-/** Connects the events of a socket to a session. */
-function openSession(environment: SocketEnvironment, registry: SocketRegistry, ws: WebSocket, req: IncomingMessage) {
-  const { clock, timing } = environment
-  const writer = new SocketWriter(ws, req.socket, clock, timing)
-  const admit = (session: SocketSession, ctx: unknown) => registry.admit(session, ctx)
-  const session = new SocketSession({ environment, ws, req, writer, admit })
-  registry.add(session)
-  writer.onDrain = () => session.regulate()
-  writer.onStall = () => session.terminate()
-  const received = () => {
-    session.receivedAt = clock.now()
-  }
-  ws.on('message', (data, isBinary) => session.handle(data as Buffer, isBinary))
-  ws.on('pong', received)
-  ws.on('ping', (data) => {
-    received()
-    // RFC 6455 §5.5.3: only the latest ping needs an answer. A client that does not read gets none.
-    if (!writer.isFull && ws.readyState === ws.OPEN) ws.pong(data)
-  })
-  // The client has broken the WebSocket protocol, or the connection: `close` follows.
-  ws.on('error', () => {})
-  ws.once('close', () => {
-    registry.delete(session)
-    session.close()
-  })
-  return session
 }

@@ -23,6 +23,8 @@ export interface CallsOwner extends SubscriptionOwner {
   contextResult(): Promise<ContextResult>
   /** Called when a call was answered or a subscription of the app has ended. */
   settled(): void
+  /** Closes the socket after a fault of the server. */
+  fail(cause: unknown): void
 }
 
 /** The calls and subscriptions of one socket: runs those of location procedures, and leaves all others to tRPC. */
@@ -104,7 +106,7 @@ export class SocketCalls {
       const badId = new LocationError('bad-input', 'A request id must be an integer or a text of at most 64 bytes.')
       return this.#owner.writer.text(this.#owner.environment.answers.socketError(badId, undefined, this.#req))
     }
-    if (!messages) return this.#leaveToApp((app) => app.deliver(parsed))
+    if (!messages) return this.#leaveToApp((app) => app.deliverInvalid(parsed))
     const refusal = this.#sizeRefusal(messages, data.length)
     if (refusal) this.#refuseAll(messages, refusal)
     // tRPC tells a procedure its place in the array.
@@ -152,7 +154,7 @@ export class SocketCalls {
       const own = this.#subscriptions.get(item.id)
       if (own) own.stop()
       else this.#leaveToApp((app) => app.deliver(item.raw))
-    } else if (item.kind === 'own' && item.call.type !== 'subscription') void this.#run(item.call)
+    } else if (item.kind === 'own' && item.call.type !== 'subscription') this.#guard(this.#run(item.call))
     else if (item.kind === 'own') this.#subscribe(item.call)
     else if (this.#isApps(item)) this.#leaveToApp((app) => app.deliver(item.raw), [item])
     else this.#refuseDuplicate(item.raw as DuplicateCall)
@@ -168,7 +170,7 @@ export class SocketCalls {
     }
     const subscription = new SocketSubscription({ id, prefix, path, input }, this.#owner)
     this.#subscriptions.set(id, subscription)
-    void subscription.open()
+    this.#guard(subscription.open())
   }
 
   #refuseDuplicate({ id, jsonrpc, params: { path, input } }: DuplicateCall): void {
@@ -180,12 +182,14 @@ export class SocketCalls {
   /** Hands messages to tRPC. It takes the context as it is, so calls of a refused socket are answered here. */
   #leaveToApp(deliver: (app: AppCalls) => void, items: readonly Item[] = []): void {
     if (this.#owner.knownContext?.ok) return deliver(this.#appCalls())
-    void this.#leaveLater(deliver, items)
+    this.#guard(this.#leaveLater(deliver, items))
   }
 
   async #leaveLater(deliver: (app: AppCalls) => void, items: readonly Item[]): Promise<void> {
-    const result = await this.#owner.contextResult()
+    this.#pending += 1
+    const result = await this.#owner.contextResult().finally(() => (this.#pending -= 1))
     if (result.ok && !this.#owner.isClosing) deliver(this.#appCalls())
+    this.#owner.settled()
     if (result.ok) return
     for (const item of items) if (item.kind === 'app' && item.id !== null) this.#refuseCall(item, result.error)
   }
@@ -218,9 +222,15 @@ export class SocketCalls {
       this.#owner.writer.text(answers.reply(prefix, value))
     } catch (cause) {
       this.#owner.refuse(prefix, cause, { type, path, input, ctx })
+    } finally {
+      this.#pending -= 1
+      this.#owner.settled()
     }
-    this.#pending -= 1
-    this.#owner.settled()
+  }
+
+  /** A rejection that nothing handles would end the process. */
+  #guard(work: Promise<void>): void {
+    work.catch((cause: unknown) => this.#owner.fail(cause))
   }
 
   #appCalls(): AppCalls {

@@ -1,11 +1,14 @@
+import { systemClock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { networkKey, networkTimes } from '../options/caller.js'
 import { TimerWheel } from '../rooms/timer-wheel.js'
 import type { SocketEnvironment } from './socket-environment.js'
-import type { SocketSession } from './socket-session.js'
+import { drainMs, type SocketSession } from './socket-session.js'
 
 /** The number of steps in which the sockets are looked after, within one heartbeat interval. */
 const steps = 20
+/** How long the sockets of a closed handler have for the closing handshake. */
+const lingerMs = 100
 
 /** The open sockets of one handler: counts them by address and looks after each once in a heartbeat interval. */
 export class SocketRegistry {
@@ -14,6 +17,7 @@ export class SocketRegistry {
   readonly #addressesOf = new Map<SocketSession, readonly string[]>()
   readonly #counts = new Map<string, number>()
   #stopTimer: (() => void) | null = null
+  #onEmpty = () => {}
 
   constructor(environment: SocketEnvironment) {
     this.#environment = environment
@@ -39,6 +43,7 @@ export class SocketRegistry {
     if (this.#wheel.size > 0) return
     this.#stopTimer?.()
     this.#stopTimer = null
+    this.#onEmpty()
   }
 
   /** Counts a socket under its address. @throws LocationError `rate-limited` when the address has too many. */
@@ -55,13 +60,25 @@ export class SocketRegistry {
     for (const key of keys) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
 
-  /** Closes every socket. */
-  closeAll(): void {
+  /** Closes every socket. Those with calls in progress are waited for; those whose clients do not answer are destroyed. */
+  async close(): Promise<void> {
     for (const session of this.#wheel) session.closeDraining()
+    await this.#emptyWithin(lingerMs)
+    for (const session of this.#wheel) if (!session.hasCalls) session.destroy()
+    await this.#emptyWithin(drainMs)
+    for (const session of this.#wheel) session.destroy()
   }
 
-  terminateAll(): void {
-    for (const session of this.#wheel) session.terminate()
+  /** Resolves when no socket is open, and after `ms` at the latest. */
+  async #emptyWithin(ms: number): Promise<void> {
+    if (this.size === 0) return
+    await new Promise<void>((resolve) => {
+      const cancel = systemClock.after(ms, resolve)
+      this.#onEmpty = () => {
+        cancel()
+        resolve()
+      }
+    })
   }
 
   #startTimer(): void {
@@ -83,7 +100,7 @@ export class SocketRegistry {
     else if (silentMs >= 4 * beatMs) session.terminate()
     else {
       if (silentMs >= 2 * beatMs) session.ping()
-      if (now - session.checkedAt >= recheckMs) void session.recheck()
+      if (now - session.checkedAt >= recheckMs) session.recheck().catch((cause: unknown) => session.fail(cause))
     }
   }
 }

@@ -14,7 +14,7 @@ import type { ErrorSubject } from './trpc-answers.js'
 const maxUnsentBytes = 2 ** 20
 const maxPending = 64
 /** How long a socket that drains waits for the answers of its calls. */
-const drainMs = 5_000
+export const drainMs = 5_000
 
 export type SessionOptions = {
   environment: SocketEnvironment
@@ -70,6 +70,11 @@ export class SocketSession implements CallsOwner {
   /** True while a stream of a room is open. */
   get hasStreams(): boolean {
     return this.#calls.hasStreams
+  }
+
+  /** True while a query or mutation has no answer. */
+  get hasCalls(): boolean {
+    return this.#calls.pending > 0
   }
 
   /** Handles a message of the client. */
@@ -167,6 +172,18 @@ export class SocketSession implements CallsOwner {
     this.writer.terminate()
   }
 
+  /** Destroys the socket, even in the middle of the closing handshake. */
+  destroy(): void {
+    this.isClosing = true
+    this.writer.terminate()
+  }
+
+  /** Reports a fault of the server, and destroys the socket it happened on. */
+  fail(cause: unknown): void {
+    this.environment.logger.error('A WebSocket was closed because handling it failed.', { error: cause })
+    this.terminate()
+  }
+
   /** Sends a ping; a client that is alive answers it. */
   ping(): void {
     if (this.writer.isOpen) this.#ws.ping()
@@ -185,8 +202,10 @@ export class SocketSession implements CallsOwner {
     const create = async (): Promise<ContextResult> => {
       const result = await this.#contexts.create(readParams)
       this.knownContext = result
+      // A socket that has closed would be counted for ever.
+      if (this.isClosing) return result
       const error = result.ok ? this.#admissionError(result.value) : result.error
-      if (!error || this.isClosing) return result
+      if (!error) return result
       const code = isRefusal(error) ? closeCodes.policyViolation : closeCodes.tryAgainLater
       this.writer.text(this.environment.answers.socketError(error, undefined, this.#req))
       // Calls that wait for the context are refused first.

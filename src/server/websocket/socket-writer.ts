@@ -115,7 +115,8 @@ export class SocketWriter {
   }
 
   #handleDrain(): void {
-    if (!this.#isFull) return
+    // `ws` writes control frames, which fill a socket unnoticed.
+    if (!this.#isFull) return this.onDrain()
     this.#isFull = false
     this.#socket.setTimeout(0)
     this.#socket.off('timeout', this.#stalled)

@@ -47,7 +47,7 @@ export class TrpcAnswers {
 
   /** Reports an error to the app once, and returns it as the answer of several calls. */
   refusals(prefixes: readonly string[], cause: unknown, subject: ErrorSubject, req: IncomingMessage): string[] {
-    const shape = JSON.stringify(this.#shapeOf(cause, subject, req))
+    const shape = this.#shapeOf(cause, subject, req)
     return prefixes.map((prefix) => `${prefix}"error":${shape}}`)
   }
 
@@ -56,7 +56,8 @@ export class TrpcAnswers {
     return this.refusal('{"id":null,', cause, { type: 'unknown', ctx }, req)
   }
 
-  #shapeOf(cause: unknown, subject: ErrorSubject, req: IncomingMessage): unknown {
+  /** Returns the shape of an error as JSON. */
+  #shapeOf(cause: unknown, subject: ErrorSubject, req: IncomingMessage): string {
     const error = getTRPCErrorFromUnknown(toTRPCError(cause))
     const { type, path, input, ctx } = subject
     try {
@@ -66,9 +67,10 @@ export class TrpcAnswers {
     }
     const config = this.#router._def._config
     try {
-      return this.output.serialize(getTRPCErrorShape({ config, error, type, path, input, ctx }))
+      return JSON.stringify(this.output.serialize(getTRPCErrorShape({ config, error, type, path, input, ctx })))
     } catch {
-      return this.output.serialize(plainError)
+      // The app's formatter or transformer has failed, or made what JSON cannot write.
+      return JSON.stringify(this.output.serialize(plainError))
     }
   }
 }

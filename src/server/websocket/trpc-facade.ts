@@ -19,7 +19,11 @@ export type FacadeOptions = {
   onSettled: () => void
 }
 
+type Answer = { id: RequestId | null; result?: { type?: string }; error?: unknown }
+
 const noBytes = Buffer.alloc(0)
+/** Begins the ids that tRPC's handler sees. It is longer than any id that a client may send. */
+const internalIds = 'call '.padEnd(65, '-')
 
 /** The parts of a WebSocket that tRPC's handler uses. */
 class FacadeClient extends EventEmitter {
@@ -49,9 +53,11 @@ class FacadeClient extends EventEmitter {
  */
 export class TrpcFacade {
   readonly #client: FacadeClient
-  readonly #subscriptions = new Set<RequestId>()
-  readonly #calls = new Set<RequestId>()
-  readonly #onSettled: () => void
+  /** The number of requests without a final answer, by id: a second one with the id of an open one is refused. */
+  readonly #subscriptions = new Map<RequestId, number>()
+  /** The ids that clients gave to queries and mutations, by the ids that tRPC's handler sees. */
+  readonly #calls = new Map<string, RequestId>()
+  #callsBefore = 0
   #isMuted = false
   /** Messages for a handler that was just created; `null` afterwards. */
   #waiting: (() => void)[] | null = []
@@ -60,8 +66,12 @@ export class TrpcFacade {
 
   constructor({ router, req, createContext, onError, isOpen, send, close, onSettled }: FacadeOptions) {
     const hears = () => !this.#isMuted && isOpen()
-    this.#onSettled = onSettled
-    this.#client = new FacadeClient(hears, send, close)
+    const sendAndSettle = (text: string) => {
+      send(text)
+      // A socket that drains is closed here, so the last answer goes first.
+      onSettled()
+    }
+    this.#client = new FacadeClient(hears, sendAndSettle, close)
     const options = {
       router,
       createContext,
@@ -103,9 +113,13 @@ export class TrpcFacade {
     return this.#subscriptions.has(id)
   }
 
-  /** Handles a message, or an array of them, that was parsed as JSON. */
+  /** Handles a valid message, or an array of them, that was parsed as JSON. */
   deliver(parsed: unknown): void {
-    for (const each of Array.isArray(parsed) ? parsed : [parsed]) this.#noteCall(each)
+    this.deliverInvalid(Array.isArray(parsed) ? parsed.map((each) => this.#noteCall(each)) : this.#noteCall(parsed))
+  }
+
+  /** Handles a message, or an array of them, to which tRPC answers without the id of a request. */
+  deliverInvalid(parsed: unknown): void {
     this.#whenReady(() => {
       this.#parsed = { value: parsed }
       this.#client.emit('message', noBytes, false)
@@ -138,12 +152,21 @@ export class TrpcFacade {
     this.#client.emit('close')
   }
 
-  #noteCall(message: unknown): void {
-    if (typeof message !== 'object' || message === null) return
-    const { method, id } = message as { method?: unknown; id?: unknown }
-    if (typeof id !== 'number' && typeof id !== 'string') return
-    if (method === 'subscription') this.#subscriptions.add(id)
-    else if (method === 'query' || method === 'mutation') this.#calls.add(id)
+  /** Counts a request, and returns it as tRPC's handler shall see it: clients may give one id to several calls. */
+  #noteCall(message: unknown): unknown {
+    const { method, id } = message as { method: string; id: RequestId | null }
+    if (id === null || id === undefined) return message
+    if (method === 'subscription') this.#subscriptions.set(id, (this.#subscriptions.get(id) ?? 0) + 1)
+    if (method !== 'query' && method !== 'mutation') return message
+    const internal = `${internalIds}${(this.#callsBefore += 1)}`
+    this.#calls.set(internal, id)
+    return { ...(message as object), id: internal }
+  }
+
+  #noteEnd(id: RequestId): void {
+    const others = (this.#subscriptions.get(id) ?? 1) - 1
+    if (others === 0) this.#subscriptions.delete(id)
+    else this.#subscriptions.set(id, others)
   }
 
   #decode(data: unknown): unknown {
@@ -153,10 +176,12 @@ export class TrpcFacade {
   }
 
   #encode(message: unknown): string {
-    const { id, result, error } = message as { id: RequestId | null; result?: { type?: string }; error?: unknown }
-    if (id !== null && !this.#calls.delete(id) && (error !== undefined || result?.type === 'stopped'))
-      this.#subscriptions.delete(id)
-    this.#onSettled()
-    return JSON.stringify(message)
+    const { id, result, error } = message as Answer
+    const given = this.#calls.get(id as string)
+    // When JSON cannot write an answer, tRPC sends an error in its place.
+    const text = JSON.stringify(given === undefined ? message : { ...(message as Answer), id: given })
+    if (given !== undefined) this.#calls.delete(id as string)
+    else if (id !== null && (error !== undefined || result?.type === 'stopped')) this.#noteEnd(id)
+    return text
   }
 }

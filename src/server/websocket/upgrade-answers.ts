@@ -1,11 +1,17 @@
 import type { Duplex } from 'node:stream'
 import type { IncomingMessage } from 'node:http'
+import type { WebSocket } from 'ws'
 import { refusalOf, refusalResponse, type OriginRules, type Refusal } from '../http/guard/origin-check.js'
+import { closeCodes } from './socket-environment.js'
 
 /** Returns why an upgrade is refused; null when it may continue. */
 export function upgradeRefusal(request: IncomingMessage, rules: OriginRules | null): Refusal | null {
   return rules && refusalOf(request, rules)
 }
+
+/** Returns false when the URL of a request, with its Host header, cannot be parsed: tRPC and apps would throw. */
+export const hasReadableUrl = ({ url = '', headers }: IncomingMessage): boolean =>
+  URL.canParse(url, `http://${headers.host ?? 'localhost'}`)
 
 const phrases: Record<number, string> = {
   403: 'Forbidden',
@@ -34,6 +40,18 @@ const unavailable = {
   message: 'unavailable: This server takes no new connections: connect again.',
   code: -32_603,
   data: { code: 'SERVICE_UNAVAILABLE', httpStatus: 503 },
+}
+
+const unreadable = 'The URL or the Host header is not valid.'
+
+/** Answers 400 when `hasReadableUrl` is false. */
+export const refuseUnreadable = (socket: Duplex): void =>
+  answerUpgrade(socket, 400, JSON.stringify({ error: unreadable }))
+
+/** Closes an open socket for which `hasReadableUrl` is false. */
+export function closeUnreadable(ws: WebSocket): void {
+  ws.on('error', () => {})
+  ws.close(closeCodes.policyViolation, unreadable)
 }
 
 /** Answers 503, so that a load balancer or the client chooses another process. */

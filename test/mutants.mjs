@@ -2523,8 +2523,8 @@ export default [
     file: 'src/client/room/own-presence.ts',
     name: 'a post keeps the object of the app',
     rule: 'objects are copied on their way in',
-    find: 'const draft = copied({ ...attributes, ...change, location })',
-    replace: 'const draft = { ...attributes, ...change, location }',
+    find: 'const draft = copied({ ...attributes, ...change, location, used })',
+    replace: 'const draft = { ...attributes, ...change, location, used }',
   },
   {
     ...sharedObjects,
@@ -3253,6 +3253,8 @@ export default [
     rule: 'websocket: a closed handler waits for calls in progress',
     find: 'if (!session.hasCalls) session',
     replace: 'session',
+  },
+  {
     file: 'src/client/websocket/socket-connection.ts',
     tests: ['test/client/websocket/socket-faults.test.ts'],
     name: 'websocket client: a socket that cannot be made leaves a timer',

@@ -3336,4 +3336,20 @@ export default [
     find: '      this.#socket?.forget(this.#id)\n',
     replace: '',
   },
+  {
+    file: 'src/client/locks/room-locks.ts',
+    tests: ['test/client/locks/room-locks.test.ts'],
+    name: 'client locks: the answer to a call that was given up releases the place that was asked for again',
+    rule: 'client locks: a newer asker keeps the place',
+    find: 'if (place.users === 0 && this.#places.has(place.text)) return null',
+    replace: '',
+  },
+  {
+    file: 'src/client/locks/room-locks.ts',
+    tests: ['test/client/locks/room-locks.test.ts'],
+    name: 'client locks: no lock before the first hello',
+    rule: 'client locks: before a hello only the server knows whether it has locks',
+    find: 'if (pace.timing.features && !pace.timing.locks)',
+    replace: 'if (!pace.timing.locks)',
+  },
 ]

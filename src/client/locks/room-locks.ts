@@ -16,7 +16,7 @@ export interface RoomLocksOptions<T extends RoomTypes> {
   room: string
   transport: Transport<T>
   store: Store<T>
-  pace: { timing: Pick<Hello, 'beatMs' | 'locks'>; context(): RetryContext; deadlineMs(): number }
+  pace: { timing: Pick<Hello, 'beatMs' | 'features' | 'locks'>; context(): RetryContext; deadlineMs(): number }
   /** Our own presence: its key, when the newest accepted post was sent, and ways to post. */
   presence: {
     readonly key: string | undefined
@@ -131,6 +131,8 @@ export class RoomLocks<T extends RoomTypes> {
   async #take(place: Place<T>, takeOver?: true): Promise<Lock<T> | null> {
     const reply = await this.#ask(place, takeOver ? { takeOver } : {})
     if (reply?.outcome !== 'locked') return null
+    // Given up, and asked for again meanwhile: the lock is the newer asker's, whose call is answered with the same fence.
+    if (place.users === 0 && this.#places.has(place.text)) return null
     this.#granted(place, reply.fence)
     place.lock = lockOf(place, () => this.#release(place))
     // Whoever asked gave up meanwhile.
@@ -154,7 +156,8 @@ export class RoomLocks<T extends RoomTypes> {
       await presence.flush()
       await store.expect(() => store.view.id !== null || this.#isClosed)
       if (this.#isClosed) throw new this.#LocationError('closed', 'The room was left: join it again.')
-      if (!pace.timing.locks)
+      // Before the first hello, and while polling, only the server knows.
+      if (pace.timing.features && !pace.timing.locks)
         throw new this.#LocationError('misconfigured', 'This server has no locks: set `locks: true` on its hub.')
       if (place.users === 0 || place.lost.signal.aborted) return null
       try {

@@ -122,7 +122,7 @@ describe('numbers that the server sends', () => {
   })
 
   test('usual numbers of a hello are kept', () => {
-    const timing = { beatMs: 500, leaseMs: 1_500, postMs: 2.5, features: ['used'] }
+    const timing = { beatMs: 500, leaseMs: 1_500, postMs: 2.5, presenceMs: 75, features: ['used'] }
     expect(timingOf(timing)).toEqual(timing)
     expect(timingOf({ ...timing, features: 'used' as never })).toEqual({ ...timing, features: [] })
   })

@@ -30,7 +30,7 @@ async function stage(options: { timing?: object } = {}) {
   }
   const kill = () => server.close()
   const restart = async (timing: object) => void (server = await serve({ port, timing }))
-  return { join, kill, restart, hub: () => server.hub }
+  return { join, kill, restart, url, hub: () => server.hub }
 }
 
 test('a place that one member locked is taken for others until it is released as often as it was taken', async () => {
@@ -111,6 +111,54 @@ test('a client that is away releases its locks', async () => {
   ada.update({ activity: 'away' })
   await until('ada lost it', () => lock.signal.aborted)
   await until('bob gets it', async () => (await bob.lock(cell(1))) !== null)
+})
+
+test('a place that is asked for again right after it was given up stays locked', async () => {
+  const { url, hub } = await stage()
+  let answer = () => {}
+  const answered = new Promise<void>((resolve) => (answer = resolve))
+  let calls = 0
+  const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
+    url,
+    headers: { 'x-member': 'ada' },
+    async fetch(input, init) {
+      const response = await fetch(input as string, init)
+      // The answer to the first call is slow.
+      if (String(input).includes('lockLocation') && ++calls === 1) await answered
+      return response
+    },
+  })
+  onTestFinished(() => client.close())
+  const ada = client.join('r')
+  const controller = new AbortController()
+  const given = expect(ada.lock(cell(1), { signal: controller.signal })).rejects.toThrow('given up')
+  await until('the server has decided', async () => calls === 1)
+  controller.abort(new Error('given up'))
+  await given
+  const again = ada.lock(cell(1))
+  answer()
+  const lock = (await again)!
+  // A call after everything that was queued before it.
+  expect(await ada.lock(cell(2))).not.toBe(null)
+  const held = { location: cell(1), memberId: 'ada', fence: lock.fence }
+  expect(await hub().room('r').isLocked(held)).toBe(true)
+  expect(lock.signal.aborted).toBe(false)
+})
+
+test('a page that continues from a server-rendered room locks before its first hello', async () => {
+  const { join, url } = await stage()
+  await join('bob')
+  const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
+    url,
+    headers: { 'x-member': 'ada' },
+    // No stream opens: no hello tells what the server has.
+    fetch: (input, init) =>
+      String(input).includes('onLocation') ? new Promise<Response>(() => {}) : fetch(input as string, init),
+  })
+  onTestFinished(() => client.close())
+  const initial = { id: 'epochepoch1.1', event: { type: 'snapshot' as const, connections: [] } }
+  const room = client.join('r', { initial })
+  expect(await room.lock(cell(1))).toMatchObject({ location: cell(1) })
 })
 
 test('a server without locks says so', async () => {

@@ -34,6 +34,8 @@ redis.call('TIME')
 redis.call('INFO', 'replication')
 redis.call('HSET', KEYS[1], 'probe', '1')
 redis.call('HDEL', KEYS[1], 'probe')
+redis.call('EXISTS', KEYS[1])
+redis.call('DEL', KEYS[1])
 redis.call('SPUBLISH', KEYS[1], '')
 return 'ok'
 `
@@ -41,7 +43,7 @@ return 'ok'
 /** The ACL command that grants a Redis user exactly the permissions that the backend needs. */
 export const aclLine = (prefix: string) =>
   `ACL SETUSER <name> on ><password> resetkeys resetchannels ~${prefix}:* &${prefix}:* -@all +@hash +@sortedset +@stream ` +
-  '+@connection +@pubsub +eval +evalsha +pexpire +time +info +cluster'
+  '+@connection +@pubsub +eval +evalsha +exists +del +pexpire +time +info +cluster'
 
 async function allowed<T>(reply: Promise<T>, prefix: string): Promise<T> {
   try {

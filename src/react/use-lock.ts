@@ -13,9 +13,11 @@ export type LockState<T extends RoomTypes> =
   | { readonly state: 'mine'; readonly lock: Lock<T> }
   | { readonly state: 'otherWindow' | 'taken'; readonly holder: Member<T> }
 
-/** What `useLock` returns. The functions are the same while the room and the place are. */
+/** The result of `useLock`. The functions are the same while the room and the place are. */
 export type UsedLock<T extends RoomTypes> = LockState<T> & {
+  /** Asks for the place, also from another window of ours. Resolves with whether it is ours. */
   acquire(): Promise<boolean>
+  /** Gives the place up. Resolves when the server was told. */
   release(): Promise<void>
 }
 

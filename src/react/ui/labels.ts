@@ -23,12 +23,16 @@ export interface UiLabels<M extends UiMember = UiMember> {
   editingElsewhere: string
   /** Announced by `Announcer`, at most three names at a time. */
   entered(names: readonly string[], more: number): string
+  /** Announced by `Announcer` when members left. */
   left(names: readonly string[], more: number): string
   /** Said by `ConnectionNotice`. */
   offline: string
   degraded: string
+  /** Our own posts are refused, for the reason in `message`. */
   unsent(message: string): string
+  /** The room is closed, for the reason in `message`. */
   closed(message: string): string
+  /** The next attempt to connect comes in so many seconds. */
   countdown(seconds: number): string
   retry: string
 }

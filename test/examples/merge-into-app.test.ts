@@ -3,7 +3,7 @@ import { addressOf, example } from '../support/example.js'
 
 const merged = example('merge-into-app')
 
-describe.skipIf(!merged)('the tRPC app', { timeout: 60_000 }, () => {
+describe.skipIf(!merged)('the tRPC app', { timeout: 180_000 }, () => {
   const { commands, run, start } = merged!
 
   test('starts with the two commands of its README, and ends when it is told to', async () => {

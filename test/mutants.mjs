@@ -3352,4 +3352,12 @@ export default [
     find: 'if (pace.timing.features && !pace.timing.locks)',
     replace: 'if (!pace.timing.locks)',
   },
+  {
+    file: 'src/client/room/own-presence.ts',
+    tests: ['test/client/room/absent-fields.test.ts'],
+    name: 'client: an absent presence value is sent as undefined',
+    rule: 'client: a post has no key that the router may not know',
+    find: '...(presence !== undefined && !isWithheld && { presence }),',
+    replace: '...(!isWithheld && { presence }),',
+  },
 ]

@@ -123,7 +123,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return await transport.post(
         {
           ...draft,
-          ...(!isWithheld && { presence }),
+          // Not `undefined`: a transformer would send the key, which a router without presence values refuses.
+          ...(presence !== undefined && !isWithheld && { presence }),
           ...(understands('used') && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
           room,
           connectionKey: connectionKey!,

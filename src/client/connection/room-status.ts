@@ -7,7 +7,7 @@ import type { TransportName } from './transport.js'
 export type RoomStatus = {
   /** Why others do not see our newest location: the post was refused, or fails again and again. Absent when it is delivered. */
   postError?: LocationError
-  /** How events arrive, for a client with `webSocket()`: over SSE where WebSockets do not get through. */
+  /** The transport of the events, for a client with `webSocket()`: `sse` where WebSockets do not get through. */
   transport?: TransportName
 } &
   /** `error`: why the previous attempt failed. */

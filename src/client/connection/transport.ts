@@ -28,16 +28,16 @@ export interface Transport<T extends RoomTypes> {
   awayMs: number
   /** Receives what a listener throws or rejects with. */
   report(thrown: unknown): void
-  /** What the status says about the transport, for one that may fall back to another. */
+  /** The transport that the status names, when the client may fall back to another one. */
   state?(): { transport: TransportName }
   /** Closes what may be open to the server under an earlier sign-in. */
   reconnect?(): void
 }
 
-/** How a room's events arrive: over a WebSocket, or over SSE after a WebSocket did not work. */
+/** The transport of a room's events: a WebSocket, or SSE after a WebSocket did not work. */
 export type TransportName = 'websocket' | 'sse'
 
-/** What a transport of another kind needs to call the same procedures. */
+/** The options that a transport of another kind needs to call the same procedures. */
 export type ProcedureNames = {
   /** The prefix of a procedure's name: `locations.`, or nothing. */
   prefix: string

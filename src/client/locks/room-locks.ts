@@ -135,7 +135,7 @@ export class RoomLocks<T extends RoomTypes> {
     if (place.users === 0 && this.#places.has(place.text)) return null
     this.#granted(place, reply.fence)
     place.lock = lockOf(place, () => this.#release(place))
-    // Whoever asked gave up meanwhile.
+    // Every caller gave up meanwhile.
     if (place.users === 0) void this.#release(place)
     this.#check()
     return place.lock
@@ -302,7 +302,7 @@ export class RoomLocks<T extends RoomTypes> {
     void this.#unlock(place.location, place.fence)
   }
 
-  /** Whoever holds a lock returns soon after an outage: claims are collected for a few seconds only. */
+  /** Reconnects soon after an outage while a lock is held: the server collects claims for a few seconds only. */
   #hurry(): void {
     const { transport, store, pace, presence } = this.#options
     const isWaiting = store.snapshot.status.state === 'waiting' && this.#places.size > 0

@@ -12,7 +12,7 @@ export type BroadcastOptions = {
 export interface BroadcastListening<T extends RoomTypes> {
   /**
    * Calls `run` for each broadcast of this name that another connection or the server sends. Returns a function that ends
-   * this. What is sent while we are not live is not received. Exceptions and rejections go to `logger`.
+   * this. A broadcast that is sent while we are not live is not received. Exceptions and rejections go to `logger`.
    */
   onBroadcast<K extends BroadcastName<T>>(name: K, run: (event: BroadcastEvent<T, K>) => unknown): () => void
 }

@@ -59,7 +59,7 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('./src/server/prometheus.ts', import.meta.url)),
       },
       {
-        find: /^hereabouts\/(server|client|react|testing)$/,
+        find: /^hereabouts\/(server|client|react|vue|svelte|solid|testing)$/,
         replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts',
       },
     ],

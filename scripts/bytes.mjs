@@ -31,7 +31,7 @@ const client = `export { createLocationClient } from ${JSON.stringify(join(dist,
 const kitParts = ['Announcer', 'AvatarStack', 'ConnectionNotice', 'Cursors', 'EditingBadge', 'MemberFlag']
 const kit = (...names) => `export { ${names.join(', ')} } from ${JSON.stringify(join(dist, 'react/ui/index.js'))}\n`
 const react = `export { createLocationHooks } from ${JSON.stringify(join(dist, 'react/index.js'))}\n`
-const bindings = { vue: 'createLocationComposables' }
+const bindings = { vue: 'createLocationComposables', svelte: 'createLocationStores', solid: 'createLocationPrimitives' }
 
 /** Returns a module with everything that the client imports from other packages, to measure those alone. */
 function packagesAlone() {

@@ -79,7 +79,7 @@ export function createLocationStores<T extends RoomTypes>(client: LocationClient
   const values = roomValues<T>({
     useKept() {
       const kept = getContext<KeptRoom<T> | undefined>(key)
-      if (!kept) throw new Error('No component above this one has called provideRoom.')
+      if (!kept) throw new Error('Call provideRoom in a component above this one.')
       return kept
     },
     derive: ({ subscribe }, get) => createRoomStore(subscribe, get),

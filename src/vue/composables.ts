@@ -94,9 +94,9 @@ export function createLocationComposables<T extends RoomTypes>(client: LocationC
 
   const values = roomValues<T>({
     useKept() {
-      const own = provided.get(getCurrentInstance() ?? provided)
-      const kept = own ?? inject<Provided | null>(key, null)
-      if (!kept) throw new Error('No component above this one has called provideRoom.')
+      const instance = getCurrentInstance()
+      const kept = (instance && provided.get(instance)) ?? inject<Provided | null>(key, null)
+      if (!kept) throw new Error('Call provideRoom in a component above this one.')
       return kept
     },
     derive: (kept, get) =>

@@ -24,7 +24,7 @@ export function useLock<T extends RoomTypes>(
     { immediate: true },
   )
   watch([() => toValue(room), () => canonicalText(place())], () => void release())
-  onScopeDispose(release)
+  onScopeDispose(() => void release())
   return computed(() => {
     void version.value
     return get()

@@ -113,7 +113,7 @@ export function describeBinding(name: string, binding: Binding): void {
     test('shows the others as they enter, move and leave, and the status', async () => {
       const rows: Component = (use) => {
         const others = use.others((all) => all.map(({ location }) => location?.row ?? 'nowhere').join())
-        return () => String(others())
+        return () => others()
       }
       const page = await mount({}, ids, rows, statusText)
       expect(page.texts()).toEqual(['ada', '1', 'live'])

@@ -50,7 +50,6 @@ const react: Binding = {
           <RoomProvider {...state.options}>
             {state.shown &&
               components.map((component, index) => (
-                // oxlint-disable-next-line react/no-array-index-key
                 <Shown key={index} component={component} use={use} row={state.row} rendered={rendered} />
               ))}
           </RoomProvider>,

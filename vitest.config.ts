@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
-import { svelteFiles } from './test/support/svelte-files.js'
+import { frameworks } from './test/support/frameworks.js'
 import { SkippedReporter } from './test/support/skipped-reporter.js'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
@@ -47,7 +47,7 @@ const fewSeeds = process.env['SEEDS'] ?? '100'
  * Nothing is retried: a test that fails now and then is a bug.
  */
 export default defineConfig({
-  plugins: [svelteFiles()],
+  plugins: [frameworks()],
   resolve: {
     alias: [
       { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
@@ -69,7 +69,7 @@ export default defineConfig({
   test: {
     // Vitest's default leaves one core unused, which is half of a machine with two.
     maxWorkers: '100%',
-    // Svelte and Solid have other code for servers: the environment of a test decides, not Node.
+    // Node would load their builds for servers (test/support/frameworks.ts).
     server: { deps: { inline: [/\/node_modules\/(svelte|esm-env|solid-js)\//] } },
     reporters: ['default', new SkippedReporter()],
     projects: [

@@ -69,7 +69,7 @@ export default defineConfig({
   test: {
     // Vitest's default leaves one core unused, which is half of a machine with two.
     maxWorkers: '100%',
-    // Node would load their builds for servers (test/support/frameworks.ts).
+    // Of Svelte and Solid, Node loads the builds for servers (test/support/frameworks.ts).
     server: { deps: { inline: [/\/node_modules\/(svelte|esm-env|solid-js)\//] } },
     reporters: ['default', new SkippedReporter()],
     projects: [

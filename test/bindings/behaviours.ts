@@ -6,6 +6,7 @@ import type { RoomOptions } from 'hereabouts/vue'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { until } from '../support/until.js'
 import type { Binding, Component, Page, Types } from './binding.js'
+import { recording } from './recording.js'
 
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 1 })
 const ids: Component = (use) => {
@@ -278,24 +279,4 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(() => binding.mountWithout(client, statusText)).toThrow(/RoomProvider|provideRoom/)
     })
   })
-}
-
-/** A client that notes which rooms are joined, watched and left. */
-function recording(client: LocationClient<Types>, calls: string[]): LocationClient<Types> {
-  const noted = <R extends { leave(): Promise<void> }>(call: string, id: string, room: R): R => {
-    calls.push(`${call} ${id}`)
-    return Object.create(room, {
-      leave: {
-        value() {
-          calls.push(`leave ${id}`)
-          return room.leave()
-        },
-      },
-    }) as R
-  }
-  return {
-    ...client,
-    join: (id, options) => noted('join', id, client.join(id, options)),
-    watch: (id, options) => noted('watch', id, client.watch(id, options)),
-  }
 }

@@ -2,6 +2,7 @@
 import type { LocationClient } from 'hereabouts/client'
 import { createLocationStores, useLock, type RoomStore } from 'hereabouts/svelte'
 import { flushSync, mount, tick, unmount } from 'svelte'
+import { fromStore } from 'svelte/store'
 import { describeBinding } from './behaviours.js'
 import {
   renderCounter,
@@ -17,8 +18,13 @@ import Shown from './svelte/Shown.svelte'
 
 type Read = <V>(store: RoomStore<V>) => () => V
 
-/** Runes read `current`; components of older code write `$others`, which subscribes. */
+/** Runes read `current`. */
 const byCurrent: Read = (store) => () => store.current
+/** `$others` subscribes. */
+const bySubscription: Read = (store) => {
+  const value = fromStore(store)
+  return () => value.current
+}
 
 const usesOf = (client: LocationClient<Types>, read: Read) => {
   const stores = createLocationStores(client)
@@ -73,4 +79,5 @@ const binding = (read: Read): Binding => ({
   },
 })
 
-describeBinding('Svelte', binding(byCurrent))
+describeBinding('Svelte, by runes', binding(byCurrent))
+describeBinding('Svelte, by the store contract', binding(bySubscription))

@@ -1,9 +1,13 @@
 // @vitest-environment jsdom
 import type { LocationClient } from 'hereabouts/client'
+import { fakeRoom } from 'hereabouts/testing'
 import { createLocationComposables, useLock } from 'hereabouts/vue'
-import { createApp, defineComponent, h, nextTick, shallowReactive, type Ref } from 'vue'
+import { expect, test } from 'vitest'
+import { createApp, defineComponent, h, KeepAlive, nextTick, reactive, ref, shallowReactive, type Ref } from 'vue'
+import { until } from '../support/until.js'
 import { describeBinding } from './behaviours.js'
 import { renderCounter, textsOf, type Binding, type Component, type Types, type Uses } from './binding.js'
+import { recording } from './recording.js'
 
 const usesOf = (client: LocationClient<Types>) => {
   const composables = createLocationComposables(client)
@@ -78,3 +82,43 @@ const vue: Binding = {
 }
 
 describeBinding('Vue', vue)
+
+test('the component that provides a room may use the other composables too', async () => {
+  await using fake = await fakeRoom<Types>({ others: { ada: {} } })
+  const { provideRoom, useOtherIds } = createLocationComposables(fake.client)
+  const Page = defineComponent(() => {
+    provideRoom({ room: fake.room.id })
+    const ids = useOtherIds()
+    return () => h('p', ids.value.join())
+  })
+  const target = document.createElement('main')
+  const app = createApp(Page)
+  app.mount(target)
+  expect(textsOf(target)).toEqual(['ada'])
+  app.unmount()
+})
+
+test('a provider that KeepAlive keeps hidden is not in the room, and joins again when it is shown', async () => {
+  await using fake = await fakeRoom<Types>()
+  const calls: string[] = []
+  const { provideRoom } = createLocationComposables(recording(fake.client, calls))
+  const options = reactive({ room: 'kept', profile: { name: 'Grace' } })
+  const isShown = ref(true)
+  const Kept = defineComponent(() => {
+    const room = provideRoom(options)
+    return () => h('p', room.value.status.state)
+  })
+  const app = createApp(() => h(KeepAlive, () => (isShown.value ? h(Kept) : null)))
+  app.mount(document.createElement('main'))
+  const named = (name: string) => fake.posts.filter(({ profile }) => profile?.name === name).length
+  await until('we are in the room', () => named('Grace') === 1)
+  isShown.value = false
+  await nextTick()
+  options.profile.name = 'Countess'
+  await until('we left', () => calls.length === 2)
+  expect(named('Countess')).toBe(0)
+  isShown.value = true
+  await until('we are in the room again', () => named('Countess') === 1)
+  expect(calls).toEqual(['join kept', 'leave kept', 'join kept'])
+  app.unmount()
+})

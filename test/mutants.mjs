@@ -3383,8 +3383,8 @@ export default [
   },
   {
     ...bindings,
-    name: 'bindings: an equal profile is posted again',
-    rule: 'bindings: a profile is posted when it changed',
+    name: 'bindings: no profile takes back the one that a component has set',
+    rule: 'bindings: a profile option is posted when it changed',
     find: '!watch && options.profileText !== followed.profileText',
     replace: '!watch',
   },

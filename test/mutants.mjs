@@ -735,11 +735,11 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/rooms/stream-registry.ts',
+    file: 'src/server/rooms/timer-wheel.ts',
     name: 'all streams get the heartbeat at the same time',
     rule: 'section 6: no herd',
-    find: 'this.#beats.add(subscriber, Math.random())',
-    replace: 'this.#beats.add(subscriber, 0)',
+    find: 'const place = (this.#added * goldenFraction) % 1',
+    replace: 'const place = 0 * goldenFraction',
   },
   {
     ...hub,

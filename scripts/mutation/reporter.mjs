@@ -28,9 +28,9 @@ class LinesReporter {
     const file = relative(process.cwd(), resolve(fileName))
     if (!this.#sources.has(file)) this.#sources.set(file, readFileSync(file, 'utf8').split('\n'))
     const { start, end } = location
-    const line = this.#sources.get(file)[start.line]
-    const original = line.slice(start.column, start.line === end.line ? end.column : undefined)
-    appendFileSync(this.#path, `${JSON.stringify({ file, line: start.line + 1, status, original, replacement })}\n`)
+    const line = this.#sources.get(file)[start.line - 1]
+    const original = line.slice(start.column - 1, start.line === end.line ? end.column - 1 : undefined)
+    appendFileSync(this.#path, `${JSON.stringify({ file, line: start.line, status, original, replacement })}\n`)
     this.#tried++
     if (status === 'Survived' || status === 'NoCoverage') this.#open++
     if (Date.now() - this.#printedAt < everyMs && this.#tried < this.#total) return

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 /* Single events whose outcome no room of ours brings about, but another server or a proxy may. */
 
 const connection = (connectionId: string, at = 1, more: object = {}): Connection =>
-  ({ connectionId, memberId: 'ada', profile: null, location: 'A1', seq: 1, at, ...more }) as Connection
+  ({ connectionId, memberId: 'ada', profile: null, location: 'A1', seq: 1, at, ...more }) as unknown as Connection
 const snapshot = (...connections: Connection[]) => ({ type: 'snapshot', connections }) as LocationEvent
 const changes = (from: string, more: object) => ({ type: 'changes', from, ...more }) as LocationEvent
 const id = (version: number, epoch = 'epoch-aaaaa') => `${epoch}.${version}`

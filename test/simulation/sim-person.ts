@@ -227,13 +227,14 @@ export class SimPerson {
     const node = this.#chance.one(this.#nodes())
     if (input.connectionKey) this.connectionId = connectionIdOf(input.connectionKey)
     let isOpen = true
+    let isClosedByClient = false
     let leaveNode = () => {}
     const cut = () => {
       if (!isOpen) return
       close()
       this.#clock.after(this.#chance.between(1, 50), () => {
         // A crashed person hears nothing, and so does not begin to poll.
-        if (this.fate === 'crashed') return
+        if (this.fate === 'crashed' || isClosedByClient) return
         listener.ended({ error: new LocationError('network', 'The stream was cut.'), retry: true })
       })
     }
@@ -270,7 +271,10 @@ export class SimPerson {
       drain()
     }
     attach().catch(cut)
-    return close
+    return () => {
+      isClosedByClient = true
+      close()
+    }
   }
 
   /** Nobody is seen to go back, unless the room began anew. */

@@ -2,11 +2,12 @@ import { expect, test } from 'vitest'
 import { simulate } from './world.js'
 
 /*
- * SEED=123 npx vitest run test/simulation       one run again
- * SEEDS=200000 npx vitest run test/simulation   many more
+ * SEED=123 npx vitest run test/simulation/part   one run again
+ * npm run soak:simulation                        5,000 seeds
+ * SEEDS=200000 npm run soak:simulation           many more
  */
 
-const seeds = Number(process.env['SEEDS'] ?? 5_000)
+const seeds = Number(process.env['SEEDS'] ?? 100)
 const only = process.env['SEED']
 // Files run side by side, and tests of one file do not: each of as many files takes its share.
 const parts = 4
@@ -16,7 +17,7 @@ export function simulatePart(part: number): void {
   const first = only === undefined ? part : Number(only)
   const last = only === undefined ? seeds : first
   test.skipIf(only !== undefined && part > 1)(
-    'whatever goes wrong between store, nodes and people, everyone comes to the truth',
+    'whatever goes wrong between store, nodes and people, locks and broadcasts keep their laws, and everyone comes to the truth',
     { timeout: 7_200_000 },
     async () => {
       for (let seed = first; seed <= last; seed += parts)

@@ -3,7 +3,20 @@ import type { StoreWatch } from './sim-redis.js'
 import { simRules } from './sim-redis.js'
 
 /** One grant of a place, with the time at which it ended; `Infinity` while it lasts. Times are those of the wall clock. */
-type Grant = { place: string; connectionId: string; memberId: string; fence: number; until: number }
+type Grant = {
+  place: string
+  connectionId: string
+  memberId: string
+  fence: number
+  until: number
+  /** It ended because its holder did not post in time. */
+  isByTime?: boolean
+}
+
+/** Clients look at their clock at least this often when it matters. */
+const timerMs = 60
+/** A holder who is out of reach believes in a lock for as long as locks last, and a moment more. */
+const beliefMs = simRules.lockMs + 5_000
 
 type LockStep = { action: Action; outcome: Outcome }
 
@@ -69,11 +82,14 @@ export class LockWatch implements StoreWatch {
     if (!wasHeld) this.#say(`${memberId} was told to hold ${JSON.stringify(location)} with ${fence}`)
   }
 
-  /** Returns for how long the lock with this fence is over, in milliseconds; 0 while it is held. */
-  overFor(location: unknown, fence: number, now: number): number {
+  /**
+   * Returns whether its holder may still believe in a lock: it is held, or it ended a moment ago by another cause than time,
+   * which the holder knows by its own clock.
+   */
+  isCredible(location: unknown, fence: number, now: number): boolean {
     const grant = this.#grants.get(JSON.stringify(location))?.find((each) => each.fence === fence)
-    if (!grant) return Infinity
-    return Number.isNaN(grant.until) ? 0 : Math.max(0, now - grant.until)
+    if (!grant) return false
+    return !(now - grant.until > (grant.isByTime ? timerMs : beliefMs))
   }
 
   #note({ action, outcome }: LockStep, now: number): void {
@@ -144,6 +160,8 @@ export class LockWatch implements StoreWatch {
         const now_ = held.get(place)
         if (grant.until !== Infinity || (now_ && now_.fence === grant.fence)) continue
         grant.until = now
+        const last = this.#lastPosts.get(grant.connectionId)
+        grant.isByTime = last !== undefined && now - last.at >= simRules.lockMs
         if (i < grants.length - 1 || !this.#hasCause(grant, steps, connections, now))
           this.#hasSuccessor(grant, grants[i + 1], steps, connections, now)
       }

@@ -168,8 +168,8 @@ export class SimPerson {
         if (!(await node.isLocked(location, this.memberId, fence))) return
         this.#laws.locks.checked(location, this.memberId, fence, since)
       }
-      // The transaction may be slow.
-      await this.#clock.pass(this.#chance.one([0.1, 5, 2_000]))
+      // The transaction may be slow, and the lock may be released meanwhile.
+      await this.#clock.pass(this.#chance.one([0.1, 5, 15_000]))
       this.#laws.locks.save(location, fence)
     } catch {
       // The request did not arrive, or the node is out of reach.

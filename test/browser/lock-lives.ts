@@ -6,6 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
+import { eagerLocker } from '../support/clients/eager-locker.js'
 import { Ends } from '../support/ends.js'
 import { tcpProxy } from '../support/network/tcp-proxy.js'
 import { until } from '../support/until.js'
@@ -52,24 +53,11 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
     const client = createLocationClient<LocationServer<LockTypes>['router']>({ url: `${url}/trpc` })
     const joined = client.join(room, { profile: { name: 'Bo' } })
     await joined.ready()
-    const gotAt: number[] = []
-    let isOver = false
-    const asking = (async () => {
-      while (!isOver) {
-        const lock = await joined.lock(place).catch(() => null)
-        if (lock) {
-          gotAt.push(Date.now())
-          await lock.release()
-        }
-        await new Promise((resolve) => setTimeout(resolve, 50))
-      }
-    })()
+    const { gotAt, end } = eagerLocker(joined, place)
     return {
       gotAt,
       async [Symbol.asyncDispose]() {
-        isOver = true
-        await client.close()
-        await asking
+        await Promise.all([client.close(), end()])
       },
     }
   }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { eagerLocker } from '../support/clients/eager-locker.js'
 import { tcpProxy } from '../support/network/tcp-proxy.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 import { lockMember, lockNode } from '../support/servers/lock-node.js'
@@ -9,26 +10,6 @@ import { until } from '../support/until.js'
 const place = { sheet: 'Q3', row: 1, col: 1 }
 /** Streams end at once, and an old process is gone in a moment. On a busy machine even that takes longer than locks last by default. */
 const timing = { drainMs: 200, lockMs: 90_000, leaseMs: 90_000 }
-
-/** Asks for the place all the time, as somebody who is eager to edit it. */
-function eager({ room }: Awaited<ReturnType<typeof lockMember>>) {
-  let isOver = false
-  const got: number[] = []
-  const asking = (async () => {
-    while (!isOver) {
-      const lock = await room.lock(place).catch(() => null)
-      if (lock) got.push(lock.fence)
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-  })()
-  return {
-    got,
-    async end() {
-      isOver = true
-      await asking
-    },
-  }
-}
 
 describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_000 }, () => {
   let redis: RedisServer
@@ -49,18 +30,18 @@ describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_00
     const lock = (await ada.room.lock(place))!
     const { fence } = lock
     await until('bob sees it', () => bob.room.lockedBy(place)?.memberId === 'ada')
-    const others = eager(bob)
+    const others = eagerLocker(bob.room, place)
     await old.terminate()
     line.target = next.port
     await using eve = await lockMember(url, 'eve')
-    const late = eager(eve)
+    const late = eagerLocker(eve.room, place)
     await until('all see that ada has it', () =>
       [ada, bob, eve].every(({ room }) => room.status.state === 'live' && room.lockedBy(place)?.memberId === 'ada'),
     )
     await until('ada has it in the new process', () => redisUrl !== '' || lock.fence > fence)
     await Promise.all([others.end(), late.end()])
     const isLost = lock.signal.aborted
-    const got = [...others.got, ...late.got]
+    const got = [...others.gotAt, ...late.gotAt]
     const after = lock.fence
     await lock.release()
     await until('bob gets it then', async () => (await bob.room.lock(place)) !== null)

@@ -3428,6 +3428,8 @@ export default [
     rule: 'bindings: useLock releases its place',
     find: 'await lock?.release()',
     replace: 'await Promise.resolve(lock)',
+  },
+  {
     file: 'src/server/procedures/router.ts',
     tests: ['test/server/procedures/charges.test.ts'],
     name: 'charges: no call is charged to its address',

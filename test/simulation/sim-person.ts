@@ -9,7 +9,7 @@ import type {
 import { connectionIdOf } from '../../src/server/rules/ids.js'
 import { openRoom, type JoinedRoom } from '../../src/client/room/room.js'
 import type { Transport } from '../../src/client/connection/transport.js'
-import type { StreamListener } from '../../src/client/connection/subscription.js'
+import type { StreamListener } from '../../src/client/connection/stream-types.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 import { roomId, type SimEvent, type SimNode, type SimTypes } from './sim-node.js'

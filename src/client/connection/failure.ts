@@ -51,17 +51,9 @@ const noRouter = (url: string, cause: unknown) =>
     { cause },
   )
 
-/** The answer did not come from our server but from a proxy, a login page or an index.html. */
-export class ForeignAnswer extends Error {
-  readonly code: number
-  /** True when the status was 200. */
-  readonly foreign: boolean
-  constructor(status: number) {
-    super(`The server answered ${status}.`)
-    this.code = status
-    this.foreign = status === 200
-  }
-}
+/** An answer that did not come from our server but from a proxy, a login page or an index.html, the latter with status 200. */
+export const foreignAnswer = (status: number) =>
+  Object.assign(new Error(`The server answered ${status}.`), { code: status, foreign: status === 200 })
 
 /** A failure for a stream that ended and may be opened again. */
 export const cut = (why: string, obstructed = false): Failure => ({

@@ -15,7 +15,7 @@ export function openRoomLocks<T extends RoomTypes>(
 ): RoomLockMethods<T>['lock'] {
   const room: LockingRoom<T> = lockingRoom(...given)
   const { store, hasLeft, firstLoad } = room
-  const places = openPlaces<T>(firstLoad.LocationError)
+  const places = openPlaces<T>(firstLoad)
   const calls = openLockCalls(room)
   let unsubscribe = () => {}
 

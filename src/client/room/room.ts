@@ -1,9 +1,9 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
 import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
-import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
+import { firstLoad } from '../first-load.js'
 import { lazyImport } from '../lazy-import.js'
 import { heldBy } from '../locks/held-by.js'
 import type { IfLocks, LockView, RoomLockMethods } from '../locks/lock-types.js'
@@ -190,7 +190,7 @@ function followSignsOfLife<T extends RoomTypes>(
   // Loaded now: at the first sign of life the network may be dead.
   if (typeof document !== 'undefined')
     void import('./wake-up.js').then(
-      ({ wakeUp }) => (woken = wakeUp(parts, connection, (thrown) => failureOf(thrown).error.code === 'network')),
+      ({ wakeUp }) => (woken = wakeUp(parts, connection, firstLoad)),
       () => {},
     )
   return (changed) => woken(changed)

@@ -1361,7 +1361,7 @@ export default [
     file: 'src/client/browser/page-lifecycle.ts',
     name: 'a prerendered page that is opened does not join',
     rule: 'page: nobody has opened it',
-    find: "document.addEventListener('prerenderingchange', shown, { signal })",
+    find: "on('prerenderingchange', shown, document)",
     replace: '',
   },
   {
@@ -1699,7 +1699,7 @@ export default [
     file: 'src/client/outbox/keys.ts',
     name: 'two clients in one process are one member',
     rule: "a tab's storage is a tab's only where there is a document",
-    find: "if (typeof document === 'undefined') return newKey()",
+    find: "if (typeof document === 'undefined') return key",
     replace: '',
   },
   {
@@ -2257,8 +2257,8 @@ export default [
     tests: ['test/browser/life.test.ts'],
     name: 'a page from the back/forward cache stays away',
     rule: 'section 6: pageshow',
-    find: 'event.persisted && shown()',
-    replace: '!event.persisted && shown()',
+    find: 'persisted && shown()',
+    replace: '!persisted && shown()',
   },
   {
     file: 'src/client/room/room.ts',
@@ -3091,7 +3091,7 @@ export default [
     tests: ['test/client/browser/missing-chunk.test.ts'],
     name: 'client: without the code of wake-ups, a sign of life hastens nothing',
     rule: 'client: every import() has a fallback that works',
-    find: 'connection.hurry()\n    parts.presence.hasten()',
+    find: 'connection.hurry()\n    presence.hasten()',
     replace: '',
   },
   {

@@ -62,11 +62,11 @@ export const cut = (why: string, obstructed = false): Failure => ({
   obstructed,
 })
 
-function codeOf(status: number): LocationErrorCode {
-  if (status === 401) return 'unauthorized'
-  if (status === 403) return 'forbidden'
-  if (status === 413) return 'too-large'
-  if (status === 429) return 'rate-limited'
-  if (status >= 500) return 'unavailable'
-  return status >= 400 ? 'bad-input' : 'network'
+const codes: Record<number, LocationErrorCode> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  413: 'too-large',
+  429: 'rate-limited',
 }
+const codeOf = (status: number): LocationErrorCode =>
+  codes[status] ?? (status >= 500 ? 'unavailable' : status >= 400 ? 'bad-input' : 'network')

@@ -4,7 +4,7 @@ import { LocationError } from '../shared/errors.js'
 import type { GetLocationsOutput, LeaveRoomInput, PostLocationOutput } from '../shared/call-types.js'
 import { cut, foreignAnswer } from './connection/failure.js'
 import type { TabStreamOptions } from './connection/shared-tab-stream.js'
-import type { OpenSubscription, ShareStream } from './connection/stream-types.js'
+import type { OpenSubscription, ShareStream, TabContext } from './connection/stream-types.js'
 import type { Endpoint } from './connection/subscription.js'
 import { textOf } from './connection/response-text.js'
 import type { ClientTransport, Transport } from './connection/transport.js'
@@ -141,7 +141,16 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
     url,
     openStream,
     shareStream:
-      share !== false && hasTabs() ? streamSharer({ url, path, transformer, share }, openStream, clock) : null,
+      share !== false && hasTabs()
+        ? streamSharer({
+            url,
+            // A router has one transformer, so there are two kinds of clients: with it and without.
+            scope: [path, !transformer, share],
+            openStream,
+            clock,
+            cut,
+          })
+        : null,
     ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<T>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
     call,
@@ -186,18 +195,14 @@ function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscrip
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
-function streamSharer<T extends RoomTypes>(
-  scope: Pick<TabStreamOptions<T>, 'url' | 'path' | 'transformer' | 'share'>,
-  openStream: OpenSubscription<T>,
-  clock: Clock,
-): ShareStream<T> {
+function streamSharer<T extends RoomTypes>(options: Omit<TabStreamOptions<T>, keyof TabContext<T>>): ShareStream<T> {
   return (input, listener, tab) => {
     // Both chunks are loaded at the same time. `openStream` has a fallback when this one cannot be loaded.
     loadSubscription().catch(() => {})
     return lazyImport(
       import('./connection/shared-tab-stream.js'),
-      ({ openTabStream }) => openTabStream({ ...scope, openStream, clock, cut, ...tab }, input, listener),
-      () => openStream({ ...input, connectionKey: tab.connectionKey }, listener),
+      ({ openTabStream }) => openTabStream({ ...options, ...tab }, input, listener),
+      () => options.openStream({ ...input, connectionKey: tab.connectionKey }, listener),
     )
   }
 }

@@ -23,9 +23,7 @@ export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   /** The URL of the server, which may be relative to the page. */
   url: string
   /** What else tells streams apart, besides the room and the member. */
-  path: string | undefined
-  transformer: unknown
-  share: boolean | string
+  scope: unknown[]
   openStream: OpenSubscription<T>
   clock: Clock
   /** Passed in, so that this lazily loaded file imports nothing of the first load. */
@@ -42,26 +40,13 @@ type Message<T extends RoomTypes> =
   | { type: 'failed'; to: null; error: Pick<LocationError, 'code' | 'message'>; obstructed: boolean | undefined }
 
 export function openTabStream<T extends RoomTypes>(
-  {
-    url: serverUrl,
-    path,
-    transformer,
-    share,
-    openStream,
-    clock,
-    connectionKey,
-    whoAmI,
-    cut,
-    ...rest
-  }: TabStreamOptions<T>,
+  { url: serverUrl, scope, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
   input: OnLocationInput,
   listener: StreamListener<T>,
 ): () => void {
   const controller = new AbortController()
   const { signal } = controller
   const url = new URL(serverUrl, document.baseURI).href
-  // A router has one transformer, so there are two kinds of clients: with it and without.
-  const scope = [path, !transformer, share]
 
   const openNow = (asked: OnLocationInput, heard: StreamListener<T>) => {
     if (signal.aborted) return

@@ -22,10 +22,9 @@ export interface LockingRoomParts<T extends RoomTypes> {
   }
 }
 
-/** A room as its locks see it. */
-export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T> {
+/** A room as its locks see it, and the code of the first load that they use. */
+export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T>, FirstLoad {
   connection: Pick<ServerConnection, 'connect'>
-  firstLoad: FirstLoad
   /** True when we left the room, and not only the server refused us. */
   hasLeft(): boolean
   /** The locks of our connection, as the room shows them. */
@@ -39,8 +38,8 @@ export const lockingRoom = <T extends RoomTypes>(
   firstLoad: FirstLoad,
 ): LockingRoom<T> => ({
   ...parts,
+  ...firstLoad,
   connection,
-  firstLoad,
   hasLeft() {
     const { status } = parts.store.snapshot
     return status.state === 'closed' && !status.error

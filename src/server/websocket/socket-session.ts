@@ -236,8 +236,9 @@ export class SocketSession implements CallsOwner {
     if (!access) return null
     try {
       const memberId = await access.memberIdOf(ctx)
-      const streams = this.#calls.subscriptions.map(({ memberId }) => memberId)
-      const hasChanged = [this.#memberId, ...streams].some((known) => known !== undefined && known !== memberId)
+      const hasChanged = [this.#memberId, ...this.#calls.streamMembers].some(
+        (known) => known !== undefined && known !== memberId,
+      )
       this.#memberId = memberId
       return hasChanged ? new LocationError('unauthorized', 'You are signed in as somebody else: connect again.') : null
     } catch (error) {

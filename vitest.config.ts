@@ -14,6 +14,7 @@ const shortSoaks = [
   'test/examples/two-nodes.soak.ts',
   'test/redis/{cluster,failover,faults,load}.soak.ts',
   'test/server/standalone/{floods,socket-limit}.soak.ts',
+  'test/server/websocket/idle-sockets.soak.ts',
 ]
 const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : shortSoaks
 

@@ -6,6 +6,7 @@ import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { createLocationWebSocketHandler } from 'hereabouts/server/websocket'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
+import { Hub } from '../../../src/server/hub/hub.js'
 import { PacedSubscriptions } from '../../../src/server/websocket/paced-subscriptions.js'
 import { cell } from '../../support/clients/stock-client.js'
 import { rawSocket, type RawSocket } from '../../support/clients/raw-socket.js'
@@ -19,7 +20,8 @@ const mostChunks = 800
 async function appServer({ context }: { context?: () => unknown } = {}) {
   const clock = manualClock()
   const state = { member: 'ada', made: 0, stopped: 0 }
-  const hub = createLocationHub({ location: cellLocation, clock })
+  const hub = createLocationHub({ location: cellLocation, clock, timing: { frameStallMs: 20_000 } })
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
   const t = initTRPC.context<object>().create({ isDev: false })
   const locations = {
     hub,
@@ -84,7 +86,9 @@ const subscribe = (id: number, path: string, input?: unknown) => ({
   method: 'subscription',
   params: { path, input },
 })
-const wrapped = (id: number) => subscribe(id, 'wrapped.onLocation', { room: 'q3' })
+const streamOf = (id: number, path: string) => subscribe(id, path, { room: 'q3' })
+const wrapped = (id: number) => streamOf(id, 'wrapped.onLocation')
+const paths = ['onLocation', 'wrapped.onLocation']
 const stop = (id: number) => ({ id, method: 'subscription.stop' })
 const dataOf = (socket: RawSocket, id: number, type: string) =>
   socket.messages.filter(
@@ -125,10 +129,10 @@ test('a stream of the app that waits can be stopped', async () => {
   await until('the stream has ended', () => dataOf(socket, 1, 'stopped').length === 1)
 })
 
-test('a location stream that a middleware wraps waits, and then sends one merged frame', async () => {
+test.each(paths)('%s waits while its client does not read, and then sends one merged frame', async (path) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
-  socket.send(wrapped(1))
+  socket.send(streamOf(1, path))
   await until('there is a snapshot', () => dataOf(socket, 1, 'snapshot').length === 1)
   await fill(server, socket, 2)
   for (let row = 1; row <= 8; row++) {
@@ -147,14 +151,27 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending
 }
 
-test('revoking the member of a wrapped stream destroys a socket that is full', async () => {
+test.each(paths)('revoking the member of %s destroys a socket that is full', async (path) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
-  socket.send(wrapped(1))
+  socket.send(streamOf(1, path))
   await until('there is a snapshot', () => dataOf(socket, 1, 'snapshot').length === 1)
   await fill(server, socket, 2)
   await server.hub.revoke('ada')
   await until('the socket is destroyed', () => server.sockets[0]!.destroyed)
+})
+
+test.each(paths)('a socket with %s that is not read for frameStallMs is destroyed', async (path) => {
+  await using server = await appServer()
+  using socket = await rawSocket(server.url).opened()
+  socket.send(streamOf(1, path))
+  await until('there is a snapshot', () => dataOf(socket, 1, 'snapshot').length === 1)
+  await fill(server, socket, 2)
+  await server.clock.advance(server.hub.timing.frameStallMs - 1_000)
+  expect(server.sockets[0]!.destroyed).toBe(false)
+  await server.clock.advance(1_000)
+  await until('the socket is destroyed', () => server.sockets[0]!.destroyed)
+  await until('the stream is closed', () => server.hub.streams.size === 0)
 })
 
 test('a socket whose only stream is wrapped is closed when its caller is somebody else', async () => {

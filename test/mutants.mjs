@@ -3291,7 +3291,7 @@ export default [
     tests: ['test/server/websocket/slow-sockets.test.ts'],
     name: 'websocket: streams of the app do not wait',
     rule: 'websocket: streams of the app wait while the socket is full',
-    find: 'for (let pause = pace(); pause && !isOver; pause = pace()) await pause',
+    find: 'for (let pause = pace(); pause; pause = pace()) await pause',
     replace: '',
   },
   {

@@ -13,7 +13,7 @@ export function paced(value: unknown, pace: Pace): unknown {
       let isOver = false
       return {
         async next() {
-          for (let pause = pace(); pause && !isOver; pause = pace()) await pause
+          for (let pause = pace(); pause; pause = pace()) await pause
           return isOver ? { done: true, value: undefined } : iterator.next()
         },
         async return(last?: unknown) {

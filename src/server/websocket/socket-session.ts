@@ -16,6 +16,9 @@ const maxPending = 64
 /** How long a socket that drains waits for the answers of its calls. */
 export const drainMs = 5_000
 
+/** One function for all sockets, to save memory. */
+const nothing = (): void => {}
+
 export type SessionOptions = {
   environment: SocketEnvironment
   ws: WebSocket
@@ -42,7 +45,7 @@ export class SocketSession implements CallsOwner {
   #memberId: string | null | undefined
   isClosing = false
   #isDraining = false
-  #cancelDrain = () => {}
+  #cancelDrain = nothing
   /** When anything arrived last, pongs included. */
   receivedAt: number
   /** When the last call or subscription began or ended. */

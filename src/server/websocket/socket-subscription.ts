@@ -32,6 +32,8 @@ export interface SubscriptionOwner {
 
 /** Errors that pass by themselves: the stock client would give a subscription up at the first of them. */
 const passing = new Set(['unavailable', 'closed', 'rate-limited'])
+/** One function for all subscriptions, to save memory. */
+const nothing = (): void => {}
 const firstWaitMs = 250
 const longestWaitMs = 2_000
 
@@ -39,11 +41,11 @@ const longestWaitMs = 2_000
 export class SocketSubscription implements FrameSource {
   readonly call: SubscriptionCall
   readonly #owner: SubscriptionOwner
-  #controller: AbortController | null = new AbortController()
+  #controller: AbortController | null = null
   #subscriber: Subscriber | null = null
   #ctx: unknown
   #isOver = false
-  #stopWaiting = () => {}
+  #stopWaiting = nothing
 
   constructor(call: SubscriptionCall, owner: SubscriptionOwner) {
     this.call = call
@@ -97,7 +99,7 @@ export class SocketSubscription implements FrameSource {
       try {
         traffic.bytes += writer.write(frameMessage(frame, output, this.call.prefix))
       } catch (cause) {
-        subscriber.onOwed = () => {}
+        subscriber.onOwed = nothing
         subscriber.close()
         return this.#refuse(cause)
       }
@@ -129,7 +131,7 @@ export class SocketSubscription implements FrameSource {
     this.#isOver = true
     this.#stopWaiting()
     this.#owner.writer.forget(this)
-    if (this.#subscriber) this.#subscriber.onOwed = () => {}
+    if (this.#subscriber) this.#subscriber.onOwed = nothing
     this.#subscriber?.close()
     this.#controller?.abort()
     this.#controller = null
@@ -160,7 +162,7 @@ export class SocketSubscription implements FrameSource {
     this.#subscriber = subscriber
     // The stream is closed by `close()`: the signal and its listener are not needed any more.
     subscriber.onEnded()
-    subscriber.onEnded = () => {}
+    subscriber.onEnded = nothing
     this.#controller = null
     this.#owner.writer.text(`${this.call.prefix}"result":{"type":"started"}}`)
     subscriber.onOwed = () => this.flush()

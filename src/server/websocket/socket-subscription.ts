@@ -1,7 +1,7 @@
 import { callTRPCProcedure } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import { locationErrorIn } from '../procedures/trpc-errors.js'
-import { markSocketSignal } from '../procedures/socket-calls.js'
+import { markSocketSignal, type Charges } from '../procedures/socket-calls.js'
 import { iterableFor, SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { frameMessage } from './message-bytes.js'
@@ -61,11 +61,12 @@ export class SocketSubscription implements FrameSource {
   async open(): Promise<void> {
     const { clock, timing } = this.#owner.environment
     const deadline = clock.now() + timing.requestMs
+    const charges: Charges = new Set()
     for (let waitMs = firstWaitMs; !this.#isOver; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
       try {
         this.#ctx = await this.#owner.context()
         if (this.#isOver) return
-        const value = await this.#run()
+        const value = await this.#run(charges)
         if (this.#isOver) return void (value instanceof SubscriberIterable && value.subscriber.close())
         return this.#begin(value)
       } catch (cause) {
@@ -137,12 +138,12 @@ export class SocketSubscription implements FrameSource {
     this.#controller = null
   }
 
-  #run(): Promise<unknown> {
+  #run(charges: Charges): Promise<unknown> {
     const { path, input } = this.call
     const { router } = this.#owner.environment
     this.#controller = new AbortController()
     const { signal } = this.#controller
-    markSocketSignal(signal)
+    markSocketSignal(signal, charges)
     const getRawInput = async () => input
     return callTRPCProcedure({ router, path, type: 'subscription', ctx: this.#ctx, getRawInput, signal, batchIndex: 0 })
   }

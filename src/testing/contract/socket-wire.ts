@@ -95,10 +95,12 @@ export class SocketWire {
     })
   }
 
-  /** A message that the server could not read has no id: the error belongs to the latest call. */
   #receive(text: string): void {
     if (!text.startsWith('{')) return
     const received = JSON.parse(text) as Received
+    // A message that the server could not read has no id: the error belongs to the latest call. Any other error without an id
+    // is followed by the end of the socket.
+    if (received.id === null && !text.includes('PARSE_ERROR')) return
     this.#listeners.get(received.id ?? this.#lastId)?.(received)
   }
 }

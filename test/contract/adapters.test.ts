@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import express from 'express'
@@ -30,9 +30,13 @@ type Router = ReturnType<typeof appOf>['router']
 /** Starts a server with the router, and returns the URL of its procedures. */
 type Start = (router: Router, ends: Ends) => Promise<string>
 
-async function listening(listener: RequestListener | undefined, ends: Ends, set = (_: unknown) => {}): Promise<string> {
+async function listening(
+  listener: RequestListener | undefined,
+  ends: Ends,
+  prepare?: (server: Server) => void,
+): Promise<string> {
   const server = createServer(listener)
-  set(server)
+  prepare?.(server)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   ends.use({
     async [Symbol.asyncDispose]() {
@@ -100,12 +104,14 @@ function cases(start: Start, more: (url: string) => Partial<ContractTarget> = ()
     )
 }
 
-describe.concurrent.each(Object.entries(adapters))('behind tRPC`s adapter for %s', (_name, start) => cases(start))
+describe.concurrent.each(Object.entries(adapters))('behind tRPC`s adapter for %s', (_name, start) => {
+  cases(start)
+})
 
 describe.concurrent('behind tRPC`s adapter for ws', () => {
   const start: Start = (router, ends) =>
     listening(undefined, ends, (server) => {
-      const wss = new WebSocketServer({ server: server as never })
+      const wss = new WebSocketServer({ server })
       applyWSSHandler({ wss, router })
       ends.use({
         async [Symbol.asyncDispose]() {

@@ -2,8 +2,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as passing } from 'node:timers/promises'
 import { freePort } from '../redis/redis-server.js'
+import { until } from '../until.js'
 
 /** The configuration of the example with two nodes. */
 export const nginxConf = readFileSync(new URL('../../../examples/two-nodes/nginx.conf', import.meta.url), 'utf8')
@@ -21,7 +21,12 @@ export async function nginxBefore(nodes: readonly { url: string }[], change = (t
   const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr']
   const child = spawn('nginx', args, { stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = new Promise((resolve) => child.on('exit', resolve))
-  await passing(100)
+  const answers = () =>
+    fetch(`http://127.0.0.1:${port}/livez`).then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await until('nginx answers', answers)
   return {
     port,
     url: `http://127.0.0.1:${port}/trpc`,

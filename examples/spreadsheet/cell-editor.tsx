@@ -63,7 +63,11 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
   }
   return (
     <div className="editor" style={{ left: rect.x - 1, top: rect.y - 1, minWidth: rect.width + 2 }}>
-      <EditingBadge lock={isTaken ? turn : null} members={members} labels={{ editing: (name) => `${name} is editing this cell` }}>
+      <EditingBadge
+        lock={isTaken ? turn : null}
+        members={members}
+        labels={{ editing: (name) => `${name} is editing this cell` }}
+      >
         {(taken) => (
           <input
             {...taken}

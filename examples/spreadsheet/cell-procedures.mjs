@@ -61,7 +61,8 @@ export function cellProcedures(procedure, roomOf, store) {
       await roomOf(room).broadcast('changed', change)
     } catch {
       const { cell: _, ...step } = change
-      setTimeout(() => roomOf(room).broadcast('changed', step).catch(() => {}), 1_000).unref()
+      const again = () => roomOf(room).broadcast('changed', step)
+      setTimeout(() => void again().catch(() => {}), 1_000).unref()
     }
   }
 
@@ -76,9 +77,15 @@ export function cellProcedures(procedure, roomOf, store) {
         const isHeld = await roomOf(room).isLocked({ location, memberId, fence }).catch(asTRPCError)
         const step = isHeld ? await store.save(room, cell, fence) : null
         if (step === 'full')
-          throw new TRPCError({ code: 'PAYLOAD_TOO_LARGE', message: 'This room has no place for more changes: reset it.' })
+          throw new TRPCError({
+            code: 'PAYLOAD_TOO_LARGE',
+            message: 'This room has no place for more changes: reset it.',
+          })
         if (!step)
-          throw new TRPCError({ code: 'CONFLICT', message: 'Your turn to edit this cell is over, so it was not saved.' })
+          throw new TRPCError({
+            code: 'CONFLICT',
+            message: 'Your turn to edit this cell is over, so it was not saved.',
+          })
         await announce(room, { ...step, cell })
         return step
       }),

@@ -36,7 +36,7 @@ const cellsKept = 2_000
  * @returns {CellStore}
  */
 export function memoryCells() {
-  /** @type {Map<string, { revision: number, cells: Map<string, EditedCell & { fence: number }> }>} */
+  /** @type {Map<string, { revision: number, cells: Map<string, { cell: EditedCell, fence: number }> }>} */
   const rooms = new Map()
   // Higher than any revision of an earlier process.
   let newest = Date.now()
@@ -56,7 +56,7 @@ export function memoryCells() {
   return {
     async edits(room) {
       const { revision, cells } = rooms.get(room) ?? { revision: 0, cells: new Map() }
-      return { revision, cells: Array.from(cells.values(), ({ fence: _, ...cell }) => cell) }
+      return { revision, cells: Array.from(cells.values(), ({ cell }) => cell) }
     },
     async save(room, cell, fence) {
       const cells = rooms.get(room)?.cells
@@ -65,7 +65,7 @@ export function memoryCells() {
       if (before && before.fence > fence) return null
       if (!before && cells && cells.size >= cellsKept) return 'full'
       const { cells: kept, ...taken } = step(room)
-      kept.set(key, { ...cell, fence })
+      kept.set(key, { cell, fence })
       return taken
     },
     async reset(room) {

@@ -84,13 +84,7 @@ function classOf(entry: Entry | undefined): string {
 }
 
 // A title extends over the empty cells beside it, as in other spreadsheets.
-function widthOf(
-  { widths }: Layout,
-  sheet: SheetData,
-  row: number,
-  col: number,
-  entry: Entry | undefined,
-): number {
+function widthOf({ widths }: Layout, sheet: SheetData, row: number, col: number, entry: Entry | undefined): number {
   if (entry?.look !== 'title' && entry?.look !== 'note') return widths[col]!
   let width = 0
   for (let next = col; next < sheet.cols && (next === col || !sheet.entryAt({ row, col: next })); next++)

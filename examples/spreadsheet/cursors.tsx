@@ -112,7 +112,13 @@ const Cursor = memo(function Cursor({
   const edits = lock.state === 'taken' && lock.holder.memberId === member.memberId
   const awake = useAwake(what)
   const shown = edits || pointed || (awake && rank < namesShown)
-  const classes = ['cursor', spot.side, spot.right !== undefined && 'to-left', shown && 'awake', isIdle(member) && 'idle']
+  const classes = [
+    'cursor',
+    spot.side,
+    spot.right !== undefined && 'to-left',
+    shown && 'awake',
+    isIdle(member) && 'idle',
+  ]
   const step = Math.min(rank, 5) * 14
   const tab = {
     top:

@@ -63,7 +63,8 @@ function sheet(name: string, title: string, note: string, columns: Column[], bod
     rows: rowCount,
     cols: colCount,
     entryAt: ({ row, col }) => entries[row]?.[col],
-    entryOf: ({ row, col }, text) => entryOf(text.trim(), rows[row] ?? { values: [] }, columns[col] ?? { title: '', width: 0 }),
+    entryOf: ({ row, col }, text) =>
+      entryOf(text.trim(), rows[row] ?? { values: [] }, columns[col] ?? { title: '', width: 0 }),
   }
 }
 

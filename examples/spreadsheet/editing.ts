@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from 'react'
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { useRoom, type Member } from './locations.js'
 import { nameOfMember } from './paint.js'
 import { nameOf, at, type Cell } from './selection.js'
@@ -30,6 +30,7 @@ export function useEditing() {
   const room = useRoom()
   const { save } = useValues()
   const [edit, setEdit] = useState<Edit | null>(null)
+  const current = useRef<Edit | null>(null)
   const [unsaved, setUnsaved] = useState<Unsaved | null>(null)
 
   const begin = (sheet: string, cell: Cell, text: string | null = null): Edit => {
@@ -37,13 +38,14 @@ export function useEditing() {
     const lock = room.lock({ sheet, ...cell }, { signal: stop.signal }).catch(() => null)
     return { sheet, cell, text, lock, stop }
   }
+  const show = (next: Edit | null) => setEdit((current.current = next))
   const giveBack = ({ stop, lock }: Edit) => {
     stop.abort()
     void lock.then((held) => held?.release())
   }
   const commit = async (done: Edit, text: string) => {
     const { sheet, cell } = done
-    setEdit((current) => (current === done ? null : current))
+    if (current.current === done) show(null)
     const lock = done.lock.then((held) => {
       if (held) return held
       throw new Error(whyTaken(room.lockedBy({ sheet, ...cell })))
@@ -60,10 +62,11 @@ export function useEditing() {
     unsaved,
     start(sheet: string, cell: Cell, text: string | null = null) {
       setUnsaved(null)
-      setEdit(begin(sheet, cell, text))
+      if (current.current) giveBack(current.current)
+      show(begin(sheet, cell, text))
     },
     cancel(ended: Edit) {
-      setEdit((current) => (current === ended ? null : current))
+      if (current.current === ended) show(null)
       giveBack(ended)
     },
     commit,
@@ -74,7 +77,8 @@ export function useEditing() {
 
 export type Editing = ReturnType<typeof useEditing>
 
-const whyTaken = (holder: Member | null) => (holder ? `${nameOfMember(holder)} is editing this cell.` : 'It could not be locked.')
+const whyTaken = (holder: Member | null) =>
+  holder ? `${nameOfMember(holder)} is editing this cell.` : 'It could not be locked.'
 
 /** Whether the cell is ours to edit: `asking` until the server has answered, `lost` when it was ours. */
 export type Turn = { state: 'asking' | 'mine' | 'lost' } | { state: 'taken'; holder: Member | null }
@@ -82,7 +86,7 @@ export type Turn = { state: 'asking' | 'mine' | 'lost' } | { state: 'taken'; hol
 /** Returns whose turn it is. Somebody else's turn ends when they give the cell back: then `onFree` is called. */
 export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
   const room = useRoom()
-  const [answer, setAnswer] = useState<'asking' | 'mine' | 'taken' | 'lost'>('asking')
+  const [answer, setAnswer] = useState<{ to: Edit['lock']; state: 'mine' | 'taken' | 'lost' } | null>(null)
   const place = { sheet, ...cell }
   const holder = useSyncExternalStore(
     (run) => room.subscribe(run),
@@ -90,16 +94,19 @@ export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
   )
   useEffect(() => {
     let isOver = false
-    const answered = (to: typeof answer) => !isOver && setAnswer(to)
-    void lock.then((held) => {
+    const answered = (state: 'mine' | 'taken' | 'lost') => !isOver && setAnswer({ to: lock, state })
+    const follow = async () => {
+      const held = await lock
       answered(held ? 'mine' : 'taken')
       held?.signal.addEventListener('abort', () => answered('lost'))
-    })
+    }
+    void follow()
     return () => void (isOver = true)
   }, [lock])
-  const isFree = answer === 'taken' && holder === null
+  const state = answer?.to === lock ? answer.state : 'asking'
+  const isFree = state === 'taken' && holder === null
   useEffect(() => {
     if (isFree) onFree()
   })
-  return answer === 'taken' ? { state: answer, holder } : { state: answer }
+  return state === 'taken' ? { state, holder } : { state }
 }

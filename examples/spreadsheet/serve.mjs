@@ -23,7 +23,9 @@ const nonEmpty = (text) => {
 const command = new Command('npm start --')
   .description('A spreadsheet that people edit together, and see who is where.')
   .addOption(
-    new Option('--bots <n>', 'how many bots walk over the sheet of room demo, and edit it now and then').default(3).argParser(integerTo(200)),
+    new Option('--bots <n>', 'how many bots walk over the sheet of room demo, and edit it now and then')
+      .default(3)
+      .argParser(integerTo(200)),
   )
   .addOption(
     new Option('--port <n>', 'where to listen; 0 takes a free port')

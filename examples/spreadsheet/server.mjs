@@ -25,7 +25,7 @@ const presence = z
 
 /** Messages that are not kept: a reaction, "look here", and from the server that cells changed. */
 const broadcasts = {
-  reaction: z.strictObject({ emoji: z.enum(emojis) }),
+  reaction: z.strictObject({ emoji: z.enum(/** @type {(keyof typeof emojis)[]} */ (Object.keys(emojis))) }),
   look: z.strictObject({ at: location }),
   changed,
 }

@@ -149,6 +149,8 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
     <div
       ref={scroller}
       className="sheet"
+      // The grid inside of it has the keys.
+      role="presentation"
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={() => (drag.current = null)}
@@ -243,7 +245,8 @@ function textOf({ key, shift, ctrl }: Press): string | null | undefined {
   return Array.from(key).length === 1 && key !== ' ' ? key : undefined
 }
 
-const inEditor = ({ target }: { target: EventTarget }) => target instanceof Element && target.closest('.editor') !== null
+const inEditor = ({ target }: { target: EventTarget }) =>
+  target instanceof Element && target.closest('.editor') !== null
 
 /** The DOM id of a rendered cell. A cell outside the view is not rendered and has none. */
 function cellIdIn(visible: ReturnType<Layout['visible']>, { row, col }: Cell): string | undefined {

@@ -7,5 +7,5 @@ export const rowCount = 200
 export const colCount = 26
 /** The most characters that a cell may have. */
 export const longestText = 200
-/** The reactions to choose from. */
-export const emojis = /** @type {const} */ (['👍', '🎉', '❤️', '😂', '👀', '🤔'])
+/** The reactions to choose from, and what they are called. */
+export const emojis = { '👍': 'Thumbs up', '🎉': 'Hooray', '❤️': 'Heart', '😂': 'Laughing', '👀': 'Eyes', '🤔': 'Hmm' }

@@ -7,7 +7,7 @@ import { boxAt } from './place.js'
 import { Popover } from './popover.js'
 import { emojis } from './sheets.mjs'
 
-type Emoji = (typeof emojis)[number]
+type Emoji = keyof typeof emojis
 /** A reaction that is shown for a moment, at the cell of its member. */
 export type Bubble = { key: number; emoji: Emoji; name: string; color: string; location: Location | null }
 /** "Look here", from another member. */
@@ -50,11 +50,12 @@ export function Reactions({ onReact }: { onReact(emoji: Emoji): void }) {
     <Popover label="React" className="reactions" button={<SmileIcon />}>
       {(close) => (
         <ul>
-          {emojis.map((emoji) => (
+          {(Object.keys(emojis) as Emoji[]).map((emoji) => (
             <li key={emoji}>
               <button
                 type="button"
                 className="quiet"
+                aria-label={emojis[emoji]}
                 onClick={() => {
                   close()
                   onReact(emoji)

@@ -1,7 +1,7 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { afterChange, editsFrom, keyOf, noEdits, type Change, type EditedCell } from './cell-edits.js'
 import { sheetNamed, withTexts, type SheetData } from './data.js'
-import { api, useOnBroadcast, useRoom, useStatus } from './locations.js'
+import { api, useOnBroadcast, useSelf, useStatus } from './locations.js'
 
 type Values = {
   texts: ReadonlyMap<string, string>
@@ -28,7 +28,7 @@ const pollMs = 5_000
 export function ValuesProvider({ room, children }: { room: string; children: ReactNode }) {
   const [edits, setEdits] = useState(noEdits)
   const [pending, setPending] = useState<ReadonlyMap<string, string>>(new Map())
-  const joined = useRoom()
+  const memberId = useSelf((self) => self.memberId) ?? ''
   const { state } = useStatus()
   const known = useRef(noEdits)
   const isFetching = useRef(false)
@@ -79,7 +79,6 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
         setPending((texts) => new Map(texts).set(key, cell.text))
         try {
           const { fence } = await lock
-          const memberId = joined.self?.memberId ?? ''
           apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell })
         } finally {
           setPending((texts) => new Map([...texts].filter(([other]) => other !== key)))
@@ -87,7 +86,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
       },
       reset: async () => apply(await api.resetCells.mutate({ room })),
     }),
-    [room, joined, edits, pending, apply],
+    [room, memberId, edits, pending, apply],
   )
   return <ValuesContext value={values}>{children}</ValuesContext>
 }

@@ -38,13 +38,12 @@ export function redisCells(client) {
   return {
     async edits(room) {
       const { revision = '0', ...cells } = await client.hGetAll(keyOf(room))
-      const parsed = Object.values(cells).map((text) => JSON.parse(String(text)))
-      return { revision: Number(revision), cells: parsed.map(({ fence: _, ...cell }) => cell) }
+      return { revision: Number(revision), cells: Object.values(cells).map((text) => JSON.parse(String(text)).cell) }
     },
     async save(room, cell, fence) {
       const name = `${cell.sheet}!${cell.row}!${cell.col}`
       const limits = [String(cellsKept), String(secondsKept)]
-      const [after, revision] = await change(room, [name, JSON.stringify({ ...cell, fence }), String(fence), ...limits])
+      const [after, revision] = await change(room, [name, JSON.stringify({ cell, fence }), String(fence), ...limits])
       if (after === 'full') return 'full'
       return after === undefined ? null : { after: Number(after), revision: Number(revision) }
     },

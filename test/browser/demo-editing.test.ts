@@ -6,6 +6,9 @@ import { serveDemo, type Demo } from '../support/servers/demo.js'
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
+/** A machine that runs many tests is slow. */
+const soon = { timeout: 8_000 }
+
 /** The cell that the tests edit: `Sign lease for Dock Street 14`, in the first task of the plan. */
 const a5 = { sheet: 'Plan', row: 4, col: 0 }
 const firstText = 'Sign lease for Dock Street 14'
@@ -68,7 +71,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await bo.locator('#cell-4-0').dblclick()
     await editor(bo).waitFor()
     expect(await editor(bo).ariaSnapshot()).toContain('textbox "Text of Plan!A5"')
-    await expect.poll(() => editor(bo).evaluate((input: HTMLInputElement) => input.readOnly)).toBe(true)
+    await expect.poll(() => editor(bo).evaluate((input: HTMLInputElement) => input.readOnly), soon).toBe(true)
     const description = () =>
       editor(bo).evaluate((input) => document.getElementById(input.getAttribute('aria-describedby')!)?.textContent)
     expect(await description()).toBe('Ada is editing this cell')
@@ -78,10 +81,10 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await nameBox(ada)).toBe('A6')
     expect(await shown(ada)).toBe('Sign the new lease')
     // The cell is free: the page that waits for it may write now.
-    await expect.poll(() => editor(bo).evaluate((input: HTMLInputElement) => input.readOnly)).toBe(false)
+    await expect.poll(() => editor(bo).evaluate((input: HTMLInputElement) => input.readOnly), soon).toBe(false)
     expect(await editor(bo).inputValue()).toBe('Sign the new lease')
     await editor(bo).press('Escape')
-    await expect.poll(() => shown(bo)).toBe('Sign the new lease')
+    await expect.poll(() => shown(bo), soon).toBe('Sign the new lease')
     await badge(ada).waitFor({ state: 'detached' })
   })
 
@@ -92,11 +95,11 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.keyboard.type('New')
     await ada.keyboard.press('Enter')
     const bo = await open(room, 'Bo')
-    await expect.poll(() => shown(bo)).toBe('New')
+    await expect.poll(() => shown(bo), soon).toBe('New')
     await bo.getByRole('button', { name: 'Reset the sheet' }).click()
     await bo.getByText('Everybody in this room edits the same cells.').waitFor()
     await bo.getByRole('button', { name: 'Reset it for everybody' }).click()
-    await expect.poll(() => shown(ada)).toBe(firstText)
+    await expect.poll(() => shown(ada), soon).toBe(firstText)
     expect(await shown(bo)).toBe(firstText)
   })
 
@@ -106,7 +109,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await goTo(ada, 'A5')
     await ada.keyboard.press('F2')
     await editor(ada).fill('Too late')
-    await expect.poll(() => demo.server.hub.room(room).unlock(a5)).toBe(true)
+    await expect.poll(() => demo.server.hub.room(room).unlock(a5), soon).toBe(true)
     await ada.getByRole('alert').filter({ hasText: 'Your turn on this cell is over.' }).waitFor()
     await editor(ada).press('Enter')
     await problem(ada).waitFor()
@@ -136,7 +139,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect([await shown(ada), await nameBox(ada)]).toEqual(['xyz', 'A5'])
     // The grid has the focus again.
     await ada.keyboard.press('Delete')
-    await expect.poll(() => shown(ada)).toBe('')
+    await expect.poll(() => shown(ada), soon).toBe('')
     await goTo(ada, 'H5')
     await ada.keyboard.type('1234.5')
     await ada.keyboard.press('Enter')
@@ -152,7 +155,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await editor(page).evaluate((input) => input === document.activeElement)).toBe(true)
     await editor(page).fill('By phone')
     await page.locator('#cell-7-0').tap()
-    await expect.poll(() => shown(page)).toBe('By phone')
+    await expect.poll(() => shown(page), soon).toBe('By phone')
     await page.getByRole('button', { name: 'Edit this cell' }).tap()
     await page.getByRole('textbox', { name: 'Text of Plan!A8' }).waitFor()
     expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
@@ -178,7 +181,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const calls = demo.server.router.createCaller({})
-    const own = { room, connectionKey: 'a-key-of-a-stranger-000' }
+    const own = { room, connectionKey: 'k'.repeat(22) }
     await calls.postLocation({ ...own, location: null })
     const payload = { revision: 1, after: 0, cell: { ...a5, text: 'Forged' } }
     await calls.broadcastToRoom({ ...own, name: 'changed', payload })
@@ -203,7 +206,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
       .poll(async () => Math.round((await arrow.boundingBox())!.x - (await bo.locator('#cell-9-2').boundingBox())!.x))
       .toBe(20)
     await ada.getByRole('button', { name: 'React' }).click()
-    await ada.getByRole('button', { name: '🎉' }).click()
+    await ada.getByRole('button', { name: 'Hooray' }).click()
     await bo.locator('.bubble', { hasText: '🎉' }).waitFor()
     await goTo(ada, 'H20')
     await ada.getByRole('button', { name: 'Ask the others to look here' }).click()
@@ -221,17 +224,20 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     const sentence = bo.getByRole('status').filter({ hasText: 'asks you to look' })
     await sentence.waitFor()
     // Left to right: the end of the sentence is to the right of its beginning.
-    const isInOrder = await sentence.locator('span span').first().evaluate((element) => {
-      const text = element.firstChild!
-      const at = (word: string) => {
-        const range = document.createRange()
-        const start = text.textContent!.indexOf(word)
-        range.setStart(text, start)
-        range.setEnd(text, start + word.length)
-        return range.getBoundingClientRect().left
-      }
-      return at('asks') < at('look') && at('look') < at('Plan!C8')
-    })
+    const isInOrder = await sentence
+      .locator('span span')
+      .first()
+      .evaluate((element) => {
+        const text = element.firstChild!
+        const at = (word: string) => {
+          const range = document.createRange()
+          const start = text.textContent!.indexOf(word)
+          range.setStart(text, start)
+          range.setEnd(text, start + word.length)
+          return range.getBoundingClientRect().left
+        }
+        return at('asks') < at('look') && at('look') < at('Plan!C8')
+      })
     expect(isInOrder).toBe(true)
   })
 })

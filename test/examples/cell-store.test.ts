@@ -31,11 +31,13 @@ test('a page that applies changes, and fetches where one is missing, has the cel
       for (const { cell, isLost } of steps) {
         const step = cell ? await store.save('demo', cell, ++fence) : await store.reset('demo')
         if (!step || step === 'full') throw new Error('refused')
-        if (!isLost) page = afterChange(page, { ...step, cell: cell ?? undefined }) ?? editsFrom(await store.edits('demo'))
+        if (!isLost)
+          page = afterChange(page, { ...step, cell: cell ?? undefined }) ?? editsFrom(await store.edits('demo'))
       }
       // The change after the last lost one leads to a fetch, as a reconnect does.
       const last = await store.save('demo', { sheet: 'Q3', row: 9, col: 9, text: 'end' }, ++fence)
-      page = afterChange(page, { ...(last as { revision: number; after: number }) }) ?? editsFrom(await store.edits('demo'))
+      page =
+        afterChange(page, { ...(last as { revision: number; after: number }) }) ?? editsFrom(await store.edits('demo'))
       expect(page).toEqual(editsFrom(await store.edits('demo')))
     }),
   )

@@ -58,6 +58,7 @@ import { createWebApp } from './web-app.js'
 import type { LocationWebSocketHandler } from '../websocket/handler.js'
 
 /** No procedures beside the location procedures. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- an intersection with it adds nothing
 export type NoProcedures = Record<never, never>
 
 /** The router of a server: the location procedures, and those of the option `procedures`. The type of `server.router`. */
@@ -277,7 +278,7 @@ function routerFor<T extends RoomTypes>(hub: Hub<T>, options: RouterOptions<T>) 
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp })
   try {
-    const own = options.procedures?.({ hub: hub as unknown as LocationHub<T>, procedure: t.procedure }) ?? {}
+    const own = options.procedures?.({ hub, procedure: t.procedure }) ?? {}
     const taken = Object.keys(own).find((name) => name in record)
     if (taken !== undefined)
       throw new LocationError('misconfigured', `procedures: ${taken} is a location procedure: choose another name.`)

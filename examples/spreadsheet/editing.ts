@@ -47,7 +47,7 @@ export function useEditing() {
     const { sheet, cell } = done
     if (current.current === done) show(null)
     const lock = done.lock.then((held) => {
-      if (held) return held
+      if (held && room.self) return { fence: held.fence, memberId: room.self.memberId }
       throw new Error(whyTaken(room.lockedBy({ sheet, ...cell })))
     })
     try {

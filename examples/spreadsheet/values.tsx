@@ -1,12 +1,12 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { afterChange, editsFrom, keyOf, noEdits, type Change, type EditedCell } from './cell-edits.js'
 import { sheetNamed, withTexts, type SheetData } from './data.js'
-import { api, useOnBroadcast, useSelf, useStatus } from './locations.js'
+import { api, useOnBroadcast, useStatus } from './locations.js'
 
 type Values = {
   texts: ReadonlyMap<string, string>
   /** Saves a cell with its lock. Until the server has answered, this page shows the text already. */
-  save(cell: EditedCell, lock: Promise<{ fence: number }>): Promise<void>
+  save(cell: EditedCell, lock: Promise<{ fence: number; memberId: string }>): Promise<void>
   reset(): Promise<void>
 }
 
@@ -28,7 +28,6 @@ const pollMs = 5_000
 export function ValuesProvider({ room, children }: { room: string; children: ReactNode }) {
   const [edits, setEdits] = useState(noEdits)
   const [pending, setPending] = useState<ReadonlyMap<string, string>>(new Map())
-  const memberId = useSelf((self) => self.memberId) ?? ''
   const { state } = useStatus()
   const known = useRef(noEdits)
   const isFetching = useRef(false)
@@ -78,7 +77,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
         const key = keyOf(cell.sheet, cell)
         setPending((texts) => new Map(texts).set(key, cell.text))
         try {
-          const { fence } = await lock
+          const { fence, memberId } = await lock
           apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell })
         } finally {
           setPending((texts) => new Map([...texts].filter(([other]) => other !== key)))
@@ -86,7 +85,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
       },
       reset: async () => apply(await api.resetCells.mutate({ room })),
     }),
-    [room, memberId, edits, pending, apply],
+    [room, edits, pending, apply],
   )
   return <ValuesContext value={values}>{children}</ValuesContext>
 }

@@ -41,14 +41,14 @@ export function startBots(server, room, count, signal, onError) {
     const round = Math.floor(i / names.length)
     const name = `${names[i % names.length]}${round ? ` ${round + 1}` : ''}`
     // Most bots begin where a visitor arrives, so that the visitor sees movement at once.
-    wander(new Bot(server, room, name), i % 3 === 2 ? pick(sheets) : plan, signal).catch((error) => {
+    wander(new Bot(server, room, { name, bot: true }), i % 3 === 2 ? pick(sheets) : plan, signal).catch((error) => {
       if (!signal.aborted) onError(error)
     })
   }
 }
 
 /** A member that calls the procedures as a page does, without HTTP. */
-class Bot {
+export class Bot {
   #seq = 0
   #lockSeq = 0
   #calls
@@ -60,12 +60,12 @@ class Bot {
   /**
    * @param {SheetServer} server
    * @param {string} room
-   * @param {string} name
+   * @param {import('./server.mjs').Profile} profile
    */
-  constructor(server, room, name) {
+  constructor(server, room, profile) {
     this.#calls = server.router.createCaller({})
     this.#room = room
-    this.#profile = { name, bot: true }
+    this.#profile = profile
   }
 
   get #own() {

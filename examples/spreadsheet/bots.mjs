@@ -18,7 +18,7 @@ const plan = ['Plan', 31, 9]
 /** @type {(typeof plan)[]} */
 const sheets = [plan, ['Budget', 26, 14], ['Q3', 40, 11], ['Team', 23, 9]]
 
-/** What bots write: the status of a task of the plan. */
+/** The texts that bots write: the status of a task of the plan. */
 const statuses = ['Done', 'On track', 'At risk', 'Late', 'Open']
 const statusColumn = 2
 /** The rows of tasks in the plan, below the heads of their groups. */

@@ -10,7 +10,7 @@ export type Ending = { key: 'Enter' | 'Tab'; shift: boolean }
 
 type CellEditorProps = {
   edit: Edit
-  /** What the cell has now. */
+  /** The text of the cell now. */
   value: string
   rect: Rect
   /** Called with the text to save, and the key that ended the edit. */

@@ -1,7 +1,7 @@
 import type { Cell } from './selection.js'
 
 export type EditedCell = { sheet: string; row: number; col: number; text: string }
-/** What the server says about a change: it leads from revision `after` to `revision`. */
+/** A change as the server announces it: it leads from revision `after` to `revision`. */
 export type Change = { revision: number; after: number; cell?: EditedCell | undefined }
 /** The edited cells of a room, at one revision. */
 export type Edits = { revision: number; texts: ReadonlyMap<string, string> }

@@ -40,8 +40,9 @@ const changesPerSecond = 20
  */
 
 /**
- * The procedures for the values of the cells. Who has the lock of a cell may save it, and its fence is stored with the cell: a
- * save that was under way while the lock was lost is refused.
+ * The procedures for the values of the cells. The holder of a cell's lock may save it, and the fence of the lock is stored with the
+ * cell: a save that was under way while the lock was lost is refused. In this room without sign-in, ids of members and fences are
+ * public, so a lock guards against accidents and not against malice.
  *
  * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure
  * @param {(room: string) => GuardedRoom} roomOf

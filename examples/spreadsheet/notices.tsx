@@ -27,7 +27,7 @@ type NoticesProps = {
   onClose(): void
 }
 
-/** What somebody wants us to see, and what was not saved. Screen readers are told. */
+/** The newest "look here", and what could not be saved or sent. Screen readers are told. */
 export function Notices({ look, editing, problem, onGo, onClose }: NoticesProps) {
   const { unsaved } = editing
   return (

@@ -10,7 +10,7 @@ import { createSheetServer } from './server.mjs'
 const page = fileURLToPath(new URL('./dist', import.meta.url))
 const picture = fileURLToPath(new URL('../../docs/demo.png', import.meta.url))
 
-/** Who edits a cell, and whose pointers are over the sheet. */
+/** The member who edits a cell, and the pointers over the sheet. */
 const editor = { name: 'Ada', color: '#c2410c' }
 const edited = { sheet: 'Plan', row: 19, col: 0 }
 /** @type {Record<string, { row: number, col: number, x: number, y: number }>} */

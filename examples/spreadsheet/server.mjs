@@ -13,7 +13,7 @@ const location = z.union([cellLocation, rangeLocation])
 const profile = memberProfile.extend({ bot: z.boolean().optional() })
 
 /**
- * What changes all the time. The pointer is in a cell, as fractions of its width and height, because columns are narrower on a
+ * The presence value: what changes all the time. The pointer is in a cell, as fractions of its width and height, because columns are narrower on a
  * phone.
  */
 const presence = z

@@ -16,7 +16,7 @@ export type Look = { name: string; at: Location }
 const bubbleMs = 2_600
 const bubblesShown = 12
 
-/** What members tell one another without changing anything: reactions, and "look here". The server keeps neither. */
+/** The messages of members that change nothing: reactions, and "look here". The server keeps neither. */
 export function useSignals(onLook: (look: Look) => void) {
   const members = useMembers()
   const self = useSelf()

@@ -67,7 +67,7 @@ export type LocationRouter<T extends RoomTypes, R extends TRPCRouterRecord = NoP
   LocationRecord<T> & R
 >
 
-/** What the option `procedures` is given: the hub, and the base procedure of the server's router. */
+/** The argument of the option `procedures`: the hub, and the base procedure of the server's router. */
 export interface ProcedureTools<T extends RoomTypes> {
   hub: LocationHub<T>
   /** A base procedure, whose context is the `ServerContext` of the request. */

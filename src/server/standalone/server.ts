@@ -69,6 +69,7 @@ export type LocationRouter<T extends RoomTypes, R extends TRPCRouterRecord = NoP
 
 /** The argument of the option `procedures`: the hub, and the base procedure of the server's router. */
 export interface ProcedureTools<T extends RoomTypes> {
+  /** The hub of the server: its rooms, locks and broadcasts. */
   hub: LocationHub<T>
   /** A base procedure, whose context is the `ServerContext` of the request. */
   procedure: TRPCProcedureBuilder<

@@ -37,8 +37,9 @@ export function redisCells(client) {
   }
   return {
     async edits(room) {
-      const { revision = '0', ...cells } = await client.hGetAll(keyOf(room))
-      return { revision: Number(revision), cells: Object.values(cells).map((text) => JSON.parse(String(text)).cell) }
+      const fields = await client.hGetAll(keyOf(room))
+      const { revision = '0', ...cells } = /** @type {Record<string, string>} */ (fields)
+      return { revision: Number(revision), cells: Object.values(cells).map((text) => JSON.parse(text).cell) }
     },
     async save(room, cell, fence) {
       const name = `${cell.sheet}!${cell.row}!${cell.col}`

@@ -21,5 +21,5 @@ describe.concurrent("the demo's server", () => {
     }),
   }
   for (const { name, run } of locationContract({ url: trpcUrl, timing: targetTiming, ...ranges }))
-    test(name, run, 30_000)
+    test(name, (context) => run(context), 30_000)
 })

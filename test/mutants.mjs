@@ -3465,6 +3465,28 @@ export default [
     replace: '...(!isWithheld && { presence }),',
   },
   {
+    file: 'src/server/standalone/server.ts',
+    tests: ['test/server/standalone/own-procedures.test.ts'],
+    name: 'server: an own procedure replaces a location procedure',
+    rule: 'server: the names of location procedures are taken',
+    find: '.find((name) => name in record)',
+    replace: '.find((name) => name in {})',
+  },
+  {
+    ...kit('editing-badge.tsx', 'words'),
+    name: 'kit: a name turns the sentence of a badge around',
+    rule: 'kit: names are isolated in sentences',
+    find: 'words.editing(isolated(words.name(holder)))',
+    replace: 'words.editing(words.name(holder))',
+  },
+  {
+    ...kit('avatar-stack.tsx', 'avatar-stack'),
+    name: 'kit: a name turns the tooltip around',
+    rule: 'kit: names are isolated in tooltips',
+    find: '<bdi translate="no">{name}</bdi>',
+    replace: '<span translate="no">{name}</span>',
+  },
+  {
     file: 'src/server/procedures/router.ts',
     tests: ['test/server/procedures/charges.test.ts'],
     name: 'charges: no call is charged to its address',

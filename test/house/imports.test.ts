@@ -313,7 +313,8 @@ describe('imports', () => {
   test('the client imports schemas as types only', () => {
     const schemas = ['zod', 'shared/locations.ts', 'shared/wire-schemas.ts', 'shared/index.ts']
     const wrong = offending(
-      (path, { from, file, typeOnly }) => /^(client|bindings|react|vue|svelte|solid)\//.test(path) && schemas.includes(file ?? from) && !typeOnly,
+      (path, { from, file, typeOnly }) =>
+        /^(client|bindings|react|vue|svelte|solid)\//.test(path) && schemas.includes(file ?? from) && !typeOnly,
     )
     expect(wrong).toEqual([])
   })

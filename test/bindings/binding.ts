@@ -46,6 +46,8 @@ export interface Page {
 
 /** A framework's binding under test. */
 export interface Binding {
+  /** True if `mount` and `unmount` act before their first `await`. */
+  mountsAtOnce: boolean
   mount(client: LocationClient<Types>, options: RoomOptions<Types>, components: Component[]): Promise<Page>
   /** Sets up a component without a provider. */
   mountWithout(client: LocationClient<Types>, component: Component): void

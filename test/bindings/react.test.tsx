@@ -38,6 +38,7 @@ function Shown({ component, use, row, rendered }: ShownProps) {
 }
 
 const react: Binding = {
+  mountsAtOnce: false,
   async mount(client, options, components) {
     const { RoomProvider, use } = usesOf(client)
     const { rendered, renders } = renderCounter()

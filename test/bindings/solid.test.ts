@@ -36,6 +36,7 @@ function Shown(props: ShownProps): JSX.Element {
 }
 
 const solid: Binding = {
+  mountsAtOnce: true,
   async mount(client, initial, components) {
     const { RoomProvider, use } = usesOf(client)
     const { rendered, renders } = renderCounter()

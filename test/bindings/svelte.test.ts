@@ -45,6 +45,7 @@ const usesOf = (client: LocationClient<Types>, read: Read) => {
 }
 
 const binding = (read: Read): Binding => ({
+  mountsAtOnce: true,
   async mount(client, options, components) {
     const { provideRoom, use } = usesOf(client, read)
     const { rendered, renders } = renderCounter()

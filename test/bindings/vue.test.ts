@@ -43,6 +43,7 @@ const Shown = defineComponent({
 })
 
 const vue: Binding = {
+  mountsAtOnce: true,
   async mount(client, options, components) {
     const { provideRoom, use } = usesOf(client)
     const { rendered, renders } = renderCounter()

@@ -224,7 +224,7 @@ export function createLocationServer<
     else if (
       guardRequest(request, response, originRules, {
         bodyBytes,
-        check: () => jsonLinesRefusal(request, callsOf(request)),
+        check: () => jsonLinesRefusal(request, () => callsOf(request)),
       })
     )
       procedures.handle(request, response, bodyBytes)

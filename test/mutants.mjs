@@ -3491,7 +3491,7 @@ export default [
     tests: ['test/server/procedures/charges.test.ts'],
     name: 'charges: no call is charged to its address',
     rule: 'every call is charged to its member, address and room',
-    find: '      calls.chargeAddress(ctx, action)\n',
+    find: "      chargeOnce(signal, 'address', () => calls.chargeAddress(ctx, action))\n",
     replace: '',
   },
   {

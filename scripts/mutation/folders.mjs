@@ -38,6 +38,10 @@ export const folders = [
   { folder: 'src/server/standalone', goal: 80, tests: ['test/server/standalone', 'test/e2e/access.test.ts'] },
   { folder: 'src/server', goal: 80, tests: ['test/server'] },
   { folder: 'src/react', goal: 80, tests: ['test/react'] },
+  { folder: 'src/bindings', goal: 80, tests: ['test/bindings'] },
+  { folder: 'src/vue', goal: 80, tests: ['test/bindings'] },
+  { folder: 'src/svelte', goal: 80, tests: ['test/bindings'] },
+  { folder: 'src/solid', goal: 80, tests: ['test/bindings'] },
   { folder: 'src/cli', goal: 80, tests: ['test/cli'] },
   { folder: 'src/testing', goal: 80, tests: ['test/testing', 'test/contract/memory.test.ts'] },
 ]

@@ -5,7 +5,7 @@ import { manualClock } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisBackend } from 'hereabouts/server/redis'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
-import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
+import { history, kept, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 
 /*
@@ -124,6 +124,22 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
       { afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1')] },
       { afterMs: 1, actions: [over, sweeping, posting('c2', 2, 'B2')] },
     ])
+  })
+
+  test('keeps the lockSeq of a lost connection until its tombstone is purged', async () => {
+    const locking = (lockSeq: number): Action => ({
+      type: 'lock',
+      connectionId: 'c1',
+      memberId: null,
+      location: kept('A1'),
+      lockSeq,
+    })
+    const lapsed = [
+      { afterMs: 1, actions: [posting('c1', 1, null), locking(4)] },
+      { afterMs: 30_000, actions: [sweeping] },
+    ]
+    await same([...lapsed, { afterMs: 59_000, actions: [posting('c1', 2, null), locking(3), locking(5)] }])
+    await same([...lapsed, { afterMs: 60_000, actions: [sweeping, posting('c1', 2, null), locking(3)] }])
   })
 
   test('has no seq above the last safe integer', async () => {

@@ -5,8 +5,10 @@
  */
 export {
   locationContract,
+  type ContractBroadcasts,
   type ContractCase,
   type ContractContext,
+  type ContractLocks,
   type ContractTarget,
   type ContractTiming,
 } from './contract.js'

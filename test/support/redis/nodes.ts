@@ -1,5 +1,6 @@
 import { createClient } from 'redis'
 import type { Schema } from 'hereabouts'
+import type { BroadcastSchemas } from '../../../src/shared/schema-types.js'
 import type { Backend } from 'hereabouts/server'
 import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
@@ -19,8 +20,10 @@ export type NodeOptions = {
   timing?: { scale?: number }
   /** With a client as an app makes it, and not one that comes back sooner. */
   byDefault?: boolean
-  /** With presence values by this schema. */
+  /** The features of the servers. */
   presence?: Schema
+  broadcasts?: BroadcastSchemas
+  locks?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
 
 /** A client that comes back soon: a test has no time for the pauses of a default. */
@@ -33,13 +36,12 @@ export async function redisClient(url: string, byDefault = false): Promise<NodeC
 
 export async function sharedNode(
   redisUrl: string,
-  { timing, byDefault, presence, ...options }: NodeOptions = {},
+  { timing, byDefault, presence, broadcasts, locks, ...options }: NodeOptions = {},
 ): Promise<SharedNode> {
   const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
-  const served = await serveLocations({ backend, ...(timing && { timing }), ...(presence && { presence }) } as {
-    backend: Backend
-  })
+  const features = { ...(presence && { presence }), ...(broadcasts && { broadcasts }), ...(locks && { locks }) }
+  const served = await serveLocations({ backend, ...(timing && { timing }), ...features } as { backend: Backend })
   return {
     url: served.url,
     served,

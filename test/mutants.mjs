@@ -165,6 +165,14 @@ export default [
     replace: 'true',
   },
   {
+    file: 'src/client/locks/room-locks.ts',
+    tests: ['test/client/locks/room-locks.test.ts'],
+    name: 'client: locks: a call with takeOver joins a pending one without',
+    rule: 'locks: takeOver',
+    find: "reply?.outcome === 'taken' && place.takeOver !== takeOver",
+    replace: 'false',
+  },
+  {
     file: 'src/client/room/room-sync.ts',
     tests: ['test/e2e/polling-features.test.ts', 'test/client/connection/polling.test.ts'],
     name: 'a polling client ignores what an answer says of the features',

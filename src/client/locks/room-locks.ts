@@ -35,9 +35,18 @@ export function openRoomLocks<T extends RoomTypes>(
   const claims = openLockClaims(room, calls, places, check)
   const watch = openLockWatch(room, calls, places, check)
 
-  const take = async (place: Place<T>, takeOver?: true): Promise<Lock<T> | null> => {
-    const reply = await calls.ask(place, takeOver ? { takeOver } : {})
-    if (reply?.outcome !== 'locked') return null
+  const take = async (place: Place<T>): Promise<Lock<T> | null> => {
+    let reply, takeOver
+    do {
+      takeOver = place.takeOver
+      reply = await calls.ask(place, takeOver ? { takeOver } : {})
+      // Asked for with `takeOver` meanwhile: an answer to a call without it decides nothing.
+    } while (reply?.outcome === 'taken' && place.takeOver !== takeOver)
+    if (reply?.outcome !== 'locked') {
+      // At once, so that the next call does not join this one.
+      places.forget(place)
+      return null
+    }
     // Given up, and asked for again meanwhile: the lock is the newer asker's, whose call is answered with the same fence.
     if (place.users === 0 && places.byText.has(place.text)) return null
     claims.granted(place, reply.fence)
@@ -59,10 +68,9 @@ export function openRoomLocks<T extends RoomTypes>(
     signal?.throwIfAborted()
     const place = places.enter(firstLoad.canonicalText(location))
     place.users += 1
+    place.takeOver ||= takeOver
     try {
-      const lock = await until(signal, place.lock ?? (place.taking ??= take(place, takeOver)))
-      if (!lock) places.forget(place)
-      return lock
+      return await until(signal, place.lock ?? (place.taking ??= take(place)))
     } catch (error) {
       void release(place)
       throw error

@@ -165,6 +165,22 @@ export default [
     replace: 'true',
   },
   {
+    file: 'src/server/procedures/lost-procedures.ts',
+    tests: ['test/server/procedures/lost-procedures.test.ts'],
+    name: 'boot: a procedure of the app in place of ours is not noticed',
+    rule: 'boot: lost procedures are named',
+    find: 'if (!records.has(procedures[path] ?? {}))',
+    replace: 'if (!(path in procedures))',
+  },
+  {
+    file: 'src/server/procedures/lost-procedures.ts',
+    tests: ['test/server/procedures/lost-procedures.test.ts'],
+    name: 'boot: the record of one path is looked for at every path',
+    rule: 'boot: lost procedures are named',
+    find: "path.slice(0, path.lastIndexOf('.') + 1)",
+    replace: "''",
+  },
+  {
     file: 'src/client/locks/room-locks.ts',
     tests: ['test/client/locks/room-locks.test.ts'],
     name: 'client: locks: a call with takeOver joins a pending one without',

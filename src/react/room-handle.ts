@@ -5,6 +5,7 @@ import type {
   RoomBroadcasts,
   RoomCore,
   RoomLockMethods,
+  RoomPresenceMethods,
   WatchedRoom,
 } from '../client/index.js'
 import { heldBy } from '../client/locks/held-by.js'
@@ -90,13 +91,14 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     return current() as Room<T>
   }
   // A feature that the router lacks does not exist in the types; a method of it would only reach the room's own.
-  type Features = RoomBroadcasts<T> & RoomLockMethods<T>
+  type Features = RoomBroadcasts<T> & RoomLockMethods<T> & RoomPresenceMethods<T>
   const whole = (room: unknown) => room as Features
   const features: Features = {
     broadcast: (...call) => whole(writable()).broadcast(...call),
     onBroadcast: (...call) => whole(current()).onBroadcast(...call),
     lock: (...call) => whole(writable()).lock(...call),
     lockedBy: (location) => whole(current()).lockedBy(location),
+    setPresence: (patch) => whole(writable()).setPresence(patch),
   }
   const room: RoomCore<T> = {
     id,
@@ -120,12 +122,11 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     post: (location) => writable().post(location),
     update: (change) => writable().update(change),
     flush: () => writable().flush(),
-    setPresence: ((patch) => (writable() as Room<RoomTypes>).setPresence(patch as never)) as Room<T>['setPresence'],
     retry: () => current().retry(),
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
-  return Object.assign(room, features)
+  return Object.assign(room, features) as unknown as Room<T>
 }
 
 /** A Room that can be read, but neither used nor subscribed to. */
@@ -136,7 +137,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock', () => never> = {
+  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock' | 'setPresence', () => never> = {
     id,
     ...snapshot,
     members,
@@ -150,7 +151,7 @@ function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOu
     retry: tooEarly,
     ready: tooEarly,
     flush: tooEarly,
-    setPresence: tooEarly as unknown as Room<T>['setPresence'],
+    setPresence: tooEarly,
     leave: tooEarly,
     broadcast: tooEarly,
     onBroadcast: tooEarly,

@@ -185,8 +185,8 @@ export default [
     tests: ['test/client/locks/room-locks.test.ts'],
     name: 'client: locks: a call with takeOver joins a pending one without',
     rule: 'locks: takeOver',
-    find: "reply?.outcome === 'taken' && place.takeOver !== takeOver",
-    replace: 'false',
+    find: 'place.takeOver === takeOver',
+    replace: 'true',
   },
   {
     file: 'src/client/room/room-sync.ts',

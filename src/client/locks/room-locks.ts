@@ -1,5 +1,6 @@
+import type { LockLocationOutput } from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import { openLockCalls } from './lock-calls.js'
+import { openLockCalls, type LockCalls } from './lock-calls.js'
 import { openLockClaims } from './lock-claims.js'
 import type { Lock, LockOptions, RoomLockMethods } from './lock-types.js'
 import { openLockWatch } from './lock-watch.js'
@@ -36,12 +37,7 @@ export function openRoomLocks<T extends RoomTypes>(
   const watch = openLockWatch(room, calls, places, check)
 
   const take = async (place: Place<T>): Promise<Lock<T> | null> => {
-    let reply, takeOver
-    do {
-      takeOver = place.takeOver
-      reply = await calls.ask(place, takeOver ? { takeOver } : {})
-      // Asked for with `takeOver` meanwhile: an answer to a call without it decides nothing.
-    } while (reply?.outcome === 'taken' && place.takeOver !== takeOver)
+    const reply = await decided(calls, place)
     if (reply?.outcome !== 'locked') {
       // At once, so that the next call does not join this one.
       places.forget(place)
@@ -75,6 +71,15 @@ export function openRoomLocks<T extends RoomTypes>(
       void release(place)
       throw error
     }
+  }
+}
+
+/** Asks for a place. Once somebody asked with `takeOver`, an answer to a call without it decides nothing. */
+async function decided<T extends RoomTypes>(calls: LockCalls<T>, place: Place<T>): Promise<LockLocationOutput | null> {
+  for (;;) {
+    const { takeOver } = place
+    const reply = await calls.ask(place, takeOver ? { takeOver } : {})
+    if (reply?.outcome !== 'taken' || place.takeOver === takeOver) return reply
   }
 }
 

@@ -13,6 +13,7 @@ import { streamCases } from './contract/streams.js'
 import type { ContractTarget } from './contract/target.js'
 import { Wire } from './contract/http-client.js'
 
+export type { ContractSocket } from './contract/socket-wire.js'
 export type { ContractBroadcasts, ContractLocks, ContractTarget, ContractTiming } from './contract/target.js'
 
 /** The argument that a test runner passes to a test, so that it can skip itself: the context of Vitest, of `node:test` and of others. */
@@ -54,7 +55,8 @@ const groups: [cases: Cases, applies: (target: ContractTarget) => boolean][] = [
 
 /**
  * The protocol as named cases, to check any server against: one with your own backend, or one in another language. The
- * cases speak plain HTTP and Server-Sent Events, need no test runner, and each uses rooms of its own.
+ * cases speak plain HTTP and Server-Sent Events, or a WebSocket where the target has one; they need no test runner, and each
+ * uses rooms of its own.
  *
  * Returns the cases that apply to the fields of the target: those about profiles, presence values, broadcasts and locks only
  * when the target has `profile`, `presence`, `broadcasts` and `locks`.
@@ -68,15 +70,21 @@ export function locationContract(target: ContractTarget): ContractCase[] {
   return applicable.map(([name, check]) => ({
     name,
     // Rest parameters keep `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
-    run: (...[context]: [ContractContext?]) => runCase(() => check(new Wire(target)), context),
+    run: (...[context]: [ContractContext?]) => runCase(check, new Wire(target), context),
   }))
 }
 
-async function runCase(check: () => Promise<void>, context: ContractContext | undefined): Promise<void> {
+async function runCase(
+  check: (wire: Wire) => Promise<void>,
+  wire: Wire,
+  context: ContractContext | undefined,
+): Promise<void> {
   try {
-    await check()
+    await check(wire)
   } catch (error) {
     if (!(error instanceof CaseSkipped) || typeof context?.skip !== 'function') throw error
     context.skip(error.reason)
+  } finally {
+    wire.close()
   }
 }

@@ -9,6 +9,7 @@ export {
   type ContractCase,
   type ContractContext,
   type ContractLocks,
+  type ContractSocket,
   type ContractTarget,
   type ContractTiming,
 } from './contract.js'

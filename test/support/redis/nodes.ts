@@ -24,6 +24,8 @@ export type NodeOptions = {
   presence?: Schema
   broadcasts?: BroadcastSchemas
   locks?: boolean
+  /** With WebSockets, beside SSE. */
+  webSocket?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
 
 /** A client that comes back soon: a test has no time for the pauses of a default. */
@@ -36,12 +38,13 @@ export async function redisClient(url: string, byDefault = false): Promise<NodeC
 
 export async function sharedNode(
   redisUrl: string,
-  { timing, byDefault, presence, broadcasts, locks, ...options }: NodeOptions = {},
+  { timing, byDefault, presence, broadcasts, locks, webSocket = false, ...options }: NodeOptions = {},
 ): Promise<SharedNode> {
   const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
   const features = { ...(presence && { presence }), ...(broadcasts && { broadcasts }), ...(locks && { locks }) }
-  const served = await serveLocations({ backend, ...(timing && { timing }), ...features } as { backend: Backend })
+  const given = { backend, webSocket, ...(timing && { timing }), ...features }
+  const served = await serveLocations(given as { backend: Backend })
   return {
     url: served.url,
     served,

@@ -4,7 +4,7 @@ import { Ends } from '../support/ends.js'
 import { sharedNodes } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { roundRobin } from '../support/redis/round-robin.js'
-import { cells, fastTiming, features, targetTiming } from './target.js'
+import { cells, fastTiming, features, sharedBroadcasts, targetTiming } from './target.js'
 
 /*
  * The contract of PROTOCOL.md, for three servers that share one Redis, without sticky sessions: the posts, streams and
@@ -14,9 +14,7 @@ import { cells, fastTiming, features, targetTiming } from './target.js'
 // Slow: three servers, a balancer and all the clients run in one process.
 const timing = { ...fastTiming, scale: 1 / 10 }
 const slower = { ...targetTiming, leaseMaxMs: 30_000, closedMs: 1_500 }
-// Each process counts the broadcasts of a member by itself.
-const { burst: _burst, ...broadcasts } = cells.broadcasts
-const values = { ...cells, broadcasts }
+const values = { ...cells, broadcasts: sharedBroadcasts }
 
 describe.skipIf(skipWithoutRedis).concurrent('three servers with rooms in Redis, behind a round-robin balancer', () => {
   const ends = new Ends()

@@ -36,3 +36,7 @@ export const cells = {
   broadcasts: { name: 'reaction', payload: (n: number) => ({ emoji: `${n}` }), badPayload: { emoji: 7 }, burst: 10 },
   locks: {},
 } satisfies Partial<ContractTarget>
+
+const { burst: _burst, ...withoutBurst } = cells.broadcasts
+/** For several servers, each of which counts the broadcasts of a member by itself. */
+export const sharedBroadcasts = withoutBurst

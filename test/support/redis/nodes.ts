@@ -1,7 +1,7 @@
 import { createClient } from 'redis'
 import type { Schema } from 'hereabouts'
 import type { BroadcastSchemas } from '../../../src/shared/schema-types.js'
-import type { Backend } from 'hereabouts/server'
+import type { Backend, Limits } from 'hereabouts/server'
 import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
 import { firstVisitor } from './crowd.js'
@@ -24,6 +24,7 @@ export type NodeOptions = {
   presence?: Schema
   broadcasts?: BroadcastSchemas
   locks?: boolean
+  limits?: Partial<Limits>
   /** With WebSockets, beside SSE. */
   webSocket?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
@@ -38,12 +39,12 @@ export async function redisClient(url: string, byDefault = false): Promise<NodeC
 
 export async function sharedNode(
   redisUrl: string,
-  { timing, byDefault, presence, broadcasts, locks, webSocket = false, ...options }: NodeOptions = {},
+  { timing, byDefault, presence, broadcasts, locks, limits = {}, webSocket = false, ...options }: NodeOptions = {},
 ): Promise<SharedNode> {
   const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
   const features = { ...(presence && { presence }), ...(broadcasts && { broadcasts }), ...(locks && { locks }) }
-  const given = { backend, webSocket, ...(timing && { timing }), ...features }
+  const given = { backend, webSocket, limits, ...(timing && { timing }), ...features }
   const served = await serveLocations(given as { backend: Backend })
   return {
     url: served.url,

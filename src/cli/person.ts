@@ -1,6 +1,7 @@
 import { colorOf } from '../shared/index.js'
 import type { Output } from './output.js'
 import { placeText } from './location-text.js'
+import type { HeldLock } from './locks.js'
 import { padded, printable } from './printable.js'
 import type { AnyMember } from './target.js'
 
@@ -11,7 +12,8 @@ export function nameOf({ profile }: Pick<AnyMember, 'profile'>): string | undefi
 }
 
 /** Returns a member as JSON for programs. `changedAt` is the time of the last change, by the server's clock. */
-export function personRecord(member: AnyMember) {
+export function personRecord(member: AnyMember, locks: readonly HeldLock[] = []) {
+  const own = locks.filter((lock) => lock.memberId === member.memberId)
   const { memberId, profile, location, activity, connections } = member
   return {
     memberId,
@@ -20,6 +22,7 @@ export function personRecord(member: AnyMember) {
     activity,
     profile,
     presence: shownPresence(member),
+    ...(own.length > 0 && { locks: own.map(({ place, fence }) => ({ location: place, fence })) }),
     connections: connections.length,
     changedAt: connections[0]?.at.toISOString(),
   }
@@ -42,10 +45,24 @@ export function nameText(member: AnyMember, members: readonly AnyMember[], outpu
   return `${output.dot(colorOf(member.memberId, members))} ${output.style('bold', padded(name, nameWidth))}`
 }
 
+/** Formats who is not among the members: one who has left, or the server (`null`). */
+export const senderText = (memberId: string | null, output: Output): string =>
+  output.style('dim', `  ${padded(printable(memberId ?? 'the server', nameWidth), nameWidth)}`)
+
 /** Formats a member as a line of the list of members. */
-export function personText(member: AnyMember, members: readonly AnyMember[], output: Output): string {
-  const { location, activity, connections } = member
-  const notes = [activity === 'active' ? '' : activity, connections.length > 1 ? `${connections.length} windows` : '']
+export function personText(
+  member: AnyMember,
+  members: readonly AnyMember[],
+  locks: readonly HeldLock[],
+  output: Output,
+): string {
+  const { memberId, location, activity, connections } = member
+  const places = locks.filter((lock) => lock.memberId === memberId).map(({ place }) => placeText(place))
+  const notes = [
+    activity === 'active' ? '' : activity,
+    connections.length > 1 ? `${connections.length} windows` : '',
+    places.length > 0 ? `holds ${places.join(', ')}` : '',
+  ]
   const note = notes.filter(Boolean).join(', ')
   const where = placeText(location) + presenceText(shownPresence(member), output)
   return `  ${nameText(member, members, output)}  ${where}${note && output.style('dim', `  (${note})`)}`

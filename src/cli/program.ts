@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import type { Clock } from '../server/index.js'
 import { header, httpUrl, integerFrom, json, jsonObject, key, list, numberFrom, roomName } from './arguments.js'
 import type { BotsCommand } from './commands/bots.js'
+import type { BroadcastCommand } from './commands/broadcast.js'
 import type { Output } from './output.js'
 import type { PostCommand } from './commands/post.js'
 import type { ServeCommand } from './commands/serve.js'
@@ -31,7 +32,7 @@ Exit codes:
 /** Defines the commands, their options and their help. */
 export function programOf(run: Run): Command {
   const program = new Command('hereabouts')
-    .description('Who is where, right now: serve rooms, watch one, post in it, fill it with bots.')
+    .description('Who is where, right now: serve rooms, watch one, post and broadcast in it, fill it with bots.')
     .version(version())
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(`${text.trim().replace(/\s*\n\s*/g, ' ')}\n`) })
@@ -52,6 +53,7 @@ ${exitCodes}`,
   addServe(program, run)
   addWatch(program, run)
   addPost(program, run)
+  addBroadcast(program, run)
   addBots(program, run)
   return program
 }
@@ -67,10 +69,12 @@ function addServe(program: Command, run: Run): void {
         .default(3000)
         .argParser(integerFrom(0, 65_535)),
     )
+    .option('--config <file>', 'a JavaScript file: its default export are the options of createLocationServer')
     .option('--host <address>', 'the address to listen on; 0.0.0.0 means all', '127.0.0.1')
     .addOption(
       new Option('--location <kind>', 'the kind of location; any accepts the other four')
         .choices(['any', 'cell', 'range', 'point', 'text'])
+        .conflicts('config')
         .default('any'),
     )
     .option('--origin <url...>', 'origins of pages that may call, such as https://app.example')
@@ -93,9 +97,15 @@ function addServe(program: Command, run: Run): void {
 Examples:
   npx hereabouts serve
   npx hereabouts serve --port 8080 --location point
+  npx hereabouts serve --config hub.mjs
   npx hereabouts serve --host 0.0.0.0 --allow-host rooms.example --origin https://app.example
 
-JSON lines: listening (url, location, anonymous, metrics?), log (level, message), draining (signal, seconds).
+hub.mjs: export default { location: cellLocation, broadcasts: { wave: z.strictObject({}) }, locks: true }
+Without identify in it, everybody may read and post. Options of the command line count before those of the file.
+
+Without --config, rooms have any presence value, locks, and the broadcasts message and reaction with any payload.
+
+JSON lines: listening (url, location, config?, anonymous, metrics?), log (level, message), draining (signal, seconds).
 ${serveExitCodes}`,
     )
     .action(run<ServeCommand>(async (command, output) => (await import('./commands/serve.js')).serve(command, output)))
@@ -117,10 +127,12 @@ Examples:
     --header 'authorization: Bearer abc'
 
 JSON lines: each has type, at (when it was seen, by this machine's clock) and room.
-  snapshot                     members: [{ memberId, name?, location, activity, profile, presence?, connections, changedAt }]
+  snapshot                     members: [{ memberId, name?, location, activity, profile, presence?, locks?, connections, changedAt }]
   entered moved updated left   memberId, name?, location, activity; entered: presence?; moved: previous;
                                updated: profile, previous; left: location null, previous, reason (left, lost, revoked)
   presence                     memberId, name?, location, activity, presence, previous
+  broadcast                    broadcast (its name), payload, memberId (null: the server), name?
+  locked unlocked              place, fence, memberId, name?
   status                       status (connecting, live, degraded, polling, waiting, closed); waiting: retryAt, attempt, message
   error                        code, message
 ${exitCodes}`,
@@ -168,6 +180,38 @@ ${exitCodes}`,
     )
 }
 
+function addBroadcast(program: Command, run: Run): void {
+  toServer(program.command('broadcast'))
+    .description('Send a message to everybody who sees a room now. Nobody gets it later.')
+    .argument('<room>', 'the room', roomName)
+    .argument('<name>', "the name of the broadcast: one of the server's")
+    .argument('[json]', 'its payload; default: null', json)
+    .option('--to <member>', 'the memberId of the one member who receives it')
+    .addOption(
+      new Option(
+        '--key <key>',
+        'the key of a connection in the room, from post; default: a new one enters, and leaves',
+      ).argParser(key),
+    )
+    .addOption(new Option('-n, --name <name>', "the member's name; goes into the profile").conflicts('key'))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx hereabouts broadcast demo reaction '{"emoji":"🎉"}'
+  npx hereabouts broadcast demo message '"Lunch is ready."' --name Ada --to zW5h_-DPnutow2Jf
+
+JSON lines: sent (room, broadcast, payload, to?). It was sent, not received: who is not in the room now never gets it.
+${exitCodes}`,
+    )
+    .action(async (room: string, broadcast: string, payload: unknown, options: object) => {
+      const act = run<BroadcastCommand>(async (command, output) =>
+        (await import('./commands/broadcast.js')).broadcast(command, output),
+      )
+      await act({ ...(options as Omit<BroadcastCommand, 'room'>), room, broadcast, payload: payload ?? null })
+    })
+}
+
 function addBots(program: Command, run: Run): void {
   inRoom(program.command('bots'))
     .description('Fill a room with bots that move over its sheets, until Ctrl-C. Their names end in (bot).')
@@ -194,10 +238,12 @@ ${exitCodes}`,
     .action(run<BotsCommand>(async (...given) => (await import('./commands/bots.js')).bots(...given)))
 }
 
-/** Adds the options of every command that connects to a room. */
-function inRoom(command: Command): Command {
+/** Adds the options of every command that connects to the room of `--room`. */
+const inRoom = (command: Command) => toServer(command.requiredOption('-r, --room <id>', 'the room', roomName))
+
+/** Adds the options of every command that connects to a server. */
+function toServer(command: Command): Command {
   return command
-    .requiredOption('-r, --room <id>', 'the room', roomName)
     .addOption(
       new Option('-u, --url <url>', 'the address of the procedures')
         .env('HEREABOUTS_URL')

@@ -7,7 +7,7 @@ import {
 } from '../client/index.js'
 import type { Clock } from '../server/index.js'
 import type { LocationRouter } from '../server/standalone/index.js'
-import type { RoomTypes } from '../shared/index.js'
+import type { BroadcastItem, Broadcasts, RoomTypes } from '../shared/index.js'
 import { exitCode, Failure, notHere } from './failure.js'
 
 /** The address of the server, and the options of each request. */
@@ -38,20 +38,30 @@ export function clientOf({ url, path, header }: Target, clock: Clock): AnyClient
  * @throws LocationError with the server's error, or `network`; Failure when the address is not a location server.
  */
 export async function mutate<T>(target: Target, procedure: string, input: object): Promise<T> {
-  const { url, path, header, timeout } = target
+  const headers = { 'content-type': 'application/json', ...target.header }
+  return call<T>(target, procedure, { method: 'POST', headers, body: JSON.stringify(input) })
+}
+
+/** Calls one query directly. @throws LocationError and Failure as `mutate` does. */
+export async function query<T>(target: Target, procedure: string, input: object): Promise<T> {
+  return call<T>(target, `${procedure}?input=${encodeURIComponent(JSON.stringify(input))}`, { headers: target.header })
+}
+
+async function call<T>({ url, path, timeout }: Target, procedure: string, init: RequestInit): Promise<T> {
   const address = `${url.replace(/\/$/, '')}/${path ? `${path}.` : ''}${procedure}`
-  const reply = await fetched(address, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...header },
-    body: JSON.stringify(input),
-    signal: AbortSignal.timeout(timeout * 1_000),
-  })
+  const reply = await fetched(address, { ...init, signal: AbortSignal.timeout(timeout * 1_000) })
   if (reply.json?.result) return reply.json.result.data as T
   const error = reply.json?.error
   // An error of tRPC has a code. A 404 without one comes from another server.
   if (error?.message !== undefined && (error.data?.code || reply.status !== 404)) throw refusalOf(error, reply.status)
   if (reply.status >= 500) throw new LocationError('unavailable', `${url} answers ${reply.status}: try again later.`)
   throw new Failure(exitCode.refused, notHere(url))
+}
+
+/** Calls `run` with every broadcast of a room. The command line does not know the names, which `onBroadcast` takes. */
+export function onAnyBroadcast(room: AnyWatch, run: (item: BroadcastItem) => void): void {
+  const source = room as unknown as { on(event: 'broadcast', listener: (event: Broadcasts) => void): void }
+  source.on('broadcast', ({ items }) => items.forEach(run))
 }
 
 type TrpcError = { message?: string; data?: { code?: string; retryAfterMs?: number } | null }

@@ -19,9 +19,11 @@ export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
 export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './broadcasts/broadcast-api.js'
 export {
+  type IfPresence,
   type JoinOptions,
   type Room,
   type RoomCore,
+  type RoomPresenceMethods,
   type WatchedRoom,
   type WatchedRoomCore,
   type WatchOptions,

@@ -164,7 +164,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
     },
     useSetPresence() {
       // The room of a router without the feature has the method too: it reports that.
-      const room = useWritableRoom() as Room<RoomTypes>
+      const room = useWritableRoom() as unknown as Room<RoomTypes>
       return useCallback((patch) => room.setPresence(patch as never), [room])
     },
     useMembersAt: (location, options) => useRoomValue(useHandle(), (room) => room.membersAt(location, options)),

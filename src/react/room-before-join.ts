@@ -16,7 +16,7 @@ export function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLoca
   const tooEarly = () => {
     throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
   }
-  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock', () => never> = {
+  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock' | 'setPresence', () => never> = {
     id,
     ...snapshot,
     members,
@@ -30,7 +30,7 @@ export function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLoca
     retry: tooEarly,
     ready: tooEarly,
     flush: tooEarly,
-    setPresence: tooEarly as unknown as Room<T>['setPresence'],
+    setPresence: tooEarly,
     leave: tooEarly,
     broadcast: tooEarly,
     onBroadcast: tooEarly,

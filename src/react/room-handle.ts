@@ -1,5 +1,13 @@
 import { roomBeforeJoin } from './room-before-join.js'
-import type { LocationError, Room, RoomBroadcasts, RoomCore, RoomLockMethods, WatchedRoom } from '../client/index.js'
+import type {
+  LocationError,
+  Room,
+  RoomBroadcasts,
+  RoomCore,
+  RoomLockMethods,
+  RoomPresenceMethods,
+  WatchedRoom,
+} from '../client/index.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
@@ -80,13 +88,14 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     return current() as Room<T>
   }
   // A feature that the router lacks does not exist in the types; a method of it would only reach the room's own.
-  type Features = RoomBroadcasts<T> & RoomLockMethods<T>
+  type Features = RoomBroadcasts<T> & RoomLockMethods<T> & RoomPresenceMethods<T>
   const whole = (room: unknown) => room as Features
   const features: Features = {
     broadcast: (...call) => whole(writable()).broadcast(...call),
     onBroadcast: (...call) => whole(current()).onBroadcast(...call),
     lock: (...call) => whole(writable()).lock(...call),
     lockedBy: (location) => whole(current()).lockedBy(location),
+    setPresence: (patch) => whole(writable()).setPresence(patch),
   }
   const room: RoomCore<T> = {
     id,
@@ -110,10 +119,9 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     post: (location) => writable().post(location),
     update: (change) => writable().update(change),
     flush: () => writable().flush(),
-    setPresence: ((patch) => (writable() as Room<RoomTypes>).setPresence(patch as never)) as Room<T>['setPresence'],
     retry: () => current().retry(),
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
-  return Object.assign(room, features)
+  return Object.assign(room, features) as unknown as Room<T>
 }

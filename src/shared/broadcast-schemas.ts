@@ -13,7 +13,13 @@ const nonce = z.string().regex(/^[\w-]{1,32}$/, 'a nonce is 1 to 32 characters o
 
 /** Builds the input schema of `broadcastToRoom`: without the app's schemas, for a broadcast of any name. */
 export function broadcastInput(schemas?: BroadcastSchemas) {
-  const rest = { room: roomId, connectionKey: secretKey.optional(), to: memberId.optional(), nonce: nonce.optional() }
+  const rest = {
+    room: roomId,
+    connectionKey: secretKey.optional(),
+    to: memberId.optional(),
+    nonce: nonce.optional(),
+    lastEventId: z.string().nullish(),
+  }
   const any = z.strictObject({ ...rest, name: anyName, payload: anyPayload })
   if (!schemas) return any
   const inputs = Object.entries(schemas).map(([name, payload]) =>

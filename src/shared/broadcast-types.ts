@@ -60,6 +60,7 @@ export type BroadcastToRoomInput<T extends RoomTypes = RoomTypes> = {
     to?: string | undefined
     /** 1 to 32 characters of base64url, unique for the connection. Receivers drop a second item that has it. */
     nonce?: string | undefined
+    lastEventId?: string | undefined
   }
 }[BroadcastName<T>]
 

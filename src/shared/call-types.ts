@@ -67,8 +67,17 @@ export type OnLocationInput = {
  * The input of `getLocations`. With `lastEventId` the answer holds only what changed since, if the server still knows it.
  */
 export type GetLocationsInput = { room: string; lastEventId?: string | null | undefined }
-/** The output of `getLocations`: one event of the room, and the id from which a stream or the next call resumes. */
-export type GetLocationsOutput<T extends RoomTypes = RoomTypes> = { id: string; event: LocationEvent<T> }
+/**
+ * The output of `getLocations`: one event of the room, and the id from which a stream or the next call resumes; also what
+ * `hello` tells a stream about the server's features.
+ */
+export type GetLocationsOutput<T extends RoomTypes = RoomTypes> = {
+  id: string
+  event: LocationEvent<T>
+  features?: string[]
+  presenceMs?: number
+  locks?: { lockMs: number; idleMs: number }
+}
 
 /** The input of `leaveRoom`. */
 export type LeaveRoomInput = {

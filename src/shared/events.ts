@@ -86,6 +86,8 @@ export type Hello = {
   /** Present when places can be locked: how long a lock outlasts a post, and how long an idle client keeps its locks. */
   locks?: { lockMs: number; idleMs: number }
 }
+/** What a server tells its clients of its features: in hello, and in each answer of `getLocations`. */
+export type FeatureInfo = Pick<Hello, 'features' | 'presenceMs' | 'locks'>
 /** Every connection of the room. */
 export type Snapshot<T extends RoomTypes = RoomTypes> = { type: 'snapshot'; connections: Connection<T>[] }
 /** The difference between two versions of the room. */

@@ -86,7 +86,7 @@ export function procedureOutputs<SL extends Schema, SP extends Schema>(schemas: 
       connectionKey: secretKey.optional(),
     }),
     onLocation: locationEvent(schemas),
-    getLocations: z.object({ id, event: locationEvent(schemas) }),
+    getLocations: z.object({ id, event: locationEvent(schemas), ...featureInfo }),
     leaveRoom: z.object({ outcome: z.enum(['left', 'leaving']) }),
     countMembers: z.array(z.object({ room: roomId, members: z.int().min(0) })),
     lockLocation: z.discriminatedUnion('outcome', [
@@ -101,6 +101,11 @@ export function procedureOutputs<SL extends Schema, SP extends Schema>(schemas: 
   }
 }
 
+const featureInfo = {
+  features: z.array(z.string()).optional(),
+  presenceMs: z.number().min(0).optional(),
+  locks: z.object({ lockMs: z.number().positive(), idleMs: z.number().positive() }).optional(),
+}
 const at = z.int().min(1)
 const connectionId = z.string()
 const lockHolder = z.object({ memberId: z.string(), connectionId })
@@ -146,9 +151,7 @@ export function locationEvent<SL extends Schema, SP extends Schema>({
       beatMs: z.number().positive(),
       leaseMs: z.number().positive(),
       postMs: z.number().min(0),
-      presenceMs: z.number().min(0).optional(),
-      features: z.array(z.string()).optional(),
-      locks: z.object({ lockMs: z.number().positive(), idleMs: z.number().positive() }).optional(),
+      ...featureInfo,
     }),
     z.object({ type: z.literal('snapshot'), connections: z.array(connection) }),
     z.object({

@@ -1,7 +1,9 @@
+import { broadcastCases, broadcastLimitCases } from './contract/broadcasts.js'
 import { inputCases } from './contract/inputs.js'
 import { leaseCases } from './contract/leases.js'
 import { leaveCases } from './contract/leaves.js'
-import { postCases } from './contract/posts.js'
+import { lockCases } from './contract/locks.js'
+import { postCases, profileCases } from './contract/posts.js'
 import { presenceCases } from './contract/presence.js'
 import { queryCases } from './contract/queries.js'
 import { resumeCases } from './contract/resuming.js'
@@ -12,7 +14,7 @@ import type { ContractTarget } from './contract/target.js'
 import { Wire } from './contract/http-client.js'
 
 export type { ContractSocket } from './contract/socket-wire.js'
-export type { ContractTarget, ContractTiming } from './contract/target.js'
+export type { ContractBroadcasts, ContractLocks, ContractTarget, ContractTiming } from './contract/target.js'
 
 /** The argument that a test runner passes to a test, so that it can skip itself: the context of Vitest, of `node:test` and of others. */
 export type ContractContext = {
@@ -26,22 +28,29 @@ export type ContractCase = {
   /**
    * Rejects with an Error that names the broken rule and what was seen instead.
    *
-   * A case that does not apply to the target calls `skip` with the reason. Without a context it rejects, so that no case
-   * passes without having checked anything.
+   * A case that turns out not to apply to the server calls `skip` with the reason. Without a context it rejects, so that no
+   * case passes without having checked anything.
    */
   run(context?: ContractContext): Promise<void>
 }
 
-const groups = [
-  streamCases,
-  resumeCases,
-  postCases,
-  presenceCases,
-  speakingCases,
-  leaveCases,
-  leaseCases,
-  queryCases,
-  inputCases,
+type Cases = { readonly [name: string]: (wire: Wire) => Promise<void> }
+
+/** The cases, and whether a target has what they need. */
+const groups: [cases: Cases, applies: (target: ContractTarget) => boolean][] = [
+  [streamCases, () => true],
+  [resumeCases, () => true],
+  [postCases, () => true],
+  [profileCases, ({ profile }) => profile !== undefined],
+  [presenceCases, ({ presence }) => presence !== undefined],
+  [speakingCases, () => true],
+  [leaveCases, () => true],
+  [leaseCases, () => true],
+  [queryCases, () => true],
+  [inputCases, () => true],
+  [broadcastCases, ({ broadcasts }) => broadcasts !== undefined],
+  [broadcastLimitCases, ({ broadcasts }) => broadcasts?.burst !== undefined],
+  [lockCases, ({ locks }) => locks !== undefined],
 ]
 
 /**
@@ -49,18 +58,20 @@ const groups = [
  * cases speak plain HTTP and Server-Sent Events, or a WebSocket where the target has one; they need no test runner, and each
  * uses rooms of its own.
  *
+ * Returns the cases that apply to the fields of the target: those about profiles, presence values, broadcasts and locks only
+ * when the target has `profile`, `presence`, `broadcasts` and `locks`.
+ *
  * ```ts
  * for (const { name, run } of locationContract(target)) test(name, run)
  * ```
  */
 export function locationContract(target: ContractTarget): ContractCase[] {
-  return groups.flatMap((cases) =>
-    Object.entries(cases).map(([name, check]) => ({
-      name,
-      // Rest parameters keep `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
-      run: (...[context]: [ContractContext?]) => runCase(check, new Wire(target), context),
-    })),
-  )
+  const applicable = groups.flatMap(([cases, applies]) => (applies(target) ? Object.entries(cases) : []))
+  return applicable.map(([name, check]) => ({
+    name,
+    // Rest parameters keep `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
+    run: (...[context]: [ContractContext?]) => runCase(check, new Wire(target), context),
+  }))
 }
 
 async function runCase(

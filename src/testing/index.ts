@@ -5,8 +5,10 @@
  */
 export {
   locationContract,
+  type ContractBroadcasts,
   type ContractCase,
   type ContractContext,
+  type ContractLocks,
   type ContractSocket,
   type ContractTarget,
   type ContractTiming,

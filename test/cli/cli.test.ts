@@ -1,13 +1,18 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { initTRPC, TRPCError } from '@trpc/server'
 import { createHTTPServer } from '@trpc/server/adapters/standalone'
 import { cellLocation } from 'hereabouts'
+import { createLocationClient } from 'hereabouts/client'
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { serveLocations } from 'hereabouts/testing'
-import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest'
 import * as z from 'zod'
 import { built } from '../support/built.js'
 import { listening } from '../support/network/listening.js'
+import { blocksOf, link, root } from '../support/snippets.js'
 import { linesOf, ofType, run, start } from './command.js'
 
 // Processes start slowly on a busy machine.
@@ -25,13 +30,16 @@ async function deserted(): Promise<string> {
 }
 
 describe.concurrent('help', () => {
-  test.each([[], ['serve'], ['watch'], ['post'], ['bots']])('%s has examples and exit codes', async (...command) => {
-    const { code, stdout, stderr } = await run([...command, '--help'])
-    expect(code).toBe(0)
-    expect(stderr).toBe('')
-    expect(stdout).toContain(`npx hereabouts ${command[0] ?? 'serve'}`)
-    expect(stdout).toMatch(/Exit codes:\n {2}0 {2}done/)
-  })
+  test.each([[], ['serve'], ['watch'], ['post'], ['broadcast'], ['bots']])(
+    '%s has examples and exit codes',
+    async (...command) => {
+      const { code, stdout, stderr } = await run([...command, '--help'])
+      expect(code).toBe(0)
+      expect(stderr).toBe('')
+      expect(stdout).toContain(`npx hereabouts ${command[0] ?? 'serve'}`)
+      expect(stdout).toMatch(/Exit codes:\n {2}0 {2}done/)
+    },
+  )
 
   test('the version is that of package.json', async () => {
     const { code, stdout } = await run(['--version'])
@@ -62,6 +70,12 @@ describe.concurrent('a mistake in the options exits with 2 and a line that says 
     [['post', '--room', 'r', '--location', location, '--presence', '{typing:true}'], 'at character 2'],
     [['post', '--room', 'r', '--location', location, '--presence', '[]'], 'JSON object'],
     [['post', '--room', 'r', '--location', location, '--stay', '--lease', '60'], 'cannot be used with'],
+    [['broadcast', 'r'], "missing required argument 'name'"],
+    [['broadcast', '', 'message'], 'of 1 to 128 visible characters'],
+    [['broadcast', 'r', 'message', '{x'], 'at character 2'],
+    [['broadcast', 'r', 'message', '--key', 'short'], '22 characters'],
+    [['serve', '--config', 'hub.mjs', '--location', 'cell'], 'cannot be used with'],
+    [['serve', '--config', 'gone.mjs'], 'gone.mjs does not exist: --config takes a JavaScript file'],
   ])('%j', async (args, said) => {
     const { code, stdout, stderr } = await run(args)
     expect(stderr).toContain(said)
@@ -77,9 +91,11 @@ describe.concurrent('an unreachable server exits with 3', () => {
     ['post', '--location', location, '--stay'],
     ['watch'],
     ['bots', '--count', '2'],
+    ['broadcast', 'r', 'message'],
   ])('%s', async (...args) => {
     const url = await deserted()
-    const { code, stderr } = await run([...args, '--room', 'r', '--url', url, '--timeout', '5'])
+    const room = args[0] === 'broadcast' ? [] : ['--room', 'r']
+    const { code, stderr } = await run([...args, ...room, '--url', url, '--timeout', '5'])
     expect(stderr).toBe(
       `error: No server answers at ${url}: start one with \`npx hereabouts serve\`, or give its address with --url.\n`,
     )
@@ -367,6 +383,79 @@ describe.concurrent('presence values', () => {
   })
 })
 
+describe.concurrent('broadcasts and locks', () => {
+  const broadcasts = { reaction: z.strictObject({ emoji: z.string() }) }
+
+  test('watch prints the broadcasts of broadcast and of the server, and who sent them', async () => {
+    await using server = await serveLocations({ broadcasts })
+    await using watch = start(['watch', '--room', 'r', '--url', server.url])
+    await watch.next(ofType('snapshot'))
+    const sending = ['broadcast', 'r', 'reaction', '{"emoji":"🎉"}', '--url', server.url]
+    const sent = await run([...sending, '--name', 'Ada'])
+    expect(sent).toMatchObject({ code: 0, stderr: '' })
+    expect(linesOf(sent.stdout)).toMatchObject([
+      { type: 'sent', room: 'r', broadcast: 'reaction', payload: { emoji: '🎉' } },
+    ])
+    const shown = { broadcast: 'reaction', payload: { emoji: '🎉' }, name: 'Ada' }
+    expect(await watch.next(ofType('broadcast'))).toMatchObject(shown)
+    await watch.next(ofType('left'))
+    await server.hub.room('r').broadcast('reaction', { emoji: '👋' })
+    expect(await watch.next(ofType('broadcast'))).toMatchObject({ payload: { emoji: '👋' }, memberId: null })
+    expect(await server.hub.room('r').members()).toEqual([])
+    expect((await run([...sending, '--no-json', '--to', 'ada'])).stdout).toBe('sent: reaction to ada in r\n')
+  })
+
+  test('broadcast --key sends as a connection that is in the room, and moves nobody', async () => {
+    await using server = await serveLocations({ broadcasts })
+    const args = ['--url', server.url]
+    const posted = await run(['post', '--room', 'r', '--location', location, ...args])
+    const connectionKey = String(linesOf(posted.stdout)[0]!['connectionKey'])
+    await using watch = start(['watch', '--room', 'r', '--count', '1', ...args])
+    const snapshot = await watch.next(ofType('snapshot'))
+    const sending = ['broadcast', 'r', 'reaction', '{"emoji":"👋"}', ...args]
+    expect((await run([...sending, '--key', connectionKey])).code).toBe(0)
+    const [{ memberId }] = snapshot['members'] as [{ memberId: string }]
+    expect(await watch.next(ofType('broadcast'))).toMatchObject({ memberId })
+    const absent = await run([...sending, '--key', 'A'.repeat(22)])
+    expect(absent).toMatchObject({ code: 1, stdout: '' })
+    expect(absent.stderr).toMatch(/^error: absent: [^\n]+ omit --key\.\n$/)
+  })
+
+  test('a broadcast that the server refuses exits with 1 and its message, and nobody stays in the room', async () => {
+    await using server = await serveLocations({ broadcasts })
+    await using without = await serveLocations()
+    for (const [url, args, said] of [
+      [server.url, ['reaction', '{"emoji":7}'], 'emoji'],
+      [server.url, ['other'], 'name'],
+      [without.url, ['reaction'], 'This server has no broadcasts'],
+    ] as const) {
+      const { code, stderr } = await run(['broadcast', 'r', ...args, '--url', url])
+      expect(stderr).toMatch(/^error: [^\n]+\n$/)
+      expect(stderr).toContain(said)
+      expect(code).toBe(1)
+    }
+    expect(await server.hub.room('r').count()).toBe(0)
+  })
+
+  test('watch prints the places that members lock and unlock, and those that they hold', async () => {
+    await using server = await serveLocations({ locks: true, timing: { claimMs: 0 } })
+    const client = createLocationClient<typeof server.server.router>({ url: server.url })
+    const room = client.join('r', { location: cell, profile: { name: 'Ada' } })
+    await using watch = start(['watch', '--room', 'r', '--url', server.url])
+    await watch.next(ofType('snapshot'))
+    const lock = (await room.lock(cell))!
+    const { fence } = lock
+    expect(await watch.next(ofType('locked'))).toMatchObject({ name: 'Ada', place: cell, fence })
+    const { stdout } = await run(['watch', '--room', 'r', '--url', server.url, '--once'])
+    expect(linesOf(stdout).at(-1)).toMatchObject({ members: [{ name: 'Ada', locks: [{ location: cell, fence }] }] })
+    const text = await run(['watch', '--room', 'r', '--url', server.url, '--once', '--no-json'])
+    expect(text.stdout).toMatch(/Ada +Q3!C5 {2}\(holds Q3!C5\)/)
+    await lock.release()
+    expect(await watch.next(ofType('unlocked'))).toMatchObject({ name: 'Ada', place: cell, fence })
+    await client.close()
+  })
+})
+
 test('one Ctrl-C counts once, also when npm forwards it', async () => {
   await using server = await serveLocations()
   await using ada = start(['post', '--room', 'r', '--url', server.url, '--location', location, '--stay'])
@@ -429,6 +518,40 @@ describe('serve', () => {
     server.kill('SIGTERM')
     await watch.next(({ status }) => status === 'waiting')
     expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('--config serves the schemas of a file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'hereabouts-config-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    link(folder, { hereabouts: root, zod: join(root, 'node_modules/zod') })
+    const fileOf = (name: string, code: string) => {
+      writeFileSync(join(folder, name), code)
+      return join(folder, name)
+    }
+    const documented = blocksOf('docs/cli.md').find(({ rest }) => rest === 'hub.mjs')!.code
+    const config = fileOf('hub.mjs', documented)
+    await using server = start(['serve', '--port', '0', '--config', config])
+    const listening = await server.next(ofType('listening'))
+    expect(listening).toMatchObject({ location: 'own', config, anonymous: true })
+    const args = ['--url', String(listening['url'])]
+    expect((await run(['broadcast', 'r', 'wave', '{"to":"all"}', ...args])).code).toBe(0)
+    expect((await run(['broadcast', 'r', 'wave', '{"to":7}', ...args])).code).toBe(1)
+    expect((await run(['broadcast', 'r', 'message', ...args])).code).toBe(1)
+
+    for (const [name, code, said] of [
+      ['none.mjs', 'export const a = 1', 'has no default export. Write: export default {'],
+      ['seven.mjs', 'export default 7', 'must be the options of createLocationServer'],
+      ['empty.mjs', 'export default {}', 'has no location'],
+      ['bad.mjs', 'export default { location: 7 }', 'bad.mjs: The option `location` must be a zod 4 schema'],
+      ['typo.mjs', documented.replace('locks:', 'lock:'), 'Unknown option lock'],
+      ['broken.mjs', 'export default {', 'could not be loaded'],
+      ['missing.mjs', "import 'not-installed'", 'npm install hereabouts zod'],
+    ] as const) {
+      const { code: exit, stdout, stderr } = await run(['serve', '--port', '0', '--config', fileOf(name, code)])
+      expect(stderr).toMatch(/^error: [^\n]+\n$/)
+      expect(stderr).toContain(said)
+      expect([exit, stdout]).toEqual([2, ''])
+    }
   })
 
   test('a taken port exits with 1 and a line that says what to do', async () => {

@@ -15,13 +15,13 @@ import { locationContract, type ContractTarget } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { Ends } from '../support/ends.js'
-import { cells, fastTiming, presence, targetTiming } from './target.js'
+import { cells, fastTiming, features, targetTiming } from './target.js'
 
 /* The contract of PROTOCOL.md behind each of tRPC's own adapters, which pull frames from an async iterable. */
 
 function appOf() {
   const t = initTRPC.create({ isDev: false })
-  const hub = createLocationHub({ location: cellLocation, presence, timing: fastTiming })
+  const hub = createLocationHub({ location: cellLocation, ...features, timing: fastTiming })
   const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
   return { hub, router: t.router({ locations }) }
 }

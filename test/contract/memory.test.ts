@@ -1,10 +1,10 @@
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, test } from 'vitest'
-import { cells, fastTiming, presence, targetTiming } from './target.js'
+import { cells, fastTiming, features, targetTiming } from './target.js'
 
 /* The contract of PROTOCOL.md, for our server with rooms in memory. */
 
-const server = await serveLocations({ timing: fastTiming, presence })
+const server = await serveLocations({ timing: fastTiming, ...features })
 afterAll(() => server.close())
 
 describe.concurrent('a server with rooms in memory', () => {

@@ -2,7 +2,7 @@ import type { ContractTarget } from 'hereabouts/testing'
 import * as z from 'zod'
 
 /** All timings are divided by 20: the heartbeat interval is 0.5 s. The time limits in which a case must act are longer. */
-export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000 }
+export const fastTiming = { scale: 1 / 20, leaseMinMs: 500, graceMaxMs: 1_000, requestMs: 20_000, lockMs: 5_000 }
 
 /** The same timings, in the form that the contract takes. */
 export const targetTiming = {
@@ -16,10 +16,27 @@ export const targetTiming = {
 /** The presence schema of the servers under test. It is loose, so that the limits of a value are what refuses one. */
 export const presence = z.looseObject({ typing: z.boolean(), pointer: z.object({ x: z.number() }) }).partial()
 
+/** The broadcasts of the servers under test. */
+export const broadcasts = { reaction: z.strictObject({ emoji: z.string().max(16) }) }
+
+/** All features of the servers under test, with a limit for broadcasts that a slow machine reaches too. */
+export const features = {
+  presence,
+  broadcasts,
+  locks: true,
+  limits: { broadcastsPerSecond: 1, broadcastBurst: 10 },
+} as const
+
 /** Cells of a sheet: the default locations of a server. */
 export const cells = {
   location: (n: number) => ({ sheet: 'Q3', row: n, col: 2 }),
   badLocation: { sheet: 'Q3', row: -1, col: 2 },
   profile: (n: number) => ({ name: `Ada ${n}`, color: '#2563eb' }),
   presence: (n: number) => ({ pointer: { x: n }, ...(n % 2 === 0 && { typing: true }) }),
+  broadcasts: { name: 'reaction', payload: (n: number) => ({ emoji: `${n}` }), badPayload: { emoji: 7 }, burst: 10 },
+  locks: {},
 } satisfies Partial<ContractTarget>
+
+const { burst: _burst, ...withoutBurst } = cells.broadcasts
+/** For several servers, each of which counts the broadcasts of a member by itself. */
+export const sharedBroadcasts = withoutBurst

@@ -1,14 +1,14 @@
 import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, test } from 'vitest'
 import { faultProxy, type Call, type Faults, type Reply } from '../support/network/fault-proxy.js'
-import { cells, fastTiming, presence, targetTiming } from './target.js'
+import { cells, fastTiming, features, targetTiming } from './target.js'
 
 /*
  * Checks that the contract detects violations. Each server here has exactly one defect, and the case about that
  * behaviour must fail.
  */
 
-const server = await serveLocations({ timing: fastTiming, presence })
+const server = await serveLocations({ timing: fastTiming, ...features })
 afterAll(() => server.close())
 
 type Wrong = { does: string; faults: () => Faults; caughtBy: string; saying: RegExp }
@@ -38,6 +38,33 @@ const entries =
       return `data: ${JSON.stringify({ ...frame, ...(frame.changed && { changed: frame.changed.map(change) }) })}`
     })
 const isChanges = (event: string) => event.includes('"type":"changes"')
+const isBroadcast = (event: string) => event.includes('"type":"broadcast"')
+const success = (data: object): Reply => ({
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ result: { data } }),
+})
+/** Answers the calls of a procedure that the server refuses with this status as if it had accepted them. */
+const accepts = (procedure: string, status: number, data: object) => (): Faults => ({
+  async call(call, pass) {
+    const reply = await pass(call)
+    return call.procedure === procedure && reply.status === status ? success(data) : reply
+  },
+})
+/** Changes the answers of `lockLocation` that have this outcome, once `since` was called. */
+const lockAnswers = (from: string, to: object, since?: string) => (): Faults => {
+  let isDue = since === undefined
+  return {
+    async call(call, pass) {
+      isDue ||= call.procedure === since
+      const reply = await pass(call)
+      const isChanged = isDue && call.procedure === 'lockLocation' && reply.body.includes(`"outcome":"${from}"`)
+      return isChanged && !reply.body.includes('"holder":null') ? success(to) : reply
+    },
+  }
+}
+const granted = { outcome: 'locked', fence: 9_000_000_000_000_000 }
+const stillTaken = { outcome: 'taken', holder: { memberId: 'm', connectionId: 'c' } }
 
 const wrongs: Wrong[] = [
   {
@@ -177,7 +204,7 @@ const wrongs: Wrong[] = [
   },
   {
     does: 'does not say in hello that it has presence values',
-    faults: () => ({ event: (event) => event.replace(',"presence"]', ']') }),
+    faults: () => ({ event: (event) => event.replace('"presence",', '') }),
     caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
     saying: /hello lists presence/,
   },
@@ -216,6 +243,203 @@ const wrongs: Wrong[] = [
     },
     caughtBy: 'a presence value is an object of at most 32 keys and 2 KiB',
     saying: /of more than 32 keys or 2 KiB is never shown/,
+  },
+  {
+    does: 'does not say in hello that it has broadcasts',
+    faults: () => ({ event: (event) => event.replace('"broadcasts",', '') }),
+    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    saying: /hello lists broadcasts/,
+  },
+  {
+    does: 'sends each broadcast twice',
+    faults: () => ({ event: (event) => (isBroadcast(event) ? event + event : event) }),
+    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    saying: /gets the broadcasts once/,
+  },
+  {
+    does: 'hides who sent a broadcast',
+    faults: () => ({
+      event: (event) => (isBroadcast(event) ? event.replace(/"memberId":"[^"]*"/g, '"memberId":null') : event),
+    }),
+    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    saying: /names its broadcast, its sender/,
+  },
+  {
+    does: 'repeats a broadcast on streams that open later',
+    faults() {
+      let last = ''
+      return {
+        event(event) {
+          if (isBroadcast(event)) last = event
+          if (!event.includes('"type":"hello"') || !last) return event
+          const [id] = /^id: .*$/m.exec(event)!
+          return event + last.replace(/^id: .*$/m, id)
+        },
+      }
+    },
+    caughtBy: 'a broadcast changes nothing in the room, and is not repeated on a stream that opens later or resumes',
+    saying: /never sent to a stream that opened after it|sends a snapshot after hello/,
+  },
+  {
+    does: 'sends everybody what is for one member',
+    faults: () => ({ call: inputs(({ to: _to, ...input }) => input) }),
+    caughtBy: 'a broadcast to one member reaches the streams of that member alone',
+    saying: /the member that `to` names/,
+  },
+  {
+    does: 'answers sent for a connection that is not in the room',
+    faults: outcome('absent', 'sent'),
+    caughtBy: 'a connection that is not in the room sends nothing and is answered absent',
+    saying: /is answered absent/,
+  },
+  {
+    does: 'accepts broadcasts with bad input',
+    faults: accepts('broadcastToRoom', 400, { outcome: 'sent' }),
+    caughtBy: 'a broadcast with a wrong payload, name or field is refused and reaches nobody',
+    saying: /bad input is answered BAD_REQUEST/,
+  },
+  {
+    does: 'has no rate limit for broadcasts',
+    faults: accepts('broadcastToRoom', 429, { outcome: 'sent' }),
+    caughtBy: 'a member who sends more broadcasts than allowed is answered rate-limited, with the time to wait',
+    saying: /may send `burst` broadcasts at once/,
+  },
+  {
+    does: 'does not say in hello how long locks last',
+    faults: () => ({ event: (event) => event.replace(/,"locks":\{[^}]*\}/, '') }),
+    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    saying: /hello lists locks/,
+  },
+  {
+    does: 'grants a place that is taken',
+    faults: lockAnswers('taken', granted),
+    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    saying: /answered taken, with its holder/,
+  },
+  {
+    does: 'omits locks from its frames',
+    faults: () => ({ event: (event) => event.replace(/,"locks":\[.*?\]/g, '') }),
+    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    saying: /a frame shows a lock/,
+  },
+  {
+    does: 'gives a repeated lock call a new fence',
+    faults() {
+      let count = 0
+      return {
+        call: answers((body, call) =>
+          call.procedure === 'lockLocation'
+            ? body.replace(/"fence":(\d+)/, (_, fence) => `"fence":${Number(fence) + (count += 1)}`)
+            : body,
+        ),
+      }
+    },
+    caughtBy: 'a repeated lock call is answered with the same fence, and a call with a lower lockSeq is stale',
+    saying: /a repeated call is answered with the same fence/,
+  },
+  {
+    does: 'ignores lockSeq',
+    faults() {
+      let count = 1_000
+      return {
+        call: inputs(({ lockSeq, ...input }) => ({
+          ...input,
+          ...(lockSeq !== undefined && { lockSeq: (count += 1) }),
+        })),
+      }
+    },
+    caughtBy: 'a repeated lock call is answered with the same fence, and a call with a lower lockSeq is stale',
+    saying: /lower lockSeq is answered stale/,
+  },
+  {
+    does: 'ends a lock whatever fence an unlock has',
+    faults() {
+      let fence = 0
+      return {
+        async call(call, pass) {
+          const isUnlock = call.procedure === 'unlockLocation'
+          const reply = await pass(
+            isUnlock ? { ...call, body: call.body.replace(/"fence":\d+/, `"fence":${fence}`) } : call,
+          )
+          fence = Number(/"fence":(\d+)/.exec(reply.body)?.[1] ?? fence)
+          return reply
+        },
+      }
+    },
+    caughtBy: 'an unlock with another fence changes nothing and is answered gone with the holder',
+    saying: /answered gone with the holder/,
+  },
+  {
+    does: 'keeps the locks of a connection that has left',
+    faults: lockAnswers('locked', stillTaken, 'leaveRoom'),
+    caughtBy: 'the locks of a connection end in the frame in which it leaves',
+    saying: /free at once/,
+  },
+  {
+    does: 'grants a place to a connection that is leaving',
+    faults: lockAnswers('absent', granted),
+    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    saying: /a connection that is leaving takes no place/,
+  },
+  {
+    does: 'keeps the place of a connection that is leaving from its member',
+    faults: lockAnswers('locked', stillTaken, 'leaveRoom'),
+    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    saying: /gets the place of one that is leaving/,
+  },
+  {
+    does: 'takes a place over without being asked',
+    faults: () => ({
+      call: inputs((input, call) => (call.procedure === 'lockLocation' ? { ...input, takeOver: true } : input)),
+    }),
+    caughtBy: 'takeOver takes a place from a live connection of the same member',
+    saying: /without takeOver/,
+  },
+  {
+    does: 'ignores takeOver',
+    faults: () => ({ call: inputs(({ takeOver: _takeOver, ...input }) => input) }),
+    caughtBy: 'takeOver takes a place from a live connection of the same member',
+    saying: /takeOver takes the place of the same member/,
+  },
+  {
+    does: 'lets another member take a place over',
+    faults: () => {
+      let grants = 0
+      return {
+        async call(call, pass) {
+          const reply = await pass(call)
+          if (call.procedure !== 'lockLocation') return reply
+          if (reply.body.includes('"locked"')) grants += 1
+          return grants === 2 && reply.body.includes('"taken"') ? success(granted) : reply
+        },
+      }
+    },
+    caughtBy: 'takeOver takes a place from a live connection of the same member',
+    saying: /takes nothing from another member/,
+  },
+  {
+    does: 'grants a place to a connection that is not in the room',
+    faults: lockAnswers('absent', granted),
+    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    saying: /not in the room takes no place/,
+  },
+  {
+    does: 'accepts lock calls with bad input',
+    faults: accepts('lockLocation', 400, { outcome: 'stale' }),
+    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    saying: /bad input of lockLocation/,
+  },
+  {
+    does: 'lets a connection lock any number of places',
+    faults: lockAnswers('full', granted),
+    caughtBy: 'a connection holds a limited number of places',
+    saying: /is answered full/,
+  },
+  {
+    does: 'never tells viewers that a lock has ended',
+    faults: () => ({ event: (event) => event.replace(',"locks":[]', '') }),
+    caughtBy: 'a lock ends lockMs after the last accepted post of its holder, whatever its lease is',
+    saying: /a lock ends lockMs after/,
   },
   {
     does: 'ignores that a connection is used',

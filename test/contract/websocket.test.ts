@@ -5,7 +5,7 @@ import { Ends } from '../support/ends.js'
 import { nginxBefore, skipWithoutNginx } from '../support/network/nginx.js'
 import { sharedNodes } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
-import { cells, fastTiming, presence, targetTiming } from './target.js'
+import { cells, fastTiming, features, sharedBroadcasts, targetTiming } from './target.js'
 
 /* The contract of PROTOCOL.md over WebSockets: all calls and streams of a case, on two sockets in turn. */
 
@@ -22,7 +22,7 @@ function cases(target: ContractTarget, start: (ends: Ends) => Promise<string>) {
 
 describe.concurrent('over WebSockets, a server with rooms in memory', () => {
   cases({ url: '', timing: targetTiming, ...cells }, async (ends) => {
-    const server = await serveLocations({ timing: fastTiming, presence, webSocket: true })
+    const server = await serveLocations({ timing: fastTiming, ...features, webSocket: true })
     ends.use({ [Symbol.asyncDispose]: () => server.close() })
     return server.url
   })
@@ -34,9 +34,9 @@ describe
     // Slow: both servers and all the clients run in one process.
     const timing = { ...fastTiming, scale: 1 / 10 }
     const slower = { ...targetTiming, leaseMaxMs: 30_000, closedMs: 1_500 }
-    cases({ url: '', timing: slower, ...cells }, async (ends) => {
+    cases({ url: '', timing: slower, ...cells, broadcasts: sharedBroadcasts }, async (ends) => {
       const redis = ends.use(await redisServer())
-      const nodes = await sharedNodes(redis.url, 2, { timing, presence, webSocket: true })
+      const nodes = await sharedNodes(redis.url, 2, { timing, ...features, webSocket: true })
       for (const node of nodes) ends.use(node)
       return ends.use(await nginxBefore(nodes)).url
     })

@@ -5,7 +5,7 @@ import { locationContract, serveLocations } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { cell, stockClient, subscribed } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
-import { cells, fastTiming, presence, targetTiming } from './target.js'
+import { cells, fastTiming, features, targetTiming } from './target.js'
 
 /*
  * Each fast path only makes the server faster: when one declines every call, or all of them do, the contract and the
@@ -58,7 +58,7 @@ describe.each<[string, FastPath[]]>([
     fast.used.clear()
     fast.declined.clear()
     fast.declining = new Set(declining)
-    const server = await serveLocations({ timing: fastTiming, compress: true, presence })
+    const server = await serveLocations({ timing: fastTiming, compress: true, ...features })
     target.url = server.url
     close = server.close
   })

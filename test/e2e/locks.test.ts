@@ -145,3 +145,15 @@ test('`isLocked` takes a member id in any normal form, and refuses one that is n
     code: 'bad-input',
   })
 })
+
+test('a lock ends 30 seconds after the last post of its holder, also when the process stalled meanwhile', async () => {
+  const { enter, lock, clock, hub } = await served()
+  await enter('ada')
+  await enter('bob')
+  expect((await lock('ada', 1)).data).toMatchObject({ outcome: 'locked' })
+  clock.stall(30_000)
+  await enter('bob')
+  expect(await hub.room('r').count()).toBe(2)
+  expect((await lock('bob', 1)).data).toMatchObject({ outcome: 'locked' })
+  expect((await lock('ada', 2)).data).toEqual({ outcome: 'absent' })
+})

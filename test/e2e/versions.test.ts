@@ -18,6 +18,27 @@ const { calls } = JSON.parse(readFileSync(fixture, 'utf8')) as { calls: Call[] }
 const callsOf = (procedure: string) => calls.filter((call) => call.procedure === procedure)
 const textOf = (value: unknown) => JSON.stringify(value)
 
+type Entry = Record<string, unknown>
+type Sent = Entry & { type: string; connections?: Entry[]; entered?: Entry[]; changed?: Entry[]; left?: Entry[] }
+const eventsOf = (stream: string) =>
+  Array.from(stream.matchAll(/^data: (.*"type":.*)$/gm), ([, data]) => JSON.parse(data!) as Sent)
+
+/** The fields of each kind of event, and of each kind of entry in one. */
+function fieldsByType(events: Sent[]): Map<string, Set<string>> {
+  const fields = new Map<string, Set<string>>()
+  const note = (type: string, entries: Entry[] = []) => {
+    for (const entry of entries) fields.set(type, new Set([...(fields.get(type) ?? []), ...Object.keys(entry)]))
+  }
+  for (const event of events) {
+    if (event.type === 'beat') continue
+    note(event.type, [event])
+    note('connection', [...(event.connections ?? []), ...(event.entered ?? [])])
+    note('changed', event.changed)
+    note('left', event.left)
+  }
+  return fields
+}
+
 test('the server answers the calls of a client 0.1.0 as a server 0.1.0 did', async () => {
   const { url, close } = await serveLocations()
   onTestFinished(close)
@@ -63,6 +84,56 @@ test('the client sends a server 0.1.0 nothing that a client 0.1.0 did not send, 
   expect([...fieldsOf(posts)].filter((field) => !known.has(field))).toEqual([])
   const leaves: LeaveRoomInput[] = [await server.leave()]
   expect(fieldsOf(leaves)).toEqual(fieldsOf(callsOf('leaveRoom').map(({ input }) => input)))
+})
+
+test('a server of today sends a client 0.1.0 every field of an event that a server 0.1.0 sent, and new ones beside them', async () => {
+  const { url, close } = await serveLocations()
+  onTestFinished(close)
+  const stream = await fetch(`${url}/onLocation?input=${encodeURIComponent(textOf({ room: 'sheet' }))}`)
+  for (const { procedure, input } of calls)
+    if (procedure !== 'onLocation')
+      await fetch(`${url}/${procedure}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: textOf(input),
+      })
+  const recorded = eventsOf(
+    callsOf('onLocation')
+      .map(({ stream: text }) => text!)
+      .join(''),
+  )
+  const known = fieldsByType(recorded)
+  let text = ''
+  const sent = () => fieldsByType(eventsOf(text))
+  const isComplete = () =>
+    [...known].every(([type, fields]) => [...fields].every((field) => sent().get(type)?.has(field)))
+  for await (const chunk of stream.body!) {
+    text += new TextDecoder().decode(chunk)
+    if (isComplete()) break
+  }
+  expect([...known.keys()].sort()).toEqual(['changed', 'changes', 'connection', 'hello', 'left', 'snapshot'])
+  expect(isComplete(), text).toBe(true)
+})
+
+test('a client that polls a server 0.1.0 sends nothing that a client 0.1.0 did not know', async () => {
+  const server = await scriptedServer()
+  onTestFinished(() => server[Symbol.asyncDispose]())
+  server.answers.contentType = 'text/html'
+  server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
+  const client = createLocationClient<Cells>({ url: server.url })
+  onTestFinished(() => client.close())
+  const room = client.join('sheet', { location: cell(1), profile: { name: 'Ada' } })
+  const inputs = [await server.post()]
+  await room.ready()
+  const errors: string[] = []
+  room.on('error', ({ error }) => errors.push(error.code))
+  ;(room as unknown as { setPresence(patch: object): void }).setPresence({ typing: true })
+  room.post(cell(2))
+  await room.flush()
+  while (server.waiting().posts > 0) inputs.push(await server.post())
+  const known = new Set(['leaseMs', ...callsOf('postLocation').flatMap(({ input }) => Object.keys(input))])
+  expect(inputs.flatMap((input) => Object.keys(input)).filter((field) => !known.has(field))).toEqual([])
+  expect(errors).toEqual(['misconfigured'])
 })
 
 test('the client says to a server of today how long ago its page was used', async () => {

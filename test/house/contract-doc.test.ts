@@ -10,7 +10,7 @@ import { locationContract, serveLocations } from 'hereabouts/testing'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import type * as z from 'zod'
 import type { procedureOutputs } from '../../src/shared/wire-schemas.js'
-import { cells, fastTiming, presence, targetTiming } from '../contract/target.js'
+import { cells, fastTiming, features, targetTiming } from '../contract/target.js'
 import { built } from '../support/built.js'
 import { faultProxy, type Call } from '../support/network/fault-proxy.js'
 import { root } from '../support/snippets.js'
@@ -76,7 +76,7 @@ describe('schema.json', () => {
   }
 
   test('accepts every input that the server accepts and describes every output', { timeout: 60_000 }, async () => {
-    await using server = await serveLocations({ timing: { ...fastTiming, drainMs: 10 }, presence })
+    await using server = await serveLocations({ timing: { ...fastTiming, drainMs: 10 }, ...features })
     const wrong: object[] = []
     const seen = new Set<string>()
     const check = (what: string, value: unknown) => {
@@ -107,8 +107,9 @@ describe('schema.json', () => {
     const last = await fetch(`${proxy.url}/onLocation?input=${encodeURIComponent('{"room":"last"}')}`)
     await Promise.all([last.text(), server.hub.drain()])
     expect(wrong).toEqual([])
-    const sent = ['hello', 'snapshot', 'changes', 'beat', 'bye'].map((type) => `event.${type}`)
-    const calls = ['postLocation', 'leaveRoom', 'getLocations', 'countMembers']
+    const sent = ['hello', 'snapshot', 'changes', 'beat', 'broadcast', 'bye'].map((type) => `event.${type}`)
+    const locks = ['lockLocation', 'unlockLocation']
+    const calls = ['postLocation', 'leaveRoom', 'getLocations', 'countMembers', 'broadcastToRoom', ...locks]
     expect(seen).toEqual(new Set(['event', ...sent, ...calls.flatMap((name) => [`${name}.input`, `${name}.output`])]))
   })
 

@@ -90,6 +90,8 @@ const packages: Record<string, RegExp> = {
   redis: /^$/,
   ioredis: /^$/,
   commander: /^cli\//,
+  // `serve --config` loads the file that its user names.
+  '(computed)': /^cli\/server-config\.ts$/,
 }
 
 /** The folders that may import Node's modules. The others run in browsers. */

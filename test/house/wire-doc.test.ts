@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { createLocationClient } from 'hereabouts/client'
 import { serveLocations } from 'hereabouts/testing'
 import { afterAll, describe, expect, test } from 'vitest'
+import * as z from 'zod'
 import { faultProxy } from '../support/network/fault-proxy.js'
+import { presence } from '../contract/target.js'
 import { blocksOf } from '../support/snippets.js'
 import { until } from '../support/until.js'
 
@@ -36,7 +38,13 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
     async () => {
       const { code } = blocks.find(({ rest }) => rest === file)!
       writeFileSync(join(folder, file), code)
-      await using server = await serveLocations({ timing: { scale: 1 / 10 } })
+      const broadcasts = { note: z.string() }
+      await using server = await serveLocations({
+        timing: { scale: 1 / 10, claimMs: 0 },
+        presence,
+        broadcasts,
+        locks: true,
+      })
       const resumed: (string | undefined)[] = []
       let beats = 0
       let hasLeft = false
@@ -71,6 +79,11 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
         await until('it sees who is there', () => said.includes('Ada'))
         room.post(cell(77))
         await until('it sees a move', () => said.includes('77'))
+        // It ignores what it does not use: presence values, locks and broadcasts.
+        room.setPresence({ typing: true })
+        const lock = await room.lock(cell(77))
+        expect([lock?.location, await room.broadcast('note', 'hello')]).toEqual([cell(77), true])
+        room.setPresence({ typing: undefined })
         // The client answers heartbeats for longer than a lease, and its digest agrees. Otherwise it would restart without an id.
         await until('five beats have come, of which three make a lease', () => beats >= 5)
         expect([left, resumed.length], complained).toEqual([0, 1])

@@ -156,6 +156,22 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     ])
   })
 
+  test('keeps the lockSeq of a lost connection until its tombstone is purged', async () => {
+    const locking = (lockSeq: number): Action => ({
+      type: 'lock',
+      connectionId: 'c1',
+      memberId: null,
+      location: kept('A1'),
+      lockSeq,
+    })
+    const lapsed = [
+      { afterMs: 1, actions: [posting('c1', 1, null), locking(4)] },
+      { afterMs: 30_000, actions: [sweeping] },
+    ]
+    await same([...lapsed, { afterMs: 59_000, actions: [posting('c1', 2, null), locking(3), locking(5)] }])
+    await same([...lapsed, { afterMs: 60_000, actions: [sweeping, posting('c1', 2, null), locking(3)] }])
+  })
+
   test('has no seq above the last safe integer', async () => {
     const last = posting('c1', Number.MAX_SAFE_INTEGER, 'A1')
     const next = { ...posting('c1', 1, 'B2'), seq: undefined } as Action

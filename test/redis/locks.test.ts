@@ -105,6 +105,39 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     expect((await room.state()).connections).toMatchObject([{ locks: [{ location: 'A1' }] }])
   })
 
+  test('are not granted for longer than 30 seconds after the last accepted post, also when Redis was away meanwhile', async () => {
+    await using room = await opened()
+    const lease = { leaseMs: 60_000 }
+    await room.act(posting('c1', 1, null, lease))
+    // A silence of 25 seconds counts as an outage: leases begin anew, and nobody has posted.
+    room.time.stall(25_000)
+    expect(await room.act(locking('c1', 1))).toMatchObject([{ reply: { outcome: 'locked' } }])
+    const other = posting('c2', 1, null, { memberId: 'bob' })
+    room.time.stall(4_999)
+    expect(await room.act(other, locking('c2', 1))).toMatchObject([{}, { reply: { outcome: 'taken' } }])
+    room.time.stall(1)
+    expect(await room.act(locking('c2', 2))).toMatchObject([{ reply: { outcome: 'locked' } }])
+    expect(await room.act(locking('c1', 2))).toMatchObject([{ reply: { outcome: 'absent' } }])
+    expect(await room.act(posting('c1', 2, 'A1', lease), locking('c1', 3))).toMatchObject([
+      {},
+      { reply: { outcome: 'taken', holder: { connectionId: 'c2' } } },
+    ])
+  })
+
+  test('are granted for 30 seconds after a post that follows an outage', async () => {
+    await using room = await opened()
+    await room.act(posting('c1', 1, null, { leaseMs: 60_000 }), posting('c2', 1, null, { leaseMs: 300_000 }))
+    room.time.stall(40_000)
+    await room.act(posting('c1', 1, null))
+    room.time.stall(29_000)
+    expect(await room.act(locking('c1', 1))).toMatchObject([{ reply: { outcome: 'locked' } }])
+    room.time.stall(1_000)
+    expect(await room.act(posting('c2', 2, 'A1'), locking('c2', 1))).toMatchObject([
+      {},
+      { reply: { outcome: 'locked' } },
+    ])
+  })
+
   test('are not prolonged by an outage, and end at their time when the clock of Redis was stepped back', async () => {
     await using room = await opened()
     const lease = { leaseMs: 300_000 }
@@ -114,6 +147,9 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     room.time.stall(29_000)
     expect(await room.act(locking('c2', 1))).toMatchObject([{ reply: { outcome: 'taken' } }])
     room.time.stall(1_000)
-    expect(await room.act(locking('c2', 2))).toMatchObject([{ reply: { outcome: 'locked' } }])
+    expect(await room.act(posting('c2', 2, null, lease), locking('c2', 2))).toMatchObject([
+      {},
+      { reply: { outcome: 'locked' } },
+    ])
   })
 })

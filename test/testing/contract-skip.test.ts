@@ -4,8 +4,8 @@ import { cells, fastTiming, targetTiming } from '../contract/target.js'
 
 /* A contract case that does not apply to a target says so, whatever the test runner. */
 
-const { profile: _profile, presence: _presence, ...withoutProfile } = cells
-const noServer: ContractTarget = { url: 'http://127.0.0.1:1', ...withoutProfile }
+const { profile: _profile, presence: _presence, broadcasts: _broadcasts, locks: _locks, ...bare } = cells
+const noServer: ContractTarget = { url: 'http://127.0.0.1:1', ...bare }
 const caseOf = (name: string, target: ContractTarget) => {
   const found = locationContract(target).find((each) => each.name === name)
   if (!found) throw new Error(`The contract has no case ${name}.`)
@@ -19,36 +19,39 @@ async function reasonsOf(name: string, target: ContractTarget): Promise<string[]
 }
 
 describe('a contract case that does not apply', () => {
-  test('gives its reason to skip() when the target has no profile()', async () => {
-    expect(await reasonsOf('a posted profile is shown to viewers', noServer)).toEqual(['the target has no profile().'])
-  })
-
-  test('gives its reason to skip() when the target has no presence()', async () => {
-    const reason = 'the target has no presence(): its router has no presence schema.'
-    for (const name of [
-      'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
-      'changed and removed keys of a presence value lead to the view of the snapshot',
-      'a presence value is an object of at most 32 keys and 2 KiB',
-    ])
-      expect(await reasonsOf(name, noServer), name).toEqual([reason])
-  })
+  const name = 'each anonymous post without a key makes a new connection'
+  const identify = { identify: () => ({ memberId: 'ada' }), authorize: () => true }
 
   test('gives its reason to skip() when the server identifies every caller', async () => {
-    await using server = await serveLocations({
-      timing: fastTiming,
-      identify: () => ({ memberId: 'ada' }),
-      authorize: () => true,
-    })
-    const target = { url: server.url, timing: targetTiming, ...withoutProfile }
-    const reasons = await reasonsOf('each anonymous post without a key makes a new connection', target)
+    await using server = await serveLocations({ timing: fastTiming, ...identify })
+    const reasons = await reasonsOf(name, { url: server.url, timing: targetTiming, ...bare })
     expect(reasons).toEqual(['the server identifies this caller.'])
   })
 
   test('rejects when it is run without a context, so that it never passes unchecked', async () => {
-    await expect(caseOf('a posted profile is shown to viewers', noServer).run()).rejects.toThrow(
-      'This case does not apply: the target has no profile().',
+    await using server = await serveLocations({ timing: fastTiming, ...identify })
+    await expect(caseOf(name, { url: server.url, timing: targetTiming, ...bare }).run()).rejects.toThrow(
+      'This case does not apply: the server identifies this caller.',
     )
   })
+})
+
+test('the contract has the cases about a feature exactly for a target with the field of that feature', () => {
+  const namesOf = (target: ContractTarget) => locationContract(target).map(({ name }) => name)
+  const always = namesOf(noServer)
+  const { broadcasts, profile, presence, locks } = cells
+  const { burst: _burst, ...unlimited } = broadcasts
+  const more = (field: Partial<ContractTarget>) =>
+    namesOf({ ...noServer, ...field }).filter((name) => !always.includes(name))
+  expect(more({ profile })).toHaveLength(1)
+  expect(more({ presence }).every((name) => name.includes('presence value'))).toBe(true)
+  expect(more({ broadcasts: unlimited }).length).toBeGreaterThan(3)
+  expect(more({ broadcasts })).toHaveLength(more({ broadcasts: unlimited }).length + 1)
+  expect(more({ locks }).length).toBeGreaterThan(7)
+  expect(namesOf({ ...noServer, ...cells })).toHaveLength(
+    always.length + [{ profile }, { presence }, { broadcasts }, { locks }].flatMap(more).length,
+  )
+  expect(always.filter((name) => /presence value|broadcast|lock|profile is shown/.test(name))).toEqual([])
 })
 
 test('the run function of a case has no parameters, so that Jest and Mocha pass no callback', () => {

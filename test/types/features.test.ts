@@ -171,6 +171,10 @@ describe('a router without presence values, broadcasts and locks', () => {
     unrun(() => {
       const room = profileClient().join('a')
       const hooks = createLocationHooks(profileClient())
+      // Not `never`: a name that is in the type is offered by editors.
+      expectTypeOf<
+        Extract<keyof typeof room, 'setPresence' | 'broadcast' | 'lock' | 'lockedBy'>
+      >().toEqualTypeOf<never>()
       // @ts-expect-error: there are no presence values
       room.setPresence({ typing: true })
       // @ts-expect-error: there are no broadcasts
@@ -185,6 +189,8 @@ describe('a router without presence values, broadcasts and locks', () => {
       hooks.useSetPresence()
       // @ts-expect-error: there are no broadcasts
       hooks.useBroadcast()
+      // @ts-expect-error: there are no broadcasts
+      hooks.useOnBroadcast('reaction', () => {})
       // @ts-expect-error: there are no locks
       hooks.useLock({ sheet: 'Q3', row: 1, col: 1 })
       // @ts-expect-error: there are no locks

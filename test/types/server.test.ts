@@ -74,7 +74,13 @@ describe('a location router', () => {
     expectTypeOf<inferRouterInputs<typeof deepTagged>['docs']['locations']['postLocation']>().toExtend<Post>()
 
     type Event = LocationEvent<RoomTypesWith<{ location: CellLocation }>>
-    expectTypeOf<inferRouterOutputs<typeof bare>['getLocations']>().toEqualTypeOf<{ id: string; event: Event }>()
+    expectTypeOf<inferRouterOutputs<typeof bare>['getLocations']>().toEqualTypeOf<{
+      id: string
+      event: Event
+      features?: string[]
+      presenceMs?: number
+      locks?: { lockMs: number; idleMs: number }
+    }>()
     expectTypeOf<inferRouterOutputs<typeof deep>['docs']['locations']['getLocations']['event']>().toEqualTypeOf<Event>()
     expectTypeOf<
       inferRouterOutputs<typeof deepTagged>['docs']['locations']['getLocations']['event']

@@ -1,10 +1,11 @@
 import * as z from 'zod'
-import type { Logger } from '../../server/index.js'
-import { createLocationServer, drainOnSignals } from '../../server/standalone/index.js'
+import type { Logger, Metrics } from '../../server/index.js'
+import { createLocationServer, drainOnSignals, type LocationServerOptions } from '../../server/standalone/index.js'
 import type { PrometheusMetrics } from '../../server/prometheus.js'
-import { cellLocation, pointLocation, rangeLocation, textLocation } from '../../shared/index.js'
+import { cellLocation, pointLocation, rangeLocation, textLocation, type Schema } from '../../shared/index.js'
 import { exitCode, Failure } from '../failure.js'
 import type { Output } from '../output.js'
+import { configFailure, loadServerConfig, type ServerConfig } from '../server-config.js'
 
 /*
  * `any` means any of the ready-made schemas, not any JSON: it accepts what `post`, `bots` and the demo send, and refuses a
@@ -17,8 +18,15 @@ const schemas = {
   point: pointLocation,
   text: textLocation,
 }
-/** Any presence value within the limits: `post --presence` works without a server of your own. */
-const presence = z.record(z.string(), z.unknown())
+/**
+ * Any presence value within the limits, any payload of two broadcasts, and locks: `post --presence`, `broadcast` and clients
+ * that lock work without a server of your own.
+ */
+const features = {
+  presence: z.record(z.string(), z.unknown()),
+  broadcasts: { message: z.unknown(), reaction: z.unknown() },
+  locks: true,
+}
 type LocationKind = keyof typeof schemas
 
 export type ServeCommand = {
@@ -29,26 +37,18 @@ export type ServeCommand = {
   allowHost?: string[]
   /** In seconds. */
   drain: number
+  /** A JavaScript file whose default export are options of `createLocationServer`. */
+  config?: string
   /** The port of the Prometheus endpoint on this machine. Default: no endpoint. */
   metrics?: number
 }
 
 /** Serves rooms without sign-in until a signal stops it, and then drains its streams. */
 export async function serve(command: ServeCommand, output: Output): Promise<never> {
-  const { port, host, location, origin, allowHost, drain } = command
+  const { port, host, drain } = command
   const metrics = command.metrics === undefined ? undefined : await newMetrics()
-  const server = createLocationServer({
-    location: schemas[location],
-    presence,
-    anonymous: true,
-    timing: { drainMs: drain * 1_000 },
-    logger: loggerOf(output),
-    // On the loopback address all callers share one address: per-address limits, and the warning about them, are off.
-    ...(host === '127.0.0.1' && { clientIp: () => undefined }),
-    ...(metrics && { metrics }),
-    ...(origin && { origins: origin }),
-    ...(allowHost && { allowedHosts: allowHost }),
-  })
+  const config = command.config === undefined ? null : await loadServerConfig(command.config)
+  const server = serverOf(command, config, metrics, output)
   const { trpcUrl } = await server.listen(port, host)
   const measured = await metrics?.listen(command.metrics)
   drainOnSignals(server, (signal) => {
@@ -60,15 +60,45 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
     )
   })
   const hint = trpcUrl === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${trpcUrl}`
+  const anonymous = !config?.identify
+  const location = config ? 'own' : command.location
+  const rooms = config ? `serves the rooms of ${command.config}` : kindText[command.location]
   const lines = [
-    `${output.style('bold', trpcUrl)}  ${kindText[location]}; Ctrl-C stops it`,
-    'Anonymous: anyone who can reach this address may watch every room and post in it.',
+    `${output.style('bold', trpcUrl)}  ${rooms}; Ctrl-C stops it`,
+    ...(anonymous ? ['Anonymous: anyone who can reach this address may watch every room and post in it.'] : []),
     ...(measured ? [`Metrics: ${measured.url}`] : []),
     output.style('dim', `Try: npx hereabouts watch --room demo${hint}`),
   ]
-  const at = { url: trpcUrl, location, anonymous: true, ...(measured && { metrics: measured.url }) }
+  const at = {
+    url: trpcUrl,
+    location,
+    anonymous,
+    ...(command.config !== undefined && { config: command.config }),
+    ...(measured && { metrics: measured.url }),
+  }
   output.say('listening', at, lines.join('\n'))
   return new Promise(() => {})
+}
+
+/** Creates the server: the file's options before ours, and those of the command line before both. */
+function serverOf(command: ServeCommand, config: ServerConfig | null, metrics: Metrics | undefined, output: Output) {
+  const { host, location, origin, allowHost, drain } = command
+  const options = {
+    ...(config ?? { location: schemas[location], ...features }),
+    ...(!config?.identify && { anonymous: true }),
+    timing: { drainMs: drain * 1_000, ...config?.timing },
+    logger: config?.logger ?? loggerOf(output),
+    // On the loopback address all callers share one address: per-address limits, and the warning about them, are off.
+    ...(host === '127.0.0.1' && !config?.clientIp && { clientIp: () => undefined }),
+    ...(metrics && { metrics }),
+    ...(origin && { origins: origin }),
+    ...(allowHost && { allowedHosts: allowHost }),
+  } as unknown as LocationServerOptions<Schema, Schema>
+  try {
+    return createLocationServer(options)
+  } catch (thrown) {
+    throw command.config === undefined ? thrown : configFailure(command.config, thrown)
+  }
 }
 
 /** Loads prom-client, an optional peer dependency that only `--metrics` needs. */

@@ -1,12 +1,22 @@
 import type { Clock } from '../../server/index.js'
 import { bounded, eitherOf, interruption } from '../interruption.js'
 import type { Output } from '../output.js'
-import { count, nameOf, nameText, personRecord, personText, presenceText, shownPresence } from '../person.js'
+import {
+  count,
+  nameOf,
+  nameText,
+  personRecord,
+  personText,
+  presenceText,
+  senderText,
+  shownPresence,
+} from '../person.js'
 import { placeText } from '../location-text.js'
+import { locksIn, type LockList } from '../locks.js'
 import { arrival, departure, farewell } from '../session.js'
 import { printable } from '../printable.js'
 import { followStatus } from '../status.js'
-import { clientOf, type AnyMember, type AnyWatch, type Target } from '../target.js'
+import { clientOf, onAnyBroadcast, type AnyMember, type AnyWatch, type Target } from '../target.js'
 
 export type WatchCommand = Target & {
   room: string
@@ -26,10 +36,11 @@ export async function watch(command: WatchCommand, output: Output, clock: Clock)
     followStatus(room, { target: command, output, clock })
     await arrival({ room, target: command, signal: interrupted, clock })
     if (interrupted.aborted) return
-    printMembers(room, output)
+    const locks = await locksIn(room, command, clock)
+    printMembers(room, locks, output)
     if (command.once) return
     const enough = new AbortController()
-    printEvents(room, output, command.count, () => enough.abort())
+    printEvents(room, locks, output, command.count, () => enough.abort())
     const signal = eitherOf(bounded(interrupted, command.for, clock), enough.signal)
     await departure({ room, target: command, signal })
   } finally {
@@ -38,23 +49,26 @@ export async function watch(command: WatchCommand, output: Output, clock: Clock)
   }
 }
 
-function printMembers({ id, members }: AnyWatch, output: Output): void {
+function printMembers({ id, members }: AnyWatch, { held }: LockList, output: Output): void {
   const people = members.length === 0 ? 'nobody is here yet' : count(members.length, 'person', 'people')
   const title = `${output.style('bold', printable(id))} · ${people}`
-  const text = [title, ...members.map((member) => personText(member, members, output))].join('\n')
-  output.say('snapshot', { room: id, members: members.map(personRecord) }, text)
+  const text = [title, ...members.map((member) => personText(member, members, held, output))].join('\n')
+  output.say('snapshot', { room: id, members: members.map((member) => personRecord(member, held)) }, text)
 }
 
 /** Prints each event, at most `most` of them, and then calls `enough`. */
-function printEvents(room: AnyWatch, output: Output, most = Infinity, enough: () => void): void {
+function printEvents(room: AnyWatch, locks: LockList, output: Output, most = Infinity, enough: () => void): void {
   let printed = 0
-  const tell = (type: string, member: AnyMember, details: object, text: string) => {
+  const print = (type: string, details: object, text: string) => {
     if (printed >= most) return
-    const { memberId, location, activity } = member
-    const record = { room: room.id, memberId, name: nameOf(member), location, activity, ...details }
-    output.say(type, record, `${output.time()}  ${nameText(member, room.members, output)}  ${text}`)
+    output.say(type, { room: room.id, ...details }, `${output.time()}  ${text}`)
     printed += 1
     if (printed === most) enough()
+  }
+  const tell = (type: string, member: AnyMember, details: object, text: string) => {
+    const { memberId, location, activity } = member
+    const record = { memberId, name: nameOf(member), location, activity, ...details }
+    print(type, record, `${nameText(member, room.members, output)}  ${text}`)
   }
   const verb = (word: string) => output.style('dim', word.padEnd(9))
   room.on('entered', ({ member, current }) => {
@@ -87,6 +101,19 @@ function printEvents(room: AnyWatch, output: Output, most = Infinity, enough: ()
     const where = output.style('dim', `${leftText[reason]}from ${placeText(previous)}`)
     tell('left', member, { location: null, previous, reason }, verb('left') + where)
   })
+  /** Prints what concerns a member who may have left meanwhile; `null`: the server. */
+  const tellOf = (memberId: string | null, type: string, details: object, text: string) => {
+    const member = room.members.find((each) => each.memberId === memberId)
+    const title = member ? nameText(member, room.members, output) : senderText(memberId, output)
+    print(type, { memberId, name: member && nameOf(member), ...details }, `${title}  ${text}`)
+  }
+  onAnyBroadcast(room, ({ name: broadcast, payload, memberId }) => {
+    const text = `${printable(broadcast)} ${printable(JSON.stringify(payload ?? null), 60)}`
+    tellOf(memberId, 'broadcast', { broadcast, payload }, verb('sends') + text)
+  })
+  locks.follow((type, { memberId, place, fence }) =>
+    tellOf(memberId, type, { place, fence }, verb(type) + placeText(place)),
+  )
 }
 
 const leftText = { left: '', lost: 'connection lost, ', revoked: 'access was revoked, ' }

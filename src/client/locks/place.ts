@@ -13,6 +13,8 @@ export type Place<T extends RoomTypes> = {
   /** The room has shown the lock. */
   isSeen: boolean
   isClaiming: boolean
+  /** Whether somebody asked for it with `takeOver`. */
+  takeOver: true | undefined
   lock: Lock<T> | null
   readonly lost: AbortController
   taking: Promise<Lock<T> | null> | null
@@ -60,6 +62,7 @@ const newPlace = <T extends RoomTypes>(text: string): Place<T> => ({
   epoch: undefined,
   isSeen: false,
   isClaiming: false,
+  takeOver: undefined,
   lock: null,
   lost: new AbortController(),
   taking: null,

@@ -1,5 +1,6 @@
+import type { LockLocationOutput } from '../../shared/lock-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import { openLockCalls } from './lock-calls.js'
+import { openLockCalls, type LockCalls } from './lock-calls.js'
 import { openLockClaims } from './lock-claims.js'
 import type { Lock, LockOptions, RoomLockMethods } from './lock-types.js'
 import { openLockWatch } from './lock-watch.js'
@@ -35,9 +36,13 @@ export function openRoomLocks<T extends RoomTypes>(
   const claims = openLockClaims(room, calls, places, check)
   const watch = openLockWatch(room, calls, places, check)
 
-  const take = async (place: Place<T>, takeOver?: true): Promise<Lock<T> | null> => {
-    const reply = await calls.ask(place, takeOver ? { takeOver } : {})
-    if (reply?.outcome !== 'locked') return null
+  const take = async (place: Place<T>): Promise<Lock<T> | null> => {
+    const reply = await decided(calls, place)
+    if (reply?.outcome !== 'locked') {
+      // At once, so that the next call does not join this one.
+      places.forget(place)
+      return null
+    }
     // Given up, and asked for again meanwhile: the lock is the newer asker's, whose call is answered with the same fence.
     if (place.users === 0 && places.byText.has(place.text)) return null
     claims.granted(place, reply.fence)
@@ -59,14 +64,22 @@ export function openRoomLocks<T extends RoomTypes>(
     signal?.throwIfAborted()
     const place = places.enter(canonicalText(location))
     place.users += 1
+    place.takeOver ||= takeOver
     try {
-      const lock = await until(signal, place.lock ?? (place.taking ??= take(place, takeOver)))
-      if (!lock) places.forget(place)
-      return lock
+      return await until(signal, place.lock ?? (place.taking ??= take(place)))
     } catch (error) {
       void release(place)
       throw error
     }
+  }
+}
+
+/** Asks for a place. Once somebody asked with `takeOver`, an answer to a call without it decides nothing. */
+async function decided<T extends RoomTypes>(calls: LockCalls<T>, place: Place<T>): Promise<LockLocationOutput | null> {
+  for (;;) {
+    const { takeOver } = place
+    const reply = await calls.ask(place, takeOver ? { takeOver } : {})
+    if (reply?.outcome !== 'taken' || place.takeOver === takeOver) return reply
   }
 }
 

@@ -126,7 +126,13 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
         ...listener,
         clock: transport.clock,
         context: pace.context,
-        ask: () => transport.ask(inputOf(anew()), pace.deadlineMs()),
+        async ask() {
+          const answer = await transport.ask(inputOf(anew()), pace.deadlineMs())
+          // As a hello would: the rest of the timing is the newest hello's.
+          const { features, presenceMs, locks } = answer
+          pace.timing = timingOf({ ...pace.timing, features, presenceMs, locks })
+          return answer
+        },
         failureOf: (thrown) => ({ ...failureOf(thrown, transport.url), obstructed: false }),
       }),
   }

@@ -33,8 +33,22 @@ import type { RoomTypes } from '../../shared/room-types.js'
  * ```
  */
 export type Room<T extends RoomTypes> = RoomCore<T> &
+  IfPresence<T, RoomPresenceMethods<T>> &
   IfBroadcasts<T, RoomBroadcasts<T>> &
   IfLocks<T, RoomLockMethods<T>>
+
+/** `Yes` for an app with a presence schema, otherwise `unknown`. */
+export type IfPresence<T extends RoomTypes, Yes> = [T['presence']] extends [never] ? unknown : Yes
+
+/** The part of a room that has presence values. It exists when the hub has a `presence` schema. */
+export interface RoomPresenceMethods<T extends RoomTypes> {
+  /**
+   * Changes our presence value by key: `{ typing: true }`. A key that is `undefined` is removed, and the others stay. Posts that
+   * change nothing else are at least 100 ms apart, and the newest wins. Never throws, like `post`; it raises `misconfigured` when
+   * the server has no presence schema.
+   */
+  setPresence(patch: PresencePatch<T['presence']>): void
+}
 
 /** The part of a room that every router has. */
 export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
@@ -55,12 +69,6 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
    * here.
    */
   update(own: OwnAttributes<T>): void
-  /**
-   * Changes our presence value by key: `{ typing: true }`. A key that is `undefined` is removed, and the others stay. Posts that
-   * change nothing else are at least 100 ms apart, and the newest wins. Never throws, like `post`; it raises `misconfigured` when
-   * the server has no presence schema. For the compiler it exists only for routers that have one.
-   */
-  setPresence: [T['presence']] extends [never] ? never : (patch: PresencePatch<T['presence']>) => void
   /** Connects now, while waiting or after a refusal. */
   retry(): void
   /** Returns one of the others by member id; `null` when they are not here, or for our own id. */
@@ -89,7 +97,7 @@ export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> &
   IfLocks<T, LockView<T>>
 
 /** The part of a watched room that every router has. */
-export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update' | 'setPresence'>
+export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update'>
 
 /** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
 export type JoinedRoom<T extends RoomTypes> = Omit<RoomCore<T>, 'leave'>

@@ -77,7 +77,8 @@ class MemoryRoom {
 
   act(actions: Action[]): Outcome[] {
     const { clock } = this.#options
-    const { outcomes, commit } = this.#room.act(actions, this.#leaseClock.read(clock.now()), micros(clock.date()))
+    const now = this.#leaseClock.read(clock.now())
+    const { outcomes, commit } = this.#room.act(actions, now, micros(clock.date()), this.#leaseClock.lostMs)
     if (commit) for (const { onCommit } of this.#listeners) onCommit(commit)
     return outcomes
   }

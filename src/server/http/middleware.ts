@@ -13,6 +13,7 @@ import {
   type OptionChecks,
 } from '../options/option-checks.js'
 import { defaultTiming } from '../options/timing.js'
+import { warnOfLostProcedures } from '../procedures/lost-procedures.js'
 import { hubOf } from '../procedures/router.js'
 import { originOptionChecks, type OriginOptions } from './guard/origin-check.js'
 import { RequestHandler } from './request-handler.js'
@@ -71,6 +72,8 @@ export type LocationMiddlewareOptions<
  * app.use('/trpc', createLocationMiddleware({ router: appRouter, createContext }))
  * ```
  *
+ * A location procedure that the router has lost, by a spread for example, is named in a warning of the hub's logger.
+ *
  * @throws LocationError `misconfigured` for an unknown or wrong option; the message names it.
  */
 export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequest, Res = HttpResponse>(
@@ -79,6 +82,7 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
   assertOptions('createLocationMiddleware', options, middlewareOptionChecks)
   if (!('router' in options) || options.router === undefined)
     throw new LocationError('misconfigured', 'createLocationMiddleware needs router: pass the router to serve.')
+  warnOfLostProcedures(options.router)
   const { middleware, compress = false, requestGuard = true, ...rest } = options
   const handler = new RequestHandler(rest as unknown as AdapterOptions, compress)
   const guard = requestGuard ? guardRouter(options.router, options) : () => Infinity

@@ -135,12 +135,14 @@ export class RequestHandler {
 
   /** Sends tRPC's answer to a successful mutation, or to a query for a frame. @returns false when tRPC must format it. */
   #reply(value: unknown, response: NodeResponse): boolean {
-    const frame = frameOf(value)
-    if (this.#options.responseMeta || !(frame || isFlat(value))) return false
+    const answered = frameOf(value)
+    if (this.#options.responseMeta || !(answered || isFlat(value))) return false
     const { output } = this.#options.router._def._config.transformer
     let body: string | Uint8Array
     try {
-      body = frame ? frame.answered(output) : JSON.stringify({ result: { data: output.serialize(value) } })
+      body = answered
+        ? answered.frame.answered(output, answered.features)
+        : JSON.stringify({ result: { data: output.serialize(value) } })
     } catch {
       return false
     }

@@ -4,7 +4,7 @@ import { backgroundClock } from '../../shared/background-clock.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
-import type { Connection, Hello } from '../../shared/events.js'
+import type { Connection, Hello, FeatureInfo } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { LocksOption, OptionalBroadcasts, OptionalSchema, Schema, SchemaTypes } from '../../shared/schema-types.js'
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
@@ -99,6 +99,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly presence: OptionalSchema
   /** `null` when places cannot be locked. */
   readonly locks: Hello['locks'] | null
+  /** What clients are told of the features, in hello and in answers to polls. */
+  readonly features: FeatureInfo
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits
   readonly streams: StreamRegistry
@@ -133,7 +135,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     const { tombstoneMs, lockMs, claimMs } = timing
     const { roomConnections, memberConnections, connectionLocks, roomLocks } = limits
     this.locks = locksOf(options.locks, lockMs)
-    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, said: saidBy(this) })
+    this.features = featuresOf(this)
+    this.streams = new StreamRegistry({ clock, timing, limits, metrics: this.metrics, features: this.features })
     this.#rooms = new RoomRegistry({
       backend: this.#backend,
       rules: { tombstoneMs, roomConnections, memberConnections, lockMs, claimMs, connectionLocks, roomLocks },
@@ -291,8 +294,8 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   }
 }
 
-/** Returns the part of a hello that depends on the features of a hub. */
-function saidBy({ broadcasting, presence, locks, timing }: Hub): Pick<Hello, 'features' | 'locks' | 'presenceMs'> {
+/** Returns what a hub says of its features. */
+function featuresOf({ broadcasting, presence, locks, timing }: Omit<Hub, 'features'>): FeatureInfo {
   return {
     features: [
       'used',

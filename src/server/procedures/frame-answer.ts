@@ -1,5 +1,6 @@
 import { frozen } from '../../shared/frozen.js'
 import type { GetLocationsOutput } from '../../shared/call-types.js'
+import type { FeatureInfo } from '../../shared/events.js'
 import type { Frame } from '../rooms/frames.js'
 
 /*
@@ -7,18 +8,21 @@ import type { Frame } from '../rooms/frames.js'
  * once for all callers. Without this file, tRPC serializes each answer anew, with the same result.
  */
 
-const frames = new WeakMap<object, Frame>()
+const frames = new WeakMap<object, AnsweredFrame>()
 const queries = new WeakSet<object>()
 
-/** Returns the answer that consists of a frame. */
-export function answerWith(frame: Frame): GetLocationsOutput {
-  const answer = { id: frame.id, event: frozen(frame.event) }
-  frames.set(answer, frame)
+/** A frame, and what the hub says of its features in the same answer. */
+type AnsweredFrame = { frame: Frame; features: FeatureInfo }
+
+/** Returns the answer that consists of a frame and what the hub says of its features. */
+export function answerWith(frame: Frame, features: FeatureInfo): GetLocationsOutput {
+  const answer = { id: frame.id, event: frozen(frame.event), ...frozen(features) }
+  frames.set(answer, { frame, features })
   return answer
 }
 
 /** Returns the frame of an answer; `undefined` when it is another value, for example one that a middleware made. */
-export const frameOf = (answer: unknown): Frame | undefined =>
+export const frameOf = (answer: unknown): AnsweredFrame | undefined =>
   typeof answer === 'object' && answer !== null ? frames.get(answer) : undefined
 
 /** Marks a query that answers with frames. */

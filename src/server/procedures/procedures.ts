@@ -142,7 +142,7 @@ export class Procedures {
       const more = Math.floor(frame.size / charactersPerRead)
       if (more > 0)
         this.#hub.rateLimits.charge('read', { memberId: caller.memberId, address: this.#address(ctx) }, more)
-      return answerWith(frame)
+      return answerWith(frame, this.#hub.features)
     })
   }
 

@@ -44,6 +44,7 @@ import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
+import { noteRecord } from './lost-procedures.js'
 import { allowDirectPost, refuseInput, type DirectPost } from './direct-post.js'
 import { warnOfStockSockets } from './stock-sockets.js'
 import { chargeOnce, setCallerAccess } from './socket-calls.js'
@@ -185,10 +186,12 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<BroadcastInputSchema, BroadcastInput>(broadcastInput(schemas)))
       .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
   }
-  for (const each of Object.values({ ...record, ...broadcasts })) hubs.set(setCallerAccess(each, calls), hub)
+  const all = { ...record, ...broadcasts }
+  for (const each of Object.values(all)) hubs.set(setCallerAccess(each, calls), hub)
+  noteRecord(all, hub.logger)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, directPost(calls, charged, postInput))
-  return { ...record, ...broadcasts } as unknown as LocationRecord<T>
+  return all as unknown as LocationRecord<T>
 }
 
 /** Returns the function that runs a post without tRPC's middleware chain. */

@@ -1,4 +1,4 @@
-import type { LocationEvent } from '../../shared/events.js'
+import type { FeatureInfo, LocationEvent } from '../../shared/events.js'
 import type { Commit } from '../rules/backend.js'
 import type { Timeline } from '../rules/timeline.js'
 import { encodeEvent, type Encoded, type Serializer } from './sse-encoding.js'
@@ -37,19 +37,22 @@ export class Frame {
     return (this.#json ??= JSON.stringify(this.event)).length
   }
 
-  /** Returns the bytes of tRPC's answer to a query that returns this frame. Cached like `encoded`. */
-  answered(serializer: Serializer): Uint8Array {
+  /**
+   * Returns the bytes of tRPC's answer to a query that returns this frame. Cached like `encoded`.
+   *
+   * @param features what the hub says of its features: the same object for every frame of a hub.
+   */
+  answered(serializer: Serializer, features: FeatureInfo): Uint8Array {
     if (this.#answer && this.#answeredBy === serializer) return this.#answer
     this.#answeredBy = serializer
     const { id, event } = this
-    const data = { id, event }
-    const isPlain = serializer.serialize(data) === data
-    const json = isPlain ? `{"id":${JSON.stringify(id)},"event":${this.jsonBy(serializer)}}` : this.#wrapped(serializer)
+    const data = { id, event, ...features }
+    const serialized = serializer.serialize(data)
+    const json =
+      serialized === data
+        ? `{"id":${JSON.stringify(id)},"event":${this.jsonBy(serializer)},${JSON.stringify(features).slice(1)}`
+        : JSON.stringify(serialized)
     return (this.#answer = Buffer.from(`{"result":{"data":${json}}}`))
-  }
-
-  #wrapped(serializer: Serializer): string {
-    return JSON.stringify(serializer.serialize({ id: this.id, event: this.event }))
   }
 
   /** Returns the event as JSON, after the app's transformer. */

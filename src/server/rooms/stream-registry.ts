@@ -1,6 +1,6 @@
 import type { Clock } from '../../shared/clock.js'
 import { LocationError } from '../../shared/errors.js'
-import type { Hello } from '../../shared/events.js'
+import type { FeatureInfo, Hello } from '../../shared/events.js'
 import type { LimitedCaller } from '../options/caller.js'
 import type { Limits } from '../options/limits.js'
 import type { LiveRoom } from './live-room.js'
@@ -59,13 +59,13 @@ type StreamRegistryOptions = {
   limits: Limits
   metrics: Metrics
   /** The features that each hello names, and what clients need to know of them. */
-  said: Pick<Hello, 'features' | 'locks' | 'presenceMs'>
+  features: FeatureInfo
 }
 
 /** The open streams of this process. Sends their heartbeats and ends them when their time is over. */
 export class StreamRegistry {
   readonly #clock: Clock
-  readonly #said: Pick<Hello, 'features' | 'locks' | 'presenceMs'>
+  readonly #features: FeatureInfo
   readonly #timing: Timing
   readonly #metrics: Metrics
   readonly #limits: StreamLimits
@@ -76,8 +76,8 @@ export class StreamRegistry {
   #isDraining = false
   readonly #onClosed = (closed: Subscriber, by: 'peer' | 'server') => this.#detach(closed, by)
 
-  constructor({ clock, timing, limits, metrics, said }: StreamRegistryOptions) {
-    this.#said = said
+  constructor({ clock, timing, limits, metrics, features }: StreamRegistryOptions) {
+    this.#features = features
     this.#clock = clock
     this.#metrics = metrics
     this.#timing = timing
@@ -134,7 +134,7 @@ export class StreamRegistry {
       throw new LocationError('room-full', 'You have too many open streams in this room: close one.')
     oldest?.end('replaced')
     const { beatMs, leaseMs, postMs, requestMs, rotateMs, recheckMs } = this.#timing
-    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, ...this.#said }
+    const hello: Hello = { type: 'hello', protocol: 1, connectionId, beatMs, leaseMs, postMs, ...this.#features }
     const version = room.timeline.resumable(lastEventId)
     const subscriber = new Subscriber({ room, connectionId, memberId, hello, version, onClosed: this.#onClosed })
     const now = this.#clock.now()

@@ -13,6 +13,11 @@ export class LeaseClock {
     this.#readIntervalMs = readIntervalMs
   }
 
+  /** For how long the clock has stood still, in milliseconds. */
+  get lostMs(): number {
+    return this.#lostMs
+  }
+
   read(now: number): number {
     const gapMs = now - this.#lastRead
     if (gapMs > 4 * this.#readIntervalMs) this.#lostMs += gapMs - this.#readIntervalMs

@@ -2,8 +2,8 @@ import type { ConnectionLock, LockHolder, LockLocationOutput, UnlockLocationOutp
 import type { CheckLockAction, LockAction, RoomRules, StoredValue, UnlockAction } from './backend.js'
 import { LockClaims } from './lock-claims.js'
 
-/** A present connection, as far as locks depend on it. */
-export type Locker = LockHolder & { leaving: boolean; leaseMs: number; leaseEnd: number }
+/** A present connection, as far as locks depend on it. `stalledMs`: as in `Moment`, at its last accepted post. */
+export type Locker = LockHolder & { leaving: boolean; leaseMs: number; leaseEnd: number; stalledMs: number }
 
 /** The room that the locks belong to. */
 export type LockRoom = {
@@ -13,11 +13,14 @@ export type LockRoom = {
   changed(connectionId: string, moment: Moment): void
 }
 
-/** The time for leases in milliseconds, and the version that the current batch leads to. */
-export type Moment = { now: number; version: number }
+/**
+ * The time for leases in milliseconds, and the version that the current batch leads to. `stalledMs`: for how long leases
+ * stood still so far. Locks do not stand still: their holders count the time by their own clocks.
+ */
+export type Moment = { now: number; version: number; stalledMs: number }
 
 type Lock = { location: StoredValue; fence: number }
-/** What is kept of one connection. `end`: its locks end at this time unless it posts. */
+/** What is kept of one connection. `end`: the time, stalls included, at which its locks end unless it posts. */
 type Kept = { lockSeq: number; locks: Lock[]; end: number }
 
 /** A fence is a version. A claim further ahead of the clock was made up. */
@@ -44,9 +47,9 @@ export class RoomLocks {
     this.#claims = new LockClaims(claimsUntil)
   }
 
-  /** A time before which no lock ends by itself and no claim is granted. */
-  get nextEnd(): number {
-    return Math.min(this.#nextEnd, this.#claims.until)
+  /** Returns a time of leases before which no lock ends by itself and no claim is granted. */
+  nextEnd(stalledMs: number): number {
+    return Math.min(this.#nextEnd - stalledMs, this.#claims.until)
   }
 
   /** The locks of a connection as viewers see them, in the order of their fences. */
@@ -97,30 +100,39 @@ export class RoomLocks {
   }
 
   /** The connection posted: its locks stay for another `lockMs`. */
-  renew(connectionId: string, now: number): void {
+  renew(connectionId: string, now: number, stalledMs: number): void {
     const kept = this.#kept.get(connectionId)
-    if (kept && kept.locks.length > 0) this.#setEnd(kept, now + this.#rules.lockMs)
+    if (kept && kept.locks.length > 0) this.#setEnd(kept, now + stalledMs + this.#rules.lockMs)
   }
 
   /** Ends the locks of a connection that did not post in time. */
   lapse(connectionId: string, moment: Moment): void {
     const kept = this.#kept.get(connectionId)
-    if (!kept || kept.locks.length === 0 || moment.now < kept.end) return
+    if (!kept || kept.locks.length === 0 || timeOf(moment) < kept.end) return
     for (const { location } of kept.locks) this.#holders.delete(location.json)
     kept.locks = []
     this.#room.changed(connectionId, moment)
   }
 
-  /** The connection is gone, and its locks with it: viewers are told that it left. */
+  /**
+   * The connection is gone, and its locks with it: viewers are told that it left. Its `lockSeq` stays: when the connection
+   * returns, a call from before may still be on its way.
+   */
   end(connectionId: string): void {
-    for (const { location } of this.#kept.get(connectionId)?.locks ?? []) this.#holders.delete(location.json)
-    this.#kept.delete(connectionId)
+    const kept = this.#kept.get(connectionId)
+    for (const { location } of kept?.locks ?? []) this.#holders.delete(location.json)
+    if (kept) kept.locks = []
     this.#claims.forget(connectionId)
+  }
+
+  /** The tombstone of the connection was purged: no call of it is on its way any more. */
+  forget(connectionId: string): void {
+    this.#kept.delete(connectionId)
   }
 
   /** Ends all locks whose time is over. */
   sweep(moment: Moment): void {
-    if (moment.now < this.#nextEnd) return
+    if (timeOf(moment) < this.#nextEnd) return
     this.#nextEnd = Infinity
     for (const [connectionId, kept] of this.#kept) {
       this.lapse(connectionId, moment)
@@ -152,8 +164,9 @@ export class RoomLocks {
   /** @param claim the fence that the connection had, when it gets the place back. */
   #take(location: StoredValue, locker: Locker, moment: Moment, takeOver: boolean, claim = 0): LockLocationOutput {
     const kept = this.#keptOf(locker.connectionId)
-    const end = kept.locks.length > 0 ? kept.end : lastPostOf(locker, moment.now) + this.#rules.lockMs
-    if (end <= moment.now) return { outcome: 'absent' }
+    const time = timeOf(moment)
+    const end = kept.locks.length > 0 ? kept.end : lastPostOf(locker, time) + this.#rules.lockMs
+    if (end <= time) return { outcome: 'absent' }
     const holder = this.#holderOf(location, moment)
     if (holder && !(holder.memberId === locker.memberId && (holder.leaving || takeOver)))
       return { outcome: 'taken', holder: namesOf(holder) }
@@ -200,5 +213,9 @@ export class RoomLocks {
 const isOf = (lock: Lock, { json }: StoredValue) => lock.location.json === json
 const namesOf = ({ memberId, connectionId }: Locker): LockHolder => ({ memberId, connectionId })
 
-/** The time of a connection's last post. Earlier than it was when the lease was shortened: the client may be gone. */
-const lastPostOf = ({ leaseEnd, leaseMs }: Locker, now: number) => Math.min(now, leaseEnd - leaseMs)
+/** The time of locks, which goes on while leases stand still. */
+const timeOf = ({ now, stalledMs }: Moment) => now + stalledMs
+
+/** The time of a connection's last accepted post. Earlier than it was when the lease was shortened: the client may be gone. */
+const lastPostOf = ({ leaseEnd, leaseMs, stalledMs }: Locker, time: number) =>
+  Math.min(time, leaseEnd - leaseMs + stalledMs)

@@ -33,6 +33,8 @@ type Present = {
   seq: number
   leaseMs: number
   leaseEnd: number
+  /** For how long leases had stood still at its last accepted post. */
+  stalledMs: number
   /**
    * The connection asked to leave with a grace period: when its lease expires, the reason is `left` instead of `lost`.
    */
@@ -66,6 +68,7 @@ export class RoomMachine {
   readonly #unseen = new Map<string, Tombstone>()
   #nextLeaseEnd = Infinity
   #drafts = new Map<string, Draft>()
+  #stalledMs = 0
   readonly #locks: RoomLocks
 
   /**
@@ -83,7 +86,7 @@ export class RoomMachine {
 
   /** A time before which no lease and no lock ends; `Infinity` in an empty room. */
   get nextLeaseEnd(): number {
-    return Math.min(this.#nextLeaseEnd, this.#locks.nextEnd)
+    return Math.min(this.#nextLeaseEnd, this.#locks.nextEnd(this.#stalledMs))
   }
 
   get isEmpty(): boolean {
@@ -107,12 +110,19 @@ export class RoomMachine {
    *
    * @param now the time for leases, in milliseconds.
    * @param nowMicros the wall clock time for versions, in microseconds.
+   * @param stalledMs for how long leases stood still so far. Locks end all the same.
    */
-  act(actions: readonly Action[], now: number, nowMicros: number): { outcomes: Outcome[]; commit: Commit | null } {
+  act(
+    actions: readonly Action[],
+    now: number,
+    nowMicros: number,
+    stalledMs = 0,
+  ): { outcomes: Outcome[]; commit: Commit | null } {
+    this.#stalledMs = stalledMs
     const prev = this.#version
     // Strictly increasing within an epoch, and exact in a double until the year 2255.
     const version = Math.max(nowMicros, prev + 1)
-    this.#locks.settle({ now, version })
+    this.#locks.settle(this.#moment(now, version))
     const outcomes = actions.map((action) => this.#step(action, now, version))
     if (this.#drafts.size === 0) return { outcomes, commit: null }
     const commit: Commit = { epoch: this.epoch, prev, version, entered: [], changed: [], left: [] }
@@ -136,11 +146,11 @@ export class RoomMachine {
         return this.#sweep(now, version)
       case 'lock':
       case 'unlock':
-        return this.#lock(action, { now, version })
+        return this.#lock(action, this.#moment(now, version))
       case 'release':
-        return { type: 'released', wasHeld: this.#locks.release(action.location, { now, version }) }
+        return { type: 'released', wasHeld: this.#locks.release(action.location, this.#moment(now, version)) }
       case 'checkLock':
-        return { type: 'lockChecked', isHeld: this.#locks.check(action, { now, version }) }
+        return { type: 'lockChecked', isHeld: this.#locks.check(action, this.#moment(now, version)) }
     }
   }
 
@@ -177,10 +187,11 @@ export class RoomMachine {
     const { location, profile = nothing, activity = 'active', presence = noPresence, activeAgoMs = 0, leaseMs } = post
     const activeAt = Math.max(1, version - Math.round(activeAgoMs * 1_000))
     const shown = { connectionId, memberId, location, profile, activity, presence, at: version, activeAt }
-    const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, leaving: false }
+    const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, stalledMs: 0, leaving: false }
     // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again.
     this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
     this.#tombstones.delete(connectionId)
+    this.#unseen.delete(connectionId)
     this.#present.set(connectionId, entering)
     this.#connectionsOf.set(memberId, siblings + 1)
     this.#renew(entering, now)
@@ -259,16 +270,17 @@ export class RoomMachine {
         else this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, known.leaseEnd)
       }
     }
-    this.#locks.sweep({ now, version })
+    this.#locks.sweep(this.#moment(now, version))
     for (const [connectionId, tombstone] of this.#tombstones) {
       if (now < tombstone.purgeAt) break
       this.#tombstones.delete(connectionId)
+      this.#locks.forget(connectionId)
       // A viewer below this version cannot learn of the leave from changes any more: it needs a snapshot.
       this.#floor = Math.max(this.#floor, tombstone.at)
     }
     for (const [connectionId, tombstone] of this.#unseen) {
       if (now < tombstone.purgeAt) break
-      this.#unseen.delete(connectionId)
+      this.#forgetUnseen(connectionId)
     }
     return { type: 'done' }
   }
@@ -279,7 +291,7 @@ export class RoomMachine {
    */
   #live(connectionId: string, now: number, version: number): Present | undefined {
     const known = this.#present.get(connectionId)
-    if (known && now < known.leaseEnd) this.#locks.lapse(connectionId, { now, version })
+    if (known && now < known.leaseEnd) this.#locks.lapse(connectionId, this.#moment(now, version))
     if (!known || now < known.leaseEnd) return known
     this.#expire(known, now, version)
     return undefined
@@ -319,7 +331,12 @@ export class RoomMachine {
     // Deleted first, so that the new entry is the last.
     tombstones.delete(connectionId)
     tombstones.set(connectionId, tombstone)
-    if (this.#unseen.size > maxUnseen) this.#unseen.delete(this.#unseen.keys().next().value!)
+    if (this.#unseen.size > maxUnseen) this.#forgetUnseen(this.#unseen.keys().next().value!)
+  }
+
+  #forgetUnseen(connectionId: string): void {
+    this.#unseen.delete(connectionId)
+    this.#locks.forget(connectionId)
   }
 
   #tombstoneOf(connectionId: string): Tombstone | undefined {
@@ -327,13 +344,18 @@ export class RoomMachine {
   }
 
   #renew(known: Present, now: number): void {
+    known.stalledMs = this.#stalledMs
     this.#setLeaseEnd(known, now + known.leaseMs)
-    this.#locks.renew(known.connectionId, now)
+    this.#locks.renew(known.connectionId, now, this.#stalledMs)
   }
 
   #setLeaseEnd(known: Present, leaseEnd: number): void {
     known.leaseEnd = leaseEnd
     this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, leaseEnd)
+  }
+
+  #moment(now: number, version: number): Moment {
+    return { now, version, stalledMs: this.#stalledMs }
   }
 
   #draft(connectionId: string, shown: boolean): Draft {

@@ -22,6 +22,7 @@ import {
   isRouter,
   type OptionChecks,
 } from '../options/option-checks.js'
+import { warnOfLostProcedures } from '../procedures/lost-procedures.js'
 import { callerAccessOf } from '../procedures/socket-calls.js'
 import { openSession } from './open-session.js'
 import { closeCodes, type SocketEnvironment } from './socket-environment.js'
@@ -142,6 +143,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   }: Partial<typeof options> = options
   if (router === undefined || (server === undefined) === (wss === undefined))
     throw misconfigured('createLocationWebSocketHandler needs router, and either server or wss: pass these two.')
+  warnOfLostProcedures(router)
   if (typeof path !== 'string' || !path.startsWith('/'))
     throw misconfigured('path of createLocationWebSocketHandler must be the path of a URL: "/trpc".')
   const rules = requestGuard ? originRulesOf(options) : null

@@ -1,13 +1,17 @@
 import type { DataTransformer } from '../../client/index.js'
 import type {
+  BroadcastToRoomOutput,
   CountMembersOutput,
   GetLocationsOutput,
   LeaveRoomOutput,
   LocationEvent,
+  LockLocationInput,
+  LockLocationOutput,
   PostLocationInput,
   PostLocationOutput,
+  UnlockLocationOutput,
 } from '../../shared/index.js'
-import { demand, inTime } from './demand.js'
+import { demand, inTime, passing } from './demand.js'
 import { messagesOf, type Message } from './event-stream.js'
 import { SocketWire } from './socket-wire.js'
 import { defaultTiming, type ContractTarget, type ContractTiming } from './target.js'
@@ -15,6 +19,18 @@ import { defaultTiming, type ContractTarget, type ContractTiming } from './targe
 /** The answer to a call. A refusal has tRPC's code, such as `BAD_REQUEST`. */
 export type Answer = { status: number; data: unknown; refusal: { code: string; message: string; body: string } | null }
 export type Post = Partial<PostLocationInput> & { room: string }
+export type LockInput = Omit<LockLocationInput, 'location'> & { location?: unknown }
+/** `n` chooses a payload of the target. */
+export type BroadcastInput = {
+  room: string
+  connectionKey?: string
+  n?: number
+  name?: string
+  payload?: unknown
+  to?: string
+  nonce?: string
+  lastEventId?: string | null
+}
 export type Heard = { id: string; event: LocationEvent }
 
 /** A client of the server under test. It speaks plain HTTP as PROTOCOL specifies it, or the messages of a WebSocket. */
@@ -61,6 +77,31 @@ export class Wire {
     graceMs?: number
   }): Promise<LeaveRoomOutput> {
     return this.#data('leaveRoom', await this.mutate('leaveRoom', input))
+  }
+
+  async broadcast(input: BroadcastInput): Promise<BroadcastToRoomOutput> {
+    return this.#data('broadcastToRoom', await this.mutate('broadcastToRoom', this.broadcastOf(input)))
+  }
+
+  /** Returns the input of a broadcast: a valid payload of the target by default. */
+  broadcastOf({ n = 0, ...input }: BroadcastInput): object {
+    const { name, payload } = this.target.broadcasts!
+    return { name, payload: payload(n), ...input }
+  }
+
+  /** Locks a place. While the server collects claims, as after a start, it asks again: with the next `lockSeq`. */
+  async lock(input: LockInput): Promise<LockLocationOutput> {
+    for (let { lockSeq } = input; ; lockSeq++) {
+      const answer = await this.mutate('lockLocation', { location: this.location(0), ...input, lockSeq })
+      const reply = this.#data<LockLocationOutput>('lockLocation', answer)
+      if (reply.outcome !== 'taken' || reply.holder !== null) return reply
+      await passing(reply.retryAfterMs ?? 0)
+    }
+  }
+
+  async unlock(input: LockInput & { fence: number }): Promise<UnlockLocationOutput> {
+    const answer = await this.mutate('unlockLocation', { location: this.location(0), ...input })
+    return this.#data('unlockLocation', answer)
   }
 
   async get(input: { room: string; lastEventId?: string | null }): Promise<GetLocationsOutput> {

@@ -130,21 +130,6 @@ export const postCases = {
     demand(outcome === 'applied', 'a post with another activity is applied.', outcome)
   },
 
-  async 'a posted profile is shown to viewers'(wire: Wire) {
-    const { profile } = wire.target
-    if (!profile) throw new CaseSkipped('the target has no profile().')
-    const room = wire.newRoom()
-    const connectionKey = newKey()
-    await using viewer = await Viewer.see(wire, { room })
-    await wire.post({ room, connectionKey, seq: 1, profile: profile(1) })
-    await viewer.change()
-    demand(isSame(viewer.connections[0]?.profile, profile(1)), 'a posted profile is shown.', viewer.connections)
-    await wire.post({ room, connectionKey, seq: 2, profile: profile(2) })
-    const { event } = await viewer.change()
-    const change = event.type === 'changes' ? event.changed?.[0] : undefined
-    demand(isSame(change?.profile, profile(2)), 'a changed profile is in changed.', event)
-  },
-
   async 'the id of a reply is the id of the first frame that shows the post'(wire: Wire) {
     const room = wire.newRoom()
     await using viewer = await Viewer.see(wire, { room })
@@ -198,6 +183,23 @@ export const postCases = {
     )
     const rule = 'a reply never names a version that no viewer reaches.'
     demand(idOf(viewer.view.id!).version >= newest, rule, { held: viewer.view.id, newest })
+  },
+}
+
+/** Profiles. The target has them. */
+export const profileCases = {
+  async 'a posted profile is shown to viewers'(wire: Wire) {
+    const profile = wire.target.profile!
+    const room = wire.newRoom()
+    const connectionKey = newKey()
+    await using viewer = await Viewer.see(wire, { room })
+    await wire.post({ room, connectionKey, seq: 1, profile: profile(1) })
+    await viewer.change()
+    demand(isSame(viewer.connections[0]?.profile, profile(1)), 'a posted profile is shown.', viewer.connections)
+    await wire.post({ room, connectionKey, seq: 2, profile: profile(2) })
+    const { event } = await viewer.change()
+    const change = event.type === 'changes' ? event.changed?.[0] : undefined
+    demand(isSame(change?.profile, profile(2)), 'a changed profile is in changed.', event)
   },
 }
 

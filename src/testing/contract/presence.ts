@@ -1,12 +1,12 @@
 import { applyEvent, View, type Connection } from '../../shared/index.js'
-import { CaseSkipped, demand, isSame } from './demand.js'
+import { demand, isSame } from './demand.js'
 import { newKey, type Wire } from './http-client.js'
 import { connectionsIn, Viewer } from './viewer.js'
 
-/** Presence values: posted whole, sent by key, bounded. */
+/** Presence values: posted whole, sent by key, bounded. The target has them. */
 export const presenceCases = {
   async 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out'(wire: Wire) {
-    const presence = presenceOf(wire)
+    const presence = wire.target.presence!
     const room = wire.newRoom()
     const connectionKey = newKey()
     await using viewer = await Viewer.see(wire, { room })
@@ -31,7 +31,7 @@ export const presenceCases = {
   },
 
   async 'changed and removed keys of a presence value lead to the view of the snapshot'(wire: Wire) {
-    const presence = presenceOf(wire)
+    const presence = wire.target.presence!
     const room = wire.newRoom()
     const connectionKey = newKey()
     await using viewer = await Viewer.see(wire, { room })
@@ -55,7 +55,7 @@ export const presenceCases = {
   },
 
   async 'a presence value is an object of at most 32 keys and 2 KiB'(wire: Wire) {
-    const presence = presenceOf(wire)
+    const presence = wire.target.presence!
     const room = wire.newRoom()
     const connectionKey = newKey()
     await wire.post({ room, connectionKey, seq: 1, presence: presence(1) })
@@ -80,12 +80,6 @@ export const presenceCases = {
         demand(/^(BAD_REQUEST|PAYLOAD_TOO_LARGE)$/.test(refusal.code), 'it is the caller who is wrong.', refusal)
     }
   },
-}
-
-function presenceOf(wire: Wire): (n: number) => object {
-  const { presence } = wire.target
-  if (!presence) throw new CaseSkipped('the target has no presence(): its router has no presence schema.')
-  return presence
 }
 
 /** Brings a view up to date by one event: a snapshot at first, later the changes since it was last here. */

@@ -20,15 +20,37 @@ export type ContractTarget = {
   location(n: number): unknown
   /** A location that the schema rejects. */
   badLocation: unknown
-  /** Returns a valid profile for each number, no two of them equal. When absent, the case about profiles is skipped. */
+  /** Returns a valid profile for each number, no two of them equal. When absent, there is no case about profiles. */
   profile?(n: number): unknown
   /**
    * Returns a valid presence value for each number, none of them empty and no two equal; values with different keys check more.
-   * When absent, the cases about presence values are skipped.
+   * When absent, there are no cases about presence values.
    */
   presence?(n: number): object
+  /** One of the app's broadcasts. When absent, there are no cases about broadcasts. */
+  broadcasts?: ContractBroadcasts
+  /** How places are locked. When absent, there are no cases about locks. */
+  locks?: ContractLocks
   /** The server's timing where it differs from PROTOCOL. The heartbeat interval and the lease are read from `hello`. */
   timing?: Partial<ContractTiming>
+}
+
+/** One of the app's broadcasts, and valid and invalid payloads for it. */
+export type ContractBroadcasts = {
+  /** The name of the broadcast. */
+  name: string
+  /** Returns a valid payload for each number, no two of them equal. */
+  payload(n: number): unknown
+  /** A payload that the schema rejects. */
+  badPayload: unknown
+  /** How many broadcasts a member may send at once. When absent, there is no case about this limit. */
+  burst?: number
+}
+
+/** The locks of the server under test. */
+export type ContractLocks = {
+  /** How many places one connection may lock. Default 8. */
+  perConnection?: number
 }
 
 /** The durations of the server under test, in milliseconds. Each has the default of the protocol. */

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Connection } from 'hereabouts'
+import type { Connection, GetLocationsOutput } from 'hereabouts'
 import { createLocationClient, type Room, type RoomEvents } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { expect, test } from 'vitest'
@@ -112,6 +112,25 @@ test('a polling client whose long lease is refused posts with the default lease,
   // The refusal is remembered: later posts do not ask again.
   await tab.pass(20_000)
   expect((await server.post()).leaseMs).toBeUndefined()
+})
+
+test('a polling client sends what the newest poll lists among the features, and nothing else', async () => {
+  await using server = await scriptedServer()
+  server.answers.contentType = 'text/html'
+  server.answers.poll = (input) => ({ ...(withAda(input) as GetLocationsOutput<CellTypes>), features: ['used'] })
+  await using tab = await joined(server)
+  await server.poll()
+  await delivered()
+  tab.room.update({ activity: 'idle' })
+  await tab.pass(500)
+  expect(await server.post()).toMatchObject({ seq: 2, activeAgoMs: expect.any(Number) as number })
+  // Another process answers now, which is older.
+  server.answers.poll = withAda
+  await tab.pass(5_500)
+  tab.room.update({ activity: 'active' })
+  await tab.pass(500)
+  while (server.waiting().posts > 1) await server.post()
+  expect(await server.post()).not.toHaveProperty('activeAgoMs')
 })
 
 test('a poll emits `entered` for members who came', async () => {

@@ -63,6 +63,21 @@ test('another window of the member takes a place over only when it says so, and 
   await until('the first window is told', () => lock.signal.aborted)
 })
 
+test('a call with takeOver is not answered by a pending call without it', async () => {
+  const { join } = await stage()
+  const [first, second] = [await join('ada'), await join('ada')]
+  const lock = (await first.lock(cell(1)))!
+  const asked = [second.lock(cell(1)), second.lock(cell(1), { takeOver: true })]
+  const [joined, taken] = await Promise.all(asked)
+  expect(taken).not.toBe(null)
+  // Both calls of the window are for the same lock.
+  expect(joined).toBe(taken)
+  await until('the first window is told', () => lock.signal.aborted)
+  // A call that was answered is not joined either.
+  expect(await first.lock(cell(1))).toBe(null)
+  expect(await first.lock(cell(1), { takeOver: true })).not.toBe(null)
+})
+
 test('a lock that was asked for and given up in time is not left behind', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]

@@ -146,6 +146,23 @@ test('a connection that has not posted for 30 seconds takes no place', () => {
   })
 })
 
+test('a lock ends 30 seconds after the last accepted post of its holder, also while leases stand still', () => {
+  const { room } = filled()
+  const at = (realMs: number, stalledMs: number, ...actions: Action[]) =>
+    room.act(actions, startMs + realMs - stalledMs, (startMs + realMs) * 1_000, stalledMs)
+  at(0, 0, locking('c1', 1))
+  // The process stalled from the second 10 to the second 25: leases last longer, locks do not.
+  expect(at(29_999, 15_000, sweeping).commit).toBe(null)
+  expect(at(30_000, 15_000, sweeping).commit).toMatchObject({ changed: [{ connectionId: 'c1', locks: [] }], left: [] })
+  expect(replyOf(at(30_000, 15_000, locking('c1', 2)))).toEqual({ outcome: 'absent' })
+  const again = at(31_000, 15_000, posting('c1', 2, null), locking('c1', 3))
+  expect(replyOf(again)).toMatchObject({ outcome: 'locked' })
+  at(41_000, 15_000, posting('c1', 3, null))
+  const asked = at(70_999, 15_000, posting('c3', 2, null, bob), locking('c3', 1))
+  expect(replyOf(asked)).toMatchObject({ outcome: 'taken' })
+  expect(replyOf(at(71_000, 15_000, locking('c3', 2)))).toMatchObject({ outcome: 'locked' })
+})
+
 test('a repeated post of a leaving connection does not prolong its locks', () => {
   const play = filled()
   play.after(0, locking('c1', 1), leaving('c1', { graceMs: 3_000 }))
@@ -209,6 +226,23 @@ test('a call that arrives after a newer one of its connection is stale and leave
   play.after(0, { type: 'release', location: kept('A1') })
   expect(replyOf(play.after(0, locking('c1', 7)))).toEqual({ outcome: 'stale' })
   expect(holders(play)).toEqual({})
+})
+
+test('a late call of a connection that was lost and has returned is stale, for as long as a call can be late', () => {
+  for (const after of [0, 29_000, 59_000]) {
+    const play = filled()
+    play.after(0, locking('c1', 4))
+    play.after(30_000, sweeping)
+    expect(replyOf(play.after(after, posting('c1', 2, null), locking('c1', 3)))).toEqual({ outcome: 'stale' })
+    expect(holders(play)).toEqual({})
+    expect(replyOf(play.after(0, locking('c1', 5)))).toMatchObject({ outcome: 'locked' })
+  }
+  const play = filled()
+  play.after(0, locking('c1', 4))
+  play.after(30_000, sweeping)
+  expect(replyOf(play.after(60_000, sweeping, posting('c1', 2, null), locking('c1', 3)))).toMatchObject({
+    outcome: 'locked',
+  })
 })
 
 // Law 4

@@ -1,6 +1,7 @@
 import { createClient } from 'redis'
 import type { Schema } from 'hereabouts'
-import type { Backend } from 'hereabouts/server'
+import type { BroadcastSchemas } from '../../../src/shared/schema-types.js'
+import type { Backend, Limits } from 'hereabouts/server'
 import { redisBackend, type RedisBackendOptions } from 'hereabouts/server/redis'
 import { serveLocations, type ServedLocations } from 'hereabouts/testing'
 import { firstVisitor } from './crowd.js'
@@ -19,8 +20,11 @@ export type NodeOptions = {
   timing?: { scale?: number }
   /** With a client as an app makes it, and not one that comes back sooner. */
   byDefault?: boolean
-  /** With presence values by this schema. */
+  /** The features of the servers. */
   presence?: Schema
+  broadcasts?: BroadcastSchemas
+  locks?: boolean
+  limits?: Partial<Limits>
   /** With WebSockets, beside SSE. */
   webSocket?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
@@ -35,18 +39,13 @@ export async function redisClient(url: string, byDefault = false): Promise<NodeC
 
 export async function sharedNode(
   redisUrl: string,
-  { timing, byDefault, presence, webSocket = false, ...options }: NodeOptions = {},
+  { timing, byDefault, presence, broadcasts, locks, limits = {}, webSocket = false, ...options }: NodeOptions = {},
 ): Promise<SharedNode> {
   const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
-  const served = await serveLocations({
-    backend,
-    webSocket,
-    ...(timing && { timing }),
-    ...(presence && { presence }),
-  } as {
-    backend: Backend
-  })
+  const features = { ...(presence && { presence }), ...(broadcasts && { broadcasts }), ...(locks && { locks }) }
+  const given = { backend, webSocket, limits, ...(timing && { timing }), ...features }
+  const served = await serveLocations(given as { backend: Backend })
   return {
     url: served.url,
     served,

@@ -15,7 +15,7 @@ export const partOf = (room: string) => fnv1a(room) % parts
  * The revision of the records and announcements of room.lua. Processes of another revision, during a deploy, use other keys:
  * neither reads what it would misunderstand.
  */
-const recordRevision = 4
+const recordRevision = 5
 
 const inPart = (part: number, prefix: string) => `${prefix}:${recordRevision}:{${part}}`
 

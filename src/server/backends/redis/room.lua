@@ -13,11 +13,12 @@
 --       11 claimMs; 12 connectionLocks; 13 roomLocks; from 14 the actions, each a letter followed by its fields.
 -- Reply epoch, version, milliseconds until the next deadline ('' for none), the commit or '', outcomes, the room if requested.
 --
--- A connection is stored as at, activeAt, seq, leaseMs, leaving, activity, member, profile, location and presence, one per line: JSON
--- text has no raw newline. A change of this format needs another revision in keys.ts. A tombstone is stored as at, seq, reason, shown and member.
+-- A connection is stored as at, activeAt, seq, leaseMs, leaving, activity, member, profile, location, presence and extendedMs, one per
+-- line: JSON text has no raw newline. A change of this format needs another revision in keys.ts. A tombstone is stored as at, seq, reason, shown and member.
 --
 -- The hash of locks has three kinds of fields: L and a location holds the fence and the connection of its lock; S and a
--- connection holds its highest lockSeq; C, a connection, a newline and a location holds the order and the fence of a claim.
+-- connection holds its highest lockSeq, until its tombstone is purged; C, a connection, a newline and a location holds the order and
+-- the fence of a claim.
 --
 -- The #! line makes Redis reject the whole script when it is out of memory or lacks replicas, so that no half of it runs.
 local room, connections, leases, tombstones, purges, unseen, members, locks, lockEnds = unpack(KEYS)
@@ -111,11 +112,11 @@ local function present(id)
     if anyLocks then lockEndOf[id] = tonumber(call('ZSCORE', lockEnds, id)) end
   end
   if record then
-    local at, activeAt, seq, leaseMs, leaving, activity, member, profile, location, presence =
-      string.match(record, '^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
+    local at, activeAt, seq, leaseMs, leaving, activity, member, profile, location, presence, extendedMs =
+      string.match(record, '^(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.-)\n(.*)$')
     cached = {
       id = id, at = tonumber(at), activeAt = tonumber(activeAt), seq = tonumber(seq), leaseMs = tonumber(leaseMs), leaving = leaving == '1',
-      activity = activity, member = member, profile = profile, location = location, presence = presence,
+      activity = activity, member = member, profile = profile, location = location, presence = presence, extendedMs = tonumber(extendedMs),
     }
   else
     cached = false
@@ -129,7 +130,9 @@ end
 local function setLockEnd(id, lockEnd)
   lockEndOf[id], dirtyLockEnds[id] = lockEnd, lockEnd
 end
+-- extendedMs: how much an outage lengthened the lease since the last accepted post.
 local function renew(one)
+  if one.extendedMs ~= 0 then one.extendedMs, dirty[one.id] = 0, one end
   setLeaseEnd(one.id, now + one.leaseMs)
   if lockEndOf[one.id] then setLockEnd(one.id, now + lockMs) end
 end
@@ -147,7 +150,7 @@ local function flush()
     records[#records + 1] = id
     records[#records + 1] = concat({
       text(one.at), text(one.activeAt), text(one.seq), one.leaseMs, one.leaving and '1' or '0', one.activity, one.member, one.profile,
-      one.location, one.presence,
+      one.location, one.presence, one.extendedMs,
     }, '\n')
   end
   for id, leaseEnd in pairs(dirtyLeases) do
@@ -172,6 +175,9 @@ local function tombstoneOf(id)
   return { at = tonumber(at), seq = tonumber(seq), reason = reason, shown = shown == '1', member = member }
 end
 
+-- The highest lockSeq of each connection, once readLocks was called.
+local lockSeqs
+
 -- The changes that this batch made to each connection. shown: viewers knew the connection before the batch.
 local drafts, drafted = {}, {}
 local function draft(id, shown)
@@ -184,6 +190,14 @@ local function draft(id, shown)
   return made
 end
 
+-- Ends what is kept of a connection that is gone. Its lockSeq was kept as long: a lock call from before may have been on its way.
+local function forget(id)
+  call('HDEL', tombstones, id)
+  if not anyLocks then return end
+  call('HDEL', locks, 'S' .. id)
+  if lockSeqs then lockSeqs[id] = nil end
+end
+
 local function bury(id, member, seq, reason)
   local before = tombstoneOf(id)
   local shown = before and before.shown or drafts[id] and drafts[id].shown
@@ -191,14 +205,12 @@ local function bury(id, member, seq, reason)
   if before and before.member ~= '' then member = before.member end
   call('HSET', tombstones, id, concat({ text(at), text(seq), reason, shown and '1' or '0', member }, '\n'))
   call('ZADD', shown and purges or unseen, now + tombstoneMs, id)
-  if not shown and call('ZCARD', unseen) > maxUnseen then
-    call('HDEL', tombstones, call('ZPOPMIN', unseen)[1])
-  end
+  if not shown and call('ZCARD', unseen) > maxUnseen then forget(call('ZPOPMIN', unseen)[1]) end
 end
 
--- The locks of the room: places by location, the places of each holder in the order of their fences, the highest lockSeq
--- of each connection, and the claims. They are read when the first action needs them.
-local places, placesOf, placeCount, lockSeqs, claims
+-- The locks of the room: places by location, the places of each holder in the order of their fences, and the claims. They and
+-- lockSeqs are read when the first action needs them.
+local places, placesOf, placeCount, claims
 local function readLocks()
   if places then return end
   places, placesOf, placeCount, lockSeqs, claims = {}, {}, 0, {}, {}
@@ -261,12 +273,10 @@ local function dropLocks(id)
   readLocks()
   for _, place in ipairs(placesOf[id] or {}) do dropPlace(place) end
 end
--- Forgets what is kept of the locks of a connection that is gone.
-local function forgetLocks(id)
+-- Ends the locks and the claims of a connection that is gone.
+local function endLocks(id)
   if not anyLocks then return end
   dropLocks(id)
-  call('HDEL', locks, 'S' .. id)
-  if lockSeqs then lockSeqs[id] = nil end
   if not claimsUntil then return end
   readLocks()
   dropClaims(function(claim) return claim.id == id end)
@@ -274,7 +284,7 @@ end
 
 local size = call('HLEN', connections)
 local function remove(one, reason)
-  forgetLocks(one.id)
+  endLocks(one.id)
   known[one.id], dirty[one.id], dirtyLeases[one.id] = false, nil, nil
   call('HDEL', connections, one.id)
   call('ZREM', leases, one.id)
@@ -307,7 +317,8 @@ local function enter(id, member, seq, location, profile, activity, presence, lea
   if size >= roomConnections then return 'full\nroom' end
   if tonumber(call('HGET', members, member) or 0) >= memberConnections then return 'full\nmember' end
   local one = {
-    id = id, at = version, activeAt = math.max(1, version - agoMicros), seq = seq, leaseMs = leaseMs, leaving = false, member = member,
+    id = id, at = version, activeAt = math.max(1, version - agoMicros), seq = seq, leaseMs = leaseMs, extendedMs = 0, leaving = false,
+    member = member,
     activity = activity ~= '' and activity or 'active', profile = profile ~= '' and profile or 'null', location = location,
     presence = presence ~= '' and presence or '{}',
   }
@@ -317,6 +328,7 @@ local function enter(id, member, seq, location, profile, activity, presence, lea
   if before then
     call('HDEL', tombstones, id)
     call('ZREM', purges, id)
+    call('ZREM', unseen, id)
   end
   known[id], dirty[id] = one, one
   size = size + 1
@@ -418,8 +430,9 @@ end
 
 local function take(location, one, takeOver, claimed)
   local held = placesOf[one.id]
-  -- The last post, or earlier when the lease was shortened: the client may be gone.
-  local lockEnd = held and lockEndOf[one.id] or math.min(now, leaseEnds[one.id] - one.leaseMs) + lockMs
+  -- The last accepted post, or earlier when the lease was shortened: the client may be gone.
+  local lastPost = math.min(now, leaseEnds[one.id] - one.leaseMs - one.extendedMs)
+  local lockEnd = held and lockEndOf[one.id] or lastPost + lockMs
   if lockEnd <= now then return 'lock\nabsent' end
   local holder = holderOf(location)
   if holder and not (holder.member == one.member and (holder.leaving or takeOver)) then
@@ -543,11 +556,11 @@ local function sweep()
   for _, id in ipairs(call('ZRANGEBYSCORE', purges, '-inf', now)) do
     -- A viewer behind this version can no longer be sent this departure.
     floor = math.max(floor, tombstoneOf(id).at)
-    call('HDEL', tombstones, id)
+    forget(id)
     call('ZREM', purges, id)
   end
   for _, id in ipairs(call('ZRANGEBYSCORE', unseen, '-inf', now)) do
-    call('HDEL', tombstones, id)
+    forget(id)
     call('ZREM', unseen, id)
   end
   return 'done'
@@ -560,7 +573,11 @@ if seen and now - seen > outageMs and renews then
   for _, id in ipairs(call('HKEYS', connections)) do
     local one = present(id)
     -- Locks are not renewed: their holders count the time by their own clocks.
-    if not one.leaving and leaseEnds[id] < now + one.leaseMs then setLeaseEnd(id, now + one.leaseMs) end
+    local leaseEnd = now + one.leaseMs
+    if not one.leaving and leaseEnds[id] < leaseEnd then
+      one.extendedMs, dirty[id] = one.extendedMs + leaseEnd - leaseEnds[id], one
+      setLeaseEnd(id, leaseEnd)
+    end
   end
   postpone(purges, now - seen)
   postpone(unseen, now - seen)

@@ -14,6 +14,8 @@ export const procedureNames = [
   'countMembers',
   'leaveRoom',
   'broadcastToRoom',
+  'lockLocation',
+  'unlockLocation',
 ]
 
 /** Returns true for the default name of a location procedure whose answer may be large. */

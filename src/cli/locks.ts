@@ -1,0 +1,64 @@
+import type { Clock } from '../server/index.js'
+import { applyEvent, View, type Connection, type GetLocationsOutput } from '../shared/index.js'
+import { query, type AnyWatch, type Target } from './target.js'
+
+/** A place that a connection of a member has locked. */
+export type HeldLock = { memberId: string; place: unknown; fence: number }
+
+/** The locks of a room. */
+export interface LockList {
+  readonly held: readonly HeldLock[]
+  /** Calls `changed` with each lock that came or went, until the process ends. */
+  follow(changed: (type: 'locked' | 'unlocked', lock: HeldLock) => void): void
+}
+
+/** Locks are read again at most this often, in milliseconds: a busy room changes all the time. */
+const spacingMs = 250
+
+/**
+ * Reads the locks of a room. The client tells who has one place; to list all, the room is asked after each change. A server
+ * without locks is asked once.
+ *
+ * @throws LocationError and Failure as `query` does.
+ */
+export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Promise<LockList> {
+  const view = new View()
+  let hasLocks = true
+  const read = async (): Promise<HeldLock[]> => {
+    const input = { room: room.id, ...(view.id !== null && { lastEventId: view.id }) }
+    const { id, event, features } = await query<GetLocationsOutput>(target, 'getLocations', input)
+    hasLocks = features?.includes('locks') ?? false
+    applyEvent(view, id, event)
+    return [...view.connections.values()].flatMap(locksOf)
+  }
+  let held = await read()
+  let isReading = false
+  let isStale = false
+  const update = async (changed: Parameters<LockList['follow']>[0]) => {
+    isStale = true
+    if (isReading || !hasLocks) return
+    isReading = true
+    while (isStale) {
+      isStale = false
+      // When the server cannot be asked, the next change of the room asks again.
+      const now = await read().catch(() => held)
+      for (const lock of held) if (!now.some(isSame(lock))) changed('unlocked', lock)
+      for (const lock of now) if (!held.some(isSame(lock))) changed('locked', lock)
+      held = now
+      await new Promise<void>((resolve) => void clock.after(spacingMs, resolve))
+    }
+    isReading = false
+  }
+  return {
+    get held() {
+      return held
+    },
+    follow: (changed) => void room.subscribe(() => void update(changed)),
+  }
+}
+
+const locksOf = ({ memberId, locks = [] }: Connection): HeldLock[] =>
+  locks.map(({ location, fence }) => ({ memberId, place: location, fence }))
+
+/** Two grants of one room have different fences, unless it began anew. */
+const isSame = (one: HeldLock) => (other: HeldLock) => one.fence === other.fence && one.memberId === other.memberId

@@ -3506,14 +3506,6 @@ export default [
   {
     ...simulation,
     file: 'src/server/rules/locks.ts',
-    name: 'across nodes: locks: a lock lasts from its own call',
-    rule: 'law 2',
-    find: 'lastPostOf(locker, moment.now) + this.#rules.lockMs',
-    replace: 'moment.now + this.#rules.lockMs',
-  },
-  {
-    ...simulation,
-    file: 'src/server/rules/locks.ts',
     name: 'across nodes: locks: a post does not renew locks',
     rule: 'law 2',
     find: 'if (kept && kept.locks.length > 0) this.#setEnd(kept, now + this.#rules.lockMs)',

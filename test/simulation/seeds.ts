@@ -22,6 +22,7 @@ export function simulatePart(part: number): void {
     async () => {
       const sums: Record<string, number> = {}
       for (let seed = first; seed <= last; seed += parts) {
+        if (seeds >= 1_000 && seed % 500 < parts) console.log(`seed ${seed} of ${seeds}`)
         const { wrongs, counts } = await simulate(seed)
         expect(wrongs, `SEED=${seed}`).toEqual([])
         for (const [what, count] of Object.entries(counts)) sums[what] = (sums[what] ?? 0) + count

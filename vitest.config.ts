@@ -14,6 +14,7 @@ const shortSoaks = [
   'test/examples/two-nodes.soak.ts',
   'test/redis/{cluster,failover,faults,load}.soak.ts',
   'test/server/standalone/{floods,socket-limit}.soak.ts',
+  'test/server/websocket/idle-sockets.soak.ts',
 ]
 const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : shortSoaks
 
@@ -24,7 +25,7 @@ const soaks = process.env['SOAK'] ? ['test/**/*.soak.ts'] : shortSoaks
 const slow = [
   'test/browser/**/*.test.ts',
   'test/redis/**/*.test.ts',
-  'test/contract/{backends,demo,redis,teeth,without-fast-paths}.test.ts',
+  'test/contract/{adapters,backends,demo,redis,teeth,websocket,without-fast-paths}.test.ts',
   'test/examples/{merge-into-app,minimal,nestjs,nextjs,node-script,svelte-vue-solid}.test.ts',
   'test/house/{contract-doc,docs,mutants-run,packed,testing-doc,wire-doc}.test.ts',
   'test/cli/{cli,retry-after}.test.ts',

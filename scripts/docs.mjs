@@ -61,6 +61,11 @@ function writeChangelog() {
   )
 }
 
+/** Builds the gallery of the UI kit into the site, with the packages of the repository: `npm ci` comes first. */
+function buildGallery() {
+  run(process.execPath, join(root, 'scripts/gallery.mjs'), 'build', join(site, 'public/gallery'))
+}
+
 if (!['dev', 'build', 'preview'].includes(command)) {
   console.error(`Unknown command "${command}". Use: dev, build, preview.`)
   process.exit(1)
@@ -70,6 +75,7 @@ linkPackages()
 if (command !== 'preview') {
   writeReference()
   writeChangelog()
+  buildGallery()
   // The first page shows the picture, which VitePress takes from its public folder only.
   copyFileSync(join(root, 'docs/demo.png'), join(site, 'public/demo.png'))
 }

@@ -2,8 +2,9 @@ import { Announcer, ConnectionNotice } from 'hereabouts/react/ui'
 import { useEffect, useRef, useState } from 'react'
 import { Bar, Sums } from './bar.js'
 import { sheetNamed, sheets } from './data.js'
+import { useEditing } from './editing.js'
 import { LogIcon, Mark } from './icons.js'
-import { RoomProvider, usePost, useRoom, useStatus, type Member, type Profile } from './locations.js'
+import { RoomProvider, usePost, useRoom, useStatus, type Location, type Member, type Profile } from './locations.js'
 import { Log, useLines } from './log.js'
 import {
   rememberedLog,
@@ -14,14 +15,18 @@ import {
   rememberChoice,
   rememberProfile,
 } from './memory.js'
+import { Notices, useLook } from './notices.js'
 import { People } from './people.js'
 import { toLocation, toPlace, type Place } from './place.js'
 import { You } from './profile.js'
+import { Reset } from './reset.js'
 import { at, type Selection } from './selection.js'
 import { Share } from './share.js'
 import { Sheet } from './sheet.js'
+import { Reactions, useSignals } from './signals.js'
 import { Status } from './status.js'
 import { Tabs } from './tabs.js'
+import { useValues, ValuesProvider } from './values.js'
 
 const wide = window.matchMedia('(min-width: 60rem)')
 const spotlightMs = 3_000
@@ -36,7 +41,9 @@ export function App({ room }: { room: string }) {
   }
   return (
     <RoomProvider room={room} profile={profile} location={toLocation(start)}>
-      <Page room={room} start={start} profile={profile} onProfile={choose} />
+      <ValuesProvider room={room}>
+        <Page room={room} start={start} profile={profile} onProfile={choose} />
+      </ValuesProvider>
     </RoomProvider>
   )
 }
@@ -50,14 +57,24 @@ function Page({ room, start, profile, onProfile }: PageProps) {
   const [spotlight, setSpotlight] = useSpotlight()
   const [logOpen, setLogOpen] = useState(() => wide.matches && rememberedLog(false))
   const lines = useLines()
+  const editing = useEditing()
+  const { reset } = useValues()
+  const [look, setLook] = useLook()
+  const { bubbles, react, lookAt } = useSignals(setLook)
+  const [problem, setProblem] = useState('')
+  const tell = (isSent: boolean) => setProblem(isSent ? '' : 'Nobody was told: you are offline, or too fast.')
 
   const toggleLog = () => {
     if (wide.matches) rememberLog(!logOpen)
     setLogOpen(!logOpen)
   }
-  const jump = ({ memberId, location }: Member) => {
-    if (!location) return
+  const goTo = (location: Location | null) => {
+    if (!location || !sheetNamed(location.sheet)) return
     go(toPlace(location))
+    setLook(null)
+  }
+  const jump = ({ memberId, location }: Member) => {
+    goTo(location)
     setSpotlight(memberId)
   }
   const turn = (by: 1 | -1) => {
@@ -75,7 +92,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
             {room}
           </span>
         </h1>
-        <p className="tagline">A spreadsheet where you see who is in which cell, right now</p>
+        <p className="tagline">A spreadsheet where you see who is where, and who edits what, right now</p>
         <Status />
         <People onJump={jump} />
         <div className="tools">
@@ -94,10 +111,35 @@ function Page({ room, start, profile, onProfile }: PageProps) {
         </div>
       </header>
       <ConnectionNotice className="note" status={status} onRetry={() => joined.retry()} />
-      <Bar place={place} onSelect={select} />
+      <Bar
+        place={place}
+        onSelect={select}
+        onEdit={() => editing.start(place.sheet, place.selection.anchor)}
+        onLookHere={() => void lookAt(toLocation(place)).then(tell)}
+      >
+        <Reactions onReact={(emoji) => void react(emoji).then(tell)} />
+        <Reset onReset={() => void reset().catch((error: Error) => setProblem(`Not reset. ${error.message}`))} />
+      </Bar>
       <main>
         <div id="sheet" className="panel" role="tabpanel" aria-label={place.sheet}>
-          <Sheet place={place} spotlight={spotlight} onSelect={select} onTurn={turn} />
+          <Sheet
+            place={place}
+            spotlight={spotlight}
+            editing={editing}
+            bubbles={bubbles}
+            onSelect={select}
+            onTurn={turn}
+          />
+          <Notices
+            look={look}
+            editing={editing}
+            problem={problem}
+            onGo={goTo}
+            onClose={() => {
+              setLook(null)
+              setProblem('')
+            }}
+          />
         </div>
         {logOpen && <Log lines={lines} onClose={toggleLog} />}
       </main>

@@ -1,14 +1,24 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { sheetNamed } from './data.js'
-import { LockIcon } from './icons.js'
+import { LookIcon, PencilIcon } from './icons.js'
 import { useOthers } from './locations.js'
 import { nameOfMember } from './paint.js'
 import { boxAt, type Place } from './place.js'
 import { boxOf, nameOf, overlap, parseName, type Selection } from './selection.js'
+import { useSheet } from './values.js'
 
-/** The name box, the content of the selected cell, and the other members in it. */
-export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Selection): void }) {
-  const sheet = sheetNamed(place.sheet)!
+type BarProps = {
+  place: Place
+  onSelect(selection: Selection): void
+  onEdit(): void
+  onLookHere(): void
+  /** Further buttons. */
+  children: ReactNode
+}
+
+/** The name box, the content of the selected cell, the other members in it, and what can be done with it. */
+export function Bar({ place, onSelect, onEdit, onLookHere, children }: BarProps) {
+  const sheet = useSheet(place.sheet)
   return (
     <section className="bar" aria-label="Cell">
       <NameBox place={place} onSelect={onSelect} />
@@ -16,10 +26,19 @@ export function Bar({ place, onSelect }: { place: Place; onSelect(selection: Sel
         {sheet.entryAt(place.selection.anchor)?.text}
       </output>
       <Company place={place} />
-      <span className="read-only" title="This sheet is for looking at: selections are shared, nothing is changed">
-        <LockIcon />
-        <span className="wide-only">Read only</span>
-      </span>
+      <button type="button" className="quiet" aria-label="Edit this cell" title="Edit this cell" onClick={onEdit}>
+        <PencilIcon />
+      </button>
+      <button
+        type="button"
+        className="quiet"
+        aria-label="Ask the others to look here"
+        title="Ask the others to look here"
+        onClick={onLookHere}
+      >
+        <LookIcon />
+      </button>
+      {children}
     </section>
   )
 }
@@ -40,7 +59,7 @@ function NameBox({ place, onSelect }: { place: Place; onSelect(selection: Select
         if (!selection) return
         onSelect(selection)
         // Unsubmitted text is discarded when the input loses focus.
-        document.querySelector<HTMLElement>('[role=grid]')?.focus()
+        document.querySelector<HTMLElement>('[role=grid]')?.focus({ preventScroll: true })
       }}
     >
       <input
@@ -77,7 +96,7 @@ const amount = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 })
 
 /** Count, sum and average of the selected cells. */
 export function Sums({ place: { sheet, selection } }: { place: Place }) {
-  const data = sheetNamed(sheet)!
+  const data = useSheet(sheet)
   const { top, left, bottom, right } = boxOf(selection)
   const values: number[] = []
   for (let row = top; row <= bottom; row++)

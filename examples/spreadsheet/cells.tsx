@@ -1,6 +1,6 @@
 /* oxlint-disable jsx-a11y/prefer-tag-over-role -- only the visible rows are rendered, with absolute positions, which a table cannot do */
 import { memo } from 'react'
-import type { Entry } from './data.js'
+import type { Entry, SheetData } from './data.js'
 import type { Layout } from './layout.js'
 import { columnName, type Box } from './selection.js'
 
@@ -29,13 +29,14 @@ export const ColumnHeads = memo(function ColumnHeads({ layout, first, last, from
   )
 })
 
-export function Rows({ layout, visible, box }: { layout: Layout; visible: Box; box: Box }) {
+export function Rows({ layout, sheet, visible, box }: { layout: Layout; sheet: SheetData; visible: Box; box: Box }) {
   return upTo(visible.top, visible.bottom).map((row) => {
     const chosen = row >= box.top && row <= box.bottom
     return (
       <Row
         key={row}
         layout={layout}
+        sheet={sheet}
         row={row}
         first={visible.left}
         last={visible.right}
@@ -46,17 +47,17 @@ export function Rows({ layout, visible, box }: { layout: Layout; visible: Box; b
   })
 }
 
-type RowProps = { layout: Layout; row: number; first: number; last: number; from: number; to: number }
+type RowProps = { layout: Layout; sheet: SheetData; row: number; first: number; last: number; from: number; to: number }
 
 // Rendered again only when it scrolls sideways or its selection changes, never because another member moves.
-const Row = memo(function Row({ layout, row, first, last, from, to }: RowProps) {
+const Row = memo(function Row({ layout, sheet, row, first, last, from, to }: RowProps) {
   return (
     <div className="row" role="row" aria-rowindex={row + 2} style={{ top: layout.top(row), width: layout.width }}>
       <div className={from >= 0 ? 'row-head chosen' : 'row-head'} role="rowheader" aria-colindex={1}>
         {row + 1}
       </div>
       {upTo(first, last).map((col) => {
-        const entry = layout.sheet.entryAt({ row, col })
+        const entry = sheet.entryAt({ row, col })
         return (
           <div
             key={col}
@@ -65,7 +66,7 @@ const Row = memo(function Row({ layout, row, first, last, from, to }: RowProps) 
             role="gridcell"
             aria-colindex={col + 2}
             aria-selected={col >= from && col <= to}
-            style={{ left: layout.left(col), width: widthOf(layout, row, col, entry) }}
+            style={{ left: layout.left(col), width: widthOf(layout, sheet, row, col, entry) }}
           >
             {entry?.text}
           </div>
@@ -83,7 +84,7 @@ function classOf(entry: Entry | undefined): string {
 }
 
 // A title extends over the empty cells beside it, as in other spreadsheets.
-function widthOf({ sheet, widths }: Layout, row: number, col: number, entry: Entry | undefined): number {
+function widthOf({ widths }: Layout, sheet: SheetData, row: number, col: number, entry: Entry | undefined): number {
   if (entry?.look !== 'title' && entry?.look !== 'note') return widths[col]!
   let width = 0
   for (let next = col; next < sheet.cols && (next === col || !sheet.entryAt({ row, col: next })); next++)

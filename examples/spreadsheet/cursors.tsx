@@ -1,18 +1,27 @@
+import { EditingBadge, MemberFlag } from 'hereabouts/react/ui'
 import { memo, useEffect, useState } from 'react'
+import type { SheetData } from './data.js'
 import { fliesBelow, flagHeight, namesShown, spotOf, type Spot } from './flag.js'
 import type { Layout, Port, Rect } from './layout.js'
-import { useMembers, useOthers, useSelf, useStatus, type Member } from './locations.js'
-import { colorOfMember, nameOfMember, paint } from './paint.js'
+import { isStale, useLock, useMembers, useOther, useOthers, useSelf, useStatus, type Member } from './locations.js'
+import { colorOfMember, paint } from './paint.js'
 import { boxAt, placeName } from './place.js'
 import { boxOf, contains, type Box, type Cell, type Selection } from './selection.js'
 
-type CursorsProps = { layout: Layout; port: Port; hovered: Cell | null; spotlight: string | null; selection: Selection }
+type CursorsProps = {
+  layout: Layout
+  sheet: SheetData
+  port: Port
+  hovered: Cell | null
+  spotlight: string | null
+  selection: Selection
+}
 
 /** The time for which a name stays beside a cell after its member moved. */
 const awakeMs = 2_500
 
 /** The cursors of the members on this sheet, above the cells and below the headers. */
-export function Cursors({ layout, port, hovered, spotlight, selection }: CursorsProps) {
+export function CellCursors({ layout, sheet, port, hovered, spotlight, selection }: CursorsProps) {
   const members = useMembers()
   const self = useSelf()
   const others = useOthers()
@@ -24,7 +33,7 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
   const ranks = rank(here.map(({ box }) => box))
   const below = fliesBelow(
     here.flatMap(({ box }, i) => (ranks[i]!.place === 0 ? [{ rect: layout.rectOf(box), of: ranks[i]!.of }] : [])),
-    (rect) => layout.valuesIn(rect),
+    (rect) => layout.valuesIn(rect, sheet),
   )
   const { x, y, width, height } = layout.rectOf(boxOf(selection))
   return (
@@ -35,9 +44,10 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
         return (
           <Cursor
             key={member.memberId}
-            name={nameOfMember(member)}
-            bot={member.profile?.bot === true}
-            idle={isIdle(member)}
+            member={member}
+            sheet={sheet.name}
+            row={box.top}
+            col={box.left}
             // A member who joins others in a cell shows their names too, because the flags are stacked.
             what={`${placeName(member.location)} ${of}`}
             color={colorOfMember(member, members)}
@@ -67,9 +77,11 @@ export function Cursors({ layout, port, hovered, spotlight, selection }: Cursors
 
 type CursorProps = Rect &
   Spot & {
-    name: string
-    bot: boolean
-    idle: boolean
+    member: Member
+    /** The first cell of the selection: the one that the member edits, if they edit one. */
+    sheet: string
+    row: number
+    col: number
     what: string
     color: string
     rank: number
@@ -78,11 +90,12 @@ type CursorProps = Rect &
     pointed: boolean
   }
 
-// The properties are plain values, so that React renders it again only when it changed.
+// Rendered again only when this member changed, or the view did.
 const Cursor = memo(function Cursor({
-  name,
-  bot,
-  idle,
+  member,
+  sheet,
+  row,
+  col,
   what,
   color,
   rank,
@@ -95,9 +108,17 @@ const Cursor = memo(function Cursor({
   height,
   ...spot
 }: CursorProps) {
+  const lock = useLock({ sheet, row, col })
+  const edits = lock.state === 'taken' && lock.holder.memberId === member.memberId
   const awake = useAwake(what)
-  const shown = pointed || (awake && rank < namesShown)
-  const classes = ['cursor', spot.side, spot.right !== undefined && 'to-left', shown && 'awake', idle && 'idle']
+  const shown = edits || pointed || (awake && rank < namesShown)
+  const classes = [
+    'cursor',
+    spot.side,
+    spot.right !== undefined && 'to-left',
+    shown && 'awake',
+    isIdle(member) && 'idle',
+  ]
   const step = Math.min(rank, 5) * 14
   const tab = {
     top:
@@ -123,13 +144,20 @@ const Cursor = memo(function Cursor({
       {rank < namesShown && <span className={rank === 0 ? 'outline first' : 'outline'} style={{ inset: rank * -2 }} />}
       <span className="tab" style={tab} />
       <span className="flag" style={{ top: spot.top, left: spot.left, right: spot.right }}>
-        <span className="flag-name">{name}</span>
-        {bot && <span className="flag-bot">bot</span>}
+        {edits ? <Edits lock={lock} color={color} /> : <MemberFlag member={member} style={paint(color)} />}
+        {member.profile?.bot && <span className="flag-bot">bot</span>}
         {more > 0 && !pointed && <span className="flag-more">{`+${more}`}</span>}
       </span>
     </div>
   )
 })
+
+/** Says that the holder of a lock is editing, and while keys come, that they are typing. */
+function Edits({ lock, color }: { lock: { state: string; holder: Member }; color: string }) {
+  const isTyping = useOther(lock.holder.memberId, ({ presence }) => presence.typing === true)
+  const editing = (name: string) => (isTyping ? `${name} is typing …` : `${name} is editing`)
+  return <EditingBadge lock={lock} style={paint(color)} labels={{ editing }} />
+}
 
 /** True for a while after `what` changed, and when it is first seen. */
 function useAwake(what: string): boolean {
@@ -145,7 +173,7 @@ function useAwake(what: string): boolean {
 }
 
 // A member who has not been seen since the server restarted is shown as uncertain.
-const isIdle = ({ activity, connections }: Member) => activity !== 'active' || connections.every(({ stale }) => stale)
+const isIdle = ({ activity, connections }: Member) => activity !== 'active' || isStale({ connections })
 
 /** The box of a member on this sheet. Members elsewhere, or beyond its last cell, have none. */
 function boxOn({ sheet }: Layout, { location }: Member): Box | null {

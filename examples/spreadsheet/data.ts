@@ -1,4 +1,6 @@
+import { keyOf } from './cell-edits.js'
 import type { Cell } from './selection.js'
+import { colCount, rowCount } from './sheets.mjs'
 
 /** The invented accounts of a small coffee roaster. */
 export type Entry = { text: string; value?: number; look?: Look; right?: boolean }
@@ -9,6 +11,8 @@ export type SheetData = {
   rows: number
   cols: number
   entryAt(cell: Cell): Entry | undefined
+  /** The entry of a text that somebody wrote into a cell, in the format of its column. */
+  entryOf(cell: Cell, text: string): Entry | undefined
 }
 
 type Value = string | number | null
@@ -16,8 +20,6 @@ type Format = (value: number) => string
 type Column = { title: string; width: number; format?: Format }
 type Row = { values: Value[]; look?: Look; format?: Format }
 
-export const rowCount = 200
-export const colCount = 26
 const emptyWidth = 96
 
 const whole = new Intl.NumberFormat('en-US')
@@ -61,7 +63,35 @@ function sheet(name: string, title: string, note: string, columns: Column[], bod
     rows: rowCount,
     cols: colCount,
     entryAt: ({ row, col }) => entries[row]?.[col],
+    entryOf: ({ row, col }, text) =>
+      entryOf(text.trim(), rows[row] ?? { values: [] }, columns[col] ?? { title: '', width: 0 }),
   }
+}
+
+/** Returns a sheet with the texts that people wrote. The sums are part of the invented accounts, and stay as they are. */
+export function withTexts(sheet: SheetData, texts: ReadonlyMap<string, string>): SheetData {
+  const entryAt = (cell: Cell) => {
+    const text = texts.get(keyOf(sheet.name, cell))
+    return text === undefined ? sheet.entryAt(cell) : sheet.entryOf(cell, text)
+  }
+  return { ...sheet, entryAt }
+}
+
+/** The entry of a text that was written into a cell. A number is shown in the format of its column; a date stays text. */
+function entryOf(text: string, row: Row, column: Column): Entry | undefined {
+  const format = row.format ?? column.format
+  if (format === date) return entry(text, row, column)
+  const value = numberIn(text)
+  return entry(value === null ? text : format === share && !text.endsWith('%') ? value / 100 : value, row, column)
+}
+
+/** Reads `1,200`, `$1,200`, `(1,200)` and `12%`; `null` for any other text. */
+function numberIn(text: string): number | null {
+  const parts = /^(\(?)(-?)\$?(0|[1-9]\d{0,2}(?:,\d{3})+|[1-9]\d{0,11})(\.\d{1,6})?(%?)\)?$/.exec(text)
+  if (!parts) return null
+  const [, bracket, minus, digits, fraction = '', percent] = parts
+  const size = Number(digits!.replaceAll(',', '') + fraction) / (percent ? 100 : 1)
+  return bracket || minus ? -size : size
 }
 
 function entry(value: Value, row: Row, column: Column): Entry | undefined {

@@ -47,12 +47,26 @@ export class Layout {
   }
 
   /** Returns the number of cells with a value that a rectangle touches. */
-  valuesIn({ x, y, width, height }: Rect): number {
+  valuesIn({ x, y, width, height }: Rect, { entryAt }: Pick<SheetData, 'entryAt'> = this.sheet): number {
     const [from, to] = [this.cellAt(x, y), this.cellAt(x + width - 1, y + height - 1)]
     let count = 0
     for (let row = from.row; row <= to.row; row++)
-      for (let col = from.col; col <= to.col; col++) if (this.sheet.entryAt({ row, col })) count++
+      for (let col = from.col; col <= to.col; col++) if (entryAt({ row, col })) count++
     return count
+  }
+
+  /** The cell under a point, and where in it: fractions of its width and height. */
+  pointerAt({ x, y }: { x: number; y: number }): Cell & { x: number; y: number } {
+    const cell = this.cellAt(x, y)
+    const rect = this.rectOf({ top: cell.row, left: cell.col, bottom: cell.row, right: cell.col })
+    const fraction = (part: number) => Math.min(Math.max(Math.round(part * 100) / 100, 0), 1)
+    return { ...cell, x: fraction((x - rect.x) / rect.width), y: fraction((y - rect.y) / rect.height) }
+  }
+
+  /** The point of a pointer; `null` beyond the last cell. */
+  pointOf({ row, col, x, y }: Cell & { x: number; y: number }): { x: number; y: number } | null {
+    if (row >= this.sheet.rows || col >= this.sheet.cols) return null
+    return { x: this.left(col) + x * this.widths[col]!, y: this.top(row) + y * rowHeight }
   }
 
   /** The cells to render. */

@@ -27,9 +27,10 @@ export function colorOfMember(
   return chosen && /^#[0-9a-f]{6}$/i.test(chosen) ? chosen : colorOf(memberId, members)
 }
 
-/** The CSS variables `--who` and `--ink`. A pale colour gets dark text. */
+/** The CSS variables of a colour, for the rules of this page and of the UI kit. A pale colour gets dark text. */
 export function paint(color: string): CSSProperties {
-  return { '--who': color, '--ink': luminance(color) > 0.3 ? '#141716' : '#ffffff' } as CSSProperties
+  const ink = luminance(color) > 0.3 ? '#141716' : '#ffffff'
+  return { '--who': color, '--ink': ink, '--hb-color': color, '--hb-ink': ink } as CSSProperties
 }
 
 // WCAG 2.2, relative luminance.
@@ -44,9 +45,12 @@ function luminance(color: string): number {
 export const nameOfMember = ({ profile }: Pick<Member, 'profile'>) => profile?.name ?? 'Someone'
 
 export function initials(name: string): string {
-  const [first = '?', ...rest] = name.match(/[\p{L}\p{N}]+/gu) ?? []
+  const [first = '?', ...rest] = name.match(/[\p{L}\p{N}][\p{L}\p{N}\p{M}\p{Cf}]*/gu) ?? []
   return [first, ...rest.slice(-1)]
     .map((word) => Array.from(word)[0] ?? '')
     .join('')
     .toUpperCase()
 }
+
+/** A name inside of a text without markup, such as a tooltip: a name that is written right to left does not turn the rest around. */
+export const isolated = (name: string) => `\u2068${name.replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`

@@ -1,115 +1,24 @@
-import { PeopleIcon } from './icons.js'
-import { useMembers, useOthers, useSelf, type Location, type Member } from './locations.js'
-import { colorOfMember, initials, nameOfMember, paint } from './paint.js'
+import { AvatarStack } from 'hereabouts/react/ui'
+import { useOthers, type Member } from './locations.js'
 import { placeName } from './place.js'
-import { sheetNamed } from './data.js'
-import { Popover } from './popover.js'
+import { useNarrow } from './use-narrow.js'
 
-export type Jump = (member: Member) => void
-
-const stackSize = 5
-
-/** The avatars at the top right. They open a list of all members and their locations. */
-export function People({ onJump }: { onJump: Jump }) {
+/** The avatars of the others. Each is a button that goes to their cell; the last one opens a list of all. */
+export function People({ onJump }: { onJump(member: Member): void }) {
   const others = useOthers()
-  const members = useMembers()
-  const shown = others.length > stackSize + 1 ? others.slice(0, stackSize) : others
+  const isNarrow = useNarrow()
   return (
     <section className="people" aria-label="People here">
-      <ul className="stack">
-        {shown.map((member) => (
-          <li key={member.memberId}>
-            <button
-              type="button"
-              className="face"
-              style={paint(colorOfMember(member, members))}
-              data-tip={`${nameOfMember(member)}${member.profile?.bot ? ' (bot)' : ''}: go to ${placeName(member.location)}`}
-              aria-label={`${nameOfMember(member)}${member.profile?.bot ? ', a bot' : ''}: go to ${placeName(member.location)}, ${initials(nameOfMember(member))}`}
-              aria-disabled={!canJump(member.location)}
-              data-activity={member.activity}
-              onClick={() => canJump(member.location) && onJump(member)}
-            >
-              {initials(nameOfMember(member))}
-            </button>
-          </li>
-        ))}
-      </ul>
-      <Popover
-        label={`Everyone here: ${others.length + 1}`}
-        className="people-list"
-        buttonClass="count"
-        button={
-          <>
-            <PeopleIcon />
-            <span className="number">{others.length + 1}</span>
-          </>
-        }
-      >
-        {(close) => (
-          <Everyone
-            onJump={(member) => {
-              close()
-              onJump(member)
-            }}
-          />
-        )}
-      </Popover>
+      <AvatarStack
+        members={others}
+        max={isNarrow ? 2 : 6}
+        size={isNarrow ? 34 : 30}
+        onSelect={onJump}
+        labels={{
+          place: ({ location, profile }) => `${profile?.bot ? 'bot, ' : ''}${placeName(location)}`,
+          members: (count) => (count === 1 ? '1 other person' : `${count} other people`),
+        }}
+      />
     </section>
-  )
-}
-
-const canJump = (location: Location | null) => location !== null && sheetNamed(location.sheet) !== undefined
-
-function Everyone({ onJump }: { onJump: Jump }) {
-  const self = useSelf()
-  const others = useOthers()
-  return (
-    <>
-      <h2>Here now</h2>
-      <p className="hint">Everybody who has this page open is shown, with the cell that they look at.</p>
-      <ul>
-        {self && <Person member={self} own />}
-        {others.map((member) => (
-          <Person key={member.memberId} member={member} onJump={onJump} />
-        ))}
-      </ul>
-      {others.length === 0 && (
-        <p className="hint">Nobody else yet. Open this page in a second window to see how it feels.</p>
-      )}
-    </>
-  )
-}
-
-function Person({ member, own = false, onJump }: { member: Member; own?: boolean; onJump?: Jump }) {
-  const members = useMembers()
-  return (
-    <li className="person">
-      <span
-        className="face"
-        style={paint(colorOfMember(member, members))}
-        data-activity={member.activity}
-        aria-hidden="true"
-      >
-        {initials(nameOfMember(member))}
-      </span>
-      <span className="person-name">
-        <bdi>{nameOfMember(member)}</bdi>
-        {own && <span className="badge">you</span>}
-        {member.profile?.bot && <span className="badge">bot</span>}
-        {member.activity !== 'active' && <span className="badge">{member.activity}</span>}
-      </span>
-      <span className="person-place">{placeName(member.location)}</span>
-      {onJump && (
-        <button
-          type="button"
-          className="plain"
-          disabled={!canJump(member.location)}
-          aria-label={`Go to ${nameOfMember(member)}`}
-          onClick={() => onJump(member)}
-        >
-          Go to
-        </button>
-      )}
-    </li>
   )
 }

@@ -4,10 +4,17 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { crc32, deflateSync } from 'node:zlib'
 import { chromium } from 'playwright-core'
+import { Bot } from './bots.mjs'
 import { createSheetServer } from './server.mjs'
 
 const page = fileURLToPath(new URL('./dist', import.meta.url))
 const picture = fileURLToPath(new URL('../../docs/demo.png', import.meta.url))
+
+/** The member who edits a cell, and the pointers over the sheet. */
+const editor = { name: 'Ada', color: '#c2410c' }
+const edited = { sheet: 'Plan', row: 19, col: 0 }
+/** @type {Record<string, { row: number, col: number, x: number, y: number }>} */
+const pointers = { Grace: { row: 11, col: 8, x: 0.3, y: 0.4 }, Sam: { row: 20, col: 4, x: 0.2, y: 0.6 } }
 
 /** @type {[name: string, color: string, steps: import('./server.mjs').Location[], bot?: boolean][]} */
 const people = [
@@ -28,15 +35,6 @@ const people = [
     [
       { sheet: 'Plan', row: 6, col: 1 },
       { sheet: 'Plan', row: 7, col: 1 },
-    ],
-  ],
-  [
-    'Ada',
-    '#c2410c',
-    [
-      { sheet: 'Plan', row: 17, col: 0 },
-      { sheet: 'Plan', row: 18, col: 0 },
-      { sheet: 'Plan', row: 19, col: 0 },
     ],
   ],
   [
@@ -96,12 +94,20 @@ try {
   for (let step = 0; step < longest; step++) {
     for (const [name, color, steps, bot] of people) {
       const location = steps[step]
-      if (location) await room.post({ memberId: name, profile: { name, color, ...(bot && { bot }) }, location })
+      const pointer = pointers[name]
+      const presence = pointer ? { pointer: { sheet: 'Plan', ...pointer } } : {}
+      const profile = { name, color, ...(bot && { bot }) }
+      if (location) await room.post({ memberId: name, profile, location, presence })
       await tab.waitForTimeout(30)
     }
     await tab.waitForTimeout(200)
   }
-  await tab.waitForTimeout(400)
+  const ada = new Bot(server, 'demo', editor)
+  await ada.post(edited)
+  // She types until the picture is taken, and longer.
+  void ada.write(edited, '', () => new Promise(() => {}))
+  await tab.getByText('Ada is typing').waitFor()
+  await tab.waitForTimeout(600)
   const bytes = await smaller(await tab.screenshot())
   writeFileSync(picture, bytes)
   console.log(`${picture}: ${Math.round(bytes.length / 1024)} KB`)

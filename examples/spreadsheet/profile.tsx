@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { useMembers, useSelf, type Profile } from './locations.js'
 import { rememberedTheme, rememberTheme, type Theme } from './memory.js'
-import { colorOfMember, initials, paint, swatches } from './paint.js'
+import { colorOfMember, initials, isolated, paint, swatches } from './paint.js'
 import { Popover } from './popover.js'
 
 const longestName = 40
@@ -14,6 +14,7 @@ export function You({ profile, onChange }: { profile: Profile; onChange(profile:
   return (
     <Popover
       label={`You are ${profile.name}, ${initials(profile.name)}`}
+      title={`You are ${isolated(profile.name)}`}
       className="you"
       buttonClass="face own"
       button={

@@ -21,9 +21,11 @@ const nonEmpty = (text) => {
 }
 
 const command = new Command('npm start --')
-  .description('A spreadsheet where you see who is in which cell.')
+  .description('A spreadsheet that people edit together, and see who is where.')
   .addOption(
-    new Option('--bots <n>', 'how many bots walk over the sheet of room demo').default(3).argParser(integerTo(200)),
+    new Option('--bots <n>', 'how many bots walk over the sheet of room demo, and edit it now and then')
+      .default(3)
+      .argParser(integerTo(200)),
   )
   .addOption(
     new Option('--port <n>', 'where to listen; 0 takes a free port')
@@ -48,7 +50,7 @@ const server = createSheetServer(page)
 const { url } = await server.listen(port, host).catch((error) => fail(error.message))
 
 const goHome = new AbortController()
-startBots(server.hub.room('demo'), bots, goHome.signal, (error) => console.error(`A bot went home: ${String(error)}`))
+startBots(server, 'demo', bots, goHome.signal, (error) => console.error(`A bot went home: ${String(error)}`))
 drainOnSignals(server, () => goHome.abort())
 
 // The URL for a browser: localhost in place of a wildcard or loopback address.

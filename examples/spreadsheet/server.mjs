@@ -2,6 +2,9 @@
 import { cellLocation, memberProfile, rangeLocation } from 'hereabouts'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import * as z from 'zod'
+import { cellProcedures, changed } from './cell-procedures.mjs'
+import { memoryCells } from './cell-store.mjs'
+import { emojis } from './sheets.mjs'
 
 /** A location in the sheet: a cell, or a range of cells. */
 const location = z.union([cellLocation, rangeLocation])
@@ -9,17 +12,45 @@ const location = z.union([cellLocation, rangeLocation])
 /** The public profile: the usual fields, and whether the member is a program. */
 const profile = memberProfile.extend({ bot: z.boolean().optional() })
 
-/** The presence value: the member's pointer over the sheet, and whether they type. */
+/**
+ * The presence value: what changes all the time. The pointer is in a cell, as fractions of its width and height, because columns are narrower on a
+ * phone.
+ */
 const presence = z
-  .object({ pointer: z.object({ x: z.number(), y: z.number() }).nullable(), typing: z.boolean() })
+  .strictObject({
+    pointer: cellLocation.extend({ x: z.number().min(0).max(1), y: z.number().min(0).max(1) }).nullable(),
+    typing: z.boolean(),
+  })
   .partial()
+
+/** Messages that are not kept: a reaction, "look here", and from the server that cells changed. */
+const broadcasts = {
+  reaction: z.strictObject({ emoji: z.enum(/** @type {(keyof typeof emojis)[]} */ (Object.keys(emojis))) }),
+  look: z.strictObject({ at: location }),
+  changed,
+}
 
 /**
  * @param {string} page the folder of the built page
  * @param {import('hereabouts/server').TimingOptions} timing a local demo uses a short drain time
+ * @param {object} other
+ * @param {import('hereabouts/server').Backend} [other.backend] where rooms are kept; default: in memory
+ * @param {import('./cell-store.mjs').CellStore} [other.cells] where the values of cells are kept; default: in memory
+ * @param {import('hereabouts/server').Logger} [other.logger]
  */
-export function createSheetServer(page, timing = { drainMs: 500 }) {
-  return createLocationServer({ location, profile, presence, anonymous: true, static: page, timing })
+export function createSheetServer(page, timing = { drainMs: 500 }, { cells = memoryCells(), ...other } = {}) {
+  return createLocationServer({
+    location,
+    profile,
+    presence,
+    broadcasts,
+    locks: true,
+    anonymous: true,
+    static: page,
+    timing,
+    ...other,
+    procedures: ({ procedure, hub }) => cellProcedures(procedure, (room) => hub.room(room), cells),
+  })
 }
 
 /**

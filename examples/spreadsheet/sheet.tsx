@@ -1,3 +1,4 @@
+import { Cursors } from 'hereabouts/react/ui'
 import {
   useEffect,
   useLayoutEffect,
@@ -7,18 +8,27 @@ import {
   type KeyboardEvent,
   type MouseEvent,
   type PointerEvent,
+  type ReactNode,
 } from 'react'
-import { sheetNamed } from './data.js'
+import { flushSync } from 'react-dom'
+import { CellEditor, type Ending } from './cell-editor.js'
 import { ColumnHeads, Rows } from './cells.js'
+import { sheetNamed } from './data.js'
+import type { Editing } from './editing.js'
 import { headHeight, Layout, rowHeight, sideWidth, type Port } from './layout.js'
-import { Cursors } from './cursors.js'
+import { CellCursors } from './cursors.js'
+import { useRoom, useSetPresence, type Member } from './locations.js'
 import type { Place } from './place.js'
-import { boxOf, pressed, wholeColumns, wholeRows, type Cell, type Selection } from './selection.js'
+import { Bubbles, type Bubble } from './signals.js'
+import { useSheet } from './values.js'
+import { at, boxOf, pressed, wholeColumns, wholeRows, type Cell, type Press, type Selection } from './selection.js'
 
 type SheetProps = {
   place: Place
   /** The member to highlight for a moment after a jump to their cell. */
   spotlight: string | null
+  editing: Editing
+  bubbles: readonly Bubble[]
   onSelect(selection: Selection): void
   onTurn(by: 1 | -1): void
 }
@@ -30,8 +40,10 @@ const overOf = (inSide: boolean, inHead: boolean) => (inSide ? 'rows' : inHead ?
 /** The widest column on a phone, which leaves space for its neighbour. */
 const phoneColumnWidth = 168
 
-export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
+export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: SheetProps) {
   const { selection } = place
+  const sheet = useSheet(place.sheet)
+  const grid = useRef<HTMLDivElement>(null)
   const scroller = useRef<HTMLDivElement>(null)
   const port = usePort(scroller)
   const widest = port.width < 640 ? phoneColumnWidth : Infinity
@@ -49,6 +61,17 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
   useLayoutEffect(() => {
     if (!isWhole) scroller.current!.scrollTo(layout.scrollTo(selection.head, portOf(scroller.current!)))
   }, [layout, isWhole, selection])
+
+  const { edit } = editing
+  const write = (cell: Cell, text: string | null = null) => {
+    onSelect(at(cell.row, cell.col))
+    editing.start(place.sheet, cell, text)
+  }
+  // The keys go to the grid again, and the selection moves on as it does without an edit.
+  const finish = (ending: Ending | undefined, cell: Cell) => {
+    if (ending) onSelect(move({ key: ending.key, shift: ending.shift, ctrl: false }, at(cell.row, cell.col))!)
+    if (scroller.current!.contains(document.activeElement)) grid.current!.focus({ preventScroll: true })
+  }
 
   const pointAt = (event: MouseEvent) => {
     const element = scroller.current!
@@ -73,7 +96,7 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
   const onPointerDown = (event: PointerEvent) => {
     const { cell, inSide, inHead, outside } = pointAt(event)
     tapped.current = false
-    if (event.button !== 0 || outside) return
+    if (event.button !== 0 || outside || inEditor(event)) return
     if (inSide && inHead)
       return onSelect(
         wholeRows({ anchor: { row: 0, col: 0 }, head: { row: layout.sheet.rows - 1, col: 0 } }, layout.sheet),
@@ -83,7 +106,8 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
     tapped.current = event.pointerType === 'touch' && !handle
     if (tapped.current) return
     drag.current = { anchor: event.shiftKey || handle ? selection.anchor : cell, over: overOf(inSide, inHead) }
-    scroller.current!.setPointerCapture(event.pointerId)
+    // The grid is inside of the area whose pointer the others see: it does not leave the area.
+    grid.current!.setPointerCapture(event.pointerId)
     if (!handle) selectTo(drag.current, cell)
   }
 
@@ -95,18 +119,27 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
     if (next?.row !== hovered?.row || next?.col !== hovered?.col) setHovered(next)
   }
 
+  const move = (press: Press, from = selection) => {
+    const pageRows = Math.max(1, Math.floor((port.height - headHeight) / rowHeight) - 1)
+    return pressed(from, press, { ...sheet, pageRows, filled: (cell) => Boolean(sheet.entryAt(cell)?.text) })
+  }
+
   const onKeyDown = (event: KeyboardEvent) => {
     const press = { key: event.key, shift: event.shiftKey, ctrl: event.ctrlKey || event.metaKey }
     if (event.altKey) return
+    const written = textOf(press)
+    if (written !== undefined) {
+      event.preventDefault()
+      return write(selection.anchor, written)
+    }
+    if (press.key === 'Delete' || press.key === 'Backspace') return editing.clear(place.sheet, selection.anchor)
     if (press.ctrl && (press.key === 'PageUp' || press.key === 'PageDown')) {
       event.preventDefault()
       return onTurn(press.key === 'PageUp' ? -1 : 1)
     }
     if (press.key === 'Tab' && leaving.current) return
     if (press.key !== 'Shift') leaving.current = press.key === 'Escape'
-    const pageRows = Math.max(1, Math.floor((port.height - headHeight) / rowHeight) - 1)
-    const filled = (cell: Cell) => Boolean(layout.sheet.entryAt(cell)?.text)
-    const next = pressed(selection, press, { ...layout.sheet, pageRows, filled })
+    const next = move(press)
     if (!next) return
     event.preventDefault()
     onSelect(next)
@@ -116,35 +149,104 @@ export function Sheet({ place, spotlight, onSelect, onTurn }: SheetProps) {
     <div
       ref={scroller}
       className="sheet"
-      role="grid"
-      tabIndex={0}
-      aria-label={`${layout.sheet.name}, read only. Arrow keys move; press Escape, then Tab, to leave the sheet.`}
-      aria-readonly="true"
-      aria-multiselectable="true"
-      aria-rowcount={layout.sheet.rows + 1}
-      aria-colcount={layout.sheet.cols + 1}
-      aria-activedescendant={cellIdIn(visible, selection.head)}
-      onKeyDown={onKeyDown}
-      onFocus={() => (leaving.current = false)}
+      // The grid inside of it has the keys.
+      role="presentation"
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
       onPointerUp={() => (drag.current = null)}
       onPointerCancel={() => (drag.current = null)}
       onPointerLeave={() => setHovered(null)}
+      onDoubleClick={(event) => {
+        const { cell, inSide, inHead, outside } = pointAt(event)
+        if (!inSide && !inHead && !outside && !inEditor(event)) write(cell)
+      }}
       onClick={(event) => {
         if (!tapped.current) return
         const { cell, inSide, inHead } = pointAt(event)
-        selectTo({ anchor: cell, over: overOf(inSide, inHead) }, cell)
+        const isAgain = !inSide && !inHead && cell.row === selection.head.row && cell.col === selection.head.col
+        // At once: a phone shows its keyboard only for an input that gets the focus while the tap is handled.
+        if (isAgain) flushSync(() => write(cell))
+        else selectTo({ anchor: cell, over: overOf(inSide, inHead) }, cell)
       }}
     >
-      <div className="canvas" role="presentation" style={{ width: layout.width, height: layout.height }}>
-        <ColumnHeads layout={layout} first={visible.left} last={visible.right} from={box.left} to={box.right} />
-        <Rows layout={layout} visible={visible} box={box} />
-        <Cursors layout={layout} port={port} hovered={hovered} spotlight={spotlight} selection={selection} />
-      </div>
+      <Pointers layout={layout}>
+        <div
+          ref={grid}
+          role="grid"
+          tabIndex={0}
+          aria-label={`${sheet.name}. Arrow keys move, Enter edits a cell; press Escape, then Tab, to leave the sheet.`}
+          aria-multiselectable="true"
+          aria-rowcount={sheet.rows + 1}
+          aria-colcount={sheet.cols + 1}
+          aria-activedescendant={cellIdIn(visible, selection.head)}
+          onKeyDown={onKeyDown}
+          onFocus={() => (leaving.current = false)}
+        >
+          <ColumnHeads layout={layout} first={visible.left} last={visible.right} from={box.left} to={box.right} />
+          <Rows layout={layout} sheet={sheet} visible={visible} box={box} />
+        </div>
+        <CellCursors
+          layout={layout}
+          sheet={sheet}
+          port={port}
+          hovered={hovered}
+          spotlight={spotlight}
+          selection={selection}
+        />
+        <Bubbles bubbles={bubbles} layout={layout} />
+        {edit?.sheet === place.sheet && (
+          <CellEditor
+            key={`${edit.cell.row}!${edit.cell.col}`}
+            edit={edit}
+            value={sheet.entryAt(edit.cell)?.text ?? ''}
+            rect={layout.rectOf(boxOf(at(edit.cell.row, edit.cell.col)))}
+            onCommit={(text, ending) => {
+              finish(ending, edit.cell)
+              void editing.commit(edit, text)
+            }}
+            onCancel={(ending) => {
+              finish(ending, edit.cell)
+              editing.cancel(edit)
+            }}
+            onFree={() => editing.start(edit.sheet, edit.cell)}
+          />
+        )}
+      </Pointers>
     </div>
   )
 }
+
+/** The pointers of the others over the sheet, in cells, because columns are narrower on a phone. */
+function Pointers({ layout, children }: { layout: Layout; children: ReactNode }) {
+  const room = useRoom()
+  const setPresence = useSetPresence()
+  const { name } = layout.sheet
+  const point = ({ presence: { pointer } }: Member) => (pointer?.sheet === name ? layout.pointOf(pointer) : null)
+  return (
+    <Cursors
+      // Another sheet shows other pointers.
+      key={name}
+      room={room}
+      point={point}
+      publish={(to) => setPresence({ pointer: to && { sheet: name, ...layout.pointerAt(to) } })}
+      coordinates="pixels"
+      className="canvas"
+      style={{ width: layout.width, height: layout.height }}
+    >
+      {children}
+    </Cursors>
+  )
+}
+
+/** The text with which a key begins an edit: `null` for the text of the cell, `undefined` for a key that begins none. */
+function textOf({ key, shift, ctrl }: Press): string | null | undefined {
+  if (ctrl) return undefined
+  if (key === 'F2' || (key === 'Enter' && !shift)) return null
+  return Array.from(key).length === 1 && key !== ' ' ? key : undefined
+}
+
+const inEditor = ({ target }: { target: EventTarget }) =>
+  target instanceof Element && target.closest('.editor') !== null
 
 /** The DOM id of a rendered cell. A cell outside the view is not rendered and has none. */
 function cellIdIn(visible: ReturnType<Layout['visible']>, { row, col }: Cell): string | undefined {

@@ -2,12 +2,14 @@ import { httpLink } from '@trpc/client/links/httpLink'
 import { systemClock, type Clock } from '../shared/clock.js'
 import { LocationError } from '../shared/errors.js'
 import type { GetLocationsOutput, LeaveRoomInput, PostLocationOutput } from '../shared/call-types.js'
-import { cut, ForeignAnswer } from './connection/failure.js'
-import type { ShareStream } from './connection/shared-tab-stream.js'
-import type { Endpoint, OpenSubscription } from './connection/subscription.js'
+import { cut, foreignAnswer } from './connection/failure.js'
+import type { TabStreamOptions } from './connection/shared-tab-stream.js'
+import type { OpenSubscription, ShareStream, TabContext } from './connection/stream-types.js'
+import type { Endpoint } from './connection/subscription.js'
 import { textOf } from './connection/response-text.js'
 import type { ClientTransport, Transport } from './connection/transport.js'
 import { operation } from './connection/trpc-operation.js'
+import { firstLoad } from './first-load.js'
 import { lazyImport } from './lazy-import.js'
 import { storedMemberKey } from './outbox/keys.js'
 import { steadyClock } from './steady-clock.js'
@@ -114,7 +116,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       if (/\bjson\b/.test(response.headers.get('content-type') ?? ''))
         return { json: async () => JSON.parse(await textOf(response)) as unknown } as Response
       await response.body?.cancel()
-      throw new ForeignAnswer(response.status)
+      throw foreignAnswer(response.status)
     },
   })({})
   const call = (type: 'query' | 'mutation', procedure: string, input: unknown, deadlineMs: number) => {
@@ -139,7 +141,16 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
     url,
     openStream,
     shareStream:
-      share !== false && hasTabs() ? streamSharer({ url, path, transformer, share }, openStream, clock) : null,
+      share !== false && hasTabs()
+        ? streamSharer({
+            url,
+            // A router has one transformer, so there are two kinds of clients: with it and without.
+            scope: [path, !transformer, share],
+            openStream,
+            clock,
+            cut,
+          })
+        : null,
     ask: (input, deadlineMs) => call('query', 'getLocations', input, deadlineMs) as Promise<GetLocationsOutput<T>>,
     post: (input, deadlineMs) => call('mutation', 'postLocation', input, deadlineMs) as Promise<PostLocationOutput>,
     call,
@@ -172,7 +183,7 @@ function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscrip
       ? open(input, listener)
       : lazyImport(
           loadSubscription(),
-          ({ subscriptionOpener }) => (open ??= subscriptionOpener(endpoint))(input, listener),
+          ({ subscriptionOpener }) => (open ??= subscriptionOpener(endpoint, firstLoad))(input, listener),
           // Polls need no other code.
           () => {
             listener.ended(cut('the code of streams could not be loaded', true))
@@ -184,23 +195,14 @@ function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscrip
 /** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
-function streamSharer<T extends RoomTypes>(
-  { url, path, transformer, share }: Pick<TransportOptions, 'url' | 'path' | 'transformer' | 'share'>,
-  openStream: OpenSubscription<T>,
-  clock: Clock,
-): ShareStream<T> {
+function streamSharer<T extends RoomTypes>(options: Omit<TabStreamOptions<T>, keyof TabContext<T>>): ShareStream<T> {
   return (input, listener, tab) => {
     // Both chunks are loaded at the same time. `openStream` has a fallback when this one cannot be loaded.
     loadSubscription().catch(() => {})
     return lazyImport(
       import('./connection/shared-tab-stream.js'),
-      ({ openTabStream }) => {
-        const address = new URL(url, document.baseURI).href
-        // A router has one transformer, so there are two kinds of clients: with it and without.
-        const scope = [path, !transformer, share]
-        return openTabStream({ url: address, scope, openStream, clock, cut, ...tab }, input, listener)
-      },
-      () => openStream({ ...input, connectionKey: tab.connectionKey }, listener),
+      ({ openTabStream }) => openTabStream({ ...options, ...tab }, input, listener),
+      () => options.openStream({ ...input, connectionKey: tab.connectionKey }, listener),
     )
   }
 }

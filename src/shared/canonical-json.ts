@@ -8,28 +8,16 @@ import { LocationError } from './errors.js'
  * Map), `too-large` for more than `maxDepth` levels.
  */
 export function canonicalJson(value: unknown, maxDepth = 8): string {
-  switch (typeof value) {
-    case 'string':
-      if (/\p{Cs}/u.test(value))
-        throw new LocationError('bad-input', 'Text must be well-formed Unicode, without lone surrogates.')
-      return JSON.stringify(value)
-    case 'number':
-      if (!Number.isFinite(value))
-        throw new LocationError('bad-input', 'Numbers must be finite: NaN and Infinity are not JSON.')
-      return JSON.stringify(value)
-    case 'boolean':
-      return String(value)
-    case 'object':
-      if (value === null) return 'null'
-      if (maxDepth === 0) throw new LocationError('too-large', 'The value is nested too deeply.')
-      if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, maxDepth - 1)).join()}]`
-      if (isRecord(value)) return canonicalRecord(value, maxDepth - 1)
-      break
-    default:
+  const isText = typeof value === 'string' && !/\p{Cs}/u.test(value)
+  if (isText || value === null || typeof value === 'boolean' || Number.isFinite(value)) return JSON.stringify(value)
+  if (typeof value === 'object') {
+    if (maxDepth === 0) throw new LocationError('too-large', 'The value is nested too deeply.')
+    if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, maxDepth - 1)).join()}]`
+    if (isRecord(value!)) return canonicalRecord(value, maxDepth - 1)
   }
   throw new LocationError(
     'bad-input',
-    'Values must be plain JSON: no dates, maps, class instances, functions or symbols.',
+    'Values must be plain JSON: well-formed text, finite numbers, arrays and plain objects.',
   )
 }
 

@@ -10,10 +10,12 @@ function cyrb53(text: string): readonly [h1: number, h2: number] {
     h1 = Math.imul(h1 ^ code, 2654435761)
     h2 = Math.imul(h2 ^ code, 1597334677)
   }
-  h1 = Math.imul(h1 ^ (h1 >>> 16), 2246822507) ^ Math.imul(h2 ^ (h2 >>> 13), 3266489909)
-  h2 = Math.imul(h2 ^ (h2 >>> 16), 2246822507) ^ Math.imul(h1 ^ (h1 >>> 13), 3266489909)
+  h1 = mixed(h1, h2)
+  h2 = mixed(h2, h1)
   return [h1, h2]
 }
+
+const mixed = (a: number, b: number) => Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
 
 const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, '0')
 

@@ -11,6 +11,7 @@ import { streamCases } from './contract/streams.js'
 import type { ContractTarget } from './contract/target.js'
 import { Wire } from './contract/http-client.js'
 
+export type { ContractSocket } from './contract/socket-wire.js'
 export type { ContractTarget, ContractTiming } from './contract/target.js'
 
 /** The argument that a test runner passes to a test, so that it can skip itself: the context of Vitest, of `node:test` and of others. */
@@ -45,7 +46,8 @@ const groups = [
 
 /**
  * The protocol as named cases, to check any server against: one with your own backend, or one in another language. The
- * cases speak plain HTTP and Server-Sent Events, need no test runner, and each uses rooms of its own.
+ * cases speak plain HTTP and Server-Sent Events, or a WebSocket where the target has one; they need no test runner, and each
+ * uses rooms of its own.
  *
  * ```ts
  * for (const { name, run } of locationContract(target)) test(name, run)
@@ -56,16 +58,22 @@ export function locationContract(target: ContractTarget): ContractCase[] {
     Object.entries(cases).map(([name, check]) => ({
       name,
       // Rest parameters keep `run.length` at 0. Jest and Mocha pass a callback to functions with a parameter.
-      run: (...[context]: [ContractContext?]) => runCase(() => check(new Wire(target)), context),
+      run: (...[context]: [ContractContext?]) => runCase(check, new Wire(target), context),
     })),
   )
 }
 
-async function runCase(check: () => Promise<void>, context: ContractContext | undefined): Promise<void> {
+async function runCase(
+  check: (wire: Wire) => Promise<void>,
+  wire: Wire,
+  context: ContractContext | undefined,
+): Promise<void> {
   try {
-    await check()
+    await check(wire)
   } catch (error) {
     if (!(error instanceof CaseSkipped) || typeof context?.skip !== 'function') throw error
     context.skip(error.reason)
+  } finally {
+    wire.close()
   }
 }

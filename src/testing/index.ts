@@ -7,6 +7,7 @@ export {
   locationContract,
   type ContractCase,
   type ContractContext,
+  type ContractSocket,
   type ContractTarget,
   type ContractTiming,
 } from './contract.js'

@@ -126,6 +126,25 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     ).toEqual([true, true])
   })
 
+  test('screen readers get a flag as name and activity, and a field with who edits it', async () => {
+    const page = await open('theme=light')
+    const flags = page.locator('.hb-flag')
+    expect(await flags.nth(0).ariaSnapshot()).toBe('- text: Ada Lovelace')
+    expect(await flags.nth(1).ariaSnapshot()).toMatch(/^- text: Bo Li\s*, idle$/)
+    const session = await page.context().newCDPSession(page)
+    const described = async (name: string) => {
+      const { nodes } = await session.send('Accessibility.getFullAXTree')
+      const field = nodes.find(
+        ({ role, name: found }) => role?.value === 'textbox' && `${found?.value}`.startsWith(name),
+      )
+      const isReadOnly =
+        field?.properties?.some(({ name, value }) => name === 'readonly' && value.value === true) === true
+      return { text: `${field?.description?.value ?? ''}`.replaceAll(/[\u2068\u2069]/g, ''), isReadOnly }
+    }
+    expect(await described('Title')).toEqual({ text: 'نگار رضایی is editing', isReadOnly: true })
+    expect(await described('Notes')).toEqual({ text: '', isReadOnly: false })
+  })
+
   test('the keyboard opens the list, Escape closes it, and focus returns', async () => {
     const page = await open('theme=light')
     const more = page.getByRole('button', { name: 'show all 9 people' })

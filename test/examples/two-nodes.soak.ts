@@ -1,7 +1,6 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:http2'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as passing } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -11,56 +10,50 @@ import { built } from '../support/built.js'
 import { Crowd } from '../support/redis/crowd.js'
 import { Ends } from '../support/ends.js'
 import { sharedNodes } from '../support/redis/nodes.js'
-import { freePort, freePorts, redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
+import { freePorts, redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
+import { nginxBefore, nginxConf as conf, skipWithoutNginx } from '../support/network/nginx.js'
 import { until } from '../support/until.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const conf = readFileSync(join(root, 'examples/two-nodes/nginx.conf'), 'utf8')
 const deploying = readFileSync(join(root, 'docs/deploying.md'), 'utf8')
-const hasNginx = spawnSync('nginx', ['-v']).status === 0
 
-describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))(
-  'npm run demo:two-nodes',
-  { timeout: 60_000 },
-  () => {
-    let demo: ChildProcess
-    let said = ''
-    let port: number
-    beforeAll(async () => {
-      built('package', 'demo')
-      port = await freePorts(4)
-      demo = spawn(process.execPath, ['examples/two-nodes/demo.mjs'], {
-        cwd: root,
-        env: { ...process.env, PORT: String(port) },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      })
-      for (const stream of [demo.stdout!, demo.stderr!])
-        stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
-      await until('the demo is there', () => said.includes('Two servers, one sheet'), 40_000).catch((error: Error) => {
-        throw new Error(`${error.message}:\n${said}`)
-      })
-    }, 120_000)
-    afterAll(async () => {
-      demo.kill('SIGTERM')
-      await until('the demo has ended', () => demo.exitCode !== null || demo.signalCode !== null)
-    }, 20_000)
-
-    test('a node that is killed is missed by nobody', async () => {
-      const urls = Array.from({ length: 8 }, () => `http://127.0.0.1:${port}/trpc`)
-      await using crowd = await Crowd.gather(urls, 'demo')
-      await crowd.stroll(1_000, 100)
-      const pid = Number(/pid (\d+)/.exec(said)![1])
-      process.kill(pid, 'SIGKILL')
-      await crowd.stroll(2_000, 100)
-      const agreedMs = await crowd.agree('all agree again', 30_000)
-      console.log(`a node killed behind nginx: ${JSON.stringify({ agreedMs, left: crowd.left })}`)
-      expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
-      await until('another one starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
+describe.skipIf(skipWithoutRedis || skipWithoutNginx)('npm run demo:two-nodes', { timeout: 60_000 }, () => {
+  let demo: ChildProcess
+  let said = ''
+  let port: number
+  beforeAll(async () => {
+    built('package', 'demo')
+    port = await freePorts(4)
+    demo = spawn(process.execPath, ['examples/two-nodes/demo.mjs'], {
+      cwd: root,
+      env: { ...process.env, PORT: String(port) },
+      stdio: ['ignore', 'pipe', 'pipe'],
     })
-  },
-)
+    for (const stream of [demo.stdout!, demo.stderr!]) stream.on('data', (bytes: Buffer) => (said += bytes.toString()))
+    await until('the demo is there', () => said.includes('Two servers, one sheet'), 40_000).catch((error: Error) => {
+      throw new Error(`${error.message}:\n${said}`)
+    })
+  }, 120_000)
+  afterAll(async () => {
+    demo.kill('SIGTERM')
+    await until('the demo has ended', () => demo.exitCode !== null || demo.signalCode !== null)
+  }, 20_000)
 
-describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))('nginx in front', { timeout: 60_000 }, () => {
+  test('a node that is killed is missed by nobody', async () => {
+    const urls = Array.from({ length: 8 }, () => `http://127.0.0.1:${port}/trpc`)
+    await using crowd = await Crowd.gather(urls, 'demo')
+    await crowd.stroll(1_000, 100)
+    const pid = Number(/pid (\d+)/.exec(said)![1])
+    process.kill(pid, 'SIGKILL')
+    await crowd.stroll(2_000, 100)
+    const agreedMs = await crowd.agree('all agree again', 30_000)
+    console.log(`a node killed behind nginx: ${JSON.stringify({ agreedMs, left: crowd.left })}`)
+    expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
+    await until('another one starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
+  })
+})
+
+describe.skipIf(skipWithoutRedis || skipWithoutNginx)('nginx in front', { timeout: 60_000 }, () => {
   const ends = new Ends()
   let nodes: { url: string }[]
   beforeAll(async () => {
@@ -70,28 +63,7 @@ describe.skipIf(skipWithoutRedis || (!hasNginx && !process.env['CI']))('nginx in
   })
   afterAll(() => ends.end())
 
-  /** nginx with the file of the example, but for the ports and what a test changes. */
-  async function nginx(change = (text: string) => text) {
-    const folder = mkdtempSync(join(tmpdir(), 'hereabouts-nginx-'))
-    const port = await freePort()
-    const ports = [port, ...nodes.map(({ url }) => Number(new URL(url).port))]
-    const text = conf.replaceAll(/127\.0\.0\.1:300(\d)/g, (_, digit: string) => `127.0.0.1:${ports[Number(digit)]}`)
-    writeFileSync(join(folder, 'nginx.conf'), change(text))
-    const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr']
-    const child = spawn('nginx', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-    const ended = new Promise((resolve) => child.on('exit', resolve))
-    await passing(100)
-    return {
-      port,
-      url: `http://127.0.0.1:${port}/trpc`,
-      reload: () => void child.kill('SIGHUP'),
-      async [Symbol.asyncDispose]() {
-        child.kill('SIGTERM')
-        await ended
-        rmSync(folder, { recursive: true, force: true })
-      },
-    }
-  }
+  const nginx = (change?: (text: string) => string) => nginxBefore(nodes, change)
   const strollThrough = async (url: string, room: string, meanwhile = async () => {}) => {
     await using crowd = await Crowd.gather(
       Array.from({ length: 6 }, () => url),

@@ -12,7 +12,7 @@ import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/rules/ids.
 import type { Lock } from '../../src/client/index.js'
 import { openRoom, type Room } from '../../src/client/room/room.js'
 import type { Transport } from '../../src/client/connection/transport.js'
-import type { StreamListener } from '../../src/client/connection/subscription.js'
+import type { StreamListener } from '../../src/client/connection/stream-types.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 import type { Laws } from './laws.js'

@@ -69,6 +69,8 @@ export default defineConfig({
       { text: 'Start', link: '/start/', activeMatch: '^/start/' },
       { text: 'Guides', link: '/recipes', activeMatch: '^/(features|recipes|concepts)' },
       { text: 'Reference', link: '/api/', activeMatch: '^/(api|PROTOCOL)' },
+      // A page of its own, which the router of VitePress leaves alone.
+      { text: 'Gallery', link: '/gallery/index.html', target: '_self' },
       { text: manifest.version, link: '/changelog' },
     ],
     sidebar: { '/api/': apiSidebar(docs), '/': sidebar },

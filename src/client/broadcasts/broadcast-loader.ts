@@ -1,7 +1,6 @@
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
-import { failureOf } from '../connection/failure.js'
-import { canonicalText } from '../store/same-json.js'
+import { firstLoad } from '../first-load.js'
 import type { BroadcastingRoom, SendBroadcast } from './room-broadcasts.js'
 
 /**
@@ -12,10 +11,10 @@ export const lazyBroadcasts = <T extends RoomTypes>(room: BroadcastingRoom<T>, c
   let loading: Promise<SendBroadcast> | undefined
   return () =>
     (loading ??= import('./room-broadcasts.js').then(
-      ({ openBroadcasts }) => openBroadcasts(room, connection, failureOf, canonicalText),
+      ({ openBroadcasts }) => openBroadcasts(room, connection, firstLoad),
       (thrown: unknown) => async () => {
         loading = undefined
-        room.store.emit('error', failureOf(thrown))
+        room.store.emit('error', firstLoad.failureOf(thrown))
         return false
       },
     ))

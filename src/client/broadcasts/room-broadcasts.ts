@@ -3,10 +3,9 @@ import type { LocationError } from '../../shared/errors.js'
 import type { Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
-import type { failureOf } from '../connection/failure.js'
 import type { Transport } from '../connection/transport.js'
+import type { FirstLoad } from '../first-load.js'
 import type { BroadcastEvent } from '../store/broadcast-event.js'
-import type { canonicalText } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { BroadcastOptions } from './broadcast-api.js'
 
@@ -25,17 +24,11 @@ export type SendBroadcast = (name: string, payload: unknown, options?: Broadcast
 /** Received items are remembered up to this number, as many as a room of the server keeps. */
 const ringSize = 256
 
-/**
- * Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends.
- *
- * `toFailure` and `toText` are from the first load and are passed in: a bundler would otherwise cut the first load into
- * pieces, which compress worse.
- */
+/** Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends. */
 export function openBroadcasts<T extends RoomTypes>(
   { room, transport, store, pace, presence }: BroadcastingRoom<T>,
   connection: ServerConnection,
-  toFailure: typeof failureOf,
-  toText: typeof canonicalText,
+  { failureOf, canonicalText }: FirstLoad,
 ): SendBroadcast {
   const isNew = noteNewItems()
   let sent = 0
@@ -48,9 +41,9 @@ export function openBroadcasts<T extends RoomTypes>(
   const obstacle = (): LocationError | null => {
     const { state } = connection.link
     // A failure without a status is one of the network.
-    if (state !== 'live') return toFailure({ message: `Not sent: the connection is ${state}.` }).error
+    if (state !== 'live') return failureOf({ message: `Not sent: the connection is ${state}.` }).error
     if (pace.timing.features?.includes('broadcasts')) return null
-    return toFailure({ message: 'unavailable: Not sent: this server has no broadcasts.' }).error
+    return failureOf({ message: 'unavailable: Not sent: this server has no broadcasts.' }).error
   }
   store.on('broadcast', ({ items }: Broadcasts<T>) => {
     const { connectionId } = store.own({})
@@ -60,7 +53,7 @@ export function openBroadcasts<T extends RoomTypes>(
   })
   return async (name, payload, { to } = {}) => {
     // A copy, because the app may change its own object. A payload that is not JSON throws.
-    const copy: unknown = JSON.parse(toText(payload))
+    const copy: unknown = JSON.parse(canonicalText(payload))
     const nonce = `${(sent += 1)}`
     const input = { room, connectionKey: presence.key, name, payload: copy, to, nonce }
     const error = obstacle()
@@ -68,9 +61,9 @@ export function openBroadcasts<T extends RoomTypes>(
     try {
       const reply = await transport.call('mutation', 'broadcastToRoom', input, pace.deadlineMs())
       if ((reply as BroadcastToRoomOutput).outcome === 'sent') return true
-      return failed(toFailure({ message: 'unavailable: Not sent: we are not in the room yet.' }).error)
+      return failed(failureOf({ message: 'unavailable: Not sent: we are not in the room yet.' }).error)
     } catch (thrown) {
-      const { error: refusal } = toFailure(thrown)
+      const { error: refusal } = failureOf(thrown)
       if (refusal.code === 'bad-input' || refusal.code === 'too-large') throw refusal
       return failed(refusal)
     }

@@ -16,32 +16,32 @@ export interface PageListener {
 export const isPrerendered = (): boolean =>
   typeof document !== 'undefined' && (document as { prerendering?: boolean }).prerendering === true
 
-/** Listens to a browser's page events; does nothing where there is no page. Returns a function that stops it. */
+/** Listens to the events of a browser's page. Returns a function that stops it. */
 export function followPage({ hidden, shown, woken }: PageListener): () => void {
-  if (typeof document === 'undefined') return () => {}
   const controller = new AbortController()
   const { signal } = controller
-  addEventListener('pagehide', hidden, { signal })
-  addEventListener('pageshow', (event) => event.persisted && shown(), { signal })
-  document.addEventListener('prerenderingchange', shown, { signal })
+  const on = (type: string, run: (event: PageTransitionEvent) => void, target: EventTarget = globalThis) =>
+    target.addEventListener(type, run as EventListener, { signal })
   const wake = (changed: boolean) => isPrerendered() || woken(changed)
   const onChange = () => wake(true)
-  addEventListener('online', onChange, { signal })
+  on('pagehide', hidden)
+  on('pageshow', ({ persisted }) => persisted && shown())
+  on('prerenderingchange', shown, document)
+  on('online', onChange)
   // Chromium says when the kind of network changes, such as from Wi-Fi to a cable.
   const { connection } = navigator as { connection?: EventTarget }
-  connection?.addEventListener('change', onChange, { signal })
-  addEventListener('focus', () => wake(false), { signal })
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(false), {
-    signal,
-  })
-  return () => {
-    controller.abort()
-  }
+  if (connection) on('change', onChange, connection)
+  on('focus', () => wake(false))
+  on('visibilitychange', () => isHidden() || wake(false), document)
+  return () => controller.abort()
 }
+
+/** True while somebody looks at another tab. False where there is no page. */
+export const isHidden = (): boolean => globalThis.document?.visibilityState === 'hidden'
 
 /** The activity without the code that tracks it: a hidden page is away. Returns a function that stops it. */
 export function followVisibility(changed: (activity: Activity) => void): () => void {
-  const update = () => changed(document.visibilityState === 'hidden' ? 'away' : 'active')
+  const update = () => changed(isHidden() ? 'away' : 'active')
   document.addEventListener('visibilitychange', update)
   return () => document.removeEventListener('visibilitychange', update)
 }

@@ -160,7 +160,7 @@ export const isPresent = (link: ConnectionState): boolean =>
   link.state === 'live' || (link.state === 'polling' && link.answered) || isProbing(link)
 
 /** True while a stream is tried and polls go on. */
-export const isProbing = (link: ConnectionState): boolean =>
+const isProbing = (link: ConnectionState): boolean =>
   link.state === 'connecting' && link.obstacle !== null && link.failures === 0
 
 const memoryOf = ({ failures, failingSince, forgiven, mendableAt, obstacle }: ConnectionState): Memory => ({

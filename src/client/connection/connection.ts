@@ -16,7 +16,7 @@ import {
   type RetryContext,
   type ConnectionState,
 } from './connection-state.js'
-import type { StreamListener } from './subscription.js'
+import type { StreamListener } from './stream-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 export interface ConnectionOptions<T extends RoomTypes> {

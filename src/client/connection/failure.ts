@@ -51,17 +51,9 @@ const noRouter = (url: string, cause: unknown) =>
     { cause },
   )
 
-/** The answer did not come from our server but from a proxy, a login page or an index.html. */
-export class ForeignAnswer extends Error {
-  readonly code: number
-  /** True when the status was 200. */
-  readonly foreign: boolean
-  constructor(status: number) {
-    super(`The server answered ${status}.`)
-    this.code = status
-    this.foreign = status === 200
-  }
-}
+/** An answer that did not come from our server but from a proxy, a login page or an index.html, the latter with status 200. */
+export const foreignAnswer = (status: number) =>
+  Object.assign(new Error(`The server answered ${status}.`), { code: status, foreign: status === 200 })
 
 /** A failure for a stream that ended and may be opened again. */
 export const cut = (why: string, obstructed = false): Failure => ({
@@ -70,11 +62,11 @@ export const cut = (why: string, obstructed = false): Failure => ({
   obstructed,
 })
 
-function codeOf(status: number): LocationErrorCode {
-  if (status === 401) return 'unauthorized'
-  if (status === 403) return 'forbidden'
-  if (status === 413) return 'too-large'
-  if (status === 429) return 'rate-limited'
-  if (status >= 500) return 'unavailable'
-  return status >= 400 ? 'bad-input' : 'network'
+const codes: Record<number, LocationErrorCode> = {
+  401: 'unauthorized',
+  403: 'forbidden',
+  413: 'too-large',
+  429: 'rate-limited',
 }
+const codeOf = (status: number): LocationErrorCode =>
+  codes[status] ?? (status >= 500 ? 'unavailable' : status >= 400 ? 'bad-input' : 'network')

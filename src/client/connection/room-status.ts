@@ -1,6 +1,6 @@
 import { LocationError } from '../../shared/errors.js'
 import { dateAt, type Clock } from '../../shared/clock.js'
-import { isProbing, type ConnectionState } from './connection-state.js'
+import { isPresent, type ConnectionState } from './connection-state.js'
 import type { TransportName } from './transport.js'
 
 /** The state of the connection to a room. docs/errors-and-offline.md says what to show for each state. */
@@ -27,23 +27,13 @@ export type RoomStatus = {
 /** Returns the status that the app sees. */
 export function statusOf(link: ConnectionState, clock: Clock): RoomStatus {
   const { obstacle, failures } = link
-  switch (link.state) {
-    case 'live':
-      return { state: link.degraded ? 'degraded' : 'live' }
-    case 'polling':
-      if (link.answered) return { state: 'polling', error: link.error }
-      return { state: 'connecting' }
-    case 'waiting':
-      // Between two streams of which the first served its time, nothing has failed yet.
-      if (!failures) return { state: 'connecting' }
-      return { state: 'waiting', retryAt: dateAt(clock, link.retryAt), attempt: failures, error: link.error }
-    case 'closed':
-      return { state: 'closed', reason: link.reason, error: link.error }
-    default:
-      return obstacle && isProbing(link)
-        ? { state: 'polling', error: obstacle.error }
-        : { state: 'connecting', ...(link.error && { error: link.error }) }
-  }
+  if (link.state === 'closed') return { state: 'closed', reason: link.reason, error: link.error }
+  if (link.state === 'live') return { state: link.degraded ? 'degraded' : 'live' }
+  if (obstacle && isPresent(link)) return { state: 'polling', error: obstacle.error }
+  // Between two streams of which the first served its time, nothing has failed yet.
+  if (link.state === 'waiting' && failures)
+    return { state: 'waiting', retryAt: dateAt(clock, link.retryAt), attempt: failures, error: link.error }
+  return { state: 'connecting', ...(link.state === 'connecting' && link.error && { error: link.error }) }
 }
 
 /** Returns the error of a closed connection; `false` when it is not closed. */

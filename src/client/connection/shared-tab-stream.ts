@@ -2,9 +2,9 @@ import type { Clock } from '../../shared/clock.js'
 import type { OnLocationInput } from '../../shared/call-types.js'
 import type { Hello, LocationEvent } from '../../shared/events.js'
 import type { LocationError } from '../../shared/errors.js'
-import type { View } from '../../shared/view.js'
-import type { cut as cutOf, Failure } from './failure.js'
-import type { OpenSubscription, StreamListener } from './subscription.js'
+import type { FirstLoad } from '../first-load.js'
+import type { Failure } from './failure.js'
+import type { OpenSubscription, StreamListener, TabContext } from './stream-types.js'
 import { aborted, takeSlot } from './connection-slots.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
@@ -14,35 +14,20 @@ import type { RoomTypes } from '../../shared/room-types.js'
  * the leader and forwards the events. When it closes or crashes, the browser gives the lock to the next tab in the queue.
  */
 
-/** The tab's own state. Its key is sent only on a stream of its own, never to another tab. */
-export type TabContext<T extends RoomTypes> = {
-  connectionKey: string | undefined
-  /** Resolves to our member id; `null` when the server gives none until `patience` resolves: then the stream is not shared. */
-  whoAmI(patience: Promise<void>): Promise<string | null>
-  beatMs: number
-  /** The room's view: a leader sends it to a tab that asks. */
-  view: View<T>
-}
-export type ShareStream<T extends RoomTypes> = (
-  input: OnLocationInput,
-  listener: StreamListener<T>,
-  tab: TabContext<T>,
-) => () => void
-
 /** Tabs forward events as the server sends them. The type makes a new revision of the wire protocol show up here. */
 const protocol: Hello['protocol'] = 1
 /** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
 const revision = 3
 
-type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
-  /** The absolute URL of the server. */
+export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
+  /** The URL of the server, which may be relative to the page. */
   url: string
-  /** The part of the stream's identity besides the URL, the room and the member. */
+  /** What else tells streams apart, besides the room and the member. */
   scope: unknown[]
   openStream: OpenSubscription<T>
   clock: Clock
   /** Passed in, so that this lazily loaded file imports nothing of the first load. */
-  cut: typeof cutOf
+  cut: FirstLoad['cut']
 }
 
 /** The messages between tabs. They never contain a key. */
@@ -55,12 +40,13 @@ type Message<T extends RoomTypes> =
   | { type: 'failed'; to: null; error: Pick<LocationError, 'code' | 'message'>; obstructed: boolean | undefined }
 
 export function openTabStream<T extends RoomTypes>(
-  { url, scope, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
+  { url: serverUrl, scope, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
   input: OnLocationInput,
   listener: StreamListener<T>,
 ): () => void {
   const controller = new AbortController()
   const { signal } = controller
+  const url = new URL(serverUrl, document.baseURI).href
 
   const openNow = (asked: OnLocationInput, heard: StreamListener<T>) => {
     if (signal.aborted) return
@@ -101,8 +87,8 @@ type SharedOptions<T extends RoomTypes> = {
   alone(): void
   clock: Clock
   beatMs: number
-  view: View<T>
-  cut: typeof cutOf
+  view: TabContext<T>['view']
+  cut: FirstLoad['cut']
   signal: AbortSignal
 }
 

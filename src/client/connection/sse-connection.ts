@@ -1,9 +1,9 @@
+import type { FirstLoad } from '../first-load.js'
 import { eventStream } from './sse-parser.js'
-import { ForeignAnswer } from './failure.js'
 
 export type Headers = () => Record<string, string> | Promise<Record<string, string>>
 
-export interface OneShotInit {
+export interface OneShotInit extends Pick<FirstLoad, 'checkLength' | 'foreignAnswer'> {
   fetch: typeof fetch
   /** Called once for each stream. */
   headers: Headers
@@ -49,7 +49,8 @@ export class OneShotEventSource extends EventTarget {
     this.#controller.abort()
   }
 
-  async #connect(url: string | URL, { fetch, headers, opened, heard }: OneShotInit): Promise<void> {
+  async #connect(url: string | URL, init: OneShotInit): Promise<void> {
+    const { fetch, headers, opened, heard, checkLength, foreignAnswer } = init
     const { signal } = this.#controller
     const response = await fetch(url, {
       // §9.2.2: "Set (`Accept`, `text/event-stream`) in request's header list. Set request's cache mode to "no-store"."
@@ -62,7 +63,7 @@ export class OneShotEventSource extends EventTarget {
     // §9.2.2: "if res's status is not 200, or if res's `Content-Type` is not `text/event-stream`, then fail the connection".
     if (status !== 200 || !isStream || !body) {
       await body?.cancel()
-      throw new ForeignAnswer(status)
+      throw foreignAnswer(status)
     }
     if (signal.aborted) return
     this.readyState = 1
@@ -70,7 +71,7 @@ export class OneShotEventSource extends EventTarget {
     const feed = eventStream(({ type, ...message }) => {
       // §9.2.6: "if the readyState attribute is set to a value other than CLOSED, dispatches the newly created event".
       if (this.readyState !== this.CLOSED) this.dispatchEvent(new MessageEvent(type, message))
-    })
+    }, checkLength)
     // §9.2.6: "Streams must be decoded using the UTF-8 decode algorithm", which drops a byte order mark.
     const text = body.pipeThrough(new TextDecoderStream()).getReader()
     for (;;) {

@@ -1,12 +1,15 @@
-import { checkLength } from './wire-limits.js'
+import type { checkLength as checkLengthOf } from './wire-limits.js'
 
 export type Message = { type: string; data: string; lastEventId: string }
 
 /**
  * Parses an event stream (HTML §9.2.6) piece by piece. Returns the function that takes the next piece of text, which throws
- * when a line or a message is too long.
+ * what `checkLength` throws when a line or a message is too long.
  */
-export function eventStream(dispatch: (message: Message) => void): (text: string) => void {
+export function eventStream(
+  dispatch: (message: Message) => void,
+  checkLength: typeof checkLengthOf,
+): (text: string) => void {
   let rest = ''
   let endsWithCr = false
   let data: string[] = []

@@ -1,10 +1,10 @@
 import { httpSubscriptionLink } from '@trpc/client'
-import type { OnLocationInput } from '../../shared/call-types.js'
 import type { LocationEvent, Tracked } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
+import type { FirstLoad } from '../first-load.js'
+import type { Failure } from './failure.js'
 import { OneShotEventSource, type Headers } from './sse-connection.js'
-import { cut, failureOf, type Failure } from './failure.js'
-import { operation } from './trpc-operation.js'
+import type { OpenSubscription } from './stream-types.js'
 
 /** The address of the procedures and how to reach them. */
 export type Endpoint = {
@@ -16,26 +16,15 @@ export type Endpoint = {
   transformer: unknown
 }
 
-export interface StreamListener<T extends RoomTypes> {
-  /** The server answered with a stream; its hello is due. */
-  opened(): void
-  event(id: string, event: LocationEvent<T>): void
-  /** Bytes of any kind arrived. */
-  heard(): void
-  /** Called once, when the stream has ended for any reason. */
-  ended(failure: Failure): void
-}
-/** Opens one `onLocation` subscription that never reconnects by itself. Returns a function that closes it without `ended`. */
-export type OpenSubscription<T extends RoomTypes> = (input: OnLocationInput, listener: StreamListener<T>) => () => void
-
-export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint): OpenSubscription<T> {
+export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint, firstLoad: FirstLoad): OpenSubscription<T> {
   const { url, prefix, transformer } = endpoint
+  const { cut, failureOf, operation } = firstLoad
   const link = httpSubscriptionLink({
     url,
     transformer: transformer as undefined,
     // tRPC's type requires `onopen` and the like, which it does not use when they are absent.
     EventSource: OneShotEventSource as never,
-    eventSourceOptions: ({ op }) => ({ ...endpoint, ...op.context }) as never,
+    eventSourceOptions: ({ op }) => ({ ...firstLoad, ...endpoint, ...op.context }) as never,
   })({})
 
   return (input, listener) => {

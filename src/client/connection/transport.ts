@@ -6,8 +6,7 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../shared/call-types.js'
-import type { OpenSubscription } from './subscription.js'
-import type { ShareStream } from './shared-tab-stream.js'
+import type { OpenSubscription, ShareStream } from './stream-types.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 /** The requests to the server and the settings that all rooms of a client share. */

@@ -12,8 +12,7 @@ export interface LockCalls<T extends RoomTypes> {
 }
 
 export function openLockCalls<T extends RoomTypes>(locking: LockingRoom<T>): LockCalls<T> {
-  const { room, transport, store, presence, pace, hasLeft, firstLoad } = locking
-  const { LocationError, failureOf, retryDelayMs } = firstLoad
+  const { room, transport, store, presence, pace, hasLeft, LocationError, failureOf, retryDelayMs } = locking
   let latest: Promise<unknown> = Promise.resolve()
   let lockSeq = 0
 

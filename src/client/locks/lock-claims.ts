@@ -14,14 +14,14 @@ export interface LockClaims<T extends RoomTypes> {
 
 /** After the server lost its state, claims our locks again. `claimed` is called after each answer. */
 export function openLockClaims<T extends RoomTypes>(
-  { transport, store, pace, presence, connection, own, firstLoad }: LockingRoom<T>,
+  { transport, store, pace, presence, connection, own, parseEventId }: LockingRoom<T>,
   { ask }: LockCalls<T>,
   places: Places<T>,
   claimed: () => void,
 ): LockClaims<T> {
   let stopRetry: (() => void) | null = null
 
-  const shownId = () => firstLoad.parseEventId(store.view.id)
+  const shownId = () => parseEventId(store.view.id)
   const granted = (place: Place<T>, fence: number) =>
     void Object.assign(place, { fence, epoch: shownId()?.epoch, isSeen: false })
   /** The server lost its state: what we held may become ours again. */

@@ -1,10 +1,6 @@
-import { LocationError } from '../../shared/errors.js'
-import { parseEventId } from '../../shared/event-id.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import { retryDelayMs } from '../connection/connection-state.js'
 import type { ServerConnection } from '../connection/connection.js'
-import { failureOf } from '../connection/failure.js'
-import { canonicalText } from '../store/same-json.js'
+import { firstLoad } from '../first-load.js'
 import type { RoomLockMethods } from './lock-types.js'
 import type { LockingRoomParts } from './locking-room.js'
 
@@ -16,11 +12,10 @@ export const lazyLocks = <T extends RoomTypes>(room: LockingRoomParts<T>, connec
   let loading: Promise<RoomLockMethods<T>['lock']> | undefined
   const lock: RoomLockMethods<T>['lock'] = async (...call) => {
     const take = await (loading ??= import('./room-locks.js').then(
-      ({ openRoomLocks }) =>
-        openRoomLocks(room, connection, { LocationError, failureOf, canonicalText, parseEventId, retryDelayMs }),
+      ({ openRoomLocks }) => openRoomLocks(room, connection, firstLoad),
       (thrown: unknown) => {
         loading = undefined
-        throw failureOf(thrown).error
+        throw firstLoad.failureOf(thrown).error
       },
     ))
     return take(...call)

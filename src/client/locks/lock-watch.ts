@@ -11,7 +11,7 @@ export interface LockWatch {
 
 /** Calls `check` of its own accord when something is due. `due` runs it with all other checks. */
 export function openLockWatch<T extends RoomTypes>(
-  { transport, store, pace, presence, own, firstLoad }: LockingRoom<T>,
+  { transport, store, pace, presence, own, canonicalText }: LockingRoom<T>,
   { unlock }: LockCalls<T>,
   places: Places<T>,
   due: () => void,
@@ -26,7 +26,7 @@ export function openLockWatch<T extends RoomTypes>(
   /** Releases the locks of our connection that nobody here has or wants, such as those of calls that were given up. */
   const releaseStrays = () => {
     const wanted = new Set(places.byText.keys())
-    const unwanted = (own() ?? []).filter(({ location }) => !wanted.has(firstLoad.canonicalText(location)))
+    const unwanted = (own() ?? []).filter(({ location }) => !wanted.has(canonicalText(location)))
     for (const fence of strays.keys()) if (!unwanted.some((stray) => stray.fence === fence)) strays.delete(fence)
     for (const { location, fence } of unwanted) {
       const since = strays.get(fence)

@@ -1,12 +1,9 @@
-import type { LocationError } from '../../shared/errors.js'
-import type { parseEventId } from '../../shared/event-id.js'
 import type { Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { retryDelayMs, RetryContext } from '../connection/connection-state.js'
+import type { RetryContext } from '../connection/connection-state.js'
 import type { ServerConnection } from '../connection/connection.js'
-import type { failureOf } from '../connection/failure.js'
 import type { Transport } from '../connection/transport.js'
-import type { canonicalText } from '../store/same-json.js'
+import type { FirstLoad } from '../first-load.js'
 import type { Store } from '../store/store.js'
 
 /** The parts of a room that its locks use. */
@@ -25,19 +22,9 @@ export interface LockingRoomParts<T extends RoomTypes> {
   }
 }
 
-/** Code of the first load. It is given, not imported: an import would split it off into a chunk of its own. */
-export type FirstLoadCode = {
-  LocationError: typeof LocationError
-  failureOf: typeof failureOf
-  canonicalText: typeof canonicalText
-  parseEventId: typeof parseEventId
-  retryDelayMs: typeof retryDelayMs
-}
-
-/** A room as its locks see it. */
-export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T> {
+/** A room as its locks see it, and the code of the first load that they use. */
+export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T>, FirstLoad {
   connection: Pick<ServerConnection, 'connect'>
-  firstLoad: FirstLoadCode
   /** True when we left the room, and not only the server refused us. */
   hasLeft(): boolean
   /** The locks of our connection, as the room shows them. */
@@ -48,11 +35,11 @@ export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T> {
 export const lockingRoom = <T extends RoomTypes>(
   parts: LockingRoomParts<T>,
   connection: Pick<ServerConnection, 'connect'>,
-  firstLoad: FirstLoadCode,
+  firstLoad: FirstLoad,
 ): LockingRoom<T> => ({
   ...parts,
+  ...firstLoad,
   connection,
-  firstLoad,
   hasLeft() {
     const { status } = parts.store.snapshot
     return status.state === 'closed' && !status.error

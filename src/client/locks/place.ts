@@ -1,5 +1,5 @@
-import type { LocationError } from '../../shared/errors.js'
 import type { RoomTypes } from '../../shared/room-types.js'
+import type { FirstLoad } from '../first-load.js'
 import type { Lock } from './lock-types.js'
 
 /** A place that we hold, or want. `users`: how often it was taken and not released. */
@@ -31,7 +31,7 @@ export interface Places<T extends RoomTypes> {
   lose(place: Place<T>): void
 }
 
-export function openPlaces<T extends RoomTypes>(LocationErrorClass: typeof LocationError): Places<T> {
+export function openPlaces<T extends RoomTypes>({ LocationError }: FirstLoad): Places<T> {
   const byText = new Map<string, Place<T>>()
   const forget = (place: Place<T>) => {
     if (byText.get(place.text) === place) byText.delete(place.text)
@@ -47,7 +47,7 @@ export function openPlaces<T extends RoomTypes>(LocationErrorClass: typeof Locat
     forget,
     lose(place) {
       forget(place)
-      place.lost.abort(new LocationErrorClass('unavailable', 'The lock was lost: somebody else may edit this place.'))
+      place.lost.abort(new LocationError('unavailable', 'The lock was lost: somebody else may edit this place.'))
     },
   }
 }

@@ -14,8 +14,8 @@ export function openRoomLocks<T extends RoomTypes>(
   ...given: Parameters<typeof lockingRoom<T>>
 ): RoomLockMethods<T>['lock'] {
   const room: LockingRoom<T> = lockingRoom(...given)
-  const { store, hasLeft, firstLoad } = room
-  const places = openPlaces<T>(firstLoad.LocationError)
+  const { store, hasLeft, canonicalText } = room
+  const places = openPlaces<T>(room)
   const calls = openLockCalls(room)
   let unsubscribe = () => {}
 
@@ -57,7 +57,7 @@ export function openRoomLocks<T extends RoomTypes>(
   unsubscribe = store.subscribe(check)
   return async (location: T['location'], { signal, takeOver }: LockOptions = {}) => {
     signal?.throwIfAborted()
-    const place = places.enter(firstLoad.canonicalText(location))
+    const place = places.enter(canonicalText(location))
     place.users += 1
     try {
       const lock = await until(signal, place.lock ?? (place.taking ??= take(place, takeOver)))
@@ -85,17 +85,12 @@ function lockOf<T extends RoomTypes>(place: Place<T>, release: () => Promise<voi
 }
 
 /** Resolves with the result, unless `signal` aborts before. */
-async function until<V>(signal: AbortSignal | undefined, result: V | Promise<V>): Promise<V> {
+function until<V>(signal: AbortSignal | undefined, result: V | Promise<V>): V | Promise<V> {
   if (!signal) return result
-  let stop = () => {}
-  const aborted = new Promise<never>((_, reject) => {
+  return new Promise<V>((resolve, reject) => {
     const abort = () => reject(signal.reason as Error)
+    const settled = () => signal.removeEventListener('abort', abort)
     signal.addEventListener('abort', abort)
-    stop = () => signal.removeEventListener('abort', abort)
+    void Promise.resolve(result).then(resolve, reject).finally(settled)
   })
-  try {
-    return await Promise.race([result, aborted])
-  } finally {
-    stop()
-  }
 }

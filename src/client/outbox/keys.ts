@@ -12,15 +12,14 @@ export function newKey(): string {
  * sessionStorage too, but one for the whole process, which would make two clients one member.
  */
 export function storedMemberKey(): string {
+  const key = newKey()
   try {
-    if (typeof document === 'undefined') return newKey()
+    if (typeof document === 'undefined') return key
     const stored = sessionStorage.getItem('hereabouts:member')
     if (stored?.length === 22) return stored
-    const key = newKey()
     sessionStorage.setItem('hereabouts:member', key)
-    return key
   } catch {
     // A sandboxed frame has no access to its storage.
-    return newKey()
   }
+  return key
 }

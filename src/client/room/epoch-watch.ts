@@ -1,7 +1,7 @@
-import { LocationError } from '../../shared/errors.js'
 import { parseEventId } from '../../shared/event-id.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Transport } from '../connection/transport.js'
+import { firstLoad } from '../first-load.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
 import type { ToldEpoch } from './split-room.js'
@@ -22,24 +22,14 @@ export function watchEpochs<T extends RoomTypes>({
   store: Pick<Store<T>, 'view' | 'fail'>
   pace: Pace
 }): EpochWatch {
-  type Judge = (told: ToldEpoch) => void
-  let judge: Promise<Judge> | undefined
-  const load = async (): Promise<Judge> => {
-    const { detectSplitRoom, splitRoomMessage } = await import('./split-room.js')
-    const isSplit = detectSplitRoom(() => pace.timing.beatMs)
-    let reported = false
-    return (told) => {
-      if (reported || !isSplit(told)) return
-      reported = true
-      store.fail(new LocationError('misconfigured', splitRoomMessage))
-    }
-  }
+  let judge: Promise<(told: ToldEpoch) => void> | undefined
   /** The epoch of the newest reply that came before the room was there. */
   let early: string | undefined
   const tell = (told: ToldEpoch) => {
     if (!judge && told.epoch === told.shown) return
-    judge ??= load()
-    void judged(judge, told)
+    judge ??= import('./split-room.js').then(({ reportSplitRoom }) => reportSplitRoom(pace, store, firstLoad))
+    // The chunk may not be there.
+    judge.then((take) => take(told)).catch(() => {})
   }
   return (from, id) => {
     const now = clock.now()
@@ -50,14 +40,5 @@ export function watchEpochs<T extends RoomTypes>({
     tell({ from, epoch, shown, now })
     if (early) tell({ from: 'post', epoch: early, shown: epoch, now })
     early = undefined
-  }
-}
-
-async function judged(judge: Promise<(told: ToldEpoch) => void>, told: ToldEpoch): Promise<void> {
-  try {
-    const take = await judge
-    take(told)
-  } catch {
-    // The chunk could not be loaded.
   }
 }

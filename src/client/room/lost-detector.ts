@@ -1,14 +1,5 @@
 import type { Clock } from '../../shared/clock.js'
 
-export interface LostDetectorOptions {
-  clock: Clock
-  /** Interruptions shorter than this are not reported. */
-  lostMs: number
-  /** @param since the monotonic reading at which the interruption began. */
-  lost(since: number): void
-  restored(since: number): void
-}
-
 /** Distinguishes a lost connection from a short interruption. */
 export interface LostDetector {
   /** Called at each change of whether events of the room reach us. */
@@ -17,7 +8,17 @@ export interface LostDetector {
   stop(): void
 }
 
-export function detectLoss({ clock, lostMs, lost, restored }: LostDetectorOptions): LostDetector {
+/**
+ * Calls `changed` when the connection is lost and when it is restored.
+ *
+ * @param lostMs interruptions shorter than this are not reported.
+ * @param changed its `since` is the monotonic reading at which the interruption began.
+ */
+export function detectLoss(
+  clock: Clock,
+  lostMs: number,
+  changed: (isLost: boolean, since: number) => void,
+): LostDetector {
   // A connection that was never present cannot be lost.
   let state: 'never' | 'present' | 'interrupted' | 'lost' = 'never'
   let since = 0
@@ -28,13 +29,13 @@ export function detectLoss({ clock, lostMs, lost, restored }: LostDetectorOption
         const before = state
         stop()
         state = 'present'
-        if (before === 'lost') restored(since)
+        if (before === 'lost') changed(false, since)
       } else if (state === 'present') {
         state = 'interrupted'
         since = clock.now()
         stop = clock.after(lostMs, () => {
           state = 'lost'
-          lost(since)
+          changed(true, since)
         })
       }
     },

@@ -98,23 +98,15 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   })
 }
 
-function openLostDetector<T extends RoomTypes>(transport: Transport<T>, store: Store<T>) {
-  const { clock } = transport
-  return detectLoss({
-    clock,
-    lostMs: transport.lostMs,
-    lost(since) {
-      store.away(true)
-      store.show()
-      store.emit('lost', { since: dateAt(clock, since), status: store.snapshot.status })
-    },
-    restored(since) {
-      store.away(false)
-      store.show()
-      store.emit('restored', { since: dateAt(clock, since), awayMs: clock.now() - since })
-    },
+/** Shows the others as stale while the connection is lost, and emits `lost` and `restored`. */
+const openLostDetector = <T extends RoomTypes>({ clock, lostMs }: Transport<T>, store: Store<T>) =>
+  detectLoss(clock, lostMs, (isLost, reading) => {
+    store.away(isLost)
+    store.show()
+    const since = dateAt(clock, reading)
+    if (isLost) store.emit('lost', { since, status: store.snapshot.status })
+    else store.emit('restored', { since, awayMs: clock.now() - reading })
   })
-}
 
 /** The two ways to receive the room's events: a stream, and polls. Both resume from the newest id unless `anew`. */
 function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<ConnectionOptions<T>, 'open' | 'poll'> {

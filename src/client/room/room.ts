@@ -1,9 +1,9 @@
 import type { GetLocationsOutput } from '../../shared/call-types.js'
-import { followPage, followVisibility, isPrerendered } from '../browser/page-lifecycle.js'
+import { followPage, followVisibility, isHidden, isPrerendered } from '../browser/page-lifecycle.js'
 import type { ServerConnection } from '../connection/connection.js'
-import { failureOf } from '../connection/failure.js'
 import { closedBy } from '../connection/room-status.js'
 import type { Transport } from '../connection/transport.js'
+import { firstLoad } from '../first-load.js'
 import { lazyImport } from '../lazy-import.js'
 import { heldBy } from '../locks/held-by.js'
 import type { IfLocks, LockView, RoomLockMethods } from '../locks/lock-types.js'
@@ -119,30 +119,26 @@ export function openRoom<T extends RoomTypes>(
   const store = createStore<T>(clock.date(), transport.report)
   const pace = paceBy(clock)
   const told = watchEpochs({ transport, store, pace })
+  const base = { room: id, transport, store, pace, told }
   const presence: OwnPresence<T> = openOwnPresence({
-    room: id,
-    transport,
-    store,
-    pace,
-    told,
+    ...base,
     joined: joining !== null,
     link: () => connection.link,
     reconnect: () => connection.renew(),
   })
-  const parts = { room: id, transport, store, pace, presence, told }
+  const parts = { ...base, presence }
   const connection = openRoomSync<T>(parts)
 
   showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
     // A tab that was opened in the background has not been looked at.
-    const isAway = transport.awayMs === 0 && globalThis.document?.visibilityState === 'hidden'
+    const isAway = transport.awayMs === 0 && isHidden()
     presence.enter(location, { profile, ...(isAway && { activity: 'away' as const }) })
   }
   if (isPrerendered()) presence.pause()
   else connection.connect()
-  const stopActivity = joining ? followActivity(transport, store, presence) : () => {}
-  const unfollow = followPageOf(connection, presence, followSignsOfLife(parts, connection))
+  const { unfollow, stopActivity } = followPageOf(parts, connection, joining !== null)
 
   const broadcasts = lazyBroadcasts<T>(parts, connection)
   const room = watchedRoom(id, store, connection, presence, broadcasts)
@@ -176,58 +172,47 @@ export function openRoom<T extends RoomTypes>(
 }
 
 /**
- * Returns the function to call at each sign of life. Where its code cannot be loaded, only waiting retries become due, and
- * dead sockets are noticed by their silence.
+ * Follows the page of a browser: it is closed, woken, looked at and used. The code for the latter is loaded now, because at the
+ * first sign of life the network may be dead. Where it cannot be loaded, only waiting retries become due, dead sockets are
+ * noticed by their silence, and a hidden page is away.
  */
-function followSignsOfLife<T extends RoomTypes>(
+function followPageOf<T extends RoomTypes>(
   parts: RoomSyncOptions<T>,
   connection: ServerConnection,
-): (changed: boolean) => void {
+  isJoined: boolean,
+): { unfollow(): void; stopActivity(): void } {
+  const nothing = () => {}
+  if (typeof document === 'undefined') return { unfollow: nothing, stopActivity: nothing }
+  const { transport, store, presence } = parts
   let woken = (_changed: boolean) => {
     connection.hurry()
-    parts.presence.hasten()
+    presence.hasten()
   }
-  // Loaded now: at the first sign of life the network may be dead.
-  if (typeof document !== 'undefined')
-    void import('./wake-up.js').then(
-      ({ wakeUp }) => (woken = wakeUp(parts, connection, (thrown) => failureOf(thrown).error.code === 'network')),
-      () => {},
-    )
-  return (changed) => woken(changed)
+  const code = import('./page-code.js')
+  code.then(({ wakeUp }) => (woken = wakeUp(parts, connection, firstLoad)), nothing)
+  return {
+    unfollow: followPage({
+      hidden() {
+        connection.pause()
+        presence.pause()
+        void presence.depart(3000)
+      },
+      shown() {
+        if (closedBy(connection.link)) return
+        connection.connect()
+        presence.resume()
+      },
+      woken: (changed) => woken(changed),
+    }),
+    stopActivity: isJoined
+      ? lazyImport(
+          code,
+          ({ trackActivity }) => trackActivity({ ...transport, store, presence }),
+          () => followVisibility((activity) => presence.update({ activity })),
+        )
+      : nothing,
+  }
 }
-
-/** Posts the activity of a browser page. Its code is loaded later: nobody is idle in the first second. */
-function followActivity<T extends RoomTypes>(
-  { clock, idleMs, awayMs }: Transport<T>,
-  store: Store<T>,
-  presence: OwnPresence<T>,
-): () => void {
-  if (typeof document === 'undefined') return () => {}
-  return lazyImport(
-    import('../browser/activity-tracker.js'),
-    ({ trackActivity }) => trackActivity({ clock, idleMs, awayMs, store, presence }),
-    () => followVisibility((activity) => presence.update({ activity })),
-  )
-}
-
-const followPageOf = <T extends RoomTypes>(
-  connection: ServerConnection,
-  presence: OwnPresence<T>,
-  woken: (changed: boolean) => void,
-) =>
-  followPage({
-    hidden() {
-      connection.pause()
-      presence.pause()
-      void presence.depart(3000)
-    },
-    shown() {
-      if (closedBy(connection.link)) return
-      connection.connect()
-      presence.resume()
-    },
-    woken,
-  })
 
 /** Listening to broadcasts of any name: what a router without broadcasts has is never called. */
 type AnyListening<T extends RoomTypes> = {

@@ -1,3 +1,8 @@
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { FirstLoad } from '../first-load.js'
+import type { Store } from '../store/store.js'
+import type { Pace } from './post-pace.js'
+
 /** An id that the server told us: in a reply to a post of ours, in a heartbeat, or in a snapshot. */
 export type ToldEpoch = {
   from: 'post' | 'beat' | 'snapshot'
@@ -57,5 +62,20 @@ export function detectSplitRoom(heartbeatMs: () => number): (told: ToldEpoch) =>
     if (told.from === 'post') return posted(told)
     if (told.epoch !== told.shown) return begunAnew(told)
     return told.from === 'beat' && beaten(told)
+  }
+}
+
+/** Returns a function that takes what the server tells us, and raises an error when the room is split, once. */
+export function reportSplitRoom<T extends RoomTypes>(
+  pace: Pace,
+  store: Pick<Store<T>, 'fail'>,
+  { LocationError }: FirstLoad,
+): (told: ToldEpoch) => void {
+  const isSplit = detectSplitRoom(() => pace.timing.beatMs)
+  let reported = false
+  return (told) => {
+    if (reported || !isSplit(told)) return
+    reported = true
+    store.fail(new LocationError('misconfigured', splitRoomMessage))
   }
 }

@@ -1,19 +1,17 @@
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
+import type { FirstLoad } from '../first-load.js'
 import type { RoomSyncOptions } from './room-sync.js'
 
 /**
  * Returns the function to call at each sign of life. Retries that wait are due at once. After a sleep, or in
  * another network, open connections may be dead without an error: hanging posts are sent again, and a query tests the stream.
  * `changed`: the network is another one, so that the stream is replaced without a test.
- *
- * @param isUnreachable returns true for the error of a request that got no answer. It is passed, since an import that this chunk
- * shares with the first load would make a bundler split that into more files.
  */
 export function wakeUp<T extends RoomTypes>(
   { room, transport, store, pace, presence }: RoomSyncOptions<T>,
   connection: ServerConnection,
-  isUnreachable: (thrown: unknown) => boolean,
+  { failureOf }: FirstLoad,
 ): (changed: boolean) => void {
   const { clock } = transport
   const { view } = store
@@ -24,7 +22,10 @@ export function wakeUp<T extends RoomTypes>(
     const before = view.id
     const ask = () => transport.ask({ room, lastEventId: before ?? undefined }, pace.deadlineMs())
     // A refusal is an answer, too: the network works.
-    const dead = await ask().then(({ id }) => id !== before, isUnreachable)
+    const dead = await ask().then(
+      ({ id }) => id !== before,
+      (thrown: unknown) => failureOf(thrown).error.code === 'network',
+    )
     // The change that the query saw may still be on its way on the stream.
     if (!dead) return
     clock.after(pace.timing.beatMs / 20, () => {

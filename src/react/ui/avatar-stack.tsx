@@ -97,12 +97,15 @@ type PersonProps<M extends UiMember> = {
 }
 
 /** An avatar with its label, which is also shown as a tooltip. It is a button when it can be chosen. */
-function Person<M extends UiMember>({ entry: { member, label }, onSelect, focus, children }: PersonProps<M>) {
+function Person<M extends UiMember>({ entry, onSelect, focus, children }: PersonProps<M>) {
+  const { member, name, state, label } = entry
   const content = (
     <>
       {children}
       <span className="hb-tip">
-        <bdi translate="no">{label}</bdi>
+        <bdi translate="no">{name}</bdi>
+        {/* Outside of the name, which may turn around what follows it. */}
+        {state && <span>{`, ${state}`}</span>}
       </span>
     </>
   )

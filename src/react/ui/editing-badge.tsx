@@ -1,7 +1,7 @@
 'use client'
 
 import { forwardRef, useId, type ForwardedRef, type ReactNode, type Ref } from 'react'
-import { wordsOf } from './labels.js'
+import { isolated, wordsOf } from './labels.js'
 import { paintOf } from './member-look.js'
 import { classes, type UiProps } from './props.js'
 import type { UiMember } from './ui-types.js'
@@ -40,7 +40,7 @@ export const EditingBadge = forwardRef(function EditingBadge<M extends UiMember>
   const words = wordsOf(labels)
   const holder = lock?.state === 'taken' ? lock.holder : null
   const text = holder
-    ? words.editing(words.name(holder))
+    ? words.editing(isolated(words.name(holder)))
     : lock?.state === 'otherWindow'
       ? words.editingElsewhere
       : lock?.state === 'taken'

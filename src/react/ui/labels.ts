@@ -64,6 +64,13 @@ const defaults: Omit<UiLabels, 'name'> = {
   retry: 'Retry now',
 }
 
+/**
+ * Returns a name for a sentence. Characters that turn the direction of writing are enclosed, so that they turn nothing of the
+ * sentence around: U+202E in a name would show what follows it from right to left.
+ */
+export const isolated = (name: string): string =>
+  /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name
+
 /** Returns the default words with those of the app over them. */
 export function wordsOf<M extends UiMember>(labels: UiLabelsProp<M>): UiLabels<M> {
   const words = { ...defaults, ...labels }

@@ -25,6 +25,7 @@ import type { Subscriber } from '../rooms/subscriber.js'
 import type { StoredValue } from '../rules/backend.js'
 import { LockCalls } from './lock-calls.js'
 import { answerWith } from './frame-answer.js'
+import { chargeOnce, isSocketSignal } from './socket-calls.js'
 import { anonymousMemberIdOf, connectionIdOf, defaultConnectionIdOf, generateKey } from '../rules/ids.js'
 
 /**
@@ -170,14 +171,15 @@ export class Procedures {
     return this.#address(ctx)
   }
 
-  /** @param isOnSocket true when the stream is sent over a WebSocket. */
-  async subscribe(ctx: unknown, input: OnLocationInput, isOnSocket = false): Promise<Subscriber> {
+  /** @param signal the signal of the call; it tells whether the stream is sent over a WebSocket. */
+  async subscribe(ctx: unknown, input: OnLocationInput, signal: AbortSignal | undefined): Promise<Subscriber> {
     const hub = this.#hub
+    const isOnSocket = isSocketSignal(signal)
     const { room, connectionKey, lastEventId } = input
     const { generation } = this.#gate
     const caller = await this.#gate.caller(ctx)
     const { memberId, expiresAt } = caller
-    this.#chargeMember(memberId, 'stream')
+    chargeOnce(signal, 'member', () => this.#chargeMember(memberId, 'stream'))
     await this.#gate.admit(ctx, caller, room, 'read', true)
     const address = this.#address(ctx)
     const connectionId = connectionKey === undefined ? null : connectionIdOf(connectionKey)

@@ -45,7 +45,8 @@ import type { ChargedAction } from '../access/rate-limits.js'
 import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { allowDirectPost, refuseInput, type DirectPost } from './direct-post.js'
-import { isSocketSignal, setCallerAccess } from './socket-calls.js'
+import { warnOfStockSockets } from './stock-sockets.js'
+import { chargeOnce, setCallerAccess } from './socket-calls.js'
 import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
@@ -134,6 +135,8 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   const inputs = procedureInputs(hub)
   const depth = hub.limits.depth + envelopeDepth
   const isImmediate = isSynchronousHub(hub)
+  const onFirstPull = (signal: AbortSignal | undefined) => warnOfStockSockets(hub, signal)
+  const pumped = { envelope, toError: toTRPCError, onFirstPull }
   const parsed =
     <S extends Schema, T>(schema: S) =>
     (raw: unknown): Promise<T> =>
@@ -143,8 +146,15 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       )
   const charged = chargingCalls(hub, calls)
   const base = (name: string, action: ChargedAction) =>
-    procedure.use(({ ctx, next }) =>
-      charged(name, action, ctx, next, (result) => (result.ok ? outcomeOf(result.data) : errorCodeOf(result.error))),
+    procedure.use(({ ctx, next, signal }) =>
+      charged(
+        name,
+        action,
+        ctx,
+        next,
+        (result) => (result.ok ? outcomeOf(result.data) : errorCodeOf(result.error)),
+        signal,
+      ),
     )
   const postInput = parsed<typeof inputs.postLocation, PostLocationInput>(inputs.postLocation)
   const record = {
@@ -164,7 +174,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       .input(parsed<typeof inputs.onLocation, OnLocationInput>(inputs.onLocation))
       .subscription(({ ctx, input, signal }) =>
         withTRPCErrors(
-          async () => new SubscriberIterable(await calls.subscribe(ctx, input, isSocketSignal(signal)), pumped(signal)),
+          async () => new SubscriberIterable(await calls.subscribe(ctx, input, signal), { ...pumped, signal }),
         ),
       ),
   }
@@ -229,12 +239,13 @@ function chargingCalls({ clock, logger, metrics }: Hub, calls: Procedures) {
     ctx: unknown,
     run: () => Promise<T>,
     toOutcome: (result: T) => string,
+    signal?: AbortSignal,
   ): Promise<T> => {
     const startedAt = clock.now()
     const count = (outcome: string) => metrics.called(name, outcome, clock.now() - startedAt)
     let result: T
     try {
-      calls.chargeAddress(ctx, action)
+      chargeOnce(signal, 'address', () => calls.chargeAddress(ctx, action))
       result = await run()
     } catch (error) {
       count(errorCodeOf(error))
@@ -271,7 +282,6 @@ const isSynchronousHub = ({ location, profile, presence, broadcasting }: Hub) =>
     (schema) => schema === false || isSynchronous(schema),
   )
 
-const pumped = (signal: AbortSignal | undefined) => ({ envelope, toError: toTRPCError, signal })
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
 type BroadcastInputSchema = ReturnType<typeof broadcastInput>

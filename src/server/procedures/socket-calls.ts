@@ -3,10 +3,25 @@
  * like streams of HTTP, and the identity of an open socket would not be checked again.
  */
 
-const socketSignals = new WeakSet<AbortSignal>()
+/** The rate limits that a subscription was charged to. */
+export type Charges = Set<'address' | 'member'>
 
-/** Marks the signal of a subscription whose stream is sent over a WebSocket. */
-export const markSocketSignal = (signal: AbortSignal): void => void socketSignals.add(signal)
+const socketSignals = new WeakMap<AbortSignal, Charges>()
+
+/**
+ * Marks the signal of a subscription whose stream is sent over a WebSocket.
+ *
+ * @param charges the same set for each try of one subscription: the server itself tries again, which its caller is not charged for.
+ */
+export const markSocketSignal = (signal: AbortSignal, charges: Charges): void => void socketSignals.set(signal, charges)
+
+/** Runs `charge`, unless an earlier try of the same subscription was charged. @throws what `charge` throws */
+export function chargeOnce(signal: AbortSignal | undefined, kind: 'address' | 'member', charge: () => void): void {
+  const charges = signal && socketSignals.get(signal)
+  if (charges?.has(kind)) return
+  charge()
+  charges?.add(kind)
+}
 
 /** Returns whether a subscription is sent over a WebSocket. */
 export const isSocketSignal = (signal: AbortSignal | undefined): boolean =>

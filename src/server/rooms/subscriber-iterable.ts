@@ -8,6 +8,8 @@ export type SubscriberIterableOptions<T> = {
   toError: (error: Error) => Error
   /** Aborted when the reader disconnects. */
   signal: AbortSignal | undefined
+  /** Called with the signal when the first event is asked for. */
+  onFirstPull?: (signal: AbortSignal | undefined) => void
 }
 
 const iterables = new WeakMap<AbortSignal, SubscriberIterable<unknown>>()
@@ -26,11 +28,16 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
   readonly subscriber: Subscriber
   readonly toError: (error: Error) => Error
   readonly #envelope: (frame: Frame) => T
+  readonly #signal: AbortSignal | undefined
+  readonly #onFirstPull: (signal: AbortSignal | undefined) => void
 
-  constructor(subscriber: Subscriber, { envelope, toError, signal }: SubscriberIterableOptions<T>) {
+  constructor(subscriber: Subscriber, options: SubscriberIterableOptions<T>) {
+    const { envelope, toError, signal, onFirstPull = () => {} } = options
     this.subscriber = subscriber
     this.toError = toError
     this.#envelope = envelope
+    this.#signal = signal
+    this.#onFirstPull = onFirstPull
     if (!signal) return
     iterables.set(signal, this)
     if (signal.aborted) {
@@ -48,6 +55,7 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
     subscriber.isPumped = true
     return {
       next: async () => {
+        if (!subscriber.hasBegun) this.#onFirstPull(this.#signal)
         for (;;) {
           const frame = subscriber.take()
           if (frame) {

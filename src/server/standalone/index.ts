@@ -10,5 +10,7 @@ export {
   type LocationRouter,
   type LocationServer,
   type LocationServerOptions,
+  type NoProcedures,
+  type ProcedureTools,
 } from './server.js'
 export type { ServerContext } from './server-context.js'

@@ -1,7 +1,15 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { dirname, resolve } from 'node:path'
-import { initTRPC, type AnyTRPCRouter, type TRPCBuiltRouter, type TRPCError } from '@trpc/server'
+import {
+  initTRPC,
+  type AnyTRPCRouter,
+  type TRPCBuiltRouter,
+  type TRPCError,
+  type TRPCProcedureBuilder,
+  type TRPCRouterRecord,
+  type TRPCUnsetMarker,
+} from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -49,11 +57,32 @@ import { startupWarnings } from './startup-warnings.js'
 import { createWebApp } from './web-app.js'
 import type { LocationWebSocketHandler } from '../websocket/handler.js'
 
-/** The router of a server that has only the location procedures: the type of `server.router`. */
-export type LocationRouter<T extends RoomTypes> = TRPCBuiltRouter<
+/** No procedures beside the location procedures. */
+// oxlint-disable-next-line typescript/no-generated-empty-object-type -- an intersection with it adds nothing
+export type NoProcedures = Record<never, never>
+
+/** The router of a server: the location procedures, and those of the option `procedures`. The type of `server.router`. */
+export type LocationRouter<T extends RoomTypes, R extends TRPCRouterRecord = NoProcedures> = TRPCBuiltRouter<
   { ctx: object; meta: object; errorShape: LocationErrorShape; transformer: false },
-  LocationRecord<T>
+  LocationRecord<T> & R
 >
+
+/** The argument of the option `procedures`: the hub, and the base procedure of the server's router. */
+export interface ProcedureTools<T extends RoomTypes> {
+  /** The hub of the server: its rooms, locks and broadcasts. */
+  hub: LocationHub<T>
+  /** A base procedure, whose context is the `ServerContext` of the request. */
+  procedure: TRPCProcedureBuilder<
+    ServerContext,
+    object,
+    object,
+    TRPCUnsetMarker,
+    TRPCUnsetMarker,
+    TRPCUnsetMarker,
+    TRPCUnsetMarker,
+    false
+  >
+}
 
 /** The options of `createLocationServer`: those of the hub, of access, of origins, and of the HTTP server. */
 export type LocationServerOptions<
@@ -62,6 +91,7 @@ export type LocationServerOptions<
   LK extends LocksOption = LocksOption,
   SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = OptionalBroadcasts,
+  R extends TRPCRouterRecord = TRPCRouterRecord,
 > = HubOptions<SL, SP, LK, SV, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
@@ -88,6 +118,15 @@ export type LocationServerOptions<
      * vouches for, such as the last entry of `x-forwarded-for`, never one that the caller wrote. Default: `ctx.ip`.
      */
     clientIp?: ClientIp<ServerContext>
+    /**
+     * Returns procedures of your own, which the server serves beside the location procedures: for example a mutation that saves
+     * what a lock guards. The names of the location procedures are taken. Rate limits do not apply to them. Default: none.
+     *
+     * ```ts
+     * procedures: ({ procedure }) => ({ time: procedure.query(() => Date.now()) })
+     * ```
+     */
+    procedures?: (tools: ProcedureTools<SchemaTypes<SL, SP, LK, SV, SB>>) => R
   }
 
 /** An empty path means the working folder to Express: all of the app's source. */
@@ -105,14 +144,15 @@ const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSch
   webSocket: isBoolean,
   keepAliveMs: checkedElsewhere,
   clientIp: isSyncFunction,
+  procedures: isSyncFunction,
 }
 
 /** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
-/** An HTTP server with a location router and nothing else. */
-export interface LocationServer<T extends RoomTypes> {
-  router: LocationRouter<T>
+/** An HTTP server with a location router, and the procedures of the option `procedures`. */
+export interface LocationServer<T extends RoomTypes, R extends TRPCRouterRecord = NoProcedures> {
+  router: LocationRouter<T, R>
   hub: LocationHub<T>
   /**
    * Serves the procedures under `/trpc`, and the health checks `/livez` and `/readyz`. Default port: 3000; port 0 chooses a
@@ -148,7 +188,8 @@ export function createLocationServer<
   const LK extends LocksOption = false,
   SV extends OptionalSchema = false,
   SB extends OptionalBroadcasts = undefined,
->(options: LocationServerOptions<SL, SP, LK, SV, SB>): LocationServer<SchemaTypes<SL, SP, LK, SV, SB>> {
+  R extends TRPCRouterRecord = NoProcedures,
+>(options: LocationServerOptions<SL, SP, LK, SV, SB, R>): LocationServer<SchemaTypes<SL, SP, LK, SV, SB>, R> {
   // Options are checked first: a hub that was created and not returned could not be closed.
   assertOptions('createLocationServer', options, serverOptionChecks)
   const originRules = originRulesOf(options)
@@ -183,7 +224,7 @@ export function createLocationServer<
     else if (
       guardRequest(request, response, originRules, {
         bodyBytes,
-        check: () => jsonLinesRefusal(request, callsOf(request)),
+        check: () => jsonLinesRefusal(request, () => callsOf(request)),
       })
     )
       procedures.handle(request, response, bodyBytes)
@@ -196,7 +237,7 @@ export function createLocationServer<
   let isClosed = false
   let sockets: LocationWebSocketHandler | undefined
   return {
-    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV, SB>>,
+    router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV, SB>, R>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
       if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
@@ -221,8 +262,12 @@ export function createLocationServer<
   }
 }
 
-/** Returns a tRPC router with the location procedures of a hub. */
-function routerFor<T extends RoomTypes>(hub: Hub<T>, options: Pick<LocationServerOptions<Schema, false>, 'clientIp'>) {
+type RouterOptions<T extends RoomTypes> = Pick<LocationServerOptions<Schema, false>, 'clientIp'> & {
+  procedures?: (tools: ProcedureTools<T>) => TRPCRouterRecord
+}
+
+/** Returns a tRPC router with the location procedures of a hub, and those of the app. */
+function routerFor<T extends RoomTypes>(hub: Hub<T>, options: RouterOptions<T>) {
   const t = initTRPC.context<ServerContext>().create({
     // Clients must not see stack traces.
     isDev: false,
@@ -233,7 +278,17 @@ function routerFor<T extends RoomTypes>(hub: Hub<T>, options: Pick<LocationServe
   const access = options as unknown as Access<ServerContext, unknown>
   const clientIp = options.clientIp ?? (({ ctx }) => ctx.ip)
   const record = locationRecord({ hub, procedure: t.procedure, ...access, clientIp })
-  return t.router(record)
+  try {
+    const own = options.procedures?.({ hub, procedure: t.procedure }) ?? {}
+    const taken = Object.keys(own).find((name) => name in record)
+    if (taken !== undefined)
+      throw new LocationError('misconfigured', `procedures: ${taken} is a location procedure: choose another name.`)
+    return t.router({ ...record, ...own })
+  } catch (error) {
+    // Nobody else could close a hub whose server was not created.
+    void hub.close()
+    throw error
+  }
 }
 
 function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'limits' | 'logger'>, compress = false) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { AnyTRPCRouter } from '@trpc/server'
 import type { ByeReason } from '../../shared/events.js'
+import type { Subscriber } from '../rooms/subscriber.js'
 import { iterableFor } from '../rooms/subscriber-iterable.js'
 import type { SocketEnvironment } from './socket-environment.js'
 import type { SubscriptionCall } from './socket-subscription.js'
@@ -19,6 +20,8 @@ export type AppCallsOptions = {
   onStreamEnded: (reason: ByeReason) => void
 }
 
+type Addressed = { id: number | string; method?: string }
+
 /** What a socket leaves to tRPC: calls of the app's own procedures, and location streams that a middleware has wrapped. */
 export class AppCalls {
   readonly #options: AppCallsOptions
@@ -26,14 +29,24 @@ export class AppCalls {
   #current: TrpcFacade | null = null
   /** Facades of earlier contexts, and those of wrapped streams: each is kept while it has a subscription. */
   readonly #others = new Set<TrpcFacade>()
-  readonly #streams = new Set<TrpcFacade>()
+  readonly #streams = new Map<TrpcFacade, Subscriber | undefined>()
 
   constructor(options: AppCallsOptions) {
     this.#options = options
   }
 
   get isIdle(): boolean {
-    return this.pending === 0 && this.#all().every(({ subscriptions }) => subscriptions === 0)
+    return this.pending === 0 && this.subscriptions === 0
+  }
+
+  /** The number of open subscriptions. */
+  get subscriptions(): number {
+    return this.#all().reduce((sum, { subscriptions }) => sum + subscriptions, 0)
+  }
+
+  /** The members whose location streams are open. */
+  get streamMembers(): (string | null)[] {
+    return [...this.#streams.values()].flatMap((subscriber) => (subscriber?.isOpen ? [subscriber.memberId] : []))
   }
 
   /** The number of queries and mutations without an answer. */
@@ -45,13 +58,25 @@ export class AppCalls {
     return this.#all().some((facade) => facade.owns(id))
   }
 
+  /** Hands a message, or an array of them, to tRPC. */
   deliver(parsed: unknown): void {
-    const { id, method } = (parsed ?? {}) as { id?: unknown; method?: unknown }
-    const owner =
-      method === 'subscription.stop' || method === 'subscription'
-        ? this.#all().find((facade) => facade.owns(id as number | string))
-        : undefined
-    ;(owner ?? this.#facade()).deliver(parsed)
+    const current = this.#facade()
+    if (!Array.isArray(parsed)) return (this.#ownerOf(parsed) ?? current).deliver(parsed)
+    // tRPC tells a procedure its place in the array, so a message that another facade takes is replaced.
+    const own = parsed.map((each: Addressed) => {
+      const owner = this.#ownerOf(each)
+      if (!owner || owner === current) return each
+      owner.deliver(each)
+      return { id: each.id, method: 'subscription.stop' }
+    })
+    current.deliver(own)
+  }
+
+  /** Returns the facade that has the subscription to which a message belongs. */
+  #ownerOf(message: unknown): TrpcFacade | undefined {
+    const { id, method } = message as Addressed
+    if (method !== 'subscription.stop' && method !== 'subscription') return undefined
+    return this.#all().find((facade) => facade.owns(id))
   }
 
   /** Lets tRPC answer messages of which at least one is not valid: it runs none of them. */
@@ -78,8 +103,9 @@ export class AppCalls {
     }
     const procedures = { [path]: Object.assign(resolve, { _def: procedure._def }) }
     const facade = this.#create({ ...router, _def: { ...router._def, procedures } } as AnyTRPCRouter, () => ctx)
-    this.#streams.add(facade)
-    this.#endWith(facade, controller.signal)
+    const subscriber = iterableFor(controller.signal)?.subscriber
+    this.#streams.set(facade, subscriber)
+    if (subscriber) this.#endWith(facade, subscriber)
     const jsonrpc = prefix.includes('"jsonrpc"') ? { jsonrpc: '2.0' } : {}
     facade.deliver({ id, ...jsonrpc, method: 'subscription', params: { path } })
   }
@@ -93,7 +119,7 @@ export class AppCalls {
 
   /** Sends nothing more of location streams: their end here is not the end of their subscriptions. */
   endStreams(): void {
-    for (const facade of this.#streams) facade.mute()
+    for (const facade of this.#streams.keys()) facade.mute()
   }
 
   /** Ends everything after the socket has closed. */
@@ -102,13 +128,13 @@ export class AppCalls {
   }
 
   /** tRPC would send the end of a stream to its client as a final error. */
-  #endWith(facade: TrpcFacade, signal: AbortSignal): void {
-    const subscriber = iterableFor(signal)?.subscriber
-    if (!subscriber) return
+  #endWith(facade: TrpcFacade, subscriber: Subscriber): void {
     const release = subscriber.onEnded
     subscriber.onEnded = () => {
       release()
       const { endedBy } = subscriber
+      // A revoked reader must not receive the frames that are still pending in its socket.
+      if (endedBy === 'revoked' && this.#options.writer.isFull) return this.#options.onStreamEnded('slow')
       if (endedBy !== 'draining' && endedBy !== 'expired' && endedBy !== 'slow') return
       facade.mute()
       this.#options.onStreamEnded(endedBy)
@@ -129,6 +155,7 @@ export class AppCalls {
       onError,
       isOpen: () => writer.isOpen,
       send: (text) => writer.text(text),
+      pace: () => (writer.isFull ? new Promise<void>((resolve) => writer.wait({ flush: resolve })) : null),
       close: () => {},
       onSettled: () => this.#settle(),
     })
@@ -136,11 +163,12 @@ export class AppCalls {
 
   #settle(): void {
     for (const facades of [this.#others, this.#streams])
-      for (const facade of facades) if (facade.subscriptions === 0 && facade.pending === 0) facades.delete(facade)
+      for (const facade of facades.keys())
+        if (facade.subscriptions === 0 && facade.pending === 0) facades.delete(facade)
     this.#options.onSettled()
   }
 
   #all(): TrpcFacade[] {
-    return [...(this.#current ? [this.#current] : []), ...this.#others, ...this.#streams]
+    return [...(this.#current ? [this.#current] : []), ...this.#others, ...this.#streams.keys()]
   }
 }

@@ -5,6 +5,8 @@ import type { SocketRegistry } from './socket-registry.js'
 import { SocketSession } from './socket-session.js'
 import { SocketWriter } from './socket-writer.js'
 
+const ignore = (): void => {}
+
 /**
  * Connects the events of a socket to a session.
  *
@@ -42,7 +44,7 @@ export function openSession(
     session.regulate()
   })
   // The client has broken the WebSocket protocol, or the connection: `close` follows.
-  ws.on('error', () => {})
+  ws.on('error', ignore)
   ws.once('close', () => {
     registry.delete(session)
     session.close()

@@ -6,14 +6,25 @@ import { directPostOf } from '../procedures/direct-post.js'
 import { AppCalls } from './app-calls.js'
 import { prefixOf } from './message-bytes.js'
 import type { ContextResult } from './socket-context.js'
-import { BadId, sortMessages, type Item, type Messages, type OwnCall } from './socket-messages.js'
+import {
+  BadId,
+  sizeRefusal,
+  sortMessages,
+  subscriptionsIn,
+  type Item,
+  type Messages,
+  type OwnCall,
+} from './socket-messages.js'
 import { SocketSubscription, type SubscriptionCall, type SubscriptionOwner } from './socket-subscription.js'
 
 /** The most subscriptions of one socket. */
 const maxSubscriptions = 256
 
 type DuplicateCall = { id: number | string; jsonrpc?: '2.0' | undefined; params: { path: string; input?: unknown } }
+type AppItem = Extract<Item, { kind: 'app' }>
 type AppCall = DuplicateCall & { method: 'query' | 'mutation' | 'subscription' }
+
+const tooMany = () => new LocationError('room-full', `A socket may have at most ${maxSubscriptions} subscriptions.`)
 
 /** What the calls of a socket need of it. */
 export interface CallsOwner extends SubscriptionOwner {
@@ -34,19 +45,31 @@ export class SocketCalls {
   readonly #subscriptions = new Map<number | string, SocketSubscription>()
   #app: AppCalls | null = null
   #pending = 0
+  /** The number of the app's subscriptions that wait for the context. */
+  #waiting = 0
 
   constructor(owner: CallsOwner, req: IncomingMessage) {
     this.#owner = owner
     this.#req = req
   }
 
-  /** The open location subscriptions. */
-  get subscriptions(): readonly SocketSubscription[] {
+  /** The open location subscriptions that no middleware of the app has wrapped. */
+  get #own(): readonly SocketSubscription[] {
     return [...this.#subscriptions.values()]
   }
 
+  /** The members whose streams are open; `undefined` for a stream that is about to open. */
+  get streamMembers(): readonly (string | null | undefined)[] {
+    return [...this.#own.map(({ memberId }) => memberId), ...(this.#app?.streamMembers ?? [])]
+  }
+
   get hasStreams(): boolean {
-    return this.#subscriptions.size > 0
+    return this.streamMembers.length > 0
+  }
+
+  /** The number of subscriptions that the client may still open. */
+  get #vacant(): number {
+    return maxSubscriptions - this.#subscriptions.size - (this.#app?.subscriptions ?? 0) - this.#waiting
   }
 
   get isIdle(): boolean {
@@ -78,14 +101,14 @@ export class SocketCalls {
 
   /** Ends all streams because the server closes the socket. */
   endStreams(reason: 'draining' | 'expired' | 'slow'): void {
-    for (const subscription of this.subscriptions) subscription.endFor(reason)
+    for (const subscription of this.#own) subscription.endFor(reason)
     this.#subscriptions.clear()
     this.#app?.endStreams()
   }
 
   /** Ends everything after the socket has closed. */
   close(): void {
-    for (const subscription of this.subscriptions) subscription.close()
+    for (const subscription of this.#own) subscription.close()
     this.#subscriptions.clear()
     this.#app?.close()
   }
@@ -107,10 +130,10 @@ export class SocketCalls {
       return this.#owner.writer.text(this.#owner.environment.answers.socketError(badId, undefined, this.#req))
     }
     if (!messages) return this.#leaveToApp((app) => app.deliverInvalid(parsed))
-    const refusal = this.#sizeRefusal(messages, data.length)
+    const refusal = sizeRefusal(messages, data.length, this.#owner.environment)
     if (refusal) this.#refuseAll(messages, refusal)
     // tRPC tells a procedure its place in the array.
-    else if (messages.items.every((item) => this.#isApps(item)))
+    else if (messages.items.every((item) => this.#isApps(item)) && subscriptionsIn(messages.items) <= this.#vacant)
       this.#leaveToApp((app) => app.deliver(parsed), messages.items)
     else for (const item of messages.items) this.#handleItem(item)
   }
@@ -118,20 +141,6 @@ export class SocketCalls {
   #isApps(item: Item): boolean {
     if (item.kind === 'stop') return !this.#subscriptions.has(item.id)
     return item.kind === 'app' && !(item.isSubscription && item.id !== null && this.#subscriptions.has(item.id))
-  }
-
-  #sizeRefusal({ items, calls }: Messages, bytes: number): Error | null {
-    const { maxBatchSize = Infinity, limits } = this.#owner.environment
-    const hasOwn = items.some(({ kind }) => kind === 'own')
-    const ownCalls = items.filter((item) => item.kind === 'own' && item.call.type !== 'subscription').length
-    if (items.length > 1 && ownCalls > limits.batch)
-      return new LocationError('bad-input', `A message may have at most ${limits.batch} calls: send several messages.`)
-    if (items.length > 1 && calls > maxBatchSize)
-      return new TRPCError({ code: 'BAD_REQUEST', message: 'Batch call exceeds maximum size' })
-    const maxBytes = limits.bodyBytes * items.length
-    if (hasOwn && items.every(({ kind }) => kind !== 'app') && bytes > maxBytes)
-      return new LocationError('too-large', `The message has more than ${maxBytes} bytes: send less.`)
-    return null
   }
 
   /** Answers each request of a message, and reports the error once, as tRPC does. */
@@ -156,18 +165,16 @@ export class SocketCalls {
       else this.#leaveToApp((app) => app.deliver(item.raw))
     } else if (item.kind === 'own' && item.call.type !== 'subscription') this.#guard(this.#run(item.call))
     else if (item.kind === 'own') this.#subscribe(item.call)
-    else if (this.#isApps(item)) this.#leaveToApp((app) => app.deliver(item.raw), [item])
-    else this.#refuseDuplicate(item.raw as DuplicateCall)
+    else if (!this.#isApps(item)) this.#refuseDuplicate(item.raw as DuplicateCall)
+    else if (subscriptionsIn([item]) > this.#vacant) this.#refuseCall(item, tooMany())
+    else this.#leaveToApp((app) => app.deliver(item.raw), [item])
   }
 
   #subscribe({ id, jsonrpc, path, input }: OwnCall): void {
     if (this.#subscriptions.has(id) || this.#app?.owns(id))
       return this.#refuseDuplicate({ id, jsonrpc, params: { path, input } })
     const prefix = prefixOf(id, jsonrpc)
-    if (this.#subscriptions.size >= maxSubscriptions) {
-      const error = new LocationError('room-full', `A socket may have at most ${maxSubscriptions} subscriptions.`)
-      return this.#owner.refuse(prefix, error, { type: 'subscription', path, input })
-    }
+    if (this.#vacant <= 0) return this.#owner.refuse(prefix, tooMany(), { type: 'subscription', path, input })
     const subscription = new SocketSubscription({ id, prefix, path, input }, this.#owner)
     this.#subscriptions.set(id, subscription)
     this.#guard(subscription.open())
@@ -186,15 +193,20 @@ export class SocketCalls {
   }
 
   async #leaveLater(deliver: (app: AppCalls) => void, items: readonly Item[]): Promise<void> {
+    const subscriptions = subscriptionsIn(items)
     this.#pending += 1
-    const result = await this.#owner.contextResult().finally(() => (this.#pending -= 1))
+    this.#waiting += subscriptions
+    const result = await this.#owner.contextResult().finally(() => {
+      this.#pending -= 1
+      this.#waiting -= subscriptions
+    })
     if (result.ok && !this.#owner.isClosing) deliver(this.#appCalls())
     this.#owner.settled()
     if (result.ok) return
     for (const item of items) if (item.kind === 'app' && item.id !== null) this.#refuseCall(item, result.error)
   }
 
-  #refuseCall({ id, raw }: { id: number | string | null; raw: unknown }, error: TRPCError): void {
+  #refuseCall({ id, raw }: AppItem, error: Error): void {
     const { jsonrpc, method: type, params } = raw as AppCall
     this.#owner.refuse(prefixOf(id!, jsonrpc), error, { type, path: params.path, input: params.input })
   }

@@ -1,6 +1,8 @@
-import type { AnyTRPCProcedure, AnyTRPCRouter } from '@trpc/server'
+import { TRPCError, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 import { parseTRPCMessage } from '@trpc/server/rpc'
+import { LocationError } from '../../shared/errors.js'
 import { isLocationProcedure } from '../procedures/router.js'
+import type { SocketEnvironment } from './socket-environment.js'
 
 /** One call of a location procedure. */
 export type OwnCall = {
@@ -81,4 +83,26 @@ function withLastEventId(input: unknown, lastEventId: string | undefined): unkno
   if (lastEventId === undefined) return input
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) return { ...input, lastEventId }
   return input ?? { lastEventId }
+}
+
+/** Returns the number of subscriptions that messages open in the app. */
+export const subscriptionsIn = (items: readonly Item[]): number =>
+  items.filter((item) => item.kind === 'app' && item.isSubscription && item.id !== null).length
+
+/** Returns why a text holds too many calls, or too many bytes; null when it does not. */
+export function sizeRefusal(
+  { items, calls }: Messages,
+  bytes: number,
+  { maxBatchSize = Infinity, limits }: Pick<SocketEnvironment, 'maxBatchSize' | 'limits'>,
+): Error | null {
+  const hasOwn = items.some(({ kind }) => kind === 'own')
+  const ownCalls = items.filter((item) => item.kind === 'own' && item.call.type !== 'subscription').length
+  if (items.length > 1 && ownCalls > limits.batch)
+    return new LocationError('bad-input', `A message may have at most ${limits.batch} calls: send several messages.`)
+  if (items.length > 1 && calls > maxBatchSize)
+    return new TRPCError({ code: 'BAD_REQUEST', message: 'Batch call exceeds maximum size' })
+  const maxBytes = limits.bodyBytes * items.length
+  if (hasOwn && items.every(({ kind }) => kind !== 'app') && bytes > maxBytes)
+    return new LocationError('too-large', `The message has more than ${maxBytes} bytes: send less.`)
+  return null
 }

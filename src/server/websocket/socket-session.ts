@@ -16,6 +16,9 @@ const maxPending = 64
 /** How long a socket that drains waits for the answers of its calls. */
 export const drainMs = 5_000
 
+/** One function for all sockets, to save memory. */
+const nothing = (): void => {}
+
 export type SessionOptions = {
   environment: SocketEnvironment
   ws: WebSocket
@@ -42,7 +45,7 @@ export class SocketSession implements CallsOwner {
   #memberId: string | null | undefined
   isClosing = false
   #isDraining = false
-  #cancelDrain = () => {}
+  #cancelDrain = nothing
   /** When anything arrived last, pongs included. */
   receivedAt: number
   /** When the last call or subscription began or ended. */
@@ -236,8 +239,9 @@ export class SocketSession implements CallsOwner {
     if (!access) return null
     try {
       const memberId = await access.memberIdOf(ctx)
-      const streams = this.#calls.subscriptions.map(({ memberId }) => memberId)
-      const hasChanged = [this.#memberId, ...streams].some((known) => known !== undefined && known !== memberId)
+      const hasChanged = [this.#memberId, ...this.#calls.streamMembers].some(
+        (known) => known !== undefined && known !== memberId,
+      )
       this.#memberId = memberId
       return hasChanged ? new LocationError('unauthorized', 'You are signed in as somebody else: connect again.') : null
     } catch (error) {

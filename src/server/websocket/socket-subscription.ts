@@ -1,7 +1,7 @@
 import { callTRPCProcedure } from '@trpc/server'
 import { LocationError } from '../../shared/errors.js'
 import { locationErrorIn } from '../procedures/trpc-errors.js'
-import { markSocketSignal } from '../procedures/socket-calls.js'
+import { markSocketSignal, type Charges } from '../procedures/socket-calls.js'
 import { iterableFor, SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { frameMessage } from './message-bytes.js'
@@ -32,6 +32,8 @@ export interface SubscriptionOwner {
 
 /** Errors that pass by themselves: the stock client would give a subscription up at the first of them. */
 const passing = new Set(['unavailable', 'closed', 'rate-limited'])
+/** One function for all subscriptions, to save memory. */
+const nothing = (): void => {}
 const firstWaitMs = 250
 const longestWaitMs = 2_000
 
@@ -39,11 +41,11 @@ const longestWaitMs = 2_000
 export class SocketSubscription implements FrameSource {
   readonly call: SubscriptionCall
   readonly #owner: SubscriptionOwner
-  #controller: AbortController | null = new AbortController()
+  #controller: AbortController | null = null
   #subscriber: Subscriber | null = null
   #ctx: unknown
   #isOver = false
-  #stopWaiting = () => {}
+  #stopWaiting = nothing
 
   constructor(call: SubscriptionCall, owner: SubscriptionOwner) {
     this.call = call
@@ -59,11 +61,12 @@ export class SocketSubscription implements FrameSource {
   async open(): Promise<void> {
     const { clock, timing } = this.#owner.environment
     const deadline = clock.now() + timing.requestMs
+    const charges: Charges = new Set()
     for (let waitMs = firstWaitMs; !this.#isOver; waitMs = Math.min(waitMs * 2, longestWaitMs)) {
       try {
         this.#ctx = await this.#owner.context()
         if (this.#isOver) return
-        const value = await this.#run()
+        const value = await this.#run(charges)
         if (this.#isOver) return void (value instanceof SubscriberIterable && value.subscriber.close())
         return this.#begin(value)
       } catch (cause) {
@@ -97,7 +100,7 @@ export class SocketSubscription implements FrameSource {
       try {
         traffic.bytes += writer.write(frameMessage(frame, output, this.call.prefix))
       } catch (cause) {
-        subscriber.onOwed = () => {}
+        subscriber.onOwed = nothing
         subscriber.close()
         return this.#refuse(cause)
       }
@@ -129,18 +132,18 @@ export class SocketSubscription implements FrameSource {
     this.#isOver = true
     this.#stopWaiting()
     this.#owner.writer.forget(this)
-    if (this.#subscriber) this.#subscriber.onOwed = () => {}
+    if (this.#subscriber) this.#subscriber.onOwed = nothing
     this.#subscriber?.close()
     this.#controller?.abort()
     this.#controller = null
   }
 
-  #run(): Promise<unknown> {
+  #run(charges: Charges): Promise<unknown> {
     const { path, input } = this.call
     const { router } = this.#owner.environment
     this.#controller = new AbortController()
     const { signal } = this.#controller
-    markSocketSignal(signal)
+    markSocketSignal(signal, charges)
     const getRawInput = async () => input
     return callTRPCProcedure({ router, path, type: 'subscription', ctx: this.#ctx, getRawInput, signal, batchIndex: 0 })
   }
@@ -160,7 +163,7 @@ export class SocketSubscription implements FrameSource {
     this.#subscriber = subscriber
     // The stream is closed by `close()`: the signal and its listener are not needed any more.
     subscriber.onEnded()
-    subscriber.onEnded = () => {}
+    subscriber.onEnded = nothing
     this.#controller = null
     this.#owner.writer.text(`${this.call.prefix}"result":{"type":"started"}}`)
     subscriber.onOwed = () => this.flush()

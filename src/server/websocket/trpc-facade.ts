@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import type { AnyTRPCRouter } from '@trpc/server'
 import { getWSConnectionHandler } from '@trpc/server/adapters/ws'
+import { PacedSubscriptions, type Pace } from './paced-subscriptions.js'
 import type { OnError } from './trpc-answers.js'
 
 type RequestId = number | string
@@ -14,6 +15,8 @@ export type FacadeOptions = {
   /** Returns true while the socket is open. */
   isOpen: () => boolean
   send: (text: string) => void
+  /** Delays the values of subscriptions. */
+  pace: Pace
   close: () => void
   /** Called when a call was answered or a subscription has ended. */
   onSettled: () => void
@@ -53,8 +56,9 @@ class FacadeClient extends EventEmitter {
  */
 export class TrpcFacade {
   readonly #client: FacadeClient
-  /** The number of requests without a final answer, by id: a second one with the id of an open one is refused. */
-  readonly #subscriptions = new Map<RequestId, number>()
+  readonly #paced: PacedSubscriptions
+  /** Requests without a final answer, by id: a second one with the id of an open one is refused. */
+  readonly #subscriptions = new Map<RequestId, { path: string; requests: number }>()
   /** The ids that clients gave to queries and mutations, by the ids that tRPC's handler sees. */
   readonly #calls = new Map<string, RequestId>()
   #callsBefore = 0
@@ -64,7 +68,8 @@ export class TrpcFacade {
   /** The message that tRPC's handler decodes next, as it was parsed. */
   #parsed: { value: unknown } | undefined
 
-  constructor({ router, req, createContext, onError, isOpen, send, close, onSettled }: FacadeOptions) {
+  constructor({ router, req, createContext, onError, isOpen, send, pace, close, onSettled }: FacadeOptions) {
+    this.#paced = new PacedSubscriptions(router, pace)
     const hears = () => !this.#isMuted && isOpen()
     const sendAndSettle = (text: string) => {
       send(text)
@@ -73,7 +78,7 @@ export class TrpcFacade {
     }
     this.#client = new FacadeClient(hears, sendAndSettle, close)
     const options = {
-      router,
+      router: this.#paced.router,
       createContext,
       onError,
       experimental_encoder: {
@@ -154,19 +159,32 @@ export class TrpcFacade {
 
   /** Counts a request, and returns it as tRPC's handler shall see it: clients may give one id to several calls. */
   #noteCall(message: unknown): unknown {
-    const { method, id } = message as { method: string; id: RequestId | null }
+    const { method, id, params } = message as { method: string; id: RequestId | null; params?: { path: string } }
     if (id === null || id === undefined) return message
-    if (method === 'subscription') this.#subscriptions.set(id, (this.#subscriptions.get(id) ?? 0) + 1)
+    if (method === 'subscription') this.#noteSubscription(id, params!.path)
     if (method !== 'query' && method !== 'mutation') return message
     const internal = `${internalIds}${(this.#callsBefore += 1)}`
     this.#calls.set(internal, id)
     return { ...(message as object), id: internal }
   }
 
+  #noteSubscription(id: RequestId, path: string): void {
+    const open = this.#subscriptions.get(id)
+    if (open) {
+      open.requests += 1
+      return
+    }
+    this.#subscriptions.set(id, { path, requests: 1 })
+    this.#paced.add(path)
+  }
+
   #noteEnd(id: RequestId): void {
-    const others = (this.#subscriptions.get(id) ?? 1) - 1
-    if (others === 0) this.#subscriptions.delete(id)
-    else this.#subscriptions.set(id, others)
+    const open = this.#subscriptions.get(id)
+    if (!open) return
+    open.requests -= 1
+    if (open.requests > 0) return
+    this.#subscriptions.delete(id)
+    this.#paced.delete(open.path)
   }
 
   #decode(data: unknown): unknown {

@@ -9,6 +9,7 @@ import type {
 } from '../../shared/index.js'
 import { demand, inTime } from './demand.js'
 import { messagesOf, type Message } from './event-stream.js'
+import { SocketWire } from './socket-wire.js'
 import { defaultTiming, type ContractTarget, type ContractTiming } from './target.js'
 
 /** The answer to a call. A refusal has tRPC's code, such as `BAD_REQUEST`. */
@@ -16,16 +17,26 @@ export type Answer = { status: number; data: unknown; refusal: { code: string; m
 export type Post = Partial<PostLocationInput> & { room: string }
 export type Heard = { id: string; event: LocationEvent }
 
-/** A client of the server under test. It speaks plain HTTP as PROTOCOL specifies it. */
+/** A client of the server under test. It speaks plain HTTP as PROTOCOL specifies it, or the messages of a WebSocket. */
 export class Wire {
   readonly target: ContractTarget
   readonly timing: ContractTiming
   readonly #transformer: DataTransformer
+  /** Two sockets, used in turn; none when the target is asked over HTTP. */
+  readonly #sockets: readonly SocketWire[]
+  #requests = 0
 
   constructor(target: ContractTarget) {
     this.target = target
     this.#transformer = target.transformer ?? plain
     this.timing = { ...defaultTiming, ...target.timing }
+    const open = () => target.webSocket!()
+    this.#sockets = target.webSocket ? [1, 2].map(() => new SocketWire(open, this.timing.patienceMs)) : []
+  }
+
+  /** Closes the sockets. */
+  close(): void {
+    for (const socket of this.#sockets) socket.close()
   }
 
   /** Returns the id of a room that no other case uses. */
@@ -67,16 +78,23 @@ export class Wire {
 
   /** @param body the input, or a string to send unchanged in place of one. */
   mutate(procedure: string, body: unknown): Promise<Answer> {
-    const init = { method: 'POST', body: typeof body === 'string' ? body : this.written(body) }
+    const text = typeof body === 'string' ? body : this.written(body)
+    const socket = this.#nextSocket()
+    if (socket) return this.#callOver(socket, 'mutation', procedure, text)
+    const init = { method: 'POST', body: text }
     return this.#call(procedure, this.#url(procedure), init)
   }
 
   query(procedure: string, input: unknown): Promise<Answer> {
+    const socket = this.#nextSocket()
+    if (socket) return this.#callOver(socket, 'query', procedure, this.written(input))
     return this.#call(procedure, this.#url(procedure, input), {})
   }
 
   /** Opens `onLocation`. A refusal arrives as a message of the stream. */
   async open(input: unknown, headers: Record<string, string> = {}): Promise<OpenStream> {
+    const socket = this.#nextSocket()
+    if (socket) return this.#openOver(socket, input, headers['last-event-id'])
     const closing = new AbortController()
     const opening = fetch(this.#url('onLocation', input), {
       headers: { ...this.target.headers, accept: 'text/event-stream', ...headers },
@@ -100,18 +118,44 @@ export class Wire {
     const body = await response.text()
     const { status } = response
     const answer = parsed(body) as { result?: { data: unknown }; error?: unknown }
-    if (answer?.error) {
-      const { message = '', data } = this.#read<{ message?: string; data?: { code: string } }>(answer.error)
-      return { status, data: undefined, refusal: { code: data?.code ?? '', message, body } }
-    }
+    if (answer?.error) return { status, data: undefined, refusal: this.#refusal(answer.error, body) }
     demand(answer?.result, `${procedure} answers { result } or { error } as JSON.`, { status, body })
     return { status, data: this.#read(answer.result.data), refusal: null }
   }
 
+  #nextSocket(): SocketWire | undefined {
+    return this.#sockets[(this.#requests += 1) % 2]
+  }
+
+  async #callOver(socket: SocketWire, method: 'query' | 'mutation', procedure: string, text: string): Promise<Answer> {
+    const { result, error } = await socket.call(method, this.#path(procedure), text)
+    if (!error) return { status: 200, data: this.#read(result?.data), refusal: null }
+    const { code, ...refusal } = this.#refusal(error, JSON.stringify(error))
+    // A message that is not JSON is refused as a whole, and so with a code of its own.
+    const isUnread = code === 'PARSE_ERROR' && parsed(text) === undefined
+    return { status: refusal.status, data: undefined, refusal: { ...refusal, code: isUnread ? 'BAD_REQUEST' : code } }
+  }
+
+  async #openOver(socket: SocketWire, input: unknown, lastEventId: string | undefined): Promise<OpenStream> {
+    const { messages, close } = await socket.stream(this.#path('onLocation'), this.written(input), lastEventId)
+    const read = (data: string) => this.#read<{ data: LocationEvent }>(parsed(data)).data
+    return new OpenStream(messages, read, this.timing.patienceMs, close)
+  }
+
+  #refusal(error: unknown, body: string) {
+    type Shape = { message?: string; data?: { code: string; httpStatus?: number } }
+    const { message = '', data } = this.#read<Shape>(error)
+    return { code: data?.code ?? '', message, body, status: data?.httpStatus ?? 0 }
+  }
+
+  #path(procedure: string): string {
+    const { path } = this.target
+    return `${path ? `${path}.` : ''}${procedure}`
+  }
+
   #url(procedure: string, input?: unknown): string {
-    const { url, path } = this.target
     const query = input === undefined ? '' : `?input=${encodeURIComponent(this.written(input))}`
-    return `${url}/${path ? `${path}.` : ''}${procedure}${query}`
+    return `${this.target.url}/${this.#path(procedure)}${query}`
   }
 
   #read<T>(sent: unknown): T {

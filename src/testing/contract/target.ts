@@ -1,4 +1,5 @@
 import type { DataTransformer } from '../../client/index.js'
+import type { ContractSocket } from './socket-wire.js'
 
 /** The server under test, and valid and invalid values for it. */
 export type ContractTarget = {
@@ -8,6 +9,11 @@ export type ContractTarget = {
   path?: string
   /** Headers of every request, such as credentials. */
   headers?: Record<string, string>
+  /**
+   * Opens a WebSocket to the server: `() => new WebSocket('ws://127.0.0.1:3000/trpc')`, with credentials if it needs any. When
+   * given, each case opens two sockets and uses them in turn, for its calls and its streams; `url` and `headers` are not used.
+   */
+  webSocket?(): ContractSocket
   /** The app's transformer, such as superjson. Default: none. */
   transformer?: DataTransformer
   /** Returns a valid location for each number from 0 on, no two of them equal. */

@@ -16,7 +16,7 @@ afterEach(() => server[Symbol.asyncDispose]())
 
 /** A room that is live in this page, with the code that a page loads a moment later. */
 async function openPage(beatMs = 10_000) {
-  await import('../../../src/client/room/wake-up.js')
+  await import('../../../src/client/room/page-code.js')
   const clock = manualClock()
   const requests: { url: string; keepalive: boolean | undefined }[] = []
   const client = createLocationClient<Router>({
@@ -170,7 +170,7 @@ describe('the activity of a page', () => {
   }
   /** The activity tracker is loaded a moment after the room is opened. */
   const attentive = async () => {
-    await import('../../../src/client/browser/activity-tracker.js')
+    await import('../../../src/client/room/page-code.js')
     // Heartbeats so rare that their absence is no silence: a client that polls would post by itself.
     const page = await openPage(60_000)
     await page.clock.advance(0)

@@ -8,7 +8,6 @@ import {
   followed,
   hurried,
   isPresent,
-  isProbing,
   opened,
   polled,
   reconnecting,
@@ -83,7 +82,7 @@ describe('a client whose streams are blocked', () => {
     expect(isPresent(answered)).toBe(true)
     expect(polled(answered)).toBe(answered)
     const probing = reconnecting(answered, 30_000)
-    expect([probing.state, isProbing(probing), isPresent(probing)]).toEqual(['connecting', true, true])
+    expect([probing.state, isPresent(probing)]).toEqual(['connecting', true])
     const again = ended(probing, blocked('the second'), at(30_000))
     expect(again).toMatchObject({ state: 'polling', answered: true, error: { message: 'the first' } })
     expect(reconnecting(again, 40_000)).toMatchObject({ state: 'polling', answered: false })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { openConnection } from '../../../src/client/connection/connection.js'
 import { cut } from '../../../src/client/connection/failure.js'
-import type { StreamListener } from '../../../src/client/connection/subscription.js'
+import type { StreamListener } from '../../../src/client/connection/stream-types.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { CellTypes } from '../../support/cell-types.js'
 

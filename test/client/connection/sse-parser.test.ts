@@ -2,10 +2,11 @@ import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { eventStream, type Message } from '../../../src/client/connection/sse-parser.js'
+import { checkLength } from '../../../src/client/connection/wire-limits.js'
 
 const messagesOf = (...texts: string[]) => {
   const messages: Message[] = []
-  texts.forEach(eventStream((message) => messages.push(message)))
+  texts.forEach(eventStream((message) => messages.push(message), checkLength))
   return messages
 }
 const theirs = (text: string) => {
@@ -61,7 +62,7 @@ test('an event without a final blank line is discarded', () => {
 })
 
 test('a long line in small pieces takes linear time', () => {
-  const feed = eventStream(() => {})
+  const feed = eventStream(() => {}, checkLength)
   const startedAt = performance.now()
   for (let i = 0; i < 100_000; i++) feed('x'.repeat(80))
   expect(performance.now() - startedAt).toBeLessThan(2_000)

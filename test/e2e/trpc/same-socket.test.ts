@@ -188,6 +188,29 @@ describe('messages over a WebSocket', () => {
     })
   })
 
+  test('an array of stops ends streams that a middleware wraps, streams of the app and location streams', async () => {
+    await sameTalk(async (socket) => {
+      socket.send(
+        subscribe(1, { room: 'q3' }, 'wrapped.onLocation'),
+        subscribe(2, { room: 'q4' }, 'wrapped.onLocation'),
+        subscribe(3, undefined, 'ticks'),
+        subscribe(4),
+      )
+      await socket.has(12)
+      socket.send([stop(1), stop(2)], [stop(3), stop(4)])
+      await socket.has(16)
+    })
+  })
+
+  test('an array with the ids of open subscriptions is refused for each of them', async () => {
+    await sameTalk(async (socket) => {
+      socket.send(subscribe(1, { room: 'q3' }, 'wrapped.onLocation'), subscribe(2, undefined, 'ticks'))
+      await socket.has(6)
+      socket.send([call(3, 'query', 'version'), subscribe(1, undefined, 'ticks'), subscribe(2, undefined, 'ticks')])
+      await socket.has(9)
+    })
+  })
+
   test('a context that cannot be created refuses the socket', async () => {
     const createContext = () => {
       throw new Error('No context.')

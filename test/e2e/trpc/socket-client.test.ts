@@ -1,5 +1,6 @@
 import { createTRPCClient, createWSClient, wsLink } from '@trpc/client'
-import { serveLocations } from 'hereabouts/testing'
+import { LocationError } from 'hereabouts/server'
+import { manualClock, serveLocations } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { Cells } from '../../support/clients/stock-client.js'
@@ -80,6 +81,59 @@ describe('tRPC`s wsLink', () => {
       seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
     )
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
+    await stock.client.close()
+  })
+
+  test('twelve subscriptions wait while the server is unavailable for ten seconds', async () => {
+    const clock = manualClock()
+    let isDown = true
+    const authorize = () => {
+      if (isDown) throw new LocationError('unavailable', 'The database restarts.')
+      return true
+    }
+    await using server = await serveLocations({
+      webSocket: true,
+      clock,
+      identify: () => ({ memberId: 'ada' }),
+      authorize,
+    })
+    const stock = wsClient(server.url)
+    const seen = twelve(stock)
+    await until('the server is asked', async () => (await clock.advance(50), stock.sockets === 1))
+    for (let waited = 0; waited < 10_000; waited += 500) {
+      await clock.advance(500)
+      // A real client answers a ping meanwhile.
+      await stock.trpc.countMembers.query({ rooms: [] })
+    }
+    expect(seen.some(({ types }) => types.length > 0)).toBe(false)
+    isDown = false
+    await until('all are live', async () => (await clock.advance(100), lives(seen)))
+    expect(seen.flatMap(({ errors }) => errors)).toEqual([])
+    expect(stock.sockets).toBe(1)
+    await stock.client.close()
+  })
+
+  test('twelve subscriptions go on while the streams of others are rotated', async () => {
+    const clock = manualClock()
+    await using server = await serveLocations({ webSocket: true, clock, timing: { rotateMs: 60_000 } })
+    const stock = wsClient(server.url)
+    const seen = twelve(stock)
+    await until('all are live', () => lives(seen))
+    const closing = new AbortController()
+    const input = encodeURIComponent(JSON.stringify({ room: 'room-0' }))
+    const other = await fetch(`${server.url}/onLocation?input=${input}`, { signal: closing.signal })
+    const text = other.text()
+    let isRotated = false
+    void text.then(() => (isRotated = true))
+    await until('the stream over SSE is rotated', async () => {
+      await clock.advance(5_000)
+      await stock.trpc.countMembers.query({ rooms: [] })
+      return isRotated
+    })
+    expect(await text).toContain('"reason":"rotated"')
+    expect(seen.every(({ types }) => types.filter((type) => type === 'hello').length === 1)).toBe(true)
+    expect(seen.some(({ types }) => types.includes('bye'))).toBe(false)
+    expect(stock.sockets).toBe(1)
     await stock.client.close()
   })
 

@@ -35,6 +35,13 @@ test('activity does not change the order of a stack and is said in words', async
   expect(labels(view)).toEqual(['Ada, away', 'Bo, idle', 'Cy'])
 })
 
+test('a name that turns the direction of writing turns nothing of a tooltip around', async () => {
+  await using view = await mounted(<AvatarStack members={[member('Ada \u202eevil', { activity: 'idle' })]} />)
+  const tip = view.host.querySelector('.hb-tip')!
+  expect(tip.querySelector('bdi')!.textContent).toBe('Ada \u202eevil')
+  expect(tip.textContent).toBe('Ada \u202eevil, idle')
+})
+
 test('members who left a moment ago come last, and those who came back are shown once', async () => {
   await using view = await mounted(<AvatarStack members={people.slice(0, 2)} recent={people.slice(1, 3)} />)
   expect(labels(view)).toEqual(['Ada', 'Bo', 'Cy, left'])

@@ -37,6 +37,13 @@ test('an editing badge says who edits and makes its input read-only, focusable a
   }
 })
 
+test('a name that turns the direction of writing turns nothing of a badge around', async () => {
+  const lock = { state: 'taken', holder: member('Ada \u202eevil') }
+  await using view = await mounted(<EditingBadge lock={lock} />)
+  // Isolated: what U+202E begins ends before the sentence goes on.
+  expect(view.host.textContent).toBe('\u2068Ada \u202eevil\u2069 is editing')
+})
+
 test('a notice waits 5 s, counts outside of its live region, and is silent while all is well', async () => {
   const clock = manualClock()
   const onRetry = vi.fn()

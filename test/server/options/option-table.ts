@@ -76,6 +76,8 @@ export const tables = {
     ['static', true, 'must be the path of a folder'],
     ['webSocket', 'yes', 'must be true or false'],
     ['webSocket', null, 'must be true or false'],
+    ['procedures', {}, 'must be a function that returns its answer'],
+    ['procedures', async () => ({}), 'and not a promise'],
     ['keepAliveMs', 0, 'above 0 and at most'],
     ['keepAliveMs', '70000', 'above 0 and at most'],
     ['keepAliveMs', Infinity, 'above 0 and at most'],

@@ -21,6 +21,8 @@ export type NodeOptions = {
   byDefault?: boolean
   /** With presence values by this schema. */
   presence?: Schema
+  /** With WebSockets, beside SSE. */
+  webSocket?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
 
 /** A client that comes back soon: a test has no time for the pauses of a default. */
@@ -33,11 +35,16 @@ export async function redisClient(url: string, byDefault = false): Promise<NodeC
 
 export async function sharedNode(
   redisUrl: string,
-  { timing, byDefault, presence, ...options }: NodeOptions = {},
+  { timing, byDefault, presence, webSocket = false, ...options }: NodeOptions = {},
 ): Promise<SharedNode> {
   const client = await redisClient(redisUrl, byDefault)
   const backend = redisBackend({ client, ...options })
-  const served = await serveLocations({ backend, ...(timing && { timing }), ...(presence && { presence }) } as {
+  const served = await serveLocations({
+    backend,
+    webSocket,
+    ...(timing && { timing }),
+    ...(presence && { presence }),
+  } as {
     backend: Backend
   })
   return {

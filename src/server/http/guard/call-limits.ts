@@ -33,7 +33,7 @@ export function guardProcedures(ownersOf: (request: GuardRequest) => CallOwner[]
     const limits = own[0]?.limits ?? defaultLimits
     const bodyBytes = isBounded ? limits.bodyBytes : Infinity
     const check = () =>
-      (isBounded ? jsonLinesRefusal(request, own) : null) ??
+      (isBounded ? jsonLinesRefusal(request, () => own) : null) ??
       batchRefusal(isBounded ? owners.length : own.length, limits) ??
       depthRefusal(request, owners.length, own, limits)
     if (own.length > 0) return guardRequest(request, response, rules, { bodyBytes, check }) ? bodyBytes : null
@@ -49,9 +49,9 @@ export function guardProcedures(ownersOf: (request: GuardRequest) => CallOwner[]
  */
 export function jsonLinesRefusal(
   { headers }: Pick<GuardRequest, 'headers'>,
-  calls: readonly { isQuery: boolean }[],
+  calls: () => readonly { isQuery: boolean }[],
 ): Refusal | null {
-  if (!calls.some(({ isQuery }) => isQuery) || !asksForJsonLines(headers)) return null
+  if (!asksForJsonLines(headers) || !calls().some(({ isQuery }) => isQuery)) return null
   const message =
     'bad-input: Queries of locations are not answered as application/jsonl: use httpBatchLink or httpLink for them.'
   return { code: 'BAD_REQUEST', message }

@@ -4,10 +4,20 @@
  */
 
 /** The parts of a request target: the last segment of its path as received, and the procedures that tRPC finds in it. */
-export type RequestTarget = { segment: string; calls: string[] }
+export type RequestTarget = { readonly segment: string; readonly calls: readonly string[] }
 
-/** Reads a request target as this package's own dispatch does. */
+/** Reads a request target as this package's own dispatch does. Thousands of posts a second have the same: the latest is kept. */
 export function readTarget(url = ''): RequestTarget {
+  if (url !== latestUrl) {
+    latestTarget = targetIn(url)
+    latestUrl = url
+  }
+  return latestTarget
+}
+let latestUrl: string | undefined
+let latestTarget: RequestTarget = { segment: '', calls: [] }
+
+function targetIn(url: string): RequestTarget {
   const pathname = url.split(/[?#]/, 1)[0]!
   const segment = pathname.slice(pathname.lastIndexOf('/') + 1)
   return { segment, calls: callsIn(segment) }

@@ -1,0 +1,125 @@
+// @ts-check
+import { TRPCError } from '@trpc/server'
+import { LocationError, toTRPCError } from 'hereabouts/server'
+import * as z from 'zod'
+import { colCount, longestText, rowCount, sheetNames } from './sheets.mjs'
+
+/** @typedef {import('./cell-store.mjs').CellStore} CellStore */
+/** @typedef {import('./cell-store.mjs').Step} Step */
+
+const room = z.string().min(1).max(128)
+const cell = z.strictObject({
+  sheet: z.string().refine((name) => sheetNames.includes(name), 'There is no sheet of this name.'),
+  row: z
+    .int()
+    .min(0)
+    .max(rowCount - 1),
+  col: z
+    .int()
+    .min(0)
+    .max(colCount - 1),
+})
+const text = z.string().max(longestText)
+
+/** Tells the viewers of a room what changed. Without `cell`, or at another revision than `after`, a viewer fetches all. */
+export const changed = z.strictObject({
+  revision: z.int(),
+  after: z.int(),
+  cell: cell.extend({ text }).optional(),
+})
+
+/** The most changes of a room in a second. Each is sent to all who look at the room. */
+const changesPerSecond = 20
+
+/**
+ * The part of the hub's room that saving uses.
+ *
+ * @typedef {object} GuardedRoom
+ * @property {(lock: { location: z.output<typeof cell>, memberId: string, fence: number }) => Promise<boolean>} isLocked
+ * @property {(name: 'changed', payload: z.output<typeof changed>) => Promise<void>} broadcast
+ */
+
+/**
+ * The procedures for the values of the cells. The holder of a cell's lock may save it, and the fence of the lock is stored with the
+ * cell: a save that was under way while the lock was lost is refused. In this room without sign-in, ids of members and fences are
+ * public, so a lock guards against accidents and not against malice.
+ *
+ * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure
+ * @param {(room: string) => GuardedRoom} roomOf
+ * @param {CellStore} store
+ */
+export function cellProcedures(procedure, roomOf, store) {
+  const pace = createPace()
+
+  /**
+   * Tells everybody. When that fails, it says a moment later that there is something to fetch.
+   *
+   * @param {string} room
+   * @param {z.output<typeof changed>} change
+   */
+  const announce = async (room, change) => {
+    try {
+      await roomOf(room).broadcast('changed', change)
+    } catch {
+      const { cell: _, ...step } = change
+      const again = () => roomOf(room).broadcast('changed', step)
+      setTimeout(() => void again().catch(() => {}), 1_000).unref()
+    }
+  }
+
+  return {
+    cells: procedure.input(z.strictObject({ room })).query(({ input }) => store.edits(input.room)),
+
+    saveCell: procedure
+      .input(z.strictObject({ room, cell: cell.extend({ text }), memberId: z.string().max(128), fence: z.number() }))
+      .mutation(async ({ input: { room, cell, memberId, fence } }) => {
+        pace(room)
+        const { text: _, ...location } = cell
+        const isHeld = await roomOf(room).isLocked({ location, memberId, fence }).catch(asTRPCError)
+        const step = isHeld ? await store.save(room, cell, fence) : null
+        if (step === 'full')
+          throw new TRPCError({
+            code: 'PAYLOAD_TOO_LARGE',
+            message: 'This room has no place for more changes: reset it.',
+          })
+        if (!step)
+          throw new TRPCError({
+            code: 'CONFLICT',
+            message: 'Your turn to edit this cell is over, so it was not saved.',
+          })
+        await announce(room, { ...step, cell })
+        return step
+      }),
+
+    resetCells: procedure.input(z.strictObject({ room })).mutation(async ({ input: { room } }) => {
+      pace(room)
+      const step = await store.reset(room)
+      await announce(room, step)
+      return step
+    }),
+  }
+}
+
+/** Returns a function that throws when a room changes too often. It keeps the counts of one second. */
+function createPace() {
+  /** @type {Map<string, number>} */
+  const counts = new Map()
+  let second = 0
+  return (/** @type {string} */ room) => {
+    const now = Math.floor(Date.now() / 1_000)
+    if (now !== second) counts.clear()
+    second = now
+    const count = (counts.get(room) ?? 0) + 1
+    if (count > changesPerSecond || counts.size > 1_000)
+      throw new TRPCError({ code: 'TOO_MANY_REQUESTS', message: 'Too many changes at once: try again in a second.' })
+    counts.set(room, count)
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {never}
+ */
+function asTRPCError(error) {
+  throw error instanceof LocationError ? toTRPCError(error) : error
+}

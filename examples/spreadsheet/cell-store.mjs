@@ -1,0 +1,77 @@
+// @ts-check
+
+/**
+ * A cell that was edited.
+ *
+ * @typedef {{ sheet: string, row: number, col: number, text: string }} EditedCell
+ */
+/**
+ * The edited cells of a room. `revision` is that of the newest change; each change has a higher one.
+ *
+ * @typedef {{ revision: number, cells: EditedCell[] }} Edits
+ */
+/**
+ * A change of a room: `revision` follows `after`. A viewer who is at another revision fetches the room again.
+ *
+ * @typedef {{ revision: number, after: number }} Step
+ */
+/**
+ * Where edited cells are kept. `save` resolves with `null` when a newer lock has saved this cell already, and with `full` when the
+ * room has no place for another cell.
+ *
+ * @typedef {object} CellStore
+ * @property {(room: string) => Promise<Edits>} edits
+ * @property {(room: string, cell: EditedCell, fence: number) => Promise<Step | 'full' | null>} save
+ * @property {(room: string) => Promise<Step>} reset
+ */
+
+/** The most rooms whose edits are kept. Above it, the room that was edited the longest time ago is as new. */
+const roomsKept = 500
+/** The most edited cells of a room. */
+const cellsKept = 2_000
+
+/**
+ * Keeps edited cells in memory, until the process ends.
+ *
+ * @returns {CellStore}
+ */
+export function memoryCells() {
+  /** @type {Map<string, { revision: number, cells: Map<string, { cell: EditedCell, fence: number }> }>} */
+  const rooms = new Map()
+  // Higher than any revision of an earlier process.
+  let newest = Date.now()
+
+  const step = (/** @type {string} */ room) => {
+    const known = rooms.get(room) ?? { revision: 0, cells: new Map() }
+    const after = known.revision
+    known.revision = ++newest
+    // The order of the map is that of the last change.
+    rooms.delete(room)
+    rooms.set(room, known)
+    const [oldest] = rooms.keys()
+    if (rooms.size > roomsKept && oldest !== undefined) rooms.delete(oldest)
+    return { after, revision: known.revision, cells: known.cells }
+  }
+
+  return {
+    async edits(room) {
+      const { revision, cells } = rooms.get(room) ?? { revision: 0, cells: new Map() }
+      return { revision, cells: Array.from(cells.values(), ({ cell }) => cell) }
+    },
+    async save(room, cell, fence) {
+      const cells = rooms.get(room)?.cells
+      const key = `${cell.sheet}!${cell.row}!${cell.col}`
+      const before = cells?.get(key)
+      if (before && before.fence > fence) return null
+      if (!before && cells && cells.size >= cellsKept) return 'full'
+      const { cells: kept, ...taken } = step(room)
+      kept.set(key, { cell, fence })
+      return taken
+    },
+    async reset(room) {
+      const { cells, ...taken } = step(room)
+      cells.clear()
+      return taken
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
+import { useRoom, type Member } from './locations.js'
+import { nameOfMember } from './paint.js'
+import { nameOf, at, type Cell } from './selection.js'
+import { useValues } from './values.js'
+
+type LockOf = NonNullable<Awaited<ReturnType<ReturnType<typeof useRoom>['lock']>>>
+
+/** One edit of a cell, from the first key to the answer of the server. */
+export type Edit = {
+  sheet: string
+  cell: Cell
+  /** The first text of the editor; `null` for what the cell has. */
+  text: string | null
+  /** Resolves with `null` when somebody else has the cell. Never rejects. */
+  lock: Promise<LockOf | null>
+  stop: AbortController
+}
+
+/** A text that could not be saved, and why. */
+export type Unsaved = { sheet: string; cell: Cell; text: string; reason: string }
+
+export const nameOfCell = (sheet: string, cell: Cell) => `${sheet}!${nameOf(at(cell.row, cell.col))}`
+
+/**
+ * The edit of this page. `begin` takes the lock of a cell, `commit` saves a text and then gives the lock back, `cancel` only gives
+ * it back. The editor closes at once: until the server has answered, the lock is held and the page shows the new text.
+ */
+export function useEditing() {
+  const room = useRoom()
+  const { save } = useValues()
+  const [edit, setEdit] = useState<Edit | null>(null)
+  const current = useRef<Edit | null>(null)
+  const [unsaved, setUnsaved] = useState<Unsaved | null>(null)
+
+  const begin = (sheet: string, cell: Cell, text: string | null = null): Edit => {
+    const stop = new AbortController()
+    const lock = room.lock({ sheet, ...cell }, { signal: stop.signal }).catch(() => null)
+    return { sheet, cell, text, lock, stop }
+  }
+  const show = (next: Edit | null) => setEdit((current.current = next))
+  const giveBack = ({ stop, lock }: Edit) => {
+    stop.abort()
+    void lock.then((held) => held?.release())
+  }
+  const commit = async (done: Edit, text: string) => {
+    const { sheet, cell } = done
+    if (current.current === done) show(null)
+    const lock = done.lock.then((held) => {
+      if (held && room.self) return { fence: held.fence, memberId: room.self.memberId }
+      throw new Error(whyTaken(room.lockedBy({ sheet, ...cell })))
+    })
+    try {
+      await save({ sheet, ...cell, text }, lock)
+    } catch (error) {
+      setUnsaved({ sheet, cell, text, reason: error instanceof Error ? error.message : String(error) })
+    }
+    giveBack(done)
+  }
+  return {
+    edit,
+    unsaved,
+    start(sheet: string, cell: Cell, text: string | null = null) {
+      setUnsaved(null)
+      if (current.current) giveBack(current.current)
+      show(begin(sheet, cell, text))
+    },
+    cancel(ended: Edit) {
+      if (current.current === ended) show(null)
+      giveBack(ended)
+    },
+    commit,
+    clear: (sheet: string, cell: Cell) => void commit(begin(sheet, cell), ''),
+    dismiss: () => setUnsaved(null),
+  }
+}
+
+export type Editing = ReturnType<typeof useEditing>
+
+const whyTaken = (holder: Member | null) =>
+  holder ? `${nameOfMember(holder)} is editing this cell.` : 'It could not be locked.'
+
+/** Whether the cell is ours to edit: `asking` until the server has answered, `lost` when it was ours. */
+export type Turn = { state: 'asking' | 'mine' | 'lost' } | { state: 'taken'; holder: Member | null }
+
+/** Returns whose turn it is. Somebody else's turn ends when they give the cell back: then `onFree` is called. */
+export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
+  const room = useRoom()
+  const [answer, setAnswer] = useState<{ to: Edit['lock']; state: 'mine' | 'taken' | 'lost' } | null>(null)
+  const place = { sheet, ...cell }
+  const holder = useSyncExternalStore(
+    (run) => room.subscribe(run),
+    () => room.lockedBy(place),
+  )
+  useEffect(() => {
+    let isOver = false
+    const answered = (state: 'mine' | 'taken' | 'lost') => !isOver && setAnswer({ to: lock, state })
+    const follow = async () => {
+      const held = await lock
+      answered(held ? 'mine' : 'taken')
+      held?.signal.addEventListener('abort', () => answered('lost'))
+    }
+    void follow()
+    return () => void (isOver = true)
+  }, [lock])
+  const state = answer?.to === lock ? answer.state : 'asking'
+  const isFree = state === 'taken' && holder === null
+  useEffect(() => {
+    if (isFree) onFree()
+  })
+  return state === 'taken' ? { state, holder } : { state }
+}

@@ -1,0 +1,91 @@
+import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { afterChange, editsFrom, keyOf, noEdits, type Change, type EditedCell } from './cell-edits.js'
+import { sheetNamed, withTexts, type SheetData } from './data.js'
+import { api, useOnBroadcast, useStatus } from './locations.js'
+
+type Values = {
+  texts: ReadonlyMap<string, string>
+  /** Saves a cell with its lock. Until the server has answered, this page shows the text already. */
+  save(cell: EditedCell, lock: Promise<{ fence: number; memberId: string }>): Promise<void>
+  reset(): Promise<void>
+}
+
+const ValuesContext = createContext<Values | null>(null)
+
+export const useValues = (): Values => useContext(ValuesContext)!
+
+/** The sheet of this name as it is now, with what people wrote. */
+export function useSheet(name: string): SheetData {
+  const { texts } = useValues()
+  return useMemo(() => withTexts(sheetNamed(name)!, texts), [name, texts])
+}
+
+const retryMs = 2_000
+/** Broadcasts do not reach a page that polls. */
+const pollMs = 5_000
+
+/** The values of the cells of a room, kept up to date by broadcasts, and fetched where one may be missing. */
+export function ValuesProvider({ room, children }: { room: string; children: ReactNode }) {
+  const [edits, setEdits] = useState(noEdits)
+  const [pending, setPending] = useState<ReadonlyMap<string, string>>(new Map())
+  const { state } = useStatus()
+  const known = useRef(noEdits)
+  const isFetching = useRef(false)
+  const isMissing = useRef(false)
+
+  const fetchAll = useCallback(async () => {
+    isMissing.current = true
+    if (isFetching.current) return
+    isFetching.current = true
+    while (isMissing.current) {
+      isMissing.current = false
+      try {
+        setEdits((known.current = editsFrom(await api.cells.query({ room }))))
+      } catch {
+        isMissing.current = true
+        await new Promise((resolve) => setTimeout(resolve, retryMs))
+      }
+    }
+    isFetching.current = false
+  }, [room])
+
+  const apply = useCallback(
+    (change: Change) => {
+      const next = afterChange(known.current, change)
+      if (next) setEdits((known.current = next))
+      else void fetchAll()
+    },
+    [fetchAll],
+  )
+
+  // Whatever was changed while this page was not connected is fetched when it is.
+  useEffect(() => {
+    if (state === 'live' || state === 'polling') void fetchAll()
+    if (state !== 'polling') return
+    const timer = setInterval(() => void fetchAll(), pollMs)
+    return () => clearInterval(timer)
+  }, [state, fetchAll])
+  // Members can send broadcasts of this name too: only those of the server count.
+  useOnBroadcast('changed', ({ payload, memberId }) => {
+    if (memberId === null) apply(payload)
+  })
+
+  const values = useMemo(
+    (): Values => ({
+      texts: pending.size > 0 ? new Map([...edits.texts, ...pending]) : edits.texts,
+      async save(cell, lock) {
+        const key = keyOf(cell.sheet, cell)
+        setPending((texts) => new Map(texts).set(key, cell.text))
+        try {
+          const { fence, memberId } = await lock
+          apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell })
+        } finally {
+          setPending((texts) => new Map([...texts].filter(([other]) => other !== key)))
+        }
+      },
+      reset: async () => apply(await api.resetCells.mutate({ room })),
+    }),
+    [room, edits, pending, apply],
+  )
+  return <ValuesContext value={values}>{children}</ValuesContext>
+}

@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest'
+import * as fc from 'fast-check'
+import { afterChange, editsFrom, noEdits, type Edits } from '../../examples/spreadsheet/cell-edits.js'
+import { memoryCells } from '../../examples/spreadsheet/cell-store.mjs'
+
+/* The values of the demo's cells, on the server and in a page. */
+
+const cell = fc.record({
+  sheet: fc.constantFrom('Plan', 'Q3'),
+  row: fc.nat(2),
+  col: fc.nat(2),
+  text: fc.string({ maxLength: 4 }),
+})
+
+test('a save with a lower fence than the last one of its cell changes nothing', async () => {
+  const store = memoryCells()
+  const a1 = { sheet: 'Plan', row: 0, col: 0 }
+  await store.save('demo', { ...a1, text: 'new' }, 20)
+  expect(await store.save('demo', { ...a1, text: 'old' }, 19)).toBe(null)
+  expect((await store.edits('demo')).cells).toEqual([{ ...a1, text: 'new' }])
+  expect(await store.save('demo', { ...a1, text: 'again' }, 20)).not.toBe(null)
+})
+
+test('a page that applies changes, and fetches where one is missing, has the cells of the server', async () => {
+  const steps = fc.array(fc.record({ cell: fc.option(cell, { freq: 6 }), isLost: fc.boolean() }), { maxLength: 30 })
+  await fc.assert(
+    fc.asyncProperty(steps, async (steps) => {
+      const store = memoryCells()
+      let page: Edits = noEdits
+      let fence = 0
+      for (const { cell, isLost } of steps) {
+        const step = cell ? await store.save('demo', cell, ++fence) : await store.reset('demo')
+        if (!step || step === 'full') throw new Error('refused')
+        if (!isLost)
+          page = afterChange(page, { ...step, cell: cell ?? undefined }) ?? editsFrom(await store.edits('demo'))
+      }
+      // The change after the last lost one leads to a fetch, as a reconnect does.
+      const last = await store.save('demo', { sheet: 'Q3', row: 9, col: 9, text: 'end' }, ++fence)
+      page =
+        afterChange(page, { ...(last as { revision: number; after: number }) }) ?? editsFrom(await store.edits('demo'))
+      expect(page).toEqual(editsFrom(await store.edits('demo')))
+    }),
+  )
+})
+
+test('a change that a page has already is ignored, in any order', () => {
+  const page: Edits = { revision: 5, texts: new Map([['Plan!0!0', 'x']]) }
+  expect(afterChange(page, { revision: 4, after: 3, cell: { sheet: 'Plan', row: 0, col: 0, text: 'old' } })).toBe(page)
+  expect(afterChange(page, { revision: 7, after: 6, cell: { sheet: 'Plan', row: 0, col: 0, text: 'far' } })).toBe(null)
+})
+
+test('at most 2,000 cells of a room and 500 rooms are kept', async () => {
+  const store = memoryCells()
+  const save = (room: string, index: number) =>
+    store.save(room, { sheet: 'Plan', row: index % 200, col: Math.floor(index / 200), text: 'x' }, 1)
+  for (let i = 0; i < 2_000; i++) await save('demo', i)
+  expect(await save('demo', 2_000)).toBe('full')
+  expect(await save('demo', 0)).toMatchObject({ revision: expect.any(Number) })
+  for (let i = 0; i < 500; i++) await save(`room ${i}`, 0)
+  expect((await store.edits('demo')).cells).toEqual([])
+  expect((await store.edits('room 499')).cells.length).toBe(1)
+})

@@ -63,6 +63,11 @@ const sharedObjects = { tests: ['test/client/room/shared-objects.test.ts'] }
 const hubObjects = { tests: ['test/server/hub/shared-objects.test.ts'] }
 const hooks = { file: 'src/react/provider.tsx', tests: ['test/react/hooks.test.tsx'] }
 
+const bindings = {
+  file: 'src/bindings/kept-room.ts',
+  tests: ['vue.test.ts', 'svelte.test.ts', 'solid.test.ts'].map((name) => `test/bindings/${name}`),
+}
+
 const kit = (file, test) => ({ file: `src/react/ui/${file}`, tests: [`test/react/ui/${test}.test.tsx`] })
 
 export default [
@@ -2503,8 +2508,9 @@ export default [
     ...waiting,
     name: 'react: the room that the server sent is requested again',
     rule: 'react: the stream resumes from initial',
-    find: 'const resume = initial && { initial }',
-    replace: 'const resume = undefined',
+    file: 'src/bindings/join-room.ts',
+    find: 'client.join(room, { profile, location, initial })',
+    replace: 'client.join(room, { profile, location })',
   },
   {
     ...waiting,
@@ -2581,7 +2587,7 @@ export default [
     ...hooks,
     name: 'a profile that was changed in place is not posted',
     rule: 'objects of the app may change',
-    find: '[textOf(profile), watch, handle]',
+    find: '[profileText(profile), watch, handle]',
     replace: '[profile, watch, handle]',
   },
   {
@@ -3694,6 +3700,69 @@ export default [
     rule: 'broadcasts: at most once',
     find: 'if (recent.has(id)) return false',
     replace: '',
+  },
+  {
+    ...bindings,
+    name: 'bindings: the first room is left before the next one is joined',
+    rule: 'bindings: a replaced provider stays in the room',
+    file: 'src/bindings/join-room.ts',
+    find: 'systemClock.after(0, () => void room.leave())',
+    replace: 'void room.leave()',
+  },
+  {
+    ...bindings,
+    name: 'bindings: another room id is not followed',
+    rule: 'bindings: options may change',
+    find: 'options.room !== followed?.room ||',
+    replace: '!followed ||',
+  },
+  {
+    ...bindings,
+    name: 'bindings: no profile takes back the one that a component has set',
+    rule: 'bindings: a profile option is posted when it changed',
+    find: '!watch && options.profileText !== followed.profileText',
+    replace: '!watch',
+  },
+  {
+    ...bindings,
+    name: 'bindings: a listener stays with the first room',
+    rule: 'bindings: listeners follow the room',
+    find: 'const unsubscribe = subscribe(check)',
+    replace: 'const unsubscribe = () => {}',
+  },
+  {
+    ...bindings,
+    name: 'bindings: a server joins the room',
+    rule: 'bindings: a server joins nothing',
+    tests: ['test/bindings/server-rendering.test.ts'],
+    find: "typeof document === 'undefined'",
+    replace: 'room === null',
+  },
+  {
+    ...bindings,
+    file: 'src/bindings/steady.ts',
+    name: 'bindings: an equal selected value renders again',
+    rule: 'bindings: a selector renders when its value changes',
+    find: '!isEqual(last.value, value)',
+    replace: 'last.value !== value',
+  },
+  {
+    ...bindings,
+    file: 'src/svelte/room-store.ts',
+    tests: ['test/bindings/svelte.test.ts'],
+    name: 'svelte: a change after another argument is compared with a value that no effect has read',
+    rule: 'bindings: a value is up to date',
+    find: 'value !== known || value !== read',
+    replace: 'value !== known',
+  },
+  {
+    ...bindings,
+    file: 'src/bindings/used-lock.ts',
+    tests: [...bindings.tests, 'test/bindings/react.test.tsx'],
+    name: 'bindings: a place that a component no longer asks for stays locked',
+    rule: 'bindings: useLock releases its place',
+    find: 'await lock?.release()',
+    replace: 'await Promise.resolve(lock)',
   },
   {
     file: 'src/server/standalone/server.ts',

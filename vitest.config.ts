@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { frameworks } from './test/support/frameworks.js'
 import { SkippedReporter } from './test/support/skipped-reporter.js'
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}/index.ts`, import.meta.url))
@@ -46,6 +47,7 @@ const seeds = process.env['SEEDS'] ?? '100'
  * Nothing is retried: a test that fails now and then is a bug.
  */
 export default defineConfig({
+  plugins: [frameworks()],
   resolve: {
     alias: [
       { find: /^hereabouts\/server\/redis$/, replacement: source('server/backends/redis') },
@@ -59,7 +61,7 @@ export default defineConfig({
         replacement: fileURLToPath(new URL('./src/server/prometheus.ts', import.meta.url)),
       },
       {
-        find: /^hereabouts\/(server|client|react|testing)$/,
+        find: /^hereabouts\/(server|client|react|vue|svelte|solid|testing)$/,
         replacement: fileURLToPath(new URL('./src', import.meta.url)) + '/$1/index.ts',
       },
     ],
@@ -67,6 +69,8 @@ export default defineConfig({
   test: {
     // Vitest's default leaves one core unused, which is half of a machine with two.
     maxWorkers: '100%',
+    // Of Svelte and Solid, Node loads the builds for servers (test/support/frameworks.ts).
+    server: { deps: { inline: [/\/node_modules\/(svelte|esm-env|solid-js)\//] } },
     // A loaded machine makes a test slow, not wrong.
     testTimeout: 20_000,
     reporters: ['default', new SkippedReporter()],

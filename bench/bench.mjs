@@ -76,8 +76,16 @@ async function play(scenario) {
   progress('')
   const result = { scenario: scenario.name, title: scenario.title, kind: scenario.kind, runs, rows: rowsOf(runs) }
   print(result)
+  if (scenario.ratio) console.log(ratioOf(scenario.ratio, result.rows))
   if (values.quick || values.against) return
   writeDocs(remember(result))
+}
+
+/** Returns a line about one figure of two contestants. */
+function ratioOf({ what, figure, of, to, most }, rows) {
+  const [one, other] = [of, to].map((name) => rows.find(({ contestant }) => contestant === name)?.[figure])
+  const ratio = (one / other).toFixed(2)
+  return `ratio: ${what}, ${of} to ${to}: ${ratio}${most === undefined ? '' : ` (target: at most ${most})`}`
 }
 
 /** The number of stalled readers of each run. */

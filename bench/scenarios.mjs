@@ -53,6 +53,41 @@ export const scenarios = (quick) => {
       contestants: and(few),
     },
     {
+      ...flow,
+      name: 'pointers',
+      title: quick ? '50 members, each 20 pointer moves/s' : '200 members, each 20 pointer moves/s',
+      rooms: [{ id: 'room', members: quick ? 50 : 200, watchers: 0 }],
+      perSecond: 20,
+      contestants: ['hereabouts', 'pointers'],
+      ratio: {
+        what: 'CPU per delivered update',
+        figure: 'cpuMicrosPerUpdate',
+        of: 'pointers',
+        to: 'hereabouts',
+        most: 1.3,
+      },
+    },
+    {
+      ...flow,
+      name: 'session-lookup',
+      title: '20 members, each 10 pointer moves/s, and a session look-up of 1 ms',
+      rooms: [{ id: 'room', members: 20, watchers: 0 }],
+      perSecond: 10,
+      contestants: ['pointers', 'looked-up'],
+      ratio: { what: 'CPU per post', figure: 'cpuMicrosPerPost', of: 'looked-up', to: 'pointers' },
+    },
+    {
+      ...flow,
+      name: 'broadcast-storm',
+      title: quick
+        ? '50 members, each 10 posts/s and 10 broadcasts/s'
+        : '100 members, each 10 posts/s and 10 broadcasts/s',
+      rooms: [{ id: 'room', members: quick ? 50 : 100, watchers: 0 }],
+      perSecond: 10,
+      contestants: ['hereabouts', 'storm'],
+      ratio: { what: 'p99 of state frames', figure: 'p99', of: 'storm', to: 'hereabouts', most: 1.2 },
+    },
+    {
       kind: 'idle',
       name: 'idle',
       title: quick ? '500 idle streams' : '10,000 idle streams',

@@ -18,6 +18,8 @@ const featuresLimit = 6_100
 /** The limits of all that is loaded later. webpack puts more of tRPC into it. */
 const laterLimits = { Vite: 11_800, esbuild: 11_800, webpack: 12_400 }
 const reactLimit = 2_200
+/** The limit of each of the other bindings. */
+const bindingLimit = 1_000
 /** The limit of each component of the kit alone, and of all together. */
 const componentLimit = 4_096
 const kitLimit = 6_400
@@ -29,6 +31,7 @@ const client = `export { createLocationClient } from ${JSON.stringify(join(dist,
 const kitParts = ['Announcer', 'AvatarStack', 'ConnectionNotice', 'Cursors', 'EditingBadge', 'MemberFlag']
 const kit = (...names) => `export { ${names.join(', ')} } from ${JSON.stringify(join(dist, 'react/ui/index.js'))}\n`
 const react = `export { createLocationHooks } from ${JSON.stringify(join(dist, 'react/index.js'))}\n`
+const bindings = { vue: 'createLocationComposables', svelte: 'createLocationStores', solid: 'createLocationPrimitives' }
 
 /** Returns a module with everything that the client imports from other packages, to measure those alone. */
 function packagesAlone() {
@@ -84,7 +87,11 @@ async function withVite(source) {
       minify: true,
       target: 'es2022',
       modulePreload: false,
-      rolldownOptions: { input: entry, preserveEntrySignatures: 'strict', external: [/^react($|\/)/] },
+      rolldownOptions: {
+        input: entry,
+        preserveEntrySignatures: 'strict',
+        external: [/^(react|vue|svelte|solid-js)($|\/)/],
+      },
     },
   })
   const modules = output
@@ -164,6 +171,11 @@ const bundles = { Vite: ours, esbuild: await withEsbuild(client), webpack: await
 const alone = await withVite(packagesAlone())
 const withReact = await withVite(client + react)
 const reactAdds = withReact.first - ours.first
+const bindingsAdd = []
+for (const [name, create] of Object.entries(bindings)) {
+  const source = `${client}export { ${create} } from ${JSON.stringify(join(dist, name, 'index.js'))}\n`
+  bindingsAdd.push({ name, bytes: (await withVite(source)).first - ours.first })
+}
 
 // With the colours, which an app that calls `colorOf` has already.
 const { first: kitBytes } = await withVite(kit(...kitParts))
@@ -196,6 +208,7 @@ if (sum(stream) > streamLimit) problems.push(`the stream is ${sum(stream) - stre
 if (sum(features) > featuresLimit)
   problems.push(`what is loaded on demand is ${sum(features) - featuresLimit} bytes over its limit`)
 line('hereabouts/react adds', reactAdds, reactLimit)
+for (const { name, bytes } of bindingsAdd) line(`hereabouts/${name} adds`, bytes, bindingLimit)
 line('hereabouts/react/ui, all of it', kitBytes, kitLimit)
 for (const { name, bytes } of componentBytes) line(`  ${name} alone`, bytes, componentLimit)
 line('hereabouts/react/ui.css', kitStyleBytes, kitStyleLimit)
@@ -203,6 +216,8 @@ line('hereabouts/react/ui.css', kitStyleBytes, kitStyleLimit)
 const schemas = [...new Set([...ours.modules, ...withReact.modules])].filter((id) => /node_modules\/zod\//.test(id))
 if (schemas.length > 0) problems.push(`a schema library is inside (import schemas as types only): ${schemas[0]}`)
 if (reactAdds > reactLimit) problems.push(`hereabouts/react is ${reactAdds - reactLimit} bytes over its limit`)
+for (const { name, bytes } of bindingsAdd)
+  if (bytes > bindingLimit) problems.push(`hereabouts/${name} is ${bytes - bindingLimit} bytes over its limit`)
 for (const { name, bytes } of componentBytes)
   if (bytes > componentLimit) problems.push(`${name} is ${bytes - componentLimit} bytes over its limit`)
 if (kitBytes > kitLimit) problems.push(`hereabouts/react/ui is ${kitBytes - kitLimit} bytes over its limit`)

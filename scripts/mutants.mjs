@@ -19,7 +19,7 @@ import { parseArgs } from 'node:util'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const copied = ['src', 'test', 'docs/troubleshooting.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 // A mutant may loop forever. It counts as noticed after this time.
-const patienceMs = 120_000
+const patienceMs = 300_000
 // The first run has no mutation and may have to run all tests.
 const firstRunMs = 30 * 60_000
 const neverEnds = 'the tests did not end'

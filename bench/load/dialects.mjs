@@ -8,9 +8,10 @@ import { createHash } from 'node:crypto'
 const headOf = (line, url, ...more) =>
   [line, `host: ${new URL(url).host}`, ...more].map((each) => `${each}\r\n`).join('') + '\r\n'
 
-const httpPost = (url, path, input) => {
+const httpPost = (url, path, input, ...more) => {
   const body = JSON.stringify(input)
-  return `${headOf(`POST ${path} HTTP/1.1`, url, 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`)}${body}`
+  const length = `content-length: ${Buffer.byteLength(body)}`
+  return `${headOf(`POST ${path} HTTP/1.1`, url, 'content-type: application/json', length, ...more)}${body}`
 }
 
 const openSse = (url, path, ...more) => headOf(`GET ${path} HTTP/1.1`, url, 'accept: text/event-stream', ...more)
@@ -58,6 +59,26 @@ const trpcGzip = {
   open: (url, who) => openSse(url, locationsOf(who), 'accept-encoding: gzip'),
 }
 
+/** Members stay where they are, and move their pointers: a presence value. */
+const pointers = {
+  ...trpc,
+  open: (url, who) => openSse(url, locationsOf(who), `x-member: ${who.memberId ?? 'watcher'}`),
+  post: (url, { room, memberId, seq, location }) =>
+    httpPost(
+      url,
+      '/trpc/postLocation',
+      { room, connectionKey: keyOf(memberId), seq, location: null, presence: { pointer: location } },
+      `x-member: ${memberId}`,
+    ),
+}
+
+/** With each move, a member sends a broadcast too. */
+const storm = {
+  ...trpc,
+  broadcast: (url, { room, memberId }) =>
+    httpPost(url, '/trpc/broadcastToRoom', { room, connectionKey: keyOf(memberId), name: 'wave', payload: 'hello' }),
+}
+
 const sse = {
   framing: 'chunks',
   open: (url, { room }) => openSse(url, `/stream?room=${room}`),
@@ -101,4 +122,4 @@ const socketIo = {
   },
 }
 
-export const dialects = { trpc, trpcGzip, trpcSocket, sse, ws, socketIo }
+export const dialects = { trpc, pointers, storm, trpcGzip, trpcSocket, sse, ws, socketIo }

@@ -14,6 +14,8 @@ export class Poster {
   #isDue = false
   #options
   #socket
+  /** The connection for broadcasts, whose answers are not read. */
+  #shouter = null
   #text = ''
 
   constructor(options) {
@@ -34,6 +36,9 @@ export class Poster {
     this.#socket.setEncoding('latin1')
     this.#socket.on('data', (text) => this.#answered(text))
     this.#socket.on('error', () => (this.failed += 1))
+    if (!dialect.broadcast) return
+    this.#shouter = connect({ host: hostname, port: Number(port), noDelay: true }).resume()
+    this.#shouter.on('error', () => (this.failed += 1))
   }
 
   get isQuiet() {
@@ -41,6 +46,8 @@ export class Poster {
   }
 
   move() {
+    const { url, dialect, room, memberId } = this.#options
+    this.#shouter?.write(dialect.broadcast(url, { room, memberId }))
     if (this.#isWaiting) this.#isDue = true
     else this.#post()
   }

@@ -90,7 +90,13 @@ export class Bot {
    * @param {() => Promise<void>} think waits as long as the writing takes
    */
   async write(location, text, think) {
-    const locked = await this.#calls.lockLocation({ ...this.#own, location, lockSeq: ++this.#lockSeq })
+    const lock = () => this.#calls.lockLocation({ ...this.#own, location, lockSeq: ++this.#lockSeq })
+    let locked = await lock()
+    // For some seconds after its start, a server grants only what was locked before.
+    if (locked.outcome === 'taken' && locked.retryAfterMs) {
+      await sleep(locked.retryAfterMs)
+      locked = await lock()
+    }
     if (locked.outcome !== 'locked') return
     const { fence } = locked
     await this.post(location, true)

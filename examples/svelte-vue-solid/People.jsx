@@ -1,15 +1,17 @@
-import { For, from } from 'solid-js'
-import { join, somewhere } from './room.js'
+import { For } from 'solid-js'
+import { somewhere } from './locations.js'
+import { RoomProvider, useOthers, useRoom, useStatus } from './solid.js'
 
-export function People() {
-  const room = join('Solid')
-  const snapshot = from(room, room.getSnapshot())
+function People() {
+  const room = useRoom()
+  const status = useStatus()
+  const others = useOthers()
   return (
     <>
-      <button onClick={() => room.post(somewhere())}>Go somewhere</button>
-      <p>{snapshot().status.state}</p>
+      <button onClick={() => room().post(somewhere())}>Go somewhere</button>
+      <p>{status().state}</p>
       <ul>
-        <For each={snapshot().others}>
+        <For each={others()}>
           {({ profile, location }) => (
             <li>{`${profile?.name} is ${location ? `in row ${location.row + 1}` : 'here'}`}</li>
           )}
@@ -18,3 +20,9 @@ export function People() {
     </>
   )
 }
+
+export const Page = () => (
+  <RoomProvider room="everyone" profile={{ name: 'Solid' }}>
+    <People />
+  </RoomProvider>
+)

@@ -37,7 +37,11 @@ export const folders = [
   { folder: 'src/server/websocket', goal: 80, tests: ['test/server/websocket', 'test/e2e/trpc/same-socket.test.ts'] },
   { folder: 'src/server/standalone', goal: 80, tests: ['test/server/standalone', 'test/e2e/access.test.ts'] },
   { folder: 'src/server', goal: 80, tests: ['test/server'] },
-  { folder: 'src/react', goal: 80, tests: ['test/react'] },
+  { folder: 'src/react', goal: 80, tests: ['test/react', 'test/bindings/react.test.tsx'] },
+  { folder: 'src/bindings', goal: 80, tests: ['test/bindings'] },
+  { folder: 'src/vue', goal: 80, tests: ['test/bindings/vue.test.ts'] },
+  { folder: 'src/svelte', goal: 80, tests: ['test/bindings/svelte.test.ts'] },
+  { folder: 'src/solid', goal: 80, tests: ['test/bindings/solid.test.ts'] },
   { folder: 'src/cli', goal: 80, tests: ['test/cli'] },
   { folder: 'src/testing', goal: 80, tests: ['test/testing', 'test/contract/memory.test.ts'] },
 ]

@@ -1,6 +1,8 @@
 'use client'
 
 import { useCallback, useEffect, useRef, type ReactNode } from 'react'
+import { shallow } from '../bindings/shallow.js'
+import type { UsedLock } from '../bindings/used-lock.js'
 import type {
   BroadcastEvent,
   IfLocks,
@@ -17,8 +19,7 @@ import { createRoomContexts, useRoomHandle } from './context.js'
 import { createRoomProvider, type RoomProviderProps } from './provider.js'
 import { watchOnly, type RoomHandle } from './room-handle.js'
 import { useRoomValue, useSelected } from './room-value.js'
-import { shallow } from './shallow.js'
-import { useLockOf, type UsedLock } from './use-lock.js'
+import { useLockOf } from './use-lock.js'
 import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 

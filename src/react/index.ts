@@ -5,7 +5,8 @@
  */
 'use client'
 
-export type { LockState, UsedLock } from './use-lock.js'
+export type { RoomOptions } from '../bindings/room-options.js'
+export type { LockState, UsedLock } from '../bindings/used-lock.js'
 export {
   createLocationHooks,
   type BroadcastHooks,
@@ -16,4 +17,4 @@ export {
   type RoomHooks,
 } from './hooks.js'
 export { type RoomProviderProps } from './provider.js'
-export { shallow } from './shallow.js'
+export { shallow } from '../bindings/shallow.js'

@@ -1,33 +1,17 @@
 'use client'
 
 import { Suspense, useEffect, useLayoutEffect, useMemo, useRef, useSyncExternalStore, type ReactNode } from 'react'
+import { joinRoom, leaveSoon } from '../bindings/join-room.js'
+import { profileText } from '../bindings/profile-text.js'
+import { rethrowLater } from '../bindings/rethrow-later.js'
+import type { RoomOptions } from '../bindings/room-options.js'
 import type { LocationClient } from '../client/index.js'
-import { systemClock } from '../shared/clock.js'
-import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomContexts } from './context.js'
 import { RoomHandle } from './room-handle.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /** The props of `RoomProvider`, which joins a room while it is mounted. */
-export interface RoomProviderProps<T extends RoomTypes> {
-  /** The room to join while mounted. */
-  room: string
-  /** The client to join with, for tests. Default: the one given to `createLocationHooks`. */
-  client?: LocationClient<T>
-  /**
-   * The profile that others see of us. A change is posted; `null`, or no profile after one, takes it back. Not used with
-   * `watch`.
-   */
-  profile?: T['profile'] | null | undefined
-  /** Our location when the room is joined; afterwards `usePost` sets it. Default `null`. Not used with `watch`. */
-  location?: T['location'] | null
-  /**
-   * Shows the room without joining it: we appear in nobody's list. `usePost` and `useUpdateProfile` then throw.
-   * Default `false`.
-   */
-  watch?: boolean
-  /** The answer of `getLocations` from the server that rendered the page: shown at once, and resumed from. */
-  initial?: GetLocationsOutput<T>
+export interface RoomProviderProps<T extends RoomTypes> extends RoomOptions<T> {
   /**
    * Shown until the room is loaded: the children suspend, and never see an empty room. If the room is refused, the error
    * goes to the error boundary around the provider. A server does not wait: without `initial` it renders the fallback.
@@ -102,50 +86,14 @@ function Membership<T extends RoomTypes>({
     // React ends layout effects when a fallback hides a tree, and starts them again when the tree is shown: the room is
     // still joined then.
     if (handle.isJoined) return
-    const { profile, location, initial } = latest.current
-    const resume = initial && { initial }
-    if (watch) return handle.attach(client.watch(id, resume))
-    const own = { ...(profile !== undefined && { profile }), ...(location !== undefined && { location }) }
-    handle.attach(rethrowLater(() => client.join(id, { ...own, ...resume })) ?? client.join(id, resume))
+    handle.attach(joinRoom(client, { room: id, watch, ...latest.current }))
   }, [client, id, watch, handle])
-  useEffect(
-    () => () => {
-      const room = handle.detach()
-      // StrictMode unmounts and mounts again at once: by the time this handle leaves, the next has joined.
-      systemClock.after(0, () => void room.leave())
-    },
-    [handle],
-  )
+  useEffect(() => () => leaveSoon(handle.detach()), [handle])
   const posted = useRef<RoomHandle<T> | null>(null)
   useMountEffect(() => {
     if (watch || (profile === undefined && posted.current !== handle)) return
     posted.current = profile === undefined ? null : handle
     rethrowLater(() => handle.room.update({ profile: profile ?? null }))
-    // By its text: an object that was changed in place is another profile, and an equal one made by a new render is not.
-  }, [textOf(profile), watch, handle])
+  }, [profileText(profile), watch, handle])
   return null
-}
-
-function textOf(profile: unknown): unknown {
-  try {
-    return JSON.stringify(profile)
-  } catch {
-    // `update` reports it.
-    return profile
-  }
-}
-
-/**
- * Runs `run`. An exception is thrown again in a microtask, where the page's error handlers see it, so that a profile that
- * cannot be sent (with half an emoji, for example) does not unmount the page. Returns `undefined` then.
- */
-function rethrowLater<T>(run: () => T): T | undefined {
-  try {
-    return run()
-  } catch (thrown) {
-    queueMicrotask(() => {
-      throw thrown
-    })
-    return undefined
-  }
 }

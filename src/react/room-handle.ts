@@ -1,15 +1,5 @@
-import type {
-  LocationError,
-  LockView,
-  Room,
-  RoomBroadcasts,
-  RoomCore,
-  RoomLockMethods,
-  WatchedRoom,
-} from '../client/index.js'
-import { heldBy } from '../client/locks/held-by.js'
-import { showInitial } from '../client/store/initial.js'
-import { createStore } from '../client/store/store.js'
+import { roomBeforeJoin } from './room-before-join.js'
+import type { LocationError, Room, RoomBroadcasts, RoomCore, RoomLockMethods, WatchedRoom } from '../client/index.js'
 import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
@@ -126,36 +116,4 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     leave: () => current().leave(),
   }
   return Object.assign(room, features)
-}
-
-/** A Room that can be read, but neither used nor subscribed to. */
-function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOutput<T> | undefined) {
-  const store = createStore<T>(new Date(0), () => {})
-  showInitial(store, initial)
-  const { snapshot, members, membersAt, other, view } = store
-  const tooEarly = () => {
-    throw new Error('A room is joined when its RoomProvider is mounted: call this in an effect or an event handler.')
-  }
-  const room: RoomCore<T> & LockView<T> & Record<keyof RoomBroadcasts<T> | 'lock', () => never> = {
-    id,
-    ...snapshot,
-    members,
-    membersAt,
-    other,
-    getSnapshot: () => snapshot,
-    subscribe: tooEarly,
-    on: tooEarly,
-    post: tooEarly,
-    update: tooEarly,
-    retry: tooEarly,
-    ready: tooEarly,
-    flush: tooEarly,
-    setPresence: tooEarly as unknown as Room<T>['setPresence'],
-    leave: tooEarly,
-    broadcast: tooEarly,
-    onBroadcast: tooEarly,
-    lock: tooEarly,
-    lockedBy: (location) => heldBy(store, location),
-  }
-  return { room: room as unknown as Room<T>, hasInitial: view.id !== null }
 }

@@ -13,7 +13,7 @@ export function canonicalJson(value: unknown, maxDepth = 8): string {
   if (typeof value === 'object') {
     if (maxDepth === 0) throw new LocationError('too-large', 'The value is nested too deeply.')
     if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, maxDepth - 1)).join()}]`
-    if (isRecord(value!)) return canonicalRecord(value, maxDepth - 1)
+    if (isRecord(value)) return canonicalRecord(value, maxDepth - 1)
   }
   throw new LocationError(
     'bad-input',

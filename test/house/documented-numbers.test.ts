@@ -83,7 +83,7 @@ const sentences: Record<string, string[]> = {
   'docs/deploying.md': [
     `ends its own over ${seconds(t.drainMs)} seconds`,
     `a heartbeat interval, ${word(t.beatMs / 1_000)} seconds`,
-    `Streams are silent for ${word(t.beatMs / 1_000)} seconds at most`,
+    `Streams and sockets are silent for ${word(t.beatMs / 1_000)} seconds at most`,
   ],
   'docs/security.md': [
     `gets an error within ${seconds(t.hookMs)} seconds`,

@@ -14,7 +14,11 @@ const folders: Record<string, string[]> = {
   shared: [],
   server: ['shared'],
   client: ['shared'],
-  react: ['client', 'shared'],
+  bindings: ['client', 'shared'],
+  react: ['bindings', 'client', 'shared'],
+  vue: ['bindings', 'client', 'shared'],
+  svelte: ['bindings', 'client', 'shared'],
+  solid: ['bindings', 'client', 'shared'],
   testing: ['shared', 'server', 'client'],
   cli: ['shared', 'server', 'client', 'testing'],
 }
@@ -76,6 +80,11 @@ const packages: Record<string, RegExp> = {
   express: /^server\/standalone\/web-app\.ts$/,
   negotiator: /^server\/http\/gzip\/content-encoding\.ts$/,
   react: /^react\//,
+  vue: /^vue\//,
+  svelte: /^svelte\//,
+  'svelte/reactivity': /^svelte\//,
+  'svelte/store': /^svelte\//,
+  'solid-js': /^solid\//,
   'prom-client': /^server\/prometheus\.ts$/,
   // The Redis clients are passed in by the app and described by structural types. No file imports one.
   redis: /^$/,
@@ -304,7 +313,8 @@ describe('imports', () => {
   test('the client imports schemas as types only', () => {
     const schemas = ['zod', 'shared/locations.ts', 'shared/wire-schemas.ts', 'shared/index.ts']
     const wrong = offending(
-      (path, { from, file, typeOnly }) => /^(client|react)\//.test(path) && schemas.includes(file ?? from) && !typeOnly,
+      (path, { from, file, typeOnly }) =>
+        /^(client|bindings|react|vue|svelte|solid)\//.test(path) && schemas.includes(file ?? from) && !typeOnly,
     )
     expect(wrong).toEqual([])
   })

@@ -99,13 +99,19 @@ describe('the type declarations in the tarball', () => {
 
   test("do not use tRPC's unstable exports", () => {
     expect(
-      mentions(['shared', 'server', 'server/standalone', 'client', 'react', 'testing'], /.*unstable-core.*/g),
+      mentions(
+        ['shared', 'server', 'server/standalone', 'client', 'react', 'vue', 'svelte', 'solid', 'testing'],
+        /.*unstable-core.*/g,
+      ),
     ).toEqual([])
   })
 
   test("need no types of Node, Express, tRPC's server or our server in a browser", () => {
     expect(
-      mentions(['shared', 'client', 'react'], /.*["'](node:|express|@trpc\/|.*\/server\/).*|.*types="node".*/g),
+      mentions(
+        ['shared', 'client', 'react', 'vue', 'svelte', 'solid'],
+        /.*["'](node:|express|@trpc\/|.*\/server\/).*|.*types="node".*/g,
+      ),
     ).toEqual([])
   })
 })
@@ -159,6 +165,23 @@ export function Avatars() {
 }
 // @ts-expect-error: a wrong location is a compile error
 export const wrong = () => usePost()({ sheet: 'Q3', row: 'four', col: 2 })
+`
+
+const bindings = `
+import { createLocationClient } from 'hereabouts/client'
+import { createLocationPrimitives } from 'hereabouts/solid'
+import { createLocationStores } from 'hereabouts/svelte'
+import { createLocationComposables } from 'hereabouts/vue'
+import type { AppRouter } from './server.js'
+
+const client = createLocationClient<AppRouter>({ url: '/trpc' })
+export const rows = () => [
+  createLocationComposables(client).useOthers().value[0]?.location?.row.toFixed(),
+  createLocationStores(client).useOthers().current[0]?.location?.row.toFixed(),
+  createLocationPrimitives(client).useOthers()()[0]?.location?.row.toFixed(),
+]
+// @ts-expect-error: a wrong location is a compile error
+export const wrong = () => createLocationComposables(client).useMembersAt({ sheet: 'Q3', row: 'four', col: 2 })
 `
 
 const meeting = `
@@ -222,7 +245,10 @@ describe('a project that installed the tarball', { timeout: 60_000 }, () => {
       lib: ['ES2022', 'DOM', 'DOM.Iterable', 'ESNext.Disposable'],
       noEmit: true,
     }
-    project(place, installed(...packages, 'react', '@types/react'), { compilerOptions, include: ['*.tsx'] })
+    project(place, installed(...packages, 'react', '@types/react', 'vue', 'svelte', 'solid-js'), {
+      compilerOptions,
+      include: ['*.tsx'],
+    })
     // A page imports only the type of its server. It is declared here, as in a monorepo.
     writeFileSync(
       join(place, 'server.d.ts'),
@@ -232,6 +258,7 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
 `,
     )
     writeFileSync(join(place, 'page.tsx'), browser)
+    writeFileSync(join(place, 'bindings.tsx'), bindings)
     expect(compile(place)).toBe('')
   })
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { createClient } from 'redis'
-import type { Action, Commit, RoomState } from 'hereabouts/server'
+import type { Action, Commit, RoomRules, RoomState } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { redisBackend } from 'hereabouts/server/redis'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
-import { history, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
+import { history, kept, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
 import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
 
 /*
@@ -45,7 +45,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
 
   /** Plays a history in Redis, step by step. Silences in it do not count as outages. */
   let games = 0
-  async function game(claimsUntil?: number) {
+  async function game(claimsUntil?: number, own: Partial<RoomRules> = {}) {
     const time = manualClock(startMs)
     const prefix = `game${++games}`
     const backend = redisBackend({ client, time, prefix })
@@ -53,7 +53,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     const onCommit = (commit: Commit) => void commits.push(commit)
     const onReset = () => expect.unreachable('nothing was missed')
     // A Redis that has just started collects claims in each new room, unless that takes no time.
-    const options = { clock: time, rules: { ...rules, claimMs: 0 }, sweepMs: 10_000, onCommit, onReset }
+    const options = { clock: time, rules: { ...rules, claimMs: 0, ...own }, sweepMs: 10_000, onCommit, onReset }
     const room = await backend.open('r', options)
     if (claimsUntil !== undefined) await client.hSet(keysOf('r', prefix)[0]!, 'claimsUntil', claimsUntil)
     return {
@@ -73,9 +73,9 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     }
   }
 
-  async function same(steps: readonly Step[], claimsUntil?: number) {
-    const play = new Play({}, undefined, claimsUntil)
-    const other = await game(claimsUntil)
+  async function same(steps: readonly Step[], claimsUntil?: number, own: Partial<RoomRules> = {}) {
+    const play = new Play(own, undefined, claimsUntil)
+    const other = await game(claimsUntil, own)
     try {
       for (const step of steps) {
         const expected = play.after(step.afterMs, ...step.actions)
@@ -103,6 +103,36 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
       fc.asyncProperty(history, (steps) => same(steps, startMs + 5_000)),
       runs,
     )
+  })
+
+  test('has the limits of room.ts, where few connections and locks are allowed', { timeout: 60_000 }, async () => {
+    const tight = { roomConnections: 3, memberConnections: 2, connectionLocks: 1, roomLocks: 2 }
+    const claims = fc.constantFrom(undefined, startMs + 5_000)
+    await fc.assert(
+      fc.asyncProperty(history, claims, (steps, claimsUntil) => same(steps, claimsUntil, tight)),
+      { numRuns: Number(process.env['RUNS'] ?? 200) },
+    )
+  })
+
+  test('counts connections and locks across batches up to their limits', async () => {
+    const lock = (connectionId: string, lockSeq: number, place: string, own: object = {}): Action => ({
+      type: 'lock',
+      connectionId,
+      memberId: null,
+      location: kept(place),
+      lockSeq,
+      ...own,
+    })
+    const steps = (...actions: Action[]): Step[] => actions.map((action) => ({ afterMs: 1, actions: [action] }))
+    const members = ['c1', 'c2', 'c3', 'c4'].map((id, i) => posting(id, 1, 'A1', { memberId: `member ${i}` }))
+    const tight = { roomConnections: 3, connectionLocks: 2, roomLocks: 3 }
+    const locks = [lock('c1', 1, 'a'), lock('c1', 2, 'b'), lock('c1', 3, 'c'), lock('c2', 1, 'c'), lock('c2', 2, 'd')]
+    const again = [leaving('c1'), posting('c4', 2, 'A1', { memberId: 'member 3' }), lock('c4', 1, 'a')]
+    await same(steps(...members, ...locks, ...again, members[0]!), undefined, tight)
+    const claim = { claim: startMs * 1_000 }
+    const claims = ['a', 'b', 'c', 'a'].map((place, i) => lock('c1', i + 1, place, claim))
+    const settled = { afterMs: 6_000, actions: [sweeping] }
+    await same([...steps(...members, ...claims), settled], startMs + 5_000, tight)
   })
 
   test('stores any text unchanged', async () => {

@@ -22,12 +22,13 @@ export function simulatePart(part: number): void {
     async () => {
       const sums: Record<string, number> = {}
       for (let seed = first; seed <= last; seed += parts) {
+        if (seeds >= 1_000 && seed % 500 < parts) console.log(`seed ${seed} of ${seeds}`)
         const { wrongs, counts } = await simulate(seed)
         expect(wrongs, `SEED=${seed}`).toEqual([])
         for (const [what, count] of Object.entries(counts)) sums[what] = (sums[what] ?? 0) + count
       }
-      // Laws that are never tried hold always: locks, saves, claims, take-overs, broadcasts.
-      if (only === undefined) expect(Object.entries(sums).filter(([, sum]) => sum === 0)).toEqual([])
+      // Laws that are never tried hold always: locks, saves, claims, take-overs, broadcasts. A few seeds may lack one of them.
+      if (only === undefined && seeds >= 100) expect(Object.entries(sums).filter(([, sum]) => sum === 0)).toEqual([])
     },
   )
 }

@@ -1104,3 +1104,28 @@ describe('leaving a room', () => {
     expect(() => client.join('r')).toThrow(expect.objectContaining({ code: 'closed' }) as LocationError)
   })
 })
+
+describe('a post that is answered for another member, who signed in here', () => {
+  test('closes the stream of the previous member and opens another, once', async () => {
+    await using server = await scriptedServer()
+    await using live = await liveRoom(server)
+    const postAs = async (memberId: string, row: number) => {
+      server.answers.post = ({ seq = 0 }) => ({ outcome: 'applied', connectionId: 'me', memberId, seq })
+      await live.clock.advance(50)
+      live.room.post(cell(row))
+      await live.room.flush()
+      await live.clock.advance(1_000)
+      await delivered()
+      expect(live.room.self?.memberId).toBe(memberId)
+    }
+    await postAs('m-me', 1)
+    expect(server.waiting().streams).toBe(0)
+    await postAs('m-eve', 2)
+    await live.stream.closed
+    const next = await server.stream()
+    next.hello()
+    next.snapshot(id(2))
+    await postAs('m-eve', 3)
+    expect([live.room.status.state, server.waiting().streams]).toEqual(['live', 0])
+  })
+})

@@ -60,6 +60,14 @@ describe('the ring of broadcasts', () => {
     )
   })
 
+  test('a reader that is behind by more than 256 broadcasts gets the newest 256, and the number of those that it lost', () => {
+    const ring = new BroadcastRing(1e9)
+    for (let n = 0; n < 3 * ringSize + 7; n++) ring.push(broadcast(n))
+    const { numbers, lost } = taken(ring, 5, reader(null))
+    expect(numbers).toEqual(Array.from({ length: ringSize }, (_, i) => 2 * ringSize + 7 + i))
+    expect(lost).toBe(2 * ringSize + 2)
+  })
+
   test('an event is no larger than the limit, unless a single broadcast is', () => {
     fc.assert(
       fc.property(

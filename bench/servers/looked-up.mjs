@@ -1,0 +1,2 @@
+process.env['LOOKUP_MS'] = '1'
+await import('./pointers.mjs')

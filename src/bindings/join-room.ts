@@ -1,0 +1,22 @@
+import type { LocationClient, WatchedRoom } from '../client/index.js'
+import { systemClock } from '../shared/clock.js'
+import type { RoomTypes } from '../shared/room-types.js'
+import { rethrowLater } from './rethrow-later.js'
+import type { RoomOptions } from './room-options.js'
+
+/** Joins or watches a room. A profile that cannot be sent is reported, and the room is joined without it. */
+export function joinRoom<T extends RoomTypes>(
+  client: LocationClient<T>,
+  { room, profile, location, watch, initial }: RoomOptions<T>,
+): WatchedRoom<T> {
+  if (watch) return client.watch(room, { initial })
+  return rethrowLater(() => client.join(room, { profile, location, initial })) ?? client.join(room, { initial })
+}
+
+/**
+ * Leaves a room in a moment. React's StrictMode unmounts and mounts again at once, and a framework may replace one component by
+ * another: by the time that the first leaves, the next has joined.
+ */
+export function leaveSoon<T extends RoomTypes>(room: WatchedRoom<T>): void {
+  systemClock.after(0, () => void room.leave())
+}

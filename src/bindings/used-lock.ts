@@ -1,0 +1,73 @@
+import type { Lock, Member, Room, RoomLockMethods } from '../client/index.js'
+import { sameJson } from '../client/store/same-json.js'
+import type { RoomTypes } from '../shared/room-types.js'
+
+/** Who holds a place. `otherWindow`: another window of ours has it. */
+export type LockState<T extends RoomTypes> =
+  | { readonly state: 'free' }
+  | { readonly state: 'mine'; readonly lock: Lock<T> }
+  | { readonly state: 'otherWindow' | 'taken'; readonly holder: Member<T> }
+
+/** The result of `useLock`. The functions are the same while the room and the place are. */
+export type UsedLock<T extends RoomTypes> = LockState<T> & {
+  /** Asks for the place, also from another window of ours. Resolves with whether it is ours. */
+  acquire(): Promise<boolean>
+  /** Gives the place up. Resolves when the server was told. */
+  release(): Promise<void>
+}
+
+/** A room whose router has locks, whatever its type says. */
+const lockable = <T extends RoomTypes>(room: Room<T>) => room as unknown as RoomLockMethods<T>
+
+/** Returns who holds a place, given the lock that this component holds, of this place or of another. */
+export function lockStateOf<T extends RoomTypes>(
+  room: Room<T>,
+  location: T['location'],
+  held: Lock<T> | null,
+): LockState<T> {
+  if (held && sameJson(held.location, location)) return { state: 'mine', lock: held }
+  const holder = lockable(room).lockedBy(location)
+  if (!holder) return { state: 'free' }
+  return { state: holder.memberId === room.self?.memberId ? 'otherWindow' : 'taken', holder }
+}
+
+type Wanted<T extends RoomTypes> = { controller: AbortController; lock: Lock<T> | null }
+
+/** The lock of one component, or its call for one. `changed` receives the lock when it is granted, and `null` when it ends. */
+export function createLockHolder<T extends RoomTypes>(changed: (held: Lock<T> | null) => void) {
+  let wanted: Wanted<T> | null = null
+  return {
+    /** Takes the place. Resolves with whether this component holds a lock. A call while another one runs takes nothing. */
+    async acquire(room: Room<T>, location: T['location']): Promise<boolean> {
+      if (wanted) return wanted.lock !== null
+      const mine: Wanted<T> = { controller: new AbortController(), lock: null }
+      wanted = mine
+      const drop = () => {
+        if (wanted === mine) changed((wanted = null))
+      }
+      try {
+        const lock = await lockable(room).lock(location, { signal: mine.controller.signal, takeOver: true })
+        if (wanted !== mine) return false
+        if (lock) {
+          mine.lock = lock
+          lock.signal.addEventListener('abort', drop)
+          changed(lock)
+        } else wanted = null
+        return !!lock
+      } catch (error) {
+        if (wanted !== mine) return false
+        wanted = null
+        throw error
+      }
+    },
+    /** Ends the lock, or the call for it. */
+    async release(): Promise<void> {
+      if (!wanted) return
+      const { controller, lock } = wanted
+      wanted = null
+      controller.abort()
+      changed(null)
+      await lock?.release()
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import { onDestroy } from 'svelte'
+import { createLockValue, type LockableRoom } from '../bindings/lock-value.js'
+import { valueOf, type MaybeGetter } from '../bindings/maybe-getter.js'
+import type { UsedLock } from '../bindings/used-lock.js'
+import { canonicalText } from '../client/store/same-json.js'
+import type { RoomTypes } from '../shared/room-types.js'
+import { createRoomStore, follow, type RoomStore } from './room-store.js'
+
+/**
+ * Returns who holds a place, and `acquire` and `release`: `const lock = useLock(useRoom(), () => cell)`.
+ *
+ * `acquire` resolves with whether the place is ours; it takes the place from another window of ours, and rejects with the errors of
+ * `room.lock`. The place is released when the component is destroyed, or asks for another one.
+ */
+export function useLock<T extends RoomTypes>(
+  room: RoomStore<LockableRoom<T>>,
+  location: MaybeGetter<T['location']>,
+): RoomStore<UsedLock<T>> {
+  const place = () => valueOf(location)
+  const runs = new Set<() => void>()
+  const changed = () => runs.forEach((run) => run())
+  const { get, release } = createLockValue(() => room.current, place, changed)
+  let unsubscribe = () => {}
+  const stops = [
+    follow(
+      () => room.current,
+      (now) => {
+        unsubscribe()
+        void release()
+        unsubscribe = now.subscribe(changed)
+      },
+    ),
+    follow(
+      () => canonicalText(place()),
+      () => void release(),
+    ),
+  ]
+  onDestroy(() => {
+    for (const stop of stops) stop()
+    unsubscribe()
+    void release()
+  })
+  return createRoomStore((run) => {
+    runs.add(run)
+    return () => runs.delete(run)
+  }, get)
+}

@@ -186,7 +186,7 @@ describe('the limits of a socket', () => {
   })
 
   test('a client that sends pings and reads nothing is not read, and then cut off', async () => {
-    await using server = await serveLocations({ webSocket: true, timing: { stallMs: 200 } })
+    await using server = await serveLocations({ webSocket: true, timing: { stallMs: 1_000 } })
     const { port } = new URL(server.url)
     const socket = connect(Number(port), '127.0.0.1')
     const head = `GET /trpc HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-key: ${Buffer.alloc(16).toString('base64')}\r\nsec-websocket-version: 13\r\n\r\n`

@@ -31,8 +31,7 @@ export function statusOf(link: ConnectionState, clock: Clock): RoomStatus {
     case 'live':
       return { state: link.degraded ? 'degraded' : 'live' }
     case 'polling':
-      if (link.answered) return { state: 'polling', error: link.error }
-      return { state: 'connecting' }
+      return { state: link.answered ? 'polling' : 'connecting', error: link.error }
     case 'waiting':
       // Between two streams of which the first served its time, nothing has failed yet.
       if (!failures) return { state: 'connecting' }

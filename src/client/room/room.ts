@@ -187,12 +187,11 @@ function followSignsOfLife<T extends RoomTypes>(
     connection.hurry()
     parts.presence.hasten()
   }
-  // Loaded now: at the first sign of life the network may be dead.
-  if (typeof document !== 'undefined')
-    void import('./wake-up.js').then(
-      ({ wakeUp }) => (woken = wakeUp(parts, connection, (thrown) => failureOf(thrown).error.code === 'network')),
-      () => {},
-    )
+  // Loaded now: when it is needed, the network may be dead.
+  void import('./wake-up.js').then(
+    ({ wakeUp }) => (woken = wakeUp(parts, connection, (thrown) => !failureOf(thrown).answered)),
+    () => {},
+  )
   return (changed) => woken(changed)
 }
 

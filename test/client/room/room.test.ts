@@ -378,6 +378,7 @@ describe('an interruption', () => {
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     const since = live.clock.date()
     server.answers.status = 503
+    server.answers.poll = () => Promise.reject(new Error('No call passes.'))
     live.stream.cut()
     await statusIs(live.room, 'waiting')
     await live.clock.advance(4_999)

@@ -33,7 +33,7 @@ const slow = [
   'test/e2e/trpc/adapters.test.ts',
   'test/fuzz/**/*.test.ts',
   'test/{client/room,react}/leaks.test.{ts,tsx}',
-  'test/client/{runtimes,connection/wire-limits}.test.ts',
+  'test/client/{runtimes,leave-on-exit,connection/wire-limits}.test.ts',
   'test/server/{access/tenants,rooms/many-streams,http/guard/request-guard,http/unread-answers}.test.ts',
 ]
 
@@ -67,6 +67,8 @@ export default defineConfig({
   test: {
     // Vitest's default leaves one core unused, which is half of a machine with two.
     maxWorkers: '100%',
+    // A loaded machine makes a test slow, not wrong.
+    testTimeout: 20_000,
     reporters: ['default', new SkippedReporter()],
     projects: [
       {
@@ -76,6 +78,8 @@ export default defineConfig({
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: [...configDefaults.exclude, ...slow],
           env: { SEEDS: fewSeeds },
+          // The files of one worker share its modules: loading tRPC, zod and React anew for each file takes longer than the tests.
+          isolate: false,
         },
       },
       { extends: true, test: { name: 'slow', include: [...slow, simulation, ...soaks] } },

@@ -3,6 +3,8 @@
 //   npm run mutants                      all of test/mutants.mjs
 //   npm run mutants -- seq tombstone     mutants whose name or rule contains one of these words
 //   npm run mutants -- --list FILE       another list
+//   npm run mutants -- --part 2/4        the second quarter of the list
+//   npm run mutants -- --jobs 1          one mutant at a time. Default: one for each core
 //
 // The list's default export: { name, rule, file, find, replace, tests: [vitest files or folders] }[]
 // `find` must occur in the file exactly once. Otherwise the list is out of date.
@@ -17,9 +19,16 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const copied = ['src', 'test', 'docs/troubleshooting.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
 // A mutant may loop forever. It counts as noticed after this time.
 const patienceMs = 120_000
+// The first run has no mutation and may have to run all tests.
+const firstRunMs = 30 * 60_000
+const neverEnds = 'the tests did not end'
 
 const { values, positionals } = parseArgs({
-  options: { list: { type: 'string', default: join(root, 'test/mutants.mjs') } },
+  options: {
+    list: { type: 'string', default: join(root, 'test/mutants.mjs') },
+    part: { type: 'string', default: '1/1' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
+  },
   allowPositionals: true,
 })
 
@@ -36,7 +45,7 @@ function mutated({ name, file, find, replace, tests }) {
 }
 
 /** Runs vitest in a copy. Returns the first test that failed, or `null` if all passed. */
-async function firstRed(copy, tests, ...more) {
+async function firstRed(copy, tests, limitMs, ...more) {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
   const vitest = join(root, 'node_modules/vitest/vitest.mjs')
@@ -56,12 +65,12 @@ async function firstRed(copy, tests, ...more) {
   const timer = setTimeout(() => {
     late = true
     kill()
-  }, patienceMs)
+  }, limitMs)
   running.add(kill)
   const code = await new Promise((done) => child.on('close', done))
   running.delete(kill)
   clearTimeout(timer)
-  if (late) return 'no end in sight: the tests did not finish'
+  if (late) return `${neverEnds} within ${limitMs / 1000} s`
   if (code === 0) return null
   const { testResults = [] } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
   for (const { assertionResults } of testResults)
@@ -90,9 +99,17 @@ function makeCopy() {
   return copy
 }
 
+/** Returns the part of the list that `--part K/N` names. */
+function partOf(list) {
+  const [, part, parts] = /^(\d+)\/(\d+)$/.exec(values.part)?.map(Number) ?? []
+  if (!(part >= 1 && part <= parts)) throw new OutOfDate(`--part ${values.part} is not K/N with 1 <= K <= N`)
+  const size = list.length / parts
+  return list.slice(Math.round(size * (part - 1)), Math.round(size * part))
+}
+
 async function main() {
   const { default: all } = await import(pathToFileURL(resolve(values.list)).href)
-  const chosen = all.filter(
+  const chosen = partOf(all).filter(
     ({ name, rule }) => positionals.length === 0 || positionals.some((word) => `${name} ${rule}`.includes(word)),
   )
   if (chosen.length === 0)
@@ -100,32 +117,40 @@ async function main() {
   const mutants = chosen.map((mutant) => ({ ...mutant, source: mutated(mutant) }))
 
   // A failure means something only if the tests pass without a mutation.
-  const already = await firstRed(makeCopy(), [...new Set(mutants.flatMap(({ tests }) => tests))])
+  const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))]
+  console.log(`${mutants.length} mutants. First, their ${tests.length} test files without any mutation`)
+  const already = await firstRed(makeCopy(), tests, firstRunMs)
   if (already) throw new Error(`Not one mutant was tried: without any, this is red already: ${already}`)
 
   const wide = Math.max(...mutants.map(({ name }) => name.length))
   const queue = [...mutants]
   let survived = 0
   let broken = 0
+  let endless = 0
+  const place = () => `${mutants.length - queue.length}/${mutants.length}`.padStart(9)
   async function worker() {
     const copy = makeCopy()
     for (let mutant; (mutant = queue.shift());) {
       const { name, rule, file, source, tests } = mutant
       writeFileSync(join(copy, file), source)
       try {
-        const red = await firstRed(copy, tests, '--maxWorkers=1')
+        const red = await firstRed(copy, tests, patienceMs, '--maxWorkers=1')
         if (!red) survived++
-        console.log(`${red ? '✓' : '✗'}  ${name.padEnd(wide)}  ${red ?? `SURVIVED: nothing holds "${rule}"`}`)
+        if (red?.startsWith(neverEnds)) endless++
+        console.log(
+          `${place()}  ${red ? '✓' : '✗'}  ${name.padEnd(wide)}  ${red ?? `SURVIVED: nothing holds "${rule}"`}`,
+        )
       } catch (error) {
         broken++
-        console.log(`!  ${name.padEnd(wide)}  does not run: ${error.message.split('\n')[0]}`)
+        console.log(`${place()}  !  ${name.padEnd(wide)}  does not run: ${error.message.split('\n')[0]}`)
       }
       cpSync(join(root, file), join(copy, file))
     }
   }
-  await Promise.all(Array.from({ length: Math.min(availableParallelism(), mutants.length) }, worker))
+  await Promise.all(Array.from({ length: Math.min(Number(values.jobs) || 1, mutants.length) }, worker))
   console.log(
-    `\n${mutants.length} mutants: ${mutants.length - survived - broken} noticed, ${survived} survived, ${broken} did not run`,
+    `\n${mutants.length} mutants: ${mutants.length - survived - broken} noticed (${endless} by tests that did not end), ` +
+      `${survived} survived, ${broken} did not run`,
   )
   if (survived + broken > 0) process.exitCode = 1
 }

@@ -9,12 +9,17 @@ const location = z.union([cellLocation, rangeLocation])
 /** The public profile: the usual fields, and whether the member is a program. */
 const profile = memberProfile.extend({ bot: z.boolean().optional() })
 
+/** The presence value: the member's pointer over the sheet, and whether they type. */
+const presence = z
+  .object({ pointer: z.object({ x: z.number(), y: z.number() }).nullable(), typing: z.boolean() })
+  .partial()
+
 /**
  * @param {string} page the folder of the built page
  * @param {import('hereabouts/server').TimingOptions} timing a local demo uses a short drain time
  */
 export function createSheetServer(page, timing = { drainMs: 500 }) {
-  return createLocationServer({ location, profile, anonymous: true, static: page, timing })
+  return createLocationServer({ location, profile, presence, anonymous: true, static: page, timing })
 }
 
 /**

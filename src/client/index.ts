@@ -17,7 +17,7 @@ export { createLocationClient, type LocationClientOptions } from './client.js'
 export type { IfLocks, Lock, LockOptions, LockView, RoomLockMethods } from './locks/lock-types.js'
 export { type ClientTransport } from './connection/transport.js'
 export { type LocationClient } from './room/shared-rooms.js'
-export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './room/broadcast-api.js'
+export { type BroadcastListening, type BroadcastOptions, type RoomBroadcasts } from './broadcasts/broadcast-api.js'
 export {
   type JoinOptions,
   type Room,

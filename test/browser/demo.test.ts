@@ -1,11 +1,8 @@
 import { createRequire } from 'node:module'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { HubRoom } from 'hereabouts/server'
-import type { Location, Profile } from '../../examples/spreadsheet/server.mjs'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { serveDemo, type Demo } from '../support/servers/demo.js'
-import type { RoomTypesWith } from 'hereabouts'
 
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 type AxeResults = { violations: { id: string; nodes: { html: string }[] }[] }
@@ -54,8 +51,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   })
 
   const newRoom = () => `room-${++rooms}`
-  const hubRoom = (room: string): HubRoom<RoomTypesWith<{ location: Location; profile: Profile }>> =>
-    server.hub.room(room)
+  const hubRoom = (room: string) => server.hub.room(room)
 
   async function open(room: string, name: string, options: BrowserContextOptions = desktop): Promise<Page> {
     const context = await browser.newContext(options)

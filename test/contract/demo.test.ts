@@ -15,6 +15,7 @@ describe.concurrent("the demo's server", () => {
     location: (n: number) => (n % 2 ? cells.location(n) : { sheet: 'Q3', from: { row, col }, to: { row: n, col } }),
     badLocation: { sheet: 'Q3', from: { row, col } },
     profile: (n: number) => ({ ...cells.profile(n), bot: n % 2 === 0 }),
+    presence: (n: number) => ({ pointer: { x: n, y: n }, ...(n % 2 === 0 && { typing: true }) }),
   }
   for (const { name, run } of locationContract({ url: trpcUrl, timing: targetTiming, ...ranges }))
     test(name, run, 30_000)

@@ -43,8 +43,9 @@ const layers: Record<string, Record<string, string[]>> = {
     outbox: ['connection'],
     store: ['outbox', 'connection'],
     websocket: ['connection'],
+    broadcasts: ['store', 'connection'],
     locks: ['store', 'connection'],
-    room: ['store', 'outbox', 'connection', 'browser', 'locks'],
+    room: ['store', 'outbox', 'connection', 'browser', 'broadcasts', 'locks'],
   },
   react: {
     ui: [],

@@ -1,5 +1,6 @@
 import type { BroadcastItem, Broadcasts, BroadcastToRoomOutput } from '../../shared/broadcast-types.js'
 import type { LocationError } from '../../shared/errors.js'
+import type { Hello } from '../../shared/events.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
 import type { failureOf } from '../connection/failure.js'
@@ -8,16 +9,15 @@ import type { BroadcastEvent } from '../store/broadcast-event.js'
 import type { canonicalText } from '../store/same-json.js'
 import type { Store } from '../store/store.js'
 import type { BroadcastOptions } from './broadcast-api.js'
-import type { OwnPresence } from './own-presence.js'
-import type { Pace } from './post-pace.js'
 
 /** The parts of a room that its broadcasts use. */
 export type BroadcastingRoom<T extends RoomTypes> = {
   room: string
   transport: Transport<T>
   store: Store<T>
-  pace: Pace
-  presence: OwnPresence<T>
+  pace: { timing: Pick<Hello, 'features'>; deadlineMs(): number }
+  /** Our own presence, as which we send. */
+  presence: { readonly key: string | undefined }
 }
 
 export type SendBroadcast = (name: string, payload: unknown, options?: BroadcastOptions) => Promise<boolean>

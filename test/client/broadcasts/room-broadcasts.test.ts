@@ -5,7 +5,7 @@ import { createLocationServer } from 'hereabouts/server/standalone'
 import { fakeRoom } from 'hereabouts/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
-import { until } from '../support/until.js'
+import { until } from '../../support/until.js'
 
 const broadcasts = { note: z.string(), reaction: z.strictObject({ emoji: z.string().max(16) }) }
 

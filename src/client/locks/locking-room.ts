@@ -1,0 +1,64 @@
+import type { LocationError } from '../../shared/errors.js'
+import type { parseEventId } from '../../shared/event-id.js'
+import type { Hello } from '../../shared/events.js'
+import type { RoomTypes } from '../../shared/room-types.js'
+import type { retryDelayMs, RetryContext } from '../connection/connection-state.js'
+import type { ServerConnection } from '../connection/connection.js'
+import type { failureOf } from '../connection/failure.js'
+import type { Transport } from '../connection/transport.js'
+import type { canonicalText } from '../store/same-json.js'
+import type { Store } from '../store/store.js'
+
+/** The parts of a room that its locks use. */
+export interface LockingRoomParts<T extends RoomTypes> {
+  room: string
+  transport: Transport<T>
+  store: Store<T>
+  pace: { timing: Pick<Hello, 'beatMs' | 'features' | 'locks'>; context(): RetryContext; deadlineMs(): number }
+  /** Our own presence: its key, when the newest accepted post was sent, and ways to post. */
+  presence: {
+    readonly key: string | undefined
+    readonly acceptedAt: number
+    flush(): Promise<void>
+    postAgain(): void
+    hasten(): void
+  }
+}
+
+/** Code of the first load. It is given, not imported: an import would split it off into a chunk of its own. */
+export type FirstLoadCode = {
+  LocationError: typeof LocationError
+  failureOf: typeof failureOf
+  canonicalText: typeof canonicalText
+  parseEventId: typeof parseEventId
+  retryDelayMs: typeof retryDelayMs
+}
+
+/** A room as its locks see it. */
+export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T> {
+  connection: Pick<ServerConnection, 'connect'>
+  firstLoad: FirstLoadCode
+  /** True when we left the room, and not only the server refused us. */
+  hasLeft(): boolean
+  /** The locks of our connection, as the room shows them. */
+  own(): readonly { readonly location: T['location']; readonly fence: number }[] | undefined
+}
+
+/** Returns a room as its locks see it. */
+export const lockingRoom = <T extends RoomTypes>(
+  parts: LockingRoomParts<T>,
+  connection: Pick<ServerConnection, 'connect'>,
+  firstLoad: FirstLoadCode,
+): LockingRoom<T> => ({
+  ...parts,
+  connection,
+  firstLoad,
+  hasLeft() {
+    const { status } = parts.store.snapshot
+    return status.state === 'closed' && !status.error
+  },
+  own() {
+    const { connectionId } = parts.store.own({})
+    return connectionId === null ? undefined : parts.store.view.connections.get(connectionId)?.locks
+  },
+})

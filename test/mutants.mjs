@@ -1722,6 +1722,22 @@ export default [
     replace: 'own.postError',
   },
   {
+    file: 'src/server/standalone/listen.ts',
+    tests: ['test/server/standalone/listen.test.ts'],
+    name: 'an empty host listens on all addresses',
+    rule: 'an option that would match too much is refused',
+    find: "typeof host === 'string' && host !== ''",
+    replace: 'host !== undefined',
+  },
+  {
+    file: 'src/server/standalone/listen.ts',
+    tests: ['test/server/standalone/listen.test.ts'],
+    name: 'a port that is a path makes a pipe',
+    rule: 'an option that would match too much is refused',
+    find: '!/^\\d+$/.test(String(port))',
+    replace: 'port === undefined',
+  },
+  {
     file: 'src/server/hub/hub.ts',
     tests: ['test/server/hub/hub.test.ts'],
     name: 'revoking an id that matches nobody is taken',

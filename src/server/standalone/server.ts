@@ -207,7 +207,9 @@ export function createLocationServer<
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
       const origins = [...(originRules.origins ?? [])]
-      for (const warning of startupWarnings({ address, isOpenToAll, origins, limits, timing })) logger.warn(warning)
+      const emptyFolder = emptyFolderOf(options.static)
+      for (const warning of startupWarnings({ address, isOpenToAll, origins, emptyFolder, limits, timing }))
+        logger.warn(warning)
       proxies?.listening(isLoopbackAddress(address))
       return { url, trpcUrl: `${url}/trpc` }
     },

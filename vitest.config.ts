@@ -37,9 +37,8 @@ const slow = [
   'test/server/{access/tenants,rooms/many-streams,http/guard/request-guard,http/unread-answers}.test.ts',
 ]
 
-/** The simulation is part of both suites: with few seeds in `npm test`, with all of them in `npm run test:all`. */
-const simulation = 'test/simulation/**/*.test.ts'
-const fewSeeds = process.env['SEEDS'] ?? '100'
+/** The seeds of the simulation; `npm run soak:simulation` plays 5,000. */
+const seeds = process.env['SEEDS'] ?? '100'
 
 /**
  * Tests import the package by its public names. The aliases map these names to the source, so that no build is needed.
@@ -77,12 +76,12 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: [...configDefaults.exclude, ...slow],
-          env: { SEEDS: fewSeeds },
+          env: { SEEDS: seeds },
           // The files of one worker share its modules: loading tRPC, zod and React anew for each file takes longer than the tests.
           isolate: false,
         },
       },
-      { extends: true, test: { name: 'slow', include: [...slow, simulation, ...soaks] } },
+      { extends: true, test: { name: 'slow', include: [...slow, ...soaks] } },
       // The wire must be the same with the oldest tRPC that the package supports.
       {
         extends: true,

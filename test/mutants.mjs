@@ -126,10 +126,10 @@ export default [
   },
   {
     tests: ['test/server/hub/pace.test.ts'],
-    file: 'src/server/rooms/live-room.ts',
+    file: 'src/server/rooms/fan-out.ts',
     name: 'pace: a busy room asks for it',
     rule: 'a reply carries postMs when frames are further apart than posts',
-    find: 'return frameMs > this.timing.postMs ? frameMs : undefined',
+    find: 'return frameMs > postMs ? frameMs : undefined',
     replace: 'return undefined',
   },
   {
@@ -679,15 +679,15 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/rooms/live-room.ts',
+    file: 'src/server/rooms/fan-out.ts',
     name: 'the frame interval never grows',
     rule: 'section 7: clamp',
-    find: 'Math.min(4 * fanOutMs, this.timing.frameMaxMs)',
+    find: 'Math.min(4 * fanOutMs, this.#options.timing.frameMaxMs)',
     replace: '0',
   },
   {
     ...hub,
-    file: 'src/server/rooms/live-room.ts',
+    file: 'src/server/rooms/fan-out.ts',
     name: 'answering posts counts as fan-out',
     rule: 'section 7: tick',
     find: 'const written = isPumped ? null : spentMs()',
@@ -695,7 +695,7 @@ export default [
   },
   {
     ...hub,
-    file: 'src/server/rooms/live-room.ts',
+    file: 'src/server/rooms/fan-out.ts',
     name: 'a huge room is broadcast without slices',
     rule: 'section 7: slices',
     find: 'if (woken === sliceSize) break',
@@ -2591,7 +2591,7 @@ export default [
     file: 'src/server/rooms/live-room.ts',
     name: 'what is written later does not put off the next frame',
     rule: 'section 7: tick',
-    find: 'if (this.#nextTickAt === at) return void this.#tick()',
+    find: 'if (this.#fanOut.nextTickAt === at) return void this.#tick()',
     replace: 'return void this.#tick()',
   },
   {

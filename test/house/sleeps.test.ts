@@ -12,6 +12,7 @@ import { root } from '../support/snippets.js'
 const exceptions: Record<string, string> = {
   'test/support/until.ts': 'polls a condition',
   'test/support/redis/crowd.ts': 'sends posts at a given rate',
+  'test/support/clients/eager-locker.ts': 'asks for a lock at a given rate',
   'test/support/clients/healthy-client.mjs': 'sends posts at a given rate',
   'test/support/redis/redis-proxy.ts': 'delays what passes through',
   'test/support/clients/leaving-client.mjs': 'keeps a process alive until a signal ends it',

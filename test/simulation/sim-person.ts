@@ -6,20 +6,34 @@ import type {
   PostLocationInput,
   PostLocationOutput,
 } from '../../src/shared/call-types.js'
-import { connectionIdOf } from '../../src/server/rules/ids.js'
-import { openRoom, type JoinedRoom } from '../../src/client/room/room.js'
+import type { LockLocationInput, UnlockLocationInput } from '../../src/shared/lock-types.js'
+import { parseEventId } from '../../src/shared/event-id.js'
+import { anonymousMemberIdOf, connectionIdOf } from '../../src/server/rules/ids.js'
+import type { Lock } from '../../src/client/index.js'
+import { openRoom, type Room } from '../../src/client/room/room.js'
 import type { Transport } from '../../src/client/connection/transport.js'
 import type { StreamListener } from '../../src/client/connection/subscription.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
-import { roomId, type SimEvent, type SimNode, type SimTypes } from './sim-node.js'
+import type { Laws } from './laws.js'
+import { roomId, type Place, type SimBroadcast, type SimEvent, type SimNode, type SimTypes } from './sim-node.js'
+
+type SimRoom = Omit<Room<SimTypes>, 'leave'>
 
 /** The probabilities of faults between people and nodes. */
 export type Roads = { lost: number; twice: number; slow: number }
 
-/** Somebody with our real client, on roads of chance. Their places count up, so that a step back can be seen. */
+/** The places that people lock. */
+export const lockPlaces: readonly Place[] = [1, 2]
+
+/**
+ * A window of somebody with our real client, on roads of chance. Their places count up, so that a step back can be seen. Two
+ * windows of one member have one key of the member.
+ */
 export class SimPerson {
   readonly name: number
+  readonly memberKey: string
+  readonly memberId: string
   /** The newest place that they posted. */
   newest = 0
   fate: 'here' | 'crashed' | 'left' = 'here'
@@ -29,20 +43,35 @@ export class SimPerson {
   /** The violations that this person observed. */
   readonly wrongs: string[] = []
   roads: Roads = { lost: 0, twice: 0, slow: 0 }
+  /** Resolves when the code of locks and broadcasts is loaded, which takes real time in the middle of simulated time. */
+  readonly loaded: Promise<unknown>
+  /** The locks that this window believes to hold, with the number of their uses. */
+  readonly #uses = new Map<Lock<SimTypes>, number>()
   readonly #clock: SimClock
   readonly #chance: Chance
   readonly #nodes: () => SimNode[]
-  readonly #room: JoinedRoom<SimTypes>
+  readonly #laws: Laws
+  readonly #room: SimRoom
   readonly #close: () => Promise<void>
   readonly #streams = new Set<() => void>()
   readonly #shown = new Map<string, number>()
   #epoch = ''
+  #connectionKey = ''
+  #seq = 0
+  readonly #sent = new Map<number, string>()
 
-  constructor(name: number, clock: SimClock, chance: Chance, nodes: () => SimNode[]) {
+  constructor(
+    name: number,
+    { clock, chance, nodes, laws }: { clock: SimClock; chance: Chance; nodes: () => SimNode[]; laws: Laws },
+    memberKey = String(name).padStart(22, '-'),
+  ) {
     this.name = name
+    this.memberKey = memberKey
+    this.memberId = anonymousMemberIdOf(memberKey)
     this.#clock = clock
     this.#chance = chance
     this.#nodes = nodes
+    this.#laws = laws
     const mine: Clock = {
       now: () => clock.now(),
       date: () => clock.date(),
@@ -51,7 +80,7 @@ export class SimPerson {
     }
     const wire: Transport<SimTypes> = {
       clock: mine,
-      memberKey: String(name).padStart(22, '-'),
+      memberKey,
       url: 'http://simulated',
       shareStream: null,
       lostMs: 5_000,
@@ -60,21 +89,32 @@ export class SimPerson {
       ask: ({ lastEventId }, deadlineMs) => this.#within(deadlineMs, this.#ask(lastEventId)),
       openStream: (input, listener) => this.#openStream(input, listener),
       post: (input, deadlineMs) => this.#within(deadlineMs, this.#post(input)),
-      call: async () => ({ outcome: 'absent' }),
+      call: (_, procedure, input, deadlineMs) => this.#within(deadlineMs, this.#call(procedure, input)),
       leave: ({ connectionKey, seq }) => this.#leave(connectionKey!, seq),
       report: (thrown) => void this.wrongs.push(String(thrown)),
     }
     const opened = openRoom<SimTypes>(roomId, wire, { location: name * 1_000 }, undefined)
-    this.#room = opened.room
+    this.#room = opened.room as unknown as SimRoom
     this.#close = opened.close
+    this.#room.onBroadcast('mark', ({ payload }) =>
+      laws.broadcasts.heard(this, payload, this.#sent.get(payload) === this.connectionId),
+    )
+    this.#room.on('error', () => {})
+    const sendNothing = this.#room.broadcast('mark', -1)
+    const lockNothing = this.#room.lock(lockPlaces[0]!, { signal: AbortSignal.abort() })
+    this.loaded = Promise.allSettled([sendNothing, lockNothing])
   }
 
-  /** The members that this person sees, with their locations. */
-  get seen(): string {
-    const others = this.#room.others.flatMap(({ location, connections }) =>
-      connections.some(({ stale }) => stale) ? ['stale'] : [String(location)],
-    )
-    return others.toSorted().join()
+  /** Returns what is wrong with what this person sees, if the store is at this event id; `null` when nothing is. */
+  faultAt(id: string): string | null {
+    if (this.#room.others.some(({ connections }) => connections.some(({ stale }) => stale)))
+      return 'sees somebody stale'
+    return this.#laws.views.faultOf<SimTypes>(id, this.#room, this.memberId, lockPlaces)
+  }
+
+  /** The locks that this window believes to hold. */
+  get locks(): Lock<SimTypes>[] {
+    return [...this.#uses.keys()]
   }
 
   get isLive(): boolean {
@@ -89,6 +129,82 @@ export class SimPerson {
 
   get place(): number {
     return this.name * 1_000 + this.newest
+  }
+
+  /** Asks for a place, and gives up after a while. */
+  lock(place: Place, takeOver: boolean): void {
+    const patience = new AbortController()
+    this.#clock.after(this.#chance.between(50, 20_000), () => patience.abort(new Error('given up')))
+    this.#room.lock(place, { signal: patience.signal, ...(takeOver && { takeOver }) }).then(
+      (lock) => lock && this.#hold(lock),
+      () => {},
+    )
+  }
+
+  #hold(lock: Lock<SimTypes>): void {
+    if (lock.signal.aborted) return
+    this.#uses.set(lock, (this.#uses.get(lock) ?? 0) + 1)
+    lock.signal.addEventListener('abort', () => this.#uses.delete(lock))
+  }
+
+  /** Ends one use of a lock. */
+  release(): void {
+    const [used] = this.#uses
+    if (!used) return
+    const [lock, uses] = used
+    if (uses > 1) this.#uses.set(lock, uses - 1)
+    else this.#uses.delete(lock)
+    void lock.release()
+  }
+
+  /** Saves what a lock protects. Not every app asks `isLocked` before. */
+  async save(lock: Lock<SimTypes>): Promise<void> {
+    const { location, fence } = lock
+    const node = this.#chance.one(this.#nodes())
+    try {
+      await this.#travel(node)
+      const since = this.#clock.wallMs()
+      if (this.#chance.is(0.5)) {
+        if (!(await node.isLocked(location, this.memberId, fence))) return
+        this.#laws.locks.checked(location, this.memberId, fence, since)
+      }
+      // The transaction may be slow, and the lock may be released meanwhile.
+      await this.#clock.pass(this.#chance.one([0.1, 5, 15_000]))
+      this.#laws.locks.save(location, fence)
+    } catch {
+      // The request did not arrive, or the node is out of reach.
+    }
+  }
+
+  say(to: string | null): void {
+    const payload = this.#laws.broadcasts.say(to)
+    this.#sent.set(payload, this.connectionId)
+    void this.#room.broadcast('mark', payload, to === null ? {} : { to })
+  }
+
+  become(activity: 'active' | 'idle'): void {
+    this.#room.update({ activity })
+  }
+
+  /** Somebody with our key says that it leaves: the next post needs another key. */
+  disown(): void {
+    if (this.#connectionKey)
+      void this.#chance
+        .one(this.#nodes())
+        .leave(this.#connectionKey, undefined)
+        .catch(() => {})
+  }
+
+  /** The page is reloaded: a leave with a grace period is the last that it sends. */
+  unload(): void {
+    const node = this.#chance.one(this.#nodes())
+    const key = this.#connectionKey
+    const seq = this.#seq
+    this.crash(false)
+    if (!key) return
+    this.#travel(node)
+      .then(() => node.leave(key, seq, 3_000))
+      .catch(() => {})
   }
 
   leave(): void {
@@ -111,13 +227,14 @@ export class SimPerson {
     const node = this.#chance.one(this.#nodes())
     if (input.connectionKey) this.connectionId = connectionIdOf(input.connectionKey)
     let isOpen = true
+    let isClosedByClient = false
     let leaveNode = () => {}
     const cut = () => {
       if (!isOpen) return
       close()
       this.#clock.after(this.#chance.between(1, 50), () => {
         // A crashed person hears nothing, and so does not begin to poll.
-        if (this.fate === 'crashed') return
+        if (this.fate === 'crashed' || isClosedByClient) return
         listener.ended({ error: new LocationError('network', 'The stream was cut.'), retry: true })
       })
     }
@@ -132,16 +249,20 @@ export class SimPerson {
       const subscriber = await node.subscribe(input)
       leaveNode = () => subscriber.close()
       if (!isOpen) return leaveNode()
+      const log = this.#laws.broadcasts.opened(node, this.memberId, this.#clock.wallMs())
       let arrivesAt = 0
       const drain = () => {
         for (let frame = subscriber.take(); frame; frame = subscriber.take()) {
           const { id, event } = frame
+          if (event.type === 'broadcast')
+            this.#laws.broadcasts.took(log, event.items, frame.version, this.#clock.wallMs())
           arrivesAt = Math.max(arrivesAt, this.#clock.now() + this.#chance.between(0.5, 20))
           this.#clock.after(arrivesAt - this.#clock.now(), () => {
             if (!isOpen || node.isDead || this.fate === 'crashed') return
             listener.heard()
             listener.event(id, event as SimEvent)
-            if (event.type === 'snapshot' || event.type === 'changes') this.#watch(id)
+            // A view that is newer is not changed: the stream is opened again.
+            if (isOpen && (event.type === 'snapshot' || event.type === 'changes')) this.#watch(id)
           })
         }
         if (subscriber.isClosed) this.#clock.after(20, cut)
@@ -150,14 +271,19 @@ export class SimPerson {
       drain()
     }
     attach().catch(cut)
-    return close
+    return () => {
+      isClosedByClient = true
+      close()
+    }
   }
 
   /** Nobody is seen to go back, unless the room began anew. */
   #watch(id: string): void {
-    const epoch = id.split('.')[0]!
+    const { epoch } = parseEventId(id)!
     if (epoch !== this.#epoch) this.#shown.clear()
     this.#epoch = epoch
+    const fault = this.#laws.views.faultOf<SimTypes>(id, this.#room, this.memberId, lockPlaces)
+    if (fault) this.wrongs.push(fault)
     for (const { connections } of this.#room.others) {
       for (const { connectionId, location, stale } of connections) {
         if (location === null || stale) continue
@@ -174,15 +300,27 @@ export class SimPerson {
     return node.ask(lastEventId)
   }
 
-  async #post(input: PostLocationInput<SimTypes>): Promise<PostLocationOutput> {
+  #post(input: PostLocationInput<SimTypes>): Promise<PostLocationOutput> {
+    this.#connectionKey = input.connectionKey!
+    this.#seq = input.seq!
+    return this.#request((node) => node.post(input))
+  }
+
+  #call(procedure: string, input: unknown): Promise<unknown> {
+    if (procedure === 'lockLocation') return this.#request((node) => node.lock(input as LockLocationInput))
+    if (procedure === 'unlockLocation') return this.#request((node) => node.unlock(input as UnlockLocationInput))
+    return this.#request((node) => node.broadcast(input as SimBroadcast))
+  }
+
+  async #request<R>(run: (node: SimNode) => Promise<R>): Promise<R> {
     const node = this.#chance.one(this.#nodes())
     // Some proxy tries again by itself, much later and elsewhere.
     if (this.#chance.is(this.roads.twice)) {
       const again = this.#chance.one(this.#nodes())
-      this.#clock.after(this.#chance.between(10, 15_000), () => void again.post(input).catch(() => {}))
+      this.#clock.after(this.#chance.between(10, 15_000), () => void run(again).catch(() => {}))
     }
     await this.#travel(node)
-    const reply = await node.post(input)
+    const reply = await run(node)
     await this.#travel(node)
     return reply
   }

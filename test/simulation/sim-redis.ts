@@ -19,6 +19,13 @@ export type Weather = { lost: number; twice: number; late: number }
 type Step = { actions: Action[]; now: number }
 type Stored = { room: RoomMachine; steps: Step[]; epoch: string; lineage: number; startMs: number }
 
+/** Watches the truth: everything that the store carries out, and its state after it. */
+export interface StoreWatch {
+  /** The store lost its state. `claimsUntil`: the time until which only claims to locks count; `-Infinity` when none were lost. */
+  lost(claimsUntil: number): void
+  acted(actions: readonly Action[], outcomes: readonly Outcome[], state: RoomState, now: number): void
+}
+
 /**
  * A Redis of one's own that speaks as the script does, with the rules of room.ts inside. Loses, doubles and delays what
  * passes, stands still, begins anew, and fails over to a replica that lacks the last writes.
@@ -30,17 +37,22 @@ export class SimRedis {
   readonly #chance: Chance
   readonly #rooms = new Map<string, Stored>()
   readonly #listeners = new Map<string, Set<(message: string) => void>>()
+  readonly #watch: StoreWatch
   #lineage = 1
+  /** When this Redis was started, by the wall clock: the first one long ago. */
+  #startedAt = -Infinity
   #revocations: [string, string[]][] = []
 
-  constructor(clock: SimClock, chance: Chance) {
+  constructor(clock: SimClock, chance: Chance, watch: StoreWatch) {
     this.#clock = clock
     this.#chance = chance
+    this.#watch = watch
   }
 
   /** Everything is gone. */
   startEmpty(): void {
     this.#lineage++
+    this.#startedAt = this.#clock.wallMs()
     this.#rooms.clear()
     this.#revocations = []
   }
@@ -50,10 +62,8 @@ export class SimRedis {
     this.#lineage++
     for (const stored of this.#rooms.values()) {
       const lost = Math.floor(this.#chance.between(1, 6))
-      const heard = stored.steps.slice(0, Math.max(0, stored.steps.length - lost))
-      const room = new RoomMachine(stored.epoch, micros(stored.startMs), simRules)
-      for (const { actions, now } of heard) room.act(actions, now, micros(now))
-      Object.assign(stored, { room, steps: heard })
+      stored.steps = stored.steps.slice(0, Math.max(0, stored.steps.length - lost))
+      stored.room = replayed(stored, -Infinity)
     }
   }
 
@@ -140,7 +150,9 @@ export class SimRedis {
     if (actions.length > 0) stored.steps.push({ actions, now })
     const text = commit ? announcement(stored.epoch, commit) : ''
     if (text !== '') this.#announce(key, text)
-    const { version, floor, connections, left } = stored.room.state()
+    const state = { ...stored.room.state(), epoch: stored.epoch }
+    this.#watch.acted(actions, outcomes, state, now)
+    const { version, floor, connections, left } = state
     const reply: unknown[] = [stored.epoch, String(version), dueOf(stored.room, now), text, outcomes.map(outcomeText)]
     if (args[8] === '1')
       reply.push([String(floor), connections.flatMap(lines), left.flatMap(graves), connections.flatMap(lockLines)])
@@ -150,7 +162,8 @@ export class SimRedis {
   #stored(key: string, freshEpoch: string, now: number): Stored {
     const known = this.#rooms.get(key)
     if (!known) {
-      const room = new RoomMachine(freshEpoch, micros(now), simRules)
+      const isYoung = now - this.#startedAt < simRules.lockMs
+      const room = new RoomMachine(freshEpoch, micros(now), simRules, this.#claimsUntil(isYoung, now))
       const made = { room, steps: [], epoch: freshEpoch, lineage: this.#lineage, startMs: now }
       this.#rooms.set(key, made)
       return made
@@ -158,8 +171,16 @@ export class SimRedis {
     if (known.lineage !== this.#lineage) {
       known.lineage = this.#lineage
       known.epoch = freshEpoch
+      known.room = replayed(known, this.#claimsUntil(!known.room.isEmpty, now))
     }
     return known
+  }
+
+  /** What was locked before may be claimed for a while, unless there was nothing to lose. */
+  #claimsUntil(hasLost: boolean, now: number): number {
+    const until = hasLost ? now + simRules.claimMs : -Infinity
+    this.#watch.lost(until)
+    return until
   }
 
   #broadcast(channel: string, text: string): string {
@@ -193,6 +214,19 @@ export class SimRedis {
 }
 
 export const simRules = rules
+
+/** Returns a room after the steps that a replica heard of. Its locks are gone: the script deletes them, and collects claims. */
+function replayed({ epoch, startMs, steps }: Stored, claimsUntil: number): RoomMachine {
+  const room = new RoomMachine(epoch, micros(startMs), simRules, claimsUntil)
+  const isOfLocks = ({ type }: Action) => ['lock', 'unlock', 'release', 'checkLock'].includes(type)
+  for (const { actions, now } of steps)
+    room.act(
+      actions.filter((action) => !isOfLocks(action)),
+      now,
+      micros(now),
+    )
+  return room
+}
 
 const micros = (ms: number) => Math.floor(ms * 1_000)
 

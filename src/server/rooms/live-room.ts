@@ -6,6 +6,7 @@ import type { Timing } from '../options/timing.js'
 import type { Action, Backend, Commit, BackendRoom, Outcome, RoomRules, RoomState } from '../rules/backend.js'
 import { Timeline } from '../rules/timeline.js'
 import type { RoomBroadcast } from './broadcast-ring.js'
+import { FanOut, type Reader } from './fan-out.js'
 import { Frames } from './frames.js'
 import { encodeBroadcast, RoomBroadcasts } from './room-broadcasts.js'
 import { VersionHistory } from './version-history.js'
@@ -23,12 +24,6 @@ export type LiveRoomOptions = {
   /** The largest event of broadcasts, in bytes. */
   broadcastEventBytes: number
 }
-
-/** The number of subscribers that are woken before the event loop serves other work: about ten milliseconds of it. */
-const sliceSize = 2_000
-
-/** A reader that a fan-out wakes. `isPumped`: it writes later, in a microtask, rather than inside `wake`. */
-type Reader = { wake(): void; readonly isPumped?: boolean }
 
 /** A subscriber as its room knows it. */
 export interface RoomSubscriber extends Reader {
@@ -55,7 +50,6 @@ export class LiveRoom {
   users = 0
   readonly traffic: Traffic
   readonly broadcasts: RoomBroadcasts
-  readonly #metrics: Metrics
   readonly #opened: BackendRoom
   /** The versions of the present timeline. */
   #history: VersionHistory
@@ -67,12 +61,8 @@ export class LiveRoom {
   #isCommitting = false
   /** True when a commit was applied that the subscribers were not woken for yet. */
   #fanOutIsDue = false
-  #nextTickAt = 0
-  /** The time between the last two frames, at most `frameMaxMs`. */
-  #frameMs = 0
   #tickIsDue = false
-  /** Fan-outs in progress: the current one, plus readers that waited for a compressed frame. */
-  #fanOuts = 0
+  readonly #fanOut: FanOut
   /** The time until which the room stays open although it is empty. */
   #keepUntil = 0
   /** True once this process saw a connection in the room, present or left: its state is worth keeping. */
@@ -103,7 +93,6 @@ export class LiveRoom {
     const { clock, timing, metrics, traffic } = options
     this.id = id
     this.traffic = traffic
-    this.#metrics = metrics
     this.#opened = opened
     this.clock = clock
     this.timing = timing
@@ -111,14 +100,20 @@ export class LiveRoom {
     this.#history = new VersionHistory(timing.tombstoneMs)
     this.wasShown = opened.state.connections.length + opened.state.left.length > 0
     this.#frames = new Frames(this.#timeline)
+    this.#fanOut = new FanOut({
+      clock,
+      timing,
+      onMeasured: (fanOutMs) => metrics.fannedOut(this.subscribers.size, fanOutMs),
+      onEnd: () => this.#schedule(),
+    })
     this.broadcasts = new RoomBroadcasts({
       clock,
       timing,
       traffic,
       eventBytes: options.broadcastEventBytes,
       isShown: ({ item, epoch }) => epoch === this.timeline.epoch && item.after <= this.timeline.version,
-      nextTickAt: () => this.#nextTickAt,
-      wakeAll: (done) => this.#wakeSlice(this.subscribers[Symbol.iterator](), 0, (ms) => this.#reported(ms, done)),
+      nextTickAt: () => this.#fanOut.nextTickAt,
+      wakeAll: (done) => this.#fanOut.wakeForBroadcasts(this.subscribers, done),
     })
   }
 
@@ -133,8 +128,7 @@ export class LiveRoom {
 
   /** The time to leave between two posts, when frames of this room are further apart than posts; otherwise `undefined`. */
   get postMs(): number | undefined {
-    const frameMs = Math.ceil(Math.max(this.#frameMs, this.timing.frameMinMs))
-    return frameMs > this.timing.postMs ? frameMs : undefined
+    return this.#fanOut.postMs
   }
 
   /** True when the state here may be out of date: subscribers get `degraded` in place of heartbeats. */
@@ -238,10 +232,10 @@ export class LiveRoom {
 
   /** Schedules the next tick: at once after a quiet time, otherwise at the end of the frame interval. */
   #schedule(): void {
-    if (this.#tickIsDue || this.#isCommitting || this.#fanOuts > 0) return
+    if (this.#tickIsDue || this.#isCommitting || this.#fanOut.isInProgress) return
     if (!this.#fanOutIsDue && this.#pending.length === 0) return
     this.#tickIsDue = true
-    const at = this.#nextTickAt
+    const at = this.#fanOut.nextTickAt
     const waitMs = at - this.clock.now()
     // A microtask, so that the calls of one batch request share a tick.
     if (waitMs <= 0) queueMicrotask(() => void this.#tick())
@@ -250,7 +244,7 @@ export class LiveRoom {
 
   /** Runs the tick, or schedules it again if a fan-out has postponed it meanwhile. */
   #tickUnlessPostponed(at: number): void {
-    if (this.#nextTickAt === at) return void this.#tick()
+    if (this.#fanOut.nextTickAt === at) return void this.#tick()
     this.#tickIsDue = false
     this.#schedule()
   }
@@ -260,7 +254,7 @@ export class LiveRoom {
     this.#isCommitting = true
     await this.#commit()
     this.#isCommitting = false
-    if (this.#fanOutIsDue) this.#fanOut()
+    if (this.#fanOutIsDue) this.#wakeForFrame()
     this.#schedule()
   }
 
@@ -277,71 +271,14 @@ export class LiveRoom {
     }
   }
 
-  #fanOut(): void {
+  #wakeForFrame(): void {
     this.#fanOutIsDue = false
     this.broadcasts.carried()
-    const startedAt = this.clock.now()
-    this.#nextTickAt = startedAt + this.timing.frameMinMs
-    if (this.subscribers.size > 0) this.#wakeAll(this.subscribers, startedAt, 0)
-    else this.#frameMs = 0
+    this.#fanOut.begin(this.subscribers)
   }
 
-  /**
-   * Wakes the readers whose compressed frame was not ready when the others were woken. This is a fan-out too: it runs
-   * in slices, and the next tick waits for it.
-   */
+  /** Wakes readers whose compressed frame was not ready when the others were woken. */
   wakeLater(waiting: Iterable<Reader>): void {
-    // The pace follows the whole room: a few late readers may only slow it down.
-    this.#wakeAll(waiting, this.clock.now(), this.#frameMs)
-  }
-
-  /** @param leastMs the least time between frames afterwards. */
-  #wakeAll(waiting: Iterable<Reader>, startedAt: number, leastMs: number): void {
-    this.#fanOuts += 1
-    this.#wakeSlice(waiting[Symbol.iterator](), 0, (fanOutMs) =>
-      this.#reported(fanOutMs, () => this.#fannedOut(startedAt, fanOutMs, leastMs)),
-    )
-  }
-
-  /**
-   * Wakes one slice of the readers, then lets the event loop serve other rooms. A set's iterator is live: it includes
-   * readers that are added meanwhile, and skips those that are removed.
-   *
-   * @param done called with the milliseconds that it took.
-   */
-  #wakeSlice(waiting: Iterator<Reader>, spentBefore: number, done: (fanOutMs: number) => void): void {
-    const beganAt = this.clock.now()
-    let isPumped = false
-    let next = waiting.next()
-    for (let woken = 1; !next.done; woken++) {
-      next.value.wake()
-      isPumped ||= next.value.isPumped === true
-      if (woken === sliceSize) break
-      next = waiting.next()
-    }
-    const spentMs = () => spentBefore + this.clock.now() - beganAt
-    // Readers that write inside `wake` are done by now. The work that follows, such as answering posts, is not fan-out
-    // time.
-    const written = isPumped ? null : spentMs()
-    if (next.done && written !== null) return done(written)
-    // Pumped readers encode in the microtasks that follow: their slice is over when the next timer runs.
-    this.clock.after(0, () => {
-      if (next.done) done(written ?? spentMs())
-      else this.#wakeSlice(waiting, written ?? spentMs(), done)
-    })
-  }
-
-  #reported(fanOutMs: number, then: (fanOutMs: number) => void): void {
-    this.#metrics.fannedOut(this.subscribers.size, fanOutMs)
-    then(fanOutMs)
-  }
-
-  #fannedOut(startedAt: number, fanOutMs: number, leastMs: number): void {
-    // Never earlier than the tick itself has set it.
-    const frameMs = Math.min(4 * fanOutMs, this.timing.frameMaxMs)
-    this.#frameMs = Math.max(leastMs, frameMs)
-    this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + frameMs)
-    this.#fanOuts -= 1
-    this.#schedule()
+    this.#fanOut.wakeLater(waiting)
   }
 }

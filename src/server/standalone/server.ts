@@ -46,7 +46,7 @@ import { contextOf, setRetryAfter } from './request-context.js'
 import type { ServerContext } from './server-context.js'
 import { limitSockets, openFilesLimit, socketsWithin } from './socket-limit.js'
 import { startupWarnings } from './startup-warnings.js'
-import { createWebApp } from './web-app.js'
+import { createWebApp, emptyFolderOf } from './web-app.js'
 import type { LocationWebSocketHandler } from '../websocket/handler.js'
 
 /** The router of a server that has only the location procedures: the type of `server.router`. */

@@ -1686,7 +1686,7 @@ export default [
     tests: ['test/client/browser/page-lifecycle.test.ts'],
     name: 'a post that is accepted ends no wait',
     rule: 'a dead upstream is noticed by the requests that fail',
-    find: 'if (previous.postError && !current.postError) connection.hurry()',
+    find: 'if (previous.postError && !current.postError) queueMicrotask(connection.hurry)',
     replace: '',
   },
   {

@@ -68,7 +68,8 @@ function followFailures<T extends RoomTypes>(
     stopTimer()
     if (current.postError && !previous.postError) failing(current.postError)
     if (current.state !== 'waiting') return
-    if (previous.postError && !current.postError) connection.hurry()
+    // Later, since it changes the status again: other listeners are told of this change first.
+    if (previous.postError && !current.postError) queueMicrotask(connection.hurry)
     if (!isLookedAtInDevelopment(url)) return
     stopTimer = clock.after(pace.timing.beatMs / 5, () => {
       connection.hurry()

@@ -18,5 +18,5 @@ describe.concurrent("the demo's server", () => {
     presence: (n: number) => ({ pointer: { x: n, y: n }, ...(n % 2 === 0 && { typing: true }) }),
   }
   for (const { name, run } of locationContract({ url: trpcUrl, timing: targetTiming, ...ranges }))
-    test(name, run, 30_000)
+    test(name, (context) => run(context), 30_000)
 })

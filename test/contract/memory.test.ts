@@ -9,5 +9,5 @@ afterAll(() => server.close())
 
 describe.concurrent('a server with rooms in memory', () => {
   const target = { url: server.url, timing: targetTiming, ...cells }
-  for (const { name, run } of locationContract(target)) test(name, run, 60_000)
+  for (const { name, run } of locationContract(target)) test(name, (context) => run(context), 60_000)
 })

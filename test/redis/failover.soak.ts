@@ -64,6 +64,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     const figures = []
     for (let round = 0; round < (isSoak ? 20 : 1); round++) figures.push(await failOver())
     said('failover', { agreedMs: figures })
+    for (const agreedMs of figures) expect(agreedMs).toBeGreaterThanOrEqual(0)
   })
 
   test('a node that was disconnected from Redis converges again; a cut shorter than a lease shows no departures', async () => {

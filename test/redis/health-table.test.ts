@@ -242,7 +242,9 @@ describe.skipIf(skipWithoutRedis)(
     })
 
     test.for(faults.map((fault) => [fault.name, fault] as const))('%s', async ([, fault]) => {
-      rows.push(await measure(fault))
+      const row = await measure(fault)
+      rows.push(row)
+      expect(row).toBeDefined()
     })
 
     test('a server that starts on a replica is not ready from its first answer, and says why in one line', async () => {

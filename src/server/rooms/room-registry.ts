@@ -104,7 +104,7 @@ export class RoomRegistry {
     try {
       const room = await LiveRoom.open(id, { ...this.#options, traffic: this.#traffic })
       room.degraded = this.#isDegraded
-      this.#sweeps.add(room, Math.random())
+      this.#sweeps.add(room)
       this.#turn()
       return room
     } catch (cause) {

@@ -142,7 +142,7 @@ export class StreamRegistry {
     this.#upkeep.set(subscriber, upkeep)
     this.#awaitExpiry(subscriber, upkeep)
     this.#limits.add(subscriber, address)
-    this.#beats.add(subscriber, Math.random())
+    this.#beats.add(subscriber)
     room.subscribers.add(subscriber)
     return subscriber
   }

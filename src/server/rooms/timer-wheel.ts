@@ -1,8 +1,12 @@
+/** Multiples of it, without their whole part, are spread evenly over 0 to 1, however many there are. */
+const goldenFraction = 0.618_033_988_749_895
+
 /** A ring of slots that are served in turn: one timer serves all items, spread over a round rather than all at once. */
 export class TimerWheel<T> {
   readonly #slots: Set<T>[]
   readonly #slotOf = new Map<T, Set<T>>()
   #next = 0
+  #added = 0
 
   constructor(slots: number) {
     this.#slots = Array.from({ length: slots }, () => new Set<T>())
@@ -12,9 +16,11 @@ export class TimerWheel<T> {
     return this.#slotOf.size
   }
 
-  /** @param place the position in the round, from 0 up to but not including 1. */
-  add(item: T, place: number): void {
-    const slot = this.#slots[Math.floor(place * this.#slots.length)]!
+  /** Adds an item to a slot of the coming round. Chance has no part in it: items that are added in turn are spread evenly. */
+  add(item: T): void {
+    this.#added += 1
+    const place = (this.#added * goldenFraction) % 1
+    const slot = this.#slots[(this.#next + Math.floor(place * this.#slots.length)) % this.#slots.length]!
     slot.add(item)
     this.#slotOf.set(item, slot)
   }

@@ -28,7 +28,7 @@ export class SocketRegistry {
   }
 
   add(session: SocketSession): void {
-    this.#wheel.add(session, Math.random())
+    this.#wheel.add(session)
     if (!this.#stopTimer) this.#startTimer()
   }
 

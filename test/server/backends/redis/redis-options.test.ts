@@ -100,6 +100,6 @@ describe('redisBackend accepts', () => {
     ],
   ]
   test.for(accepted)('%s', async ([, options]) => {
-    await redisBackend(options() as RedisBackendOptions).close()
+    await expect(redisBackend(options() as RedisBackendOptions).close()).resolves.toBeUndefined()
   })
 })

@@ -1,0 +1,112 @@
+import { LocationError } from 'hereabouts'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Failure } from '../../../src/client/connection/failure.js'
+import {
+  connecting,
+  ended,
+  followed,
+  hurried,
+  isPresent,
+  isProbing,
+  opened,
+  polled,
+  reconnecting,
+  type ConnectionState,
+} from '../../../src/client/connection/connection-state.js'
+
+/* How long a client waits before it tries a stream again, while a proxy lets single requests pass and no streams. */
+
+const beatMs = 10_000
+const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
+const blocked = (message = 'no hello'): Failure => ({
+  error: new LocationError('network', message),
+  retry: true,
+  obstructed: true,
+})
+const network: Failure = { error: new LocationError('network', 'down'), retry: true }
+const at = (now: number, chance = 0) => ({ now, random: chance, beatMs })
+
+/** The waits until the next stream is tried, for so many blocked streams in a row. */
+function waits(link: ConnectionState, count: number, chances: number[]): { link: ConnectionState; waits: number[] } {
+  const result = []
+  let now = 1_000
+  for (let i = 0; i < count; i++) {
+    link = ended(link, blocked(), at(now, chances[i % chances.length]))
+    result.push(link.obstacle!.until - now)
+    now = link.obstacle!.until
+    link = reconnecting(link, now)
+    expect(link.state).toBe('connecting')
+  }
+  return { link, waits: result }
+}
+
+describe('the wait for the next stream while streams are blocked', () => {
+  test('doubles from three heartbeats to thirty', () => {
+    expect(waits(connecting(), 6, [0]).waits).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000])
+  })
+
+  test('is shortened at random, by at most a fifth, and is never longer than thirty heartbeats', () => {
+    fc.assert(
+      fc.property(fc.array(random, { minLength: 1, maxLength: 60 }), (chances) => {
+        waits(connecting(), chances.length, chances).waits.forEach((wait, i) => {
+          const full = Math.min(30 * beatMs, 3 * beatMs * 2 ** i)
+          // The sum with the present time is rounded.
+          expect(wait).toBeLessThanOrEqual(full + 1e-6)
+          expect(wait).toBeGreaterThanOrEqual(full * 0.8 - 1e-6)
+        })
+      }),
+    )
+  })
+
+  test('begins anew after a stream that opened', () => {
+    const { link } = waits(connecting(), 4, [0])
+    const open = opened(link, 5_000)
+    expect(open.obstacle).toBeNull()
+    expect(waits(open, 2, [0]).waits).toEqual([30_000, 60_000])
+  })
+
+  test('ends early when the network is back, and is never extended by that', () => {
+    const link = ended(connecting(), blocked(), at(0))
+    const soon = hurried(link, at(100, 0.5))
+    expect(soon.obstacle?.until).toBe(100 + 250)
+    expect(hurried(soon, at(400, 0.9))).toBe(soon)
+  })
+})
+
+describe('a client whose streams are blocked', () => {
+  test('polls meanwhile, with the error of the first stream, and is present once a poll is answered', () => {
+    const first = ended(connecting(), blocked('the first'), at(0))
+    expect(first).toMatchObject({ state: 'polling', answered: false, error: { message: 'the first' } })
+    expect(isPresent(first)).toBe(false)
+    const answered = polled(first)
+    expect(isPresent(answered)).toBe(true)
+    expect(polled(answered)).toBe(answered)
+    const probing = reconnecting(answered, 30_000)
+    expect([probing.state, isProbing(probing), isPresent(probing)]).toEqual(['connecting', true, true])
+    const again = ended(probing, blocked('the second'), at(30_000))
+    expect(again).toMatchObject({ state: 'polling', answered: true, error: { message: 'the first' } })
+    expect(reconnecting(again, 40_000)).toMatchObject({ state: 'polling', answered: false })
+  })
+
+  test('backs off like for a stream when its polls fail too, and forgets the obstacle', () => {
+    const link = ended(ended(connecting(), blocked(), at(0)), network, at(0, 0.5))
+    expect(link).toMatchObject({ state: 'waiting', failures: 1, obstacle: null, retryAt: 250 })
+    const kept = ended(polled(ended(connecting(), blocked(), at(0))), network, at(0, 0.5))
+    expect(kept).toMatchObject({ state: 'waiting', failures: 1, obstacle: { times: 1 } })
+  })
+
+  test('counts no failure after a poll that the view took', () => {
+    const failing = { ...ended(connecting(), blocked(), at(0)), failures: 4, forgiven: ['unauthorized' as const] }
+    expect(followed(failing, false)).toMatchObject({ failures: 0, forgiven: [] })
+    expect(polled(connecting())).toMatchObject({ state: 'connecting' })
+  })
+})
+
+test('a live connection is degraded while the server says so, and the same object otherwise', () => {
+  const live = opened(connecting(), 0)
+  const degraded = followed(live, true)
+  expect(degraded).toMatchObject({ state: 'live', degraded: true })
+  expect(followed(degraded, true)).toBe(degraded)
+  expect(followed(degraded, false)).toMatchObject({ degraded: false })
+})

@@ -1,0 +1,119 @@
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { addressKey } from '../../../src/server/access/client-address.js'
+import { Gate } from '../../../src/server/access/gate.js'
+import { MembershipLimits } from '../../../src/server/access/membership-limits.js'
+import { RateLimits } from '../../../src/server/access/rate-limits.js'
+import { TokenBuckets } from '../../../src/server/access/token-buckets.js'
+import { defaultLimits } from '../../../src/server/options/limits.js'
+import { silentLogger } from '../../../src/server/options/logger.js'
+import { manualClock } from '../../../src/testing/manual-clock.js'
+import { leaving, Play } from '../../support/histories.js'
+
+/* Whatever strangers send, each structure in memory has a bound: it is grown far above it, and looked at. */
+
+/** Runs `grow` and returns the largest size that any Map or Set had meanwhile. */
+async function largestDuring(grow: () => unknown): Promise<number> {
+  let largest = 0
+  const { set } = Map.prototype
+  const { add } = Set.prototype
+  const spies = [
+    vi.spyOn(Map.prototype, 'set').mockImplementation(function (this: Map<unknown, unknown>, key, value) {
+      set.call(this, key, value)
+      largest = Math.max(largest, this.size)
+      return this
+    }),
+    vi.spyOn(Set.prototype, 'add').mockImplementation(function (this: Set<unknown>, value) {
+      add.call(this, value)
+      largest = Math.max(largest, this.size)
+      return this
+    }),
+  ]
+  const restore = () => spies.forEach((spy) => spy.mockRestore())
+  onTestFinished(restore)
+  await grow()
+  restore()
+  return largest
+}
+
+const times = (count: number, run: (i: number) => unknown) => {
+  for (let i = 0; i < count; i++) run(i)
+}
+const address = (i: number) => `198.${18 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`
+
+/** Each structure, how it grows, and its documented bound. It may hold one entry more while it makes room. */
+const table: [name: string, grow: () => unknown, bound: number][] = [
+  ['keys of addresses', () => times(9_000, (i) => addressKey(address(i))), 4_096],
+  [
+    'token buckets',
+    () => {
+      const buckets = new TokenBuckets({ perSecond: 0.001, burst: 1 })
+      times(52_000, (i) => buckets.take(`member ${i}`, 0))
+    },
+    50_000,
+  ],
+  [
+    'answers of authorize()',
+    async () => {
+      const options = { clock: manualClock(), logger: silentLogger, hookMs: 5_000, recheckMs: 60_000 }
+      const access = { identify: () => ({ memberId: 'ada' }), authorize: () => true }
+      const gate = new Gate(access, { ...options, parseProfile: async () => ({ json: 'null', value: null }) })
+      const ada = { memberId: 'ada', scope: null, profile: undefined, expiresAt: null }
+      for (let i = 0; i < 10_500; i++) await gate.admit({}, ada, `room ${i}`, 'read')
+    },
+    10_000,
+  ],
+  [
+    'tombstones of connections that no viewer saw',
+    () => {
+      const play = new Play()
+      times(3_000, (i) => play.after(0, leaving(`c${i}`, { seq: 1 })))
+    },
+    1_000,
+  ],
+]
+
+test.each(table)('%s are bounded', async (_, grow, bound) => {
+  const largest = await largestDuring(grow)
+  expect(largest).toBeGreaterThanOrEqual(bound)
+  expect(largest).toBeLessThanOrEqual(bound + 1)
+})
+
+test('memberships that ended are purged, however many members, rooms and addresses they had', () => {
+  const memberships = new MembershipLimits(defaultLimits)
+  const ended = { isConnection: true, isHeld: () => false }
+  let most = 0
+  for (let i = 0; i < 10_000; i++) {
+    memberships.take({ memberId: `member ${i}`, address: null }, `room ${i}`, ended)
+    memberships.take({ memberId: null, address: `2001:db8:${i.toString(16)}:1::/64` }, `room ${i}`, ended)
+    most = Math.max(most, memberships.size)
+  }
+  expect(most).toBeGreaterThan(1_000)
+  expect(most).toBeLessThanOrEqual(1_026)
+})
+
+test('memberships that are held are all kept, and released together', () => {
+  const memberships = new MembershipLimits(defaultLimits)
+  let isHeld = true
+  const take = (i: number) =>
+    memberships.take({ memberId: `member ${i}`, address: null }, 'r', { isConnection: true, isHeld: () => isHeld })
+  times(3_000, take)
+  expect(memberships.size).toBe(3_000)
+  isHeld = false
+  times(5_000, take)
+  expect(memberships.size).toBeLessThanOrEqual(4_097)
+})
+
+test('the buckets of callers and rooms that are quiet for an hour are removed at the next call', () => {
+  const clock = manualClock()
+  const rates = new RateLimits(defaultLimits, clock, silentLogger)
+  const actions = ['post', 'read', 'leave', 'connect', 'stream', 'broadcast'] as const
+  times(500, (i) => {
+    for (const action of actions) rates.charge(action, { memberId: `member ${i}`, address: `2001:db8:0:${i}::/64` })
+    rates.chargeRoom(`room ${i}`)
+  })
+  expect(rates.size).toBeGreaterThan(500 * actions.length * 2)
+  clock.stall(3_600_000)
+  for (const action of actions) rates.charge(action, { memberId: 'ada', address: '2001:db8:0:1::/64' })
+  rates.chargeRoom('r')
+  expect(rates.size).toBe(3 * actions.length + 1)
+})

@@ -1,0 +1,111 @@
+import { initTRPC } from '@trpc/server'
+import { cellLocation } from 'hereabouts'
+import { createLocationHub, createLocationRouter } from 'hereabouts/server'
+import { manualClock } from 'hereabouts/testing'
+import { expect, test } from 'vitest'
+import { Hub } from '../../../src/server/hub/hub.js'
+
+/* Which calls ask authorize() afresh, and which take an answer of the last minute. */
+
+const recheckMs = 60_000
+const location = { sheet: 'Q3', row: 0, col: 0 }
+
+/** Procedures whose authorize() writes down each question, and answers what the test says. */
+function stage() {
+  const clock = manualClock()
+  const hub = createLocationHub({ location: cellLocation, clock, timing: { beatMs: 10_000, recheckMs } })
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  const t = initTRPC.create()
+  const asked: string[] = []
+  const denied = new Set<string>()
+  const router = createLocationRouter({
+    hub,
+    procedure: t.procedure,
+    identify: () => ({ memberId: 'ada' }),
+    authorize({ action, room }) {
+      asked.push(action)
+      return !denied.has(`${action} ${room}`)
+    },
+  })
+  const caller = t.createCallerFactory(t.router(router))({})
+  const done = async <T>(call: Promise<T>): Promise<T> => {
+    await Promise.race([call.catch(() => {}), clock.advance(100)])
+    return call
+  }
+  const calls = {
+    post: () => done(caller.postLocation({ room: 'r', location, connectionKey: 'k'.repeat(22) })),
+    query: () => done(caller.getLocations({ room: 'r' })),
+    count: () => done(caller.countMembers({ rooms: ['r'] })),
+    stream: () => done(caller.onLocation({ room: 'r' })),
+  }
+  const questions = async (call: () => Promise<unknown>) => {
+    asked.length = 0
+    await call()
+    return asked.join(' ')
+  }
+  return { clock, hub, denied, asked, calls, questions }
+}
+
+test('posts, queries and counts take an answer of the last minute, and every stream asks', async () => {
+  const { calls, questions } = stage()
+  expect(await questions(calls.post)).toBe('post read')
+  expect(await questions(calls.post)).toBe('')
+  expect(await questions(calls.query)).toBe('')
+  expect(await questions(calls.count)).toBe('')
+  expect(await questions(calls.stream)).toBe('read')
+  expect(await questions(calls.stream)).toBe('read')
+  expect(await questions(calls.query)).toBe('')
+})
+
+test('an answer is asked for again after recheckMs, and not before', async () => {
+  const { clock, calls, questions } = stage()
+  await calls.query()
+  await clock.advance(recheckMs - 300)
+  expect(await questions(calls.query)).toBe('')
+  await clock.advance(300)
+  expect(await questions(calls.query)).toBe('read')
+})
+
+test('a refusal is remembered for as long, and a right that was taken back refuses after it', async () => {
+  const { clock, denied, calls } = stage()
+  denied.add('post r')
+  await expect(calls.post()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  denied.clear()
+  await expect(calls.post()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  await clock.advance(recheckMs)
+  await expect(calls.post()).resolves.toMatchObject({ outcome: 'applied' })
+  denied.add('post r')
+  await clock.advance(recheckMs)
+  await expect(calls.post()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})
+
+test('a right to read that is taken back refuses the next stream at once, whatever is remembered', async () => {
+  const { denied, calls } = stage()
+  await calls.query()
+  denied.add('read r')
+  await expect(calls.query()).resolves.toBeDefined()
+  await expect(calls.stream()).rejects.toMatchObject({ code: 'FORBIDDEN' })
+})
+
+test('an open stream asks again at a heartbeat after recheckMs, and ends when the right is gone', async () => {
+  const { clock, hub, denied, asked, calls } = stage()
+  const events = (await calls.stream())[Symbol.asyncIterator]()
+  await events.next()
+  asked.length = 0
+  await clock.advance(recheckMs - 1_000)
+  expect(asked).toEqual([])
+  await clock.advance(11_000)
+  expect([asked, hub.streams.size]).toEqual([['read'], 1])
+  denied.add('read r')
+  await clock.advance(recheckMs + 10_000)
+  expect(hub.streams.size).toBe(0)
+})
+
+test('a revocation makes the next call of the member ask again', async () => {
+  const { hub, calls, questions } = stage()
+  await calls.query()
+  await hub.revoke('bob')
+  expect(await questions(calls.query)).toBe('')
+  await hub.revoke('ada')
+  expect(await questions(calls.query)).toBe('read')
+})

@@ -14,7 +14,11 @@ export type WriteTimeouts = Pick<Timing, 'stallMs' | 'frameStallMs'>
  * stream. Event streams are left to `SocketStream`. Node itself has no write timeout, and a response that nobody reads
  * would stay in memory as long as its client likes.
  */
-export function cutWhenUnread(response: NodeResponse, clock: Clock, timeouts: WriteTimeouts): void {
+export function cutWhenUnread(
+  response: NodeResponse | Http2ServerResponse,
+  clock: Clock,
+  timeouts: WriteTimeouts,
+): void {
   if (timeouts.stallMs <= 0) return
   if (response instanceof ServerResponse) new AnswerWatch(response, clock, timeouts).start()
   else if (response instanceof Http2ServerResponse) cutStreamWhenUnread(response, clock, timeouts)

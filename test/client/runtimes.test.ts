@@ -18,6 +18,7 @@ afterEach(() => vi.unstubAllGlobals())
 
 test('a fetch whose bodies are streams of Node, as those of node-fetch, posts and polls', async () => {
   await using server = await scriptedServer()
+  server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
   const client = createLocationClient<Router>({
     url: server.url,
     async fetch(input, init) {

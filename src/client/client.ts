@@ -103,7 +103,8 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
   const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   let latestHeaders: Record<string, string> | undefined
   const headers = async () =>
-    (latestHeaders = await (typeof options.headers === 'function' ? options.headers() : (options.headers ?? {})))
+    // In JavaScript, a function without a token may return nothing.
+    (latestHeaders = (await (typeof options.headers === 'function' ? options.headers() : options.headers)) ?? {})
   const prefix = path ? `${path}.` : ''
   const link = httpLink({
     url,

@@ -158,6 +158,24 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       await until('the tab shows the error', async () => /502/.test((await stateOf(tab)).error ?? ''), 1_000)
   })
 
+  test('a follower tab whose requests get no answer makes the leader open a new stream', async () => {
+    const room = newRoom()
+    const ada = await browserOf('ada')
+    const tabs = [await ada.tab(room), await ada.tab(room)]
+    await Promise.all(tabs.map(isLive))
+    const leader = ada.leader()
+    const follower = tabs.find((tab) => tab !== leader)!
+    // The leader must have led for half a heartbeat interval.
+    await until('two seconds have passed', () => follower.evaluate(() => performance.now() > 2_000))
+    // A development proxy, whose server is gone: the open stream says nothing of it.
+    await ada.context.route('**/trpc/**', (route) => route.fulfill({ status: 500, body: 'proxy error' }))
+    void follower.evaluate(() => window.move(3))
+    for (const tab of tabs) await until('a tab is not live', async () => (await stateOf(tab)).status !== 'live', 15_000)
+    await ada.context.unroute('**/trpc/**')
+    await Promise.all(tabs.map(isLive))
+    expect(ada.streams()).toBe(1)
+  })
+
   test('a frozen leader tab is replaced, and returns as a follower', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')

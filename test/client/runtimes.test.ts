@@ -1,3 +1,5 @@
+import { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { createLocationClient } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
 import { afterEach, describe, expect, test, vi } from 'vitest'
@@ -13,6 +15,28 @@ type Router = LocationServer<CellTypes>['router']
 const clientOf = (url: string, clock = systemClock) => createLocationClient<Router>({ url, clock })
 
 afterEach(() => vi.unstubAllGlobals())
+
+test('a fetch whose bodies are streams of Node, as those of node-fetch, posts and polls', async () => {
+  await using server = await scriptedServer()
+  server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
+  const client = createLocationClient<Router>({
+    url: server.url,
+    async fetch(input, init) {
+      return (await nodeFetch(input as string, init)) as unknown as Response
+    },
+  })
+  const room = client.join('r')
+  await room.flush()
+  await until('the room is polled', () => room.status.state === 'polling')
+  await client.close()
+})
+
+/** An answer as node-fetch gives it. */
+async function nodeFetch(input: string, init?: RequestInit) {
+  const response = await fetch(input, init)
+  const body = Readable.fromWeb(response.body as never).on('error', () => {})
+  return { status: response.status, headers: response.headers, body: body as never, text: () => text(body) }
+}
 
 describe('a client in a runtime without', () => {
   test.each(['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'])(

@@ -47,6 +47,10 @@ test('a place that one connection locked is taken for another until it is unlock
   const memberId = holder.memberId
   expect(await room.isLocked({ location: cell(1), memberId, fence })).toBe(true)
   expect(await room.isLocked({ location: cell(1), memberId: 'bob', fence })).toBe(false)
+  // As a database returns a large integer.
+  const text = String(fence) as unknown as number
+  const check = room.isLocked({ location: cell(1), memberId, fence: text })
+  await expect(check).rejects.toMatchObject({ code: 'bad-input' })
   const unlock = { connectionKey: keyOf('ada'), location: cell(1), lockSeq: 2, fence }
   expect((await call('unlockLocation', unlock)).data).toEqual({ outcome: 'unlocked' })
   expect((await lock('bob', 2)).data).toMatchObject({ outcome: 'locked' })

@@ -1,5 +1,5 @@
 import type { LocationError, LocationErrorCode } from '../../shared/errors.js'
-import type { Failure } from './failure.js'
+import { cut, type Failure } from './failure.js'
 
 /** The part of the state that is kept from one stream to the next. */
 type Memory = {
@@ -69,8 +69,10 @@ export function opened(link: ConnectionState, now: number): ConnectionState {
   return { ...memoryOf(link), obstacle: null, state: 'live', since: now, degraded: false }
 }
 
-/** A poll was answered. */
-export function polled(link: ConnectionState): ConnectionState {
+/** A poll was answered. A stream that is still awaited counts as held back. */
+export function polled(link: ConnectionState, now: number): ConnectionState {
+  if (link.state === 'connecting' && !link.obstacle)
+    return { ...link, failures: 0, obstacle: { error: cut('no answer').error, times: 0, until: now } }
   return link.state !== 'polling' || link.answered ? link : { ...link, answered: true }
 }
 
@@ -122,7 +124,7 @@ function obstructedBy(
   const why = link.obstacle?.error ?? error
   const until = now + Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1)) * (1 - random / 5)
   // Polls that went on during the attempt continue.
-  const answered = times > 1 && link.failures === 0
+  const answered = isProbing(link)
   return { ...memoryOf(link), obstacle: { error: why, times, until }, state: 'polling', answered, error: why }
 }
 

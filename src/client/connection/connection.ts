@@ -59,6 +59,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   let closeStream = () => {}
   let stopPolls: (() => void) | null = null
   let stopTimer = () => {}
+  let stopWaiting = () => {}
   const after = (delayMs: number, run: () => void) => {
     stopTimer()
     stopTimer = clock.after(delayMs, run)
@@ -75,13 +76,27 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     if (state === 'connecting') start()
     if (state === 'polling') {
       after(obstacle!.until - clock.now(), resume)
-      stopPolls ??= options.poll(
-        { event, polled: () => step(polled(link)), beaten: options.beaten, failed: end },
-        () => anew,
-      )
+      startPolls()
     }
     changed(link)
   }
+  const startPolls = () => {
+    stopPolls ??= options.poll(
+      {
+        event,
+        polled() {
+          const next = polled(link, clock.now())
+          if (next !== link) changed((link = next))
+        },
+        beaten: options.beaten,
+        // Nothing passes: the stream may be as well as the polls.
+        failed: (failure) => (isAwaited() && failure.retry ? pausePolls() : end(failure)),
+      },
+      () => anew,
+    )
+  }
+  /** True while a stream is tried that no polls stand in for. */
+  const isAwaited = () => link.state === 'connecting' && !link.obstacle
   const resume = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {
     closeAll()
@@ -95,6 +110,9 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   let startedAt = 0
   const start = () => {
     closeStream()
+    // Something may hold the stream back until its end. It is awaited further, and the room is shown and our lease renewed meanwhile.
+    stopWaiting()
+    stopWaiting = clock.after(0.4 * context().beatMs, () => isAwaited() && startPolls())
     startedAt = clock.now()
     after(1.25 * options.deadlineMs(), () => endStream(cut('no answer')))
     const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
@@ -116,6 +134,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   }
   const closeAll = () => {
     stopTimer()
+    stopWaiting()
     closeStream()
     pausePolls()
   }

@@ -33,7 +33,7 @@ export function statusOf(link: ConnectionState, clock: Clock): RoomStatus {
   // Between two streams of which the first served its time, nothing has failed yet.
   if (link.state === 'waiting' && failures)
     return { state: 'waiting', retryAt: dateAt(clock, link.retryAt), attempt: failures, error: link.error }
-  return { state: 'connecting', ...(link.state === 'connecting' && link.error && { error: link.error }) }
+  return { state: 'connecting', ...(link.state !== 'waiting' && link.error && { error: link.error }) }
 }
 
 /** Returns the error of a closed connection; `false` when it is not closed. */

@@ -17,7 +17,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** Tabs forward events as the server sends them. The type makes a new revision of the wire protocol show up here. */
 const protocol: Hello['protocol'] = 1
 /** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
-const revision = 3
+const revision = 4
 
 export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   /** The URL of the server, which may be relative to the page. */
@@ -32,7 +32,7 @@ export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
 
 /** The messages between tabs. They never contain a key. */
 type Message<T extends RoomTypes> =
-  | { type: 'ask'; by: string; lastEventId: string | null }
+  | { type: 'ask'; by: string; lastEventId: string | null; doubted: boolean }
   /** The leader's answer: the tab that asked need not take over. */
   | { type: 'here'; to: string }
   | { type: 'event'; to: string | null; id: string; event: LocationEvent<T> }
@@ -89,6 +89,7 @@ type SharedOptions<T extends RoomTypes> = {
   beatMs: number
   view: TabContext<T>['view']
   cut: FirstLoad['cut']
+  doubted: boolean
   signal: AbortSignal
 }
 
@@ -97,17 +98,18 @@ function sharedStream<T extends RoomTypes>(
   input: OnLocationInput,
   listener: StreamListener<T>,
 ): void {
-  const { name, open, alone, clock, beatMs, view, cut, signal } = options
+  const { name, open, alone, clock, beatMs, view, doubted, cut, signal } = options
   const channel = new BroadcastChannel(name)
   const me = String(Math.random())
   let lastEventId = input.lastEventId ?? null
   let hello: { id: string; event: LocationEvent<T> } | null = null
-  let leads = false
+  /** The time since which this tab leads. */
+  let leadsSince: number | null = null
   let isAlone = false
   // A channel has no target origin: it never leaves this one.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   const send = (message: Message<T>) => channel.postMessage(message)
-  const ask = () => send({ type: 'ask', by: me, lastEventId })
+  const ask = () => send({ type: 'ask', by: me, lastEventId, doubted })
 
   const take = (id: string, event: LocationEvent<T>) => {
     if (event.type === 'hello') hello = { id, event }
@@ -117,7 +119,7 @@ function sharedStream<T extends RoomTypes>(
   }
   const lead = () => {
     if (signal.aborted || isAlone) return
-    leads = true
+    leadsSince = clock.now()
     stopAsking()
     const passOn = (id: string, event: LocationEvent<T>) => {
       // A bye is for the leader only: the next tab takes over.
@@ -142,13 +144,13 @@ function sharedStream<T extends RoomTypes>(
       })
     } catch {
       if (signal.aborted) return
-      if (leads) listener.ended(cut('another tab leads'))
+      if (leadsSince !== null) listener.ended(cut('another tab leads'))
       else standAlone()
     }
   }
   /** This page gets no lock: it has a stream of its own and speaks with no other tab. */
   const standAlone = () => {
-    if (isAlone || leads) return
+    if (isAlone || leadsSince !== null) return
     isAlone = true
     stopAsking()
     channel.close()
@@ -170,8 +172,13 @@ function sharedStream<T extends RoomTypes>(
     listener.ended(failure)
   }
   const heard = ({ data }: MessageEvent<Message<T>>) => {
-    if (data.type === 'ask') return leads && answer(data.by, data.lastEventId)
-    if (leads || (data.to !== null && data.to !== me)) return
+    if (leadsSince !== null) {
+      if (data.type !== 'ask') return
+      // The tab that asks is next in the queue. A stream that was opened just now is what comes of such a doubt.
+      if (data.doubted && clock.now() - leadsSince > beatMs / 2) return listener.ended(cut('another tab got no answer'))
+      return answer(data.by, data.lastEventId)
+    }
+    if (data.type === 'ask' || (data.to !== null && data.to !== me)) return
     stopAsking()
     // A tab that had its hello takes over at once; one that waits for it would fail like the leader, only later.
     if (data.type === 'failed') return hello ? undefined : failWith(data.error, data.obstructed)

@@ -25,6 +25,8 @@ export type TabContext<T extends RoomTypes> = {
   beatMs: number
   /** The room's view: a leader sends it to a tab that asks. */
   view: View<T>
+  /** This tab found that requests get no answer: the leader's stream may be dead. */
+  doubted: boolean
 }
 
 /** Opens a stream that the tabs of a browser share. */

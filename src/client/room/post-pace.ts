@@ -13,6 +13,8 @@ export interface Pace {
   deadlineMs(): number
   /** Called when open connections may be dead. For half a heartbeat interval the timeouts are short, so that dead sockets are left soon. */
   doubt(): void
+  /** True for that time. */
+  isDoubted(): boolean
 }
 
 export function paceBy(clock: Clock): Pace {
@@ -21,7 +23,8 @@ export function paceBy(clock: Clock): Pace {
     askedMs: 0,
     timing: { beatMs: 10_000, leaseMs: 30_000, postMs: 50 },
     context: () => ({ now: clock.now(), random: Math.random(), beatMs: pace.timing.beatMs }),
-    deadlineMs: () => pace.timing.beatMs * (clock.now() < doubtedUntil ? 0.1 : 2),
+    deadlineMs: () => pace.timing.beatMs * (pace.isDoubted() ? 0.1 : 2),
+    isDoubted: () => clock.now() < doubtedUntil,
     doubt() {
       doubtedUntil = clock.now() + pace.timing.beatMs / 2
     },

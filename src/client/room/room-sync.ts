@@ -64,11 +64,12 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   }
   const changed = (link: ConnectionState) => {
     if (link.state === 'waiting' && link.error.code === 'connection-owned') presence.rekey()
-    // The first poll contains what we missed, whenever it is answered.
-    if (link.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
+    const status = statusOf(link, clock)
+    // The first poll contains what we missed.
+    if (status.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
     if (link.state === 'closed') lostDetector.stop()
     else lostDetector.note(isPresent(link))
-    store.show({ ...statusOf(link, clock), ...transport.state?.() })
+    store.show({ ...status, ...transport.state?.() })
     if (link.state === 'closed') {
       if (link.error) store.emit('error', { error: link.error })
       else stopForgetting()
@@ -118,7 +119,13 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
       const input = inputOf(anew)
       const { key: connectionKey, whoAmI } = presence
       if (transport.shareStream)
-        return transport.shareStream(input, listener, { connectionKey, whoAmI, view, beatMs: pace.timing.beatMs })
+        return transport.shareStream(input, listener, {
+          connectionKey,
+          whoAmI,
+          view,
+          beatMs: pace.timing.beatMs,
+          doubted: pace.isDoubted(),
+        })
       return transport.openStream({ ...input, connectionKey }, listener)
     },
     poll: (listener, anew) =>

@@ -190,7 +190,6 @@ function followPageOf<T extends RoomTypes>(
   isJoined: boolean,
 ): { unfollow(): void; stopActivity(): void } {
   const nothing = () => {}
-  if (typeof document === 'undefined') return { unfollow: nothing, stopActivity: nothing }
   const { transport, store, presence } = parts
   let woken = (_changed: boolean) => {
     connection.hurry()
@@ -198,6 +197,7 @@ function followPageOf<T extends RoomTypes>(
   }
   const code = import('./page-code.js')
   code.then(({ wakeUp }) => (woken = wakeUp(parts, connection, firstLoad)), nothing)
+  if (typeof document === 'undefined') return { unfollow: nothing, stopActivity: nothing }
   return {
     unfollow: followPage({
       hidden() {

@@ -43,8 +43,8 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
 
   const enter = (name: string, joining: JoinOptions<T> | null, { initial, signal }: WatchOptions<T>) => {
     if (closed) throw new LocationError('closed', 'This client is closed: create a new one.')
-    // The server compares names in this form, and answers which character it refuses.
-    const id = name.normalize()
+    // The server compares names in this form, and answers which character it refuses. A route's parameter may be undefined.
+    const id = typeof name === 'string' ? name.normalize() : ''
     if (!/^[^\p{Cc}\p{Cs}]{1,128}$/u.test(id))
       throw new LocationError('bad-input', 'A room id must be 1 to 128 visible characters.')
     const key = `${joining ? 'join' : 'watch'} ${id}`

@@ -6,32 +6,37 @@ import type { RoomSyncOptions } from './room-sync.js'
 /**
  * Returns the function to call at each sign of life. Retries that wait are due at once. After a sleep, or in
  * another network, open connections may be dead without an error: hanging posts are sent again, and a query tests the stream.
- * `changed`: the network is another one, so that the stream is replaced without a test.
+ * `changed`: the network is another one, so that the stream is replaced without a test. The same query tests the stream when
+ * posts begin to fail without an answer of our server.
  */
 export function wakeUp<T extends RoomTypes>(
-  { room, transport, store, pace, presence }: RoomSyncOptions<T>,
+  options: RoomSyncOptions<T>,
   connection: ServerConnection,
   { failureOf }: FirstLoad,
 ): (changed: boolean) => void {
+  const { room, transport, store, pace, presence } = options
   const { clock } = transport
   const { view } = store
+  const isUnanswered = (thrown: unknown) => !failureOf(thrown).answered
   let testedAt = -Infinity
   const isOpen = () => connection.link.state === 'live' || connection.link.state === 'connecting'
 
   const test = async () => {
     const before = view.id
     const ask = () => transport.ask({ room, lastEventId: before ?? undefined }, pace.deadlineMs())
-    // A refusal is an answer, too: the network works.
-    const dead = await ask().then(
-      ({ id }) => id !== before,
-      (thrown: unknown) => failureOf(thrown).error.code === 'network',
-    )
+    // A refusal is an answer, too: the server is there.
+    const dead = await ask().then(({ id }) => id !== before, isUnanswered)
     // The change that the query saw may still be on its way on the stream.
     if (!dead) return
     clock.after(pace.timing.beatMs / 20, () => {
       if (isOpen() && view.id === before) connection.renew()
     })
   }
+  followFailures(options, connection, (error) => {
+    if (connection.link.state !== 'live' || !isUnanswered(error.cause)) return
+    pace.doubt()
+    void test()
+  })
   return (changed) => {
     connection.hurry()
     presence.hasten()
@@ -46,3 +51,34 @@ export function wakeUp<T extends RoomTypes>(
     else void test()
   }
 }
+
+/**
+ * Calls `failing` when posts begin to fail. A development proxy, such as Vite's, keeps the stream of a server that is gone
+ * open, and answers each request with an error of its own. A post that is accepted again, and the time after which a
+ * developer expects a restarted server to be back, end a wait for the next stream.
+ */
+function followFailures<T extends RoomTypes>(
+  { transport: { url, clock }, store, pace, presence }: RoomSyncOptions<T>,
+  connection: ServerConnection,
+  failing: (error: { cause?: unknown }) => void,
+): void {
+  let stopTimer = () => {}
+  store.on('status', ({ previous, current }) => {
+    stopTimer()
+    if (current.postError && !previous.postError) failing(current.postError)
+    if (current.state !== 'waiting') return
+    // Later, since it changes the status again: other listeners are told of this change first.
+    if (previous.postError && !current.postError) queueMicrotask(connection.hurry)
+    if (!isLookedAtInDevelopment(url)) return
+    stopTimer = clock.after(pace.timing.beatMs / 5, () => {
+      connection.hurry()
+      presence.hasten()
+    })
+  })
+}
+
+/** True while the page is visible and its server is on this machine: nobody else waits for that server, so there is no load to spread. */
+const isLookedAtInDevelopment = (url: string) =>
+  typeof document !== 'undefined' &&
+  document.visibilityState === 'visible' &&
+  /^(localhost|127\..*|\[::1]|.*\.localhost)$/.test(new URL(url, document.baseURI).hostname)

@@ -34,6 +34,9 @@ export interface RoomSnapshot<T extends RoomTypes> {
   readonly others: readonly Member<T>[]
 }
 
+const isEqualError = (a: LocationError, b: LocationError | null | undefined) =>
+  a.code === b?.code && a.message === b.message
+
 type Listener<V> = (value: V) => unknown
 type Listeners<T extends RoomTypes> = { [K in keyof StoreEvents<T>]?: Set<Listener<StoreEvents<T>[K]>> }
 
@@ -98,7 +101,9 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
   const update = (shifts: readonly Shift<T>[], changed = connectionStatus) => {
     const previous = snapshot
     connectionStatus = changed
-    const { postError } = own
+    const before = previous.status.postError
+    // The same failure again is no news.
+    const postError = before && isEqualError(before, own.postError) ? before : own.postError
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster
     const status = keepIfEqual(previous.status, postError ? { ...changed, postError } : changed)

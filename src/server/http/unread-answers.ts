@@ -1,4 +1,5 @@
 import { ServerResponse } from 'node:http'
+import { Http2ServerResponse } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../shared/clock.js'
 import type { Timing } from '../options/timing.js'
@@ -9,11 +10,35 @@ export type WriteTimeouts = Pick<Timing, 'stallMs' | 'frameStallMs'>
 
 /**
  * Destroys the socket of a response that its client does not read: when the kernel took no byte for `stallMs`, or when
- * it did not take all of the response within `frameStallMs`. Event streams are left to `SocketStream`. Node itself
- * has no write timeout, and a response that nobody reads would stay in memory as long as its client likes.
+ * it did not take all of the response within `frameStallMs`. Over HTTP/2, whose streams share a socket, it destroys the
+ * stream. Event streams are left to `SocketStream`. Node itself has no write timeout, and a response that nobody reads
+ * would stay in memory as long as its client likes.
  */
-export function cutWhenUnread(response: NodeResponse, clock: Clock, timeouts: WriteTimeouts): void {
-  if (timeouts.stallMs > 0 && response instanceof ServerResponse) new AnswerWatch(response, clock, timeouts).start()
+export function cutWhenUnread(
+  response: NodeResponse | Http2ServerResponse,
+  clock: Clock,
+  timeouts: WriteTimeouts,
+): void {
+  if (timeouts.stallMs <= 0) return
+  if (response instanceof ServerResponse) new AnswerWatch(response, clock, timeouts).start()
+  else if (response instanceof Http2ServerResponse) cutStreamWhenUnread(response, clock, timeouts)
+}
+
+/** Node bounds what one HTTP/2 session holds in memory (10 MB), but not for how long. */
+function cutStreamWhenUnread(response: Http2ServerResponse, clock: Clock, timeouts: WriteTimeouts): void {
+  const { stream } = response
+  const { stallMs, frameStallMs } = timeouts
+  const cut = () => stream.destroy()
+  let cancelTimer = () => {}
+  const check = () => {
+    if (isEventStream(response)) return
+    if (stream.writableLength === 0) return void (cancelTimer = clock.after(stallMs / 2, check))
+    cancelTimer = clock.after(frameStallMs, cut)
+    // Node calls it when the whole session wrote nothing for that long.
+    stream.setTimeout(stallMs / 2, cut)
+  }
+  cancelTimer = clock.after(stallMs / 2, check)
+  stream.once('close', () => cancelTimer())
 }
 
 class AnswerWatch {
@@ -73,5 +98,5 @@ class AnswerWatch {
   }
 }
 
-const isEventStream = (response: ServerResponse) =>
+const isEventStream = (response: Pick<ServerResponse, 'getHeader'>) =>
   String(response.getHeader('content-type')).startsWith('text/event-stream')

@@ -35,6 +35,12 @@ export function hubRoomLocks<T extends RoomTypes>(hub: LockActions, id: string):
   return {
     async isLocked({ location, memberId, fence }) {
       const member = nameOf(memberId, 'member')
+      // Drivers of databases return a large integer as text, which would equal no fence.
+      if (!Number.isSafeInteger(fence))
+        throw new LocationError(
+          'bad-input',
+          'fence must be an integer: convert what the database returned to a number.',
+        )
       const action = { type: 'checkLock' as const, location: await placeOf(location), memberId: member, fence }
       const outcome = await hub.act(id, action)
       if (outcome.type === 'lockChecked' && outcome.isHeld !== null) return outcome.isHeld

@@ -11,6 +11,7 @@ import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../ru
 import { memoryBackend } from '../backends/memory.js'
 import { Broadcasting } from './broadcasting.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
+import { nameOf } from './given-name.js'
 import { hubRoomLocks, type HubRoomLocks } from './hub-locks.js'
 import { hubRoom, type HubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
@@ -51,6 +52,8 @@ export interface LocationHub<T extends RoomTypes> {
   /**
    * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
    * every process.
+   *
+   * @throws LocationError `bad-input` when an id is not valid, such as a number: it would match nobody.
    */
   revoke(memberId: string, room?: string): Promise<void>
   /**
@@ -174,8 +177,10 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   }
 
   async revoke(memberId: string, room?: string): Promise<void> {
-    this.logger.info('revoked', { member: nameInLogs(memberId), ...(room !== undefined && { room: nameInLogs(room) }) })
-    await this.#backend.revoke(normalName(memberId), room === undefined ? undefined : normalName(room))
+    const member = nameOf(memberId, 'member')
+    const only = room === undefined ? undefined : nameOf(room, 'room')
+    this.logger.info('revoked', { member: nameInLogs(member), ...(only !== undefined && { room: nameInLogs(only) }) })
+    await this.#backend.revoke(member, only)
   }
 
   async ready(): Promise<void> {

@@ -13,6 +13,10 @@ export async function listen(server: Server, port: number, host: string): Promis
   // Node's own error (`ERR_SERVER_ALREADY_LISTEN`) does not say where it listens.
   if (server.listening)
     throw new LocationError('misconfigured', `This server listens already, at ${urlOf(server)}: create another one.`)
+  // Node takes another text for the path of a pipe, and an empty host, as of an unset variable, for all addresses.
+  const isAddress = typeof host === 'string' && host !== ''
+  if (!isAddress || !/^\d+$/.test(String(port)))
+    throw new LocationError('misconfigured', adviceFor(null, port, isAddress ? host : JSON.stringify(host)))
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)

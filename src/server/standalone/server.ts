@@ -54,7 +54,7 @@ import { contextOf, setRetryAfter } from './request-context.js'
 import type { ServerContext } from './server-context.js'
 import { limitSockets, openFilesLimit, socketsWithin } from './socket-limit.js'
 import { startupWarnings } from './startup-warnings.js'
-import { createWebApp } from './web-app.js'
+import { createWebApp, emptyFolderOf } from './web-app.js'
 import type { LocationWebSocketHandler } from '../websocket/handler.js'
 
 /** No procedures beside the location procedures. */
@@ -248,7 +248,9 @@ export function createLocationServer<
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
       const origins = [...(originRules.origins ?? [])]
-      for (const warning of startupWarnings({ address, isOpenToAll, origins, limits, timing })) logger.warn(warning)
+      const emptyFolder = emptyFolderOf(options.static)
+      for (const warning of startupWarnings({ address, isOpenToAll, origins, emptyFolder, limits, timing }))
+        logger.warn(warning)
       proxies?.listening(isLoopbackAddress(address))
       return { url, trpcUrl: `${url}/trpc` }
     },

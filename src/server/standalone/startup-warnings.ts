@@ -8,17 +8,28 @@ type StartedServer = {
   /** True if `anonymous` is set without `authorize`. */
   isOpenToAll: boolean
   origins?: readonly string[] | undefined
+  /** The folder of the option `static`, if it has no page. */
+  emptyFolder?: string | null
   limits: Limits
   timing: Timing
 }
 
 /** Returns one sentence for each option that weakens a default: what it allows, and what to do. */
-export function startupWarnings({ address, isOpenToAll, origins = [], limits, timing }: StartedServer): string[] {
+export function startupWarnings({
+  address,
+  isOpenToAll,
+  origins = [],
+  emptyFolder = null,
+  limits,
+  timing,
+}: StartedServer): string[] {
   const warnings = []
   if (isOpenToAll && !isLoopbackAddress(address))
     warnings.push(
       'anonymous: anybody who reaches this server may watch every room and post in it; set authorize() to restrict this.',
     )
+  if (emptyFolder !== null)
+    warnings.push(`static: there is no index.html in ${emptyFolder}: build the page, or correct the path.`)
   for (const origin of origins)
     if (origin.startsWith('http:') && !/^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/.test(origin))
       warnings.push(`origins: ${origin} is not encrypted: anybody on the network path can act as its pages; use https.`)

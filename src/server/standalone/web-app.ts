@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import type { Logger } from '../options/logger.js'
 
@@ -43,3 +45,7 @@ function staticFiles(folder: string) {
     setHeaders: (response) => void response.setHeader('content-security-policy', contentSecurityPolicy),
   })
 }
+
+/** Returns the absolute path of a folder of files that has no page; `null` when it has one, or when there is no folder. */
+export const emptyFolderOf = (folder: string | undefined): string | null =>
+  folder === undefined || existsSync(join(folder, 'index.html')) ? null : resolve(folder)

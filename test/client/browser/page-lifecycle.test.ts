@@ -1,10 +1,11 @@
 // @vitest-environment jsdom
-import { createLocationClient } from 'hereabouts/client'
+import { createLocationClient, type RoomStatus } from 'hereabouts/client'
 import type { LocationServer } from 'hereabouts/server/standalone'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { manualClock } from '../../../src/testing/manual-clock.js'
-import { scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
+import { Refusal, scriptedServer, type ScriptedServer } from '../../support/servers/scripted-server.js'
 import type { CellTypes } from '../../support/cell-types.js'
+import { until } from '../../support/until.js'
 
 type Router = LocationServer<CellTypes>['router']
 
@@ -160,6 +161,88 @@ describe('a sign of life while what is open may be dead', () => {
     signs.online()
     await page.clock.advance(1_250)
     expect(page.room.status.state).toBe('waiting')
+  })
+})
+
+describe('posts that fail while the stream is live', () => {
+  const cut = () => Promise.reject(new Error('no answer'))
+  /** A page whose posts fail with `answer`, as far as the second failure. */
+  async function failing(answer: () => Promise<never>) {
+    const page = await openPage()
+    await page.clock.advance(50)
+    server.answers.post = answer
+    page.room.post({ sheet: 'Q3', row: 8, col: 8 })
+    await until('posts fail', async () => (await page.clock.advance(50), page.room.status.postError))
+    return page
+  }
+
+  test('replace the stream when a query is not answered by our server either', async () => {
+    server.answers.poll = () => Promise.reject(new Refusal('FORBIDDEN', 403, 'A page of the proxy.'))
+    await using page = await failing(cut)
+    await server.poll()
+    await until('the stream is closed', async () => (await page.clock.advance(100), page.room.status.state !== 'live'))
+    expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
+  })
+
+  test('keep the stream when a query is answered, and ask once', async () => {
+    await using page = await failing(cut)
+    await server.poll()
+    await page.clock.advance(9_000)
+    expect([server.polls(), server.waiting().streams, page.room.status.state]).toEqual([0, 0, 'live'])
+  })
+
+  test('ask nothing when our server itself says that it cannot take them', async () => {
+    const unavailable = () => new Refusal('SERVICE_UNAVAILABLE', 503, 'unavailable: The room cannot be reached.')
+    await using page = await failing(() => Promise.reject(unavailable()))
+    await page.clock.advance(2_000)
+    expect([server.polls(), page.room.status.state]).toEqual([0, 'live'])
+  })
+})
+
+describe('the wait for a server on this machine', () => {
+  const look = (state: 'visible' | 'hidden') =>
+    Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
+  beforeEach(() => void vi.spyOn(Math, 'random').mockReturnValue(0.99))
+  afterEach(() => {
+    vi.restoreAllMocks()
+    look('visible')
+  })
+  /** A page whose server has been away for five minutes, and which waits for the next attempt. */
+  async function waiting() {
+    const page = await openPage()
+    server.answers.status = 503
+    server.answers.post = () => Promise.reject(new Error('No call passes.'))
+    server.answers.poll = () => Promise.reject(new Error('No call passes.'))
+    page.stream.cut()
+    page.room.post({ sheet: 'Q3', row: 8, col: 8 })
+    for (let second = 0; second < 300; second++) await page.clock.advance(1_000)
+    await until('it waits', async () => (await page.clock.advance(50), page.room.status.state === 'waiting'))
+    return page
+  }
+  /** Each attempt doubles the longest wait for the next. */
+  const attemptOf = ({ status }: { status: RoomStatus }) => status.state === 'waiting' && status.attempt
+
+  test('is short while the page is looked at, however long the server was away', async () => {
+    await using page = await waiting()
+    expect(attemptOf(page.room)).toBeLessThan(4)
+  })
+
+  test('grows while the page is hidden', async () => {
+    look('hidden')
+    await using page = await waiting()
+    expect(attemptOf(page.room)).toBeGreaterThan(5)
+  })
+
+  test('ends when a post is accepted', async () => {
+    look('hidden')
+    await using page = await waiting()
+    server.answers.post = ({ seq = 0 }) => ({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq })
+    await until('a post is accepted', async () => (await page.clock.advance(50), !page.room.status.postError))
+    server.answers.status = 200
+    server.answers.poll = () => new Promise(() => {})
+    const since = page.clock.now()
+    await until('the stream is asked for', async () => (await page.clock.advance(10), server.waiting().streams > 0))
+    expect(page.clock.now() - since).toBeLessThan(3_000)
   })
 })
 

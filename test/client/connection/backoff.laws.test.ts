@@ -78,9 +78,9 @@ describe('a client whose streams are blocked', () => {
     const first = ended(connecting(), blocked('the first'), at(0))
     expect(first).toMatchObject({ state: 'polling', answered: false, error: { message: 'the first' } })
     expect(isPresent(first)).toBe(false)
-    const answered = polled(first)
+    const answered = polled(first, 0)
     expect(isPresent(answered)).toBe(true)
-    expect(polled(answered)).toBe(answered)
+    expect(polled(answered, 0)).toBe(answered)
     const probing = reconnecting(answered, 30_000)
     expect([probing.state, isPresent(probing)]).toEqual(['connecting', true])
     const again = ended(probing, blocked('the second'), at(30_000))
@@ -91,15 +91,22 @@ describe('a client whose streams are blocked', () => {
   test('backs off like for a stream when its polls fail too, and forgets the obstacle', () => {
     const link = ended(ended(connecting(), blocked(), at(0)), network, at(0, 0.5))
     expect(link).toMatchObject({ state: 'waiting', failures: 1, obstacle: null, retryAt: 250 })
-    const kept = ended(polled(ended(connecting(), blocked(), at(0))), network, at(0, 0.5))
+    const kept = ended(polled(ended(connecting(), blocked(), at(0)), 0), network, at(0, 0.5))
     expect(kept).toMatchObject({ state: 'waiting', failures: 1, obstacle: { times: 1 } })
   })
 
   test('counts no failure after a poll that the view took', () => {
     const failing = { ...ended(connecting(), blocked(), at(0)), failures: 4, forgiven: ['unauthorized' as const] }
     expect(followed(failing, false)).toMatchObject({ failures: 0, forgiven: [] })
-    expect(polled(connecting())).toMatchObject({ state: 'connecting' })
   })
+})
+
+test('a poll that is answered beside a stream that is awaited makes the state polling, and the stream is awaited further', () => {
+  const held = polled(connecting(), 4_000)
+  expect([held.state, isPresent(held)]).toEqual(['connecting', true])
+  expect(polled(held, 5_000)).toBe(held)
+  const over = ended(held, blocked('the second'), at(25_000))
+  expect(over).toMatchObject({ state: 'polling', answered: true, obstacle: { times: 1 } })
 })
 
 test('a live connection is degraded while the server says so, and the same object otherwise', () => {

@@ -1,24 +1,31 @@
+import { LocationError } from 'hereabouts'
 import { expect, test } from 'vitest'
 import { openConnection } from '../../../src/client/connection/connection.js'
 import { cut } from '../../../src/client/connection/failure.js'
+import type { PollListener } from '../../../src/client/connection/polling.js'
+import { statusOf } from '../../../src/client/connection/room-status.js'
 import type { StreamListener } from '../../../src/client/connection/stream-types.js'
+import type { Hello } from '../../../src/shared/events.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { CellTypes } from '../../support/cell-types.js'
+
+const hello: Hello = { type: 'hello', protocol: 1, connectionId: 'me', beatMs: 10_000, leaseMs: 30_000, postMs: 50 }
 
 /** A connection whose streams are answered by hand. */
 function opening() {
   const clock = manualClock()
   const streams: StreamListener<CellTypes>[] = []
-  let polls = 0
+  const polls: PollListener<CellTypes>[] = []
+  const stopped: PollListener<CellTypes>[] = []
   const connection = openConnection<CellTypes>({
     clock,
     open(listener) {
       streams.push(listener)
       return () => {}
     },
-    poll() {
-      polls++
-      return () => {}
+    poll(listener) {
+      polls.push(listener)
+      return () => stopped.push(listener)
     },
     greeted() {},
     heard() {},
@@ -29,8 +36,69 @@ function opening() {
     deadlineMs: () => 20_000,
   })
   connection.connect()
-  return { clock, connection, streams, polls: () => polls }
+  return {
+    clock,
+    connection,
+    streams,
+    polls: () => polls.length,
+    poll: () => polls.at(-1)!,
+    running: () => polls.length - stopped.length,
+  }
 }
+
+test('beside a stream that is not answered for four seconds the room is polled, and the stream is awaited further', async () => {
+  const held = opening()
+  await held.clock.advance(3_999)
+  expect(held.polls()).toBe(0)
+  await held.clock.advance(1)
+  expect([held.polls(), held.connection.link.state]).toEqual([1, 'connecting'])
+  held.poll().polled()
+  expect(statusOf(held.connection.link, held.clock)).toMatchObject({ state: 'polling', error: { code: 'network' } })
+  expect(held.streams).toHaveLength(1)
+  held.streams[0]!.event('epochepoch1.1', hello)
+  expect([held.connection.link.state, held.running()]).toEqual(['live', 0])
+})
+
+test('headers without a hello do not hold polls back', async () => {
+  const held = opening()
+  held.streams[0]!.opened()
+  await held.clock.advance(4_000)
+  expect(held.polls()).toBe(1)
+})
+
+test('a stream that never comes is polled for without a pause, and tried again', async () => {
+  const held = opening()
+  await held.clock.advance(4_000)
+  held.poll().polled()
+  await held.clock.advance(21_000)
+  expect(held.connection.link).toMatchObject({ state: 'polling', answered: true, obstacle: { times: 1 } })
+  expect([held.polls(), held.running()]).toEqual([1, 1])
+  await held.clock.advance(30_000)
+  expect([held.connection.link.state, held.streams.length, held.running()]).toEqual(['connecting', 2, 1])
+})
+
+test('polls that fail beside a stream end, and the stream is awaited further', async () => {
+  const held = opening()
+  await held.clock.advance(4_000)
+  held.poll().failed(cut('no network'))
+  expect([held.connection.link.state, held.streams.length, held.running()]).toEqual(['connecting', 1, 0])
+})
+
+test('a refusal of polls beside a stream is final', async () => {
+  const held = opening()
+  await held.clock.advance(4_000)
+  held.poll().failed({ error: new LocationError('forbidden', 'No.'), retry: false })
+  expect(held.connection.link.state).toBe('closed')
+})
+
+test('a connection that is closed or paused within four seconds is not polled', async () => {
+  for (const end of ['close', 'pause'] as const) {
+    const held = opening()
+    held.connection[end]('left')
+    await held.clock.advance(60_000)
+    expect(held.polls()).toBe(0)
+  }
+})
 
 test('a stream that is held back whole, and one that a gateway ends after five seconds, lead to polls', async () => {
   const held = opening()

@@ -50,20 +50,21 @@ const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>
     ? { id: lastEventId, event: { type: 'changes', from: lastEventId } }
     : { id: id(1), event: { type: 'snapshot', connections: [one('ada')] } }
 
-test('a stream without a hello for a heartbeat interval is replaced by polls', async () => {
+test('a stream without a hello for four seconds gets polls beside it, and is closed after a heartbeat interval', async () => {
   await using server = await scriptedServer()
   server.answers.poll = withAda
   await using tab = await joined(server)
   const stream = await server.stream()
   await delivered()
-  await tab.pass(9_500)
+  await tab.pass(3_500)
   expect(tab.room.status).toEqual({ state: 'connecting' })
   await tab.pass(500)
-  await stream.closed
   await server.poll()
   await delivered()
   expect(tab.room.status).toMatchObject({ state: 'polling', error: { code: 'network' } })
   expect(namesIn(tab.room)).toEqual(['ada'])
+  await tab.pass(6_000)
+  await stream.closed
 })
 
 test('an HTML answer to a stream request starts polls at once', async () => {

@@ -86,6 +86,24 @@ test('posts that fail again and again are in `status.postError`; a single failur
   expect(live.room.status).toMatchObject({ state: 'live', postError: { code: 'network' } })
 })
 
+test('a failure that repeats is one status event', async () => {
+  await using live = await liveRoom()
+  await live.room.flush()
+  const events: string[] = []
+  live.room.on('status', ({ current }) => events.push(`${current.state}: ${current.postError?.message}`))
+  let failures = 0
+  const unavailable = () => new Refusal('SERVICE_UNAVAILABLE', 503, 'unavailable: Post again.')
+  server.answers.post = () => (failures++, Promise.reject(unavailable()))
+  live.room.post(cell(1))
+  await until('posts failed', async () => (await live.clock.advance(50), failures >= 4))
+  refuse('FORBIDDEN', 403, 'forbidden: You may only look.')
+  let refusal = ''
+  live.room.flush().catch(({ message }: Error) => (refusal = message))
+  await until('a post is refused', async () => (await live.clock.advance(50), refusal === 'You may only look.'))
+  expect(events).toContain('live: Post again.')
+  expect(events.filter((event, nth) => event === events[nth - 1])).toEqual([])
+})
+
 test('with a listener of `error` nothing is written to the console', async () => {
   refuse('FORBIDDEN', 403, 'forbidden: You may only look.')
   const client = createLocationClient<Router>({ url: server.url, clock: manualClock() })

@@ -1,4 +1,5 @@
 import { createServer, type RequestListener } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { initTRPC } from '@trpc/server'
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
@@ -53,7 +54,12 @@ function merged(times = timing) {
   const hub = createLocationHub({ location: cellLocation, timing: times, metrics, limits: { streamBurst: 1e6 } })
   const t = initTRPC.create({ isDev: false })
   const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
-  const router = t.router({ locations, big: t.procedure.query(() => big) })
+  const router = t.router({
+    locations,
+    big: t.procedure.query(() => big),
+    // Node refuses further streams of an HTTP/2 session that holds more than 10 MB.
+    medium: t.procedure.query(() => big.slice(0, 2e6)),
+  })
   return { hub, router, rest }
 }
 
@@ -198,3 +204,44 @@ test(
     socket.destroy()
   },
 )
+
+describe('over HTTP/2', () => {
+  /** A session whose client opens streams and reads nothing of them. */
+  async function session(times = timing) {
+    const { hub, router } = merged(times)
+    const server = createHttp2Server(createLocationMiddleware({ router }) as never)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    closers.push(async () => (client.destroy(), server.close(), hub.close()))
+    return (path: string) => client.request({ ':path': path }).on('error', () => {})
+  }
+
+  test('an answer that is not read ends its stream after stallMs, and not the session', async () => {
+    const request = await session()
+    const unread = request('/medium').pause()
+    await until('the server has closed the stream', () => unread.closed, 10_000)
+    const read = request(`/locations.getLocations?${inputOf({ room: 'r' })}`).setEncoding('utf8')
+    let text = ''
+    for await (const chunk of read) text += chunk as string
+    expect(text).toContain('snapshot')
+  })
+
+  test('an answer that is not read ends its stream after frameStallMs while the session sends others', async () => {
+    const request = await session({ stallMs: 1_000, frameStallMs: 200 })
+    const unread = request('/medium').pause()
+    const timer = setInterval(() => request(`/locations.getLocations?${inputOf({ room: 'r' })}`).resume(), 50)
+    await until('the server has closed the stream', () => unread.closed, 10_000)
+    clearInterval(timer)
+  })
+
+  test('an event stream whose frames are read stays open', async () => {
+    const request = await session({ stallMs: 100, frameStallMs: 100 })
+    const stream = request(`/locations.onLocation?${inputOf({ room: 'r' })}`).setEncoding('utf8')
+    let text = ''
+    stream.on('data', (chunk: string) => (text += chunk))
+    await until('the snapshot is here', () => text.includes('snapshot'))
+    const other = request('/medium').pause()
+    await until('an answer that is not read is cut', () => other.closed, 10_000)
+    expect(stream.closed).toBe(false)
+  })
+})

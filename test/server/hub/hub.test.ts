@@ -618,6 +618,17 @@ describe('revoke, drain and close', () => {
     expect(typesOf(watcher)).not.toContain('bye')
   })
 
+  test.each([
+    [undefined, undefined],
+    [7, undefined],
+    ['', undefined],
+    ['ada', 7],
+    ['ada', null],
+  ])('revoking %j in the room %j, which would match nobody, is refused', async (memberId, room) => {
+    const { hub } = stage()
+    await expect(hub.revoke(memberId as never, room as never)).rejects.toMatchObject({ code: 'bad-input' })
+  })
+
   test('revoking a member removes their connections from every room and ends their streams with `forbidden`', async () => {
     const { hub, post, open } = stage()
     await post('c1', 1, 'A1')

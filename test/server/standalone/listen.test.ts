@@ -36,6 +36,44 @@ test.each(['127.0.0.1', '0.0.0.0', '::', '::1'])('the URL of a server on %s can 
   await server.close()
 })
 
+test.each([
+  // The text of an unset variable of a shell: Node would listen on all addresses.
+  [0, ''],
+  [0, 5 as never],
+  [0, null as never],
+  // Node would make a pipe of this name.
+  ['/tmp/hereabouts.sock' as never, '127.0.0.1'],
+  ['' as never, '127.0.0.1'],
+  [null as never, '127.0.0.1'],
+  [-1, '127.0.0.1'],
+  [1.5, '127.0.0.1'],
+  [NaN, '127.0.0.1'],
+  [65_536, '127.0.0.1'],
+])('the port %j with the host %j is refused', async (port, host) => {
+  const server = createLocationServer({ location: cellLocation, anonymous: true })
+  const metrics = prometheusMetrics()
+  const refusal = { code: 'misconfigured', message: expect.stringContaining('Cannot listen on') as string }
+  await expect(server.listen(port, host)).rejects.toMatchObject(refusal)
+  await expect(metrics.listen(port, host)).rejects.toMatchObject(refusal)
+  await server.close()
+})
+
+test('a port of the environment, which is text, is taken', async () => {
+  const server = createLocationServer({ location: cellLocation, anonymous: true })
+  const { url } = await server.listen('0' as never)
+  expect(Number(new URL(url).port)).toBeGreaterThan(0)
+  await server.close()
+})
+
+test('a static folder without a page is named in the log', async () => {
+  const warnings: string[] = []
+  const logger = { info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
+  const server = createLocationServer({ location: cellLocation, anonymous: true, logger, static: 'no/such/folder' })
+  await server.listen(0)
+  await server.close()
+  expect(warnings).toEqual([expect.stringContaining('no/such/folder')])
+})
+
 test('a server on all addresses answers to a public name that a proxy on the same machine passes on', async () => {
   const server = createLocationServer({ location: cellLocation, anonymous: true })
   const { trpcUrl } = await server.listen(0, '0.0.0.0')

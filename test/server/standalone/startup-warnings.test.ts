@@ -28,6 +28,7 @@ test.each([
     { limits: { ...defaultLimits, streams: 20_001 } },
     /^limits\.streams is 20001; the default is 20000\.$/,
   ],
+  ['a folder without a page', { emptyFolder: '/srv/nope' }, /^static: there is no index\.html in \/srv\/nope: /],
   ['an infinite limit', { limits: { ...defaultLimits, postBurst: Infinity } }, /^limits\.postBurst is Infinity/],
   ['a limit that is NaN', { limits: { ...defaultLimits, depth: NaN } }, /^limits\.depth is NaN/],
   ['requestMs above tombstoneMs', { timing: { ...defaultTiming, requestMs: 60_000 } }, /^timing\.requestMs /],

@@ -514,7 +514,7 @@ export default [
     replace: 'if (known && now < 0) {',
   },
   {
-    file: 'src/server/procedures/router.ts',
+    file: 'src/server/procedures/charged-calls.ts',
     tests: ['test/server/access/refusal-log.test.ts'],
     name: 'refusals that pass the middleware chain are not logged',
     rule: 'one line a minute for each call and reason',
@@ -3836,7 +3836,7 @@ export default [
     file: 'src/server/rules/locks.ts',
     name: 'across nodes: locks: a post does not renew locks',
     rule: 'law 2',
-    find: 'if (kept && kept.locks.length > 0) this.#setEnd(kept, now + this.#rules.lockMs)',
+    find: 'if (kept && kept.locks.length > 0) this.#setEnd(kept, now + stalledMs + this.#rules.lockMs)',
     replace: '',
   },
   {
@@ -4021,7 +4021,7 @@ export default [
     replace: '<span translate="no">{name}</span>',
   },
   {
-    file: 'src/server/procedures/router.ts',
+    file: 'src/server/procedures/charged-calls.ts',
     tests: ['test/server/procedures/charges.test.ts'],
     name: 'charges: no call is charged to its address',
     rule: 'every call is charged to its member, address and room',

@@ -123,5 +123,5 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     ready: () => current().ready(),
     leave: () => current().leave(),
   }
-  return Object.assign(room, features) as unknown as Room<T>
+  return Object.assign(room, features)
 }

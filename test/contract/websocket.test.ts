@@ -17,7 +17,7 @@ function cases(target: ContractTarget, start: (ends: Ends) => Promise<string>) {
   })
   afterAll(() => ends.end())
   const overSocket = { ...target, webSocket: () => new WebSocket(url) }
-  for (const { name, run } of locationContract(overSocket)) test(name, run, 60_000)
+  for (const { name, run } of locationContract(overSocket)) test(name, (context) => run(context), 60_000)
 }
 
 describe.concurrent('over WebSockets, a server with rooms in memory', () => {

@@ -42,13 +42,13 @@ import { assertOptions, hasMethods, isSyncFunction, type OptionChecks } from '..
 import { isSynchronous } from '../validation/plain-schema.js'
 import { SubscriberIterable } from '../rooms/subscriber-iterable.js'
 import type { ChargedAction } from '../access/rate-limits.js'
-import { RefusalLog } from '../access/refusal-log.js'
 import { markFrameQuery } from './frame-answer.js'
 import { noteRecord } from './lost-procedures.js'
-import { allowDirectPost, refuseInput, type DirectPost } from './direct-post.js'
+import { chargingCalls, directPost, outcomeOf } from './charged-calls.js'
+import { allowDirectPost } from './direct-post.js'
 import { warnOfStockSockets } from './stock-sockets.js'
-import { chargeOnce, setCallerAccess } from './socket-calls.js'
-import { errorCodeOf, locationErrorIn, toTRPCError, withTRPCErrors } from './trpc-errors.js'
+import { setCallerAccess } from './socket-calls.js'
+import { toTRPCError, withTRPCErrors } from './trpc-errors.js'
 
 // The app's builder may have any context, meta and inputs: we only add our inputs and resolvers to it.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -147,16 +147,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
       )
   const charged = chargingCalls(hub, calls)
   const base = (name: string, action: ChargedAction) =>
-    procedure.use(({ ctx, next, signal }) =>
-      charged(
-        name,
-        action,
-        ctx,
-        next,
-        (result) => (result.ok ? outcomeOf(result.data) : errorCodeOf(result.error)),
-        signal,
-      ),
-    )
+    procedure.use(({ ctx, next, signal }) => charged(name, action, ctx, next, outcomeOf, signal))
   const postInput = parsed<typeof inputs.postLocation, PostLocationInput>(inputs.postLocation)
   const record = {
     postLocation: base('postLocation', 'post')
@@ -181,41 +172,21 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
   }
   if (hub.locks) Object.assign(record, lockRecord(base, inputs, parsed, calls))
   const { schemas } = hub.broadcasting
-  const broadcasts = schemas && {
-    broadcastToRoom: base('broadcastToRoom', 'broadcast')
-      .input(parsed<BroadcastInputSchema, BroadcastInput>(broadcastInput(schemas)))
-      .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
-  }
-  const all = { ...record, ...broadcasts }
-  for (const each of Object.values(all)) hubs.set(setCallerAccess(each, calls), hub)
-  noteRecord(all, hub.logger)
+  if (schemas) Object.assign(record, broadcastRecord(base, schemas, parsed, calls))
+  for (const each of Object.values(record)) hubs.set(setCallerAccess(each, calls), hub)
+  noteRecord(record, hub.logger)
   markFrameQuery(record.getLocations)
   allowDirectPost(record.postLocation, procedure, directPost(calls, charged, postInput))
-  return all as unknown as LocationRecord<T>
+  return record as unknown as LocationRecord<T>
 }
 
-/** Returns the function that runs a post without tRPC's middleware chain. */
-const directPost =
-  (
-    calls: Procedures,
-    charged: ReturnType<typeof chargingCalls>,
-    postInput: (raw: unknown) => Promise<PostLocationInput>,
-  ): DirectPost =>
-  (ctx, getRawInput) =>
-    charged(
-      'postLocation',
-      'post',
-      ctx,
-      async () => calls.post(ctx, await postInput(await getRawInput()).catch(refuseInput)),
-      ({ outcome }) => outcome,
-    )
-
 type Inputs = ReturnType<typeof procedureInputs>
+type Base = (name: string, action: ChargedAction) => PlainBuilder
 type Parsed = <S extends Schema, T>(schema: S) => (raw: unknown) => Promise<T>
 
 /** Creates the procedures of a hub with locks. */
 function lockRecord(
-  base: (name: string, action: ChargedAction) => PlainBuilder,
+  base: Base,
   { lockLocation, unlockLocation }: Pick<Inputs, 'lockLocation' | 'unlockLocation'>,
   parsed: Parsed,
   { locks }: Procedures,
@@ -230,45 +201,12 @@ function lockRecord(
   }
 }
 
-/**
- * Returns a function that charges the caller's address, runs a call and counts its outcome. Charging comes first, since
- * it needs neither the input nor the app.
- */
-function chargingCalls({ clock, logger, metrics }: Hub, calls: Procedures) {
-  const refusals = new RefusalLog(clock, logger)
-  return async <T>(
-    name: string,
-    action: ChargedAction,
-    ctx: unknown,
-    run: () => Promise<T>,
-    toOutcome: (result: T) => string,
-    signal?: AbortSignal,
-  ): Promise<T> => {
-    const startedAt = clock.now()
-    const count = (outcome: string) => metrics.called(name, outcome, clock.now() - startedAt)
-    let result: T
-    try {
-      chargeOnce(signal, 'address', () => calls.chargeAddress(ctx, action))
-      result = await run()
-    } catch (error) {
-      count(errorCodeOf(error))
-      noteRefusal(refusals, name, error)
-      throw toTRPCError(error)
-    }
-    // tRPC's middleware chain returns an error instead of throwing it.
-    if (isFailure(result)) noteRefusal(refusals, name, result.error)
-    count(toOutcome(result))
-    return result
-  }
-}
-
-const isFailure = (result: unknown): result is { ok: false; error: unknown } =>
-  typeof result === 'object' && result !== null && 'ok' in result && result.ok === false && 'error' in result
-
-function noteRefusal(refusals: RefusalLog, call: string, error: unknown): void {
-  const refusal = locationErrorIn(error)
-  if (refusal) refusals.note(call, refusal.code, refusal.message)
-}
+/** Creates the procedure of a hub with broadcasts. */
+const broadcastRecord = (base: Base, schemas: BroadcastSchemas, parsed: Parsed, calls: Procedures) => ({
+  broadcastToRoom: base('broadcastToRoom', 'broadcast')
+    .input(parsed<Schema, BroadcastInput>(broadcastInput(schemas)))
+    .mutation(({ ctx, input }) => withTRPCErrors(() => calls.broadcast(ctx, input))),
+})
 
 const hubs = new WeakMap<object, Hub>()
 
@@ -287,11 +225,7 @@ const isSynchronousHub = ({ location, profile, presence, broadcasting }: Hub) =>
 
 const envelope = ({ id, event }: Frame) => tracked(id, frozen(event))
 
-type BroadcastInputSchema = ReturnType<typeof broadcastInput>
+type BroadcastSchemas = Parameters<typeof broadcastInput>[0]
 type PlainBuilder = ReturnType<typeof initTRPC.create>['procedure']
 /** The levels of nesting that an input adds around a location. */
 const envelopeDepth = 2
-
-/** Returns the outcome of a successful call for metrics: the reply's `outcome`, or `ok` when it has none. */
-const outcomeOf = (data: unknown) =>
-  typeof data === 'object' && data !== null && 'outcome' in data ? String(data.outcome) : 'ok'

@@ -42,6 +42,8 @@ export class LockWatch implements StoreWatch {
   lost(claimsUntil: number): void {
     this.#claimsUntil = claimsUntil
     this.#claims = new Map()
+    // The store forgot which calls it has seen. A client lets go of a lock that a late call left behind.
+    this.#lockSeqs.clear()
     for (const grants of this.#grants.values()) {
       const last = grants.at(-1)
       // How long ago is not known here: the store says so at its next step.

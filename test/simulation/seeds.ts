@@ -27,8 +27,9 @@ export function simulatePart(part: number): void {
         expect(wrongs, `SEED=${seed}`).toEqual([])
         for (const [what, count] of Object.entries(counts)) sums[what] = (sums[what] ?? 0) + count
       }
-      // Laws that are never tried hold always: locks, saves, claims, take-overs, broadcasts. A few seeds may lack one of them.
-      if (only === undefined && seeds >= 100) expect(Object.entries(sums).filter(([, sum]) => sum === 0)).toEqual([])
+      // Laws that are never tried hold always: locks, saves, claims, take-overs, broadcasts. A save with an old fence is rare.
+      const expected = Object.entries(sums).filter(([what]) => what !== 'refusedSaves' || seeds >= 1_000)
+      if (only === undefined && seeds >= 100) expect(expected.filter(([, sum]) => sum === 0)).toEqual([])
     },
   )
 }

@@ -13,10 +13,10 @@ const firstLimits = { Vite: 16_600, esbuild: 19_200, webpack: 16_500 }
  * The limits of what is loaded later: the stream with tRPC's subscription link, which every page loads while its first post
  * is on its way, and all other chunks together, which only some pages load.
  */
-const streamLimit = 6_000
+const streamLimit = 5_700
 const featuresLimit = 6_500
 /** The limits of all that is loaded later. webpack puts more of tRPC into it. */
-const laterLimits = { Vite: 11_800, esbuild: 11_800, webpack: 12_400 }
+const laterLimits = { Vite: 12_200, esbuild: 12_200, webpack: 12_900 }
 const reactLimit = 2_200
 /** The limit of each of the other bindings. */
 const bindingLimit = 1_000

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { configDefaults, defineConfig } from 'vitest/config'
 import { frameworks } from './test/support/frameworks.js'
@@ -28,7 +29,7 @@ const slow = [
   'test/redis/**/*.test.ts',
   'test/contract/{adapters,backends,demo,redis,teeth,websocket,without-fast-paths}.test.ts',
   'test/examples/{merge-into-app,minimal,nestjs,nextjs,node-script,svelte-vue-solid}.test.ts',
-  'test/house/{contract-doc,docs,mutants-run,packed,testing-doc,wire-doc}.test.ts',
+  'test/house/{contract-doc,docs,mutants-run,packed,protocol-doc,testing-doc,wire-doc}.test.ts',
   'test/cli/{cli,retry-after}.test.ts',
   'test/e2e/{closed-loop,compress}.test.ts',
   'test/e2e/faults/**/*.test.ts',
@@ -39,8 +40,10 @@ const slow = [
   'test/server/{access/tenants,rooms/many-streams,http/guard/request-guard,http/unread-answers}.test.ts',
 ]
 
-/** The seeds of the simulation; `npm run soak:simulation` plays 5,000. */
-const seeds = process.env['SEEDS'] ?? '100'
+/** The seeds of the simulation: few in `npm test`, more in `npm run test:all`; `npm run soak:simulation` plays 5,000. */
+const simulation = 'test/simulation/part-*.test.ts'
+const fewSeeds = process.env['SEEDS'] ?? '48'
+const manySeeds = process.env['SEEDS'] ?? '400'
 
 /**
  * Tests import the package by its public names. The aliases map these names to the source, so that no build is needed.
@@ -81,17 +84,28 @@ export default defineConfig({
           name: 'fast',
           include: ['test/**/*.test.{ts,tsx}'],
           exclude: [...configDefaults.exclude, ...slow],
-          env: { SEEDS: seeds },
+          env: { SEEDS: fewSeeds },
           // The files of one worker share its modules: loading tRPC, zod and React anew for each file takes longer than the tests.
           isolate: false,
+          // Many of these tests wait for a server: twice as many workers as cores keep the cores busy.
+          maxWorkers: 2 * availableParallelism(),
+          sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'slow', include: [...slow, ...soaks] } },
+      {
+        extends: true,
+        test: {
+          name: 'slow',
+          include: [...slow, simulation, ...soaks],
+          env: { SEEDS: manySeeds },
+          sequence: { groupOrder: 1 },
+        },
+      },
       // The wire must be the same with the oldest tRPC that the package supports.
       {
         extends: true,
         resolve: { alias: [{ find: /^@trpc\/server(?=$|\/)/, replacement: 'trpc-server-11-22' }] },
-        test: { name: 'tRPC 11.22', include: ['test/e2e/trpc/same-*.test.ts'] },
+        test: { name: 'tRPC 11.22', sequence: { groupOrder: 1 }, include: ['test/e2e/trpc/same-*.test.ts'] },
       },
     ],
   },

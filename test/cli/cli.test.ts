@@ -184,7 +184,7 @@ test('procedures that are merged into an app are reached by their path', async (
 })
 
 describe.concurrent('watch', () => {
-  test('prints the members, then their events', async () => {
+  test('watch prints the members, then their events', async () => {
     await using server = await serveLocations()
     const room = server.hub.room('r')
     await room.post({ memberId: 'ada', profile: { name: 'Ada' }, location: cell })
@@ -219,7 +219,7 @@ describe.concurrent('watch', () => {
     expect(await watch.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('exits with 0 when interrupted, when its time is up, and when stdout is closed', async () => {
+  test('watch exits with 0 when interrupted, when its time is up, and when stdout is closed', async () => {
     await using server = await serveLocations()
     const args = ['watch', '--room', 'r', '--url', server.url]
     await using interrupted = start(args)
@@ -236,7 +236,7 @@ describe.concurrent('watch', () => {
     expect((await unread.ended).code).toBe(0)
   })
 
-  test('survives a restart of a server that it was connected to', async () => {
+  test('watch survives a restart of a server that it was connected to', async () => {
     const first = await serveLocations()
     await using watch = start(['watch', '--room', 'r', '--url', first.url, '--timeout', '0.5'])
     await watch.next(ofType('snapshot'))
@@ -250,7 +250,7 @@ describe.concurrent('watch', () => {
 })
 
 describe.concurrent('post', () => {
-  test('prints the outcome, and the key to continue with', async () => {
+  test('post prints the outcome, and the key to continue with', async () => {
     await using server = await serveLocations()
     const args = ['post', '--room', 'r', '--url', server.url, '--location', location]
     const first = await run([...args, '--name', 'Ada', '--activity', 'idle'])
@@ -275,7 +275,7 @@ describe.concurrent('post', () => {
     expect(await server.hub.room('r').count()).toBe(1)
   })
 
-  test('stops at a line that is not JSON, and prints its number', async () => {
+  test('post stops at a line that is not JSON, and prints its number', async () => {
     await using server = await serveLocations()
     const { code, stdout, stderr } = await run(['post', '--room', 'r', '--url', server.url, '--location', '-'], {
       input: `${location}\n\n{"sheet":}\n${location}\n`,
@@ -502,7 +502,7 @@ describe('bots', () => {
 })
 
 describe('serve', () => {
-  test('accepts each ready-made location type, and makes its clients reconnect when it exits', async () => {
+  test('serve accepts each ready-made location type, and makes its clients reconnect when it exits', async () => {
     await using server = start(['serve', '--port', '0', '--drain', '0.1'])
     const listening = await server.next(ofType('listening'))
     expect(listening).toMatchObject({ location: 'any', anonymous: true })

@@ -38,7 +38,7 @@ describe('the CLI decides whether to print colours', () => {
     ['a terminal with NO_COLOR set', { isTTY: true, env: { NO_COLOR: '1' } }, false],
     ['a terminal with TERM=dumb', { isTTY: true, env: { TERM: 'dumb' } }, false],
     ['a pipe', { isTTY: false, json: false }, false],
-  ])('for %s', (_, options, hasThem) => {
+  ])('the CLI decides whether to print colours for %s', (_, options, hasThem) => {
     const { output } = outputTo(options)
     expect(output.style('bold', 'Ada').includes('\u001b[1m')).toBe(hasThem)
     expect(output.dot('#ff8000') === '\u001b[38;2;255;128;0m●\u001b[39m').toBe(hasThem)
@@ -46,7 +46,7 @@ describe('the CLI decides whether to print colours', () => {
 })
 
 describe('the last line of a terminal', () => {
-  test('is overwritten, stays below the output, and never wraps', () => {
+  test('the last line of a terminal is overwritten, stays below the output, and never wraps', () => {
     const { output, said } = outputTo({ isTTY: true, env: { NO_COLOR: '1' } })
     output.pin('trying again in 2 s')
     output.pin('trying again in 1 s, which is soon')
@@ -57,7 +57,7 @@ describe('the last line of a terminal', () => {
     expect(said()).toBe(`trying again in 2 s${over}${cut}${over}live again\n${cut}${over}`)
   })
 
-  test('is not written when stdout is not a terminal', () => {
+  test('the last line of a terminal is not written when stdout is not a terminal', () => {
     const { output, said } = outputTo({ isTTY: false })
     output.pin('connecting')
     output.tidy()

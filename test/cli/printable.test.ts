@@ -17,15 +17,15 @@ describe('text from other members', () => {
     ['a right-to-left override', 'abc\u202etxt.exe', 'abctxt.exe'],
     ['a zero-width space', 'Ad\u200ba', 'Ada'],
     ['a lone surrogate', 'a\ud83d', 'a'],
-  ])('is shown without %s', (_, text, shown) => {
+  ])('text from other members is shown without %s', (_, text, shown) => {
     expect(printable(text)).toBe(shown)
   })
 
-  test('is otherwise shown unchanged', () => {
+  test('text from other members is otherwise shown unchanged', () => {
     for (const text of ['Ada', 'Zoë', '李', '👩‍👩‍👧', 'مريم', 'a  b']) expect(printable(text)).toBe(text)
   })
 
-  test('never reaches a terminal with invisible characters', () => {
+  test('text from other members never reaches a terminal with invisible characters', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(printable(text).replaceAll('\u200d', '')).not.toMatch(unseen)
@@ -33,7 +33,7 @@ describe('text from other members', () => {
     )
   })
 
-  test('is truncated between grapheme clusters', () => {
+  test('text from other members is truncated between grapheme clusters', () => {
     expect(printable('abcdef', 4)).toBe('abc…')
     expect(printable('abcd', 4)).toBe('abcd')
     expect(printable('👩‍👩‍👧👩‍👩‍👧👩‍👩‍👧', 2)).toBe('👩‍👩‍👧…')

@@ -35,14 +35,14 @@ type Options<R extends { _def: { record: object } }> = LocationClientOptions<R, 
 const url = '/trpc'
 
 describe('the path of a location router', () => {
-  test('is inferred wherever the router was merged', () => {
+  test('the path of a location router is inferred wherever the router was merged', () => {
     expectTypeOf<LocationPath<typeof bare>>().toEqualTypeOf<''>()
     expectTypeOf<LocationPath<typeof once>>().toEqualTypeOf<'locations'>()
     expectTypeOf<LocationPath<typeof twice>>().toEqualTypeOf<'docs.locations'>()
     expectTypeOf<LocationPath<typeof several>>().toEqualTypeOf<'docs.locations' | 'maps.locations'>()
   })
 
-  test('is required for a merged router and rejected for a bare one', () => {
+  test('the path of a location router is required for a merged router and rejected for a bare one', () => {
     expectTypeOf({ url }).toExtend<Options<typeof bare>>()
     expectTypeOf({ url }).not.toExtend<Options<typeof once>>()
     expectTypeOf({ url, path: 'locations' as const }).toExtend<Options<typeof once>>()
@@ -52,7 +52,7 @@ describe('the path of a location router', () => {
     expectTypeOf({ url }).not.toExtend<Options<typeof without>>()
   })
 
-  test('must be a type argument when there are several location routers', () => {
+  test('the path of a location router must be a type argument when there are several location routers', () => {
     type Named = LocationClientOptions<typeof several, 'docs.locations'>
     expectTypeOf({ url, path: 'docs.locations' as const }).toExtend<Named>()
     expectTypeOf({ url, path: 'docs.locations' as const }).not.toExtend<Options<typeof several>>()
@@ -60,7 +60,7 @@ describe('the path of a location router', () => {
 })
 
 describe('a transformer', () => {
-  test('is required exactly when the router has one', () => {
+  test('a transformer is required exactly when the router has one', () => {
     const path = 'locations' as const
     expectTypeOf({ url, path, transformer }).toExtend<Options<typeof transformed>>()
     expectTypeOf({ url, path }).not.toExtend<Options<typeof transformed>>()
@@ -69,7 +69,7 @@ describe('a transformer', () => {
 })
 
 describe('locations and profiles', () => {
-  test('have the types of the app’s schemas', () => {
+  test('locations and profiles have the types of the app’s schemas', () => {
     expectTypeOf<LocationOf<typeof twice>>().toEqualTypeOf<CellLocation>()
     expectTypeOf<ProfileOf<typeof twice>>().toEqualTypeOf<MemberProfile>()
     const profile = z.strictObject({ nick: z.string(), team: z.enum(['red', 'blue']) })
@@ -80,7 +80,7 @@ describe('locations and profiles', () => {
     >()
   })
 
-  test('of a wrong type do not compile', () => {
+  test('locations and profiles of a wrong type do not compile', () => {
     const wrong = (client: LocationClient<CellTypes>) => {
       const room = client.join('r', { location: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } })
       room.post(null)
@@ -98,7 +98,7 @@ describe('locations and profiles', () => {
     expectTypeOf(wrong).toBeFunction()
   })
 
-  test('have the same types in the hooks', () => {
+  test('locations and profiles have the same types in the hooks', () => {
     const { useOthers, useSelf, usePost } = createLocationHooks({} as LocationClient<CellTypes>)
     expectTypeOf<Parameters<ReturnType<typeof usePost>>>().toEqualTypeOf<[location: CellLocation | null]>()
     const component = () => {

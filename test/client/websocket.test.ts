@@ -47,7 +47,7 @@ function socketClient(
 const liveBy = (transport: string) => (status: RoomStatus) => status.state === 'live' && status.transport === transport
 
 describe('a client over a WebSocket', () => {
-  test('joins, posts and sees others over one socket', async () => {
+  test('a client over a WebSocket joins, posts and sees others over one socket', async () => {
     await using server = await serveLocations({ webSocket: true })
     const ada = socketClient(server.url)
     const bob = socketClient(server.url)
@@ -70,7 +70,7 @@ describe('a client over a WebSocket', () => {
     )
   })
 
-  test('carries presence values, whole in posts and by key in frames', async () => {
+  test('a client over a WebSocket carries presence values, whole in posts and by key in frames', async () => {
     const presence = z.object({ typing: z.boolean(), line: z.number() }).partial()
     await using server = await serveLocations({ webSocket: true, presence, timing: { scale: 1 / 20 } })
     const [ada, bob] = [socketClient(server.url), socketClient(server.url)]
@@ -90,7 +90,7 @@ describe('a client over a WebSocket', () => {
     await Promise.all([ada.client.close(), bob.client.close()])
   })
 
-  test('goes on after a cut, from where it was', async () => {
+  test('a client over a WebSocket goes on after a cut, from where it was', async () => {
     await using server = await serveLocations({ webSocket: true, timing: { scale: 1 / 20 } })
     await using proxy = await tcpProxy(server.port)
     const { client, sockets } = socketClient(server.url, { socketUrl: `http://127.0.0.1:${proxy.port}/trpc` })
@@ -114,7 +114,7 @@ describe('a client over a WebSocket', () => {
     await client.close()
   })
 
-  test('falls back to SSE when two sockets brought nothing, and says so', async () => {
+  test('a client over a WebSocket falls back to SSE when two sockets brought nothing, and says so', async () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { client, sockets, requests } = socketClient(server.url)
     const room = client.join('q3', { location: cell(1) })
@@ -125,7 +125,7 @@ describe('a client over a WebSocket', () => {
     await client.close()
   })
 
-  test('returns to WebSockets when SSE brought nothing either', async () => {
+  test('a client over a WebSocket returns to WebSockets when SSE brought nothing either', async () => {
     const port = await freePort()
     const { client, sockets } = socketClient(`http://127.0.0.1:${port}/trpc`)
     const room = client.join('q3', { location: cell(1) })

@@ -42,7 +42,7 @@ const forbidden = { code: 'FORBIDDEN', httpStatus: 403, message: expect.stringMa
 const unauthorized = { code: 'UNAUTHORIZED', httpStatus: 401, message: expect.stringMatching(/^unauthorized: Sign in/) }
 
 describe("another member's connectionKey", () => {
-  test('cannot be used to post, to leave or to open a stream', async () => {
+  test("another member's connectionKey cannot be used to post, to leave or to open a stream", async () => {
     await using server = await serveLocations(people)
     const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
     const mine = { room: 'x', connectionKey: newKey() }
@@ -59,7 +59,7 @@ describe("another member's connectionKey", () => {
     expect(await ada.postLocation.mutate({ ...mine, seq: 2, location: cell(3) })).toMatchObject({ outcome: 'applied' })
   })
 
-  test('still belongs to its member after they left', async () => {
+  test("another member's connectionKey still belongs to its member after they left", async () => {
     await using server = await serveLocations(people)
     const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
     const mine = { room: 'x', connectionKey: newKey() }
@@ -69,28 +69,32 @@ describe("another member's connectionKey", () => {
     expect(await server.hub.room('x').count()).toBe(0)
   })
 
-  test('is replaced by our client when another member signs in', { timeout: 60_000 }, async () => {
-    await using server = await serveLocations({ ...people, timing: { scale: 1 / 20 } })
-    let name = 'ada'
-    const client = createLocationClient<Cells>({
-      url: server.url,
-      headers: () => ({ authorization: `Bearer ${name}` }),
-    })
-    const room = client.join('x', { location: cell(1) })
-    const members = async () => (await server.hub.room('x').members()).map(({ memberId }) => memberId)
-    await until('ada is there', async () => (await members()).includes('ada'))
-    name = 'bob'
-    room.post(cell(2))
-    await room.flush()
-    await until('bob is there, and ada no more', async () => (await members()).join() === 'bob')
-    expect(room.self).toMatchObject({ memberId: 'bob', location: cell(2) })
-    await client.close()
-    expect(await members()).toEqual([])
-  })
+  test(
+    "another member's connectionKey is replaced by our client when another member signs in",
+    { timeout: 60_000 },
+    async () => {
+      await using server = await serveLocations({ ...people, timing: { scale: 1 / 20 } })
+      let name = 'ada'
+      const client = createLocationClient<Cells>({
+        url: server.url,
+        headers: () => ({ authorization: `Bearer ${name}` }),
+      })
+      const room = client.join('x', { location: cell(1) })
+      const members = async () => (await server.hub.room('x').members()).map(({ memberId }) => memberId)
+      await until('ada is there', async () => (await members()).includes('ada'))
+      name = 'bob'
+      room.post(cell(2))
+      await room.flush()
+      await until('bob is there, and ada no more', async () => (await members()).join() === 'bob')
+      expect(room.self).toMatchObject({ memberId: 'bob', location: cell(2) })
+      await client.close()
+      expect(await members()).toEqual([])
+    },
+  )
 })
 
 describe('the identity of a caller', () => {
-  test('comes from identify(), not from a memberKey', async () => {
+  test('the identity of a caller comes from identify(), not from a memberKey', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const memberKey = newKey()
@@ -100,7 +104,7 @@ describe('the identity of a caller', () => {
     expect(second.memberId).toBe('bob')
   })
 
-  test('without a session is refused with UNAUTHORIZED by every procedure', async () => {
+  test('the identity of a caller without a session is refused with UNAUTHORIZED by every procedure', async () => {
     await using server = await serveLocations(people)
     const stranger = stockClient(server.url)
     const room = 'x'
@@ -115,7 +119,7 @@ describe('the identity of a caller', () => {
     expect(message).not.toContain('203.0.113.7')
   })
 
-  test('without a connectionKey has one default connection, which no key gives access to', async () => {
+  test('the identity of a caller without a connectionKey has one default connection, which no key gives access to', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const first = await ada.postLocation.mutate({ room: 'x', location: cell(1) })
@@ -125,7 +129,7 @@ describe('the identity of a caller', () => {
     expect(await server.hub.room('x').count()).toBe(1)
   })
 
-  test('may be a property name of JavaScript objects, such as __proto__', async () => {
+  test('the identity of a caller may be a property name of JavaScript objects, such as __proto__', async () => {
     await using server = await serveLocations(people)
     const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString']
     using stream = subscribed(as(server.url, 'viewer'), { room: '__proto__' })
@@ -141,7 +145,7 @@ describe('the identity of a caller', () => {
     await until('one is gone', () => stream.view.connections.size === names.length - 1)
   })
 
-  test('sets the profile, and a posted profile is then ignored', async () => {
+  test('the identity of a caller sets the profile, and a posted profile is then ignored', async () => {
     await using server = await serveLocations({
       ...people,
       identify: ({ ctx }) => ({ memberId: nameIn(ctx)!, profile: { name: `The real ${nameIn(ctx)}` } }),
@@ -150,13 +154,13 @@ describe('the identity of a caller', () => {
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'eve', profile: { name: 'The real eve' } }])
   })
 
-  test('without a profile from identify() uses the posted profile', async () => {
+  test('the identity of a caller without a profile from identify() uses the posted profile', async () => {
     await using server = await serveLocations(people)
     await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada L.' } })
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
   })
 
-  test('may have as many connections in one room as limits.memberConnections says, and one more is room-full', async () => {
+  test('the identity of a caller may have as many connections in one room as limits.memberConnections says, and one more is room-full', async () => {
     await using server = await serveLocations({ ...people, limits: { memberConnections: 10 } })
     const ada = as(server.url, 'ada')
     const post = (room = 'x') => ada.postLocation.mutate({ room, location: null, connectionKey: newKey() })
@@ -176,7 +180,7 @@ describe('an identity that expires', () => {
     identify: ({ ctx }: { ctx: ServerContext }) => ({ memberId: nameIn(ctx)!.split('#')[0]!, expiresAt: new Date(Date.now() + 500) }),
   } // prettier-ignore
 
-  test('ends the stream with a bye', async () => {
+  test('an identity that expires ends the stream with a bye', async () => {
     await using server = await serveLocations(shortly)
     using stream = subscribed(as(server.url, 'ada'), { room: 'x' })
     const { event } = await stream.heard.find('the bye arrives', ({ event }) => event.type === 'bye')
@@ -185,29 +189,33 @@ describe('an identity that expires', () => {
     expect(stream.completed).toBe(false)
   })
 
-  test('is refreshed by our client, and other viewers see no leave', { timeout: 60_000 }, async () => {
-    await using server = await serveLocations({ ...shortly, timing: { scale: 1 / 20 } })
-    let tokens = 0
-    const headers = () => ({ authorization: `Bearer ada#${(tokens += 1)}` })
-    const watcher = createLocationClient<Cells>({ url: server.url, headers: () => ({ authorization: 'Bearer bob' }) })
-    const watched = watcher.watch('x')
-    const ada = createLocationClient<Cells>({ url: server.url, headers })
-    const room = ada.join('x', { location: cell(1) })
-    await until('ada is visible', () => watched.others.length === 1)
-    const news: string[] = []
-    for (const event of ['entered', 'left'] as const) watched.on(event, () => void news.push(event))
-    const before = tokens
-    const states: string[] = []
-    room.on('status', ({ current }) => void states.push(current.state))
-    await until('ada came back twice', () => states.filter((state) => state === 'live').length >= 2)
-    room.post(cell(2))
-    await until('ada moves', () => watched.others[0]?.location?.row === 2)
-    expect(news).toEqual([])
-    expect(tokens).toBeGreaterThan(before)
-    await Promise.all([ada.close(), watcher.close()])
-  })
+  test(
+    'an identity that expires is refreshed by our client, and other viewers see no leave',
+    { timeout: 60_000 },
+    async () => {
+      await using server = await serveLocations({ ...shortly, timing: { scale: 1 / 20 } })
+      let tokens = 0
+      const headers = () => ({ authorization: `Bearer ada#${(tokens += 1)}` })
+      const watcher = createLocationClient<Cells>({ url: server.url, headers: () => ({ authorization: 'Bearer bob' }) })
+      const watched = watcher.watch('x')
+      const ada = createLocationClient<Cells>({ url: server.url, headers })
+      const room = ada.join('x', { location: cell(1) })
+      await until('ada is visible', () => watched.others.length === 1)
+      const news: string[] = []
+      for (const event of ['entered', 'left'] as const) watched.on(event, () => void news.push(event))
+      const before = tokens
+      const states: string[] = []
+      room.on('status', ({ current }) => void states.push(current.state))
+      await until('ada came back twice', () => states.filter((state) => state === 'live').length >= 2)
+      room.post(cell(2))
+      await until('ada moves', () => watched.others[0]?.location?.row === 2)
+      expect(news).toEqual([])
+      expect(tokens).toBeGreaterThan(before)
+      await Promise.all([ada.close(), watcher.close()])
+    },
+  )
 
-  test('is refused with UNAUTHORIZED once it has expired', async () => {
+  test('an identity that expires is refused with UNAUTHORIZED once it has expired', async () => {
     await using server = await serveLocations({
       ...people,
       identify: () => ({ memberId: 'ada', expiresAt: new Date(0) }),
@@ -217,7 +225,7 @@ describe('an identity that expires', () => {
 })
 
 describe('a member who is revoked', () => {
-  test('is removed from every room, and their streams end with FORBIDDEN', async () => {
+  test('a member who is revoked is removed from every room, and their streams end with FORBIDDEN', async () => {
     const revoked = new Set<string>()
     await using server = await serveLocations({
       identify: people.identify,
@@ -239,7 +247,7 @@ describe('a member who is revoked', () => {
     expect(stream.errors.all).toEqual([])
   })
 
-  test('in one room stays in the other rooms', async () => {
+  test('a member who is revoked in one room stays in the other rooms', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     for (const room of ['x', 'y']) await ada.postLocation.mutate({ room, location: null })
@@ -251,7 +259,7 @@ describe('a member who is revoked', () => {
     expect(elsewhere.errors.all).toEqual([])
   })
 
-  test('finds the room closed in our client, with reason forbidden', async () => {
+  test('a member who is revoked finds the room closed in our client, with reason forbidden', async () => {
     const revoked = new Set<string>()
     await using server = await serveLocations({
       identify: people.identify,
@@ -272,7 +280,7 @@ describe('a member who is revoked', () => {
 })
 
 describe('a room that a member has no access to', () => {
-  test('is not posted to, read, counted or streamed', async () => {
+  test('a room that a member has no access to is not posted to, read, counted or streamed', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const room = 'closed'
@@ -285,7 +293,7 @@ describe('a room that a member has no access to', () => {
     expect(await server.hub.room(room).count()).toBe(0)
   })
 
-  test('can still be streamed when only posting is forbidden', async () => {
+  test('a room that a member has no access to can still be streamed when only posting is forbidden', async () => {
     await using server = await serveLocations(people)
     const room = 'read-only'
     await as(server.url, 'owner').postLocation.mutate({ room, location: cell(1) })
@@ -295,7 +303,7 @@ describe('a room that a member has no access to', () => {
     await until('the owner is visible', () => stream.view.connections.size === 1)
   })
 
-  test('can still be posted to when only reading is forbidden, and the reply has no version id', async () => {
+  test('a room that a member has no access to can still be posted to when only reading is forbidden, and the reply has no version id', async () => {
     await using server = await serveLocations(people)
     const room = 'drop-box'
     const ada = as(server.url, 'ada')
@@ -306,19 +314,23 @@ describe('a room that a member has no access to', () => {
     expect(await server.hub.room(room).count()).toBe(1)
   })
 
-  test('is rechecked, and the stream of a member who lost the right to read ends', { timeout: 60_000 }, async () => {
-    let mayRead = true
-    await using server = await serveLocations({
-      ...people,
-      authorize: () => mayRead,
-      timing: { beatMs: 100, recheckMs: 200 },
-    })
-    using stream = subscribed(as(server.url, 'ada'), { room: 'x' })
-    await stream.heard.at(1)
-    mayRead = false
-    expect(await stream.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
-    expect(stream.heard.all.at(-1)!.event).toEqual({ type: 'bye', reason: 'revoked' })
-  })
+  test(
+    'a room that a member has no access to is rechecked, and the stream of a member who lost the right to read ends',
+    { timeout: 60_000 },
+    async () => {
+      let mayRead = true
+      await using server = await serveLocations({
+        ...people,
+        authorize: () => mayRead,
+        timing: { beatMs: 100, recheckMs: 200 },
+      })
+      using stream = subscribed(as(server.url, 'ada'), { room: 'x' })
+      await stream.heard.at(1)
+      mayRead = false
+      expect(await stream.errors.at(0)).toMatchObject({ data: { code: 'FORBIDDEN' } })
+      expect(stream.heard.all.at(-1)!.event).toEqual({ type: 'bye', reason: 'revoked' })
+    },
+  )
 })
 
 describe('an app callback that fails affects only its caller', () => {

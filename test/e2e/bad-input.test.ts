@@ -103,7 +103,7 @@ describe('a post is rejected', () => {
     await refuses(answer, 400, 'BAD_REQUEST', saying)
   })
 
-  test('with a field that is named like a prototype', async () => {
+  test('a post is rejected with a field that is named like a prototype', async () => {
     const bodies = [
       `{"room":${JSON.stringify(room)},"location":null,"__proto__":{"admin":true}}`,
       `{"room":${JSON.stringify(room)},"location":{"sheet":"Q3","row":1,"col":1,"__proto__":{"x":1}}}`,
@@ -118,7 +118,7 @@ describe('a post is rejected', () => {
   })
 
   test.for(['', '{', '[', 'null', '7', '"room"', '[]', 'NaN', '{"room":NaN}', "{'room':1}", '\ufeff{}', '\0'])(
-    'when its body is %j',
+    'a post is rejected when its body is %j',
     async (body) => {
       const answer = await mutation(server.url, 'postLocation', body)
       expect(answer, answer.text).toMatchObject({ status: 400, code: expect.stringMatching(/BAD_REQUEST|PARSE_ERROR/) })
@@ -128,7 +128,7 @@ describe('a post is rejected', () => {
     },
   )
 
-  test('when its content type is not JSON', async () => {
+  test('a post is rejected when its content type is not JSON', async () => {
     const body = JSON.stringify({ room, location: null })
     const url = `${server.url}/postLocation`
     for (const type of [
@@ -148,7 +148,7 @@ describe('a post is rejected', () => {
     expect(fine.status).toBe(200)
   })
 
-  test('when it comes with another HTTP method', async () => {
+  test('a post is rejected when it comes with another HTTP method', async () => {
     const input = encodeURIComponent(JSON.stringify({ room, location: cell(1) }))
     const headers = { 'content-type': 'application/json' }
     for (const method of ['GET', 'PUT', 'DELETE', 'PATCH']) {
@@ -289,7 +289,7 @@ describe('the default limits of a server', () => {
     expect(await post({ location: null, profile: nested(8) })).toMatchObject({ status: 200 })
   })
 
-  test('deeply nested JSON is answered with a 4xx in every place', async () => {
+  test('the default limits of a server deeply nested JSON is answered with a 4xx in every place', async () => {
     const pit = '['.repeat(4_000)
     const closed = `${'['.repeat(3_500)}${']'.repeat(3_500)}`
     for (const body of [pit, closed, `{"room":"x","location":${closed}}`, `{"room":${closed},"location":null}`]) {

@@ -10,7 +10,7 @@ const server = await serveLocations()
 afterAll(() => server.close())
 
 describe('the bytes on the wire', () => {
-  test('of a stream are a hello and a snapshot with ids', async () => {
+  test('the bytes on the wire of a stream are a hello and a snapshot with ids', async () => {
     const room = 'bytes'
     const client = stockClient(server.url)
     const connectionKey = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -42,7 +42,7 @@ describe('the bytes on the wire', () => {
     )
   })
 
-  test('of a change are one changes event', async () => {
+  test('the bytes on the wire of a change are one changes event', async () => {
     const room = 'changes'
     const client = stockClient(server.url)
     const connectionKey = 'AAAAAAAAAAAAAAAAAAAAAA'
@@ -58,7 +58,7 @@ describe('the bytes on the wire', () => {
     )
   })
 
-  test('of a rejected stream are status 200, one serialized-error, and the end', async () => {
+  test('the bytes on the wire of a rejected stream are status 200, one serialized-error, and the end', async () => {
     using socket = rawSocket(server.port)
     socket.write(`GET /trpc/onLocation?input=%7B%22room%22%3A%22%22%7D HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
     await until('the body has ended', () => socket.text.endsWith('0\r\n\r\n'))
@@ -71,7 +71,7 @@ describe('the bytes on the wire', () => {
     expect(rest).toBe('')
   })
 
-  test('of a post and its reply are JSON', async () => {
+  test('the bytes on the wire of a post and its reply are JSON', async () => {
     using socket = rawSocket(server.port)
     const body = `{"room":"post","location":null,"connectionKey":"AAAAAAAAAAAAAAAAAAAAAA","seq":7}`
     socket.write(

@@ -29,7 +29,7 @@ describe('a client that knows nothing of it hears each move as it is made', () =
     }
   }
 
-  test('with fetch in Node', async () => {
+  test('a client that knows nothing of it hears each move as it is made with fetch in Node', async () => {
     await using server = await serveLocations({ compress: true })
     const closing = new AbortController()
     const response = await fetch(streamOf(server.url, 'r'), { signal: closing.signal })
@@ -46,7 +46,7 @@ describe('a client that knows nothing of it hears each move as it is made', () =
     expect(text).toContain('"bye"')
   })
 
-  test('with curl', async () => {
+  test('a client that knows nothing of it hears each move as it is made with curl', async () => {
     await using server = await serveLocations({ compress: true })
     const curl = spawn('curl', ['-sSN', '--compressed', '-D', '-', streamOf(server.url, 'r')])
     try {
@@ -64,7 +64,7 @@ describe('a client that knows nothing of it hears each move as it is made', () =
     }
   })
 
-  test("with tRPC's own client", async () => {
+  test("a client that knows nothing of it hears each move as it is made with tRPC's own client", async () => {
     await using server = await serveLocations({ compress: true })
     const stream = subscribed(stockClient(server.url), { room: 'r', connectionKey })
     const heard = () => JSON.stringify(stream.heard.all.map(({ event }) => event))
@@ -149,7 +149,7 @@ function expectTruth({ view, seen }: ReturnType<typeof viewer>, { live: { timeli
 }
 
 describe('frames that are deflated off the event loop', () => {
-  test('reach all who joined before, while and after they were made, and all end in the truth', async () => {
+  test('frames that are deflated off the event loop reach all who joined before, while and after they were made, and all end in the truth', async () => {
     await using busy = await talkative(200, 600)
     const viewers: ReturnType<typeof viewer>[] = []
     try {
@@ -164,7 +164,7 @@ describe('frames that are deflated off the event loop', () => {
     }
   })
 
-  test('are compressed, and counted as what went out', async () => {
+  test('frames that are deflated off the event loop are compressed, and counted as what went out', async () => {
     await using busy = await talkative(200, 600)
     using plain = viewer(busy.url, 'r', 'identity')
     await until('it sees them', () => plain.view.id === busy.live.timeline.id())
@@ -194,7 +194,7 @@ describe('frames that are deflated off the event loop', () => {
 })
 
 describe('a compressed reader', () => {
-  test('that pauses is owed one frame for many, and then has everything', async () => {
+  test('a compressed reader that pauses is owed one frame for many, and then has everything', async () => {
     await using busy = await talkative(60, 2_000, { stallMs: 60_000, frameStallMs: 60_000 })
     using quick = viewer(busy.url)
     using slow = viewer(busy.url)
@@ -212,7 +212,7 @@ describe('a compressed reader', () => {
     expect(slow.seen.isClosed).toBe(false)
   })
 
-  test('at 200 KB/s joins a room, and keeps up with what it can', async () => {
+  test('a compressed reader at 200 KB/s joins a room, and keeps up with what it can', async () => {
     await using busy = await talkative(200, 600, { stallMs: 2_000 })
     await using phone = await slowProxy(busy.port, 200_000)
     using slow = viewer(`http://127.0.0.1:${phone.port}/trpc`)
@@ -261,7 +261,7 @@ describe('bytes of an update', () => {
     return { gzip: (gzip.seen.bytes - before[0]) / 800, plain: (plain.seen.bytes - before[1]) / 800 }
   }
 
-  test('in frames of 200 members, and of 40, are an eighth at most', async () => {
+  test('bytes of an update in frames of 200 members, and of 40, are an eighth at most', async () => {
     for (const perFrame of [200, 40]) {
       const { gzip, plain } = await bytesOf(perFrame)
       expect(plain).toBeGreaterThan(90)

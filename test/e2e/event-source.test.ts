@@ -13,7 +13,7 @@ const server = await serveLocations({ timing: { scale: 1 / 20 } })
 afterAll(() => server.close())
 
 describe('a plain EventSource', () => {
-  test('reads the snapshot and the changes of a room', async () => {
+  test('a plain EventSource reads the snapshot and the changes of a room', async () => {
     const room = 'plain'
     const client = stockClient(server.url)
     const { id } = await client.postLocation.mutate({ room, connectionKey: newKey(), location: cell(1) })
@@ -24,43 +24,47 @@ describe('a plain EventSource', () => {
     expect(JSON.parse(snapshot.data)).toMatchObject({ type: 'snapshot', connections: [{ location: cell(1) }] })
   })
 
-  test('resumes with the Last-Event-ID header when it reconnects', { timeout: 60_000 }, async () => {
-    const asked: (string | undefined)[] = []
-    await using proxy = await faultProxy(server.url, {
-      open(call) {
-        asked.push(call.headers['last-event-id']?.toString())
-        return call
-      },
-      event: soonAgain,
-    })
-    const room = 'resumed'
-    const client = stockClient(server.url)
-    const connectionKey = newKey()
-    for (const key of [connectionKey, newKey(), newKey(), newKey()])
-      await client.postLocation.mutate({ room, connectionKey: key, seq: 1, location: cell(0), leaseMs: 15_000 })
-    using source = sourceOf(proxy.url, room)
-    const view = new View<CellTypes>()
-    const told: string[] = []
-    source.messages.all.forEach(take)
-    source.listen(take)
-    function take({ data, lastEventId }: MessageEvent<string>) {
-      const event = JSON.parse(data) as LocationEvent<CellTypes>
-      expect(applyEvent(view, lastEventId, event).outcome).not.toBe('diverged')
-      if (event.type !== 'beat') told.push(event.type)
-    }
-    await until('everyone is in sight', () => view.connections.size === 4)
-    for (let seq = 2; seq <= 4; seq++) {
-      const held = view.id
-      proxy.cut()
-      await client.postLocation.mutate({ room, connectionKey, seq, location: cell(seq), leaseMs: 15_000 })
-      await until('the move is in sight', () =>
-        [...view.connections.values()].some(({ location }) => location?.row === seq),
-      )
-      expect(asked.at(-1)).toBe(held)
-    }
-    expect(told).toEqual(['hello', 'snapshot', 'hello', 'changes', 'hello', 'changes', 'hello', 'changes'])
-    expect(asked[0]).toBeUndefined()
-  })
+  test(
+    'a plain EventSource resumes with the Last-Event-ID header when it reconnects',
+    { timeout: 60_000 },
+    async () => {
+      const asked: (string | undefined)[] = []
+      await using proxy = await faultProxy(server.url, {
+        open(call) {
+          asked.push(call.headers['last-event-id']?.toString())
+          return call
+        },
+        event: soonAgain,
+      })
+      const room = 'resumed'
+      const client = stockClient(server.url)
+      const connectionKey = newKey()
+      for (const key of [connectionKey, newKey(), newKey(), newKey()])
+        await client.postLocation.mutate({ room, connectionKey: key, seq: 1, location: cell(0), leaseMs: 15_000 })
+      using source = sourceOf(proxy.url, room)
+      const view = new View<CellTypes>()
+      const told: string[] = []
+      source.messages.all.forEach(take)
+      source.listen(take)
+      function take({ data, lastEventId }: MessageEvent<string>) {
+        const event = JSON.parse(data) as LocationEvent<CellTypes>
+        expect(applyEvent(view, lastEventId, event).outcome).not.toBe('diverged')
+        if (event.type !== 'beat') told.push(event.type)
+      }
+      await until('everyone is in sight', () => view.connections.size === 4)
+      for (let seq = 2; seq <= 4; seq++) {
+        const held = view.id
+        proxy.cut()
+        await client.postLocation.mutate({ room, connectionKey, seq, location: cell(seq), leaseMs: 15_000 })
+        await until('the move is in sight', () =>
+          [...view.connections.values()].some(({ location }) => location?.row === seq),
+        )
+        expect(asked.at(-1)).toBe(held)
+      }
+      expect(told).toEqual(['hello', 'snapshot', 'hello', 'changes', 'hello', 'changes', 'hello', 'changes'])
+      expect(asked[0]).toBeUndefined()
+    },
+  )
 })
 
 function sourceOf(url: string, room: string) {

@@ -15,7 +15,7 @@ describe('the Next app', () => {
   afterAll(() => rmSync(folder, { recursive: true }))
   beforeAll(() => built('package'), 60_000)
 
-  test('compiles', { timeout: 30_000 }, () => {
+  test('the Next app compiles', { timeout: 30_000 }, () => {
     for (const part of ['app', 'server.mjs'])
       cpSync(join(root, 'examples/nextjs', part), join(folder, part), { recursive: true })
     const next = 'export default function next(options: { dev: boolean; hostname: string; port: number }): any'
@@ -34,7 +34,7 @@ describe('the Next app', () => {
     expect(compile(folder)).toBe('')
   })
 
-  test('may import from a server component what is not for React; hooks say that they are for clients', () => {
+  test('the Next app may import from a server component what is not for React; hooks say that they are for clients', () => {
     const entry = (name: string) => join(root, 'dist', name, 'index.js')
     const entries = ['shared', 'client', 'server', 'testing'].map((name) => `import ${JSON.stringify(entry(name))}`)
     // Resolves imports as Next does for a server component, where React has no hooks.

@@ -133,16 +133,19 @@ describe('a key pressed in the example sheet', () => {
     ['B2', 'a', { ctrl: true }, 'A1:Z200'],
     ['B2', ' ', { shift: true }, 'A2:Z2'],
     ['B2', ' ', { ctrl: true }, 'B1:B200'],
-  ] as const)('moves the selection: from %s, key %s with modifiers %o selects %s', (from, key, mods, to) => {
-    expect(go(from, key, mods)).toBe(to)
-  })
+  ] as const)(
+    'a key pressed in the example sheet moves the selection: from %s, key %s with modifiers %o selects %s',
+    (from, key, mods, to) => {
+      expect(go(from, key, mods)).toBe(to)
+    },
+  )
 
   test.each([
     ['a', {}],
     ['PageUp', { ctrl: true }],
     ['Escape', {}],
     ['Tab', { ctrl: true }],
-  ])('is ignored by the sheet: %s with modifiers %o', (key, mods) => {
+  ])('a key pressed in the example sheet is ignored by the sheet: %s with modifiers %o', (key, mods) => {
     expect(go('B2', key, mods)).toBeNull()
   })
 })

@@ -49,18 +49,18 @@ describe('asyncapi.json', () => {
   addFormats.default(ajv)
   const isAsyncApi = ajv.compile(specs.schemas['3.0.0'])
 
-  test('is valid AsyncAPI 3', () => {
+  test('asyncapi.json is valid AsyncAPI 3', () => {
     isAsyncApi(document)
     expect(isAsyncApi.errors).toBeNull()
   })
 
-  test('is rejected by the validator when a mistake is put into it', () => {
+  test('asyncapi.json is rejected by the validator when a mistake is put into it', () => {
     const { operations, ...rest } = document
     expect(isAsyncApi({ ...rest, operations: { post: { action: 'shout' } } })).toBe(false)
     expect(isAsyncApi({ ...rest, operations, channels: { a: { address: 7 } } })).toBe(false)
   })
 
-  test('has no dangling reference', () => {
+  test('asyncapi.json has no dangling reference', () => {
     const dangling = refsIn(document).filter((ref) => at(document, ref) === undefined)
     expect(dangling).toEqual([])
   })
@@ -75,45 +75,49 @@ describe('schema.json', () => {
     return validate(value) ? null : { value, errors: validate.errors }
   }
 
-  test('accepts every input that the server accepts and describes every output', { timeout: 60_000 }, async () => {
-    await using server = await serveLocations({ timing: { ...fastTiming, drainMs: 10 }, ...features })
-    const wrong: object[] = []
-    const seen = new Set<string>()
-    const check = (what: string, value: unknown) => {
-      seen.add(what)
-      const complaint = says(what, value)
-      if (complaint) wrong.push({ what, ...complaint })
-    }
-    await using proxy = await faultProxy(server.url, {
-      async call(call, pass) {
-        const reply = await pass(call)
-        if (reply.status !== 200) return reply
-        check(`${call.procedure}.input`, inputOf(call))
-        check(`${call.procedure}.output`, (JSON.parse(reply.body) as { result: { data: unknown } }).result.data)
-        return reply
-      },
-      event(text) {
-        const [, data] = /^data: (.*)\nid: /m.exec(text) ?? []
-        if (data === undefined || text.includes('event: ')) return text
-        const event = JSON.parse(data) as { type: string }
-        check('event', event)
-        check(`event.${event.type}`, event)
-        return text
-      },
-    })
-    const target = { url: proxy.url, ...cells, timing: targetTiming }
-    // Only produces traffic. test/contract checks the rules, with fewer cases at once.
-    await Promise.allSettled(locationContract(target).map(({ run }) => run()))
-    const last = await fetch(`${proxy.url}/onLocation?input=${encodeURIComponent('{"room":"last"}')}`)
-    await Promise.all([last.text(), server.hub.drain()])
-    expect(wrong).toEqual([])
-    const sent = ['hello', 'snapshot', 'changes', 'beat', 'broadcast', 'bye'].map((type) => `event.${type}`)
-    const locks = ['lockLocation', 'unlockLocation']
-    const calls = ['postLocation', 'leaveRoom', 'getLocations', 'countMembers', 'broadcastToRoom', ...locks]
-    expect(seen).toEqual(new Set(['event', ...sent, ...calls.flatMap((name) => [`${name}.input`, `${name}.output`])]))
-  })
+  test(
+    'schema.json accepts every input that the server accepts and describes every output',
+    { timeout: 60_000 },
+    async () => {
+      await using server = await serveLocations({ timing: { ...fastTiming, drainMs: 10 }, ...features })
+      const wrong: object[] = []
+      const seen = new Set<string>()
+      const check = (what: string, value: unknown) => {
+        seen.add(what)
+        const complaint = says(what, value)
+        if (complaint) wrong.push({ what, ...complaint })
+      }
+      await using proxy = await faultProxy(server.url, {
+        async call(call, pass) {
+          const reply = await pass(call)
+          if (reply.status !== 200) return reply
+          check(`${call.procedure}.input`, inputOf(call))
+          check(`${call.procedure}.output`, (JSON.parse(reply.body) as { result: { data: unknown } }).result.data)
+          return reply
+        },
+        event(text) {
+          const [, data] = /^data: (.*)\nid: /m.exec(text) ?? []
+          if (data === undefined || text.includes('event: ')) return text
+          const event = JSON.parse(data) as { type: string }
+          check('event', event)
+          check(`event.${event.type}`, event)
+          return text
+        },
+      })
+      const target = { url: proxy.url, ...cells, timing: targetTiming }
+      // Only produces traffic. test/contract checks the rules, with fewer cases at once.
+      await Promise.allSettled(locationContract(target).map(({ run }) => run()))
+      const last = await fetch(`${proxy.url}/onLocation?input=${encodeURIComponent('{"room":"last"}')}`)
+      await Promise.all([last.text(), server.hub.drain()])
+      expect(wrong).toEqual([])
+      const sent = ['hello', 'snapshot', 'changes', 'beat', 'broadcast', 'bye'].map((type) => `event.${type}`)
+      const locks = ['lockLocation', 'unlockLocation']
+      const calls = ['postLocation', 'leaveRoom', 'getLocations', 'countMembers', 'broadcastToRoom', ...locks]
+      expect(seen).toEqual(new Set(['event', ...sent, ...calls.flatMap((name) => [`${name}.input`, `${name}.output`])]))
+    },
+  )
 
-  test('rejects every input that the server rejects', () => {
+  test('schema.json rejects every input that the server rejects', () => {
     const post = { room: 'sheet-42', location: { sheet: 'Q3', row: 4, col: 2 } }
     expect(says('postLocation.input', post)).toBeNull()
     expect(says('postLocation.input', { ...post, location: null })).toBeNull()

@@ -21,7 +21,7 @@ describe('TypeScript in the docs', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-docs-'))
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  test('compiles in every code block', { timeout: 30_000 }, () => {
+  test('TypeScript in the docs compiles in every code block', { timeout: 30_000 }, () => {
     writeSnippets(folder, docs)
     project(
       folder,

@@ -20,13 +20,13 @@ describe('npm run mutants', { timeout: 60_000 }, () => {
     expect(status).toBe(0)
   })
 
-  test('fails when a mutant survives', () => {
+  test('npm run mutants fails when a mutant survives', () => {
     const { status, output } = mutants('survivor')
     expect(output).toContain('SURVIVED: nothing holds "seq is compared as a number"')
     expect(status).toBe(1)
   })
 
-  test('fails when a mutation no longer fits the source', () => {
+  test('npm run mutants fails when a mutation no longer fits the source', () => {
     const { status, output } = mutants()
     expect(output).toContain('"outdated": test/house/mutants-example/rule.ts has this 0 times, not once')
     expect(status).toBe(1)

@@ -57,7 +57,7 @@ const strict = {
 }
 
 describe('the npm tarball', () => {
-  test('has every file that package.json names', () => {
+  test('the npm tarball has every file that package.json names', () => {
     const promised = Object.values(manifest.exports).flatMap((target) =>
       typeof target === 'string' ? target : Object.values(target),
     )
@@ -72,7 +72,7 @@ describe('the npm tarball', () => {
     expect(missing.filter((path) => !packed.includes(path.slice(2)))).toEqual([])
   })
 
-  test('has no file besides the build, the docs and the license', () => {
+  test('the npm tarball has no file besides the build, the docs and the license', () => {
     const known =
       /^(dist\/.*(\.js|\.d\.ts)|dist\/react\/ui\/ui\.css|bin\/hereabouts\.mjs|docs\/PROTOCOL\.md|(README|CHANGELOG)\.md|LICENSE|package\.json)$/
     expect(packed.filter((path) => !known.test(path))).toEqual([])
@@ -97,7 +97,7 @@ describe('the type declarations in the tarball', () => {
       ),
     )
 
-  test("do not use tRPC's unstable exports", () => {
+  test("the type declarations in the tarball do not use tRPC's unstable exports", () => {
     expect(
       mentions(
         ['shared', 'server', 'server/standalone', 'client', 'react', 'vue', 'svelte', 'solid', 'testing'],
@@ -106,7 +106,7 @@ describe('the type declarations in the tarball', () => {
     ).toEqual([])
   })
 
-  test("need no types of Node, Express, tRPC's server or our server in a browser", () => {
+  test("the type declarations in the tarball need no types of Node, Express, tRPC's server or our server in a browser", () => {
     expect(
       mentions(
         ['shared', 'client', 'react', 'vue', 'svelte', 'solid'],
@@ -204,7 +204,7 @@ await server.close()
 describe('a project that installed the tarball', { timeout: 60_000 }, () => {
   const packages = ['hereabouts', '@trpc/client', '@trpc/server', 'zod']
 
-  test('compiles and runs a server and two clients', async () => {
+  test('a project that installed the tarball compiles and runs a server and two clients', async () => {
     const place = join(folder, 'node')
     project(place, installed(...packages, '@types/node'), { compilerOptions: { ...strict, types: ['node'] } })
     writeFileSync(join(place, 'server.ts'), server)
@@ -237,7 +237,7 @@ describe('a project that installed the tarball', { timeout: 60_000 }, () => {
     expect(status).toBe(0)
   })
 
-  test('compiles a page that has React and no types of Node', () => {
+  test('a project that installed the tarball compiles a page that has React and no types of Node', () => {
     const place = join(folder, 'browser')
     const compilerOptions = {
       ...strict,
@@ -262,7 +262,7 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
     expect(compile(place)).toBe('')
   })
 
-  test('compiles and runs the code of README', async () => {
+  test('a project that installed the tarball compiles and runs the code of README', async () => {
     const place = join(folder, 'readme')
     const compilerOptions = { ...strict, types: ['node'], lib: ['ES2022', 'DOM', 'DOM.Iterable', 'ESNext.Disposable'] }
     project(place, installed(...packages, 'express', '@types/node', '@types/express', 'react', '@types/react'), {

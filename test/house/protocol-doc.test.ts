@@ -57,7 +57,7 @@ describe('the table of numbers of docs/PROTOCOL.md', () => {
     ),
   )
 
-  test('lists every number with the value of the code', () => {
+  test('the table of numbers of docs/PROTOCOL.md lists every number with the value of the code', () => {
     expect(said).toEqual({ ...defaultLimits, ...defaultTiming })
   })
 })
@@ -77,7 +77,7 @@ describe('the outcome of a post', () => {
     return (play.after(0, posting('c1', seq, location)).outcomes[0] as { outcome: string }).outcome
   }
 
-  test.each(Object.keys(before))('when its connection %s is as documented', (state) => {
+  test.each(Object.keys(before))('the outcome of a post when its connection %s is as documented', (state) => {
     const [, newer, equal, lower] = rows.find(([connection]) => connection!.startsWith(state))!
     // A post is `applied` or `unchanged`, depending on whether it changes anything.
     const said = new Set([comesTo(state, 6, 'B2'), comesTo(state, undefined, 'B2'), comesTo(state, 6, 'A1')])
@@ -101,7 +101,7 @@ describe('the procedures', () => {
   const connectionKey = 'c2VjcmV0LW9mLWEtdGFiIQ'
   const post = { connectionKey, location: null }
 
-  test('without a key post for the default connection, with the profile of the server', async () => {
+  test('the procedures without a key post for the default connection, with the profile of the server', async () => {
     const reply = await as('ada').postLocation({ room: 'r1', location: null, profile: { name: 'Eve' } })
     expect(reply).toMatchObject({ connectionId: 'Pgb7WhdjO6O1AWCZ', memberId: 'ada', outcome: 'applied' })
     expect(reply.connectionKey).toBeUndefined()
@@ -109,12 +109,12 @@ describe('the procedures', () => {
     expect(event).toMatchObject({ connections: [{ memberId: 'ada', profile: { name: 'ada' } }] })
   })
 
-  test('return the id of a post only to callers who may read', async () => {
+  test('the procedures return the id of a post only to callers who may read', async () => {
     expect((await as('ada').postLocation({ room: 'r2', ...post })).id).toBeDefined()
     expect((await as('ada').postLocation({ room: 'dark', ...post })).id).toBeUndefined()
   })
 
-  test("reject another member's key in a post, a leave and a stream", async () => {
+  test("the procedures reject another member's key in a post, a leave and a stream", async () => {
     await as('ada').postLocation({ room: 'r3', ...post })
     const refusal = { message: expect.stringMatching(/^connection-owned: /) }
     await expect(as('bob').postLocation({ room: 'r3', ...post })).rejects.toMatchObject(refusal)
@@ -128,7 +128,7 @@ describe('the procedures', () => {
     expect(counted).toEqual([{ room: 'r1', members: expect.any(Number) }])
   })
 
-  test('accept lastEventId where clients add it, and no other unknown property', async () => {
+  test('the procedures accept lastEventId where clients add it, and no other unknown property', async () => {
     const lastEventId = 'x'
     expect(await as('ada').postLocation({ room: 'r4', ...post, lastEventId })).toMatchObject({ outcome: 'applied' })
     expect(await as('ada').leaveRoom({ room: 'r4', connectionKey, lastEventId })).toEqual({ outcome: 'left' })
@@ -136,7 +136,7 @@ describe('the procedures', () => {
     await expect(as('ada').countMembers(input)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })
 
-  test('send bye and then FORBIDDEN to a revoked member', async () => {
+  test('the procedures send bye and then FORBIDDEN to a revoked member', async () => {
     const heard: string[] = []
     const stream = await as('cy').onLocation({ room: 'r5' })
     const over = (async () => {
@@ -171,7 +171,7 @@ describe('the table of errors of docs/PROTOCOL.md', () => {
     expect(getHTTPStatusCodeFromError(refusal as TRPCError)).toBe(Number(status))
   })
 
-  test('lists every code except the two that only the client uses', () => {
+  test('the table of errors of docs/PROTOCOL.md lists every code except the two that only the client uses', () => {
     const source = readFileSync(join(root, 'src/shared/errors.ts'), 'utf8')
     const codes = Array.from(source.matchAll(/^ {2}\| '([\w-]+)'$/gm), ([, code]) => code!)
     expect(codes.filter((code) => code !== 'network').sort()).toEqual(rows.map(([code]) => bare(code)).sort())
@@ -183,7 +183,7 @@ describe('the digest of docs/PROTOCOL.md', () => {
     /^`[0-9a-f]{16}`$/.test(digest!) ? [{ connections: connectionsIn(connections!), digest: bare(digest) }] : [],
   )
 
-  test('has the value of the code', () => {
+  test('the digest of docs/PROTOCOL.md has the value of the code', () => {
     expect(vectors).toHaveLength(6)
     for (const vector of vectors) {
       const digest = new Digest()
@@ -192,12 +192,12 @@ describe('the digest of docs/PROTOCOL.md', () => {
     }
   })
 
-  test('has the value of the documented function', async () => {
+  test('the digest of docs/PROTOCOL.md has the value of the documented function', async () => {
     const { digest } = (await imported('digest.ts')) as { digest: (connections: object[]) => string }
     for (const vector of vectors) expect(digest(vector.connections)).toBe(vector.digest)
   })
 
-  test('has the test vectors of the unit tests', () => {
+  test('the digest of docs/PROTOCOL.md has the test vectors of the unit tests', () => {
     const unit = readFileSync(join(root, 'test/shared/digest.test.ts'), 'utf8')
     for (const [, digest] of unit.matchAll(/'([0-9a-f]{16})'/g))
       expect(vectors.map((vector) => vector.digest)).toContain(digest)
@@ -218,9 +218,11 @@ describe('the example ids of docs/PROTOCOL.md', () => {
     return of ? [{ of: of as keyof typeof makers, key: key!, id: id! }] : []
   })
 
-  test.each(rows)('of $of:$key is $id', ({ of, key, id }) => expect(makers[of](key)).toBe(id))
+  test.each(rows)('the example ids of docs/PROTOCOL.md of $of:$key is $id', ({ of, key, id }) =>
+    expect(makers[of](key)).toBe(id),
+  )
 
-  test('are of three kinds: connection, member and default connection', () =>
+  test('the example ids of docs/PROTOCOL.md are of three kinds: connection, member and default connection', () =>
     expect(rows.map(({ of }) => of)).toEqual(['c', 'm', 'd']))
 })
 
@@ -234,14 +236,14 @@ describe('the events of docs/PROTOCOL.md', () => {
       return { id, event: JSON.parse(data) as LocationEvent<CellTypes> }
     })
 
-  test('of all seven types are shown and match the schema', () => {
+  test('the events of docs/PROTOCOL.md of all seven types are shown and match the schema', () => {
     expect(new Set(messages.map(({ event }) => event.type))).toEqual(
       new Set(['hello', 'snapshot', 'beat', 'changes', 'broadcast', 'degraded', 'bye']),
     )
     for (const { event } of messages) expect(schema.parse(event)).toEqual(event)
   })
 
-  test('have consecutive ids on one stream', () => {
+  test('the events of docs/PROTOCOL.md have consecutive ids on one stream', () => {
     const view = new View<CellTypes>()
     for (const { id, event } of messages) expect(applyEvent(view, id, event).outcome, event.type).not.toBe('diverged')
     expect([...view.connections.values()]).toMatchObject([{ location: { sheet: 'Q3', row: 4, col: 3 } }])
@@ -253,7 +255,7 @@ describe('the events of docs/PROTOCOL.md', () => {
     }
   })
 
-  test('with an unknown type or property are ignored', () => {
+  test('the events of docs/PROTOCOL.md with an unknown type or property are ignored', () => {
     const view = new View<CellTypes>()
     const unknown = { type: 'weather', sky: 'blue' } as unknown as LocationEvent<CellTypes>
     expect(applyEvent(view, 'epoch-aaaaa.1', unknown)).toEqual({ outcome: 'ignored' })
@@ -272,7 +274,7 @@ describe('the laws of docs/PROTOCOL.md', () => {
     .slice(1)
     .map((law) => law.replaceAll(/\s+/g, ' '))
 
-  test('are numbered from 1 without a gap', () =>
+  test('the laws of docs/PROTOCOL.md are numbered from 1 without a gap', () =>
     expect(laws.map((law) => parseInt(law))).toEqual(laws.map((_law, i) => i + 1)))
 
   test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))(
@@ -294,7 +296,7 @@ describe('the laws of docs/PROTOCOL.md', () => {
     },
   )
 
-  test('that the contract covers are run by it', () => {
+  test('the laws of docs/PROTOCOL.md that the contract covers are run by it', () => {
     const cases = new Set(locationContract({ ...cells, url: '' }).map(({ name }) => name))
     for (const [, titles = ''] of laws.join(' ').matchAll(/`src\/testing\/[\w/.-]+`: ((?:"[^"]+"(?:, )?)+)/g))
       for (const [, title = ''] of titles.matchAll(/"([^"]+)"/g)) expect(cases, title).toContain(title)
@@ -310,7 +312,7 @@ describe('the shell commands of docs/PROTOCOL.md', () => {
 
   const commands = blocks.flatMap((block, i) => (isCommand(block) ? [{ block, output: blocks[i + 1] }] : []))
 
-  test('have their outputs on the page', () => {
+  test('the shell commands of docs/PROTOCOL.md have their outputs on the page', () => {
     expect(commands.length).toBeGreaterThan(5)
     for (const { output } of commands) expect(output?.rest).toBe('output')
   })
@@ -324,7 +326,7 @@ describe('the shell commands of docs/PROTOCOL.md', () => {
       expect(likened(said)).toBe(shown)
     })
 
-  test('get the documented headers', async () => {
+  test('the shell commands of docs/PROTOCOL.md get the documented headers', async () => {
     const response = await fetch(`http://${host}/trpc/onLocation?input=${encodeURIComponent('{"room":"headers"}')}`)
     await response.body?.cancel()
     expect(response.status).toBe(200)
@@ -339,7 +341,7 @@ describe('the shell commands of docs/PROTOCOL.md', () => {
     }
   })
 
-  test("get tRPC's own errors without a code of ours", async () => {
+  test("the shell commands of docs/PROTOCOL.md get tRPC's own errors without a code of ours", async () => {
     const post = async (procedure: string, body: string, type = 'application/json') => {
       const headers = { 'content-type': type }
       const response = await fetch(`http://${host}/trpc/${procedure}`, { method: 'POST', headers, body })
@@ -354,7 +356,7 @@ describe('the shell commands of docs/PROTOCOL.md', () => {
 })
 
 describe('a stock client', () => {
-  test('that answers heartbeats in three lines stays present', { timeout: 20_000 }, async () => {
+  test('a stock client that answers heartbeats in three lines stays present', { timeout: 20_000 }, async () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
     const count = () => server.hub.room('sheet-42').count()

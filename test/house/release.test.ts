@@ -13,11 +13,11 @@ describe('the release script', () => {
     ['minor', '1.3.0'],
     ['major', '2.0.0'],
     ['4.5.6', '4.5.6'],
-  ])('turns version 1.2.3 and the step "%s" into %s', (step, expected) => {
+  ])('the release script turns version 1.2.3 and the step "%s" into %s', (step, expected) => {
     expect(nextVersion('1.2.3', step)).toBe(expected)
   })
 
-  test('refuses a step that is neither a version nor a kind of release', () => {
+  test('the release script refuses a step that is neither a version nor a kind of release', () => {
     expect(() => nextVersion('1.2.3', 'bigger')).toThrow('"bigger" is neither patch, minor, major nor a version')
   })
 
@@ -29,7 +29,7 @@ describe('the release script', () => {
     expect(sectionOf(dated, '0.9.0')).toBeNull()
   })
 
-  test('refuses a changelog without an unreleased section', () => {
+  test('the release script refuses a changelog without an unreleased section', () => {
     expect(() => datedChangelog(datedChangelog(changelog, '1.1.0', '2026-03-04'), '1.2.0', '2026-03-05')).toThrow(
       'CHANGELOG.md has no unreleased section',
     )
@@ -39,19 +39,19 @@ describe('the release script', () => {
 describe("the packed README's links", () => {
   const repository = 'https://github.com/a/b'
 
-  test('lead to the repository at the version, and pictures to their raw files', () => {
+  test("the packed README's links lead to the repository at the version, and pictures to their raw files", () => {
     expect(withAbsoluteLinks('![a, b](docs/x.png) [c](docs/y.md#z) [d](./e)', repository, '1.2.3')).toBe(
       '![a, b](https://raw.githubusercontent.com/a/b/v1.2.3/docs/x.png) ' +
         '[c](https://github.com/a/b/blob/v1.2.3/docs/y.md#z) [d](https://github.com/a/b/blob/v1.2.3/e)',
     )
   })
 
-  test('are unchanged when they are absolute or lead to the same page', () => {
+  test("the packed README's links are unchanged when they are absolute or lead to the same page", () => {
     const text = '[a](https://x.example/y) [b](#c) [d](mailto:e@f.example)'
     expect(withAbsoluteLinks(text, repository, '1.2.3')).toBe(text)
   })
 
-  test('are all absolute in README.md', () => {
+  test("the packed README's links are all absolute in README.md", () => {
     const packed = withAbsoluteLinks(readFileSync(join(root, 'README.md'), 'utf8'), repository, '1.2.3')
     const links = Array.from(packed.matchAll(/\]\(([^)]+)\)/g), ([, target]) => target)
     expect(links.length).toBeGreaterThan(5)

@@ -15,7 +15,7 @@ describe('every promise of docs/security.md', () => {
 
   test.each(
     [...page.matchAll(/\((test\/\S+\.(?:test|soak)\.tsx?): "(.+?)"\)/g)].map(([, file, name]) => [file!, name!]),
-  )('has its test in %s: %s', (file, name) => {
+  )('every promise of docs/security.md has its test in %s: %s', (file, name) => {
     expect(existsSync(join(root, file))).toBe(true)
     expect(readFileSync(join(root, file), 'utf8')).toContain(name)
   })

@@ -34,12 +34,12 @@ const text = (file: string) => readFileSync(join(root, file), 'utf8')
 const sleeps = (file: string) => timer.test(text(file).replaceAll(/\b\w+\.setTimeout\(/g, ''))
 
 describe('a fixed wait in a test', () => {
-  test('occurs in soak tests and in the listed exceptions only', () => {
+  test('a fixed wait in a test occurs in soak tests and in the listed exceptions only', () => {
     expect(files.length).toBeGreaterThan(100)
     expect(files.filter((file) => sleeps(file) && !exceptions[file])).toEqual([])
   })
 
-  test('is not listed as an exception for a file that no longer has one', () => {
+  test('a fixed wait in a test is not listed as an exception for a file that no longer has one', () => {
     expect(Object.keys(exceptions).filter((file) => !files.includes(file) || !timer.test(text(file)))).toEqual([])
   })
 })

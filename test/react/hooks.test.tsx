@@ -82,7 +82,7 @@ async function live(...others: Connection<CellTypes>[]): Promise<ScriptedStream>
 }
 
 describe('a RoomProvider', () => {
-  test('joins when it is mounted and leaves when it is unmounted', async () => {
+  test('a RoomProvider joins when it is mounted and leaves when it is unmounted', async () => {
     await render(inRoom(null))
     expect(await server.post()).toMatchObject({ room: 'r', location: null })
     await delivered()
@@ -90,7 +90,7 @@ describe('a RoomProvider', () => {
     expect(await server.leave()).toMatchObject({ room: 'r' })
   })
 
-  test('joins once under StrictMode, without a leave that others see', async () => {
+  test('a RoomProvider joins once under StrictMode, without a leave that others see', async () => {
     await render(<StrictMode>{inRoom(null)}</StrictMode>)
     await server.post()
     await server.stream()
@@ -102,12 +102,12 @@ describe('a RoomProvider', () => {
     expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
   })
 
-  test('joins with the location and profile of its props', async () => {
+  test('a RoomProvider joins with the location and profile of its props', async () => {
     await render(<RoomProvider client={client} room="r" profile={{ name: 'Ada' }} location={cell(1)} />)
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: cell(1) })
   })
 
-  test('takes its profile back when the prop is gone or `null`', async () => {
+  test('a RoomProvider takes its profile back when the prop is gone or `null`', async () => {
     const named = (profile?: CellTypes['profile'] | null) => <RoomProvider client={client} room="r" profile={profile} />
     await render(named({ name: 'Ada' }))
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' } })
@@ -148,7 +148,7 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
   })
 
-  test('changes rooms when its `room` prop changes', async () => {
+  test('a RoomProvider changes rooms when its `room` prop changes', async () => {
     await render(<RoomProvider client={client} room="a" />)
     expect(await server.post()).toMatchObject({ room: 'a' })
     await delivered()
@@ -157,7 +157,7 @@ describe('a RoomProvider', () => {
     expect(await server.leave()).toMatchObject({ room: 'a' })
   })
 
-  test('can be nested: each child uses the nearest provider', async () => {
+  test('a RoomProvider can be nested: each child uses the nearest provider', async () => {
     const RoomName = () => <b>{useRoom().id} </b>
     await render(
       <RoomProvider client={client} room="outer">
@@ -170,7 +170,7 @@ describe('a RoomProvider', () => {
     expect(page.textContent).toBe('outer inner ')
   })
 
-  test('has joined before the effects of its children', async () => {
+  test('a RoomProvider has joined before the effects of its children', async () => {
     function Child() {
       const post = usePost()
       const room = useRoom()
@@ -182,12 +182,12 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), profile: { name: 'Ada' } })
   })
 
-  test('is required: a hook outside of a RoomProvider throws', () => {
+  test('a RoomProvider is required: a hook outside of a RoomProvider throws', () => {
     const Lost = () => useStatus().state
     expect(() => renderToString(<Lost />)).toThrow('RoomProvider')
   })
 
-  test('sends no request while it is rendered on a server, and shows an empty room', async () => {
+  test('a RoomProvider sends no request while it is rendered on a server, and shows an empty room', async () => {
     const Page = () => [useStatus().state, useOthers().length, useMembersAt(cell(1)).length, useSelf() === null].join()
     expect(renderToString(inRoom(<Page />))).toBe('connecting,0,0,true')
     await delivered()
@@ -196,7 +196,7 @@ describe('a RoomProvider', () => {
 })
 
 describe('hooks', () => {
-  test('show the others as they enter, move and leave', async () => {
+  test('hooks show the others as they enter, move and leave', async () => {
     const Others = () => namesOf(useOthers())
     await render(inRoom(<Others />))
     expect(page.textContent).toBe('')
@@ -237,7 +237,7 @@ describe('hooks', () => {
     expect(renders.names).not.toHaveBeenCalled()
   })
 
-  test('show our own move at once', async () => {
+  test('hooks show our own move at once', async () => {
     function Me() {
       const post = usePost()
       return <button onClick={() => post(cell(5))}>{useSelf((self) => self.location?.row ?? 'nowhere')}</button>
@@ -266,7 +266,7 @@ describe('hooks', () => {
     expect(renders.toSorted((a, b) => a - b)).toEqual([1, 2])
   })
 
-  test('pass an event to the listener of the latest render, not of an earlier one', async () => {
+  test('hooks pass an event to the listener of the latest render, not of an earlier one', async () => {
     const heard: string[] = []
     function Log({ prefix }: { prefix: string }) {
       useRoomEvent('entered', ({ member }) => heard.push(prefix + member.memberId))
@@ -280,7 +280,7 @@ describe('hooks', () => {
     expect(heard).toEqual(['b:ada'])
   })
 
-  test('keep `post` and `room` stable across renders', async () => {
+  test('hooks keep `post` and `room` stable across renders', async () => {
     const seen = new Set<unknown>()
     function Keep() {
       seen.add(usePost()).add(useRoom())
@@ -335,7 +335,7 @@ describe('a provider with `watch`', () => {
     </RoomProvider>
   )
 
-  test('shows the members of the room and posts nothing', async () => {
+  test('a provider with `watch` shows the members of the room and posts nothing', async () => {
     const Others = () => namesOf(useOthers())
     await render(watching(<Others />))
     const stream = await act(() => server.stream())
@@ -349,7 +349,7 @@ describe('a provider with `watch`', () => {
   test.each([
     ['usePost', usePost],
     ['useUpdateProfile', useUpdateProfile],
-  ])('makes %s throw an error that names `watch`', (_name, useIt) => {
+  ])('a provider with `watch` makes %s throw an error that names `watch`', (_name, useIt) => {
     function Poster() {
       useIt()
       return null

@@ -103,7 +103,7 @@ class Boundary extends Component<{ children: ReactNode }, { error: Error | null 
 }
 
 describe('a provider with a fallback', () => {
-  test('shows it until the room is ready, and never renders its children before that', async () => {
+  test('a provider with a fallback shows it until the room is ready, and never renders its children before that', async () => {
     await render(awaited('r'))
     expect(shown()).toBe('...')
     await answer(one('ada'))
@@ -111,7 +111,7 @@ describe('a provider with a fallback', () => {
     expect(new Set(seen)).toEqual(new Set(['r: ada']))
   })
 
-  test('joins once under StrictMode, and leaves once', async () => {
+  test('a provider with a fallback joins once under StrictMode, and leaves once', async () => {
     await render(<StrictMode>{awaited('r')}</StrictMode>)
     await answer(one('ada'))
     expect(shown()).toBe('r: ada')
@@ -122,7 +122,7 @@ describe('a provider with a fallback', () => {
     expect(server.waiting()).toEqual({ ...nothing, posts: 1 })
   })
 
-  test('lets the fallback show the connection status', async () => {
+  test('a provider with a fallback lets the fallback show the connection status', async () => {
     const Line = () => `${useStatus().state} ...`
     await render(
       <RoomProvider client={client} room="r" fallback={<Line />}>
@@ -136,7 +136,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('waiting ...')
   })
 
-  test('throws the error of a refused room to the error boundary, which can retry', async () => {
+  test('a provider with a fallback throws the error of a refused room to the error boundary, which can retry', async () => {
     const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
     await render(<Boundary key="1">{awaited('r')}</Boundary>)
     const stream = await act(() => server.stream())
@@ -151,7 +151,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('r: ada')
   })
 
-  test('keeps its children when the room closes later, and reports it in the status', async () => {
+  test('a provider with a fallback keeps its children when the room closes later, and reports it in the status', async () => {
     const State = () => ` ${useStatus().state}`
     await render(awaited('r', [<People key="people" />, <State key="state" />]))
     const stream = await answer(one('ada'))
@@ -161,7 +161,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('r: ada closed')
   })
 
-  test('changes to another room, also in a transition', async () => {
+  test('a provider with a fallback changes to another room, also in a transition', async () => {
     await render(awaited('a'))
     await answer(one('ada'))
     expect(shown()).toBe('a: ada')
@@ -172,7 +172,7 @@ describe('a provider with a fallback', () => {
     await server.leave()
   })
 
-  test('waits while its children suspend, and does not suspend its siblings', async () => {
+  test('a provider with a fallback waits while its children suspend, and does not suspend its siblings', async () => {
     const Inner = () => (
       <RoomProvider client={client} room="inner">
         <People />
@@ -185,7 +185,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('...')
   })
 
-  test('shows its children at once when the room is already ready', async () => {
+  test('a provider with a fallback shows its children at once when the room is already ready', async () => {
     await render(awaited('r', null))
     await answer(one('ada'))
     await render([<i key="one">{awaited('r', null)}</i>, <b key="two">{awaited('r')}</b>])
@@ -195,7 +195,7 @@ describe('a provider with a fallback', () => {
 })
 
 describe('a tree that is never committed', () => {
-  test('joins no room', async () => {
+  test('a tree that is never committed joins no room', async () => {
     await render(
       <Suspense fallback="outer">
         {awaited('r')}
@@ -210,7 +210,7 @@ describe('a tree that is never committed', () => {
     expect(server.waiting()).toEqual(nothing)
   })
 
-  test('joins no room in an abandoned transition', async () => {
+  test('a tree that is never committed joins no room in an abandoned transition', async () => {
     const Page = ({ room }: { room: string | null }) => (
       <Suspense fallback="outer">
         {room ? awaited(room) : 'before'}
@@ -279,14 +279,14 @@ describe('server rendering', () => {
     return errors.filter((said) => !String(said).includes('multiple renderers'))
   }
 
-  test('does not wait for the room: the page shows the fallback', async () => {
+  test('server rendering does not wait for the room: the page shows the fallback', async () => {
     expect(renderToString(awaited('r'))).toBe('...')
     expect(await streamed(awaited('r'))).toBe('...')
     await delivered()
     expect(server.waiting()).toEqual(nothing)
   })
 
-  test('is hydrated by the browser without errors', async () => {
+  test('server rendering is hydrated by the browser without errors', async () => {
     expect(await hydrated(renderToString(awaited('r')), awaited('r'))).toEqual([])
     expect(shown()).toBe('...')
     await answer(one('ada'))
@@ -294,7 +294,7 @@ describe('server rendering', () => {
   })
 
   test.each([['with', '...'] as const, ['without', undefined] as const])(
-    'shows the members of `initial` %s a fallback',
+    'server rendering shows the members of `initial` %s a fallback',
     async (_, fallback) => {
       const Count = () => ` of ${useMembers().length}`
       const told = (

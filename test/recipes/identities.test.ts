@@ -38,7 +38,7 @@ describe('identify from a signed cookie', () => {
     return { memberId: Buffer.from(memberId, 'base64url').toString(), expiresAt: new Date(Number(endsAt)) }
   }
 
-  test('returns the member of the cookie until the cookie expires, and refuses a forged one', async () => {
+  test('identify from a signed cookie returns the member of the cookie until the cookie expires, and refuses a forged one', async () => {
     const server = createLocationServer({ location: cellLocation, identify, authorize: () => true })
     const { trpcUrl } = await server.listen(0)
     const later = Date.now() + 60_000
@@ -62,7 +62,7 @@ describe('identify from a signed cookie', () => {
 describe('identify from a bearer token', () => {
   const expected = { issuer: 'https://login.example', audience: 'rooms', algorithms: ['ES256'] }
 
-  test('accepts a token only with the right key, algorithm, audience and age', async () => {
+  test('identify from a bearer token accepts a token only with the right key, algorithm, audience and age', async () => {
     const { publicKey, privateKey } = await generateKeyPair('ES256')
     const server = createLocationServer({
       location: cellLocation,
@@ -105,7 +105,7 @@ describe('identify from a bearer token', () => {
 })
 
 describe("identify behind an app's own tRPC middleware", () => {
-  test('takes the member from the context, and leaves the error of the middleware as it is', async () => {
+  test("identify behind an app's own tRPC middleware takes the member from the context, and leaves the error of the middleware as it is", async () => {
     type User = { id: string; name: string; rooms: string[] }
     const users: Record<string, User> = { t1: { id: 'ada', name: 'Ada', rooms: ['r'] } }
     const t = initTRPC.context<{ token?: string }>().create()

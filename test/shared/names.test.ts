@@ -31,7 +31,7 @@ const people = {
 }
 
 describe('valid names', () => {
-  test.each(Object.entries(people))('accept %s', (_what, name) => {
+  test.each(Object.entries(people))('valid names accept %s', (_what, name) => {
     expect(nameFault(name)).toBe(null)
     expect(roomId.parse(name)).toBe(name.normalize())
   })

@@ -20,7 +20,7 @@ const shiftsOf = (applied: ReturnType<typeof applyEvent>) => {
 }
 
 describe('a heartbeat', () => {
-  test('says nothing to a view without a snapshot, whatever it counts', () => {
+  test('a heartbeat says nothing to a view without a snapshot, whatever it counts', () => {
     const beat = { type: 'beat', count: 3, digest: 'other' } as LocationEvent
     expect(applyEvent(new View(), id(1), beat)).toEqual({ outcome: 'ignored' })
   })
@@ -28,7 +28,7 @@ describe('a heartbeat', () => {
   test.each([
     ['another count', { count: 2 }],
     ['another digest', { digest: 'another' }],
-  ])('with %s than the view diverges', (_, wrong) => {
+  ])('a heartbeat with %s than the view diverges', (_, wrong) => {
     const view = viewOf(connection('c1'))
     const beat = { type: 'beat', count: 1, digest: view.digest, ...wrong } as LocationEvent
     expect(applyEvent(view, id(5), beat)).toEqual({ outcome: 'diverged', because: 'digest' })
@@ -36,13 +36,13 @@ describe('a heartbeat', () => {
 })
 
 describe('a snapshot', () => {
-  test('of an older version diverges, and changes nothing', () => {
+  test('a snapshot of an older version diverges, and changes nothing', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(4), snapshot())).toEqual({ outcome: 'diverged', because: 'older' })
     expect([view.id, view.connections.size]).toEqual([id(5), 1])
   })
 
-  test('of the same version is shown, without a shift', () => {
+  test('a snapshot of the same version is shown, without a shift', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(5), snapshot(connection('c1')))).toEqual({ outcome: 'shown', shifts: [] })
   })
@@ -58,7 +58,7 @@ describe('a snapshot', () => {
     expect(view.stale.size).toBe(0)
   })
 
-  test('of another epoch keeps what it does not list as stale, and shows all that it lists', () => {
+  test('a snapshot of another epoch keeps what it does not list as stale, and shows all that it lists', () => {
     const view = viewOf(connection('same'), connection('gone'))
     const shifts = shiftsOf(applyEvent(view, id(1, 'epoch-bbbbb'), snapshot(connection('same'))))
     expect(shifts.map(({ connectionId }) => connectionId)).toEqual(['same'])
@@ -69,7 +69,7 @@ describe('a snapshot', () => {
     expect(view.stale.size).toBe(0)
   })
 
-  test('with an id of another form is shown, as by a server of another kind', () => {
+  test('a snapshot with an id of another form is shown, as by a server of another kind', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, 'no-id-of-ours', snapshot()).outcome).toBe('shown')
     expect([...view.stale.keys()]).toEqual(['c1'])
@@ -77,7 +77,7 @@ describe('a snapshot', () => {
 })
 
 describe('changes', () => {
-  test('that name no one leave everything as it is', () => {
+  test('changes that name no one leave everything as it is', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(6), changes(id(5), {}))).toEqual({ outcome: 'shown', shifts: [] })
     expect(view.id).toBe(id(6))

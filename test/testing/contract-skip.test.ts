@@ -22,13 +22,13 @@ describe('a contract case that does not apply', () => {
   const name = 'each anonymous post without a key makes a new connection'
   const identify = { identify: () => ({ memberId: 'ada' }), authorize: () => true }
 
-  test('gives its reason to skip() when the server identifies every caller', async () => {
+  test('a contract case that does not apply gives its reason to skip() when the server identifies every caller', async () => {
     await using server = await serveLocations({ timing: fastTiming, ...identify })
     const reasons = await reasonsOf(name, { url: server.url, timing: targetTiming, ...bare })
     expect(reasons).toEqual(['the server identifies this caller.'])
   })
 
-  test('rejects when it is run without a context, so that it never passes unchecked', async () => {
+  test('a contract case that does not apply rejects when it is run without a context, so that it never passes unchecked', async () => {
     await using server = await serveLocations({ timing: fastTiming, ...identify })
     await expect(caseOf(name, { url: server.url, timing: targetTiming, ...bare }).run()).rejects.toThrow(
       'This case does not apply: the server identifies this caller.',

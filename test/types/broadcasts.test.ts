@@ -42,7 +42,7 @@ describe('a router with broadcasts', () => {
     expectTypeOf<Extract<Input, { name: 'reaction' }>['payload']>().toEqualTypeOf<{ emoji: string }>()
   })
 
-  test('has typed methods in its client, its hooks and its hub', () => {
+  test('a router with broadcasts has typed methods in its client, its hooks and its hub', () => {
     unrun(async () => {
       const room: Room<Types> = client().join('a')
       expectTypeOf(room.broadcast('reaction', { emoji: '🎉' })).toEqualTypeOf<Promise<boolean>>()
@@ -64,7 +64,7 @@ describe('a router with broadcasts', () => {
     })
   })
 
-  test('refuses unknown names, wrong payloads and a broadcast from a watched room', () => {
+  test('a router with broadcasts refuses unknown names, wrong payloads and a broadcast from a watched room', () => {
     unrun(async () => {
       const room = client().join('a')
       // @ts-expect-error: no broadcast has this name
@@ -85,7 +85,7 @@ describe('a router with broadcasts', () => {
     })
   })
 
-  test('takes plain schemas under names that are not reserved', () => {
+  test('a router with broadcasts takes plain schemas under names that are not reserved', () => {
     unrun(() => {
       // @ts-expect-error: the name is reserved
       createLocationHub({ location: cellLocation, broadcasts: { 'hereabouts:typing': z.boolean() } })
@@ -98,7 +98,7 @@ describe('a router with broadcasts', () => {
 })
 
 describe('a hub without broadcasts', () => {
-  test('has no broadcast for the server, and its router no procedure', () => {
+  test('a hub without broadcasts has no broadcast for the server, and its router no procedure', () => {
     unrun(async () => {
       const plain = createLocationHub({ location: cellLocation })
       // @ts-expect-error: there are no broadcasts

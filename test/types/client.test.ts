@@ -56,7 +56,7 @@ const url = '/trpc'
 const unrun = (_never: () => unknown): void => {}
 
 describe('the path option', () => {
-  test('is inferred from the router', () => {
+  test('the path option is inferred from the router', () => {
     expectTypeOf<LocationPath<Of['server']>>().toEqualTypeOf<''>()
     expectTypeOf<LocationPath<Of['bare']>>().toEqualTypeOf<''>()
     expectTypeOf<LocationPath<Of['merged']>>().toEqualTypeOf<'locations'>()
@@ -66,7 +66,7 @@ describe('the path option', () => {
     expectTypeOf<LocationPath<Of['without']>>().toEqualTypeOf<never>()
   })
 
-  test('is required for a merged router and must match it', () => {
+  test('the path option is required for a merged router and must match it', () => {
     unrun(() => {
       createLocationClient<Of['server']>({ url })
       createLocationClient<Of['bare']>({ url })
@@ -86,7 +86,7 @@ describe('the path option', () => {
     })
   })
 
-  test('must be a type argument when the router has several location routers', () => {
+  test('the path option must be a type argument when the router has several location routers', () => {
     unrun(() => {
       const client = createLocationClient<Of['several'], 'maps.points'>({ url, path: 'maps.points' })
       expectTypeOf(client).toEqualTypeOf<
@@ -103,7 +103,7 @@ describe('the path option', () => {
 })
 
 describe('the transformer option', () => {
-  test('is required exactly when the router has a transformer', () => {
+  test('the transformer option is required exactly when the router has a transformer', () => {
     unrun(() => {
       createLocationClient<Of['bareTagged']>({ url, transformer: tagged })
       createLocationClient<Of['bareTagged']>({ url, transformer: { input: tagged, output: tagged } })
@@ -119,7 +119,7 @@ describe('the transformer option', () => {
 })
 
 describe('locations and profiles', () => {
-  test("have the types of the router's schemas", () => {
+  test("locations and profiles have the types of the router's schemas", () => {
     expectTypeOf<LocationOf<Of['server']>>().toEqualTypeOf<CellLocation>()
     expectTypeOf<LocationOf<Of['deep']>>().toEqualTypeOf<CellLocation>()
     expectTypeOf<LocationOf<Of['merged']>>().toEqualTypeOf<PointLocation>()
@@ -129,7 +129,7 @@ describe('locations and profiles', () => {
     expectTypeOf<ProfileOf<Of['merged']>>().toEqualTypeOf<{ nick: string }>()
   })
 
-  test('of a wrong type do not compile', () => {
+  test('locations and profiles of a wrong type do not compile', () => {
     unrun(() => {
       const client = createLocationClient<Of['merged']>({ url, path: 'locations' })
       const room = client.join('map', { location: { x: 1, y: 2 }, profile: { nick: 'Ada' } })
@@ -161,7 +161,7 @@ describe('locations and profiles', () => {
     })
   })
 
-  test('have the same types when they are read', () => {
+  test('locations and profiles have the same types when they are read', () => {
     unrun(() => {
       const room = createLocationClient<Of['server']>({ url }).join('sheet')
       expectTypeOf(room.others).toEqualTypeOf<readonly Member<RoomTypesWith<{ location: CellLocation }>>[]>()

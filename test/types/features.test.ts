@@ -50,7 +50,7 @@ describe('the room types of a router', () => {
     expectTypeOf(plainHub['~types']).toEqualTypeOf<Plain | undefined>()
   })
 
-  test('let an app write functions for the rooms of any router', () => {
+  test('the room types of a router let an app write functions for the rooms of any router', () => {
     unrun(() => {
       const names = <T extends RoomTypes>(room: Pick<Room<T>, 'others'>) => room.others.map(({ memberId }) => memberId)
       const locationOf = (member: Member<RoomTypes>) => member.location
@@ -67,7 +67,7 @@ describe('the room types of a router', () => {
 })
 
 describe('a router without a profile schema', () => {
-  test('has no profile in its client and hooks', () => {
+  test('a router without a profile schema has no profile in its client and hooks', () => {
     unrun(() => {
       const client = plainClient()
       const room = client.join('a', { location: null })
@@ -88,7 +88,7 @@ describe('a router without a profile schema', () => {
     })
   })
 
-  test('has no profile on the server and in tests', () => {
+  test('a router without a profile schema has no profile on the server and in tests', () => {
     unrun(async () => {
       await plainHub.room('a').post({ memberId: 'bot', location: null })
       // @ts-expect-error: there is no profile
@@ -111,7 +111,7 @@ describe('a router without a profile schema', () => {
 })
 
 describe('a router with a profile schema', () => {
-  test('has a profile everywhere', () => {
+  test('a router with a profile schema has a profile everywhere', () => {
     unrun(async () => {
       const client = profileClient()
       client.join('a', { profile: { nick: 'ada' } }).update({ profile: { nick: 'ada' } })
@@ -132,7 +132,7 @@ describe('a router with a presence schema', () => {
   const router = t.router({ locations: createLocationRouter({ ...options, hub }) })
   type Types = RoomTypesOf<typeof router>
 
-  test('has typed presence values everywhere', () => {
+  test('a router with a presence schema has typed presence values everywhere', () => {
     unrun(async () => {
       expectTypeOf<Types['presence']>().toEqualTypeOf<z.output<typeof value>>()
       const client = createLocationClient<typeof router>({ url: '/trpc', path: 'locations' })
@@ -167,7 +167,7 @@ describe('a router with a presence schema', () => {
 })
 
 describe('a router without presence values, broadcasts and locks', () => {
-  test('has no methods for them', () => {
+  test('a router without presence values, broadcasts and locks has no methods for them', () => {
     unrun(() => {
       const room = profileClient().join('a')
       const hooks = createLocationHooks(profileClient())
@@ -207,7 +207,7 @@ describe('a hub with locks', () => {
   const hub = createLocationHub({ location: cellLocation, locks: { idleMs: 60_000 } })
   const locking = t.router({ locations: createLocationRouter({ ...options, hub }) })
 
-  test('has lock methods on the server, and its router says so', () => {
+  test('a hub with locks has lock methods on the server, and its router says so', () => {
     unrun(() => {
       const place = { sheet: 'Q3', row: 1, col: 1 }
       void hub.room('a').isLocked({ location: place, memberId: 'ada', fence: 1 })
@@ -237,7 +237,7 @@ describe('a hub with locks', () => {
 })
 
 describe('membersAt', () => {
-  test('takes the one option that there is', () => {
+  test('membersAt takes the one option that there is', () => {
     unrun(() => {
       const room = profileClient().join('a')
       const place = { sheet: 'Q3', row: 1, col: 1 }

@@ -65,7 +65,7 @@ test('the two readings of a clock cannot be compared or subtracted', () => {
 type Post = { room: string; location: CellLocation | null }
 
 describe('a location router', () => {
-  test('has typed inputs and outputs at any depth of merging, with and without a transformer', () => {
+  test('a location router has typed inputs and outputs at any depth of merging, with and without a transformer', () => {
     expectTypeOf<inferRouterInputs<typeof bare>['postLocation']['location']>().toEqualTypeOf<CellLocation | null>()
     expectTypeOf<inferRouterInputs<typeof merged>['locations']['postLocation']>().toExtend<Post>()
     expectTypeOf<inferRouterInputs<typeof deep>['docs']['locations']['postLocation']>().toExtend<Post>()
@@ -89,7 +89,7 @@ describe('a location router', () => {
     expectTypeOf<inferRouterOutputs<typeof bare>['onLocation']>().toExtend<AsyncIterable<Tracked<Event>>>()
   })
 
-  test('checks the inputs of a stock tRPC client', () => {
+  test('a location router checks the inputs of a stock tRPC client', () => {
     unrun(() => {
       const client = {} as TRPCClient<typeof deep>
       const { locations } = client.docs
@@ -123,7 +123,7 @@ describe('a location router', () => {
 })
 
 describe('a schema', () => {
-  test('of zod or zod/mini gives the hub its types', () => {
+  test('a schema of zod or zod/mini gives the hub its types', () => {
     const classic = createLocationHub({ location: z.object({ x: z.number(), note: z.string().optional() }) })
     expectTypeOf(classic).toEqualTypeOf<
       LocationHub<RoomTypesWith<{ location: { x: number; note?: string | undefined } }>>
@@ -141,7 +141,7 @@ describe('a schema', () => {
     >()
   })
 
-  test('that transforms is refused by the compiler, with an explanation, and at run time', () => {
+  test('a schema that transforms is refused by the compiler, with an explanation, and at run time', () => {
     expect(() =>
       // @ts-expect-error: a location, profile or presence schema must not transform
       createLocationHub({ location: z.object({ row: z.string().transform(Number) }) }),
@@ -216,7 +216,7 @@ test.for([
 })
 
 describe('identify, authorize and anonymous', () => {
-  test('require identify with authorize, or anonymous: true', () => {
+  test('identify, authorize and anonymous require identify with authorize, or anonymous: true', () => {
     expect(() =>
       // @ts-expect-error: neither identify nor anonymous
       createLocationServer({ location: cellLocation }),
@@ -240,7 +240,7 @@ describe('identify, authorize and anonymous', () => {
     })
   })
 
-  test('receive the context type of the given procedure', () => {
+  test('identify, authorize and anonymous receive the context type of the given procedure', () => {
     const narrowed = t.procedure.use(({ next }) => next({ ctx: { session: { id: 7 } } }))
     createLocationRouter({
       hub,
@@ -270,7 +270,7 @@ describe('identify, authorize and anonymous', () => {
     )
   })
 
-  test('must return the types of the profile schema, a Date and a boolean', () => {
+  test('identify, authorize and anonymous must return the types of the profile schema, a Date and a boolean', () => {
     unrun(() => {
       createLocationServer({
         location: cellLocation,
@@ -301,7 +301,7 @@ describe('identify, authorize and anonymous', () => {
 })
 
 describe('a room of the hub', () => {
-  test('accepts posts that match its schemas', () => {
+  test('a room of the hub accepts posts that match its schemas', () => {
     unrun(() => {
       void hub.room('x').post({ memberId: 'bot', location: { sheet: 'Q3', row: 1, col: 1 } })
       void hub.room('x').post({ memberId: 'bot', location: null, profile: { name: 'Bot' } })
@@ -337,7 +337,7 @@ describe('serveLocations', () => {
 })
 
 describe('the schema types of the package root', () => {
-  test('let an app write a generic function over schemas', () => {
+  test('the schema types of the package root let an app write a generic function over schemas', () => {
     const hubOf = <S extends Schema>(location: S & Unchanged<S>): LocationHub<RoomTypesWith<{ location: Out<S> }>> =>
       createLocationHub<S>({ location })
     expectTypeOf(hubOf(pointLocation)).toEqualTypeOf<LocationHub<RoomTypesWith<{ location: PointLocation }>>>()

@@ -46,26 +46,29 @@ const errorsOf = (room: Pick<Joined, 'on'>) => {
 }
 
 describe('broadcasts between clients of a real server', () => {
-  test.each([false, true])('reach every other connection, in order, with the sender (gzip: %s)', async (compress) => {
-    const { server, join } = await start({ compress })
-    const [ada, window, bob] = [await join('ada'), await join('ada'), await join('bob')]
-    const heard = [ada, window, bob].map(notesOf)
-    const members: unknown[] = []
-    bob.onBroadcast('reaction', ({ payload, member, at }) =>
-      members.push([payload, member?.memberId, at instanceof Date]),
-    )
-    for (let i = 0; i < 15; i++) expect(await ada.broadcast('note', `${i}`)).toBe(true)
-    expect(await ada.broadcast('reaction', { emoji: '🎉' })).toBe(true)
-    await server.hub.room('r').broadcast('note', 'bye', { from: 'bot' })
-    await server.hub.room('r').broadcast('note', 'now')
-    const theServers = ['bot: bye', 'null: now']
-    await until('all have arrived', () => heard.every((notes) => notes.includes('null: now')))
-    const adas = Array.from({ length: 15 }, (_, i) => `ada: ${i}`)
-    expect(heard).toEqual([theServers, [...adas, ...theServers], [...adas, ...theServers]])
-    expect(members).toEqual([[{ emoji: '🎉' }, 'ada', true]])
-  })
+  test.each([false, true])(
+    'broadcasts between clients of a real server reach every other connection, in order, with the sender (gzip: %s)',
+    async (compress) => {
+      const { server, join } = await start({ compress })
+      const [ada, window, bob] = [await join('ada'), await join('ada'), await join('bob')]
+      const heard = [ada, window, bob].map(notesOf)
+      const members: unknown[] = []
+      bob.onBroadcast('reaction', ({ payload, member, at }) =>
+        members.push([payload, member?.memberId, at instanceof Date]),
+      )
+      for (let i = 0; i < 15; i++) expect(await ada.broadcast('note', `${i}`)).toBe(true)
+      expect(await ada.broadcast('reaction', { emoji: '🎉' })).toBe(true)
+      await server.hub.room('r').broadcast('note', 'bye', { from: 'bot' })
+      await server.hub.room('r').broadcast('note', 'now')
+      const theServers = ['bot: bye', 'null: now']
+      await until('all have arrived', () => heard.every((notes) => notes.includes('null: now')))
+      const adas = Array.from({ length: 15 }, (_, i) => `ada: ${i}`)
+      expect(heard).toEqual([theServers, [...adas, ...theServers], [...adas, ...theServers]])
+      expect(members).toEqual([[{ emoji: '🎉' }, 'ada', true]])
+    },
+  )
 
-  test('reach one member alone, in each of their windows, and watchers hear those for everybody', async () => {
+  test('broadcasts between clients of a real server reach one member alone, in each of their windows, and watchers hear those for everybody', async () => {
     const { join, url } = await start()
     const [ada, bob, bobToo, cy] = [await join('ada'), await join('bob'), await join('bob'), await join('cy')]
     const client = createLocationClient<Awaited<ReturnType<typeof start>>['server']['router']>({ url })
@@ -80,7 +83,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(heard).toEqual([both, both, ['ada: all'], ['ada: all']])
   })
 
-  test('that are too many resolve to false with an error event, and later ones are sent again', async () => {
+  test('broadcasts between clients of a real server that are too many resolve to false with an error event, and later ones are sent again', async () => {
     const { join } = await start({ limits: { broadcastBurst: 2, broadcastsPerSecond: 1e-3 } })
     const ada = await join('ada')
     const errors = errorsOf(ada)
@@ -89,7 +92,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(errors).toEqual(['rate-limited'])
   })
 
-  test('with a wrong name, payload or size reject, and nothing is sent', async () => {
+  test('broadcasts between clients of a real server with a wrong name, payload or size reject, and nothing is sent', async () => {
     const { join } = await start()
     const [ada, bob] = [await join('ada'), await join('bob')]
     const notes = notesOf(bob)
@@ -105,7 +108,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(notes).toEqual(['ada: last'])
   })
 
-  test('of a member who may not post are refused, and so are those of a connection that is not in the room', async () => {
+  test('broadcasts between clients of a real server of a member who may not post are refused, and so are those of a connection that is not in the room', async () => {
     const { join, url } = await start()
     const reader = await join('reader')
     expect(await reader.broadcast('note', 'x')).toBe(false)
@@ -130,7 +133,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(await call({ connectionKey, more: 1 })).toMatchObject({ error: { data: { code: 'BAD_REQUEST' } } })
   })
 
-  test('that arrive twice are heard once', async () => {
+  test('broadcasts between clients of a real server that arrive twice are heard once', async () => {
     const { join, url } = await start()
     const bob = await join('bob')
     const notes = notesOf(bob)
@@ -160,7 +163,7 @@ describe('broadcasts of a fake room', () => {
       locks: false
     }>({ others: { ada: {} } })
 
-  test('are recorded, and others send theirs', async () => {
+  test('broadcasts of a fake room are recorded, and others send theirs', async () => {
     await using room = await fake()
     const heard: unknown[] = []
     room.room.onBroadcast('note', ({ payload, member, memberId }) => heard.push([payload, member?.memberId, memberId]))
@@ -174,7 +177,7 @@ describe('broadcasts of a fake room', () => {
     expect(room.broadcasts).toEqual([{ name: 'note', payload: 'yes', to: 'ada' }])
   })
 
-  test('are not sent without a connection, and say so', async () => {
+  test('broadcasts of a fake room are not sent without a connection, and say so', async () => {
     await using room = await fake()
     const errors = errorsOf(room.room)
     await room.losesConnection()

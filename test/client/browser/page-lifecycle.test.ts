@@ -184,7 +184,7 @@ describe('posts that fail while the stream is live', () => {
     expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
   })
 
-  test('keep the stream when a query is answered, and ask once', async () => {
+  test('posts that fail while the stream is live keep the stream when a query is answered, and ask once', async () => {
     await using page = await failing(cut)
     await server.poll()
     await page.clock.advance(9_000)
@@ -222,18 +222,18 @@ describe('the wait for a server on this machine', () => {
   /** Each attempt doubles the longest wait for the next. */
   const attemptOf = ({ status }: { status: RoomStatus }) => status.state === 'waiting' && status.attempt
 
-  test('is short while the page is looked at, however long the server was away', async () => {
+  test('the wait for a server on this machine is short while the page is looked at, however long the server was away', async () => {
     await using page = await waiting()
     expect(attemptOf(page.room)).toBeLessThan(4)
   })
 
-  test('grows while the page is hidden', async () => {
+  test('the wait for a server on this machine grows while the page is hidden', async () => {
     look('hidden')
     await using page = await waiting()
     expect(attemptOf(page.room)).toBeGreaterThan(5)
   })
 
-  test('ends when a post is accepted', async () => {
+  test('the wait for a server on this machine ends when a post is accepted', async () => {
     look('hidden')
     await using page = await waiting()
     server.answers.post = ({ seq = 0 }) => ({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq })
@@ -261,7 +261,7 @@ describe('the activity of a page', () => {
   }
   afterEach(() => look('visible'))
 
-  test('is idle a minute after the last input, and active with the next', async () => {
+  test('the activity of a page is idle a minute after the last input, and active with the next', async () => {
     await using page = await attentive()
     await page.clock.advance(30_000)
     dispatchEvent(new Event('pointermove'))
@@ -276,7 +276,7 @@ describe('the activity of a page', () => {
     await page.room.flush()
   })
 
-  test('is away while the page is hidden, and back at once', async () => {
+  test('the activity of a page is away while the page is hidden, and back at once', async () => {
     await using page = await attentive()
     await page.clock.advance(50)
     look('hidden')
@@ -289,7 +289,7 @@ describe('the activity of a page', () => {
     await page.room.flush()
   })
 
-  test('is set by the app once the app has set it', async () => {
+  test('the activity of a page is set by the app once the app has set it', async () => {
     await using page = await attentive()
     await page.clock.advance(50)
     page.room.update({ activity: 'idle' })
@@ -326,7 +326,7 @@ describe('a page that nobody has opened', () => {
     define('visibilityState', 'visible')
   })
 
-  test('sends nothing while it is prerendered, and joins when it is opened', async () => {
+  test('a page that nobody has opened sends nothing while it is prerendered, and joins when it is opened', async () => {
     define('prerendering', true)
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })
@@ -342,7 +342,7 @@ describe('a page that nobody has opened', () => {
     await client.close()
   })
 
-  test('is away from the first post on when it is a tab in the background', async () => {
+  test('a page that nobody has opened is away from the first post on when it is a tab in the background', async () => {
     define('visibilityState', 'hidden')
     await using page = await openPage()
     expect(page.post).toMatchObject({ activity: 'away' })

@@ -41,11 +41,11 @@ function waits(link: ConnectionState, count: number, chances: number[]): { link:
 }
 
 describe('the wait for the next stream while streams are blocked', () => {
-  test('doubles from three heartbeats to thirty', () => {
+  test('the wait for the next stream while streams are blocked doubles from three heartbeats to thirty', () => {
     expect(waits(connecting(), 6, [0]).waits).toEqual([30_000, 60_000, 120_000, 240_000, 300_000, 300_000])
   })
 
-  test('is shortened at random, by at most a fifth, and is never longer than thirty heartbeats', () => {
+  test('the wait for the next stream while streams are blocked is shortened at random, by at most a fifth, and is never longer than thirty heartbeats', () => {
     fc.assert(
       fc.property(fc.array(random, { minLength: 1, maxLength: 60 }), (chances) => {
         waits(connecting(), chances.length, chances).waits.forEach((wait, i) => {
@@ -58,14 +58,14 @@ describe('the wait for the next stream while streams are blocked', () => {
     )
   })
 
-  test('begins anew after a stream that opened', () => {
+  test('the wait for the next stream while streams are blocked begins anew after a stream that opened', () => {
     const { link } = waits(connecting(), 4, [0])
     const open = opened(link, 5_000)
     expect(open.obstacle).toBeNull()
     expect(waits(open, 2, [0]).waits).toEqual([30_000, 60_000])
   })
 
-  test('ends early when the network is back, and is never extended by that', () => {
+  test('the wait for the next stream while streams are blocked ends early when the network is back, and is never extended by that', () => {
     const link = ended(connecting(), blocked(), at(0))
     const soon = hurried(link, at(100, 0.5))
     expect(soon.obstacle?.until).toBe(100 + 250)
@@ -88,14 +88,14 @@ describe('a client whose streams are blocked', () => {
     expect(reconnecting(again, 40_000)).toMatchObject({ state: 'polling', answered: false })
   })
 
-  test('backs off like for a stream when its polls fail too, and forgets the obstacle', () => {
+  test('a client whose streams are blocked backs off like for a stream when its polls fail too, and forgets the obstacle', () => {
     const link = ended(ended(connecting(), blocked(), at(0)), network, at(0, 0.5))
     expect(link).toMatchObject({ state: 'waiting', failures: 1, obstacle: null, retryAt: 250 })
     const kept = ended(polled(ended(connecting(), blocked(), at(0)), 0), network, at(0, 0.5))
     expect(kept).toMatchObject({ state: 'waiting', failures: 1, obstacle: { times: 1 } })
   })
 
-  test('counts no failure after a poll that the view took', () => {
+  test('a client whose streams are blocked counts no failure after a poll that the view took', () => {
     const failing = { ...ended(connecting(), blocked(), at(0)), failures: 4, forgiven: ['unauthorized' as const] }
     expect(followed(failing, false)).toMatchObject({ failures: 0, forgiven: [] })
   })

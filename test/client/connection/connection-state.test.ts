@@ -22,7 +22,7 @@ const network = failure('network', true)
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('the reconnect backoff', () => {
-  test('stays between 0 and a limit that doubles up to three heartbeats', () => {
+  test('the reconnect backoff stays between 0 and a limit that doubles up to three heartbeats', () => {
     fc.assert(
       fc.property(fc.nat(1000), random, fc.integer({ min: 10, max: 60_000 }), (failures, random, beatMs) => {
         const delayMs = backoffMs(failures, { now: 0, random, beatMs })
@@ -32,7 +32,7 @@ describe('the reconnect backoff', () => {
     )
   })
 
-  test('is spread by jitter over its whole range', () => {
+  test('the reconnect backoff is spread by jitter over its whole range', () => {
     expect(backoffMs(1, { now: 0, random: 0, beatMs })).toBe(0)
     expect(backoffMs(1, { now: 0, random: 0.999, beatMs })).toBeCloseTo(499.5)
     expect(backoffMs(100, { now: 0, random: 0.999, beatMs })).toBeCloseTo(29_970)
@@ -42,7 +42,7 @@ describe('the reconnect backoff', () => {
 describe('a connection that ended', () => {
   const at = (now: number, random = 0.5) => ({ now, random, beatMs })
 
-  test('backs off further each time that a stream does not last', () => {
+  test('a connection that ended backs off further each time that a stream does not last', () => {
     let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
@@ -76,29 +76,35 @@ describe('a connection that ended', () => {
     )
   })
 
-  test('resets its failures after a stream that was live for a heartbeat interval', () => {
+  test('a connection that ended resets its failures after a stream that was live for a heartbeat interval', () => {
     const failing = ended(ended(connecting(), network, at(0)), network, at(0))
     expect(ended(opened(failing, 0), network, at(beatMs - 1))).toMatchObject({ state: 'waiting', failures: 3 })
     expect(ended(opened(failing, 0), network, at(beatMs))).toMatchObject({ failures: 0, retryAt: beatMs + 250 })
   })
 
-  test('is closed by a refusal, with its reason', () => {
+  test('a connection that ended is closed by a refusal, with its reason', () => {
     const link = ended(connecting(), failure('forbidden', false), at(0))
     expect(link).toMatchObject({ state: 'closed', reason: 'forbidden', error: { code: 'forbidden' } })
   })
 
-  test.each(['unauthorized', 'connection-owned'] as const)('retries once, at once, after %s', (code) => {
-    const again = ended(connecting(), failure(code, false), at(7))
-    expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
-    expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({ state: 'closed', reason: code })
-    // One retry per stream that lasted, not one in total: tokens expire, for example every hour.
-    const live = opened(again, 8)
-    expect(ended(live, failure(code, false), at(8 + beatMs))).toMatchObject({ state: 'waiting' })
-    // A server that says hello before each refusal would otherwise be asked without a pause.
-    expect(ended(live, failure(code, false), at(9))).toMatchObject({ state: 'closed', reason: code })
-  })
+  test.each(['unauthorized', 'connection-owned'] as const)(
+    'a connection that ended retries once, at once, after %s',
+    (code) => {
+      const again = ended(connecting(), failure(code, false), at(7))
+      expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
+      expect(ended(reconnecting(again, 8), failure(code, false), at(8))).toMatchObject({
+        state: 'closed',
+        reason: code,
+      })
+      // One retry per stream that lasted, not one in total: tokens expire, for example every hour.
+      const live = opened(again, 8)
+      expect(ended(live, failure(code, false), at(8 + beatMs))).toMatchObject({ state: 'waiting' })
+      // A server that says hello before each refusal would otherwise be asked without a pause.
+      expect(ended(live, failure(code, false), at(9))).toMatchObject({ state: 'closed', reason: code })
+    },
+  )
 
-  test('waits for the retry delay that the server asks for', () => {
+  test('a connection that ended waits for the retry delay that the server asks for', () => {
     const link = ended(connecting(), failure('rate-limited', true, 60_000), at(0))
     expect(link).toMatchObject({ state: 'waiting', retryAt: 60_000 })
   })
@@ -124,13 +130,13 @@ describe('a connection that ended', () => {
 describe('a view that diverged', () => {
   const live = opened(connecting(), 0)
 
-  test('reconnects at once when it missed a frame, however often', () => {
+  test('a view that diverged reconnects at once when it missed a frame, however often', () => {
     for (const now of [1, 2]) {
       expect(diverged(live, 'from', network, { now, random: 0.5, beatMs })).toMatchObject({ state: 'waiting' })
     }
   })
 
-  test('reconnects at most once in six heartbeats after a digest mismatch', () => {
+  test('a view that diverged reconnects at most once in six heartbeats after a digest mismatch', () => {
     const first = diverged(live, 'digest', network, { now: 1, random: 0, beatMs })
     expect(first.state).toBe('waiting')
     const next = opened(first, 2)
@@ -140,7 +146,7 @@ describe('a view that diverged', () => {
 })
 
 describe('a hurried connection', () => {
-  test('shortens a wait and never extends one', () => {
+  test('a hurried connection shortens a wait and never extends one', () => {
     const failing: ConnectionState = { ...connecting(), failures: 9 }
     const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
     expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
@@ -148,7 +154,7 @@ describe('a hurried connection', () => {
     expect(hurried(soon, { now: 0, random: 0.9, beatMs })).toMatchObject({ retryAt: 5 })
   })
 
-  test('keeps every other state, and a wait that the server asked for', () => {
+  test('a hurried connection keeps every other state, and a wait that the server asked for', () => {
     const told = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
     expect(hurried(told, { now: 10, random: 0.5, beatMs })).toBe(told)
     const live = opened(connecting(), 0)

@@ -146,11 +146,14 @@ describe('the client neither crashes nor retries in a busy loop', () => {
   // With backoff, 10 s take at most about 20 attempts: the limits of the pauses double from 0.5 s.
   const calm = 25
 
-  test.concurrent.each(eachField(hello))('when a hello event has the field %s', async (_, event) => {
-    const { streams, posts } = await requestsIn(10, { stream: [event, JSON.stringify(snapshot)] })
-    expect(streams).toBeLessThan(calm)
-    expect(posts).toBeLessThan(calm)
-  })
+  test.concurrent.each(eachField(hello))(
+    'the client neither crashes nor retries in a busy loop when a hello event has the field %s',
+    async (_, event) => {
+      const { streams, posts } = await requestsIn(10, { stream: [event, JSON.stringify(snapshot)] })
+      expect(streams).toBeLessThan(calm)
+      expect(posts).toBeLessThan(calm)
+    },
+  )
 
   const events: [string, object][] = [
     ['snapshot', snapshot],
@@ -160,20 +163,28 @@ describe('the client neither crashes nor retries in a busy loop', () => {
     ['bye', { type: 'bye', reason: 'rotated' }],
   ]
   const wrongEvents = events.flatMap(([name, event]) => eachField(event).map(([field, text]) => [name, field, text]))
-  test.concurrent.each(wrongEvents)('when an event of kind %s has the field %s', async (name, _, text) => {
-    const wrong = name === 'a connection' ? `{"type":"snapshot","connections":[${text}]}` : text!
-    const { streams, posts } = await requestsIn(2, { stream: [JSON.stringify(hello), JSON.stringify(snapshot), wrong] })
-    expect(streams).toBeLessThan(calm)
-    expect(posts).toBeLessThan(calm)
-  })
+  test.concurrent.each(wrongEvents)(
+    'the client neither crashes nor retries in a busy loop when an event of kind %s has the field %s',
+    async (name, _, text) => {
+      const wrong = name === 'a connection' ? `{"type":"snapshot","connections":[${text}]}` : text!
+      const { streams, posts } = await requestsIn(2, {
+        stream: [JSON.stringify(hello), JSON.stringify(snapshot), wrong],
+      })
+      expect(streams).toBeLessThan(calm)
+      expect(posts).toBeLessThan(calm)
+    },
+  )
 
-  test.concurrent.each(hostileValues)('when it is sent %s in place of an event', async (text) => {
-    const { streams } = await requestsIn(10, { stream: [JSON.stringify(hello), text] })
-    expect(streams).toBeLessThan(calm)
-  })
+  test.concurrent.each(hostileValues)(
+    'the client neither crashes nor retries in a busy loop when it is sent %s in place of an event',
+    async (text) => {
+      const { streams } = await requestsIn(10, { stream: [JSON.stringify(hello), text] })
+      expect(streams).toBeLessThan(calm)
+    },
+  )
 
   test.concurrent.each([...eachField(reply), ...hostileValues.map((text) => ['all', text])])(
-    'when the reply to a post has the field %s',
+    'the client neither crashes nor retries in a busy loop when the reply to a post has the field %s',
     async (_, post) => {
       const { posts, streams } = await requestsIn(5, {
         post,
@@ -190,10 +201,13 @@ describe('the client neither crashes nor retries in a busy loop', () => {
     ...eachField(answer),
     ...hostileValues.map((text) => ['all', text]),
     ['another id', JSON.stringify(stale)],
-  ])('when the reply to a poll has the field %s', async (_, poll) => {
-    const { polls } = await requestsIn(10, { poll })
-    expect(polls).toBeLessThan(calm)
-  })
+  ])(
+    'the client neither crashes nor retries in a busy loop when the reply to a poll has the field %s',
+    async (_, poll) => {
+      const { polls } = await requestsIn(10, { poll })
+      expect(polls).toBeLessThan(calm)
+    },
+  )
 
   const error = {
     message: 'unavailable: Draining.',
@@ -208,13 +222,16 @@ describe('the client neither crashes nor retries in a busy loop', () => {
       JSON.stringify({ ...error, data: { ...error.data, retryAfterMs: '@' } }).replace('"@"', text),
     ]),
   ]
-  test.concurrent.each(errors)('when an error has the field %s', async (_, text) => {
-    const { streams, posts } = await requestsIn(10, { error: text, stream: [] })
-    expect(streams).toBeLessThan(calm)
-    expect(posts).toBeLessThan(calm)
-  })
+  test.concurrent.each(errors)(
+    'the client neither crashes nor retries in a busy loop when an error has the field %s',
+    async (_, text) => {
+      const { streams, posts } = await requestsIn(10, { error: text, stream: [] })
+      expect(streams).toBeLessThan(calm)
+      expect(posts).toBeLessThan(calm)
+    },
+  )
 
-  test('when each stream sends hello and then a refusal', async () => {
+  test('the client neither crashes nor retries in a busy loop when each stream sends hello and then a refusal', async () => {
     const refusal = '{"message":"unauthorized: Sign in.","code":-32001,"data":{"httpStatus":401}}'
     const stream = [`${JSON.stringify(hello)}\nid: epochepoch1.0\n\nevent: serialized-error\ndata: ${refusal}`]
     const { streams, status } = await requestsIn(5, { stream })

@@ -31,22 +31,22 @@ const applied = (of: Box, now = 0) => answered(of, { outcome: 'applied', seq: of
 const due = (of: Box) => dueAt(of, postMs)
 
 describe('the outbox', () => {
-  test('sends nothing until the app sets a state', () => {
+  test('the outbox sends nothing until the app sets a state', () => {
     expect(due(emptyOutbox)).toBeNull()
     expect(due(heartbeatReceived(emptyOutbox))).toBeNull()
   })
 
-  test('sends only the newest state', () => {
+  test('the outbox sends only the newest state', () => {
     expect(posting(box(1, 2, 3)).inFlight).toMatchObject({ draft: { location: 3 }, seq: 1 })
   })
 
-  test('has one post in flight', () => {
+  test('the outbox has one post in flight', () => {
     const busy = written(posting(box(1)), { location: 2 })
     expect(due(busy)).toBeNull()
     expect(due(applied(busy, 20))).toBe(postMs)
   })
 
-  test('waits longer before a post that changes only the presence value, and not for anything else', () => {
+  test('the outbox waits longer before a post that changes only the presence value, and not for anything else', () => {
     const dueWith = (of: Box) => dueAt(of, postMs, 100)
     const draft = { location: 1 }
     const presenceOnly = written(applied(posting(box(1))), draft, false)
@@ -58,7 +58,7 @@ describe('the outbox', () => {
     expect(dueWith(failed(unanswered, network, moment(0, 0)))).toBeLessThan(100)
   })
 
-  test('leaves the time that a busy room asked for between two posts, and not before a renewal', () => {
+  test('the outbox leaves the time that a busy room asked for between two posts, and not before a renewal', () => {
     const idle = applied(posting(box(1)))
     expect(dueAt(written(idle, { location: 2 }), postMs, 100, 250)).toBe(250)
     expect(dueAt(written(idle, { location: 1 }, false), postMs, 100, 250)).toBe(250)
@@ -66,17 +66,17 @@ describe('the outbox', () => {
     expect(dueAt({ ...idle, renewing: true }, postMs, 100, 250)).toBe(postMs)
   })
 
-  test('sends nothing once everything is acknowledged', () => {
+  test('the outbox sends nothing once everything is acknowledged', () => {
     expect(due(applied(posting(box(1))))).toBeNull()
   })
 
-  test('retries an unchanged state with the same seq, a changed one with the next', () => {
+  test('the outbox retries an unchanged state with the same seq, a changed one with the next', () => {
     const lost = failed(posting(box(1)), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
     expect(posting(written(lost, { location: 2 })).inFlight).toMatchObject({ seq: 2 })
   })
 
-  test('backs off while posts get no answer, and resets the backoff after an answer', () => {
+  test('the outbox backs off while posts get no answer, and resets the backoff after an answer', () => {
     let lost = posting(box(1))
     const waits = []
     for (let i = 0; i < 4; i++) {
@@ -88,7 +88,7 @@ describe('the outbox', () => {
     expect(due(hastened(failed(lost, network, moment(1000))))).toBe(postMs)
   })
 
-  test('waits for the retry delay that the server asks for', () => {
+  test('the outbox waits for the retry delay that the server asks for', () => {
     const error = new LocationError('rate-limited', 'too many', { retryAfterMs: 9000 })
     expect(due(failed(posting(box(1)), { error, retry: true }, moment(0)))).toBe(9000)
   })
@@ -130,7 +130,7 @@ describe('an answer to a post', () => {
 })
 
 describe('a refused post', () => {
-  test('is dropped, and the state that the room shows is kept', () => {
+  test('a refused post is dropped, and the state that the room shows is kept', () => {
     const shown = applied(posting(box(1)))
     const refused = failed(posting(written(shown, { location: 2 })), refusal('bad-input'), moment(0))
     expect(refused).toMatchObject({ newest: { location: 1 }, refusal: { edition: 2, error: { code: 'bad-input' } } })
@@ -138,42 +138,45 @@ describe('a refused post', () => {
     expect(posting(heartbeatReceived(heartbeatReceived(refused))).inFlight).toMatchObject({ draft: { location: 1 } })
   })
 
-  test('does not drop a newer state', () => {
+  test('a refused post does not drop a newer state', () => {
     const newer = written(posting(box(1)), { location: 2 })
     expect(posting(failed(newer, refusal('bad-input'), moment(0))).inFlight).toMatchObject({ draft: { location: 2 } })
   })
 
-  test('of the state that the room already shows ends the renewals', () => {
+  test('a refused post of the state that the room already shows ends the renewals', () => {
     const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     const refused = failed(renewing, refusal('forbidden'), moment(0))
     expect(due(heartbeatReceived(heartbeatReceived(refused)))).toBeNull()
   })
 
-  test.each(['unauthorized', 'connection-owned'] as const)('is retried once when the code is %s', (code) => {
-    const once = failed(posting(box(1)), refusal(code), moment(0))
-    expect(once.refusal).toBeNull()
-    expect(due(once)).toBe(postMs)
-    expect(failed(posting(once), refusal(code), moment(0)).refusal).toMatchObject({ error: { code } })
-  })
+  test.each(['unauthorized', 'connection-owned'] as const)(
+    'a refused post is retried once when the code is %s',
+    (code) => {
+      const once = failed(posting(box(1)), refusal(code), moment(0))
+      expect(once.refusal).toBeNull()
+      expect(due(once)).toBe(postMs)
+      expect(failed(posting(once), refusal(code), moment(0)).refusal).toMatchObject({ error: { code } })
+    },
+  )
 })
 
 describe('a heartbeat', () => {
-  test('is answered with the last state and its seq', () => {
+  test('a heartbeat is answered with the last state and its seq', () => {
     const quiet = heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))
     expect(due(quiet)).toBe(postMs)
     expect(posting(quiet).inFlight).toMatchObject({ draft: { location: 1 }, seq: 1 })
   })
 
-  test('is answered once', () => {
+  test('a heartbeat is answered once', () => {
     const renewed = applied(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))))
     expect(due(renewed)).toBeNull()
   })
 
-  test('needs no answer when a post was acknowledged since the previous heartbeat', () => {
+  test('a heartbeat needs no answer when a post was acknowledged since the previous heartbeat', () => {
     expect(due(heartbeatReceived(applied(posting(box(1)))))).toBeNull()
   })
 
-  test('whose renewal got no answer is answered later', () => {
+  test('a heartbeat whose renewal got no answer is answered later', () => {
     const lost = failed(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
   })

@@ -91,7 +91,7 @@ async function liveRoom(server: ScriptedServer, ...others: Connection<CellTypes>
 const names = (room: Pick<AnyRoom, 'others'>) => room.others.map(({ memberId }) => memberId)
 
 describe('joining a room', () => {
-  test('without a location posts `null` at once, before the stream opens', async () => {
+  test('joining a room without a location posts `null` at once, before the stream opens', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     opened.client.join('r')
@@ -101,7 +101,7 @@ describe('joining a room', () => {
     expect(post.memberKey).toMatch(/^[\w-]{22}$/)
   })
 
-  test('with a location sends one post', async () => {
+  test('joining a room with a location sends one post', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r', { profile: { name: 'Ada' } })
@@ -203,7 +203,7 @@ describe('joining a room', () => {
     expect((await server.stream()).headers.authorization).toMatch(/^Bearer [3-9]$/)
   })
 
-  test('ends when the signal is aborted', async () => {
+  test('joining a room ends when the signal is aborted', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const controller = new AbortController()
@@ -214,7 +214,7 @@ describe('joining a room', () => {
     expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
   })
 
-  test('removes its abort listener from the signal, however the room ends', async () => {
+  test('joining a room removes its abort listener from the signal, however the room ends', async () => {
     await using server = await scriptedServer()
     const opened = clientOf(server)
     const { signal } = new AbortController()
@@ -234,7 +234,7 @@ describe('joining a room', () => {
     expect(other.client.join('t', { signal: AbortSignal.abort() }).status.state).toBe('closed')
   })
 
-  test('with a server-rendered snapshot shows it and resumes from its event id', async () => {
+  test('joining a room with a server-rendered snapshot shows it and resumes from its event id', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const initial = { id: id(5), event: { type: 'snapshot' as const, connections: [one('ada')] } }
@@ -251,7 +251,7 @@ describe('joining a room', () => {
     for (const method of ['post', 'flush', 'update']) expect(method in room).toBe(false)
   })
 
-  test('as a watcher posts nothing', async () => {
+  test('joining a room as a watcher posts nothing', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -277,7 +277,7 @@ describe('a stream that ends', () => {
     ['closed by a `bye`', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
     ['told that the server is full', (stream) => stream.error('SERVICE_UNAVAILABLE', 503, 'unavailable: Draining.')],
   ]
-  test.each(ends)('resumes from its last event id when it was %s', async (_, end) => {
+  test.each(ends)('a stream that ends resumes from its last event id when it was %s', async (_, end) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     end(live.stream)
@@ -291,7 +291,7 @@ describe('a stream that ends', () => {
     expect(server.waiting().streams).toBe(0)
   })
 
-  test('silently is detected by a timeout, which any byte resets', async () => {
+  test('a stream that ends silently is detected by a timeout, which any byte resets', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(24_000)
@@ -305,7 +305,7 @@ describe('a stream that ends', () => {
     expect((await live.nextStream()).input.lastEventId).toBe(id(1))
   })
 
-  test('silently is detected by the heartbeat interval of its `hello`', async () => {
+  test('a stream that ends silently is detected by the heartbeat interval of its `hello`', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -358,7 +358,7 @@ describe('a stream that ends', () => {
     expect(live.room.status).toEqual({ state: 'connecting' })
   })
 
-  test('is reopened at once by `retry()`', async () => {
+  test('a stream that ends is reopened at once by `retry()`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.cut()
@@ -369,7 +369,7 @@ describe('a stream that ends', () => {
 })
 
 describe('an interruption', () => {
-  test('that is short emits no event', async () => {
+  test('an interruption that is short emits no event', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.cut()
@@ -381,7 +381,7 @@ describe('an interruption', () => {
     expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
   })
 
-  test('of five seconds emits `lost`, and the others are shown as stale until `restored`', async () => {
+  test('an interruption of five seconds emits `lost`, and the others are shown as stale until `restored`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     const since = live.clock.date()
@@ -426,7 +426,7 @@ describe('an interruption', () => {
     },
   )
 
-  test('emits no `lost` after we left, nor before the room was ever live', async () => {
+  test('an interruption emits no `lost` after we left, nor before the room was ever live', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.room.leave()
@@ -434,7 +434,7 @@ describe('an interruption', () => {
     expect(live.news).toEqual([])
   })
 
-  test('marks the events that were missed as caught up, and later events not', async () => {
+  test('an interruption marks the events that were missed as caught up, and later events not', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -450,7 +450,7 @@ describe('an interruption', () => {
     ])
   })
 
-  test('without missed events marks nothing as caught up', async () => {
+  test('an interruption without missed events marks nothing as caught up', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -464,7 +464,7 @@ describe('an interruption', () => {
     expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
   })
 
-  test('marks missed events as caught up when they arrive slowly', async () => {
+  test('an interruption marks missed events as caught up when they arrive slowly', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -481,7 +481,7 @@ describe('an interruption', () => {
     expect(live.news).toMatchObject([['moved', { caughtUp: true }]])
   })
 
-  test('marks a late snapshot as caught up when the server cannot resume', async () => {
+  test('an interruption marks a late snapshot as caught up when the server cannot resume', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -499,7 +499,7 @@ describe('an interruption', () => {
     ])
   })
 
-  test('shows `degraded` while the server reports that its store is unreachable', async () => {
+  test('an interruption shows `degraded` while the server reports that its store is unreachable', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(1), { type: 'degraded', reason: 'backend' })
@@ -510,7 +510,7 @@ describe('an interruption', () => {
     expect(live.news).toEqual([])
   })
 
-  test('reports `misconfigured` when no location server answers at the URL', async () => {
+  test('an interruption reports `misconfigured` when no location server answers at the URL', async () => {
     await using server = await scriptedServer()
     server.answers.status = 404
     await using opened = clientOf(server)
@@ -561,7 +561,7 @@ describe('a view that missed a frame', () => {
     expect(server.waiting().streams).toBe(0)
   })
 
-  test('keeps its stream when the digest agrees', async () => {
+  test('a view that missed a frame keeps its stream when the digest agrees', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.beat(id(1), 1, digestOf(one('ada')))
@@ -575,7 +575,7 @@ describe('a refused stream', () => {
     ['FORBIDDEN', 403, 'forbidden: You may not read this room.', 'forbidden'],
     ['BAD_REQUEST', 400, 'bad-input: A room id must be visible.', 'bad-input'],
     ['NOT_FOUND', 404, 'No such procedure', 'bad-input'],
-  ])('with %s closes the room with the reason of the error', async (code, status, message, reason) => {
+  ])('a refused stream with %s closes the room with the reason of the error', async (code, status, message, reason) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -593,7 +593,7 @@ describe('a refused stream', () => {
     await room.ready()
   })
 
-  test('with UNAUTHORIZED is retried once with new headers', async () => {
+  test('a refused stream with UNAUTHORIZED is retried once with new headers', async () => {
     await using server = await scriptedServer()
     let token = 'old'
     await using opened = clientOf(server, { headers: () => ({ authorization: token }) })
@@ -611,7 +611,7 @@ describe('a refused stream', () => {
     expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized', error: { message: 'Sign in.' } })
   })
 
-  test('because another member owns the connection is retried with a new key', async () => {
+  test('a refused stream because another member owns the connection is retried with a new key', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
@@ -665,7 +665,7 @@ describe('a refused stream', () => {
         throw new Refusal('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
       },
     ],
-  ])('keeps the room closed until `retry()`, also when a post %s', async (_, answer) => {
+  ])('a refused stream keeps the room closed until `retry()`, also when a post %s', async (_, answer) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -691,7 +691,7 @@ describe('a refused stream', () => {
     await statusIs(live.room, 'live')
   })
 
-  test('after `bye: revoked` is not retried', async () => {
+  test('a refused stream after `bye: revoked` is not retried', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.event(id(1), { type: 'bye', reason: 'revoked' })
@@ -701,7 +701,7 @@ describe('a refused stream', () => {
 })
 
 describe('posts', () => {
-  test('are conflated: only the newest waits, one is in flight, and they are sent at least postMs apart', async () => {
+  test('posts are conflated: only the newest waits, one is in flight, and they are sent at least postMs apart', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     let answer = () => {}
@@ -725,7 +725,7 @@ describe('posts', () => {
     await live.room.flush()
   })
 
-  test('that change nothing are not sent', async () => {
+  test('posts that change nothing are not sent', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.room.post(null)
@@ -735,7 +735,7 @@ describe('posts', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('are shown as our own location at once, before the server answers', async () => {
+  test('posts are shown as our own location at once, before the server answers', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(7)))
     live.room.post(cell(7))
@@ -748,7 +748,7 @@ describe('posts', () => {
     ).toEqual(['m-ada', 'm-me'])
   })
 
-  test('that get no answer are retried with the same seq', async () => {
+  test('posts that get no answer are retried with the same seq', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -763,7 +763,7 @@ describe('posts', () => {
     await live.room.flush()
   })
 
-  test('that hang time out, so that newer ones can be sent', async () => {
+  test('posts that hang time out, so that newer ones can be sent', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -779,7 +779,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(2), seq: 3 })
   })
 
-  test('that are refused are dropped and reported', async () => {
+  test('posts that are refused are dropped and reported', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -817,7 +817,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
   })
 
-  test('of a connection that has left are sent with a new key, and the stream reopens with it', async () => {
+  test('posts of a connection that has left are sent with a new key, and the stream reopens with it', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -858,7 +858,7 @@ describe('posts', () => {
     await flush
   })
 
-  test('of values that JSON cannot represent are reported as a refusal of the server is, and never thrown', async () => {
+  test('posts of values that JSON cannot represent are reported as a refusal of the server is, and never thrown', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const circular: { itself?: object } = {}
@@ -889,7 +889,7 @@ describe('posts', () => {
 describe('a heartbeat', () => {
   const beat = (stream: ScriptedStream) => stream.beat(id(1), 0, digestOf())
 
-  test('is answered with the last post, unless a post was acknowledged since the previous heartbeat', async () => {
+  test('a heartbeat is answered with the last post, unless a post was acknowledged since the previous heartbeat', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(50)
@@ -904,7 +904,7 @@ describe('a heartbeat', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
   })
 
-  test('whose renewal is answered `expired` makes the client post again', async () => {
+  test('a heartbeat whose renewal is answered `expired` makes the client post again', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -919,7 +919,7 @@ describe('a heartbeat', () => {
     expect(await server.post()).toMatchObject({ seq: 2 })
   })
 
-  test('is not needed after `hello`: each new stream renews the lease', async () => {
+  test('a heartbeat is not needed after `hello`: each new stream renews the lease', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.cut()
@@ -932,7 +932,7 @@ describe('a heartbeat', () => {
 })
 
 describe('the other members', () => {
-  test('are reported per member when they enter, move, are updated and leave', async () => {
+  test('the other members are reported per member when they enter, move, are updated and leave', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     const { stream, room, news } = live
@@ -988,7 +988,7 @@ describe('the other members', () => {
     expect(live.news).toEqual([])
   })
 
-  test('do not include our own other tab', async () => {
+  test('the other members do not include our own other tab', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('me', 1, null, 'm-me'))
     live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'm-me')] })
@@ -1000,7 +1000,7 @@ describe('the other members', () => {
     expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
   })
 
-  test('stay visible for a lease and a heartbeat after the server lost its state, without a `left` event', async () => {
+  test('the other members stay visible for a lease and a heartbeat after the server lost its state, without a `left` event', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -1018,7 +1018,7 @@ describe('the other members', () => {
     expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
   })
 
-  test('stay no longer than a lease and a heartbeat, however many snapshots follow', async () => {
+  test('the other members stay no longer than a lease and a heartbeat, however many snapshots follow', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -1046,7 +1046,7 @@ describe('the other members', () => {
     expect(live.news).toEqual([])
   })
 
-  test('that did not change keep their object identity', async () => {
+  test('the other members that did not change keep their object identity', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)), one('bob', 1, cell(2)))
     const [ada, bob] = live.room.others
@@ -1066,7 +1066,7 @@ describe('the other members', () => {
     expect(live.room.membersAt(cell(3))).toEqual([live.room.others[1]])
   })
 
-  test('are still shown when a listener throws', async () => {
+  test('the other members are still shown when a listener throws', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.room.on('entered', () => {
@@ -1103,7 +1103,7 @@ describe('leaving a room', () => {
     expect(server.waiting().leaves).toBe(0)
   })
 
-  test('never rejects', async () => {
+  test('leaving a room never rejects', async () => {
     const server = await scriptedServer()
     const live = await liveRoom(server)
     await server[Symbol.asyncDispose]()
@@ -1120,7 +1120,7 @@ describe('leaving a room', () => {
 })
 
 describe('a post that is answered for another member, who signed in here', () => {
-  test('closes the stream of the previous member and opens another, once', async () => {
+  test('a post that is answered for another member, who signed in here closes the stream of the previous member and opens another, once', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const postAs = async (memberId: string, row: number) => {

@@ -84,7 +84,7 @@ describe('an object of the app that is changed in place', () => {
     expect({ location, profile }).toEqual({ location: before.location, profile: before.profile })
   })
 
-  test('after join() changes nothing that is posted', async () => {
+  test('an object of the app that is changed in place after join() changes nothing that is posted', async () => {
     const profile = { name: 'Ada' }
     const location = { sheet: 'Q3', row: 1, col: 1 }
     const server = await scriptedServer()
@@ -100,7 +100,7 @@ describe('an object of the app that is changed in place', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: { row: 1 } })
   })
 
-  test('after it was `initial` changes nothing that the room shows', async () => {
+  test('an object of the app that is changed in place after it was `initial` changes nothing that the room shows', async () => {
     const initial: GetLocationsOutput<CellTypes> = {
       id: 'epochepoch1.1',
       event: { type: 'snapshot', connections: [structuredClone(ada)] },

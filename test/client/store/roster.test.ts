@@ -87,7 +87,7 @@ describe('a roster', () => {
     )
   })
 
-  test('finds each member once by location: where the member is shown, and with `windows: all` wherever a window is', () => {
+  test('a roster finds each member once by location: where the member is shown, and with `windows: all` wherever a window is', () => {
     fc.assert(
       fc.property(history, (history) => {
         const { roster } = play(history, (roster) => roster.membersAt({ cell: 0 }, { windows: 'all' }))
@@ -102,7 +102,7 @@ describe('a roster', () => {
     )
   })
 
-  test('keeps the identity of unchanged members, lists and members at a location', () => {
+  test('a roster keeps the identity of unchanged members, lists and members at a location', () => {
     fc.assert(
       fc.property(history, (history) => {
         let before: { members: readonly object[]; places: (readonly object[])[] } = { members: [], places: [] }
@@ -126,7 +126,7 @@ describe('a roster', () => {
     )
   })
 
-  test('returns exactly the members who came, went or changed', () => {
+  test('a roster returns exactly the members who came, went or changed', () => {
     const view = new View<Types>()
     const roster = new Roster<Types>()
     const set = (who: number, cell: number, at: number) =>

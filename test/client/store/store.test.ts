@@ -10,7 +10,7 @@ describe('a listener', () => {
     return { reported, store: createStore(new Date(0), (thrown) => reported.push(thrown)) }
   }
 
-  test('that is async and rejects is reported like one that throws', async () => {
+  test('a listener that is async and rejects is reported like one that throws', async () => {
     const { reported, store } = opened()
     const failing = async () => Promise.reject(error)
     store.on('error', failing)
@@ -20,7 +20,7 @@ describe('a listener', () => {
     expect(reported).toEqual([error, error])
   })
 
-  test('that removes and adds itself is called once an event', () => {
+  test('a listener that removes and adds itself is called once an event', () => {
     const { store } = opened()
     let calls = 0
     let off = () => {}
@@ -34,7 +34,7 @@ describe('a listener', () => {
     expect(calls).toBe(1)
   })
 
-  test('that was removed during an event is not called any more', () => {
+  test('a listener that was removed during an event is not called any more', () => {
     const { store } = opened()
     let calls = 0
     store.on('error', () => off())

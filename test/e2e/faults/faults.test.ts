@@ -15,55 +15,63 @@ afterAll(() => server.close())
 const slower = { scale: 1 / 5 }
 
 describe('a server that is killed and restarted', () => {
-  test('gets every member back, and no member is shown to leave', { timeout: 60_000 }, async () => {
-    let running = await serveLocations({ timing: slower })
-    const { port, url } = running
-    await using ada = joined(url, 'restart', cell(1))
-    await using bob = joined(url, 'restart', cell(2))
-    await using eve = joined(url, 'restart', cell(3))
-    const everyone = [ada, bob, eve]
-    const isComplete = () => everyone.every(({ room }) => room.others.length === 2)
-    try {
-      await until('everyone sees everyone', isComplete)
-      for (const each of everyone) each.news.length = 0
-      const seen: number[] = []
-      for (const { room } of everyone) room.subscribe(({ others }) => void seen.push(others.length))
-      await running.close()
-      running = await serveLocations({ timing: slower, port })
-      await until('all are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
-      await until('everyone sees everyone anew', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
-      ada.room.post(cell(7))
-      await until('a move gets through', () => rowsSeen(bob.room).includes(7) && rowsSeen(eve.room).includes(7))
-      expect(Math.min(...seen)).toBe(2)
-      expect(everyone.flatMap(({ news }) => news)).toEqual(['moved', 'moved'])
-    } finally {
-      await running.close()
-    }
-  })
+  test(
+    'a server that is killed and restarted gets every member back, and no member is shown to leave',
+    { timeout: 60_000 },
+    async () => {
+      let running = await serveLocations({ timing: slower })
+      const { port, url } = running
+      await using ada = joined(url, 'restart', cell(1))
+      await using bob = joined(url, 'restart', cell(2))
+      await using eve = joined(url, 'restart', cell(3))
+      const everyone = [ada, bob, eve]
+      const isComplete = () => everyone.every(({ room }) => room.others.length === 2)
+      try {
+        await until('everyone sees everyone', isComplete)
+        for (const each of everyone) each.news.length = 0
+        const seen: number[] = []
+        for (const { room } of everyone) room.subscribe(({ others }) => void seen.push(others.length))
+        await running.close()
+        running = await serveLocations({ timing: slower, port })
+        await until('all are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
+        await until('everyone sees everyone anew', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
+        ada.room.post(cell(7))
+        await until('a move gets through', () => rowsSeen(bob.room).includes(7) && rowsSeen(eve.room).includes(7))
+        expect(Math.min(...seen)).toBe(2)
+        expect(everyone.flatMap(({ news }) => news)).toEqual(['moved', 'moved'])
+      } finally {
+        await running.close()
+      }
+    },
+  )
 
-  test('moves made while it is down are kept, and only the newest is shown', { timeout: 60_000 }, async () => {
-    let running = await serveLocations({ timing: slower })
-    const { port, url } = running
-    await using ada = joined(url, 'away', cell(1))
-    await using bob = joined(url, 'away', cell(2))
-    try {
-      await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
-      const rows = new Set<number | undefined>()
-      bob.room.on('moved', ({ current }) => void rows.add(current?.row))
-      await running.close()
-      for (const row of [10, 11, 12]) ada.room.post(cell(row))
-      expect(ada.room.self?.location).toEqual(cell(12))
-      running = await serveLocations({ timing: slower, port })
-      await until('the newest is shown', () => rowsSeen(bob.room)[0] === 12)
-      expect([...rows]).toEqual([12])
-    } finally {
-      await running.close()
-    }
-  })
+  test(
+    'a server that is killed and restarted moves made while it is down are kept, and only the newest is shown',
+    { timeout: 60_000 },
+    async () => {
+      let running = await serveLocations({ timing: slower })
+      const { port, url } = running
+      await using ada = joined(url, 'away', cell(1))
+      await using bob = joined(url, 'away', cell(2))
+      try {
+        await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+        const rows = new Set<number | undefined>()
+        bob.room.on('moved', ({ current }) => void rows.add(current?.row))
+        await running.close()
+        for (const row of [10, 11, 12]) ada.room.post(cell(row))
+        expect(ada.room.self?.location).toEqual(cell(12))
+        running = await serveLocations({ timing: slower, port })
+        await until('the newest is shown', () => rowsSeen(bob.room)[0] === 12)
+        expect([...rows]).toEqual([12])
+      } finally {
+        await running.close()
+      }
+    },
+  )
 })
 
 describe('posts', () => {
-  test('that arrive in reverse order end at the newest', async () => {
+  test('posts that arrive in reverse order end at the newest', async () => {
     const held: (() => Promise<Reply>)[] = []
     await using proxy = await faultProxy(server.url, {
       call: (call, pass) => new Promise((resolve) => held.push(async () => {
@@ -95,7 +103,7 @@ describe('posts', () => {
     expect(viewer.diverged).toEqual([])
   })
 
-  test('that arrive twice are applied once', async () => {
+  test('posts that arrive twice are applied once', async () => {
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
         await pass(call)
@@ -117,7 +125,7 @@ describe('posts', () => {
     expect(ada.news).toEqual([])
   })
 
-  test('that are lost, or whose replies are lost, are retried', { timeout: 60_000 }, async () => {
+  test('posts that are lost, or whose replies are lost, are retried', { timeout: 60_000 }, async () => {
     let calls = 0
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
@@ -142,7 +150,7 @@ describe('posts', () => {
     expect(viewer.diverged).toEqual([])
   })
 
-  test('that arrive after a later leave do not bring the member back', async () => {
+  test('posts that arrive after a later leave do not bring the member back', async () => {
     const held: (() => void)[] = []
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
@@ -167,7 +175,7 @@ describe('posts', () => {
 })
 
 describe('a stream', () => {
-  test('that is cut between hello and snapshot starts again', async () => {
+  test('a stream that is cut between hello and snapshot starts again', async () => {
     let streams = 0
     await using proxy = await faultProxy(server.url, {
       open(call) {
@@ -190,7 +198,7 @@ describe('a stream', () => {
     expect(ada.news).toEqual([])
   })
 
-  test('with lost frames detects the gap and starts again', { timeout: 60_000 }, async () => {
+  test('a stream with lost frames detects the gap and starts again', { timeout: 60_000 }, async () => {
     let lost = 0
     await using proxy = await faultProxy(server.url, {
       event(event) {
@@ -211,7 +219,7 @@ describe('a stream', () => {
     expect(ada.news).not.toContain('left')
   })
 
-  test('of a stock client resumes after a cut at any place', { timeout: 90_000 }, async () => {
+  test('a stream of a stock client resumes after a cut at any place', { timeout: 90_000 }, async () => {
     // A stock client does not repeat a post whose headers come too late for the server's timeout.
     await using patient = await serveLocations({ timing: slower })
     const client = stockClient(patient.url)

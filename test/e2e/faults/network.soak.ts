@@ -30,7 +30,7 @@ describe('a stream of one byte per packet', patience, () => {
   const room = '𝒮𝒽𝑒𝑒𝓉 🦉'
   const place = (row: number) => ({ sheet: '📊𐍈', row, col: 0 })
 
-  test('delivers every name and location unchanged to our client and to a stock client', async () => {
+  test('a stream of one byte per packet delivers every name and location unchanged to our client and to a stock client', async () => {
     await using proxy = await faultProxy(server.url, { packetBytes: 1 })
     let longest = 0
     const inPieces: typeof fetch = async (input, init) => {
@@ -74,7 +74,7 @@ describe('a stream of one byte per packet', patience, () => {
 })
 
 describe.concurrent('a server that answers 503 to every stream for twenty seconds', patience, () => {
-  test('is retried with backoff while the room is polled; a member who keeps posting is not shown to leave', async () => {
+  test('a server that answers 503 to every stream for twenty seconds is retried with backoff while the room is polled; a member who keeps posting is not shown to leave', async () => {
     let isDown = false
     let asked = 0
     await using proxy = await faultProxy(server.url, {
@@ -127,7 +127,7 @@ describe.concurrent('a half-open connection', patience, () => {
     'both ways': { down: true, up: true },
   }
   test.each(Object.entries(lines))(
-    'that is dead %s is detected, and no member is shown to leave',
+    'a half-open connection that is dead %s is detected, and no member is shown to leave',
     async (name, { down, up }) => {
       let streams = 0
       let posts = 0
@@ -165,7 +165,7 @@ describe.concurrent('a half-open connection', patience, () => {
     },
   )
 
-  test('that stays dead both ways ends the lease, and both ends notice', async () => {
+  test('a half-open connection that stays dead both ways ends the lease, and both ends notice', async () => {
     let dead = false
     await using proxy = await faultProxy(server.url, {
       event: (event) => (dead ? '' : event),
@@ -224,7 +224,7 @@ describe.concurrent('a server that is killed and restarted', patience, () => {
 })
 
 describe.concurrent('a stream that ends with bye', patience, () => {
-  test('at each rotation misses no event, and no other member notices', async () => {
+  test('a stream that ends with bye at each rotation misses no event, and no other member notices', async () => {
     await using rotating = await serveLocations({ timing: { scale, rotateMs: 2 * beatMs } })
     const goodbyes: string[] = []
     await using proxy = await faultProxy(rotating.url, {
@@ -252,7 +252,7 @@ describe.concurrent('a stream that ends with bye', patience, () => {
     expect(bob.news).not.toContain('left')
   })
 
-  test('because the server drains reconnects to the next server, and no member is shown to leave', async () => {
+  test('a stream that ends with bye because the server drains reconnects to the next server, and no member is shown to leave', async () => {
     let running = await serveLocations({ timing: { scale } })
     const { port, url } = running
     const everyone = [1, 2, 3].map((row) => joined(url, 'drained', cell(row)))

@@ -101,7 +101,7 @@ async function fill(busy: Busy, stalled: number) {
 }
 
 describe('a slow consumer', () => {
-  test('that pauses costs one pending frame, and then catches up', { timeout: 60_000 }, async () => {
+  test('a slow consumer that pauses costs one pending frame, and then catches up', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 60_000 })
     using quick = reader(busy.port)
     using slow = reader(busy.port)
@@ -117,26 +117,30 @@ describe('a slow consumer', () => {
     expect(slow.seen.bytes).toBeLessThan(0.75 * quick.seen.bytes)
   })
 
-  test('at 50 KB/s joins a room of 1,000 and keeps up while 200 others move', { timeout: 60_000 }, async () => {
-    await using busy = await busyRoom({ stallMs: 1_000 }, { members: 1_000, bytes: 60 })
-    await using phone = await slowProxy(busy.port, 50_000)
-    using slow = viewer(phone.port)
-    const beganAt = performance.now()
-    await until('everyone is in sight', () => slow.view.connections.size === 1_000, 20_000)
-    expect(phone.bytes).toBeGreaterThan(200_000)
-    expect(performance.now() - beganAt).toBeGreaterThan(3_000)
-    for (let times = 0; times < 5; times++)
-      await Promise.all(Array.from({ length: 200 }, (_, member) => busy.move(member)))
-    const { timeline } = await busy.live()
-    await until('it sees what is true', () => slow.view.id === timeline.id(), 20_000)
-    for (const { connectionId, location } of timeline.connections())
-      expect(slow.view.connections.get(connectionId)?.location).toEqual(location)
-    expect([...slow.seen.outcomes]).not.toContain('diverged')
-    expect(slow.seen.isClosed).toBe(false)
-  })
+  test(
+    'a slow consumer at 50 KB/s joins a room of 1,000 and keeps up while 200 others move',
+    { timeout: 60_000 },
+    async () => {
+      await using busy = await busyRoom({ stallMs: 1_000 }, { members: 1_000, bytes: 60 })
+      await using phone = await slowProxy(busy.port, 50_000)
+      using slow = viewer(phone.port)
+      const beganAt = performance.now()
+      await until('everyone is in sight', () => slow.view.connections.size === 1_000, 20_000)
+      expect(phone.bytes).toBeGreaterThan(200_000)
+      expect(performance.now() - beganAt).toBeGreaterThan(3_000)
+      for (let times = 0; times < 5; times++)
+        await Promise.all(Array.from({ length: 200 }, (_, member) => busy.move(member)))
+      const { timeline } = await busy.live()
+      await until('it sees what is true', () => slow.view.id === timeline.id(), 20_000)
+      for (const { connectionId, location } of timeline.connections())
+        expect(slow.view.connections.get(connectionId)?.location).toEqual(location)
+      expect([...slow.seen.outcomes]).not.toContain('diverged')
+      expect(slow.seen.isClosed).toBe(false)
+    },
+  )
 
   test(
-    'that takes no byte for too long is cut without a bye, and its lease is shortened',
+    'a slow consumer that takes no byte for too long is cut without a bye, and its lease is shortened',
     { timeout: 60_000 },
     async () => {
       await using busy = await busyRoom({ stallMs: 300, closedMs: 100, sweepMs: 50 })
@@ -160,7 +164,7 @@ describe('a slow consumer', () => {
     },
   )
 
-  test('that never finishes a frame is cut, even if bytes trickle', { timeout: 60_000 }, async () => {
+  test('a slow consumer that never finishes a frame is cut, even if bytes trickle', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 1_500, frameStallMs: 2_500 }, { members: 160 })
     await using phone = await slowProxy(busy.port, 2_000_000)
     using slow = reader(phone.port)
@@ -172,7 +176,7 @@ describe('a slow consumer', () => {
     expect(slow.seen.bytes).toBeLessThan(40_000_000)
   })
 
-  test('that is slow but makes progress is not cut', { timeout: 60_000 }, async () => {
+  test('a slow consumer that is slow but makes progress is not cut', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 1_500 }, { members: 100 })
     await using phone = await slowProxy(busy.port, 5_000_000)
     using slow = reader(phone.port)
@@ -185,7 +189,7 @@ describe('a slow consumer', () => {
 })
 
 describe('fifty stalled consumers', () => {
-  test('cost one frame each and delay no other subscriber', { timeout: 60_000 }, async () => {
+  test('fifty stalled consumers cost one frame each and delay no other subscriber', { timeout: 60_000 }, async () => {
     await using busy = await busyRoom({ stallMs: 60_000 })
     using quick = reader(busy.port)
     const stalled = Array.from({ length: 50 }, () => reader(busy.port))

@@ -113,7 +113,7 @@ describe('a gzip-compressed stream', () => {
     expect(events.at(-1)).toContain('changed')
   })
 
-  test('resumes from a last event id', async () => {
+  test('a gzip-compressed stream resumes from a last event id', async () => {
     await using pair = await twins(compressing())
     const { events: heard } = await alike(pair, async (twin) => {
       for (const key of [1, 2, 3, 4]) await twin.post('q3', key, key)
@@ -128,7 +128,7 @@ describe('a gzip-compressed stream', () => {
     expect(heard[2]).toContain('"changed"')
   })
 
-  test('contains the pings of tRPC', async () => {
+  test('a gzip-compressed stream contains the pings of tRPC', async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events: heard } = await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -148,12 +148,15 @@ describe('a gzip-compressed stream', () => {
     ['when its rotation time is reached', () => {}, compressing({ timing: { beatMs: 200, rotateMs: 1 } })],
     ['after maxDurationMs of tRPC', () => {}, sse({ maxDurationMs: 150 })],
   ]
-  test.for(ends)('ends %s, as a complete gzip stream', async ([, run, options = compressing()]) => {
-    await using pair = await twins(options)
-    await alike(pair, (twin) => ended(twin, asking(), run))
-  })
+  test.for(ends)(
+    'a gzip-compressed stream ends %s, as a complete gzip stream',
+    async ([, run, options = compressing()]) => {
+      await using pair = await twins(options)
+      await alike(pair, (twin) => ended(twin, asking(), run))
+    },
+  )
 
-  test('that compression() would have compressed too is compressed once', async () => {
+  test('a gzip-compressed stream that compression() would have compressed too is compressed once', async () => {
     // Without tRPC's word that nobody may, it does.
     const transformable: express.RequestHandler = (_request, response, next) => {
       const setHeader = response.setHeader.bind(response)
@@ -230,7 +233,7 @@ describe('content negotiation of a stream', () => {
     await until('the snapshot is here', () => eventsOf(client).join('').includes('"snapshot"'))
   })
 
-  test('keeps a Content-Encoding or Vary: * header of the app', async () => {
+  test('content negotiation of a stream keeps a Content-Encoding or Vary: * header of the app', async () => {
     const meta = { 'content-encoding': 'identity', vary: '*' }
     const says = { responseMeta: () => ({ headers: new Headers(meta) }), compress: true }
     await using pair = await twins({ middleware: says })
@@ -251,16 +254,19 @@ describe('content negotiation of a stream', () => {
     ['a stream of somebody else', asking('/trpc/countdown')],
     ['a HEAD', Buffer.from(asking().toString().replace(/^GET/, 'HEAD'))],
   ]
-  test.for(others)('leaves a response that is not a location stream uncompressed: %s', async ([, request]) => {
-    await using pair = await twins(compressing())
-    await alike(pair, async (twin) => {
-      using client = rawClient(twin.port)
-      client.send(request)
-      if (request.includes('HEAD ')) {
-        await until('the head is here', () => client.received.includes('\r\n\r\n'))
-        return client.received.toString().replace(/\r\nDate: .*/i, '')
-      }
-      return seenOf(await client.answer())
-    })
-  })
+  test.for(others)(
+    'content negotiation of a stream leaves a response that is not a location stream uncompressed: %s',
+    async ([, request]) => {
+      await using pair = await twins(compressing())
+      await alike(pair, async (twin) => {
+        using client = rawClient(twin.port)
+        client.send(request)
+        if (request.includes('HEAD ')) {
+          await until('the head is here', () => client.received.includes('\r\n\r\n'))
+          return client.received.toString().replace(/\r\nDate: .*/i, '')
+        }
+        return seenOf(await client.answer())
+      })
+    },
+  )
 })

@@ -120,7 +120,7 @@ describe('the response of our SSE handler', () => {
     expect(pair.ours.said).toContainEqual({ aborted: expect.any(String), reason: 'AbortError' })
   })
 
-  test('has headers of its own, where the app has a say in them', async () => {
+  test('the response of our SSE handler has headers of its own, where the app has a say in them', async () => {
     await using pair = await twins({ middleware: cookies })
     for (const user of ['ada', 'bob']) {
       const request = get(live(), { headers: { 'x-user': user } })
@@ -129,7 +129,7 @@ describe('the response of our SSE handler', () => {
     }
   })
 
-  test('contains the same pings as that of stock tRPC', async () => {
+  test('the response of our SSE handler contains the same pings as that of stock tRPC', async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events } = await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -251,13 +251,13 @@ describe('a stream ends as with stock tRPC', () => {
     }
   })
 
-  test('with an error, when the member is revoked', async () => {
+  test('a stream ends as with stock tRPC with an error, when the member is revoked', async () => {
     await using pair = await twins()
     const { answer } = await alike(pair, (twin) => ended(twin, get(live()), ({ hub }) => hub.revoke('ada')))
     expect(answer.body).toMatch(/"reason":"revoked".*serialized-error.*FORBIDDEN/s)
   })
 
-  test('with an error that the app formats and transforms, when the member is revoked', async () => {
+  test('a stream ends as with stock tRPC with an error that the app formats and transforms, when the member is revoked', async () => {
     const errorFormatter = ({
       shape,
       input,
@@ -274,7 +274,7 @@ describe('a stream ends as with stock tRPC', () => {
     await alike(pair, (twin) => ended(twin, request, ({ hub }) => hub.revoke('ada')))
   })
 
-  test('with a `draining` bye and without a `return` event when the hub closes or drains, so that clients reconnect', async () => {
+  test('a stream ends as with stock tRPC with a `draining` bye and without a `return` event when the hub closes or drains, so that clients reconnect', async () => {
     await using closed = await twins()
     const { answer } = await alike(closed, (twin) => ended(twin, get(live()), ({ hub }) => hub.close()))
     expect(answer.body).toMatch(/"reason":"draining"\}\nid: .*\n\n\n$/)
@@ -283,7 +283,7 @@ describe('a stream ends as with stock tRPC', () => {
     expect(drained.ours.said.some((each) => 'aborted' in each || 'error' in each)).toBe(false)
   })
 
-  test('when its rotation time is reached', async () => {
+  test('a stream ends as with stock tRPC when its rotation time is reached', async () => {
     await using pair = await twins({ timing: { beatMs: 200, rotateMs: 1 } })
     const { answer } = await alike(pair, (twin) => ended(twin, get(live())))
     expect(answer.body).toContain('"reason":"rotated"')
@@ -304,7 +304,7 @@ describe('a stream ends as with stock tRPC', () => {
     }
   })
 
-  test('with an error when a transformer cannot write a frame', async () => {
+  test('a stream ends as with stock tRPC with an error when a transformer cannot write a frame', async () => {
     const transformer = {
       input: { serialize: (value: unknown) => value, deserialize: (value: unknown) => value },
       output: {

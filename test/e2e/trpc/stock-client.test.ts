@@ -11,7 +11,7 @@ const server = await serveLocations({ timing: { scale: 1 / 20 } })
 afterAll(() => server.close())
 
 describe('a stock client', () => {
-  test('sees hello, then who is there, then what changes', async () => {
+  test('a stock client sees hello, then who is there, then what changes', async () => {
     const client = stockClient(server.url)
     const reply = await client.postLocation.mutate({ room: 'stock', location: cell(1) })
     expect(reply).toMatchObject({ outcome: 'applied', seq: 1, connectionKey: expect.stringMatching(/^[\w-]{22}$/) })
@@ -26,7 +26,7 @@ describe('a stock client', () => {
     expect(stream.errors.all).toEqual([])
   })
 
-  test('that is cut off comes back by itself where it was: no gap, no second snapshot, nothing overtaken', async () => {
+  test('a stock client that is cut off comes back by itself where it was: no gap, no second snapshot, nothing overtaken', async () => {
     await using proxy = await faultProxy(server.url, { event: soonAgain })
     const client = stockClient(server.url)
     const room = 'cut-off'
@@ -53,7 +53,7 @@ describe('a stock client', () => {
     expect(stream.completed).toBe(false)
   })
 
-  test('stays present by answering beats in three lines', async () => {
+  test('a stock client stays present by answering beats in three lines', async () => {
     const client = stockClient(server.url)
     const post = { room: 'three-lines', connectionKey: newKey(), seq: 1, location: cell(1) }
     const { connectionId } = await client.postLocation.mutate(post)
@@ -81,7 +81,7 @@ describe('a stock client', () => {
     expect(watcher.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'lost' }] })
   })
 
-  test('with a batching link posts and asks in one request', async () => {
+  test('a stock client with a batching link posts and asks in one request', async () => {
     const client = stockClient(server.url, { batching: true })
     const room = 'batched'
     const replies = await Promise.all([
@@ -99,7 +99,7 @@ describe('a stock client', () => {
     expect(new Set(replies.map(({ id }) => id)).size).toBe(1)
   })
 
-  test('with a streaming batch link gets the same', async () => {
+  test('a stock client with a streaming batch link gets the same', async () => {
     const client = createTRPCClient<Cells>({ links: [httpBatchStreamLink({ url: server.url })] })
     const room = 'streamed'
     const replies = await Promise.all([
@@ -109,14 +109,14 @@ describe('a stock client', () => {
     expect(replies.map(({ outcome }) => outcome)).toEqual(['applied', 'applied'])
   })
 
-  test('is told in the stream, and once, what it may not have', async () => {
+  test('a stock client is told in the stream, and once, what it may not have', async () => {
     using stream = subscribed(stockClient(server.url), { room: 'x'.repeat(129) })
     const error = await stream.errors.at(0)
     expect(error.data).toMatchObject({ code: 'BAD_REQUEST', httpStatus: 400, path: 'onLocation' })
     expect(error.message).toMatch(/^bad-input: room: /)
   })
 
-  test('that leaves is gone at once', async () => {
+  test('a stock client that leaves is gone at once', async () => {
     const client = stockClient(server.url)
     const connectionKey = newKey()
     using stream = subscribed(client, { room: 'leaving' })

@@ -8,7 +8,7 @@ const ask = async (url: string, headers: Record<string, string> = {}) =>
   (await raw(`${url}/getLocations?input=${input}`, { headers })).status
 
 describe('the address that a caller is limited by', () => {
-  test('does not depend on forwarding headers by default', async () => {
+  test('the address that a caller is limited by does not depend on forwarding headers by default', async () => {
     // Every request has the address of its socket, whatever its headers say.
     await using server = await serveLocations({
       limits,
@@ -20,7 +20,7 @@ describe('the address that a caller is limited by', () => {
     expect(statuses).toEqual([200, 200, 429, 429, 429, 429])
   })
 
-  test('is the one that clientIp() returns', async () => {
+  test('the address that a caller is limited by is the one that clientIp() returns', async () => {
     await using server = await serveLocations({
       limits,
       clientIp: ({ ctx }) => ctx.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() ?? ctx.ip,
@@ -30,13 +30,13 @@ describe('the address that a caller is limited by', () => {
     expect(await from('203.0.113.8')).toBe(200)
   })
 
-  test('is counted without its port', async () => {
+  test('the address that a caller is limited by is counted without its port', async () => {
     let port = 50_000
     await using server = await serveLocations({ limits, clientIp: () => `203.0.113.7:${(port += 1)}` })
     expect([await ask(server.url), await ask(server.url), await ask(server.url)]).toEqual([200, 200, 429])
   })
 
-  test('is counted as one, with one warning, for all callers whose clientIp() is not an address', async () => {
+  test('the address that a caller is limited by is counted as one, with one warning, for all callers whose clientIp() is not an address', async () => {
     const warnings: string[] = []
     const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
     let n = 0
@@ -47,12 +47,12 @@ describe('the address that a caller is limited by', () => {
     ])
   })
 
-  test('is not limited by default when it is a loopback address, whatever x-forwarded-for says', async () => {
+  test('the address that a caller is limited by is not limited by default when it is a loopback address, whatever x-forwarded-for says', async () => {
     await using server = await serveLocations({ limits })
     for (let i = 0; i < 5; i++) expect(await ask(server.url, { 'x-forwarded-for': '203.0.113.7' })).toBe(200)
   })
 
-  test("makes only that caller's call fail when clientIp() throws", async () => {
+  test("the address that a caller is limited by makes only that caller's call fail when clientIp() throws", async () => {
     await using server = await serveLocations({
       limits,
       clientIp({ ctx }) {

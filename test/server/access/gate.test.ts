@@ -18,7 +18,7 @@ function gateOf(access: Partial<Access<string, unknown>>, own: Partial<GateOptio
 const ada = { memberId: 'ada', scope: null, profile: undefined, expiresAt: null }
 
 describe('identify()', () => {
-  test("returns the caller's identity from the context", async () => {
+  test("identify() returns the caller's identity from the context", async () => {
     const { clock, gate } = gateOf({
       identify: ({ ctx }) => ({
         memberId: ctx,
@@ -35,7 +35,7 @@ describe('identify()', () => {
     })
   })
 
-  test('with a memberId that is no name is answered `misconfigured`, names the character and is logged once', async () => {
+  test('identify() with a memberId that is no name is answered `misconfigured`, names the character and is logged once', async () => {
     const error = vi.fn()
     const { gate } = gateOf(
       { identify: () => ({ memberId: 'a\u202eb' }), authorize: () => true },
@@ -49,12 +49,12 @@ describe('identify()', () => {
     expect(error).toHaveBeenCalledTimes(1)
   })
 
-  test('with a memberId that is not in normal form C is brought to it', async () => {
+  test('identify() with a memberId that is not in normal form C is brought to it', async () => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'Jose\u0301' }), authorize: () => true })
     expect(await gate.caller('x')).toMatchObject({ memberId: 'José' })
   })
 
-  test('with a profile that its schema refuses still identifies the caller, without a profile', async () => {
+  test('identify() with a profile that its schema refuses still identifies the caller, without a profile', async () => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada', profile: 'too long' }), authorize: () => true })
     expect(await gate.caller('x')).toMatchObject({ memberId: 'ada', profile: { json: 'null' } })
   })
@@ -67,24 +67,24 @@ describe('identify()', () => {
     ['a scope that is not a string', () => ({ memberId: 'ada', scope: 7 }), 'misconfigured'],
     ['a scope too long for a key', () => ({ memberId: 'ada', scope: 'x'.repeat(257) }), 'misconfigured'],
     ['an invalid date', () => ({ memberId: 'ada', expiresAt: new Date(NaN) }), 'misconfigured'],
-  ])('that returns %s refuses the call', async (_what, identify, code) => {
+  ])('identify() that returns %s refuses the call', async (_what, identify, code) => {
     const { gate } = gateOf({ identify: identify as never, authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code })
   })
 
-  test('that throws is answered `unauthorized`, with the error as the cause', async () => {
+  test('identify() that throws is answered `unauthorized`, with the error as the cause', async () => {
     const cause = new Error('bad token')
     const { gate } = gateOf({ identify: () => Promise.reject(cause), authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized', cause })
   })
 
-  test('that throws a TRPCError has it passed on unchanged', async () => {
+  test('identify() that throws a TRPCError has it passed on unchanged', async () => {
     const own = Object.assign(new Error('Pay first'), { name: 'TRPCError' })
     const { gate } = gateOf({ identify: () => Promise.reject(own), authorize: () => true })
     await expect(gate.caller('x')).rejects.toBe(own)
   })
 
-  test('that hangs is answered `unavailable` after five seconds', async () => {
+  test('identify() that hangs is answered `unavailable` after five seconds', async () => {
     const { clock, gate } = gateOf({ identify: () => new Promise<never>(() => {}), authorize: () => true })
     const asked = gate.caller('x').catch((error: unknown) => error)
     await clock.advance(5_000)
@@ -93,7 +93,7 @@ describe('identify()', () => {
 })
 
 describe('authorize()', () => {
-  test('is called once a minute for the same member, room and action', async () => {
+  test('authorize() is called once a minute for the same member, room and action', async () => {
     const authorize = vi.fn(() => true)
     const { clock, gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     for (let i = 0; i < 5; i++) await gate.admit('ctx', ada, 'r', 'post')
@@ -107,7 +107,7 @@ describe('authorize()', () => {
     expect(authorize).toHaveBeenCalledTimes(5)
   })
 
-  test('is called separately for each scope of a member, and is told the scope', async () => {
+  test('authorize() is called separately for each scope of a member, and is told the scope', async () => {
     const authorize = vi.fn(({ scope }: { scope: string | null }) => scope === 'full')
     const { gate } = gateOf({ identify: ({ ctx }) => ({ memberId: 'ada', scope: ctx }), authorize })
     for (const [first, second] of [
@@ -128,21 +128,21 @@ describe('authorize()', () => {
     expect(authorize).toHaveBeenCalledTimes(3)
   })
 
-  test('is called for every post and query when recheckMs is 0', async () => {
+  test('authorize() is called for every post and query when recheckMs is 0', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize }, { recheckMs: 0 })
     for (let i = 0; i < 5; i++) await gate.admit('ctx', ada, 'r', i % 2 ? 'post' : 'read')
     expect(authorize).toHaveBeenCalledTimes(5)
   })
 
-  test('has at most ten thousand cached answers, however many members, scopes and rooms there are', async () => {
+  test('authorize() has at most ten thousand cached answers, however many members, scopes and rooms there are', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     for (let i = 0; i < 20_000; i++) await gate.admit('ctx', { ...ada, scope: `token ${i}` }, 'r', 'post')
     expect(gate.size).toBe(10_000)
   })
 
-  test('is called again for a fresh check, and after the member was revoked', async () => {
+  test('authorize() is called again for a fresh check, and after the member was revoked', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     await gate.admit('ctx', ada, 'r', 'read')
@@ -157,12 +157,12 @@ describe('authorize()', () => {
     ['false', false],
     ['nothing', undefined],
     ['a truthy string', 'yes'],
-  ])('that returns %s refuses the action', async (_what, answer) => {
+  ])('authorize() that returns %s refuses the action', async (_what, answer) => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => answer as never })
     await expect(gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'forbidden' })
   })
 
-  test('that throws or hangs is answered `unavailable`', async () => {
+  test('authorize() that throws or hangs is answered `unavailable`', async () => {
     const throwing = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => Promise.reject(new Error('db')) })
     await expect(throwing.gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'unavailable' })
     const hanging = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => new Promise<never>(() => {}) })
@@ -171,7 +171,7 @@ describe('authorize()', () => {
     expect(await asked).toMatchObject({ code: 'unavailable' })
   })
 
-  test('has separate cached answers for members and rooms whose concatenated names are equal', async () => {
+  test('authorize() has separate cached answers for members and rooms whose concatenated names are equal', async () => {
     const { gate } = gateOf({
       identify: () => ({ memberId: 'x' }),
       authorize: ({ room }: { room: string }) => room === 'b',
@@ -184,7 +184,7 @@ describe('authorize()', () => {
 })
 
 describe('a thenable that is not a promise', () => {
-  test('is awaited up to the deadline, and its error is hidden from the caller', async () => {
+  test('a thenable that is not a promise is awaited up to the deadline, and its error is hidden from the caller', async () => {
     // oxlint-disable-next-line unicorn/no-thenable
     const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(new Error('secret')) }
     const { gate } = gateOf({ identify: () => thenable as never, authorize: () => true })
@@ -198,20 +198,20 @@ describe('a thenable that is not a promise', () => {
 })
 
 describe('access without identify()', () => {
-  test('is misconfigured when both anonymous and identify are given', () => {
+  test('access without identify() is misconfigured when both anonymous and identify are given', () => {
     expect(() => gateOf({ anonymous: true, identify: () => ({ memberId: 'ada' }) } as never)).toThrow(
       expect.objectContaining({ code: 'misconfigured' }),
     )
   })
 
-  test('is misconfigured without anonymous: true, or with identify but no authorize', () => {
+  test('access without identify() is misconfigured without anonymous: true, or with identify but no authorize', () => {
     expect(() => gateOf({})).toThrow(LocationError)
     expect(() => gateOf({ identify: () => ({ memberId: 'ada' }) })).toThrow(
       expect.objectContaining({ code: 'misconfigured' }),
     )
   })
 
-  test('allows everyone everything, or what authorize() allows', async () => {
+  test('access without identify() allows everyone everything, or what authorize() allows', async () => {
     const { gate } = gateOf({ anonymous: true })
     const nobody = await gate.caller('ctx')
     expect(nobody).toEqual({ memberId: null, scope: null, profile: undefined, expiresAt: null })

@@ -117,7 +117,7 @@ describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) =>
 })
 
 describe('a caller who is over a limit', () => {
-  test('is told how long to wait, in the message and as retryAfterMs', async () => {
+  test('a caller who is over a limit is told how long to wait, in the message and as retryAfterMs', async () => {
     const { as, times } = stage({ readsPerSecond: 2, readBurst: 1 })
     await times(1, () => as({}).getLocations({ room: 'r' }))
     // 20 ms have passed, in which 0.04 tokens were added.
@@ -128,7 +128,7 @@ describe('a caller who is over a limit', () => {
     })
   })
 
-  test('does not reach identify(), when the limit is that of the address', async () => {
+  test('a caller who is over a limit does not reach identify(), when the limit is that of the address', async () => {
     const { as, times } = stage({ readsPerSecond: 1, readBurst: 1, addressTimes: 1 })
     let asked = 0
     const from = {
@@ -147,13 +147,13 @@ describe('a caller who is over a limit', () => {
     expect(asked).toBe(1)
   })
 
-  test('is charged for refused input too', async () => {
+  test('a caller who is over a limit is charged for refused input too', async () => {
     const { as, times } = stage({ postsPerSecond: 1, postBurst: 2, addressTimes: 1 })
     const nonsense = () => as({ ip: '203.0.113.7' }).postLocation({ room: '', location: A1 })
     expect(await times(3, nonsense)).toEqual(['BAD_REQUEST', 'BAD_REQUEST', refused])
   })
 
-  test('keeps the streams that are already open', async () => {
+  test('a caller who is over a limit keeps the streams that are already open', async () => {
     const { as, times, hub } = stage({ streamsPerMinute: 60, streamBurst: 2 })
     expect(await times(5, () => as({}).onLocation({ room: 'r' }))).toEqual(['ok', 'ok', refused, refused, refused])
     expect(hub.streams.size).toBe(2)
@@ -196,14 +196,17 @@ describe('the tabs of one member, with the default limits', () => {
       caller.onLocation({ room: 'r', connectionKey: key(i) }),
     ])
 
-  test.each([12, 30])('are accepted when %i of them open at once, and each keeps its stream', async (tabs) => {
-    const { as, times, hub, clock } = stage()
-    expect(await times(tabs, (i) => tab(as({}), i))).toEqual(oks(tabs))
-    await clock.advance(1_000)
-    expect(hub.streams.size).toBe(tabs)
-  })
+  test.each([12, 30])(
+    'the tabs of one member, with the default limits are accepted when %i of them open at once, and each keeps its stream',
+    async (tabs) => {
+      const { as, times, hub, clock } = stage()
+      expect(await times(tabs, (i) => tab(as({}), i))).toEqual(oks(tabs))
+      await clock.advance(1_000)
+      expect(hub.streams.size).toBe(tabs)
+    },
+  )
 
-  test('are refused from the 65th on, with a sentence that says what to do', async () => {
+  test('the tabs of one member, with the default limits are refused from the 65th on, with a sentence that says what to do', async () => {
     const { as, times } = stage({ connectionBurst: 100, postBurst: 100 })
     const post = (i: number) => as({}).postLocation({ room: 'r', location: A1, connectionKey: key(i) })
     expect(await times(64, post)).toEqual(oks(64))
@@ -219,7 +222,7 @@ describe('the tabs of one member, with the default limits', () => {
 describe('streams', () => {
   const many = { streamBurst: 10_000 }
 
-  test('of one member are refused above the limit until one closes', async () => {
+  test('streams of one member are refused above the limit until one closes', async () => {
     const { as, times, hub } = stage({ ...many, memberStreams: 4, memberRoomStreams: 2 })
     for (const room of ['room 0', 'room 1', 'room 2', 'room 0'])
       expect(await times(1, () => as({}).onLocation({ room }))).toEqual(['ok'])
@@ -229,7 +232,7 @@ describe('streams', () => {
     expect(await times(1, () => as({}).onLocation({ room: 'room 2' }))).toEqual(['ok'])
   })
 
-  test('of one member in one room: above the limit, the oldest ends with `replaced`', async () => {
+  test('streams of one member in one room: above the limit, the oldest ends with `replaced`', async () => {
     const { as, clock, hub } = stage({ ...many, memberStreams: 2, memberRoomStreams: 2 })
     const oldest = (await as({}).onLocation({ room: 'r' }))[Symbol.asyncIterator]()
     for (let i = 0; i < 2; i++) await as({}).onLocation({ room: 'r' })
@@ -242,7 +245,7 @@ describe('streams', () => {
     await expect(oldest.next()).rejects.toMatchObject({ name: 'AbortError' })
   })
 
-  test('of one address are limited for all its members together', async () => {
+  test('streams of one address are limited for all its members together', async () => {
     const { as, times } = stage({ ...many, addressStreams: 3 })
     const from = (ip: string) => (i: number) => as({ user: `user ${i}`, ip }).onLocation({ room: 'r' })
     expect(await times(2, from('203.0.113.7'))).toEqual(oks(2))
@@ -250,7 +253,7 @@ describe('streams', () => {
     expect(await times(4, from('127.0.0.1'))).toEqual(oks(4))
   })
 
-  test('of one IPv6 /48 are limited to sixteen times the limit of an address, and count only while they are open', async () => {
+  test('streams of one IPv6 /48 are limited to sixteen times the limit of an address, and count only while they are open', async () => {
     const { as, times, hub } = stage({ ...many, addressStreams: 1 })
     const from = (site: string) => (i: number) =>
       as({ user: `user ${site} ${i}`, ip: `2001:db8:${site}:${(i + 1).toString(16)}::1` }).onLocation({ room: 'r' })
@@ -266,7 +269,7 @@ describe('streams', () => {
     expect(await times(4, (i) => as({ user: `user ${i}` }).onLocation({ room: 'r' }))).toEqual(['ok', 'ok', full, full])
   })
 
-  test('that ended no longer count, whichever side ended them', async () => {
+  test('streams that ended no longer count, whichever side ended them', async () => {
     const { as, times, hub, clock } = stage({ ...many, memberStreams: 3, memberRoomStreams: 3, addressStreams: 3 })
     const ada = as({ ip: '203.0.113.7' })
     for (let round = 0; round < 5; round++) {
@@ -286,7 +289,7 @@ describe('rooms', () => {
   const many = { connectionBurst: 10_000, streamBurst: 10_000, postBurst: 10_000, leaveBurst: 10_000 }
   const post = (caller: Caller, room: string) => caller.postLocation({ room, location: A1, connectionKey: key(0) })
 
-  test('of one member are limited to 32, with connections or streams, and leaving one frees its place', async () => {
+  test('rooms of one member are limited to 32, with connections or streams, and leaving one frees its place', async () => {
     const { as, times, clock } = stage(many)
     const ada = as({})
     const look = async (room: string) => void (await begun(await ada.onLocation({ room })))
@@ -301,7 +304,7 @@ describe('rooms', () => {
     expect(await times(20, (i) => post(ada, `later ${i}`))).toEqual([...oks(16), ...Array<string>(4).fill(refused)])
   })
 
-  test('that a member names in any number use bounded memory', { timeout: 120_000 }, async () => {
+  test('rooms that a member names in any number use bounded memory', { timeout: 120_000 }, async () => {
     const { as, hub, clock, times } = stage({
       ...many,
       postsPerSecond: 1e6,
@@ -323,7 +326,7 @@ describe('rooms', () => {
     expect((await heapInUse()) - before).toBeLessThan(16e6)
   })
 
-  test('of an anonymous address are limited to a multiple of the member limit, with a limit of connections in each', async () => {
+  test('rooms of an anonymous address are limited to a multiple of the member limit, with a limit of connections in each', async () => {
     const { as, times } = stage(
       { ...many, memberRooms: 2, addressTimes: 2, addressConnections: 3 },
       { anonymous: true },
@@ -336,7 +339,7 @@ describe('rooms', () => {
     expect(await times(5, (i) => post(as({ ip: '203.0.113.9' }), `room ${i}`))).toEqual([...oks(4), refused])
   })
 
-  test('of an anonymous IPv6 /48 are limited to sixteen times those of an address, and so are connections in one room', async () => {
+  test('rooms of an anonymous IPv6 /48 are limited to sixteen times those of an address, and so are connections in one room', async () => {
     const { as, times } = stage(
       { ...many, memberRooms: 1, addressTimes: 1, addressConnections: 1 },
       { anonymous: true },

@@ -29,7 +29,7 @@ async function refusingServer() {
 }
 
 describe('the log of refused calls', () => {
-  test('has one line a minute for a call and a reason, and counts those in between', async () => {
+  test('the log of refused calls has one line a minute for a call and a reason, and counts those in between', async () => {
     await using served = await refusingServer()
     for (let i = 0; i < 5; i++) expect((await served.post({ room: 'closed', location })).status).toBe(403)
     expect(served.refusals()).toEqual([
@@ -41,7 +41,7 @@ describe('the log of refused calls', () => {
     expect(served.refusals()[1]).toMatchObject({ alsoSinceTheLastLine: 4 })
   })
 
-  test('has a line for each reason', async () => {
+  test('the log of refused calls has a line for each reason', async () => {
     await using served = await refusingServer()
     await served.post({ room: 'closed', location })
     await served.post({ room: 'open', location: { sheet: 'Q3', row: -1, col: 2 } })
@@ -50,7 +50,7 @@ describe('the log of refused calls', () => {
     expect(served.refusals()[1]).toEqual({ call: 'postLocation', code: 'bad-input' })
   })
 
-  test("has a line for a call that passes the app's middlewares", async () => {
+  test("the log of refused calls has a line for a call that passes the app's middlewares", async () => {
     const lines: unknown[][] = []
     const logger: Logger = { ...silentLogger, warn: (...line) => void lines.push(line) }
     const t = initTRPC.create()

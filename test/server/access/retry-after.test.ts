@@ -37,19 +37,22 @@ describe('a rate-limited call of createLocationServer', () => {
   test.each([
     ['post', post],
     ['query', query],
-  ])('is answered with retryAfterMs and a retry-after header: a %s', async (_name, call) => {
-    await using server = await served()
-    const first = await call(server.url)
-    expect([first.status, first.headers['retry-after']]).toEqual([200, undefined])
-    const { status, headers, body } = await call(server.url)
-    expect(status).toBe(429)
-    const { error } = JSON.parse(body) as { error: { message: string; data: { retryAfterMs: number } } }
-    expect(error.data.retryAfterMs).toEqual(between(1_000, 2_000))
-    expect(error.message).toMatch(new RegExp(`: try again in ${error.data.retryAfterMs} ms\\.$`))
-    expect(headers['retry-after']).toBe('2')
-  })
+  ])(
+    'a rate-limited call of createLocationServer is answered with retryAfterMs and a retry-after header: a %s',
+    async (_name, call) => {
+      await using server = await served()
+      const first = await call(server.url)
+      expect([first.status, first.headers['retry-after']]).toEqual([200, undefined])
+      const { status, headers, body } = await call(server.url)
+      expect(status).toBe(429)
+      const { error } = JSON.parse(body) as { error: { message: string; data: { retryAfterMs: number } } }
+      expect(error.data.retryAfterMs).toEqual(between(1_000, 2_000))
+      expect(error.message).toMatch(new RegExp(`: try again in ${error.data.retryAfterMs} ms\\.$`))
+      expect(headers['retry-after']).toBe('2')
+    },
+  )
 
-  test('is answered with both in a batch with a call that succeeds', async () => {
+  test('a rate-limited call of createLocationServer is answered with both in a batch with a call that succeeds', async () => {
     await using server = await served()
     const { headers, body } = await batch(server.url)
     const answers = JSON.parse(body) as { result?: object; error?: { data: object } }[]
@@ -58,7 +61,7 @@ describe('a rate-limited call of createLocationServer', () => {
     expect(headers['retry-after']).toBe('2')
   })
 
-  test('has neither when the error has no time to wait', async () => {
+  test('a rate-limited call of createLocationServer has neither when the error has no time to wait', async () => {
     await using server = await served()
     const { status, headers, body } = await raw(`${server.url}/getLocations?input=${encodeURIComponent('{"room":""}')}`)
     expect([status, headers['retry-after']]).toEqual([400, undefined])
@@ -67,7 +70,7 @@ describe('a rate-limited call of createLocationServer', () => {
 })
 
 describe('toTRPCError', () => {
-  test('gives a LocationError of an own procedure its status, its code and its retryAfterMs', async () => {
+  test('toTRPCError gives a LocationError of an own procedure its status, its code and its retryAfterMs', async () => {
     const t = initTRPC.create()
     const router = t.router({
       own: t.procedure.query(() => {
@@ -81,7 +84,7 @@ describe('toTRPCError', () => {
     })
   })
 
-  test('returns any other error as it is', () => {
+  test('toTRPCError returns any other error as it is', () => {
     for (const error of [new Error('x'), new TRPCError({ code: 'CONFLICT' })]) expect(toTRPCError(error)).toBe(error)
   })
 })

@@ -45,13 +45,13 @@ async function written(prepare: Handle, request = get('/')) {
 }
 
 describe('events are written directly to the socket', () => {
-  test('of a chunked HTTP/1.1 response whose headers are sent', async () => {
+  test('events are written directly to the socket of a chunked HTTP/1.1 response whose headers are sent', async () => {
     const { way, body } = await written((_request, response) => response.flushHeaders())
     expect(way).toBe('direct')
     expect(body).toBe('data: größer\n\n')
   })
 
-  test('of an Express response', async () => {
+  test('events are written directly to the socket of an Express response', async () => {
     const app = express()
     const ways: string[] = []
     app.use((request, response) => {

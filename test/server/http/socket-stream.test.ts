@@ -74,7 +74,7 @@ async function stage(options: Partial<SocketStreamOptions> = {}, reader = new Te
 }
 
 describe('a slow consumer', () => {
-  test('is sent nothing while its socket is full, and then one coalesced frame', async () => {
+  test('a slow consumer is sent nothing while its socket is full, and then one coalesced frame', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -90,7 +90,7 @@ describe('a slow consumer', () => {
     expect(full.reader.watchedMs).toBe(0)
   })
 
-  test('that is full repeatedly has one timer, which ends when it is due and when the reader disconnects', async () => {
+  test('a slow consumer that is full repeatedly has one timer, which ends when it is due and when the reader disconnects', async () => {
     const full = await stage()
     for (let n = 0; n < 3; n++) {
       full.reader.isFull = true
@@ -107,7 +107,7 @@ describe('a slow consumer', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('that is full at any moments converges with one that kept up', async () => {
+  test('a slow consumer that is full at any moments converges with one that kept up', async () => {
     const steps = fc.array(fc.constantFrom('a', 'b', 'c', 'fill', 'drain'), { maxLength: 30 })
     await fc.assert(
       fc.asyncProperty(steps, async (history) => {
@@ -133,7 +133,7 @@ describe('a slow consumer', () => {
     )
   })
 
-  test('that accepts no byte is cut, and its lease is not shortened', async () => {
+  test('a slow consumer that accepts no byte is cut, and its lease is not shortened', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c2', 'B2')
@@ -153,7 +153,7 @@ describe('a slow consumer', () => {
     expect(full.actions).not.toContain('shorten')
   })
 
-  test('that does not finish a frame in time is cut, however many bytes it accepts', async () => {
+  test('a slow consumer that does not finish a frame in time is cut, however many bytes it accepts', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -164,7 +164,7 @@ describe('a slow consumer', () => {
     expect(full.subscriber.room.subscribers.size).toBe(0)
   })
 
-  test('that finishes each frame in time is never cut', async () => {
+  test('a slow consumer that finishes each frame in time is never cut', async () => {
     const slow = await stage()
     for (let n = 0; n < 10; n++) {
       slow.reader.isFull = true
@@ -176,7 +176,7 @@ describe('a slow consumer', () => {
     expect(slow.reader.types.filter((type) => type === 'changes').length).toBeGreaterThanOrEqual(10)
   })
 
-  test('is sent `bye` when its socket has drained', async () => {
+  test('a slow consumer is sent `bye` when its socket has drained', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -189,7 +189,7 @@ describe('a slow consumer', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('that never accepts its final frame is cut', async () => {
+  test('a slow consumer that never accepts its final frame is cut', async () => {
     const full = await stage()
     full.reader.isFull = true
     full.subscriber.end('rotated')
@@ -199,7 +199,7 @@ describe('a slow consumer', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('is not pinged while its socket is full', async () => {
+  test('a slow consumer is not pinged while its socket is full', async () => {
     const full = await stage({ pingMs: 1_000 })
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -212,14 +212,14 @@ describe('a slow consumer', () => {
 })
 
 describe('a reader that keeps up', () => {
-  test('is not cut after a stall report, since nothing is pending', async () => {
+  test('a reader that keeps up is not cut after a stall report, since nothing is pending', async () => {
     const { reader } = await stage()
     reader.onStall()
     reader.onStall()
     expect(reader.state).toBe('open')
   })
 
-  test('is pinged after silence, and not after events', async () => {
+  test('a reader that keeps up is pinged after silence, and not after events', async () => {
     const { clock, reader, post } = await stage({ pingMs: 1_000 })
     await clock.advance(700)
     await post('c1', 'B2')
@@ -229,14 +229,14 @@ describe('a reader that keeps up', () => {
     expect(reader.types.at(-1)).toBe('ping')
   })
 
-  test("is ended after tRPC's maxDurationMs, without a final event", async () => {
+  test("a reader that keeps up is ended after tRPC's maxDurationMs, without a final event", async () => {
     const { clock, reader, outlived, hub, timers } = await stage({ maxDurationMs: 5_000, pingMs: 10_000 })
     await clock.advance(5_000)
     expect(reader.types).toEqual(['hello', 'snapshot'])
     expect([reader.state, outlived, hub.streams.size, timers.size]).toEqual(['ended', ['outlived'], 0, 0])
   })
 
-  test('that disconnects leaves no timer, is not written to, and has its lease shortened', async () => {
+  test('a reader that keeps up that disconnects leaves no timer, is not written to, and has its lease shortened', async () => {
     const { actions, clock, reader, stream, post, timers, hub } = await stage({ maxDurationMs: 50_000, pingMs: 1_000 })
     stream.close()
     expect(actions).toEqual(['shorten'])
@@ -248,7 +248,7 @@ describe('a reader that keeps up', () => {
 })
 
 describe('an app that throws', () => {
-  test('while it serializes a frame ends that stream with the error', async () => {
+  test('an app that throws while it serializes a frame ends that stream with the error', async () => {
     const serializer = {
       serialize(value: unknown) {
         if (JSON.stringify(value).includes('B2')) throw new Error('Too much to say.')
@@ -261,7 +261,7 @@ describe('an app that throws', () => {
     expect([reader.state, hub.streams.size]).toEqual(['ended', 0])
   })
 
-  test('while it formats an error still ends the stream', async () => {
+  test('an app that throws while it formats an error still ends the stream', async () => {
     const formatError = () => {
       throw new Error('No words.')
     }

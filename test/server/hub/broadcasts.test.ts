@@ -267,13 +267,13 @@ describe('the broadcasts option', () => {
     ['a schema that transforms', { note: z.string().trim() }, /broadcasts\.note/],
     ['no schema', { note: 'string' }, /broadcasts\.note.* must be a zod 4 schema/],
     ['no object', 'note', /must be an object of zod 4 schemas/],
-  ])('refuses %s', (_, wrong, message) => {
+  ])('the broadcasts option refuses %s', (_, wrong, message) => {
     const create = () => createLocationHub({ location: place, broadcasts: wrong as never })
     expect(create).toThrow(LocationError)
     expect(create).toThrow(message)
   })
 
-  test('is announced by hello', async () => {
+  test('the broadcasts option is announced by hello', async () => {
     const helloOf = async (options: object) => {
       const { open } = stage(options)
       return (await open()).take()!.event

@@ -220,7 +220,7 @@ describe('fan-out', () => {
 })
 
 describe('a stream', () => {
-  test('begins with hello and the id it accepted, and sends nothing else when nothing changed', async () => {
+  test('a stream begins with hello and the id it accepted, and sends nothing else when nothing changed', async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     const first = await open()
@@ -236,7 +236,7 @@ describe('a stream', () => {
     expect(forged.take()!.id).toMatch(/^[\w-]{11}\.0$/)
   })
 
-  test('receives a heartbeat every ten seconds, spread evenly over the streams', async () => {
+  test('a stream receives a heartbeat every ten seconds, spread evenly over the streams', async () => {
     const { clock, open } = stage()
     const viewers = await Promise.all(Array.from({ length: 200 }, () => open()))
     viewers.forEach(taken)
@@ -253,7 +253,7 @@ describe('a stream', () => {
     for (let slot = 0; slot < 100; slot++) expect(heardAt.filter(([turn]) => turn === slot).length).toBeLessThan(40)
   })
 
-  test('that lags receives its pending frame before a heartbeat', async () => {
+  test('a stream that lags receives its pending frame before a heartbeat', async () => {
     const { clock, post, open } = stage()
     const viewer = await open()
     taken(viewer)
@@ -262,7 +262,7 @@ describe('a stream', () => {
     expect(typesOf(viewer)).toEqual(['changes', 'beat'])
   })
 
-  test('that the client closes shortens the lease to fifteen seconds', async () => {
+  test('a stream that the client closes shortens the lease to fifteen seconds', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1')
     const viewer = await open({ connectionId: 'c1' })
@@ -273,7 +273,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(0)
   })
 
-  test('that was opened with the key of a member who was away does not shorten their lease when it closes', async () => {
+  test('a stream that was opened with the key of a member who was away does not shorten their lease when it closes', async () => {
     const { clock, hub, post, read } = stage()
     const thief = await read({ connectionId: 'c1', memberId: 'eve' })
     const own = await read({ connectionId: 'c2', memberId: 'ada' })
@@ -287,7 +287,7 @@ describe('a stream', () => {
     ])
   })
 
-  test('that the server ends does not change the lease', async () => {
+  test('a stream that the server ends does not change the lease', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1', { leaseMs: 60_000 })
     const viewer = await open({ connectionId: 'c1' })
@@ -298,7 +298,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(1)
   })
 
-  test('whose reader takes no frame within 20 seconds is closed at its next heartbeat', async () => {
+  test('a stream whose reader takes no frame within 20 seconds is closed at its next heartbeat', async () => {
     const { clock, hub, open, read } = stage()
     const viewer = await read()
     const untaken = await open()
@@ -310,7 +310,7 @@ describe('a stream', () => {
     expect(hub.streams.size).toBe(1)
   })
 
-  test('is rotated between eight and ten minutes', async () => {
+  test('a stream is rotated between eight and ten minutes', async () => {
     const { clock, hub, read } = stage()
     const viewers = await Promise.all(Array.from({ length: 50 }, () => read()))
     await clock.advance(8 * 60_000 - 100)
@@ -320,7 +320,7 @@ describe('a stream', () => {
     for (const viewer of viewers) expect(taken(viewer).at(-1)).toEqual({ type: 'bye', reason: 'rotated' })
   })
 
-  test('ends when its identity expires', async () => {
+  test('a stream ends when its identity expires', async () => {
     const { clock, hub, open } = stage()
     const viewer = await open({ memberId: 'ada', expiresAt: new Date(clock.date().getTime() + 5_000) })
     await clock.advance(4_999)
@@ -330,7 +330,7 @@ describe('a stream', () => {
     expect(viewer.endedWith).toBe(null)
   })
 
-  test('is authorized again every minute, and ends with `forbidden` only on a definite refusal', async () => {
+  test('a stream is authorized again every minute, and ends with `forbidden` only on a definite refusal', async () => {
     const { clock, hub, read } = stage()
     let answer: () => Promise<boolean> = async () => true
     const viewer = await read({ recheck: () => answer() })
@@ -346,7 +346,7 @@ describe('a stream', () => {
     expect(viewer.endedWith).toMatchObject({ code: 'forbidden' })
   })
 
-  test('ends with the reason `slow` when the lease of its connection expired', async () => {
+  test('a stream ends with the reason `slow` when the lease of its connection expired', async () => {
     const { clock, hub, post, read } = stage()
     const watcher = await read()
     await post('c1', 1, 'A1')
@@ -360,7 +360,7 @@ describe('a stream', () => {
     expect(typesOf(watcher)).not.toContain('bye')
   })
 
-  test("of another member's connection is refused", async () => {
+  test("a stream of another member's connection is refused", async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     await expect(open({ connectionId: 'c1', memberId: 'bob' })).rejects.toMatchObject({ code: 'connection-owned' })
@@ -376,7 +376,7 @@ describe('a stream', () => {
     await expect(open()).resolves.toBeDefined()
   })
 
-  test('receives degraded instead of heartbeats while the backend is unreachable', async () => {
+  test('a stream receives degraded instead of heartbeats while the backend is unreachable', async () => {
     const memory = memoryBackend()
     let report: (health: 'up' | 'down') => void = () => {}
     const { clock, open } = stage({ backend: { ...memory, onHealth: (listener) => ((report = listener), () => {}) } })
@@ -392,7 +392,7 @@ describe('a stream', () => {
 })
 
 describe('a room', () => {
-  test('that alone is unreachable sends degraded at once to its own subscribers only', async () => {
+  test('a room that alone is unreachable sends degraded at once to its own subscribers only', async () => {
     const memory = memoryBackend()
     let report: (health: 'up' | 'down') => void = () => {}
     const backend: Backend = {
@@ -418,7 +418,7 @@ describe('a room', () => {
     expect(typesOf(viewer)).toEqual(['beat'])
   })
 
-  test('that was only read is closed again', async () => {
+  test('a room that was only read is closed again', async () => {
     const memory = memoryBackend()
     const open = new Set<string>()
     const backend: Backend = {
@@ -436,7 +436,7 @@ describe('a room', () => {
     expect(open.size).toBe(0)
   })
 
-  test('keeps its epoch for a minute after the last connection left, and then begins a new one', async () => {
+  test('a room keeps its epoch for a minute after the last connection left, and then begins a new one', async () => {
     const { clock, hub, post, open } = stage()
     const epochNow = async () => {
       const viewer = await open()
@@ -456,7 +456,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('that is empty but watched purges its tombstones', async () => {
+  test('a room that is empty but watched purges its tombstones', async () => {
     const { clock, hub, post, open } = stage()
     await open()
     await post('c1', 1, 'A1')
@@ -468,7 +468,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('counts and lists its members, each as the connection that was used last shows them', async () => {
+  test('a room counts and lists its members, each as the connection that was used last shows them', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     await post('c2', 1, 'B2', { profile: { json: '"Ada"', value: 'Ada' } })
@@ -514,7 +514,7 @@ describe('a room', () => {
 })
 
 describe('a member who posts through the hub', () => {
-  test('can enter, leave and enter again at once', async () => {
+  test('a member who posts through the hub can enter, leave and enter again at once', async () => {
     const { clock, hub, post } = stage()
     const room = hub.room('r')
     const soon = async (done: Promise<unknown>) => (await clock.advance(20), done)
@@ -533,7 +533,7 @@ describe('a member who posts through the hub', () => {
     expect(await here()).toEqual(['ada A1'])
   })
 
-  test('is rate-limited after entering and leaving 32 times in a minute', async () => {
+  test('a member who posts through the hub is rate-limited after entering and leaving 32 times in a minute', async () => {
     const { clock, hub } = stage()
     const room = hub.room('r')
     const again = async () => {
@@ -557,7 +557,7 @@ describe('leaves of empty rooms', () => {
   const leave = (hub: Hub, room: string) =>
     hub.act(room, { type: 'leave', connectionId: 'c', memberId: 'ada', seq: 5, graceMs: 0 })
 
-  test('keep the newest thousand of these rooms open, and do not evict rooms that had members', async () => {
+  test('leaves of empty rooms keep the newest thousand of these rooms open, and do not evict rooms that had members', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     const gone = hub.act('r', { type: 'leave', connectionId: 'c1', memberId: 'ada', seq: undefined, graceMs: 0 })
@@ -598,7 +598,7 @@ describe('rule 8: a process that stalled', () => {
 })
 
 describe('a long heartbeat interval', () => {
-  test('does not extend leases', async () => {
+  test('a long heartbeat interval does not extend leases', async () => {
     const { clock, hub, post } = stage({ timing: { beatMs: 300_000 } })
     await post('c1', 1, 'A1')
     await clock.advance(29_000)
@@ -686,13 +686,13 @@ describe('a number option', () => {
     [{ limits: { locationByte: 1 } as never }, 'limits.locationByte'],
     [{ timing: { beatMs: 0 } }, 'timing.beatMs'],
     [{ timing: { scale: NaN } }, 'timing.scale'],
-  ])('that is invalid, %j, is refused', (options, name) => {
+  ])('a number option that is invalid, %j, is refused', (options, name) => {
     expect(() => createLocationHub({ location: place, ...options })).toThrow(
       expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) }),
     )
   })
 
-  test('that is undefined has its default', async () => {
+  test('a number option that is undefined has its default', async () => {
     const { post } = stage({ limits: { roomConnections: undefined }, timing: { leaseMs: undefined } })
     expect(await post('c1', 1, 'A1')).toMatchObject({ outcome: 'applied' })
   })
@@ -705,7 +705,7 @@ describe('a schema', () => {
     ['is a date', z.date()],
     ['is a bigint', z.bigint()],
     ['is a map', z.map(z.string(), z.string())],
-  ])('that %s is refused', (_what, location) => {
+  ])('a schema that %s is refused', (_what, location) => {
     expect(() => createLocationHub({ location: location as never })).toThrow(
       expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining('plain JSON') }),
     )
@@ -716,7 +716,7 @@ describe('a schema', () => {
     ['a strict object', z.strictObject({ row: z.number().optional() })],
     ['a union', z.union([z.string(), z.object({ x: z.number() })])],
     ['any JSON', z.json()],
-  ])('that is %s is accepted', (_what, location) => {
+  ])('a schema that is %s is accepted', (_what, location) => {
     expect(() => createLocationHub({ location: location as never })).not.toThrow()
   })
 })

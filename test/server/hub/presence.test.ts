@@ -46,7 +46,7 @@ test('hello lists presence, and the time between two posts of it, when the hub h
 })
 
 describe('a presence schema', () => {
-  test('that does not accept {} is misconfigured', () => {
+  test('a presence schema that does not accept {} is misconfigured', () => {
     // @ts-expect-error: typing is required
     expect(() => createLocationHub({ location: cellLocation, presence: z.object({ typing: z.boolean() }) })).toThrow(
       'must accept {}',
@@ -55,7 +55,7 @@ describe('a presence schema', () => {
     expect(() => createLocationHub({ location: cellLocation, presence: z.array(z.string()) })).toThrow('must accept {}')
   })
 
-  test('must be an object, plain JSON and returned unchanged', () => {
+  test('a presence schema must be an object, plain JSON and returned unchanged', () => {
     const transforming = z.object({ typing: z.boolean().default(false) })
     // @ts-expect-error: a default changes the value
     expect(() => createLocationHub({ location: cellLocation, presence: transforming })).toThrow(/presence schema/)

@@ -16,7 +16,7 @@ function samples(text: string): Map<string, number> {
 }
 
 describe('Prometheus metrics', () => {
-  test('report the current readings and the outcome of every call', async () => {
+  test('Prometheus metrics report the current readings and the outcome of every call', async () => {
     const register = new Registry()
     const metrics = prometheusMetrics({ register })
     await using server = await serveLocations({ metrics, limits: { streamBurst: 2 } })
@@ -54,7 +54,7 @@ describe('Prometheus metrics', () => {
     expect((await scrape()).get('hereabouts_stream_ends_total{why="closed"}')).toBe(1)
   })
 
-  test('contain no room id, member id, address or location', async () => {
+  test('Prometheus metrics contain no room id, member id, address or location', async () => {
     const metrics = prometheusMetrics()
     await using server = await serveLocations({
       metrics,
@@ -72,7 +72,7 @@ describe('Prometheus metrics', () => {
     for (const label of labels) expect(label).toMatch(/^(procedure|outcome|why|le)="[\w+.-]+"$/)
   })
 
-  test("register in the app's own registry beside the app's metrics", async () => {
+  test("Prometheus metrics register in the app's own registry beside the app's metrics", async () => {
     const register = new Registry()
     new Counter({ name: 'own_total', help: 'own', registers: [register] }).inc()
     const metrics = prometheusMetrics({ register })
@@ -85,7 +85,7 @@ describe('Prometheus metrics', () => {
 })
 
 describe('the metrics port', () => {
-  test('listens on this machine only and serves nothing but /metrics', async () => {
+  test('the metrics port listens on this machine only and serves nothing but /metrics', async () => {
     const metrics = prometheusMetrics()
     const { url } = await metrics.listen(0)
     try {
@@ -103,12 +103,12 @@ describe('the metrics port', () => {
     await expect(raw(url, { agent: false })).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('is closed unless listen() is called: a location server has no /metrics', async () => {
+  test('the metrics port is closed unless listen() is called: a location server has no /metrics', async () => {
     await using server = await serveLocations()
     expect((await raw(new URL('/metrics', server.url).href)).status).toBe(404)
   })
 
-  test('stays open when a metric of the app throws', async () => {
+  test('the metrics port stays open when a metric of the app throws', async () => {
     const register = new Registry()
     const collect = () => Promise.reject(new Error('EMFILE'))
     register.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }))
@@ -119,7 +119,7 @@ describe('the metrics port', () => {
     await metrics.close()
   })
 
-  test('rejects listen() when the port is in use', async () => {
+  test('the metrics port rejects listen() when the port is in use', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()]
     const { url } = await first.listen(0)
     await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop the process that uses it')

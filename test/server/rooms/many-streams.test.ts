@@ -122,7 +122,7 @@ describe(`of ${streams} streams`, () => {
 })
 
 describe('a revocation while authorize() is in progress', () => {
-  test('opens no stream and accepts no post', async () => {
+  test('a revocation while authorize() is in progress opens no stream and accepts no post', async () => {
     const asked: (() => void)[] = []
     let mayAll = true
     await using server = await serveLocations({

@@ -7,7 +7,7 @@ const text = fc.string({ unit: 'binary' })
 const lastChunk = Buffer.from('0\r\n\r\n')
 
 describe('an encoded event', () => {
-  test('is the event once its chunk framing is removed', () => {
+  test('an encoded event is the event once its chunk framing is removed', () => {
     fc.assert(
       fc.property(fc.array(text), (texts) => {
         const chunks = texts.map((each) => encodeEvent(each).chunk)
@@ -19,7 +19,7 @@ describe('an encoded event', () => {
     )
   })
 
-  test('has its body and its chunk in one buffer', () => {
+  test('an encoded event has its body and its chunk in one buffer', () => {
     fc.assert(
       fc.property(text, (each) => {
         const { body, chunk } = encodeEvent(each)

@@ -83,13 +83,13 @@ describe('a warning about proxies', () => {
     return { ask, [Symbol.asyncDispose]: () => server.close() }
   }
 
-  test('is logged when a server without clientIp begins to listen on all addresses', async () => {
+  test('a warning about proxies is logged when a server without clientIp begins to listen on all addresses', async () => {
     await using _server = await serve('0.0.0.0')
     expect(warnings).toEqual([clientIpWarning])
   })
 
   test.each(['x-forwarded-for', 'forwarded', 'x-real-ip', 'via'])(
-    'is logged once by a server without clientIp on a loopback address, when a request has the header %s',
+    'a warning about proxies is logged once by a server without clientIp on a loopback address, when a request has the header %s',
     async (header) => {
       await using server = await serve('127.0.0.1')
       await server.ask({})
@@ -100,7 +100,7 @@ describe('a warning about proxies', () => {
     },
   )
 
-  test('is never logged by a server with clientIp', async () => {
+  test('a warning about proxies is never logged by a server with clientIp', async () => {
     await using server = await serve('0.0.0.0', () => '203.0.113.9')
     await server.ask({ via: '1.1 proxy' })
     expect(warnings).toEqual([])

@@ -10,7 +10,7 @@ const oddLater = z.object({ row: z.int() }).refine(({ row }) => Promise.resolve(
 
 describe('isSynchronous', () => {
   test.for(Object.entries({ cellLocation, rangeLocation, pointLocation, textLocation, memberProfile }))(
-    'is true for the ready-made schema %s',
+    'isSynchronous is true for the ready-made schema %s',
     ([, schema]) => {
       expect(isSynchronous(schema)).toBe(true)
     },
@@ -21,7 +21,7 @@ describe('isSynchronous', () => {
     ['an asynchronous refinement', oddLater],
     ['an asynchronous refinement deep inside', z.object({ at: z.array(z.union([z.null(), oddLater])) })],
     ['a refinement of zod/mini', mini.string().check(mini.refine(async () => true))],
-  ] as const)('is false for a schema with %s', ([, schema]) => {
+  ] as const)('isSynchronous is false for a schema with %s', ([, schema]) => {
     expect(isSynchronous(schema)).toBe(false)
   })
 })

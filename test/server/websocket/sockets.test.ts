@@ -89,7 +89,7 @@ async function identified(options: { limits?: object } = {}) {
 }
 
 describe('the upgrade', () => {
-  test('is refused to pages of another origin', async () => {
+  test('the upgrade is refused to pages of another origin', async () => {
     await using server = await serveLocations({ webSocket: true })
     using foreign = rawSocket(server.url, { origin: 'https://evil.example' })
     await until('the socket is refused', () => foreign.refused)
@@ -98,14 +98,14 @@ describe('the upgrade', () => {
     expect([foreign.refused, own.refused]).toEqual([403, null])
   })
 
-  test('is refused under a name that is not the name of the server', async () => {
+  test('the upgrade is refused under a name that is not the name of the server', async () => {
     await using server = await serveLocations({ webSocket: true, allowedHosts: ['app.example'] })
     using foreign = rawSocket(server.url, { host: 'rebound.example' })
     await until('the socket is refused', () => foreign.refused)
     expect(foreign.refused).toBe(403)
   })
 
-  test('is answered 404 at another path, and 503 while the hub drains', async () => {
+  test('the upgrade is answered 404 at another path, and 503 while the hub drains', async () => {
     await using server = await identified()
     using elsewhere = rawSocket(server.url.replace('/trpc', '/other'))
     await until('the socket is refused', () => elsewhere.refused)
@@ -115,7 +115,7 @@ describe('the upgrade', () => {
     expect([elsewhere.refused, late.refused]).toEqual([404, 503])
   })
 
-  test('is answered 503 above the limit of sockets', async () => {
+  test('the upgrade is answered 503 above the limit of sockets', async () => {
     await using server = await identified({ limits: { sockets: 1 } })
     using first = await rawSocket(server.url).opened()
     using second = rawSocket(server.url)
@@ -211,7 +211,7 @@ describe('the limits of a socket', () => {
 })
 
 describe('a subscription', () => {
-  test('that is unavailable waits, and opens when the cause has passed', async () => {
+  test('a subscription that is unavailable waits, and opens when the cause has passed', async () => {
     await using server = await identified()
     server.state.isHidden = true
     using socket = await rawSocket(server.url).opened()
@@ -222,7 +222,7 @@ describe('a subscription', () => {
     expect(socket.messages.some(failed(1))).toBe(false)
   })
 
-  test('that stays unavailable for requestMs closes the socket for later', async () => {
+  test('a subscription that stays unavailable for requestMs closes the socket for later', async () => {
     await using server = await identified()
     server.state.isHidden = true
     using socket = await rawSocket(server.url).opened()
@@ -233,7 +233,7 @@ describe('a subscription', () => {
     expect(socket.messages.some(failed(1))).toBe(false)
   })
 
-  test('that is revoked ends with a bye and a final error on its id, and the socket stays', async () => {
+  test('a subscription that is revoked ends with a bye and a final error on its id, and the socket stays', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -246,7 +246,7 @@ describe('a subscription', () => {
     expect(socket.closed).toBeNull()
   })
 
-  test('is not rotated', async () => {
+  test('a subscription is not rotated', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -278,7 +278,7 @@ describe('a subscription', () => {
 })
 
 describe('a socket', () => {
-  test('is closed when its identity expires', async () => {
+  test('a socket is closed when its identity expires', async () => {
     await using server = await identified()
     server.state.expiresAt = new Date(server.clock.date().getTime() + 5_000)
     using socket = await rawSocket(server.url).opened()
@@ -293,7 +293,7 @@ describe('a socket', () => {
     ['another member', 'bob'],
     ['nobody', 'nobody'],
     ['a guest', 'guest'],
-  ])('is closed within recheckMs when its caller is %s now', async (_name, member) => {
+  ])('a socket is closed within recheckMs when its caller is %s now', async (_name, member) => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -304,7 +304,7 @@ describe('a socket', () => {
     expect(socket.messages.at(-1)).toMatchObject({ id: null, error: { data: { code: 'UNAUTHORIZED' } } })
   })
 
-  test('stays open when its caller is still the same, and calls use the new context', async () => {
+  test('a socket stays open when its caller is still the same, and calls use the new context', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -317,7 +317,7 @@ describe('a socket', () => {
     expect(socket.closed).toBeNull()
   })
 
-  test('without a subscription or call is closed after 30 seconds', async () => {
+  test('a socket without a subscription or call is closed after 30 seconds', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(count(1))
@@ -329,7 +329,7 @@ describe('a socket', () => {
     expect(socket.closed).toMatchObject({ code: 1000 })
   })
 
-  test('whose client answers no ping is destroyed', async () => {
+  test('a socket whose client answers no ping is destroyed', async () => {
     await using server = await identified()
     using socket = rawSocket(server.url)
     await socket.opened()
@@ -340,7 +340,7 @@ describe('a socket', () => {
     expect(server.hub.streams.size).toBe(0)
   })
 
-  test('whose client answers pings stays open', async () => {
+  test('a socket whose client answers pings stays open', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -352,7 +352,7 @@ describe('a socket', () => {
     expect(socket.closed).toBeNull()
   })
 
-  test('that drains answers its calls, and is closed with 1012', async () => {
+  test('a socket that drains answers its calls, and is closed with 1012', async () => {
     await using server = await identified()
     using busy = await rawSocket(server.url).opened()
     using idle = await rawSocket(server.url).opened()

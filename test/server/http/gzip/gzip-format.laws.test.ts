@@ -26,7 +26,7 @@ function spliced(parts: Part[]) {
 const soFar = { finishFlush: constants.Z_SYNC_FLUSH }
 
 describe('a checksum', () => {
-  test('of two concatenated texts is computed from those of each', () => {
+  test('a checksum of two concatenated texts is computed from those of each', () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
         expect(combined(crc32(a), crc32(b), shiftOf(b.length))).toBe(crc32(Buffer.concat([a, b])))
@@ -34,7 +34,7 @@ describe('a checksum', () => {
     )
   })
 
-  test('is shifted by a length as by the parts of that length, however long', () => {
+  test('a checksum is shifted by a length as by the parts of that length, however long', () => {
     const length = fc.integer({ min: 0, max: 2 ** 40 })
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), length, length, (crc, m, n) => {
@@ -50,7 +50,7 @@ describe('parts of a gzip stream', () => {
     part: isDeflated ? deflated(each) : stored(each),
   }))
 
-  test('in any order form a gzip stream with a valid checksum', () => {
+  test('parts of a gzip stream in any order form a gzip stream with a valid checksum', () => {
     fc.assert(
       fc.property(fc.array(made), (all) => {
         const whole = Buffer.concat(all.map((each) => each.text))
@@ -59,7 +59,7 @@ describe('parts of a gzip stream', () => {
     )
   })
 
-  test('that are cut off after any part decode to all that was sent', () => {
+  test('parts of a gzip stream that are cut off after any part decode to all that was sent', () => {
     fc.assert(
       fc.property(fc.array(made), fc.nat(), (all, cut) => {
         const sent = all.slice(0, cut % (all.length + 1))
@@ -69,7 +69,7 @@ describe('parts of a gzip stream', () => {
     )
   })
 
-  test('with a history decode to the same text as parts without one', () => {
+  test('parts of a gzip stream with a history decode to the same text as parts without one', () => {
     fc.assert(
       fc.property(fc.array(text), text, text, (before, history, last) => {
         const parts = [...before.map((each) => deflated(each)), stored(history), deflated(last, history)]
@@ -78,19 +78,19 @@ describe('parts of a gzip stream', () => {
     )
   })
 
-  test('may use a history of windowBytes', () => {
+  test('parts of a gzip stream may use a history of windowBytes', () => {
     const far = Buffer.from(Array.from({ length: windowBytes }, (_, i) => (i * i * 31) >> 5))
     expect(gunzipSync(spliced([stored(far), deflated(far, far)]))).toEqual(Buffer.concat([far, far]))
   })
 
-  test('that are stored may be longer than one block', () => {
+  test('parts of a gzip stream that are stored may be longer than one block', () => {
     for (const length of [0, 1, 65_534, 65_535, 65_536, 200_000]) {
       const long = Buffer.alloc(length, 'long ')
       expect(gunzipSync(spliced([stored(long), stored(Buffer.from('end'))])).length).toBe(length + 3)
     }
   })
 
-  test('have the same bytes as an HTTP chunk', () => {
+  test('parts of a gzip stream have the same bytes as an HTTP chunk', () => {
     const { body, chunk } = deflated(Buffer.from('one, and one, and one'))
     expect(Buffer.from(chunk).toString('latin1')).toBe(
       `${body.length.toString(16)}\r\n${Buffer.from(body).toString('latin1')}\r\n`,

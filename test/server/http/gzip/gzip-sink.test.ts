@@ -32,7 +32,7 @@ const textOf = ({ body }: Encoded) => Buffer.from(body).toString()
 const large = 2_000
 
 describe('compressed readers', () => {
-  test('decode exactly what each of them was sent, in any order of events', () => {
+  test('compressed readers decode exactly what each of them was sent, in any order of events', () => {
     const who = fc.nat(3)
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ moves: fc.constantFrom(1, 5, 20, 30, 200), but: fc.option(who) }) },
@@ -61,7 +61,7 @@ describe('compressed readers', () => {
     )
   })
 
-  test('that were sent the same events share the same compressed bytes', () => {
+  test('compressed readers that were sent the same events share the same compressed bytes', () => {
     const [a, b] = [reader(), reader()]
     for (const moves of [1, 20, 20, 30, 5, 30])
       for (const shared of [frame(moves)]) for (const { sink } of [a, b]) sink.write(shared)
@@ -69,7 +69,7 @@ describe('compressed readers', () => {
     for (const [nth, part] of a.out.parts.entries()) expect(b.out.parts[nth]).toBe(part)
   })
 
-  test('that were sent another event share bytes again after enough frames', () => {
+  test('compressed readers that were sent another event share bytes again after enough frames', () => {
     const [first, other] = [reader(), reader()]
     const send = () => {
       const shared = frame(30)
@@ -103,7 +103,7 @@ test('a frame is compressed with a history of several frames, which holds the la
 })
 
 describe('a large frame', () => {
-  test('is compressed in the background, once for all readers that wait, and no event overtakes it', async () => {
+  test('a large frame is compressed in the background, once for all readers that wait, and no event overtakes it', async () => {
     let wakes = 0
     const counting: typeof room = {
       wakeLater(waiting) {
@@ -143,7 +143,7 @@ describe('a large frame', () => {
     }
   })
 
-  test('that fills a socket does not report a drain', async () => {
+  test('a large frame that fills a socket does not report a drain', async () => {
     const { out, sink } = reader()
     let drains = 0
     sink.onDrain = () => (drains += 1)
@@ -155,7 +155,7 @@ describe('a large frame', () => {
     expect(drains).toBe(1)
   })
 
-  test('is not sent to readers that ended, were cut or disconnected while it was compressed', async () => {
+  test('a large frame is not sent to readers that ended, were cut or disconnected while it was compressed', async () => {
     const [ended, cut, gone, last] = [reader(), reader(), reader(), reader()]
     const shared = frame(large)
     for (const { sink } of [ended, cut, gone, last]) sink.write(shared)
@@ -168,7 +168,7 @@ describe('a large frame', () => {
     for (const { out } of [cut, gone]) expect(out.parts).toHaveLength(1)
   })
 
-  test('does not delay other readers', async () => {
+  test('a large frame does not delay other readers', async () => {
     const [waiting, other] = [reader(), reader()]
     waiting.sink.write(frame(large))
     const small = frame(20)
@@ -179,7 +179,7 @@ describe('a large frame', () => {
 })
 
 describe('an event for a single reader', () => {
-  test('is not compressed, however long it is', () => {
+  test('an event for a single reader is not compressed, however long it is', () => {
     const { out, sink } = reader()
     const secret = JSON.stringify({ reason: 'because '.repeat(100) })
     sink.write(encodeEvent(secret))
@@ -188,7 +188,7 @@ describe('an event for a single reader', () => {
     expect(out.text).toBe(secret)
   })
 
-  test('is not part of the history of later frames', () => {
+  test('an event for a single reader is not part of the history of later frames', () => {
     const own = Array.from({ length: 300 }, (_, i) => `secret-${i * i}`).join()
     const sizeAfter = (before: Encoded[]) => {
       const { out, sink } = reader()

@@ -31,7 +31,7 @@ async function deserted(): Promise<string> {
 
 describe.concurrent('help', () => {
   test.each([[], ['serve'], ['watch'], ['post'], ['broadcast'], ['bots']])(
-    '%s has examples and exit codes',
+    'help %s has examples and exit codes',
     async (...command) => {
       const { code, stdout, stderr } = await run([...command, '--help'])
       expect(code).toBe(0)
@@ -76,7 +76,7 @@ describe.concurrent('a mistake in the options exits with 2 and a line that says 
     [['broadcast', 'r', 'message', '--key', 'short'], '22 characters'],
     [['serve', '--config', 'hub.mjs', '--location', 'cell'], 'cannot be used with'],
     [['serve', '--config', 'gone.mjs'], 'gone.mjs does not exist: --config takes a JavaScript file'],
-  ])('%j', async (args, said) => {
+  ])('a mistake in the options exits with 2 and a line that says what to give %j', async (args, said) => {
     const { code, stdout, stderr } = await run(args)
     expect(stderr).toContain(said)
     expect(stderr).toMatch(/^error: [^\n]+\n$/)
@@ -92,7 +92,7 @@ describe.concurrent('an unreachable server exits with 3', () => {
     ['watch'],
     ['bots', '--count', '2'],
     ['broadcast', 'r', 'message'],
-  ])('%s', async (...args) => {
+  ])('an unreachable server exits with 3 %s', async (...args) => {
     const url = await deserted()
     const room = args[0] === 'broadcast' ? [] : ['--room', 'r']
     const { code, stderr } = await run([...args, ...room, '--url', url, '--timeout', '5'])
@@ -102,15 +102,18 @@ describe.concurrent('an unreachable server exits with 3', () => {
     expect(code).toBe(3)
   })
 
-  test.each([['post', '--location', location], ['watch']])('%s: a server that never answers', async (...args) => {
-    await using silent = await listening(createServer(() => {}))
-    const { code, stderr } = await run([...args, '--room', 'r', '--timeout', '0.5'], {
-      env: { HEREABOUTS_URL: silent.url },
-    })
-    expect(stderr).toMatch(/^error: [^\n]+\n$/)
-    expect(stderr).toContain(silent.url)
-    expect(code).toBe(3)
-  })
+  test.each([['post', '--location', location], ['watch']])(
+    'an unreachable server exits with 3 %s: a server that never answers',
+    async (...args) => {
+      await using silent = await listening(createServer(() => {}))
+      const { code, stderr } = await run([...args, '--room', 'r', '--timeout', '0.5'], {
+        env: { HEREABOUTS_URL: silent.url },
+      })
+      expect(stderr).toMatch(/^error: [^\n]+\n$/)
+      expect(stderr).toContain(silent.url)
+      expect(code).toBe(3)
+    },
+  )
 })
 
 describe.concurrent('a refusal by the server exits with 1', () => {
@@ -480,7 +483,7 @@ test('a second interruption exits at once with 130', async () => {
 })
 
 describe('bots', () => {
-  test('walk, and leave the room together', async () => {
+  test('bots walk, and leave the room together', async () => {
     await using server = await serveLocations()
     const room = server.hub.room('r')
     await using bots = start(['bots', '--count', '12', '--room', 'r', '--url', server.url, '--rate', '10'])

@@ -40,7 +40,7 @@ async function nodeFetch(input: string, init?: RequestInit) {
 
 describe('a client in a runtime without', () => {
   test.each(['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'])(
-    '%s throws at once an error that names it',
+    'a client in a runtime without %s throws at once an error that names it',
     (name) => {
       vi.stubGlobal(name, undefined)
       expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
@@ -49,20 +49,23 @@ describe('a client in a runtime without', () => {
     },
   )
 
-  test.each([undefined, {}])('usable crypto (%j) throws at once an error that names it', (crypto) => {
-    vi.stubGlobal('crypto', crypto)
-    expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
-      expect.objectContaining({
-        code: 'misconfigured',
-        message: expect.stringContaining('crypto.getRandomValues') as string,
-      }),
-    )
-  })
+  test.each([undefined, {}])(
+    'a client in a runtime without usable crypto (%j) throws at once an error that names it',
+    (crypto) => {
+      vi.stubGlobal('crypto', crypto)
+      expect(() => clientOf('http://127.0.0.1:9/trpc')).toThrow(
+        expect.objectContaining({
+          code: 'misconfigured',
+          message: expect.stringContaining('crypto.getRandomValues') as string,
+        }),
+      )
+    },
+  )
 
   test.each([
     ['bodies that are streams', () => vi.stubGlobal('Response', function Response() {})],
     ['TextDecoderStream', () => vi.stubGlobal('TextDecoderStream', undefined)],
-  ])('%s polls instead of streaming', async (_, remove) => {
+  ])('a client in a runtime without %s polls instead of streaming', async (_, remove) => {
     await using server = await scriptedServer()
     server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
     remove()
@@ -108,7 +111,7 @@ describe('a clock that', () => {
     ['jumps to and fro', () => counted((reads) => start + (reads % 2) * 3_600_000)],
   ]
 
-  test.each(clocks)('%s leaves a pause before each retry and holds no post back', async (_, clockOf) => {
+  test.each(clocks)('a clock that %s leaves a pause before each retry and holds no post back', async (_, clockOf) => {
     await using server = await scriptedServer()
     server.answers.status = 503
     let requests = 0

@@ -97,7 +97,7 @@ describe('a post is rejected', () => {
     ['with a connectionId', { connectionId: 'x' }, /connectionId/],
     ['with an unknown field', { extra: 1 }, /extra/],
   ]
-  test.for(inputs)('%s', async ([, wrong, saying = /^bad-input: /]) => {
+  test.for(inputs)('a post is rejected %s', async ([, wrong, saying = /^bad-input: /]) => {
     const answer = await mutation(server.url, 'postLocation', { room, location: cell(1), ...wrong })
     expect(answer.message).toMatch(/^bad-input: /)
     await refuses(answer, 400, 'BAD_REQUEST', saying)
@@ -190,7 +190,7 @@ describe('a path that is similar to a procedure is not found', () => {
     '%ff',
     ',',
     ',,',
-  ])('%j', async (path) => {
+  ])('a path that is similar to a procedure is not found %j', async (path) => {
     // prettier-ignore
     for (const answer of [await mutation(server.url, path, { room, location: null }), await query(server.url, path, { room })]) {
       expect([400, 404, 405], answer.text).toContain(answer.status)
@@ -220,7 +220,7 @@ describe('calls of the other procedures are rejected', () => {
       { rooms: Array.from({ length: 101 }, String), room: undefined },
     ],
   ]
-  test.for(calls)('%s', async ([, kind, procedure, input]) => {
+  test.for(calls)('calls of the other procedures are rejected %s', async ([, kind, procedure, input]) => {
     const call = kind === 'get' ? query : mutation
     await refuses(await call(server.url, procedure, { room, ...input }), 400, 'BAD_REQUEST', /^bad-input: /)
   })

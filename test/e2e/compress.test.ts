@@ -179,7 +179,7 @@ describe('frames that are deflated off the event loop', () => {
     expect(counted - gzip.seen.bytes).toBeLessThan(100)
   })
 
-  test('leave nobody behind who goes while they are made, or is sent away', async () => {
+  test('frames that are deflated off the event loop leave nobody behind who goes while they are made, or is sent away', async () => {
     await using busy = await talkative(200, 600)
     for (const leave of [(each: Disposable) => each[Symbol.dispose](), () => busy.hub.streams.close()]) {
       const viewers = Array.from({ length: 5 }, () => viewer(busy.url))

@@ -14,7 +14,7 @@ function mutants(...names: string[]) {
 }
 
 describe('npm run mutants', { timeout: 60_000 }, () => {
-  test('names the test that a mutant turned red', () => {
+  test('npm run mutants names the test that a mutant turned red', () => {
     const { status, output } = mutants('noticed')
     expect(output).toContain('✓  noticed  an equal seq does not speak')
     expect(status).toBe(0)

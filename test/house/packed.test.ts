@@ -218,7 +218,7 @@ describe('a project that installed the tarball', { timeout: 60_000 }, () => {
     expect(status).toBe(0)
   })
 
-  test('bundles the Redis backend into one file, which runs without any other file', async () => {
+  test('a project that installed the tarball bundles the Redis backend into one file, which runs without any other file', async () => {
     const place = join(folder, 'bundle')
     project(place, installed(...packages), {})
     writeFileSync(join(place, 'main.js'), redisBundle)

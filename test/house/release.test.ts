@@ -21,7 +21,7 @@ describe('the release script', () => {
     expect(() => nextVersion('1.2.3', 'bigger')).toThrow('"bigger" is neither patch, minor, major nor a version')
   })
 
-  test('dates the unreleased section of the changelog and leaves the others', () => {
+  test('the release script dates the unreleased section of the changelog and leaves the others', () => {
     const dated = datedChangelog(changelog, '1.1.0', '2026-03-04')
     expect(dated).toBe(changelog.replace('(unreleased)', '(2026-03-04)'))
     expect(sectionOf(dated, '1.1.0')).toBe('- New.')
@@ -60,7 +60,7 @@ describe("the packed README's links", () => {
 })
 
 describe("the project's GitHub files", () => {
-  test('name the repository of package.json wherever they name one', () => {
+  test("the project's GitHub files name the repository of package.json wherever they name one", () => {
     const { repository, bugs } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
       repository: { url: string }
       bugs: string

@@ -8,7 +8,7 @@ const promised = page.slice(page.indexOf('## What is promised'), page.indexOf('#
 const promises = promised.split('\n').filter((line) => line.startsWith('- '))
 
 describe('every promise of docs/security.md', () => {
-  test('names the test that proves it', () => {
+  test('every promise of docs/security.md names the test that proves it', () => {
     expect(promises.length).toBeGreaterThan(20)
     for (const promise of promises) expect(promise).toMatch(/ \(test\/\S+\.(?:test|soak)\.tsx?: ".+"\)$/)
   })

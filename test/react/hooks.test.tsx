@@ -123,7 +123,7 @@ describe('a RoomProvider', () => {
     }
   })
 
-  test('posts a profile that was changed in place', async () => {
+  test('a RoomProvider posts a profile that was changed in place', async () => {
     const profile = { name: 'Ada' }
     const named = () => <RoomProvider client={client} room="r" profile={profile} />
     await render(named())
@@ -135,7 +135,7 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
   })
 
-  test('posts its profile when it changed, and only then', async () => {
+  test('a RoomProvider posts its profile when it changed, and only then', async () => {
     const named = (name: string) => <RoomProvider client={client} room="r" profile={{ name }} />
     await render(named('Ada'))
     await server.post()
@@ -210,7 +210,7 @@ describe('hooks', () => {
     expect(page.textContent).toBe('bob')
   })
 
-  test('rerender a component only when the value that it selects changes', async () => {
+  test('hooks rerender a component only when the value that it selects changes', async () => {
     const renders = { count: vi.fn<() => void>(), names: vi.fn<() => void>() }
     function Count() {
       renders.count()
@@ -250,7 +250,7 @@ describe('hooks', () => {
     await delivered()
   })
 
-  test('rerender only the cell whose members changed', async () => {
+  test('hooks rerender only the cell whose members changed', async () => {
     const renders: number[] = []
     function Cell({ row }: { row: number }) {
       renders.push(row)

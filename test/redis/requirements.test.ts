@@ -41,7 +41,7 @@ describe('a Redis client with a key prefix is rejected', () => {
       () => ({ client: createSentinel({ name: 'app', sentinelRootNodes: nodes, keyPrefix }) }),
     ],
   ]
-  test.each(clients)('%s', (_, options) => {
+  test.each(clients)('a Redis client with a key prefix is rejected %s', (_, options) => {
     expect(() => redisBackend(options())).toThrow(/keyPrefix 'app:'.*{ prefix: 'app:hereabouts' }/)
   })
 })

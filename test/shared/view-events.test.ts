@@ -47,7 +47,7 @@ describe('a snapshot', () => {
     expect(applyEvent(view, id(5), snapshot(connection('c1')))).toEqual({ outcome: 'shown', shifts: [] })
   })
 
-  test('shifts only the connections that it changes, and those that it no longer lists are lost', () => {
+  test('a snapshot shifts only the connections that it changes, and those that it no longer lists are lost', () => {
     const view = viewOf(connection('same'), connection('moved'), connection('gone'))
     const shifts = shiftsOf(applyEvent(view, id(6), snapshot(connection('same'), connection('moved', 2))))
     expect(shifts).toEqual([
@@ -83,7 +83,7 @@ describe('changes', () => {
     expect(view.id).toBe(id(6))
   })
 
-  test('shift a connection that left, with its reason, and none that was never shown', () => {
+  test('changes shift a connection that left, with its reason, and none that was never shown', () => {
     const view = viewOf(connection('c1'))
     const left = [
       { connectionId: 'c1', reason: 'expired' },
@@ -94,13 +94,13 @@ describe('changes', () => {
     ])
   })
 
-  test('shift a connection that left without a reason, and name no reason', () => {
+  test('changes shift a connection that left without a reason, and name no reason', () => {
     const view = viewOf(connection('c1'))
     const [shift] = shiftsOf(applyEvent(view, id(6), changes(id(5), { left: [{ connectionId: 'c1' }] })))
     expect(Object.keys(shift!)).toEqual(['connectionId', 'previous', 'current'])
   })
 
-  test('shift a stale connection that left', () => {
+  test('changes shift a stale connection that left', () => {
     const view = viewOf(connection('c1'))
     applyEvent(view, id(1, 'epoch-bbbbb'), snapshot())
     const left = [{ connectionId: 'c1', reason: 'left' }]

@@ -30,7 +30,7 @@ const client = () => createLocationClient<typeof app>({ url: '/trpc', path: 'doc
 const unrun = (_never: () => unknown): void => {}
 
 describe('a router with broadcasts', () => {
-  test('names each broadcast and its payload, for one name and for several', () => {
+  test('a router with broadcasts names each broadcast and its payload, for one name and for several', () => {
     expectTypeOf<RoomTypesOf<typeof app>>().toEqualTypeOf<Types>()
     expectTypeOf<RoomTypesOf<typeof app>['broadcasts']>().toEqualTypeOf<Types['broadcasts']>()
     expectTypeOf<RoomTypesOf<typeof standalone.router>['broadcasts']>().toEqualTypeOf<{ reaction: { emoji: string } }>()

@@ -35,7 +35,7 @@ const profileClient = () => createLocationClient<typeof withProfile>({ url: '/tr
 const unrun = (_never: () => unknown): void => {}
 
 describe('the room types of a router', () => {
-  test('name every feature, and are never or false for one that the router lacks', () => {
+  test('the room types of a router name every feature, and are never or false for one that the router lacks', () => {
     expectTypeOf<RoomTypesOf<typeof plain>>().toEqualTypeOf<Plain>()
     expectTypeOf<RoomTypesOf<typeof standalone.router>>().toEqualTypeOf<Plain>()
     expectTypeOf<RoomTypesOf<typeof withProfile, 'locations'>>().toEqualTypeOf<WithProfile>()

@@ -317,7 +317,7 @@ describe('a room of the hub', () => {
 })
 
 describe('serveLocations', () => {
-  test('defaults to cell locations and anonymous callers', () => {
+  test('serveLocations defaults to cell locations and anonymous callers', () => {
     unrun(async () => {
       const usual = await serveLocations()
       expectTypeOf(usual.hub).toEqualTypeOf<LocationHub<RoomTypesWith<{ location: CellLocation }>>>()

@@ -176,7 +176,7 @@ describe('posts that fail while the stream is live', () => {
     return page
   }
 
-  test('replace the stream when a query is not answered by our server either', async () => {
+  test('posts that fail while the stream is live replace the stream when a query is not answered by our server either', async () => {
     server.answers.poll = () => Promise.reject(new Refusal('FORBIDDEN', 403, 'A page of the proxy.'))
     await using page = await failing(cut)
     await server.poll()
@@ -191,7 +191,7 @@ describe('posts that fail while the stream is live', () => {
     expect([server.polls(), server.waiting().streams, page.room.status.state]).toEqual([0, 0, 'live'])
   })
 
-  test('ask nothing when our server itself says that it cannot take them', async () => {
+  test('posts that fail while the stream is live ask nothing when our server itself says that it cannot take them', async () => {
     const unavailable = () => new Refusal('SERVICE_UNAVAILABLE', 503, 'unavailable: The room cannot be reached.')
     await using page = await failing(() => Promise.reject(unavailable()))
     await page.clock.advance(2_000)

@@ -74,7 +74,7 @@ describe('the wait for the next stream while streams are blocked', () => {
 })
 
 describe('a client whose streams are blocked', () => {
-  test('polls meanwhile, with the error of the first stream, and is present once a poll is answered', () => {
+  test('a client whose streams are blocked polls meanwhile, with the error of the first stream, and is present once a poll is answered', () => {
     const first = ended(connecting(), blocked('the first'), at(0))
     expect(first).toMatchObject({ state: 'polling', answered: false, error: { message: 'the first' } })
     expect(isPresent(first)).toBe(false)

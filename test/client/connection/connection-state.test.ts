@@ -109,7 +109,7 @@ describe('a connection that ended', () => {
     expect(link).toMatchObject({ state: 'waiting', retryAt: 60_000 })
   })
 
-  test('otherwise never waits longer than three heartbeats', () => {
+  test('a connection that ended otherwise never waits longer than three heartbeats', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('open', 'end', 'hurried'), fc.nat(20_000), random)), (steps) => {
         let link: ConnectionState = connecting()

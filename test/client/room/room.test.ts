@@ -112,7 +112,7 @@ describe('joining a room', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('twice shares one connection, which ends when the last handle leaves', async () => {
+  test('joining a room twice shares one connection, which ends when the last handle leaves', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
@@ -130,7 +130,7 @@ describe('joining a room', () => {
     expect((await server.post()).connectionKey).toBeDefined()
   })
 
-  test('twice gives two handles, and repeated leaves of one handle count once', async () => {
+  test('joining a room twice gives two handles, and repeated leaves of one handle count once', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const controller = new AbortController()
@@ -183,7 +183,7 @@ describe('joining a room', () => {
     await server.post()
   })
 
-  test('calls `headers` for each request, and the connectionKey is the only secret in a URL', async () => {
+  test('joining a room calls `headers` for each request, and the connectionKey is the only secret in a URL', async () => {
     await using server = await scriptedServer()
     let asked = 0
     await using opened = clientOf(server, { headers: () => ({ authorization: `Bearer ${++asked}` }) })
@@ -317,7 +317,7 @@ describe('a stream that ends', () => {
     expect(room.status.state).not.toBe('live')
   })
 
-  test('before it was answered is retried', { timeout: 20_000 }, async () => {
+  test('a stream that ends before it was answered is retried', { timeout: 20_000 }, async () => {
     await using server = await scriptedServer()
     server.answers.status = 0
     await using opened = clientOf(server)
@@ -337,19 +337,22 @@ describe('a stream that ends', () => {
     await back
   })
 
-  test.each([503, 429, 404, 500])('before it began, with HTTP status %i, is retried', async (status) => {
-    await using server = await scriptedServer()
-    server.answers.status = status
-    await using opened = clientOf(server)
-    const room = opened.client.watch('r')
-    await statusIs(room, 'waiting')
-    expect(room.status).toMatchObject({ attempt: 1, error: { name: 'LocationError' } })
-    server.answers.status = 200
-    await opened.clock.advance(500)
-    await server.stream()
-  })
+  test.each([503, 429, 404, 500])(
+    'a stream that ends before it began, with HTTP status %i, is retried',
+    async (status) => {
+      await using server = await scriptedServer()
+      server.answers.status = status
+      await using opened = clientOf(server)
+      const room = opened.client.watch('r')
+      await statusIs(room, 'waiting')
+      expect(room.status).toMatchObject({ attempt: 1, error: { name: 'LocationError' } })
+      server.answers.status = 200
+      await opened.clock.advance(500)
+      await server.stream()
+    },
+  )
 
-  test('after a long time live reports no failure, because rotation is routine', async () => {
+  test('a stream that ends after a long time live reports no failure, because rotation is routine', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(10_000)
@@ -527,7 +530,7 @@ describe('an interruption', () => {
 })
 
 describe('a view that missed a frame', () => {
-  test('requests a snapshot when changes do not start at its event id', async () => {
+  test('a view that missed a frame requests a snapshot when changes do not start at its event id', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(3), { type: 'changes', from: id(2), entered: [one('bob')] })
@@ -546,7 +549,7 @@ describe('a view that missed a frame', () => {
     expect(live.news).toMatchObject([['entered', { member: { memberId: 'm-bob' } }]])
   })
 
-  test('requests a snapshot after a digest mismatch, at most once in six heartbeats', async () => {
+  test('a view that missed a frame requests a snapshot after a digest mismatch, at most once in six heartbeats', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.beat(id(1), 2, digestOf(one('ada'), one('bob')))
@@ -637,7 +640,7 @@ describe('a refused stream', () => {
         stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
       },
     ],
-  ])('%s closes the room for good: no timer reopens it', async (_, refuse) => {
+  ])('a refused stream %s closes the room for good: no timer reopens it', async (_, refuse) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -799,7 +802,7 @@ describe('posts', () => {
     await live.room.flush()
   })
 
-  test('over a rate limit wait for the retry delay that the server sends', async () => {
+  test('posts over a rate limit wait for the retry delay that the server sends', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -832,7 +835,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 1, connectionKey: next.input.connectionKey })
   })
 
-  test('under an abandoned key are not awaited, and their answers are ignored', async () => {
+  test('posts under an abandoned key are not awaited, and their answers are ignored', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const answers: (() => void)[] = []
@@ -958,7 +961,7 @@ describe('the other members', () => {
     ])
   })
 
-  test('emit `updated` when only their activity changes', async () => {
+  test('the other members emit `updated` when only their activity changes', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(2), {
@@ -973,7 +976,7 @@ describe('the other members', () => {
     ])
   })
 
-  test('who reload cause no events', async () => {
+  test('the other members who reload cause no events', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('tab-1', 1, cell(1), 'ada'))
     live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'ada')] })
@@ -1033,7 +1036,7 @@ describe('the other members', () => {
     expect(names(live.room)).toEqual(['m-ada'])
   })
 
-  test('cause no `left` events after we left', async () => {
+  test('the other members cause no `left` events after we left', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.cut()
@@ -1083,7 +1086,7 @@ describe('the other members', () => {
 })
 
 describe('leaving a room', () => {
-  test('posts one leave, closes the stream and rejects pending promises', async () => {
+  test('leaving a room posts one leave, closes the stream and rejects pending promises', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     server.answers.post = () => new Promise(() => {})

@@ -53,36 +53,42 @@ const handedIn: [edge: string, hand: (room: AnyRoom, own: { at: CellLocation; pr
 ]
 
 describe('an object of the app that is changed in place', () => {
-  test.each(handedIn)('and handed to %s again is posted', async (_, hand) => {
-    await using opened = await joined()
-    const { room, nextPost } = opened
-    const own = { at: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } }
-    hand(room, own)
-    const before = await nextPost()
-    await room.flush()
-    own.at.row = 2
-    own.profile.name = 'Countess'
-    hand(room, own)
-    const flushed = room.flush()
-    const after = await nextPost()
-    await flushed
-    expect(after.seq).toBe(before.seq! + 1)
-    expect(after).not.toMatchObject({ location: before.location, profile: before.profile ?? null })
-  })
+  test.each(handedIn)(
+    'an object of the app that is changed in place and handed to %s again is posted',
+    async (_, hand) => {
+      await using opened = await joined()
+      const { room, nextPost } = opened
+      const own = { at: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } }
+      hand(room, own)
+      const before = await nextPost()
+      await room.flush()
+      own.at.row = 2
+      own.profile.name = 'Countess'
+      hand(room, own)
+      const flushed = room.flush()
+      const after = await nextPost()
+      await flushed
+      expect(after.seq).toBe(before.seq! + 1)
+      expect(after).not.toMatchObject({ location: before.location, profile: before.profile ?? null })
+    },
+  )
 
-  test.each(handedIn)('and not handed to %s again changes no later post', async (_, hand) => {
-    await using opened = await joined()
-    const { room, nextPost } = opened
-    const own = { at: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } }
-    hand(room, own)
-    const before = await nextPost()
-    await room.flush()
-    own.at.row = 2
-    own.profile.name = 'Countess'
-    room.update({ activity: 'idle' })
-    const { location, profile } = await nextPost()
-    expect({ location, profile }).toEqual({ location: before.location, profile: before.profile })
-  })
+  test.each(handedIn)(
+    'an object of the app that is changed in place and not handed to %s again changes no later post',
+    async (_, hand) => {
+      await using opened = await joined()
+      const { room, nextPost } = opened
+      const own = { at: { sheet: 'Q3', row: 1, col: 1 }, profile: { name: 'Ada' } }
+      hand(room, own)
+      const before = await nextPost()
+      await room.flush()
+      own.at.row = 2
+      own.profile.name = 'Countess'
+      room.update({ activity: 'idle' })
+      const { location, profile } = await nextPost()
+      expect({ location, profile }).toEqual({ location: before.location, profile: before.profile })
+    },
+  )
 
   test('an object of the app that is changed in place after join() changes nothing that is posted', async () => {
     const profile = { name: 'Ada' }

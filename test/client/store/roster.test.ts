@@ -65,7 +65,7 @@ const sorted = (members: readonly { memberId: string }[]) =>
   members.toSorted((a, b) => a.memberId.localeCompare(b.memberId))
 
 describe('a roster', () => {
-  test('updated step by step equals one that is built from the final view', () => {
+  test('a roster updated step by step equals one that is built from the final view', () => {
     fc.assert(
       fc.property(history, (history) => {
         // The index of locations is updated from its first use on.

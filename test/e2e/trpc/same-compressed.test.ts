@@ -107,11 +107,14 @@ describe('a gzip-compressed stream', () => {
       ),
     ],
   ]
-  test.for(cases)('%s decompresses to the uncompressed stream', async ([, request, options = compressing()]) => {
-    await using pair = await twins(options)
-    const { events } = await alike(pair, (twin) => moved(twin, request))
-    expect(events.at(-1)).toContain('changed')
-  })
+  test.for(cases)(
+    'a gzip-compressed stream %s decompresses to the uncompressed stream',
+    async ([, request, options = compressing()]) => {
+      await using pair = await twins(options)
+      const { events } = await alike(pair, (twin) => moved(twin, request))
+      expect(events.at(-1)).toContain('changed')
+    },
+  )
 
   test('a gzip-compressed stream resumes from a last event id', async () => {
     await using pair = await twins(compressing())
@@ -179,7 +182,7 @@ describe('a gzip-compressed stream', () => {
     expect(seen.body).toContain('event: connected')
   })
 
-  test('over HTTP/2', async () => {
+  test('a gzip-compressed stream over HTTP/2', async () => {
     await using pair = await twins(compressing({ stock: 'http2' }))
     const text = await alike(pair, async (twin) => {
       const session = connect(`http://127.0.0.1:${twin.port}`)

@@ -159,7 +159,7 @@ describe('a stream resumes', () => {
     ],
     ['by an id that nobody gave out: not at all', () => get(live(), { headers: { 'last-event-id': 'AAAAAAAAAAA.1' } })],
   ]
-  test.for(ways)('%s', async ([name, request]) => {
+  test.for(ways)('a stream resumes %s', async ([name, request]) => {
     await using pair = await twins()
     const { events } = await alike(pair, async (twin) => {
       for (const key of [1, 2, 3, 4]) await twin.post('q3', key, key)
@@ -229,7 +229,7 @@ describe('a stream is refused as by stock tRPC', () => {
       },
     ],
   ]
-  test.for(cases)('%s', async ([, request, options]) => {
+  test.for(cases)('a stream is refused as by stock tRPC %s', async ([, request, options]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => ended(twin, request))
     expect(pair.ours.said.some((each) => 'error' in each)).toBe(true)
@@ -237,7 +237,7 @@ describe('a stream is refused as by stock tRPC', () => {
 })
 
 describe('a stream ends as with stock tRPC', () => {
-  test('when the client disconnects, and the app is notified', async () => {
+  test('a stream ends as with stock tRPC when the client disconnects, and the app is notified', async () => {
     for (const how of [undefined, 'abruptly'] as const) {
       await using pair = await twins()
       await alike(pair, async (twin) => {
@@ -289,13 +289,13 @@ describe('a stream ends as with stock tRPC', () => {
     expect(answer.body).toContain('"reason":"rotated"')
   })
 
-  test('after maxDurationMs of tRPC, and the app is notified', async () => {
+  test('a stream ends as with stock tRPC after maxDurationMs of tRPC, and the app is notified', async () => {
     await using pair = await twins(sse({ maxDurationMs: 150 }))
     await alike(pair, (twin) => ended(twin, get(live())))
     expect(pair.ours.said).toContainEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
   })
 
-  test('after maxDurationMs of tRPC, and an app generator that wraps the stream is notified', async () => {
+  test('a stream ends as with stock tRPC after maxDurationMs of tRPC, and an app generator that wraps the stream is notified', async () => {
     await using pair = await twins(sse({ maxDurationMs: 150 }))
     const ask = get(`/trpc/wrapped.onLocation?${inputOf({ room: 'q3' })}`)
     for (const twin of pair.both) {
@@ -320,7 +320,7 @@ describe('a stream ends as with stock tRPC', () => {
     expect(answer.body).toMatch(/serialized-error.*Too much to say/s)
   })
 
-  test('and leaves no listeners on its keep-alive connection', async () => {
+  test('a stream ends as with stock tRPC and leaves no listeners on its keep-alive connection', async () => {
     await using pair = await twins()
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -358,7 +358,7 @@ describe('a call whose client disconnected early', () => {
     ['opens no stream', () => {}],
     ['is reported to the app when it fails', fail],
   ]
-  test.for(cases)('%s', async ([, run]) => {
+  test.for(cases)('a call whose client disconnected early %s', async ([, run]) => {
     for (const request of [get(live()), post('/trpc/locations.postLocation', { room: 'q3', location: null })]) {
       await using pair = await twins(slow(run))
       await alike(pair, async (twin) => {
@@ -378,7 +378,7 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
     ['a generator that does not end', '/trpc/ticks', 3],
     ['a generator that does not end, with a last event id', '/trpc/ticks?lastEventId=7', 3],
   ]
-  test.for(cases)('%s', async ([, path, count]) => {
+  test.for(cases)("a subscription of the app's own is sent as by stock tRPC %s", async ([, path, count]) => {
     await using pair = await twins()
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -395,7 +395,7 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
     ['a generator that fails', get('/trpc/failing')],
     ['a room where streams end with their first event', get(live()), sse({ emitAndEndImmediately: true })],
   ]
-  test.for(finite)('%s', async ([, request, options]) => {
+  test.for(finite)("a subscription of the app's own is sent as by stock tRPC %s", async ([, request, options]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => ended(twin, request))
   })

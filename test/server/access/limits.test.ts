@@ -263,7 +263,7 @@ describe('streams', () => {
     expect(await times(2, (i) => from('a')(20 + i))).toEqual(['ok', refused])
   })
 
-  test('above the limit of the process are refused with SERVICE_UNAVAILABLE', async () => {
+  test('streams above the limit of the process are refused with SERVICE_UNAVAILABLE', async () => {
     const { as, times } = stage({ ...many, streams: 2 })
     const full = 'SERVICE_UNAVAILABLE'
     expect(await times(4, (i) => as({ user: `user ${i}` }).onLocation({ room: 'r' }))).toEqual(['ok', 'ok', full, full])

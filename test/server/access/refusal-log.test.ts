@@ -75,7 +75,7 @@ describe('a server without a logger', () => {
   test.each([
     ['writes refusals to the console', {}, 1],
     ['is silent with silentLogger', { logger: silentLogger }, 0],
-  ])('%s', async (_, options, count) => {
+  ])('a server without a logger %s', async (_, options, count) => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
     const access = { identify: () => ({ memberId: 'ada' }), authorize: () => false }
     const server = createLocationServer({ location: cellLocation, ...access, ...options })

@@ -86,13 +86,13 @@ describe('events are written directly to the socket', () => {
     ],
     ['in HTTP/1.0', (_request, response) => response.flushHeaders(), asked('GET', '/', { version: '1.0' })],
   ]
-  test.for(others)('but not %s', async ([, prepare, request]) => {
+  test.for(others)('events are written directly to the socket but not %s', async ([, prepare, request]) => {
     const { way, body } = await written(prepare, request)
     expect(way).toBe('through the response')
     expect(body).toBe('data: größer\n\n')
   })
 
-  test('but not while an earlier response uses the socket', async () => {
+  test('events are written directly to the socket but not while an earlier response uses the socket', async () => {
     const held: ServerResponse[] = []
     const ways: string[] = []
     const handle: Handle = (_request, response) => {
@@ -112,7 +112,7 @@ describe('events are written directly to the socket', () => {
     expect(ways).toEqual(['through the response'])
   })
 
-  test('but not in HTTP/2', async () => {
+  test('events are written directly to the socket but not in HTTP/2', async () => {
     const ways: string[] = []
     const http2 = createHttp2Server((request, response) => {
       const asNode = response as unknown as NodeResponse

@@ -367,7 +367,7 @@ describe('a stream', () => {
     await expect(open({ connectionId: 'c1', memberId: 'ada' })).resolves.toBeDefined()
   })
 
-  test('above the limit is refused until another one closes', async () => {
+  test('a stream above the limit is refused until another one closes', async () => {
     const { open } = stage({ limits: { streams: 2 } })
     await open()
     const second = await open()

@@ -72,7 +72,7 @@ describe.each(Object.entries(constructors))('%s', (name, construct) => {
 describe('each number of', () => {
   const wrong = [-1, Number.NaN, '5', null, true, {}]
   test.each(Object.keys(defaultLimits) as (keyof Limits)[])(
-    'limits refuses all but numbers of 0 or more: %s',
+    'each number of limits refuses all but numbers of 0 or more: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ limits: { [name]: value } })).toThrow(
@@ -82,7 +82,7 @@ describe('each number of', () => {
   )
 
   test.each([...Object.keys(defaultTiming), 'scale'] as (keyof TimingOptions)[])(
-    'timing refuses all but numbers of 0 or more: %s',
+    'each number of timing refuses all but numbers of 0 or more: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
@@ -91,12 +91,15 @@ describe('each number of', () => {
     },
   )
 
-  test.each(Object.keys(defaultTiming))('timing refuses a time that no timer can measure: %s', (name) => {
-    for (const value of [2 ** 31, Infinity])
-      expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
-        refusal(`timing.${name} is ${value}: it must be at most 2147483647.`),
-      )
-  })
+  test.each(Object.keys(defaultTiming))(
+    'each number of timing refuses a time that no timer can measure: %s',
+    (name) => {
+      for (const value of [2 ** 31, Infinity])
+        expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
+          refusal(`timing.${name} is ${value}: it must be at most 2147483647.`),
+        )
+    },
+  )
 
   test.each([
     ['limits', { post: 5 }, 'Unknown option limits.post. Leave it out.'],
@@ -107,7 +110,7 @@ describe('each number of', () => {
     ['timing', { scale: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
     ['timing', { leaseMinMs: 9, leaseMaxMs: 8 }, 'timing.leaseMinMs is 9 and timing.leaseMaxMs is 8'],
     ['timing', { frameMinMs: 9, frameMaxMs: 8 }, 'timing.frameMinMs is 9 and timing.frameMaxMs is 8'],
-  ])('%s refuses %o', (option, value, message) => {
+  ])('each number of %s refuses %o', (option, value, message) => {
     expect(() => constructors.createLocationHub({ [option]: value })).toThrow(refusal(message))
     expect(() => constructors.createLocationServer({ [option]: value })).toThrow(refusal(message))
   })

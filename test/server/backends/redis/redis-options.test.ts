@@ -79,7 +79,7 @@ describe('redisBackend refuses', () => {
       /scaleReads: "master"/,
     ],
   ]
-  test.for(ways)('%s', ([, options, message]) => {
+  test.for(ways)('redisBackend refuses %s', ([, options, message]) => {
     const make = () => redisBackend(options() as RedisBackendOptions)
     expect(make).toThrow(expect.objectContaining({ code: 'misconfigured' }))
     expect(make).toThrow(message)
@@ -99,7 +99,7 @@ describe('redisBackend accepts', () => {
       () => ({ port: ioredisPort(lazyCluster({ shardedSubscribers: true })) }),
     ],
   ]
-  test.for(accepted)('%s', async ([, options]) => {
+  test.for(accepted)('redisBackend accepts %s', async ([, options]) => {
     await expect(redisBackend(options() as RedisBackendOptions).close()).resolves.toBeUndefined()
   })
 })

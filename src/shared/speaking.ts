@@ -17,7 +17,7 @@ export const bySpeaking = (a: Speaker, b: Speaker): number =>
 export const mostActive = (connections: readonly { activity: Activity }[]): Activity =>
   (['active', 'idle', 'away'] as const).find((each) => connections.some(({ activity }) => activity === each))!
 
-/** Whether a changed entry without `activeAt` means that the connection was used: it moved or became active. */
+/** Returns whether a change that carries no `activeAt` counts as use of the window: its location changed, or it became active. */
 export const impliesUse = (changed: { location?: unknown; activity?: Activity }): boolean =>
   changed.location !== undefined || changed.activity === 'active'
 

@@ -126,7 +126,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     ).toEqual([true, true])
   })
 
-  test('screen readers get a flag as name and activity, and a field with who edits it', async () => {
+  test('a screen reader announces the flag of a member as their name and activity, and a field together with the member who edits it', async () => {
     const page = await open('theme=light')
     const flags = page.locator('.hb-flag')
     expect(await flags.nth(0).ariaSnapshot()).toBe('- text: Ada Lovelace')

@@ -70,7 +70,7 @@ describe('a client over a WebSocket', () => {
     )
   })
 
-  test('a client over a WebSocket carries presence values, whole in posts and by key in frames', async () => {
+  test('a client over a WebSocket posts whole presence values, and receives the changed keys of those of others', async () => {
     const presence = z.object({ typing: z.boolean(), line: z.number() }).partial()
     await using server = await serveLocations({ webSocket: true, presence, timing: { scale: 1 / 20 } })
     const [ada, bob] = [socketClient(server.url), socketClient(server.url)]

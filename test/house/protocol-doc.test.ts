@@ -278,7 +278,7 @@ describe('the laws of docs/PROTOCOL.md', () => {
     expect(laws.map((law) => parseInt(law))).toEqual(laws.map((_law, i) => i + 1)))
 
   test.each(laws.map((law) => [/\*\*(.+?)\*\*/.exec(law)?.[1], law]))(
-    '%s The tests that this law names exist.',
+    'the tests that docs/PROTOCOL.md names for this law exist: %s',
     (_name, law) => {
       const named = law.split(/ - (?=`)/).slice(1)
       expect(named.length).toBeGreaterThan(0)

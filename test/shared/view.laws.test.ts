@@ -145,7 +145,7 @@ test('a view that lost or changed a connection disagrees with the heartbeat', ()
   )
 })
 
-test('rule 5: any unknown last event id is answered with a snapshot of the current room', () => {
+test('PROTOCOL rule 5: any unknown last event id is answered with a snapshot of the current room', () => {
   const claim = fc.oneof(
     fc.string(),
     fc.constantFrom(
@@ -173,7 +173,7 @@ test('rule 5: any unknown last event id is answered with a snapshot of the curre
   )
 })
 
-test('rule 5: a viewer at the floor is sent changes, a viewer below it a snapshot', () => {
+test('PROTOCOL rule 5: a viewer at the floor is sent changes, a viewer below it a snapshot', () => {
   const stage = new Stage()
   const first = stage.timeline.id()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1')] })
@@ -190,7 +190,7 @@ test('rule 5: a viewer at the floor is sent changes, a viewer below it a snapsho
   })
 })
 
-test('rule 5: a slow consumer that the floor has passed is sent a snapshot', () => {
+test('PROTOCOL rule 5: a slow consumer that the floor has passed is sent a snapshot', () => {
   const stage = new Stage()
   const { version } = stage.timeline
   const twenty = Array.from({ length: 20 }, (_, i) => posting(`c${i}`, 1, 'A1', { memberId: `m${i}` }))
@@ -204,7 +204,7 @@ test('rule 5: a slow consumer that the floor has passed is sent a snapshot', () 
   expect(version).toBeLessThan(asleepAt)
 })
 
-test('rule 5: a process that opens the room later sends correct changes to viewers of another process', () => {
+test('PROTOCOL rule 5: a process that opens the room later sends correct changes to viewers of another process', () => {
   fc.assert(
     fc.property(history, fc.nat(), fc.nat(), (steps, looked, opened) => {
       const stage = new Stage()

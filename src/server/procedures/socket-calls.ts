@@ -37,11 +37,11 @@ export interface CallerAccess {
 
 const accesses = new WeakMap<object, CallerAccess>()
 
-/** Sets the access of a location procedure, and returns the procedure. */
+/** Notes by which functions the callers of one of our procedures are known, and returns the procedure. */
 export function setCallerAccess(procedure: object, access: CallerAccess): object {
   accesses.set(procedure, access)
   return procedure
 }
 
-/** Returns the access of a location procedure; `undefined` for any other procedure. */
+/** Returns the functions that `setCallerAccess` noted for a procedure; `undefined` for a procedure of the app's own. */
 export const callerAccessOf = (procedure: object): CallerAccess | undefined => accesses.get(procedure)

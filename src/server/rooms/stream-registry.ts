@@ -24,7 +24,7 @@ export type StreamOptions = {
   /** The connection that opens the stream; `null` when it only watches. */
   connectionId: string | null
   memberId: string | null
-  /** The key of the address that the stream counts against; `null`: none. */
+  /** The key under which the stream counts towards the limit of streams per address; absent or `null`: it counts towards none. */
   address?: string | null
   lastEventId: string | null | undefined
   /** The time at which the caller's identity expires, by the wall clock; `null`: never. */

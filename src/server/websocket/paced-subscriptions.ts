@@ -37,7 +37,10 @@ export class PacedSubscriptions {
   readonly #original: AnyTRPCRouter
   /** The paced procedures by path, before those of the app. */
   readonly #procedures: Procedures
-  /** The number of open subscriptions by path: a client may ask for any path below a lazy router. */
+  /**
+   * The number of open subscriptions by path. An entry is removed at 0: behind a lazy router a client may name any path, so
+   * that the map would grow without bound.
+   */
   readonly #open = new Map<string, number>()
 
   constructor(router: AnyTRPCRouter, pace: Pace) {

@@ -283,7 +283,7 @@ describe('a stream ends as with stock tRPC', () => {
     expect(drained.ours.said.some((each) => 'aborted' in each || 'error' in each)).toBe(false)
   })
 
-  test('a stream ends as with stock tRPC when its rotation time is reached', async () => {
+  test('a stream that reaches its maximum age (rotateMs) ends as with stock tRPC', async () => {
     await using pair = await twins({ timing: { beatMs: 200, rotateMs: 1 } })
     const { answer } = await alike(pair, (twin) => ended(twin, get(live())))
     expect(answer.body).toContain('"reason":"rotated"')

@@ -582,7 +582,7 @@ describe('leaves of empty rooms', () => {
   })
 })
 
-describe('rule 8: a process that stalled', () => {
+describe('PROTOCOL rule 8: a process that stalled', () => {
   test('does not expire the leases of connections that could not post meanwhile', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')

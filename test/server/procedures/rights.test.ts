@@ -101,7 +101,7 @@ test('an open stream asks again at a heartbeat after recheckMs, and ends when th
   expect(hub.streams.size).toBe(0)
 })
 
-test('a revocation makes the next call of the member ask again', async () => {
+test('after a revocation, the next call of the member runs authorize() again', async () => {
   const { hub, calls, questions } = stage()
   await calls.query()
   await hub.revoke('bob')

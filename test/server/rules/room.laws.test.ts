@@ -11,7 +11,7 @@ const seqOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { seq?: 
 
 // Rule 1
 
-test('rule 1: a post is applied exactly when its seq is above the stored one', () => {
+test('PROTOCOL rule 1: a post is applied exactly when its seq is above the stored one', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 30 }), (seqs) => {
       const play = new Play()
@@ -29,7 +29,7 @@ test('rule 1: a post is applied exactly when its seq is above the stored one', (
   )
 })
 
-test('rule 1: posts in any order and with any duplicates converge to the newest', () => {
+test('PROTOCOL rule 1: posts in any order and with any duplicates converge to the newest', () => {
   const shuffled = fc
     .array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 40 })
     .filter((seqs) => seqs.length > 0)
@@ -42,7 +42,7 @@ test('rule 1: posts in any order and with any duplicates converge to the newest'
   )
 })
 
-test('rule 1: a post without a seq gets the next one', () => {
+test('PROTOCOL rule 1: a post without a seq gets the next one', () => {
   const play = new Play()
   expect(seqOf(play.after(0, posting('c1', undefined, 'A1')))).toBe(1)
   expect(seqOf(play.after(0, posting('c1', undefined, 'B2')))).toBe(2)
@@ -50,7 +50,7 @@ test('rule 1: a post without a seq gets the next one', () => {
   expect(seqOf(play.after(0, posting('c1', undefined, 'D4')))).toBe(8)
 })
 
-test('rule 1: an equal seq after the lease expired is answered `expired`, and a higher one is applied', () => {
+test('PROTOCOL rule 1: an equal seq after the lease expired is answered `expired`, and a higher one is applied', () => {
   const play = new Play()
   play.after(0, posting('c1', 3, 'A1'))
   expect(outcomeOf(play.after(30_000, posting('c1', 3, 'A1')))).toBe('expired')
@@ -62,7 +62,7 @@ test('rule 1: an equal seq after the lease expired is answered `expired`, and a 
 
 // Rule 2
 
-test('rule 2: a post that arrives after its connection left is answered `left` and changes nothing', () => {
+test('PROTOCOL rule 2: a post that arrives after its connection left is answered `left` and changes nothing', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 59_999 }), fc.option(fc.nat(50), { nil: undefined }), (lateMs, seq) => {
       const play = new Play()
@@ -74,14 +74,14 @@ test('rule 2: a post that arrives after its connection left is answered `left` a
   )
 })
 
-test('rule 2: a leave that overtakes the first post keeps the connection out', () => {
+test('PROTOCOL rule 2: a leave that overtakes the first post keeps the connection out', () => {
   const play = new Play()
   expect(play.after(0, leaving('c1'))).toMatchObject({ outcomes: [{ type: 'left' }], commit: null })
   play.after(59_999, sweeping)
   expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('left')
 })
 
-test('rule 2: a tombstone is purged after a minute and raises the floor to its version', () => {
+test('PROTOCOL rule 2: a tombstone is purged after a minute and raises the floor to its version', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'))
   const left = play.after(1_000, leaving('c1'))
@@ -93,7 +93,7 @@ test('rule 2: a tombstone is purged after a minute and raises the floor to its v
   expect(outcomeOf(play.after(0, posting('c1', 1, 'A1')))).toBe('applied')
 })
 
-test('rule 2: tombstones of connections that no viewer saw do not raise the floor and are limited to a thousand', () => {
+test('PROTOCOL rule 2: tombstones of connections that no viewer saw do not raise the floor and are limited to a thousand', () => {
   const play = new Play()
   const { floor } = play.room.state()
   for (let i = 0; i <= 1_000; i++) play.after(0, leaving(`c${i}`))
@@ -107,7 +107,7 @@ test('rule 2: tombstones of connections that no viewer saw do not raise the floo
 
 // Rule 3
 
-test('rule 3: a grace period only shortens the lease, and a connection that expires in it has `left`', () => {
+test('PROTOCOL rule 3: a grace period only shortens the lease, and a connection that expires in it has `left`', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { leaseMs: 5_000 }))
   expect(play.after(0, leaving('c1', { graceMs: 3_000 }))).toMatchObject({
@@ -122,7 +122,7 @@ test('rule 3: a grace period only shortens the lease, and a connection that expi
   expect(other.after(1_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
 })
 
-test('rule 3: within the grace period a newer post undoes the leave and an equal one does not', () => {
+test('PROTOCOL rule 3: within the grace period a newer post undoes the leave and an equal one does not', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'), leaving('c1', { seq: 1, graceMs: 3_000 }))
   expect(outcomeOf(play.after(1_000, posting('c1', 1, 'A1')))).toBe('same')
@@ -134,7 +134,7 @@ test('rule 3: within the grace period a newer post undoes the leave and an equal
   expect(other.after(2_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'left' }] })
 })
 
-test('rule 3: a post that the leave overtook does not undo the leave', () => {
+test('PROTOCOL rule 3: a post that the leave overtook does not undo the leave', () => {
   const play = new Play()
   play.after(0, posting('c1', 4, 'A1'))
   play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
@@ -142,7 +142,7 @@ test('rule 3: a post that the leave overtook does not undo the leave', () => {
   expect(play.after(3_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
 })
 
-test('rule 3: a leave that a newer post overtook changes nothing', () => {
+test('PROTOCOL rule 3: a leave that a newer post overtook changes nothing', () => {
   const play = new Play()
   play.after(0, posting('c1', 6, 'A1'))
   play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
@@ -151,7 +151,7 @@ test('rule 3: a leave that a newer post overtook changes nothing', () => {
 
 // Rule 4
 
-test('rule 4: versions strictly increase with any clock, and each commit follows the previous one', () => {
+test('PROTOCOL rule 4: versions strictly increase with any clock, and each commit follows the previous one', () => {
   fc.assert(
     fc.property(history, fc.array(fc.integer({ min: -5_000_000, max: 5_000_000 })), (steps, skews) => {
       const room = new RoomMachine('epoch-aaaaa', startMs * 1_000, rules)
@@ -171,14 +171,14 @@ test('rule 4: versions strictly increase with any clock, and each commit follows
   )
 })
 
-test('rule 4: a version is the time in microseconds, or one more than the last when the clock lags', () => {
+test('PROTOCOL rule 4: a version is the time in microseconds, or one more than the last when the clock lags', () => {
   const play = new Play()
   const { commit } = play.after(5, posting('c1', 1, 'A1'))
   expect(commit!.version).toBe((startMs + 5) * 1_000)
   expect(play.after(0, posting('c1', 2, 'B2')).commit!.version).toBe((startMs + 5) * 1_000 + 1)
 })
 
-test('rule 4: one batch makes one commit with one entry for each connection', () => {
+test('PROTOCOL rule 4: one batch makes one commit with one entry for each connection', () => {
   fc.assert(
     fc.property(history, (steps) => {
       for (const { commit } of new Play().all(steps)) {
@@ -192,7 +192,7 @@ test('rule 4: one batch makes one commit with one entry for each connection', ()
 
 // Rule 6
 
-test('rule 6: a post that changes nothing makes no frame, stores its seq and renews the lease', () => {
+test('PROTOCOL rule 6: a post that changes nothing makes no frame, stores its seq and renews the lease', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, { row: 4 }))
   const again = play.after(20_000, posting('c1', 2, { row: 4 }))
@@ -202,7 +202,7 @@ test('rule 6: a post that changes nothing makes no frame, stores its seq and ren
   expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'lost' }] })
 })
 
-test('rule 6: an absent profile or activity stays unchanged', () => {
+test('PROTOCOL rule 6: an absent profile or activity stays unchanged', () => {
   const play = new Play()
   play.after(
     0,
@@ -215,7 +215,7 @@ test('rule 6: an absent profile or activity stays unchanged', () => {
 
 // Rule 7
 
-test('rule 7: without a post a connection is present exactly until its lease expires', () => {
+test('PROTOCOL rule 7: without a post a connection is present exactly until its lease expires', () => {
   fc.assert(
     fc.property(fc.integer({ min: 5_000, max: 300_000 }), (leaseMs) => {
       const play = new Play()
@@ -226,7 +226,7 @@ test('rule 7: without a post a connection is present exactly until its lease exp
   )
 })
 
-test('rule 7: an equal seq renews the lease', () => {
+test('PROTOCOL rule 7: an equal seq renews the lease', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'))
   for (let beat = 0; beat < 20; beat++) {
@@ -235,7 +235,7 @@ test('rule 7: an equal seq renews the lease', () => {
   }
 })
 
-test('rule 7: a closed stream shortens a lease, never lengthens it', () => {
+test('PROTOCOL rule 7: a closed stream shortens a lease, never lengthens it', () => {
   const shorten = { type: 'shorten', connectionId: 'c1', leaseMs: 15_000 } as const
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'))

@@ -20,7 +20,7 @@ import { defaultTiming, type ContractTarget, type ContractTiming } from './targe
 export type Answer = { status: number; data: unknown; refusal: { code: string; message: string; body: string } | null }
 export type Post = Partial<PostLocationInput> & { room: string }
 export type LockInput = Omit<LockLocationInput, 'location'> & { location?: unknown }
-/** The input of a broadcast. `n` is the number for which the target gives a payload; default: `payload` is sent. */
+/** The input of a broadcast. Without a `payload`, the target gives one for the number `n`, which is 0 by default. */
 export type BroadcastInput = {
   room: string
   connectionKey?: string

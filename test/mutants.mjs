@@ -4060,4 +4060,20 @@ export default [
     find: 'Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1))',
     replace: '(3 * beatMs * 2 ** (times - 1))',
   },
+  {
+    file: 'src/server/http/unread-answers.ts',
+    tests: ['test/server/http/unread-answers.test.ts'],
+    name: 'unread answers: a response that is closed is watched for ever',
+    rule: 'what ends lets go of its timers',
+    find: ' || isClosed(response)',
+    replace: '',
+  },
+  {
+    file: 'src/server/http/unread-answers.ts',
+    tests: ['test/server/http/unread-answers.test.ts'],
+    name: 'unread answers: an idle HTTP/2 stream is cut',
+    rule: 'only an answer that is not read is cut',
+    find: 'if (stream.writableLength > 0) cut()',
+    replace: 'cut()',
+  },
 ]

@@ -17,7 +17,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** Tabs forward events as the server sends them. The type makes a new revision of the wire protocol show up here. */
 const protocol: Hello['protocol'] = 1
 /** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
-const revision = 4
+const revision = 5
 
 export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   /** The URL of the server, which may be relative to the page. */
@@ -37,7 +37,13 @@ type Message<T extends RoomTypes> =
   | { type: 'here'; to: string }
   | { type: 'event'; to: string | null; id: string; event: LocationEvent<T> }
   /** The leader's stream failed before its hello. An error loses its class and its code in a message. */
-  | { type: 'failed'; to: null; error: Pick<LocationError, 'code' | 'message'>; obstructed: boolean | undefined }
+  | {
+      type: 'failed'
+      to: null
+      error: Pick<LocationError, 'code' | 'message' | 'retryAfterMs'>
+      obstructed: boolean | undefined
+      answered: boolean | undefined
+    }
 
 export function openTabStream<T extends RoomTypes>(
   { url: serverUrl, scope, openStream, clock, connectionKey, whoAmI, cut, ...rest }: TabStreamOptions<T>,
@@ -127,10 +133,11 @@ function sharedStream<T extends RoomTypes>(
       take(id, event)
     }
     const ended = (failure: Failure) => {
-      const { error, retry, obstructed } = failure
-      const { code, message } = error
+      const { error, retry, obstructed, answered } = failure
+      const { code, message, retryAfterMs } = error
       // A refusal may be about this tab alone, whose token is old: the next tab asks for itself.
-      if (retry && !hello) send({ type: 'failed', to: null, error: { code, message }, obstructed })
+      if (retry && !hello)
+        send({ type: 'failed', to: null, error: { code, message, retryAfterMs }, obstructed, answered })
       listener.ended(failure)
     }
     void open({ ...input, lastEventId: lastEventId ?? undefined }, { ...listener, event: passOn, ended })
@@ -166,10 +173,10 @@ function sharedStream<T extends RoomTypes>(
     const snapshot: LocationEvent<T> = { type: 'snapshot', connections: [...view.connections.values()] }
     send({ type: 'event', to, id: view.id, event: snapshot })
   }
-  const failWith = (reason: object, obstructed?: boolean) => {
+  const failWith = ({ error, obstructed, answered }: Extract<Message<T>, { type: 'failed' }>) => {
     const failure = cut('', obstructed)
-    Object.assign(failure.error, reason)
-    listener.ended(failure)
+    Object.assign(failure.error, error)
+    listener.ended({ ...failure, answered })
   }
   const heard = ({ data }: MessageEvent<Message<T>>) => {
     if (leadsSince !== null) {
@@ -181,7 +188,7 @@ function sharedStream<T extends RoomTypes>(
     if (data.type === 'ask' || (data.to !== null && data.to !== me)) return
     stopAsking()
     // A tab that had its hello takes over at once; one that waits for it would fail like the leader, only later.
-    if (data.type === 'failed') return hello ? undefined : failWith(data.error, data.obstructed)
+    if (data.type === 'failed') return hello ? undefined : failWith(data)
     if (data.type === 'here') return listener.opened()
     // A tab without the earlier events cannot apply this one: it asks the leader when that says hello.
     if (hello || data.to === me) take(data.id, data.event)

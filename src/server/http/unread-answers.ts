@@ -19,7 +19,7 @@ export function cutWhenUnread(
   clock: Clock,
   timeouts: WriteTimeouts,
 ): void {
-  if (timeouts.stallMs <= 0) return
+  if (timeouts.stallMs <= 0 || isClosed(response)) return
   if (response instanceof ServerResponse) new AnswerWatch(response, clock, timeouts).start()
   else if (response instanceof Http2ServerResponse) cutStreamWhenUnread(response, clock, timeouts)
 }
@@ -34,8 +34,10 @@ function cutStreamWhenUnread(response: Http2ServerResponse, clock: Clock, timeou
     if (isEventStream(response)) return
     if (stream.writableLength === 0) return void (cancelTimer = clock.after(stallMs / 2, check))
     cancelTimer = clock.after(frameStallMs, cut)
-    // Node calls it when the whole session wrote nothing for that long.
-    stream.setTimeout(stallMs / 2, cut)
+    // Node calls it when the whole session wrote nothing for that long, also while the app has nothing to write.
+    stream.setTimeout(stallMs / 2, () => {
+      if (stream.writableLength > 0) cut()
+    })
   }
   cancelTimer = clock.after(stallMs / 2, check)
   stream.once('close', () => cancelTimer())
@@ -97,6 +99,10 @@ class AnswerWatch {
     this.#socket.resume()
   }
 }
+
+/** True when the client went before the response reached us, as during an app's own middleware: `close` does not come again. */
+const isClosed = (response: NodeResponse | Http2ServerResponse) =>
+  response instanceof Http2ServerResponse ? response.stream.destroyed : response.destroyed
 
 const isEventStream = (response: Pick<ServerResponse, 'getHeader'>) =>
   String(response.getHeader('content-type')).startsWith('text/event-stream')

@@ -1,5 +1,6 @@
-import { createServer, type RequestListener } from 'node:http'
-import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { once } from 'node:events'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { connect as connectHttp2, createServer as createHttp2Server, type Http2ServerResponse } from 'node:http2'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import { initTRPC } from '@trpc/server'
 import { createExpressMiddleware } from '@trpc/server/adapters/express'
@@ -15,6 +16,9 @@ import {
 } from 'hereabouts/server'
 import { createLocationServer } from 'hereabouts/server/standalone'
 import { afterEach, describe, expect, test } from 'vitest'
+import { manualClock } from 'hereabouts/testing'
+import { cutWhenUnread } from '../../../src/server/http/unread-answers.js'
+import { systemClock } from '../../../src/shared/clock.js'
 import { inputOf } from '../../support/network/raw-client.js'
 import { until } from '../../support/until.js'
 
@@ -243,5 +247,64 @@ describe('over HTTP/2', () => {
     const other = request('/medium').pause()
     await until('an answer that is not read is cut', () => other.closed, 10_000)
     expect(stream.closed).toBe(false)
+  })
+
+  test('an answer that was read is not cut while the app prepares the rest of it', async () => {
+    const clock = manualClock()
+    const server = createHttp2Server()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    closers.push(async () => (client.destroy(), server.close()))
+    const answer = client
+      .request({ ':path': '/' })
+      .on('error', () => {})
+      .setEncoding('utf8')
+    const [, response] = (await once(server, 'request')) as [unknown, Http2ServerResponse]
+    cutWhenUnread(response, clock, { stallMs: 100, frameStallMs: 60_000 })
+    response.write('x'.repeat(1e6))
+    await until('the window of the client is full', () => response.stream.writableLength > 0)
+    await clock.advance(50)
+    let text = ''
+    answer.on('data', (chunk: string) => (text += chunk))
+    await until('the first part is here', () => text.length === 1e6)
+    await once(response.stream, 'timeout')
+    response.end('the rest')
+    await until('the stream is closed', () => answer.closed)
+    expect(text.slice(1e6)).toBe('the rest')
+  })
+})
+
+describe('a response whose client left while other middleware ran', () => {
+  /** Calls `cutWhenUnread` for a response after its client is gone. Returns the number of timers. */
+  async function timersOf(response: Parameters<typeof cutWhenUnread>[0], leave: () => void) {
+    const isGone = new Promise((resolve) => response.once('close', resolve))
+    leave()
+    await isGone
+    let timers = 0
+    const after = () => (timers++, () => {})
+    cutWhenUnread(response, { ...systemClock, after }, { stallMs: 200, frameStallMs: 200 })
+    return timers
+  }
+
+  test('a response whose client left before it is watched starts no timer', async () => {
+    const server = createServer()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    closers.push(async () => server.close())
+    const socket = opened((server.address() as AddressInfo).port)
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    const response = await new Promise<ServerResponse>((resolve) => server.once('request', (_, each) => resolve(each)))
+    expect(await timersOf(response, () => socket.destroy())).toBe(0)
+  })
+
+  test('a response over HTTP/2 whose client left before it is watched starts no timer', async () => {
+    const server = createHttp2Server()
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+    closers.push(async () => (client.destroy(), server.close()))
+    client.request({ ':path': '/' }).on('error', () => {})
+    const response = await new Promise<Http2ServerResponse>((resolve) =>
+      server.once('request', (_, each) => resolve(each)),
+    )
+    expect(await timersOf(response, () => client.destroy())).toBe(0)
   })
 })

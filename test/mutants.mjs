@@ -1889,7 +1889,7 @@ export default [
     tests: ['test/server/http/unread-answers.test.ts'],
     name: 'over HTTP/2 an answer may be unread for ever',
     rule: 'section 5: unread answers',
-    find: '    stream.setTimeout(stallMs / 2, cut)\n',
+    find: 'if (stream.writableLength > 0) cut()',
     replace: '',
   },
   {
@@ -2001,8 +2001,8 @@ export default [
     ...tabs,
     name: 'a leader keeps its failure to itself',
     rule: 'tabs: every tab shows why there is no stream',
-    find: 'if (retry && !hello) send',
-    replace: 'if (!retry && !hello) send',
+    find: 'if (retry && !hello)\n',
+    replace: 'if (!retry && !hello)\n',
   },
   {
     ...tabs,

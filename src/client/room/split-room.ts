@@ -1,5 +1,5 @@
 import type { RoomTypes } from '../../shared/room-types.js'
-import type { FirstLoad } from '../first-load.js'
+import type { LocationError } from '../../shared/errors.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
 
@@ -69,13 +69,13 @@ export function detectSplitRoom(heartbeatMs: () => number): (told: ToldEpoch) =>
 export function reportSplitRoom<T extends RoomTypes>(
   pace: Pace,
   store: Pick<Store<T>, 'fail'>,
-  { LocationError }: FirstLoad,
+  { LocationError: ErrorClass }: { LocationError: typeof LocationError },
 ): (told: ToldEpoch) => void {
   const isSplit = detectSplitRoom(() => pace.timing.beatMs)
   let reported = false
   return (told) => {
     if (reported || !isSplit(told)) return
     reported = true
-    store.fail(new LocationError('misconfigured', splitRoomMessage))
+    store.fail(new ErrorClass('misconfigured', splitRoomMessage))
   }
 }

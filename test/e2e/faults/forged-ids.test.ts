@@ -95,5 +95,5 @@ test(
 )
 
 test('the right id resumes', async () => {
-  expect(await ask(id)).toEqual({ id, event: { type: 'changes', from: id } })
+  expect(await ask(id)).toMatchObject({ id, event: { type: 'changes', from: id } })
 })

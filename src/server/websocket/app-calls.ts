@@ -101,7 +101,10 @@ export class AppCalls {
       signal?.addEventListener('abort', () => controller.abort(), { once: true })
       return value
     }
-    const procedures = { [path]: Object.assign(resolve, { _def: procedure._def }) }
+    // The others stay there: a second subscription with this id is refused for the id, and not for its path.
+    const procedures = Object.assign(Object.create(router._def.procedures as object) as object, {
+      [path]: Object.assign(resolve, { _def: procedure._def }),
+    })
     const facade = this.#create({ ...router, _def: { ...router._def, procedures } } as AnyTRPCRouter, () => ctx)
     const subscriber = iterableFor(controller.signal)?.subscriber
     this.#streams.set(facade, subscriber)

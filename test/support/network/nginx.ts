@@ -23,8 +23,9 @@ export async function nginxBefore(nodes: readonly { url: string }[], change = (t
   const ended = new Promise((resolve) => child.on('exit', resolve))
   const answers = () =>
     fetch(`http://127.0.0.1:${port}/livez`).then(
-      ({ ok }) => ok,
-      () => false,
+      ({ status }) => status !== 502,
+      // A port for TLS or HTTP/2 answers too, if not with what was asked for.
+      ({ cause }: { cause?: { code?: string } }) => cause?.code !== 'ECONNREFUSED',
     )
   await until('nginx answers', answers)
   return {

@@ -129,7 +129,7 @@ export class SimNode {
       const { timeline, frames } = room
       const version = timeline.resumable(lastEventId)
       const { id, event } = version === null ? frames.snapshot() : frames.since(version)
-      return { id, event: event as SimEvent }
+      return { id, event: event as SimEvent, ...this.hub.features }
     })
   }
 

@@ -214,7 +214,7 @@ test(
     isOver = true
     await Promise.all(callers)
     if (isSoak) console.log(`${answers} queries of a large room: a post of others took ${usual.p50.toFixed(1)} ms in the median before, ${then.p50.toFixed(1)} ms then`) // prettier-ignore
-    expect(answers).toBeGreaterThan(50)
+    expect(answers).toBeGreaterThan(10)
     expect(then.statuses).toEqual([])
     expect(then.p50).toBeLessThan(Math.max(3 * usual.p50, isSoak ? 20 : 200))
   },

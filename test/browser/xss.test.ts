@@ -78,10 +78,10 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
       await post(i + 4)
     }
     for (const name of members) await page.locator('.line', { hasText: name }).first().waitFor()
-    await page.getByRole('button', { name: `Everyone here: ${payloads.length}` }).click()
-    for (const name of payloads) await page.locator('.person-name', { hasText: name }).first().waitFor()
+    await page.locator('.hb-stack button[aria-haspopup=dialog]').click()
+    for (const name of members) await page.locator('.hb-row bdi', { hasText: name }).first().waitFor()
     for (const name of members.filter((_, i) => i % 2 === 0))
-      await page.locator('.person-place', { hasText: name }).first().waitFor()
+      await page.locator('.hb-details', { hasText: name }).first().waitFor()
     expect(await page.content()).not.toContain('example.com')
     await isClean(page)
   })

@@ -37,9 +37,9 @@ type Wanted<T extends RoomTypes> = { controller: AbortController; lock: Lock<T> 
 export function createLockHolder<T extends RoomTypes>(changed: (held: Lock<T> | null) => void) {
   let wanted: Wanted<T> | null = null
   return {
-    /** Takes the place. Resolves with whether this component holds a lock. A call while another one runs takes nothing. */
+    /** Takes the place. Resolves with whether this component holds it. A call while it holds or wants a place takes nothing. */
     async acquire(room: Room<T>, location: T['location']): Promise<boolean> {
-      if (wanted) return wanted.lock !== null
+      if (wanted) return !!wanted.lock && sameJson(wanted.lock.location, location)
       const mine: Wanted<T> = { controller: new AbortController(), lock: null }
       wanted = mine
       const drop = () => {

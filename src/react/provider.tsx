@@ -24,7 +24,7 @@ export interface RoomProviderProps<T extends RoomTypes> extends RoomOptions<T> {
 const noSubscription = () => () => {}
 
 // Nothing is mounted on a server, and React 18 warns about layout effects there.
-const useMountEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect
+export const useMountEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect
 
 export function createRoomProvider<T extends RoomTypes>(
   { HandleContext, AwaitedContext }: RoomContexts<T>,

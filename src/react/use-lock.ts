@@ -1,11 +1,12 @@
 'use client'
 
-import { useCallback, useEffect, useState } from 'react'
+import { useCallback, useState } from 'react'
 import { shallow } from '../bindings/shallow.js'
 import { createLockHolder, lockStateOf, type UsedLock } from '../bindings/used-lock.js'
 import type { Lock } from '../client/index.js'
 import { canonicalText } from '../client/store/same-json.js'
 import type { RoomTypes } from '../shared/room-types.js'
+import { useMountEffect } from './provider.js'
 import type { RoomHandle } from './room-handle.js'
 import { useRoomValue } from './room-value.js'
 
@@ -17,8 +18,8 @@ export function useLockOf<T extends RoomTypes>(handle: RoomHandle<T>, location: 
   const state = useRoomValue(handle, (current) => lockStateOf(current, location, held), shallow)
 
   const acquire = useCallback(() => holder.acquire(room, JSON.parse(text) as T['location']), [holder, room, text])
-  // Another room or place releases this one.
+  // Another room or place releases this one. The cleanup of a layout effect runs before the app's layout effects, which may acquire.
   // oxlint-disable-next-line react/exhaustive-effect-dependencies
-  useEffect(() => () => void holder.release(), [holder, room, text])
+  useMountEffect(() => () => void holder.release(), [holder, room, text])
   return { ...state, acquire, release: holder.release }
 }

@@ -2,7 +2,6 @@ import { createComputed, createMemo, createSignal, onCleanup, type Accessor } fr
 import { createLockValue, type LockableRoom } from '../bindings/lock-value.js'
 import { valueOf, type MaybeGetter } from '../bindings/maybe-getter.js'
 import type { UsedLock } from '../bindings/used-lock.js'
-import { canonicalText } from '../client/store/same-json.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
@@ -15,18 +14,11 @@ export function useLock<T extends RoomTypes>(
   room: Accessor<LockableRoom<T>>,
   location: MaybeGetter<T['location']>,
 ): Accessor<UsedLock<T>> {
-  const place = () => valueOf(location)
-  const text = createMemo(() => canonicalText(place()))
   const [track, changed] = createSignal<void>(undefined, { equals: false })
-  const { get, release } = createLockValue(room, place, changed)
-  createComputed(() => {
-    text()
-    const unsubscribe = room().subscribe(() => changed())
-    onCleanup(() => {
-      unsubscribe()
-      void release()
-    })
-  })
+  const { get, release, releaseOthers } = createLockValue(room, () => valueOf(location), changed)
+  createComputed(() => onCleanup(room().subscribe(() => changed())))
+  createComputed(releaseOthers)
+  onCleanup(() => void release())
   return createMemo(() => {
     track()
     return get()

@@ -19,21 +19,18 @@ export function useLock<T extends RoomTypes>(
   const place = () => valueOf(location)
   const runs = new Set<() => void>()
   const changed = () => runs.forEach((run) => run())
-  const { get, release } = createLockValue(() => room.current, place, changed)
+  const { get, release, releaseOthers } = createLockValue(() => room.current, place, changed)
   let unsubscribe = () => {}
   const stops = [
     follow(
       () => room.current,
       (now) => {
         unsubscribe()
-        void release()
+        releaseOthers()
         unsubscribe = now.subscribe(changed)
       },
     ),
-    follow(
-      () => canonicalText(place()),
-      () => void release(),
-    ),
+    follow(() => canonicalText(place()), releaseOthers),
   ]
   onDestroy(() => {
     for (const stop of stops) stop()

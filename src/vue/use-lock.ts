@@ -17,13 +17,13 @@ export function useLock<T extends RoomTypes>(
   const place = () => toValue(location)
   const version = shallowRef({})
   const changed = () => void (version.value = {})
-  const { get, release } = createLockValue(() => toValue(room), place, changed)
+  const { get, release, releaseOthers } = createLockValue(() => toValue(room), place, changed)
   watch(
     () => toValue(room),
     (now, _, onCleanup) => onCleanup(now.subscribe(changed)),
     { immediate: true },
   )
-  watch([() => toValue(room), () => canonicalText(place())], () => void release())
+  watch([() => toValue(room), () => canonicalText(place())], releaseOthers)
   onScopeDispose(() => void release())
   return computed(() => {
     void version.value

@@ -280,10 +280,59 @@ export function describeBinding(name: string, binding: Binding): void {
       await page.act(() => until('the second is free', () => fake.room.lockedBy(cell(2)) === null))
     })
 
-    async function lockPage() {
+    const { createRow } = binding
+    describe.skipIf(!createRow)('useLock right after the place changed', () => {
+      test('acquire releases the place before and takes the new one', async () => {
+        const { page, lock, setAndRun } = await rowPage()
+        await page.act(() => lock().acquire())
+        const acquired = await page.act(() => setAndRun(2, () => lock().acquire()))
+        await page.act(() => until('the first is free', () => fake.room.lockedBy(cell(1)) === null))
+        expect([acquired, fake.room.lockedBy(cell(2))?.memberId]).toEqual([true, 'me'])
+        expect(page.texts()).toEqual(['mine'])
+      })
+
+      test('acquire takes a free place', async () => {
+        const { page, lock, setAndRun } = await rowPage()
+        const acquired = await page.act(() => setAndRun(2, () => lock().acquire()))
+        expect([acquired, fake.room.lockedBy(cell(2))?.memberId]).toEqual([true, 'me'])
+        expect(page.texts()).toEqual(['mine'])
+      })
+
+      test('acquire cancels a call for the place before', async () => {
+        const { page, lock, setAndRun } = await rowPage()
+        const results = await page.act(() => Promise.all([lock().acquire(), setAndRun(2, () => lock().acquire())]))
+        expect(results).toEqual([false, true])
+        await page.act(() => until('the first is free', () => fake.room.lockedBy(cell(1)) === null))
+        expect(page.texts()).toEqual(['mine'])
+      })
+
+      test('acquire resolves with false when somebody else has the new place', async () => {
+        const { page, lock, setAndRun } = await rowPage()
+        await page.act(() => fake.locks('ada', cell(2)))
+        await page.act(() => lock().acquire())
+        expect(await page.act(() => setAndRun(2, () => lock().acquire()))).toBe(false)
+        await page.act(() => until('the first is free', () => fake.room.lockedBy(cell(1)) === null))
+        expect(page.texts()).toEqual(['taken'])
+      })
+
+      test('a place that changes without acquire is released', async () => {
+        const { page, lock, setAndRun } = await rowPage()
+        await page.act(() => lock().acquire())
+        await page.act(() => setAndRun(2, () => {}))
+        await page.act(() => until('the first is free', () => fake.room.lockedBy(cell(1)) === null))
+        expect(page.texts()).toEqual(['free'])
+      })
+
+      async function rowPage() {
+        const { row, setAndRun } = createRow!(1)
+        return { ...(await lockPage(row)), setAndRun }
+      }
+    })
+
+    async function lockPage(rowOf?: () => number) {
       let lock: ReturnType<Parameters<Component>[0]['lock']>
       const component: Component = (use, { row }) => {
-        lock = use.lock(() => cell(row()))
+        lock = use.lock(() => cell((rowOf ?? row)()))
         return () => lock().state
       }
       const page = await mount({}, component)

@@ -49,6 +49,11 @@ export interface Binding {
   /** True if `mount` and `unmount` act before their first `await`. */
   mountsAtOnce: boolean
   mount(client: LocationClient<Types>, options: RoomOptions<Types>, components: Component[]): Promise<Page>
+  /**
+   * Creates reactive state outside the page. `setAndRun` sets it, and runs something before the watchers of the framework have run.
+   * React has no such state: a component sees another place only when it is rendered again.
+   */
+  createRow?(initial: number): { row(): number; setAndRun<R>(row: number, run: () => R): R }
   /** Sets up a component without a provider. */
   mountWithout(client: LocationClient<Types>, component: Component): void
 }

@@ -1,7 +1,7 @@
 // @vitest-environment jsdom
 import type { LocationClient } from 'hereabouts/client'
 import { createLocationPrimitives, useLock } from 'hereabouts/solid'
-import { createComponent, createMemo, createSignal, mergeProps, type JSX } from 'solid-js'
+import { batch, createComponent, createMemo, createSignal, mergeProps, type JSX } from 'solid-js'
 import { insert, render } from 'solid-js/web'
 import { describeBinding } from './behaviours.js'
 import { renderCounter, textsOf, type Binding, type Component, type Types, type Uses } from './binding.js'
@@ -73,6 +73,17 @@ const solid: Binding = {
       async unmount() {
         dispose()
       },
+    }
+  },
+  createRow(initial) {
+    const [row, setRow] = createSignal(initial)
+    return {
+      row,
+      setAndRun: (next, run) =>
+        batch(() => {
+          setRow(next)
+          return run()
+        }),
     }
   },
   mountWithout(client, component) {

@@ -2,7 +2,7 @@
 import type { LocationClient } from 'hereabouts/client'
 import { createLocationStores, useLock, type RoomStore } from 'hereabouts/svelte'
 import { flushSync, mount, tick, unmount } from 'svelte'
-import { fromStore } from 'svelte/store'
+import { fromStore, writable } from 'svelte/store'
 import { describeBinding } from './behaviours.js'
 import {
   renderCounter,
@@ -71,6 +71,17 @@ const binding = (read: Read): Binding => ({
       async unmount() {
         if (isMounted) await unmount(page)
         isMounted = false
+      },
+    }
+  },
+  createRow(initial) {
+    const row = writable(initial)
+    const value = fromStore(row)
+    return {
+      row: () => value.current,
+      setAndRun(next, run) {
+        row.set(next)
+        return run()
       },
     }
   },

@@ -74,6 +74,16 @@ const vue: Binding = {
       },
     }
   },
+  createRow(initial) {
+    const row = ref(initial)
+    return {
+      row: () => row.value,
+      setAndRun(next, run) {
+        row.value = next
+        return run()
+      },
+    }
+  },
   mountWithout(client, component) {
     const { use } = usesOf(client)
     const app = createApp({ setup: component.bind(null, use, { row: () => 1 }) })

@@ -2,7 +2,7 @@
 import type { CellLocation, RoomTypesWith } from 'hereabouts'
 import { createLocationHooks } from 'hereabouts/react'
 import { fakeRoom } from 'hereabouts/testing'
-import { act, useEffect } from 'react'
+import { act, useEffect, useLayoutEffect } from 'react'
 import { createRoot } from 'react-dom/client'
 import { expect, onTestFinished, test } from 'vitest'
 
@@ -10,7 +10,7 @@ type Locked = RoomTypesWith<{ location: CellLocation; locks: true }>
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 const cell = (row: number) => ({ sheet: 'Q3', row, col: 1 })
 
-async function stage() {
+async function stage(onLayout?: (row: number, acquire: () => Promise<boolean>) => void) {
   const fake = await fakeRoom<Locked>({ others: { ada: {} } })
   onTestFinished(() => fake.close())
   const { RoomProvider, useLock } = createLocationHooks(fake.client)
@@ -18,6 +18,8 @@ async function stage() {
   function Editor({ row }: { row: number }) {
     const lock = useLock(cell(row))
     useEffect(() => void (seen.lock = lock))
+    const { acquire } = lock
+    useLayoutEffect(() => onLayout?.(row, acquire), [row, acquire])
     return <i>{lock.state}</i>
   }
   const root = createRoot(document.createElement('main'))
@@ -56,3 +58,18 @@ test('useLock releases the place when the component goes or asks for another one
   await render(null)
   expect(fake.room.lockedBy(cell(2))).toBe(null)
 })
+
+test.each([true, false])(
+  'useLock takes a new place in a layout effect, which runs before the effect that releases others (it had one: %j)',
+  async (hadOne) => {
+    const acquired: Promise<boolean>[] = []
+    const { fake, render, seen } = await stage((row, acquire) => {
+      if (row === 2) acquired.push(acquire())
+    })
+    if (hadOne) await act(() => seen.lock!.acquire())
+    await render(2)
+    expect(await act(() => Promise.all(acquired))).toEqual([true])
+    expect(seen.lock).toMatchObject({ state: 'mine', lock: { location: cell(2) } })
+    expect([1, 2].map((row) => fake.room.lockedBy(cell(row))?.memberId)).toEqual([undefined, 'me'])
+  },
+)

@@ -7,7 +7,8 @@ import { colCount, longestText, rowCount, sheetNames } from './sheets.mjs'
 /** @typedef {import('./cell-store.mjs').CellStore} CellStore */
 /** @typedef {import('./cell-store.mjs').Step} Step */
 
-const room = z.string().min(1).max(128)
+/** The name of a room, in the form in which the hub compares names. The hub decides whether a room can have it. */
+const room = z.string().normalize('NFC')
 const cell = z.strictObject({
   sheet: z.string().refine((name) => sheetNames.includes(name), 'There is no sheet of this name.'),
   row: z
@@ -45,37 +46,50 @@ const changesPerSecond = 20
  * public, so a lock guards against accidents and not against malice.
  *
  * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure
- * @param {(room: string) => GuardedRoom} roomOf
+ * @param {(room: string) => GuardedRoom} hubRoomOf throws a LocationError for a name that no room can have
  * @param {CellStore} store
  */
-export function cellProcedures(procedure, roomOf, store) {
+export function cellProcedures(procedure, hubRoomOf, store) {
   const pace = createPace()
+
+  /** Returns the hub's room. A name that no room can have is a bad request. */
+  const roomOf = (/** @type {string} */ name) => {
+    try {
+      return hubRoomOf(name)
+    } catch (error) {
+      return asTRPCError(error)
+    }
+  }
 
   /**
    * Tells everybody. When that fails, it says a moment later that there is something to fetch.
    *
-   * @param {string} room
+   * @param {GuardedRoom} room
    * @param {z.output<typeof changed>} change
    */
   const announce = async (room, change) => {
     try {
-      await roomOf(room).broadcast('changed', change)
+      await room.broadcast('changed', change)
     } catch {
       const { cell: _, ...step } = change
-      const again = () => roomOf(room).broadcast('changed', step)
+      const again = async () => room.broadcast('changed', step)
       setTimeout(() => void again().catch(() => {}), 1_000).unref()
     }
   }
 
   return {
-    cells: procedure.input(z.strictObject({ room })).query(({ input }) => store.edits(input.room)),
+    cells: procedure.input(z.strictObject({ room })).query(({ input: { room } }) => {
+      roomOf(room)
+      return store.edits(room)
+    }),
 
     saveCell: procedure
       .input(z.strictObject({ room, cell: cell.extend({ text }), memberId: z.string().max(128), fence: z.number() }))
       .mutation(async ({ input: { room, cell, memberId, fence } }) => {
+        const hubRoom = roomOf(room)
         pace(room)
         const { text: _, ...location } = cell
-        const isHeld = await roomOf(room).isLocked({ location, memberId, fence }).catch(asTRPCError)
+        const isHeld = await hubRoom.isLocked({ location, memberId, fence }).catch(asTRPCError)
         const step = isHeld ? await store.save(room, cell, fence) : null
         if (step === 'full')
           throw new TRPCError({
@@ -87,14 +101,15 @@ export function cellProcedures(procedure, roomOf, store) {
             code: 'CONFLICT',
             message: 'Your turn to edit this cell is over, so it was not saved.',
           })
-        await announce(room, { ...step, cell })
+        await announce(hubRoom, { ...step, cell })
         return step
       }),
 
     resetCells: procedure.input(z.strictObject({ room })).mutation(async ({ input: { room } }) => {
+      const hubRoom = roomOf(room)
       pace(room)
       const step = await store.reset(room)
-      await announce(room, step)
+      await announce(hubRoom, step)
       return step
     }),
   }

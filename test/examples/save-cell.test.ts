@@ -19,6 +19,8 @@ const location = { sheet: 'Plan', row: 4, col: 1 }
 const live = async (room: Room<RoomTypesOf<AppRouter>>) => {
   room.post(location)
   await room.flush()
+  // A broadcast reaches only a page whose stream is open.
+  await vi.waitFor(() => expect(room.status.state).toBe('live'), 10_000)
   return room.self!.memberId
 }
 /** Runs `work` while the date stands still: the limits of a second do not begin again. */
@@ -107,4 +109,19 @@ test('a room is changed at most 20 times a second', async () => {
   const codes = await inOneSecond(() => Promise.all(Array.from({ length: 45 }, save)))
   expect(codes.filter((code) => code === 'ok').length).toBe(20)
   expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS').length).toBe(25)
+})
+
+test('a reset of rooms without cells is answered and changes nothing, however many there are', async () => {
+  const room = client.join('kept', { profile: { name: 'Ada' } })
+  const memberId = await live(room)
+  const { fence } = (await room.lock(location))!
+  const save = (text: string) =>
+    codeOf(api.saveCell.mutate({ room: 'kept', cell: { ...location, text }, memberId, fence }))
+  expect(await save('x')).toBe('ok')
+  const { resetCells } = server.router.createCaller({})
+  await inOneSecond(async () => {
+    for (let i = 0; i < 1_100; i++) expect(await resetCells({ room: `empty ${i}` })).toEqual({ after: 0, revision: 0 })
+    expect((await api.cells.query({ room: 'kept' })).cells.length).toBe(1)
+    expect(await save('y')).toBe('ok')
+  })
 })

@@ -20,7 +20,11 @@ const cell = z.strictObject({
     .min(0)
     .max(colCount - 1),
 })
-const text = z.string().max(longestText)
+/** Half of a surrogate pair is refused: Redis cannot read it back from JSON. */
+const text = z
+  .string()
+  .max(longestText)
+  .refine((text) => !/\p{Cs}/u.test(text), 'The text contains half of a character.')
 
 /** Tells the viewers of a room what changed. Without `cell`, or at another revision than `after`, a viewer fetches all. */
 export const changed = z.strictObject({

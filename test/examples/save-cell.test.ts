@@ -125,3 +125,13 @@ test('a reset of rooms without cells is answered and changes nothing, however ma
     expect(await save('y')).toBe('ok')
   })
 })
+
+test('half of an emoji is no text of a cell', async () => {
+  const save = api.saveCell.mutate({
+    room: 'half',
+    cell: { ...location, text: '\ud83d' },
+    memberId: 'ada',
+    fence: 1,
+  })
+  await expect(save).rejects.toThrow('The text contains half of a character.')
+})

@@ -37,7 +37,7 @@ const pollMs = 5_000
 export function ValuesProvider({ room, children }: { room: string; children: ReactNode }) {
   const [edits, setEdits] = useState(noEdits)
   const [pending, setPending] = useState<ReadonlyMap<string, { text: string }>>(new Map())
-  const [inOrder] = useState(saveQueue)
+  const queue = useRef(saveQueue())
   const { state } = useStatus()
   const known = useRef(noEdits)
   const isFetching = useRef(false)
@@ -97,7 +97,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
         const entry = { text: cell.text }
         setPending((entries) => new Map(entries).set(key, entry))
         try {
-          await inOrder(key, lock, async ({ fence, memberId }) =>
+          await queue.current(key, lock, async ({ fence, memberId }) =>
             apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell }),
           )
         } finally {
@@ -107,7 +107,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
       },
       reset: async () => apply(await api.resetCells.mutate({ room })),
     }),
-    [room, edits, pending, apply, inOrder],
+    [room, edits, pending, apply],
   )
   return <ValuesContext value={values}>{children}</ValuesContext>
 }

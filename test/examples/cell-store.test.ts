@@ -79,7 +79,7 @@ test('a fetch that a newer change has overtaken is repeated, and a server that r
 test('the saves of one cell are sent in their order, also after a save that failed', async () => {
   const inOrder = saveQueue()
   const sent: string[] = []
-  let fail = (_: Error) => {}
+  let fail: (error: Error) => void = () => {}
   const answer = new Promise<void>((_, reject) => (fail = reject))
   const save = (key: string, text: string, lock: Promise<unknown>, until?: Promise<void>) =>
     inOrder(key, lock, async () => {

@@ -1,6 +1,6 @@
 import { EditingBadge } from 'hereabouts/react/ui'
 import { useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react'
-import { nameOfCell, useTurn, type Edit } from './editing.js'
+import { nameOfCell, useTurn, type Edit, type Turn } from './editing.js'
 import type { Rect } from './layout.js'
 import { useMembers, useSetPresence } from './locations.js'
 import { longestText } from './sheets.mjs'
@@ -23,6 +23,11 @@ type CellEditorProps = {
 /** The time after the last key in which the others see that somebody types. */
 const typingMs = 2_000
 
+const notes: Partial<Record<Turn['state'], string>> = {
+  lost: 'Your turn on this cell is over. Copy your text, or press Escape and begin again.',
+  refused: 'This cell could not be locked: try again.',
+}
+
 /** The input over a cell. While somebody else has the cell, it is read-only and says who. */
 export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: CellEditorProps) {
   const turn = useTurn(edit, onFree)
@@ -31,7 +36,9 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
   const input = useRef<HTMLInputElement>(null)
   const [draft, setDraft] = useState(edit.text)
   const isOver = useRef(false)
-  const isTaken = turn.state === 'taken'
+  const isRefused = turn.state === 'refused'
+  const isTaken = turn.state === 'taken' || isRefused
+  const note = notes[turn.state]
   const text = isTaken ? value : (draft ?? value)
   useTyping(isTaken ? null : draft)
   useLayoutEffect(() => {
@@ -64,14 +71,15 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
   return (
     <div className="editor" style={{ left: rect.x - 1, top: rect.y - 1, minWidth: rect.width + 2 }}>
       <EditingBadge
-        lock={isTaken ? turn : null}
+        lock={turn.state === 'taken' ? turn : null}
         members={members}
         labels={{ editing: (name) => `${name} is editing this cell` }}
       >
         {(taken) => (
           <input
             {...taken}
-            {...(turn.state === 'lost' && { 'aria-describedby': noteId })}
+            {...(note && { 'aria-describedby': noteId })}
+            {...(isRefused && { readOnly: true })}
             ref={input}
             aria-label={`Text of ${nameOfCell(edit.sheet, edit.cell)}`}
             value={text}
@@ -87,9 +95,9 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
           />
         )}
       </EditingBadge>
-      {turn.state === 'lost' && (
+      {note && (
         <p id={noteId} className="editor-note" role="alert">
-          Your turn on this cell is over. Copy your text, or press Escape and begin again.
+          {note}
         </p>
       )}
     </div>

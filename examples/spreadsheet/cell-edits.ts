@@ -21,3 +21,29 @@ export function afterChange(edits: Edits, { revision, after, cell }: Change): Ed
   if (after !== edits.revision || !cell) return null
   return { revision, texts: new Map(edits.texts).set(keyOf(cell.sheet, cell), cell.text) }
 }
+
+/**
+ * Returns the edits after a fetch; `null` when they have to be fetched again. Meanwhile a change may have led from the edits
+ * `before` to newer ones, and the answer may be older than it. A lower revision alone is no reason: a server that restarted begins
+ * at 0.
+ */
+export function afterFetch(edits: Edits, before: Edits, fetched: Edits): Edits | null {
+  return fetched.revision >= edits.revision || edits === before ? fetched : null
+}
+
+/** Returns a function that runs the saves of one cell one after the other: two with the same lock could arrive in reverse. */
+export function saveQueue() {
+  const last = new Map<string, Promise<unknown>>()
+  return async <L, R>(key: string, lock: Promise<L>, save: (lock: L) => Promise<R>): Promise<R> => {
+    const before = last.get(key)
+    const work = Promise.all([lock, before]).then(([held]) => save(held))
+    // A save without a lock fails at once: the next one waits for the one before it all the same.
+    const ended = Promise.allSettled([before, work])
+    last.set(key, ended)
+    try {
+      return await work
+    } finally {
+      if (last.get(key) === ended) last.delete(key)
+    }
+  }
+}

@@ -7,7 +7,8 @@ import { colCount, longestText, rowCount, sheetNames } from './sheets.mjs'
 /** @typedef {import('./cell-store.mjs').CellStore} CellStore */
 /** @typedef {import('./cell-store.mjs').Step} Step */
 
-const room = z.string().min(1).max(128)
+/** The name of a room, in the form in which the hub compares names. The hub decides whether a room can have it. */
+const room = z.string().normalize('NFC')
 const cell = z.strictObject({
   sheet: z.string().refine((name) => sheetNames.includes(name), 'There is no sheet of this name.'),
   row: z
@@ -19,7 +20,11 @@ const cell = z.strictObject({
     .min(0)
     .max(colCount - 1),
 })
-const text = z.string().max(longestText)
+/** Half of a surrogate pair is refused: Redis cannot read it back from JSON. */
+const text = z
+  .string()
+  .max(longestText)
+  .refine((text) => !/\p{Cs}/u.test(text), 'The text contains half of a character.')
 
 /** Tells the viewers of a room what changed. Without `cell`, or at another revision than `after`, a viewer fetches all. */
 export const changed = z.strictObject({
@@ -45,37 +50,51 @@ const changesPerSecond = 20
  * public, so a lock guards against accidents and not against malice.
  *
  * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure
- * @param {(room: string) => GuardedRoom} roomOf
+ * @param {(room: string) => GuardedRoom} hubRoomOf throws a LocationError for a name that no room can have
  * @param {CellStore} store
  */
-export function cellProcedures(procedure, roomOf, store) {
+export function cellProcedures(procedure, hubRoomOf, store) {
   const pace = createPace()
+
+  /** Returns the hub's room. A name that no room can have is a bad request. */
+  const roomOf = (/** @type {string} */ name) => {
+    try {
+      return hubRoomOf(name)
+    } catch (error) {
+      return asTRPCError(error)
+    }
+  }
 
   /**
    * Tells everybody. When that fails, it says a moment later that there is something to fetch.
    *
-   * @param {string} room
+   * @param {GuardedRoom} room
    * @param {z.output<typeof changed>} change
    */
   const announce = async (room, change) => {
     try {
-      await roomOf(room).broadcast('changed', change)
+      await room.broadcast('changed', change)
     } catch {
       const { cell: _, ...step } = change
-      const again = () => roomOf(room).broadcast('changed', step)
+      const again = async () => room.broadcast('changed', step)
       setTimeout(() => void again().catch(() => {}), 1_000).unref()
     }
   }
 
   return {
-    cells: procedure.input(z.strictObject({ room })).query(({ input }) => store.edits(input.room)),
+    cells: procedure.input(z.strictObject({ room })).query(({ input: { room } }) => {
+      roomOf(room)
+      return store.edits(room)
+    }),
 
     saveCell: procedure
       .input(z.strictObject({ room, cell: cell.extend({ text }), memberId: z.string().max(128), fence: z.number() }))
       .mutation(async ({ input: { room, cell, memberId, fence } }) => {
-        pace(room)
+        const hubRoom = roomOf(room)
         const { text: _, ...location } = cell
-        const isHeld = await roomOf(room).isLocked({ location, memberId, fence }).catch(asTRPCError)
+        const isHeld = await hubRoom.isLocked({ location, memberId, fence }).catch(asTRPCError)
+        // Only the holder of a lock counts: refused saves do not use up the changes of a room.
+        if (isHeld) pace(room)
         const step = isHeld ? await store.save(room, cell, fence) : null
         if (step === 'full')
           throw new TRPCError({
@@ -87,18 +106,25 @@ export function cellProcedures(procedure, roomOf, store) {
             code: 'CONFLICT',
             message: 'Your turn to edit this cell is over, so it was not saved.',
           })
-        await announce(room, { ...step, cell })
+        await announce(hubRoom, { ...step, cell })
         return step
       }),
 
     resetCells: procedure.input(z.strictObject({ room })).mutation(async ({ input: { room } }) => {
+      const hubRoom = roomOf(room)
+      // A reset needs no membership, so a room without cells is not stored: invented names would displace those in use.
+      const { revision, cells } = await store.edits(room)
+      if (cells.length === 0) return { after: revision, revision }
       pace(room)
       const step = await store.reset(room)
-      await announce(room, step)
+      await announce(hubRoom, step)
       return step
     }),
   }
 }
+
+/** The most rooms whose changes are counted in a second. Above it, only rooms that are counted already may change. */
+const roomsCounted = 1_000
 
 /** Returns a function that throws when a room changes too often. It keeps the counts of one second. */
 function createPace() {
@@ -110,7 +136,7 @@ function createPace() {
     if (now !== second) counts.clear()
     second = now
     const count = (counts.get(room) ?? 0) + 1
-    if (count > changesPerSecond || counts.size > 1_000)
+    if (count > changesPerSecond || (count === 1 && counts.size >= roomsCounted))
       throw new TRPCError({ code: 'TOO_MANY_REQUESTS', message: 'Too many changes at once: try again in a second.' })
     counts.set(room, count)
   }

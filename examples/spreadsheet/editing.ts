@@ -65,6 +65,12 @@ export function useEditing() {
       if (current.current) giveBack(current.current)
       show(begin(sheet, cell, text))
     },
+    /** Asks for the lock of an edit again, after its holder has gone. */
+    retry(refused: Edit) {
+      if (current.current !== refused) return
+      giveBack(refused)
+      show(begin(refused.sheet, refused.cell))
+    },
     cancel(ended: Edit) {
       if (current.current === ended) show(null)
       giveBack(ended)
@@ -80,10 +86,19 @@ export type Editing = ReturnType<typeof useEditing>
 const whyTaken = (holder: Member | null) =>
   holder ? `${nameOfMember(holder)} is editing this cell.` : 'It could not be locked.'
 
-/** Whether the cell is ours to edit: `asking` until the server has answered, `lost` when it was ours. */
-export type Turn = { state: 'asking' | 'mine' | 'lost' } | { state: 'taken'; holder: Member | null }
+/**
+ * Whether the cell is ours to edit: `asking` until the server has answered, `lost` when it was ours, `refused` when it could not be
+ * locked and nobody is shown to have it.
+ */
+export type Turn = { state: 'asking' | 'mine' | 'lost' | 'refused' } | { state: 'taken'; holder: Member | null }
 
-/** Returns whose turn it is. Somebody else's turn ends when they give the cell back: then `onFree` is called. */
+/** The time in which the frame that shows the holder follows the answer that somebody has the cell. */
+const holderMs = 1_000
+
+/**
+ * Returns whose turn it is. Somebody else's turn ends when they give the cell back: then `onFree` is called. It is called only after
+ * a holder was shown: without one, the next answer would be the same.
+ */
 export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
   const room = useRoom()
   const [answer, setAnswer] = useState<{ to: Edit['lock']; state: 'mine' | 'taken' | 'lost' } | null>(null)
@@ -105,8 +120,17 @@ export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
   }, [lock])
   const state = answer?.to === lock ? answer.state : 'asking'
   const isFree = state === 'taken' && holder === null
+  const shown = useRef<Edit['lock'] | null>(null)
   useEffect(() => {
-    if (isFree) onFree()
+    if (holder) shown.current = lock
+    else if (isFree && shown.current === lock) onFree()
   })
+  const [refused, setRefused] = useState<Edit['lock'] | null>(null)
+  useEffect(() => {
+    if (!isFree) return
+    const timer = setTimeout(() => setRefused(lock), holderMs)
+    return () => clearTimeout(timer)
+  }, [isFree, lock])
+  if (isFree && refused === lock) return { state: 'refused' }
   return state === 'taken' ? { state, holder } : { state }
 }

@@ -208,7 +208,7 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
               finish(ending, edit.cell)
               editing.cancel(edit)
             }}
-            onFree={() => editing.start(edit.sheet, edit.cell)}
+            onFree={() => editing.retry(edit)}
           />
         )}
       </Pointers>

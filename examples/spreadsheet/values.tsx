@@ -1,5 +1,14 @@
 import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
-import { afterChange, editsFrom, keyOf, noEdits, type Change, type EditedCell } from './cell-edits.js'
+import {
+  afterChange,
+  afterFetch,
+  editsFrom,
+  keyOf,
+  noEdits,
+  saveQueue,
+  type Change,
+  type EditedCell,
+} from './cell-edits.js'
 import { sheetNamed, withTexts, type SheetData } from './data.js'
 import { api, useOnBroadcast, useStatus } from './locations.js'
 
@@ -27,20 +36,30 @@ const pollMs = 5_000
 /** The values of the cells of a room, kept up to date by broadcasts, and fetched where one may be missing. */
 export function ValuesProvider({ room, children }: { room: string; children: ReactNode }) {
   const [edits, setEdits] = useState(noEdits)
-  const [pending, setPending] = useState<ReadonlyMap<string, string>>(new Map())
+  const [pending, setPending] = useState<ReadonlyMap<string, { text: string }>>(new Map())
+  const queue = useRef(saveQueue())
   const { state } = useStatus()
   const known = useRef(noEdits)
   const isFetching = useRef(false)
   const isMissing = useRef(false)
+  const isGone = useRef(false)
+  useEffect(() => {
+    isGone.current = false
+    return () => void (isGone.current = true)
+  }, [])
 
   const fetchAll = useCallback(async () => {
     isMissing.current = true
     if (isFetching.current) return
     isFetching.current = true
-    while (isMissing.current) {
+    while (isMissing.current && !isGone.current) {
       isMissing.current = false
       try {
-        setEdits((known.current = editsFrom(await api.cells.query({ room }))))
+        const before = known.current
+        const fetched = editsFrom(await api.cells.query({ room }))
+        const next = afterFetch(known.current, before, fetched)
+        if (next) setEdits((known.current = next))
+        else isMissing.current = true
       } catch {
         isMissing.current = true
         await new Promise((resolve) => setTimeout(resolve, retryMs))
@@ -72,15 +91,18 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
 
   const values = useMemo(
     (): Values => ({
-      texts: pending.size > 0 ? new Map([...edits.texts, ...pending]) : edits.texts,
+      texts: pending.size > 0 ? new Map([...edits.texts, ...textsOf(pending)]) : edits.texts,
       async save(cell, lock) {
         const key = keyOf(cell.sheet, cell)
-        setPending((texts) => new Map(texts).set(key, cell.text))
+        const entry = { text: cell.text }
+        setPending((entries) => new Map(entries).set(key, entry))
         try {
-          const { fence, memberId } = await lock
-          apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell })
+          await queue.current(key, lock, async ({ fence, memberId }) =>
+            apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell }),
+          )
         } finally {
-          setPending((texts) => new Map([...texts].filter(([other]) => other !== key)))
+          // A newer save of the cell has an entry of its own.
+          setPending((entries) => new Map([...entries].filter(([, other]) => other !== entry)))
         }
       },
       reset: async () => apply(await api.resetCells.mutate({ room })),
@@ -89,3 +111,6 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
   )
   return <ValuesContext value={values}>{children}</ValuesContext>
 }
+
+const textsOf = (pending: ReadonlyMap<string, { text: string }>) =>
+  Array.from(pending, ([key, { text }]): [string, string] => [key, text])

@@ -120,8 +120,26 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.getByRole('button', { name: 'Edit again' }).click()
     expect(await editor(ada).inputValue()).toBe('Too late')
     await editor(ada).press('Enter')
-    await expect.poll(async () => (await demo.server.router.createCaller({}).cells({ room })).cells.length).toBe(1)
+    await expect
+      .poll(async () => (await demo.server.router.createCaller({}).cells({ room })).cells.length, soon)
+      .toBe(1)
     expect(await shown(ada)).toBe('Too late')
+  })
+
+  test('a cell that cannot be locked says so, and the page does not ask again by itself', async () => {
+    const ada = await open(newRoom(), 'Ada')
+    let asked = 0
+    await ada.route(/lockLocation/, (route) => {
+      if (!route.request().url().includes('unlock')) asked++
+      return route.fulfill({ json: { result: { data: { outcome: 'full' } } } })
+    })
+    await goTo(ada, 'A5')
+    await ada.keyboard.press('F2')
+    await ada.getByRole('alert').filter({ hasText: 'This cell could not be locked: try again.' }).waitFor()
+    expect(await editor(ada).evaluate((input: HTMLInputElement) => input.readOnly)).toBe(true)
+    expect(asked).toBe(1)
+    await ada.keyboard.press('Escape')
+    expect(await editor(ada).count()).toBe(0)
   })
 
   test('the keyboard begins, saves, moves on and drops an edit', async () => {
@@ -171,7 +189,9 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.keyboard.type('Meanwhile')
     await bo.evaluate(() => window.dispatchEvent(new Event('offline')))
     await ada.keyboard.press('Enter')
-    await expect.poll(async () => (await demo.server.router.createCaller({}).cells({ room })).cells.length).toBe(1)
+    await expect
+      .poll(async () => (await demo.server.router.createCaller({}).cells({ room })).cells.length, soon)
+      .toBe(1)
     await bo.unroute('**/trpc/**')
     await bo.evaluate(() => window.dispatchEvent(new Event('online')))
     await expect.poll(() => shown(bo), { timeout: 8_000 }).toBe('Meanwhile')

@@ -1,6 +1,13 @@
 import { expect, test } from 'vitest'
 import * as fc from 'fast-check'
-import { afterChange, editsFrom, noEdits, type Edits } from '../../examples/spreadsheet/cell-edits.js'
+import {
+  afterChange,
+  afterFetch,
+  editsFrom,
+  noEdits,
+  saveQueue,
+  type Edits,
+} from '../../examples/spreadsheet/cell-edits.js'
 import { memoryCells } from '../../examples/spreadsheet/cell-store.mjs'
 
 /* The values of the demo's cells, on the server and in a page. */
@@ -59,4 +66,35 @@ test('at most 2,000 cells of a room and 500 rooms are kept', async () => {
   for (let i = 0; i < 500; i++) await save(`room ${i}`, 0)
   expect((await store.edits('demo')).cells).toEqual([])
   expect((await store.edits('room 499')).cells.length).toBe(1)
+})
+
+test('a fetch that a newer change has overtaken is repeated, and a server that restarted is believed', () => {
+  const at = (revision: number): Edits => ({ revision, texts: new Map() })
+  const before = at(5)
+  expect(afterFetch(at(7), before, at(6))).toBe(null)
+  expect(afterFetch(at(7), before, at(7))).toEqual(at(7))
+  expect(afterFetch(before, before, at(0))).toEqual(at(0))
+})
+
+test('the saves of one cell are sent in their order, also after a save that failed', async () => {
+  const inOrder = saveQueue()
+  const sent: string[] = []
+  let fail: (error: Error) => void = () => {}
+  const answer = new Promise<void>((_, reject) => (fail = reject))
+  const save = (key: string, text: string, lock: Promise<unknown>, until?: Promise<void>) =>
+    inOrder(key, lock, async () => {
+      sent.push(text)
+      await until
+    }).catch((error: Error) => error.message)
+  const all = [
+    save('A1', 'first', Promise.resolve(), answer),
+    save('A1', 'without a lock', Promise.reject(new Error('taken'))),
+    save('A1', 'last', Promise.resolve()),
+    save('B1', 'other', Promise.resolve()),
+  ]
+  await all[3]
+  expect(sent).toEqual(['first', 'other'])
+  fail(new Error('failed'))
+  expect(await Promise.all(all)).toEqual(['failed', 'taken', undefined, undefined])
+  expect(sent).toEqual(['first', 'other', 'last'])
 })

@@ -1,6 +1,6 @@
 import { createTRPCClient, httpLink, TRPCClientError } from '@trpc/client'
 import { createLocationClient, type RoomTypesOf, type Room } from 'hereabouts/client'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { createSheetServer, type AppRouter } from '../../examples/spreadsheet/server.mjs'
 
 /* The demo's own procedures, over HTTP, with locks of real clients. */
@@ -19,7 +19,18 @@ const location = { sheet: 'Plan', row: 4, col: 1 }
 const live = async (room: Room<RoomTypesOf<AppRouter>>) => {
   room.post(location)
   await room.flush()
+  // A broadcast reaches only a page whose stream is open.
+  await vi.waitFor(() => expect(room.status.state).toBe('live'), 10_000)
   return room.self!.memberId
+}
+/** Runs `work` while the date stands still: the limits of a second do not begin again. */
+const inOneSecond = async <T>(work: () => Promise<T>) => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    return await work()
+  } finally {
+    vi.useRealTimers()
+  }
 }
 const codeOf = (call: Promise<unknown>) =>
   call.then(
@@ -66,8 +77,61 @@ test('cells outside of the sheets, and long texts, are bad requests', async () =
     expect(await save(cell)).toBe('BAD_REQUEST')
 })
 
+test('a name that no room can have is a bad request of every procedure', async () => {
+  for (const room of ['\u0000', '\u200b', ' ', '', '\ud800', 'x'.repeat(129)]) {
+    const errors = [
+      api.cells.query({ room }),
+      api.resetCells.mutate({ room }),
+      api.saveCell.mutate({ room, cell: { ...location, text: 'x' }, memberId: 'ada', fence: 1 }),
+    ].map((call) => call.catch((error: unknown) => error))
+    for (const error of await Promise.all(errors))
+      expect(error).toMatchObject({
+        message: expect.stringContaining('bad-input: A room id must'),
+        data: { code: 'BAD_REQUEST' },
+      })
+  }
+})
+
+test('names of a room that differ only in their Unicode form have the same cells', async () => {
+  const room = client.join('caf\u00e9', { profile: { name: 'Ada' } })
+  const memberId = await live(room)
+  const { fence } = (await room.lock(location))!
+  await api.saveCell.mutate({ room: 'cafe\u0301', cell: { ...location, text: 'x' }, memberId, fence })
+  for (const name of ['caf\u00e9', 'cafe\u0301'])
+    expect((await api.cells.query({ room: name })).cells).toEqual([{ ...location, text: 'x' }])
+})
+
 test('a room is changed at most 20 times a second', async () => {
-  const codes = await Promise.all(Array.from({ length: 45 }, () => codeOf(api.resetCells.mutate({ room: 'busy' }))))
-  expect(codes).toContain('TOO_MANY_REQUESTS')
-  expect(codes).toContain('ok')
+  const room = client.join('busy', { profile: { name: 'Ada' } })
+  const memberId = await live(room)
+  const { fence } = (await room.lock(location))!
+  const save = () => codeOf(api.saveCell.mutate({ room: 'busy', cell: { ...location, text: 'x' }, memberId, fence }))
+  const codes = await inOneSecond(() => Promise.all(Array.from({ length: 45 }, save)))
+  expect(codes.filter((code) => code === 'ok').length).toBe(20)
+  expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS').length).toBe(25)
+})
+
+test('a reset of rooms without cells is answered and changes nothing, however many there are', async () => {
+  const room = client.join('kept', { profile: { name: 'Ada' } })
+  const memberId = await live(room)
+  const { fence } = (await room.lock(location))!
+  const save = (text: string) =>
+    codeOf(api.saveCell.mutate({ room: 'kept', cell: { ...location, text }, memberId, fence }))
+  expect(await save('x')).toBe('ok')
+  const { resetCells } = server.router.createCaller({})
+  await inOneSecond(async () => {
+    for (let i = 0; i < 1_100; i++) expect(await resetCells({ room: `empty ${i}` })).toEqual({ after: 0, revision: 0 })
+    expect((await api.cells.query({ room: 'kept' })).cells.length).toBe(1)
+    expect(await save('y')).toBe('ok')
+  })
+})
+
+test('half of an emoji is no text of a cell', async () => {
+  const save = api.saveCell.mutate({
+    room: 'half',
+    cell: { ...location, text: '\ud83d' },
+    memberId: 'ada',
+    fence: 1,
+  })
+  await expect(save).rejects.toThrow('The text contains half of a character.')
 })

@@ -80,9 +80,11 @@ function addServe(program: Command, run: Run): void {
     .option('--origin <url...>', 'origins of pages that may call, such as https://app.example')
     .option('--allow-host <name...>', 'host names that this server may be called by')
     .addOption(
-      new Option('--drain <seconds>', 'how long to drain open streams before the end')
-        .default(1)
-        .argParser(numberFrom(0, 600)),
+      // No default of Commander: it could not be told from an option that was given, which counts before the file.
+      new Option(
+        '--drain <seconds>',
+        'how long to drain open streams before the end; default 1, or timing.drainMs of the file',
+      ).argParser(numberFrom(0, 600)),
     )
     .addOption(
       new Option('--metrics [port]', 'serve Prometheus metrics on a local port; default 9464')

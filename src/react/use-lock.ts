@@ -19,7 +19,6 @@ export function useLockOf<T extends RoomTypes>(handle: RoomHandle<T>, location: 
 
   const acquire = useCallback(() => holder.acquire(room, JSON.parse(text) as T['location']), [holder, room, text])
   // Another room or place releases this one. The cleanup of a layout effect runs before the app's layout effects, which may acquire.
-  // oxlint-disable-next-line react/exhaustive-effect-dependencies
   useMountEffect(() => () => void holder.release(), [holder, room, text])
   return { ...state, acquire, release: holder.release }
 }

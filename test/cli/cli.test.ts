@@ -557,6 +557,65 @@ describe('serve', () => {
     }
   })
 
+  /** Writes a file for `--config`, beside which `hereabouts` and `zod` are installed. */
+  function configFile(options: string): string {
+    const folder = mkdtempSync(join(tmpdir(), 'hereabouts-config-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    link(folder, { hereabouts: root, zod: join(root, 'node_modules/zod') })
+    const file = join(folder, 'hub.mjs')
+    writeFileSync(
+      file,
+      `import { cellLocation } from 'hereabouts'\nexport default { location: cellLocation, ${options} }`,
+    )
+    return file
+  }
+
+  test.each([
+    [0.1, ['--drain', '0.1'], 'timing: { drainMs: 60_000 }'],
+    [0.3, [], 'timing: { drainMs: 300 }'],
+    [1, [], ''],
+  ])('serve drains for %d s with %j and a file with { %s }', async (seconds, args, options) => {
+    await using server = start(['serve', '--port', '0', '--config', configFile(options), ...args])
+    const url = String((await server.next(ofType('listening')))['url'])
+    await using watch = start(['watch', '--room', 'r', '--url', url])
+    await watch.next(ofType('snapshot'))
+    server.kill('SIGTERM')
+    expect(await server.next(ofType('draining'))).toMatchObject({ signal: 'SIGTERM', seconds })
+    expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test.each([
+    ['--origin', 'origins'],
+    ['--allow-host', 'allowedHosts'],
+  ])(
+    'a wrong entry of %s is no fault of the file: exit code 2, and the message does not name it',
+    async (option, name) => {
+      for (const given of ['', 'origins: ["https://app.example"]']) {
+        const args = ['serve', '--port', '0', '--config', configFile(given), option, 'https://*.example']
+        const { code, stdout, stderr } = await run(args)
+        expect(stderr).toMatch(new RegExp(`^error: ${name} has the entry "https://\\*\\.example"[^\n]+\n$`))
+        expect([code, stdout]).toEqual([2, ''])
+      }
+      const { stderr } = await run(['serve', '--port', '0', '--config', configFile(`${name}: ['https://*.example']`)])
+      expect(stderr).toContain(`hub.mjs: ${name} has the entry`)
+    },
+  )
+
+  test.each([
+    ['', /anyone who can reach this address may watch every room and post in it/],
+    [
+      'authorize: () => false',
+      /callers do not sign in\. `authorize` of the file decides who may watch a room and post in it/,
+    ],
+  ])('serve --no-json says who may do what with a file with { %s }', async (options, said) => {
+    await using server = start(['serve', '--port', '0', '--no-json', '--config', configFile(options)])
+    await server.printed('Try: ')
+    server.kill('SIGTERM')
+    const { stdout } = await server.ended
+    expect(stdout).toMatch(said)
+    expect(stdout.match(/Anonymous/g)).toHaveLength(1)
+  })
+
   test('a taken port exits with 1 and a line that says what to do', async () => {
     await using taken = await serveLocations()
     const { code, stdout, stderr } = await run(['serve', '--port', String(taken.port)])

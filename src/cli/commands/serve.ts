@@ -35,8 +35,8 @@ export type ServeCommand = {
   location: LocationKind
   origin?: string[]
   allowHost?: string[]
-  /** In seconds. */
-  drain: number
+  /** In seconds. Default: the `timing.drainMs` of the file, or 1. */
+  drain?: number
   /** A JavaScript file whose default export are options of `createLocationServer`. */
   config?: string
   /** The port of the Prometheus endpoint on this machine. Default: no endpoint. */
@@ -45,18 +45,20 @@ export type ServeCommand = {
 
 /** Serves rooms without sign-in until a signal stops it, and then drains its streams. */
 export async function serve(command: ServeCommand, output: Output): Promise<never> {
-  const { port, host, drain } = command
+  const { port, host } = command
   const metrics = command.metrics === undefined ? undefined : await newMetrics()
   const config = command.config === undefined ? null : await loadServerConfig(command.config)
-  const server = serverOf(command, config, metrics, output)
+  const drainMs = command.drain === undefined ? (config?.timing?.drainMs ?? 1_000) : command.drain * 1_000
+  const server = serverOf(command, config, drainMs, metrics, output)
   const { trpcUrl } = await server.listen(port, host)
   const measured = await metrics?.listen(command.metrics)
   drainOnSignals(server, (signal) => {
     output.tidy()
+    const seconds = drainMs / 1_000
     output.say(
       'draining',
-      { signal, seconds: drain },
-      `Draining open streams for up to ${drain} s. A second signal ends at once.`,
+      { signal, seconds },
+      `Draining open streams for up to ${seconds} s. A second signal ends at once.`,
     )
   })
   const hint = trpcUrl === 'http://127.0.0.1:3000/trpc' ? '' : ` --url ${trpcUrl}`
@@ -65,7 +67,7 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
   const rooms = config ? `serves the rooms of ${command.config}` : kindText[command.location]
   const lines = [
     `${output.style('bold', trpcUrl)}  ${rooms}; Ctrl-C stops it`,
-    ...(anonymous ? ['Anonymous: anyone who can reach this address may watch every room and post in it.'] : []),
+    ...(anonymous ? [config?.authorize ? authorizedText : openText] : []),
     ...(measured ? [`Metrics: ${measured.url}`] : []),
     output.style('dim', `Try: npx hereabouts watch --room demo${hint}`),
   ]
@@ -81,12 +83,18 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
 }
 
 /** Creates the server: the file's options before ours, and those of the command line before both. */
-function serverOf(command: ServeCommand, config: ServerConfig | null, metrics: Metrics | undefined, output: Output) {
-  const { host, location, origin, allowHost, drain } = command
+function serverOf(
+  command: ServeCommand,
+  config: ServerConfig | null,
+  drainMs: number,
+  metrics: Metrics | undefined,
+  output: Output,
+) {
+  const { host, location, origin, allowHost } = command
   const options = {
     ...(config ?? { location: schemas[location], ...features }),
     ...(!config?.identify && { anonymous: true }),
-    timing: { drainMs: drain * 1_000, ...config?.timing },
+    timing: { ...config?.timing, drainMs },
     logger: config?.logger ?? loggerOf(output),
     // On the loopback address all callers share one address: per-address limits, and the warning about them, are off.
     ...(host === '127.0.0.1' && !config?.clientIp && { clientIp: () => undefined }),
@@ -97,6 +105,11 @@ function serverOf(command: ServeCommand, config: ServerConfig | null, metrics: M
   try {
     return createLocationServer(options)
   } catch (thrown) {
+    if (!(thrown instanceof Error)) throw thrown
+    // The messages about these options begin with their names.
+    const ofCommandLine = [...(origin ? ['origins '] : []), ...(allowHost ? ['allowedHosts '] : [])]
+    if (ofCommandLine.some((option) => thrown.message.startsWith(option)))
+      throw new Failure(exitCode.usage, thrown.message, thrown)
     throw command.config === undefined ? thrown : configFailure(command.config, thrown)
   }
 }
@@ -114,6 +127,10 @@ async function newMetrics(): Promise<PrometheusMetrics> {
     )
   }
 }
+
+const openText = 'Anonymous: anyone who can reach this address may watch every room and post in it.'
+const authorizedText =
+  'Anonymous: callers do not sign in. `authorize` of the file decides who may watch a room and post in it.'
 
 const kindText = {
   any: 'serves rooms of cells, ranges, points and texts',

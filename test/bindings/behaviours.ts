@@ -281,7 +281,9 @@ export function describeBinding(name: string, binding: Binding): void {
     })
 
     const { createRow } = binding
-    describe.skipIf(!createRow)('useLock right after the place changed', () => {
+    // React has no such moment: a place changes with a render.
+    const describeMoment = createRow ? describe : () => {}
+    describeMoment('useLock right after the place changed', () => {
       test('acquire releases the place before and takes the new one', async () => {
         const { page, lock, setAndRun } = await rowPage()
         await page.act(() => lock().acquire())

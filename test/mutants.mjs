@@ -1753,8 +1753,8 @@ export default [
     tests: ['test/client/browser/page-lifecycle.test.ts'],
     name: 'a stream that is behind a query is kept',
     rule: 'a sign of life tests what is open',
-    find: '({ id }) => id !== before,',
-    replace: '() => false,',
+    find: 'answer?.id !== before',
+    replace: 'false',
   },
   {
     file: 'src/client/room/wake-up.ts',

@@ -77,7 +77,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
     [fetchAll],
   )
 
-  // Whatever was changed while this page was not connected is fetched when it is.
+  // When the connection is back, the page fetches the changes that it missed.
   useEffect(() => {
     if (state === 'live' || state === 'polling') void fetchAll()
     if (state !== 'polling') return

@@ -6,7 +6,7 @@ import { attachTo, type KeptRoom } from './kept-room.js'
 import type { MaybeGetter } from './maybe-getter.js'
 import { steady } from './steady.js'
 
-/** What Vue, Svelte and Solid each have in their own way. All of it is called while a component is set up. */
+/** The functions that Vue, Svelte and Solid each implement in their own way. All are called while a component is set up. */
 export interface Reactivity<T extends RoomTypes> {
   /** Returns the room of the nearest provider. @throws Error when there is none. */
   useKept(): KeptRoom<T>

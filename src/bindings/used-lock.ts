@@ -2,7 +2,7 @@ import type { Lock, Member, Room, RoomLockMethods } from '../client/index.js'
 import { sameJson } from '../client/store/same-json.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
-/** Who holds a place. `otherWindow`: another window of ours has it. */
+/** The holder of a place. `otherWindow`: another window of ours has it. */
 export type LockState<T extends RoomTypes> =
   | { readonly state: 'free' }
   | { readonly state: 'mine'; readonly lock: Lock<T> }

@@ -86,7 +86,7 @@ export type Hello = {
   /** Present when places can be locked: how long a lock outlasts a post, and how long an idle client keeps its locks. */
   locks?: { lockMs: number; idleMs: number }
 }
-/** What a server tells its clients of its features: in hello, and in each answer of `getLocations`. */
+/** The features of a server, as hello and each answer of `getLocations` list them. */
 export type FeatureInfo = Pick<Hello, 'features' | 'presenceMs' | 'locks'>
 /** Every connection of the room. */
 export type Snapshot<T extends RoomTypes = RoomTypes> = { type: 'snapshot'; connections: Connection<T>[] }

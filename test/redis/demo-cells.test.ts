@@ -1,9 +1,9 @@
 import * as fc from 'fast-check'
-import { createClient } from 'redis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memoryCells } from '../../examples/spreadsheet/cell-store.mjs'
 import { redisCells } from '../../examples/two-nodes/redis-cells.mjs'
-import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
+import { skipWithoutRedis } from '../support/redis/redis-server.js'
+import { suiteRedis } from '../support/redis/suite-redis.js'
 
 const cell = fc.record({
   sheet: fc.constant('Plan'),
@@ -14,17 +14,7 @@ const cell = fc.record({
 const step = fc.option(fc.record({ cell, fence: fc.nat(4) }), { freq: 8 })
 
 describe.skipIf(skipWithoutRedis)('the cells of the demo in Redis', () => {
-  let server: RedisServer
-  let client: ReturnType<typeof createClient>
-  beforeAll(async () => {
-    server = await redisServer()
-    client = createClient({ url: server.url })
-    await client.connect()
-  })
-  afterAll(async () => {
-    client?.destroy()
-    await server?.[Symbol.asyncDispose]()
-  })
+  const client = suiteRedis()
 
   test('cells in Redis are saved, refused and reset as cells in memory are', async () => {
     let rooms = 0
@@ -33,7 +23,7 @@ describe.skipIf(skipWithoutRedis)('the cells of the demo in Redis', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
         const room = `room ${++rooms}`
-        const stores = [memoryCells(), redisCells(client)]
+        const stores = [memoryCells(), redisCells(client())]
         const histories = await Promise.all(
           stores.map(async (store) => {
             const refused: boolean[] = []
@@ -58,7 +48,7 @@ describe.skipIf(skipWithoutRedis)('the cells of the demo in Redis', () => {
   })
 
   test('a room in Redis keeps at most 2,000 cells', async () => {
-    const store = redisCells(client)
+    const store = redisCells(client())
     const save = (index: number) =>
       store.save('full', { sheet: 'Plan', row: index % 200, col: Math.floor(index / 200), text: 'x' }, 1)
     await Promise.all(Array.from({ length: 2_000 }, (_, index) => save(index)))

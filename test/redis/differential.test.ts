@@ -1,12 +1,12 @@
 import fc from 'fast-check'
-import { createClient } from 'redis'
 import type { Action, Commit, RoomRules, RoomState } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { redisBackend } from 'hereabouts/server/redis'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
 import { history, kept, leaving, Play, posting, rules, startMs, sweeping, type Step } from '../support/histories.js'
-import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
+import { skipWithoutRedis } from '../support/redis/redis-server.js'
+import { suiteRedis } from '../support/redis/suite-redis.js'
 
 /*
  * Runs the same history through room.ts and through the script in Redis, at the same times. Every outcome, every commit
@@ -31,31 +31,21 @@ const stateOf = ({ version, floor, connections, left }: RoomState) => ({
 })
 
 describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
-  let server: RedisServer
-  let client: ReturnType<typeof createClient>
-  beforeAll(async () => {
-    server = await redisServer()
-    client = createClient({ url: server.url })
-    await client.connect()
-  })
-  afterAll(async () => {
-    client?.destroy()
-    await server?.[Symbol.asyncDispose]()
-  })
+  const client = suiteRedis()
 
   /** Plays a history in Redis, step by step. Silences in it do not count as outages. */
   let games = 0
   async function game(claimsUntil?: number, own: Partial<RoomRules> = {}) {
     const time = manualClock(startMs)
     const prefix = `game${++games}`
-    const backend = redisBackend({ client, time, prefix })
+    const backend = redisBackend({ client: client(), time, prefix })
     const commits: Commit[] = []
     const onCommit = (commit: Commit) => void commits.push(commit)
     const onReset = () => expect.unreachable('nothing was missed')
     // A Redis that has just started collects claims in each new room, unless that takes no time.
     const options = { clock: time, rules: { ...rules, claimMs: 0, ...own }, sweepMs: 10_000, onCommit, onReset }
     const room = await backend.open('r', options)
-    if (claimsUntil !== undefined) await client.hSet(keysOf('r', prefix)[0]!, 'claimsUntil', claimsUntil)
+    if (claimsUntil !== undefined) await client().hSet(keysOf('r', prefix)[0]!, 'claimsUntil', claimsUntil)
     return {
       async step({ afterMs, actions }: Step) {
         time.stall(afterMs)

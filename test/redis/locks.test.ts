@@ -1,12 +1,12 @@
-import { createClient } from 'redis'
 import type { Action, Outcome, RoomState } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { redisBackend } from 'hereabouts/server/redis'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { backgroundClock } from '../../src/shared/background-clock.js'
 import { keysOf } from '../../src/server/backends/redis/keys.js'
 import { kept, leaving, posting, rules, startMs, sweeping } from '../support/histories.js'
-import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redis/redis-server.js'
+import { skipWithoutRedis } from '../support/redis/redis-server.js'
+import { suiteRedis } from '../support/redis/suite-redis.js'
 
 /* What becomes of locks when Redis loses its state, or its clock is stepped. */
 
@@ -22,24 +22,14 @@ const fenceOf = (outcomes: Outcome[]) => (outcomes.at(-1) as { reply: { fence: n
 const waiting = { type: 'lock', reply: { outcome: 'taken', holder: null, retryAfterMs: 5_000 } }
 
 describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
-  let server: RedisServer
-  let client: ReturnType<typeof createClient>
-  beforeAll(async () => {
-    server = await redisServer()
-    client = createClient({ url: server.url })
-    await client.connect()
-  })
-  afterAll(async () => {
-    client?.destroy()
-    await server?.[Symbol.asyncDispose]()
-  })
+  const client = suiteRedis()
 
   let games = 0
   /** A room; `claimMs` counts when it is new, since Redis has just started. */
   async function opened(claimMs = 0) {
     const time = manualClock(startMs)
     const prefix = `locks${++games}`
-    const backend = redisBackend({ client, time, prefix })
+    const backend = redisBackend({ client: client(), time, prefix })
     const resets: RoomState[] = []
     const options = {
       clock: backgroundClock,
@@ -60,7 +50,7 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
         return other.state
       },
       /** Another Redis answers, which has what the last one had. */
-      failOver: () => client.hSet(keysOf('r', prefix)[0]!, 'lineage', 'another'),
+      failOver: () => client().hSet(keysOf('r', prefix)[0]!, 'lineage', 'another'),
       [Symbol.asyncDispose]: () => backend.close(),
     }
   }

@@ -129,7 +129,7 @@ function obstructedBy(
 }
 
 /**
- * The view diverged from the room. Returns the same state when the divergence is tolerated for now: a digest that never
+ * The view diverged from the room. Returns the same state when the divergence is tolerated: a digest that never
  * matches would make every client load the room again at each heartbeat.
  */
 export function diverged(

@@ -22,7 +22,7 @@ const revision = 5
 export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   /** The URL of the server, which may be relative to the page. */
   url: string
-  /** What else tells streams apart, besides the room and the member. */
+  /** The parts of a stream's identity besides the room and the member, such as the path and the transformer. */
   scope: unknown[]
   openStream: OpenSubscription<T>
   clock: Clock

@@ -135,7 +135,7 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
         context: pace.context,
         async ask() {
           const answer = await transport.ask(inputOf(anew()), pace.deadlineMs())
-          // As a hello would: the rest of the timing is the newest hello's.
+          // An answer replaces the features, as a hello does. The rest of the timing stays that of the newest hello.
           const { features, presenceMs, locks } = answer
           pace.timing = timingOf({ ...pace.timing, features, presenceMs, locks })
           return answer

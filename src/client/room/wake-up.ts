@@ -25,7 +25,7 @@ export function wakeUp<T extends RoomTypes>(
     const before = view.id
     const ask = () => transport.ask({ room, lastEventId: before ?? undefined }, pace.deadlineMs())
     // A refusal is an answer, too: the server is there.
-    // Whatever answers may answer anything, also `null`.
+    // The answer may be anything, also `null`: a proxy or another server may have sent it.
     const dead = await ask().then((answer: { id: string } | null) => answer?.id !== before, isUnanswered)
     // The change that the query saw may still be on its way on the stream.
     if (!dead) return

@@ -102,7 +102,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly presence: OptionalSchema
   /** `null` when places cannot be locked. */
   readonly locks: Hello['locks'] | null
-  /** What clients are told of the features, in hello and in answers to polls. */
+  /** The features, as hello and the answers to polls list them. */
   readonly features: FeatureInfo
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits

@@ -20,7 +20,7 @@ export type LockRoom = {
 export type Moment = { now: number; version: number; stalledMs: number }
 
 type Lock = { location: StoredValue; fence: number }
-/** What is kept of one connection. `end`: the time, stalls included, at which its locks end unless it posts. */
+/** The lock record of one connection. `end`: the time, stalls included, at which its locks end unless it posts. */
 type Kept = { lockSeq: number; locks: Lock[]; end: number }
 
 /** A fence is a version. A claim further ahead of the clock was made up. */

@@ -7,7 +7,7 @@ import { drainMs, type SocketSession } from './socket-session.js'
 
 /** The number of steps in which the sockets are looked after, within one heartbeat interval. */
 const steps = 20
-/** How long the sockets of a closed handler have for the closing handshake. */
+/** The time that the sockets of a closed handler have for the closing handshake. */
 const lingerMs = 100
 
 /** The open sockets of one handler: counts them by address and looks after each once in a heartbeat interval. */

@@ -49,7 +49,7 @@ export type ContractBroadcasts = {
 
 /** The locks of the server under test. */
 export type ContractLocks = {
-  /** How many places one connection may lock. Default 8. */
+  /** The number of places that one connection may lock. Default 8. */
   perConnection?: number
 }
 

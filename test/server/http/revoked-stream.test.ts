@@ -5,9 +5,6 @@ import * as z from 'zod'
 import { SocketStream } from '../../../src/server/http/socket-stream.js'
 import { Hub } from '../../../src/server/hub/hub.js'
 import type { Sink } from '../../../src/server/http/sink.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 /** A stream into a sink that takes its first `takes` writes and then no more. */
 async function stalledAfter(takes: number) {

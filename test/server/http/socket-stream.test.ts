@@ -8,9 +8,6 @@ import { Hub } from '../../../src/server/hub/hub.js'
 import { createLocationHub } from 'hereabouts/server'
 import { posting } from '../../support/histories.js'
 import { TestSink } from '../../support/test-sink.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 const [stallMs, frameStallMs] = [10_000, 60_000]
 const plain = { serialize: (value: unknown) => value }

@@ -8,9 +8,6 @@ import type { Subscriber } from '../../../src/server/rooms/subscriber.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { Frame } from '../../../src/server/rooms/frames.js'
 import { posting } from '../../support/histories.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 const place = z.string()
 const broadcasts = { note: z.string(), reaction: z.strictObject({ emoji: z.string() }) }

@@ -7,9 +7,6 @@ import { cellLocation } from 'hereabouts'
 import { expect, onTestFinished, test } from 'vitest'
 import { cell, type Cells } from '../../support/clients/stock-client.js'
 import { scriptedServer } from '../../support/servers/scripted-server.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 const t = initTRPC.create()
 

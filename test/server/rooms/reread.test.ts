@@ -4,9 +4,6 @@ import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import type { Hub } from '../../../src/server/hub/hub.js'
 import type { Subscriber } from '../../../src/server/rooms/subscriber.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 /* A process whose backend had to read a room again sends its subscribers the difference, or a snapshot. */
 

@@ -5,9 +5,6 @@ import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 /** A caller on the server whose subscriptions all share one signal. */
 function served() {

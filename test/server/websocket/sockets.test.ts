@@ -9,9 +9,6 @@ import { describe, expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
 import { rawSocket } from '../../support/clients/raw-socket.js'
 import { until } from '../../support/until.js'
-import { fixRandom } from '../../support/fixed-random.js'
-
-fixRandom()
 
 /* How sockets are opened, limited, checked and closed. That messages are those of tRPC is for same-socket.test.ts. */
 

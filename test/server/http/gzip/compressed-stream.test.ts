@@ -11,9 +11,6 @@ import { Hub } from '../../../../src/server/hub/hub.js'
 import { posting } from '../../../support/histories.js'
 import { GzipTestSink } from '../../../support/test-sink.js'
 import { until } from '../../../support/until.js'
-import { fixRandom } from '../../../support/fixed-random.js'
-
-fixRandom()
 
 /* While a frame is being deflated elsewhere, its reader is as one whose socket is full. */
 

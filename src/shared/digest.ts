@@ -19,7 +19,7 @@ const mixed = (a: number, b: number) => Math.imul(a ^ (a >>> 16), 2246822507) ^ 
 
 const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, '0')
 
-/** The fingerprint of a room: its connections and the version of each. Independent of their order. */
+/** The fingerprint of a room: of its connections and the version of each, whatever their order. */
 export class Digest {
   #h1 = 0
   #h2 = 0

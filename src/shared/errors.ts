@@ -31,7 +31,7 @@ export type LocationErrorCode =
 /**
  * The error class of this package. The message says what to do next and never contains a location.
  *
- * With `misconfigured`, `cause.code` tells some causes apart: Node's code, such as `EADDRINUSE`, when a server cannot
+ * With `misconfigured`, `cause.code` distinguishes some causes: Node's code, such as `EADDRINUSE`, when a server cannot
  * listen, and the HTTP status when no location router answered at a client's URL.
  */
 export class LocationError extends Error {

@@ -11,7 +11,10 @@ export type Limits = {
   profileBytes: number
   /** Size of the payload of a broadcast as canonical JSON in UTF-8, in bytes. Default 1,024. */
   broadcastBytes: number
-  /** Size of one event of broadcasts, with its framing, in bytes. Further items follow in the next event. Default 65,536. */
+  /**
+   * Size of one event of broadcasts, with its framing, in bytes. Further broadcasts follow in the next event. Default
+   * 65,536.
+   */
   broadcastEventBytes: number
   /** Size of a presence value as canonical JSON in UTF-8, in bytes. Default 2,048. */
   presenceBytes: number
@@ -59,8 +62,8 @@ export type Limits = {
   /** Anonymous connections of one address in one room. Default 200. */
   addressConnections: number
   /**
-   * Rooms in which one member has connections or streams. An anonymous address may be in `addressTimes` as many.
-   * Default 32.
+   * Rooms in which one member has connections or streams. The anonymous callers of one address may be in `addressTimes`
+   * times as many rooms. Default 32.
    */
   memberRooms: number
   /** Size of a location that is locked, as canonical JSON in UTF-8, in bytes. Default 512. */
@@ -78,7 +81,7 @@ export type Limits = {
   sockets: number
   /** Open streams of one member. Default 64. */
   memberStreams: number
-  /** Open streams of one member in one room. One more ends the oldest. Default 64. */
+  /** Open streams of one member in one room. One more stream ends the oldest. Default 64. */
   memberRoomStreams: number
   /** Open streams of one address. Default 1,000. */
   addressStreams: number
@@ -122,5 +125,8 @@ export const defaultLimits: Limits = {
   addressStreams: 1_000,
 }
 
-/** Deeper values would overflow the stack of functions that visit them recursively. */
+/**
+ * The largest values that an app may set. A value nested deeper than 100 levels would overflow the stack of recursive
+ * functions.
+ */
 export const largestLimits: Partial<Limits> = { depth: 100 }

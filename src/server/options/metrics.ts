@@ -5,9 +5,12 @@ export type CallOutcome = string
 
 /** Receives the measurements of a hub. None of them names a room, a member or an address. */
 export interface Metrics {
-  /** Called when a procedure has answered, after `tookMs` milliseconds. A stream counts when it is open. */
+  /** Called when a procedure has answered, after `tookMs` milliseconds. A stream has answered when it is open. */
   called(procedure: string, outcome: CallOutcome, tookMs: number): void
-  /** Called when one frame was sent to the subscribers of a room. `tookMs` is how long that kept the process busy. */
+  /**
+   * Called when one frame was sent to the subscribers of a room. `tookMs` is how long the sending kept the process
+   * busy.
+   */
   fannedOut(subscribers: number, tookMs: number): void
   /** Called when a stream has ended. `closed`: the client closed it. */
   streamEnded(why: ByeReason | 'closed'): void
@@ -25,7 +28,7 @@ export type Readings = Readonly<Traffic> & { rooms: number; connections: number;
 export type Traffic = {
   /** Events written to subscribers, heartbeats included. */
   frames: number
-  /** Bytes of these events. Events that tRPC's own adapter writes are not counted. */
+  /** Bytes of the events written to subscribers. Events that tRPC's own adapter writes are not counted. */
   bytes: number
   /** The number of times a slow consumer received several frames merged into one. */
   merged: number

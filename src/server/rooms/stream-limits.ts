@@ -9,15 +9,15 @@ type StreamLimitOptions = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoom
 export class StreamLimits {
   readonly #limits: StreamLimitOptions
   readonly #retryAfterMs: number
-  /** In the order in which they were opened. */
+  /** The open streams of each member, in the order in which they were opened. */
   readonly #ofMember = new Map<string, Set<Subscriber>>()
-  /** By address, and by /48 network of IPv6. */
+  /** The number of open streams, by address and by /48 network of IPv6. */
   readonly #ofAddress = new Map<string, number>()
   readonly #addressOf = new Map<Subscriber, string | null>()
 
   /**
-   * @param retryAfterMs the wait that a refused caller is told, in milliseconds: the end of a stream cannot be
-   * predicted.
+   * @param retryAfterMs how long a refused caller is told to wait, in milliseconds. It is fixed, because the end of a
+   * stream cannot be predicted.
    */
   constructor(limits: StreamLimitOptions, retryAfterMs: number) {
     this.#limits = limits
@@ -79,7 +79,8 @@ export class StreamLimits {
   }
 
   /**
-   * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`
+   * When an app's errorFormatter drops `retryAfterMs`, clients read the time from the end of the message: `again in <n>
+   * ms.`
    */
   #tooMany(subject: 'You' | 'Your address' | 'Your network', limit: number): LocationError {
     const have = subject === 'You' ? 'have' : 'has'
@@ -88,7 +89,7 @@ export class StreamLimits {
   }
 }
 
-/** The keys that a stream of an address is counted under. */
+/** Returns the keys under which a stream of an address is counted. */
 function keysOf(address: string | null): string[] {
   if (address === null) return []
   const network = networkKey(address)

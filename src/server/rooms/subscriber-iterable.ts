@@ -8,7 +8,7 @@ export type SubscriberIterableOptions<T> = {
   toError: (error: Error) => Error
   /** Aborted when the reader disconnects. */
   signal: AbortSignal | undefined
-  /** Called with the signal when the first event is asked for. */
+  /** Called with the signal when the first event is requested. */
   onFirstPull?: (signal: AbortSignal | undefined) => void
 }
 
@@ -46,7 +46,7 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
     }
     const close = () => subscriber.close()
     signal.addEventListener('abort', close, { once: true })
-    // A caller may open any number of streams under one signal that outlives them all.
+    // The listener is removed, because a caller may open any number of streams under one signal that outlives them all.
     subscriber.onEnded = () => signal.removeEventListener('abort', close)
   }
 

@@ -1,9 +1,12 @@
-/** Marks in one retention period. More would take memory; fewer would keep versions longer than they need to be. */
+/**
+ * The number of marks in one retention period. More marks would take memory; fewer would keep versions longer than
+ * necessary.
+ */
 const marksPerPeriod = 32
 
 /**
- * The versions that a room had in the last `keepMs`, to within a part of it. Versions themselves do not tell their age:
- * they follow the wall clock of another machine. Pure: time is an argument.
+ * The versions that a room had in the last `keepMs`, with a resolution of 1/32 of that time. A version does not reveal
+ * its age, because versions may follow the wall clock of another machine. Pure: time is an argument.
  */
 export class VersionHistory {
   readonly #keepMs: number

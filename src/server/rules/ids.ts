@@ -9,7 +9,10 @@ export const connectionIdOf = (connectionKey: string) => publicId(`c:${connectio
 /** Derives the public id of an anonymous member from their memberKey, or else from their only connectionKey. */
 export const anonymousMemberIdOf = (key: string) => publicId(`m:${key}`)
 
-/** The connection id of a member who posts without a key. The prefix differs, so no connectionKey leads to this id. */
+/**
+ * The connection id of a member who posts without a key. The prefix differs from that of `connectionIdOf`, so no
+ * connectionKey leads to this id.
+ */
 export const defaultConnectionIdOf = (memberId: string) => publicId(`d:${memberId}`)
 
 /** Generates a connectionKey for a caller without one: 128 random bits. */

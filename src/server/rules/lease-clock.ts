@@ -7,7 +7,10 @@ export class LeaseClock {
   #lastRead: number
   #lostMs = 0
 
-  /** @param readIntervalMs how often `read` is normally called. Four times as long a gap counts as a stall. */
+  /**
+   * @param readIntervalMs the interval at which `read` is normally called. A gap of more than four intervals counts as
+   * a stall.
+   */
   constructor(now: number, readIntervalMs: number) {
     this.#lastRead = now
     this.#readIntervalMs = readIntervalMs

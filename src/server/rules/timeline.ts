@@ -30,7 +30,7 @@ export class Timeline {
   readonly #left = new Map<string, Left>()
   readonly #connectionsOf = new Map<string, number>()
   readonly #digest = new Digest()
-  /** The entries of the last commit for connections whose presence value it changed. */
+  /** The changes of presence values in the last commit, by connection id. */
   #patches = new Map<string, ReturnType<typeof presencePatch>>()
 
   constructor(state: RoomState) {
@@ -55,7 +55,7 @@ export class Timeline {
     return this.#shown.size
   }
 
-  /** The number of members who own these connections. */
+  /** The number of members who have a connection in the room. */
   get memberCount(): number {
     return this.#connectionsOf.size
   }

@@ -1396,7 +1396,7 @@ export default [
     tests: ['test/redis/health-table.test.ts'],
     name: 'in Redis: a starting server is ready until its first health check',
     rule: 'the first answer of /readyz is the truth',
-    find: '// So that the first answer of /readyz is the truth.\n    await this.#health.main.pulse()',
+    find: '// Checks the health now, so that the first answer of /readyz is right.\n    await this.#health.main.pulse()',
     replace: '',
   },
   {

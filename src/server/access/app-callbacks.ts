@@ -4,8 +4,8 @@ import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
 
 /*
- * Callbacks of the app. They may throw, hang or return anything; none of that may affect a call other than the one that
- * they were run for.
+ * Callbacks of the app. They may throw, hang or return anything; none of that may affect any call except the one for
+ * which they were run.
  */
 
 /** The time limit for one callback of the app. */
@@ -38,7 +38,7 @@ const unfailing =
     try {
       ignoreErrors(callback(...args))
     } catch {
-      // The logger itself may be what failed: there is nowhere to report this.
+      // The error is not logged, because the callback that failed may be the logger.
     }
   }
 

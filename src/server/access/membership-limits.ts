@@ -3,8 +3,8 @@ import { networkKey, networkTimes, type LimitedCaller } from '../options/caller.
 import type { Limits } from '../options/limits.js'
 
 /**
- * A connection or a stream in a room. `isHeld` is asked rather than a release awaited: a connection also ends by
- * expiry, by a revocation or through another process, which this process only sees in the room's state.
+ * A connection or a stream in a room. `isHeld` is called, instead of waiting for a release, because a connection also
+ * ends by expiry, by a revocation or through another process, and this process only sees that in the room's state.
  */
 export type Membership = { readonly isConnection: boolean; isHeld(): boolean }
 
@@ -48,7 +48,8 @@ export class MembershipLimits {
     // Anonymous callers of one address share one quota.
     else if (address !== null) {
       const network = networkKey(address)
-      // A membership that the address may not have must not count for its network, and is asked for first.
+      // The network is checked before the address is charged, and charged after that: a membership that the address is
+      // refused must not count for its network.
       if (network !== null) this.#assertFits(`n:${network}`, room, membership, this.#networkQuota)
       this.#take(`a:${address}`, room, membership, this.#addressQuota)
       if (network !== null) this.#take(`n:${network}`, room, membership, this.#networkQuota)

@@ -3,7 +3,7 @@ type Bucket = { tokens: number; at: number }
 /** The rate of a token bucket: the tokens that are added each second, and the most that it holds. */
 export type Rate = { perSecond: number; burst: number }
 
-/** The most buckets in memory. A new key then evicts the bucket that was not used for longest. */
+/** The most buckets in memory. One more key evicts the bucket that was not used for the longest time. */
 const maxBuckets = 50_000
 
 /** One token bucket for each key: `perSecond` tokens are added each second, up to `burst`. */
@@ -19,8 +19,8 @@ export class TokenBuckets {
   }
 
   /**
-   * Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until enough tokens are
-   * there.
+   * Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until the bucket has enough
+   * tokens.
    */
   take(key: string, now: number, tokens = 1): number {
     this.#purgeFull(now)

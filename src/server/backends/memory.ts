@@ -60,7 +60,7 @@ class MemoryRoom {
     const { clock, rules, sweepMs, startedAt = -Infinity } = options
     const now = clock.now()
     this.#leaseClock = new LeaseClock(now, sweepMs)
-    // Who held a lock in the process before this one may still believe so, and is on the way back.
+    // A client that held a lock in the process before this one may still believe that it does, and may be reconnecting.
     const claimsUntil = now < startedAt + rules.lockMs ? now + rules.claimMs : -Infinity
     this.#room = new RoomMachine(newEpoch(), micros(clock.date()), rules, claimsUntil)
   }

@@ -42,7 +42,7 @@ export const isFunction: OptionCheck = (value) => (typeof value === 'function' ?
 export const isSyncFunction: OptionCheck = (value) =>
   typeof value === 'function' && value.constructor.name !== 'AsyncFunction'
     ? null
-    : 'a function that returns its answer, and not a promise: what it waits for belongs into your context'
+    : 'a function that returns its result and not a promise: do asynchronous work when you create your context'
 
 /** Accepts an object or a function that has these methods. */
 export const hasMethods =

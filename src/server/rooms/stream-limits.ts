@@ -79,8 +79,7 @@ export class StreamLimits {
   }
 
   /**
-   * When an app's errorFormatter drops `retryAfterMs`, clients read the time from the end of the message: `again in <n>
-   * ms.`
+   * When an app's errorFormatter drops `retryAfterMs`, clients read it from the end of the message: `again in <n> ms.`
    */
   #tooMany(subject: 'You' | 'Your address' | 'Your network', limit: number): LocationError {
     const have = subject === 'You' ? 'have' : 'has'

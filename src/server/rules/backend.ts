@@ -230,8 +230,8 @@ export interface Backend {
   /** Opens a room: returns its current state and delivers every later commit in order. */
   open(room: string, options: RoomOptions): Promise<BackendRoom>
   /**
-   * Checks once, before a server listens, that the backend meets the requirements. Resolves, rather than rejects, when
-   * the backend is unreachable.
+   * Checks once, before a server listens, that the backend meets the requirements. Also resolves when the backend is
+   * unreachable.
    *
    * @throws LocationError `misconfigured`
    */

@@ -214,7 +214,7 @@ describe('the tabs of one member, with the default limits', () => {
     let message = ''
     await times(1, () => post(64).catch((thrown: Error) => void (message = thrown.message)))
     expect(message).toBe(
-      'room-full: You have this room open in too many tabs or programs: close one, and this one follows.',
+      'room-full: You have this room open in too many tabs or programs: close one, and this one connects.',
     )
   })
 })

@@ -1,21 +1,24 @@
 import { LocationError } from '../../../shared/errors.js'
 
-/** The numbers among the options, with the smallest and the largest value that does what it says. */
+/** The numeric options, each with the smallest and the largest value that works as documented. */
 const numbers = {
   timeoutMs: [1, 60_000],
   // Revocations stay in Redis for ten minutes and are read with each health check.
   pulseMs: [1, 60_000],
-  // Redis expires keys after at most this time without loss of precision: a year.
+  // A year: Redis expires keys after at most this time without loss of precision.
   keepMs: [0, 31_536_000_000],
 } as const
 
 const known = ['client', 'port', 'prefix', 'time', ...Object.keys(numbers)]
 
-/** Letters, digits and separators: nothing that a pattern of an ACL, or a hash tag of a cluster, reads as more than itself. */
+/**
+ * Matches letters, digits and separators, none of which has a special meaning in an ACL pattern or in a hash tag of a
+ * cluster.
+ */
 const prefixRule = /^[A-Za-z0-9._:/-]{1,100}$/
 
 /**
- * Refuses options that would silently match nothing, or too much.
+ * Refuses unknown options and wrong values, such as a prefix that would silently match no keys or too many.
  *
  * @throws LocationError `misconfigured`, with the name of the option.
  */
@@ -45,10 +48,10 @@ export function checkRedisClient({ client, port }: { client?: unknown; port?: un
     throw misconfigured('port of redisBackend is not a RedisPort: give { port: ioredisPort(client) }.')
   if (client === undefined) return
   if (has(client, 'ssubscribe'))
-    throw misconfigured('client of redisBackend is of ioredis: give { port: ioredisPort(client) }.')
+    throw misconfigured('client of redisBackend is an ioredis client: give { port: ioredisPort(client) }.')
   if (!has(client, 'sendCommand') || !has(client, 'duplicate'))
     throw misconfigured(
-      'client of redisBackend is no client of node-redis that can subscribe: give one of createClient, createCluster or createSentinel.',
+      'client of redisBackend is no client of node-redis that can subscribe: give a client from createClient, createCluster or createSentinel.',
     )
 }
 
@@ -72,7 +75,7 @@ export function checkIoredisClient(client: unknown): void {
 function checkPrefix(prefix: unknown): void {
   if (prefix === undefined || (typeof prefix === 'string' && prefixRule.test(prefix))) return
   throw misconfigured(
-    `prefix of redisBackend must be 1 to 100 letters, digits and . _ : / -, not ${JSON.stringify(prefix)}: others have a meaning in the patterns of Redis.`,
+    `prefix of redisBackend must be 1 to 100 letters, digits and . _ : / -, not ${JSON.stringify(prefix)}: other characters have a meaning in the patterns of Redis.`,
   )
 }
 

@@ -32,7 +32,7 @@ export class RedisRoom implements BackendRoom {
   #endWait: () => void = () => {}
   #readAt = -Infinity
   #lastCallAt: number
-  /** No lease ends and no tombstone is purged before this time. */
+  /** The time before which no lease ends and no tombstone is purged. */
   #quietUntil = -Infinity
   #isClosed = false
   /** Members whose connections must still be ended. */
@@ -52,7 +52,7 @@ export class RedisRoom implements BackendRoom {
       early.forEach(receive)
       return room
     } catch (error) {
-      // The subscription may still succeed after the caller stopped waiting.
+      // The subscription may still succeed after the caller stopped waiting. It is ended then.
       subscribing.then((unsubscribe) => unsubscribe()).catch(() => {})
       throw error
     }

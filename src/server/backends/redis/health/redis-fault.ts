@@ -55,7 +55,10 @@ const refusals: [kind: FaultKind, reply: RegExp, advice: string][] = [
   ['old', /unknown (redis )?command|compiling script/i, 'It is too old: rooms need Redis 7 or later, or Valkey.'],
 ]
 
-/** Redis begins an error reply with a code in capitals. The errors of connections do not begin so. */
+/**
+ * Matches an error reply of Redis, which begins with a code in capitals. Connection errors do not begin with such a
+ * code.
+ */
 const errorReply = /^[A-Z]{2,}( |$)/
 
 /** Returns true if Redis answered with an error, instead of not answering. */

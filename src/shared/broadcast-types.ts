@@ -21,7 +21,7 @@ export type BroadcastsOf<T extends RoomTypes> = [T['broadcasts']] extends [never
 /** The names of an app's broadcasts. */
 export type BroadcastName<T extends RoomTypes> = keyof BroadcastsOf<T> & string
 
-/** `Yes` for an app with broadcasts, otherwise `No`. */
+/** Resolves to the type `Yes` for an app with broadcasts, otherwise to the type `No`. */
 export type IfBroadcasts<T extends RoomTypes, Yes, No = unknown> = [T['broadcasts']] extends [never]
   ? No
   : [T['broadcasts']] extends [object]
@@ -39,9 +39,9 @@ type NamedPayload<T extends RoomTypes> = {
 export type BroadcastItemBase = {
   name: string
   payload?: unknown
-  /** The connection that sent it; `null` when the server did. */
+  /** The connection that sent the broadcast; `null` when the server sent it. */
   connectionId: string | null
-  /** The member who sent it; `null` when the server sent it on behalf of nobody. */
+  /** The member who sent the broadcast; `null` when the server sent it on behalf of nobody. */
   memberId: string | null
   /** When the server accepted the broadcast, in microseconds of the server's clock. */
   at: number
@@ -50,7 +50,7 @@ export type BroadcastItemBase = {
    * this version, or after a wait of 100 ms in which this version did not arrive.
    */
   after: number
-  /** Chosen by the sender. A second broadcast with the same connection and the same nonce is a duplicate. */
+  /** A value chosen by the sender. A second broadcast with the same connection and the same nonce is a duplicate. */
   nonce?: string
 }
 
@@ -74,8 +74,8 @@ export type BroadcastToRoomInput<T extends RoomTypes = RoomTypes> = {
     /** The only member who receives the broadcast. Default: everybody. */
     to?: string | undefined
     /**
-     * 1 to 32 characters of base64url, unique for the connection. Receivers drop a second broadcast with the same
-     * connection and nonce.
+     * A nonce of 1 to 32 characters of base64url, unique for the connection. Receivers drop a second broadcast with the
+     * same connection and nonce.
      */
     nonce?: string | undefined
     lastEventId?: string | undefined

@@ -9,18 +9,18 @@ import type { RoomTypes } from './room-types.js'
 /** The input of `postLocation`: enters the room, or updates a connection in it. */
 export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   room: string
-  /** `null`: present in the room, without a location. */
+  /** The location of the connection. `null`: present in the room, without a location. */
   location: T['location'] | null
   /**
-   * Default: the member's default connection, which all calls without a key share. An anonymous caller receives a new
-   * key in the reply.
+   * The key of the connection that posts. Default: the member's default connection, which all calls without a key
+   * share. An anonymous caller receives a new key in the reply.
    */
   connectionKey?: string | undefined
-  /** Orders the posts of one connection. Default: one more than the `seq` of the last post. */
+  /** A number that orders the posts of one connection. Default: one more than the `seq` of the last post. */
   seq?: number | undefined
-  /** Default: unchanged. `null` takes the profile back. */
+  /** The profile of the member. Default: unchanged. `null` removes the profile. */
   profile?: T['profile'] | null | undefined
-  /** Default: unchanged; `active` in the first post. */
+  /** The activity of the connection. Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
   /** The whole presence value. Default: unchanged; `{}` in the first post. Only for a router with a presence schema. */
   presence?: T['presence'] | undefined
@@ -34,7 +34,7 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
    * connection enters the room.
    */
   activeAgoMs?: number | undefined
-  /** Identifies an anonymous member across several connections. */
+  /** A secret key that identifies an anonymous member across several connections. */
   memberKey?: string | undefined
   /** How long the connection stays present without another post, in milliseconds. Default 30,000; 5,000 to 300,000. */
   leaseMs?: number | undefined
@@ -42,6 +42,8 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
 }
 
 /**
+ * The outcome of a post.
+ *
  * - `applied`: the room shows the post.
  * - `same`: the room already showed exactly these values. The lease is renewed.
  * - `stale`: ignored, because a newer post of this connection has already been applied.
@@ -64,7 +66,7 @@ export type PostLocationOutput = {
    * without `postMs` or the next `hello`. A post that only renews the lease need not wait.
    */
   postMs?: number
-  /** Present only when the server generated it. Send it with the next post. */
+  /** The key of the connection. Present only when the server generated the key. Send it with the next post. */
   connectionKey?: string
 }
 
@@ -101,7 +103,8 @@ export type LeaveRoomInput = {
   /** Default: the member's default connection, which all calls without a key share. */
   connectionKey?: string | undefined
   /**
-   * The highest `seq` that this connection posted. A post with a higher `seq` cancels a leave that has a grace period.
+   * The highest `seq` that the leaving connection posted. A post with a higher `seq` cancels a leave that has a grace
+   * period.
    */
   seq?: number | undefined
   /**

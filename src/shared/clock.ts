@@ -32,7 +32,7 @@ const timer = (): { now(): number } => globalThis.performance ?? Date
  */
 export const dateAt = (clock: Clock, reading: number): Date => new Date(clock.date().getTime() + reading - clock.now())
 
-/** The system clock. */
+/** The clock of the machine, and the timers of the runtime. */
 export const systemClock: Clock = {
   now: () => timer().now(),
   date: () => new Date(),

@@ -31,7 +31,7 @@ export type Connection<T extends RoomTypes = RoomTypes> = {
 } & PresenceFields<
   T,
   {
-    /** The presence value. Absent: `{}`. */
+    /** The presence value of the connection. Absent: `{}`. */
     presence?: T['presence']
   }
 >
@@ -56,9 +56,9 @@ export type Changed<T extends RoomTypes = RoomTypes> = {
 
 /** The change of a presence value, by top-level key. */
 export type PresenceChange<Presence = unknown> = {
-  /** The changed keys; with `presenceReset`, the whole value. */
+  /** The changed keys of the presence value, with their new values; with `presenceReset`, the whole presence value. */
   presence?: Presence extends object ? Partial<Presence> : Presence
-  /** The removed keys. */
+  /** The removed keys of the presence value. */
   presenceCleared?: string[]
   /** `presence` replaces the presence value of the connection instead of patching it. */
   presenceReset?: true
@@ -100,9 +100,9 @@ export type Hello = {
 }
 /** The features of a server, as hello and each answer of `getLocations` list them. */
 export type FeatureInfo = Pick<Hello, 'features' | 'presenceMs' | 'locks'>
-/** Every connection of the room. */
+/** The event with every connection of the room. */
 export type Snapshot<T extends RoomTypes = RoomTypes> = { type: 'snapshot'; connections: Connection<T>[] }
-/** The difference between two versions of the room. */
+/** The event with the difference between two versions of the room. */
 export type Changes<T extends RoomTypes = RoomTypes> = {
   type: 'changes'
   /** The event id that these changes follow. */
@@ -115,7 +115,7 @@ export type Changes<T extends RoomTypes = RoomTypes> = {
 export type Beat = { type: 'beat'; count: number; digest: string }
 /** Sent instead of a heartbeat while the backend is unreachable: the view may be stale. */
 export type Degraded = { type: 'degraded'; reason: 'backend' }
-/** The last event of a stream. */
+/** The last event of a stream, with the reason why the server ends the stream. */
 export type Bye = { type: 'bye'; reason: ByeReason }
 
 /** Any event of a stream. `type` tells them apart. */

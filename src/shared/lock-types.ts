@@ -16,9 +16,12 @@ export type LockLocationInput<T extends RoomTypes = RoomTypes> = {
   room: string
   connectionKey: string
   location: T['location']
-  /** Orders the lock calls of one connection: a call with a lower number than an earlier one changes nothing. */
+  /**
+   * A number that orders the lock calls of one connection: a call with a lower number than an earlier call changes
+   * nothing.
+   */
   lockSeq: number
-  /** The fence of the lock that this connection held before the server lost its state. */
+  /** A claim: the fence of the lock that this connection held on this place before the server lost its state. */
   claim?: number | undefined
   /** Takes the place from another connection of the same member, even if that connection is not leaving. */
   takeOver?: true | undefined
@@ -46,7 +49,7 @@ export type UnlockLocationInput<T extends RoomTypes = RoomTypes> = {
   connectionKey: string
   location: T['location']
   lockSeq: number
-  /** The fence of the lock that ends. A lock with another fence stays. */
+  /** The fence of the lock to end. A lock of the same place with another fence stays. */
   fence: number
   lastEventId?: string | undefined
 }

@@ -18,7 +18,7 @@ export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S
  */
 export type LocksOption = boolean | { idleMs?: number }
 
-/** The room types of a hub with these schemas. */
+/** The room types of a hub, derived from the types of its schemas and options. */
 export type SchemaTypes<
   SL extends Schema,
   SP extends OptionalSchema,
@@ -37,11 +37,14 @@ export type SchemaTypes<
 export type BroadcastSchemas = Readonly<Record<string, Schema>>
 /** The schemas of the broadcasts, or `undefined` in an app without them. */
 export type OptionalBroadcasts = BroadcastSchemas | undefined
-/** The types of the payloads, by name; `never` without broadcasts. */
+/** The payload types of an app's broadcasts, by name; `never` without broadcasts. */
 export type BroadcastsOut<SB extends OptionalBroadcasts> = [SB] extends [BroadcastSchemas]
   ? { [K in keyof SB & string]: Out<SB[K]> }
   : never
-/** The schemas themselves when each name and each schema is allowed; otherwise a type that says what to change. */
+/**
+ * The schemas of an app's broadcasts themselves when each name and each schema is allowed; otherwise a type that says
+ * what to change.
+ */
 export type UnchangedBroadcasts<SB extends OptionalBroadcasts> = {
   [K in keyof SB]: K extends `hereabouts:${string}`
     ? { error: 'names that begin with `hereabouts:` are reserved' }

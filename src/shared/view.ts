@@ -6,7 +6,7 @@ import type { RoomTypes } from './room-types.js'
 
 /** The state of a room as one viewer knows it. Only `applyEvent` and `forgetStale` change it. */
 export class View<T extends RoomTypes = RoomTypes> {
-  /** The id of the last event applied; `null` before the first snapshot. */
+  /** The id of the last event that was applied to the view; `null` before the first snapshot. */
   id: string | null = null
   readonly connections = new Map<string, Connection<T>>()
   /**

@@ -7,7 +7,7 @@ import type { OptionalSchema, Schema } from './schema-types.js'
 export type RoomSchemas<SL extends Schema, SP extends Schema> = {
   location: SL
   profile: SP
-  /** Absent or `false`: the app has no presence values. */
+  /** The schema of a presence value. Absent or `false`: the app has no presence values. */
   presence?: OptionalSchema
 }
 

@@ -8,7 +8,7 @@ export type RoomAction = 'read' | 'post'
  * The caller's identity, as `identify` returns it. Without `profile`, the member may set their own profile in a post.
  */
 export type Identity<P> = {
-  /** 1 to 128 visible characters. The id is converted to Unicode normal form C. */
+  /** The id of the member: 1 to 128 visible characters. The id is converted to Unicode normal form C. */
   memberId: string
   profile?: P
   /**

@@ -54,6 +54,6 @@ export const safeMetrics = (metrics: Metrics): Metrics => ({
   called: unfailing((...args) => metrics.called(...args)),
   fannedOut: unfailing((...args) => metrics.fannedOut(...args)),
   streamEnded: unfailing((why) => metrics.streamEnded(why)),
-  // Called once, while the hub is created, where metrics that cannot work may throw.
+  // `watch` is called once, while the hub is created. Metrics that cannot work may throw there.
   watch: (read) => metrics.watch(read),
 })

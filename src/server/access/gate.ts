@@ -40,7 +40,10 @@ export class Gate<Ctx> {
   /** The cached answers of `authorize`, by member, scope, room and action. */
   readonly #answers = new Map<string, { memberId: string; isAllowed: boolean; until: number }>()
 
-  /** @throws LocationError `misconfigured` */
+  /**
+   * @throws LocationError `misconfigured` unless `identify` and `authorize` are given, or `anonymous: true` without
+   * `identify`.
+   */
   constructor(access: Access<Ctx, unknown>, options: GateOptions) {
     // The types enforce this too, but without this check a mistake in plain JavaScript would allow everyone everything.
     const { identify, authorize, anonymous }: Partial<Record<keyof typeof access, unknown>> = access

@@ -20,7 +20,9 @@ type Rooms = Map<string, Set<Membership>>
  * purge kept.
  */
 export class MembershipLimits {
-  /** By member (`m:<memberId>`), or by address (`a:<address>`) and /48 network of IPv6 (`n:<network>`). */
+  /**
+   * The memberships, by member (`m:<memberId>`), or by address (`a:<address>`) and /48 network of IPv6 (`n:<network>`).
+   */
   readonly #rooms = new Map<string, Rooms>()
   readonly #memberQuota: Quota
   readonly #addressQuota: Quota

@@ -30,7 +30,7 @@ export class TokenBuckets {
     const missing = cost - available
     // The tolerance absorbs rounding: a caller who waited exactly as long as they were told must get through.
     const waitMs = missing > 1e-9 ? Math.ceil((missing / this.#perSecond) * 1_000) : 0
-    // Deleted first, so that the map stays in the order of use.
+    // The bucket is deleted first, so that the map stays in the order of use.
     this.#buckets.delete(key)
     this.#buckets.set(key, { tokens: waitMs === 0 ? Math.max(0, available - cost) : available, at: now })
     if (this.#buckets.size > maxBuckets) this.#buckets.delete(this.#buckets.keys().next().value!)

@@ -38,7 +38,7 @@ export function memoryBackend(): Backend {
       revokeListeners.add(listener)
       return () => revokeListeners.delete(listener)
     },
-    // Memory is always reachable.
+    // Memory is always reachable, so that no change of health is ever reported.
     onHealth: () => () => {},
     async close() {
       rooms.clear()

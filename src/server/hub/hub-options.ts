@@ -57,7 +57,7 @@ export interface HubOptions<
   limits?: Partial<Limits>
   /** Durations in milliseconds that replace the defaults, or a `scale` for all of them. */
   timing?: TimingOptions
-  /** Default: the system clock. */
+  /** The source of time. Default: the system clock. */
   clock?: Clock
   /**
    * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of

@@ -57,7 +57,7 @@ export interface HubRoomCore<T extends RoomTypes> {
    * @throws LocationError `unavailable`
    */
   members(): Promise<readonly RoomMember<T>[]>
-  /** Returns the number of members. @throws LocationError `unavailable` */
+  /** Returns the number of members of the room. @throws LocationError `unavailable` */
   count(): Promise<number>
   /**
    * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds
@@ -84,12 +84,12 @@ export interface HubRoomCore<T extends RoomTypes> {
 /** A member who is in a room. */
 export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile']> {
   location: T['location'] | null
-  /** `{}` while the member has posted none. */
+  /** The presence value of the member; `{}` while the member has posted none. */
   presence: T['presence']
   activity: Activity
   /** The time at which the member last used one of the connections. */
   lastActiveAt: Date
-  /** The connection that was used last comes first. */
+  /** The connections of the member. The connection that was used last comes first. */
   connections: readonly Connection<T>[]
 }
 
@@ -150,7 +150,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
   return methods
 }
 
-/** @throws LocationError `bad-input` when this hub has no presence values. */
+/** Returns the presence schema of a hub. @throws LocationError `bad-input` when the hub has no presence values. */
 function presenceSchemaOf({ presence }: HubActions): Schema {
   if (presence !== false) return presence
   throw new LocationError('bad-input', 'This hub has no presence values: give createLocationHub the option presence.')

@@ -34,14 +34,14 @@ import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing } from '../options/timing.js'
 
 /**
- * `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive. `draining`: new streams are
- * refused, because the hub is draining or closed.
+ * The health of a hub. `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive.
+ * `draining`: new streams are refused, because the hub is draining or closed.
  */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
 /** The rooms of one server process. All location routers of a process share one hub. */
 export interface LocationHub<T extends RoomTypes> {
-  /** Carries types for inference. Always `undefined`. */
+  /** Carries the room types for type inference. At run time it is always `undefined`. */
   readonly '~types'?: T
   /**
    * Returns a room for use by the server itself.
@@ -98,9 +98,9 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly location: Schema
   readonly profile: Schema
   readonly broadcasting: Broadcasting
-  /** `false`: this hub has no presence values. */
+  /** The schema of a presence value; `false` when this hub has no presence values. */
   readonly presence: OptionalSchema
-  /** `null` when places cannot be locked. */
+  /** The lock settings that clients are told; `null` when places cannot be locked. */
   readonly locks: Hello['locks'] | null
   /** The features of the hub, as `hello` and the answers to polls list them. */
   readonly features: FeatureInfo

@@ -26,17 +26,22 @@ export type Readings = Readonly<Traffic> & { rooms: number; connections: number;
  * collected.
  */
 export type Traffic = {
-  /** Events written to subscribers, heartbeats included. */
+  /** The number of events written to subscribers, heartbeats included. */
   frames: number
-  /** Bytes of the events written to subscribers. Events that tRPC's own adapter writes are not counted. */
+  /**
+   * The number of bytes of the events written to subscribers. Events that tRPC's own adapter writes are not counted.
+   */
   bytes: number
   /** The number of times a slow consumer received several frames merged into one. */
   merged: number
   /** The number of times a room was read again from the backend because the copy in this process was or may have been stale. */
   rereads: number
-  /** Broadcasts that arrived in the rooms of this process. */
+  /** The number of broadcasts that arrived in the rooms of this process. */
   broadcasts: number
-  /** Broadcasts that a slow consumer did not receive, because newer ones took their place; counted for each consumer. */
+  /**
+   * The number of broadcasts that a slow consumer did not receive, because newer broadcasts took their place; counted
+   * for each consumer.
+   */
   broadcastsLost: number
 }
 

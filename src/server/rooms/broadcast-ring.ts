@@ -3,13 +3,13 @@ import { Frame } from './frames.js'
 
 /** A broadcast on its way to the streams of a room. */
 export type RoomBroadcast = {
-  /** Unique among the broadcasts of all processes. */
+  /** The id of the broadcast, unique among the broadcasts of all processes. */
   id: string
-  /** The item that viewers get. */
+  /** The broadcast as viewers get it. */
   item: BroadcastItem
   /** The only member who receives the broadcast; `null`: everybody. */
   to: string | null
-  /** The epoch of the item's `after`. */
+  /** The epoch of the version `item.after`. */
   epoch: string
 }
 
@@ -44,7 +44,7 @@ export class BroadcastRing {
   /** The number of the first entry, counted from the first broadcast of the room. */
   #first = 0
   #directed = 0
-  /** The frames for everybody, by cursor, for viewers at the event id `#sharedId`. */
+  /** The frames that all readers share, by cursor, for readers at the event id `#sharedId`. */
   readonly #shared = new Map<number, Taken>()
   #sharedId = ''
 

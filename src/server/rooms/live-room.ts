@@ -21,7 +21,7 @@ export type LiveRoomOptions = {
   metrics: Metrics
   /** The traffic counters, shared by all rooms of a hub. */
   traffic: Traffic
-  /** The largest event of broadcasts, in bytes. */
+  /** The maximum size of one event of broadcasts, in bytes. */
   broadcastEventBytes: number
 }
 

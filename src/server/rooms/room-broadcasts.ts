@@ -10,7 +10,7 @@ export type RoomBroadcastsOptions = {
   clock: Clock
   timing: Timing
   traffic: Traffic
-  /** The largest event, in bytes. */
+  /** The maximum size of one event of broadcasts, in bytes. */
   eventBytes: number
   /** Returns whether the room in this process has reached the version that the sender's server had. */
   isShown(broadcast: RoomBroadcast): boolean

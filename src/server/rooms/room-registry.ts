@@ -16,11 +16,11 @@ export type RoomRegistryOptions = {
   timing: Timing
   metrics: Metrics
   logger: Logger
-  /** The largest event of broadcasts, in bytes. */
+  /** The maximum size of one event of broadcasts, in bytes. */
   broadcastEventBytes: number
-  /** The time between two turns of the wheel, in milliseconds. */
+  /** The time between two turns of the timer wheel, in milliseconds. */
   turnMs: number
-  /** Called with every turn, for work that has the same interval as the wheel. */
+  /** Called with every turn of the timer wheel, for other work at the same interval. */
   onTurn: () => void
 }
 

@@ -11,7 +11,9 @@ export type Encoded = Bytes & { readonly isShared: boolean }
 
 const lineBreak = '\r\n'
 
-/** RFC 9112 §7.1: the size in hexadecimal, a line break, the data, a line break. */
+/**
+ * Builds a chunk of an HTTP/1.1 body (RFC 9112 §7.1): the size in hexadecimal, a line break, the data, a line break.
+ */
 function chunkOf(bytes: number, fill: (body: Buffer) => void): Bytes {
   const size = bytes.toString(16) + lineBreak
   const chunk = Buffer.allocUnsafe(size.length + bytes + lineBreak.length)

@@ -21,7 +21,7 @@ const drainSteps = 100
 
 export type StreamOptions = {
   room: LiveRoom
-  /** The connection that opens the stream; `null` when it only watches. */
+  /** The connection that opens the stream; `null` when the stream only watches. */
   connectionId: string | null
   memberId: string | null
   /** The key under which the stream counts towards the limit of streams per address; absent or `null`: it counts towards none. */
@@ -29,7 +29,7 @@ export type StreamOptions = {
   lastEventId: string | null | undefined
   /** The time at which the caller's identity expires, by the wall clock; `null`: never. */
   expiresAt: Date | null
-  /** Resolves to whether the caller may still read. */
+  /** Resolves to whether the caller may still read the room. */
   recheck: () => Promise<boolean>
   /**
    * True for a stream on a WebSocket, which carries several streams and posts. Such a stream does not rotate. When the
@@ -199,7 +199,7 @@ export class StreamRegistry {
       await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
       for (const subscriber of leaving.slice(before(step), before(step + 1))) subscriber.end('draining')
     }
-    // The last streams still have to write their bye.
+    // Waits for one more step, because the last streams still have to write their bye.
     await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
   }
 

@@ -16,7 +16,7 @@ const nothing = (): void => {}
  */
 export class Subscriber implements RoomSubscriber {
   readonly room: LiveRoom
-  /** The connection that opened this stream; `null` when it only watches. */
+  /** The connection that opened this stream; `null` when the stream only watches. */
   readonly connectionId: string | null
   readonly memberId: string | null
   /** Called when there may be a frame to take. Set by the writer of the stream. */

@@ -10,7 +10,7 @@ const marksPerPeriod = 32
  */
 export class VersionHistory {
   readonly #keepMs: number
-  /** In the order of time; never more than `marksPerPeriod` and a few. */
+  /** The marks, in the order of time; never more than `marksPerPeriod` and a few. */
   #marks: { at: number; version: number }[] = []
 
   constructor(keepMs: number) {

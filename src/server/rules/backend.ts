@@ -17,16 +17,18 @@ export type StoredValue = { readonly json: string; readonly value: unknown }
 export type PostAction = {
   type: 'post'
   connectionId: string
-  /** The owner of the connection, when it is new. */
+  /** The member who owns the connection, if the post creates it. */
   memberId: string
-  /** `true` refuses the post when the connection belongs to another member. `false`: the key alone is sufficient. */
+  /**
+   * `true`: the post is refused when the connection belongs to another member. `false`: the key alone is sufficient.
+   */
   owned: boolean
-  /** `undefined`: one more than the stored `seq`. */
+  /** The `seq` of the post. `undefined`: one more than the stored `seq`. */
   seq: number | undefined
   location: StoredValue
   profile: StoredValue | undefined
   activity: Activity | undefined
-  /** The whole presence value: an object. */
+  /** The whole presence value of the connection: an object. */
   presence?: StoredValue | undefined
   /** Marks the connection as used even if nothing else changed: from now on it speaks for its member. */
   used?: true | undefined
@@ -42,7 +44,7 @@ export type PostAction = {
 export type LeaveAction = {
   type: 'leave'
   connectionId: string
-  /** Refuses the leave when the connection belongs to another member. `null`: the key alone is sufficient. */
+  /** The leave is refused when the connection belongs to another member. `null`: the key alone is sufficient. */
   memberId: string | null
   seq: number | undefined
   graceMs: number
@@ -64,9 +66,9 @@ export type LockAction = {
   memberId: string | null
   location: StoredValue
   lockSeq: number
-  /** The fence that the connection had before the room lost its state. */
+  /** A claim: the fence that the connection had on this place before the room lost its state. */
   claim?: number | undefined
-  /** Takes the place from a live connection of the same member too. */
+  /** Takes the place from another connection of the same member, even if that connection is not leaving. */
   takeOver?: true | undefined
 }
 
@@ -86,7 +88,7 @@ export type ReleaseAction = { type: 'release'; location: StoredValue }
 /** Asks whether a member holds a place with this fence. */
 export type CheckLockAction = { type: 'checkLock'; location: StoredValue; memberId: string; fence: number }
 
-/** Anything that changes a room. `type` tells the actions apart. */
+/** An action on a room. `type` tells the actions apart. */
 export type Action =
   | PostAction
   | LeaveAction
@@ -133,7 +135,7 @@ export type ConnectionChange = {
   location?: unknown
   profile?: unknown
   activity?: Activity
-  /** The whole presence value, also when it is empty. */
+  /** The whole presence value of the connection, even when it is empty. */
   presence?: PresenceValue
   /** Present when the connection was used in a way that its other changes do not imply: see `impliesUse`. */
   activeAt?: number
@@ -182,13 +184,13 @@ export type RoomOptions = {
    * stalled.
    */
   sweepMs: number
-  /** Called with every commit of every process, in order. */
+  /** Called with every commit of the room, from every process, in order. */
   onCommit: (commit: Commit) => void
   /** Called with the whole room after commits were missed or a new epoch began. The next commit follows this state. */
   onReset: (state: RoomState) => void
   /**
-   * Called with every broadcast of every process, in the order in which they were published. A broadcast that was
-   * published after a commit is delivered after that commit.
+   * Called with every broadcast in the room, from every process, in the order in which they were published. A broadcast
+   * that was published after a commit is delivered after that commit.
    */
   onBroadcast?: (text: string) => void
   /** Called when only this room becomes unreachable, and when it is reachable again. */

@@ -1,6 +1,9 @@
 import { hash, randomBytes } from 'node:crypto'
 
-/** The first 96 bits of SHA-256, as 16 base64url characters. Public ids grant no access: they do not reveal the key. */
+/**
+ * Derives a public id: the first 96 bits of SHA-256, as 16 base64url characters. Public ids grant no access, because
+ * they do not reveal the key from which they are derived.
+ */
 const publicId = (text: string) => hash('sha256', text, 'base64url').slice(0, 16)
 
 /** Derives the public id of a connection from its connectionKey. */

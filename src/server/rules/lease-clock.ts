@@ -16,7 +16,7 @@ export class LeaseClock {
     this.#readIntervalMs = readIntervalMs
   }
 
-  /** For how long the clock has stood still, in milliseconds. */
+  /** For how long the lease clock has stood still so far, in milliseconds. */
   get lostMs(): number {
     return this.#lostMs
   }

@@ -8,7 +8,7 @@ import { LockClaims } from './lock-claims.js'
  */
 export type Locker = LockHolder & { leaving: boolean; leaseMs: number; leaseEnd: number; stalledMs: number }
 
-/** The room that the locks belong to. */
+/** The room that the locks belong to, as the locks use it. */
 export type LockRoom = {
   /**
    * Returns a connection if it is present. An expired lease removes the connection first, and expired locks end first.
@@ -19,14 +19,17 @@ export type LockRoom = {
 }
 
 /**
- * The time for leases in milliseconds, and the version that the current batch leads to. `stalledMs`: for how long the
- * lease clock has stood still so far. The time of locks does not stand still, because their holders measure it by their
- * own clocks.
+ * The time of one batch of actions: the time for leases in milliseconds, and the version that the batch leads to.
+ * `stalledMs`: for how long the lease clock has stood still so far. The time of locks does not stand still, because
+ * their holders measure it by their own clocks.
  */
 export type Moment = { now: number; version: number; stalledMs: number }
 
 type Lock = { location: StoredValue; fence: number }
-/** The lock record of one connection. `end`: the time, stalls included, at which its locks end unless it posts. */
+/**
+ * The lock record of one connection. `end`: the time, stalls included, at which its locks end unless the connection
+ * posts.
+ */
 type Kept = { lockSeq: number; locks: Lock[]; end: number }
 
 /**

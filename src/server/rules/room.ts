@@ -41,7 +41,7 @@ type Present = {
   leaving: boolean
 }
 
-/** The record of a connection that is gone. It prevents that a late post brings the connection back. */
+/** The record of a connection that is gone. The record prevents that a late post brings the connection back. */
 type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number }
 
 /** The changes of the current batch to one connection. `shown`: viewers knew the connection before the batch. */
@@ -62,7 +62,7 @@ export class RoomMachine {
   readonly #rules: RoomRules
   readonly #present = new Map<string, Present>()
   readonly #connectionsOf = new Map<string, number>()
-  /** Ordered by insertion, so that the oldest come first. */
+  /** The tombstones of the room, ordered by insertion, so that the oldest come first. */
   readonly #tombstones = new Map<string, Tombstone>()
   /** Tombstones of connections that no viewer was ever shown. Ordered by insertion. */
   readonly #unseen = new Map<string, Tombstone>()
@@ -190,7 +190,8 @@ export class RoomMachine {
     const activeAt = Math.max(1, version - Math.round(activeAgoMs * 1_000))
     const shown = { connectionId, memberId, location, profile, activity, presence, at: version, activeAt }
     const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, stalledMs: 0, leaving: false }
-    // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again.
+    // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again that
+    // it left.
     this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
     this.#tombstones.delete(connectionId)
     this.#unseen.delete(connectionId)
@@ -333,7 +334,7 @@ export class RoomMachine {
     const tombstone = { connectionId, memberId: known?.memberId ?? memberId, seq, reason, at, purgeAt }
     const shown = this.#tombstones.has(connectionId) || this.#drafts.get(connectionId)?.shown
     const tombstones = shown ? this.#tombstones : this.#unseen
-    // Deleted first, so that the new entry is the last.
+    // The old entry is deleted first, so that the new entry is the last of the map.
     tombstones.delete(connectionId)
     tombstones.set(connectionId, tombstone)
     if (this.#unseen.size > maxUnseen) this.#forgetUnseen(this.#unseen.keys().next().value!)

@@ -3,7 +3,8 @@ import { LocationError } from '../../../shared/errors.js'
 /** The numeric options, each with the smallest and the largest value that works as documented. */
 const numbers = {
   timeoutMs: [1, 60_000],
-  // Revocations stay in Redis for ten minutes and are read with each health check.
+  // `pulseMs` is at most a minute, because revocations stay in Redis for ten minutes and are read with each health
+  // check.
   pulseMs: [1, 60_000],
   // A year: Redis expires keys after at most this time without loss of precision.
   keepMs: [0, 31_536_000_000],
@@ -40,7 +41,11 @@ export function checkRedisOptions(given: object): void {
   if (time != null && !has(time, 'now')) throw misconfigured('time of redisBackend must be a clock, with now().')
 }
 
-/** @throws LocationError `misconfigured` unless there is exactly one way to reach Redis, of the right kind. */
+/**
+ * Checks the options `client` and `port`.
+ *
+ * @throws LocationError `misconfigured` unless exactly one of them is given, of the right kind.
+ */
 export function checkRedisClient({ client, port }: { client?: unknown; port?: unknown }): void {
   if ((client === undefined) === (port === undefined))
     throw misconfigured('redisBackend needs either { client }, of node-redis, or { port }, and not both.')
@@ -55,7 +60,11 @@ export function checkRedisClient({ client, port }: { client?: unknown; port?: un
     )
 }
 
-/** @throws LocationError `misconfigured` for an ioredis client over which announcements or revocations would be missed. */
+/**
+ * Checks the client of `ioredisPort`.
+ *
+ * @throws LocationError `misconfigured` for a client over which announcements or revocations would be missed.
+ */
 export function checkIoredisClient(client: unknown): void {
   if (!has(client, 'call') || !has(client, 'duplicate'))
     throw misconfigured('ioredisPort needs a client of ioredis: new Redis() or new Cluster().')

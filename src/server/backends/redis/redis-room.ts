@@ -13,9 +13,9 @@ export type RedisRoomOptions = RoomOptions & {
   redis: RedisHealth
   keys: string[]
   keepMs: number
-  /** The clock of rooms, instead of the clock of Redis. */
+  /** The clock that rooms use instead of the clock of Redis; `null`: rooms use the clock of Redis. */
   time: Clock | null
-  /** Returns a number from 0 to 1. */
+  /** Returns a random number from 0 to 1, for jitter. */
   random: () => number
 }
 

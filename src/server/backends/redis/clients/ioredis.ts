@@ -55,7 +55,7 @@ function connectionOf(subscriber: IoredisSubscriber, onGap: () => void): Subscri
       listeners.set(channel, listener)
       await subscriber.ssubscribe(channel)
       return async () => {
-        // The channel may have been subscribed to again since.
+        // The channel may have been subscribed to again since. The newer subscription must stay.
         if (listeners.get(channel) !== listener) return
         listeners.delete(channel)
         await subscriber.sunsubscribe(channel)

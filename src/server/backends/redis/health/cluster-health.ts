@@ -5,7 +5,7 @@ import { RedisHealth, type RedisHealthOptions } from './redis-health.js'
 export type ClusterHealthOptions = RedisHealthOptions & {
   /** Checks one partition of a cluster; `null` for a single Redis, which `pulse` checks. */
   pulseOfPart: ((part: number) => Promise<unknown>) | null
-  /** Called with each Redis that can be used again. */
+  /** Called with each Redis, or partition of a cluster, that can be used again after a fault. */
   onBack: (redis: RedisHealth) => void
 }
 

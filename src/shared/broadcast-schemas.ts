@@ -38,7 +38,7 @@ export function broadcastInput(schemas?: BroadcastSchemas) {
  */
 export const broadcastOutput = z.object({ outcome: z.enum(['sent', 'absent']) })
 
-/** The schema of the event that carries broadcasts. Their names and payloads may be any. */
+/** The schema of the event that carries broadcasts of any name and payload. */
 export const broadcastEvent = z.object({
   type: z.literal('broadcast'),
   items: z

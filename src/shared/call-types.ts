@@ -2,8 +2,8 @@ import type { Activity, LocationEvent } from './events.js'
 import type { RoomTypes } from './room-types.js'
 
 /*
- * The inputs and outputs of the five procedures. Every type here is a `type` alias and no interface: events.ts says
- * why.
+ * The inputs and outputs of the five procedures that every router has. Every type here is a `type` alias and no
+ * interface: events.ts says why.
  */
 
 /** The input of `postLocation`: enters the room, or updates a connection in it. */

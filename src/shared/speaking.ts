@@ -12,7 +12,7 @@ type Speaker = { connectionId: string; at: number; activeAt?: number }
 /** The version at which a connection was last used: it entered, moved, became active, or posted `used`. */
 export const activeAtOf = ({ at, activeAt = at }: Pick<Speaker, 'at' | 'activeAt'>): number => activeAt
 
-/** Orders the connections of a member: the one that speaks for the member comes first. */
+/** Orders the connections of a member: the connection that was used last, which speaks for the member, comes first. */
 export const bySpeaking = (a: Speaker, b: Speaker): number =>
   activeAtOf(b) - activeAtOf(a) || (a.connectionId < b.connectionId ? 1 : -1)
 
@@ -27,7 +27,10 @@ export const mostActive = (connections: readonly { activity: Activity }[]): Acti
 export const impliesUse = (changed: { location?: unknown; activity?: Activity }): boolean =>
   changed.location !== undefined || changed.activity === 'active'
 
-/** Returns a connection with the fields of a changed entry. `activeAt` is absent when it equals `at`, and `locks` when empty. */
+/**
+ * Applies a changed entry to a connection, and returns the new connection. `activeAt` is absent when it equals `at`,
+ * and `locks` when empty.
+ */
 export function withChange<T extends RoomTypes>(known: Connection<T>, changed: Changed<T>): Connection<T> {
   const { presence: _presence, presenceCleared: _cleared, presenceReset: _reset, ...fields } = changed as Changed
   const { at, activeAt = impliesUse(changed) ? at : activeAtOf(known) } = changed
@@ -36,7 +39,7 @@ export function withChange<T extends RoomTypes>(known: Connection<T>, changed: C
   const connection = { ...known, ...fields, ...(presence !== before && { presence }), activeAt } as Connection<T>
   // An empty presence value is left out, as it is in a snapshot.
   if (presence !== before && Object.keys(presence).length === 0) delete (connection as Connection).presence
-  // `activeAt` is the property that was added last, so deleting it does not change the object's hidden class in V8.
+  // `activeAt` is usually the property that was added last. Deleting it then keeps the object's hidden class in V8.
   if (activeAt === at) delete connection.activeAt
   if (connection.locks?.length === 0) delete connection.locks
   return connection

@@ -8,7 +8,7 @@ import type { Metrics } from '../options/metrics.js'
  * which they were run.
  */
 
-/** The time limit for one callback of the app. */
+/** The time limit for one callback of the app, with the clock that measures it. */
 export type Deadline = { clock: Clock; hookMs: number }
 
 /**

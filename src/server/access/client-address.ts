@@ -18,7 +18,7 @@ uncounted.addAddress('::1', 'ipv6')
 uncounted.addSubnet('fc00::', 7, 'ipv6')
 uncounted.addSubnet('fe80::', 10, 'ipv6')
 
-/** The key of every string that is not an address. */
+/** The rate-limit key of every string that is not an IP address. */
 export const invalidAddress = 'invalid'
 
 /**
@@ -56,8 +56,8 @@ function computeKey(address: string): string | null {
 }
 
 /**
- * Removes the port of `1.2.3.4:443` and `[2001:db8::1]:443`, and the brackets of an IPv6 address. IPv6 without brackets
- * stays as it is: its last group cannot be told from a port.
+ * Removes the port of `1.2.3.4:443` and `[2001:db8::1]:443`, and the brackets of an IPv6 address. An IPv6 address
+ * without brackets stays as it is, because its last group cannot be distinguished from a port.
  */
 function withoutPort(address: string): string {
   const [, ipv6] = /^\[([^\]]*:[^\]]*)\](?::\d+)?$/.exec(address) ?? []

@@ -8,7 +8,7 @@ import type { Limits } from '../options/limits.js'
  */
 export type Membership = { readonly isConnection: boolean; isHeld(): boolean }
 
-/** The number of rooms that one member or address may be in, and of connections in each room. */
+/** The largest number of rooms that one member or address may be in, and of connections in each room. */
 type Quota = { rooms: number; connections: number }
 
 /** The memberships of one member or address, by room. */
@@ -42,7 +42,7 @@ export class MembershipLimits {
   /**
    * Adds a membership.
    *
-   * @throws LocationError `room-full` when the caller's quota of rooms, or of connections here, is used up.
+   * @throws LocationError `room-full` when the caller's quota of rooms, or of connections in this room, is used up.
    */
   take({ memberId, address }: LimitedCaller, room: string, membership: Membership): void {
     // The backend limits the connections of one member in a room, across all processes.

@@ -97,7 +97,8 @@ export class Frames {
   since(version: number): Frame {
     const cached = this.#since.get(version)
     if (cached) return cached
-    // The timeline no longer knows which connections left before its floor, so changes could not report them.
+    // Below the floor of the timeline, changes could not report all connections that left: the timeline has forgotten
+    // some.
     if (version < this.#timeline.floor) return this.snapshot()
     const changes = this.#timeline.since(version)
     const entries = (changes.entered?.length ?? 0) + (changes.changed?.length ?? 0) + (changes.left?.length ?? 0)

@@ -134,7 +134,7 @@ export class LiveRoom {
     return this.#fanOut.postMs
   }
 
-  /** True when the state here may be out of date: subscribers get `degraded` in place of heartbeats. */
+  /** True when the state in this process may be out of date: subscribers get `degraded` in place of heartbeats. */
   get isOutOfReach(): boolean {
     return this.degraded || this.#isLost
   }

@@ -35,7 +35,7 @@ export class RoomRegistry {
   readonly #options: RoomRegistryOptions
   readonly #traffic = newTraffic()
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
-  /** The slot in which each room is swept. */
+  /** The timer-wheel slot in which each room is swept. */
   readonly #sweeps: TimerWheel<LiveRoom>
   /** The rooms in which nobody ever was, the longest unused first. */
   readonly #unused = new Set<LiveRoom>()

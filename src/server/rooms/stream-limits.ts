@@ -48,7 +48,7 @@ export class StreamLimits {
       throw this.#tooMany('You', memberStreams)
   }
 
-  /** Returns the stream that must end when the member opens one more in this room. */
+  /** Returns the member's oldest stream in a room, when it must end because the member opens one more there. */
   oldestTooMany(memberId: string | null, room: string): Subscriber | undefined {
     if (memberId === null) return undefined
     const here = Array.from(this.#ofMember.get(memberId) ?? []).filter((subscriber) => subscriber.room.id === room)

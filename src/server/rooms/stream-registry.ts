@@ -14,7 +14,7 @@ import { TimerWheel } from './timer-wheel.js'
 
 /** One function that all streams share: there are thousands of streams, and a function for each would take 64 bytes. */
 const nothing = (): void => {}
-/** The least number of slots over which heartbeats are spread. */
+/** The smallest number of timer-wheel slots over which heartbeats are spread. */
 const minBeatSlots = 100
 /** The number of steps in which a draining process closes its streams. */
 const drainSteps = 100

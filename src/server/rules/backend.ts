@@ -30,7 +30,10 @@ export type PostAction = {
   activity: Activity | undefined
   /** The whole presence value of the connection: an object. */
   presence?: StoredValue | undefined
-  /** Marks the connection as used even if nothing else changed: from now on it speaks for its member. */
+  /**
+   * Marks the connection as used even if nothing else changed: from now on the member is shown with the location,
+   * profile and presence value of this connection.
+   */
   used?: true | undefined
   /**
    * How long before this post the connection was last used, in milliseconds. Only counts when the connection enters the
@@ -85,7 +88,7 @@ export type UnlockAction = {
 /** Ends the lock of a place, regardless of its holder. */
 export type ReleaseAction = { type: 'release'; location: StoredValue }
 
-/** Asks whether a member holds a place with this fence. */
+/** Asks whether a member holds the lock of a place, and whether the lock has this fence. */
 export type CheckLockAction = { type: 'checkLock'; location: StoredValue; memberId: string; fence: number }
 
 /** An action on a room. `type` tells the actions apart. */
@@ -143,7 +146,9 @@ export type ConnectionChange = {
   locks?: ConnectionLock[]
 }
 
-/** A room as a backend returns it to a hub. A viewer below version `floor` needs a snapshot instead of changes. */
+/**
+ * A room as a backend returns it to a hub. A viewer whose version is below `floor` needs a snapshot instead of changes.
+ */
 export type RoomState = {
   epoch: string
   version: number

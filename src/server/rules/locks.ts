@@ -106,8 +106,8 @@ export class RoomLocks {
   }
 
   /**
-   * Returns whether a member holds a place with this fence; `null` while claims are collected, because the holder is
-   * unknown then.
+   * Returns whether a member holds the lock of a place with a given fence; `null` while claims are collected, because
+   * the holder is unknown then.
    */
   check({ location, memberId, fence }: CheckLockAction, moment: Moment): boolean | null {
     if (this.#claims.isOpen(moment.now)) return null

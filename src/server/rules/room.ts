@@ -166,7 +166,7 @@ export class RoomMachine {
     const seq = post.seq ?? (last ? last.seq + 1 : 1)
     // No seq can follow the largest integer that JSON carries exactly: the connection needs a new key.
     if (last && seq > Number.MAX_SAFE_INTEGER) return posted('stale', post, last)
-    // A retry and a reordered request look the same from here: only a newer seq may speak.
+    // The server cannot distinguish a retry from a reordered request: only a post with a newer seq is applied.
     if (last && seq < last.seq) return posted('stale', post, last)
     if (tombstone && seq === tombstone.seq) return posted('expired', post, tombstone)
     if (!known) return this.#enter(post, seq, now, version)
@@ -281,7 +281,8 @@ export class RoomMachine {
       if (now < tombstone.purgeAt) break
       this.#tombstones.delete(connectionId)
       this.#locks.forget(connectionId)
-      // A viewer below this version cannot learn of the leave from changes any more: it needs a snapshot.
+      // Once the tombstone is purged, changes no longer tell a viewer below its version that the connection left: such
+      // a viewer needs a snapshot.
       this.#floor = Math.max(this.#floor, tombstone.at)
     }
     for (const [connectionId, tombstone] of this.#unseen) {

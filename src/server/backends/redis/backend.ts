@@ -118,7 +118,7 @@ class RedisBackend implements Backend {
     const [port, keys, keepMs, time] = [this.#port, keysOf(id, this.#prefix), this.#keepMs, this.#time]
     const room = await RedisRoom.open({ ...options, port, redis, keys, keepMs, time, random: Math.random })
     this.#rooms.set(room, id)
-    // Outages of all of Redis are reported by the backend; a room reports only those of its own partition.
+    // The backend reports outages of all of Redis. A room only reports outages of its own partition.
     const unlisten = port.isCluster ? redis.onHealth((fault) => options.onHealth?.(fault ? 'down' : 'up')) : () => {}
     return {
       state: room.state,

@@ -76,5 +76,5 @@ export class CommitOrder {
   }
 }
 
-/** Epochs have no order: a different one always counts as newer. */
+/** Epochs have no order: a position in a different epoch always counts as newer. */
 const isNewer = (one: Head, other: Head) => one.epoch !== other.epoch || one.version > other.version

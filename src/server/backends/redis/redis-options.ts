@@ -74,10 +74,12 @@ export function checkIoredisClient(client: unknown): void {
   }
   if (isCluster !== true) return
   if (options.shardedSubscribers !== true)
-    throw misconfigured('This Cluster of ioredis hears no announcements: give it { shardedSubscribers: true }.')
+    throw misconfigured(
+      'This Cluster of ioredis receives no announcements: create it with { shardedSubscribers: true }.',
+    )
   if (options.scaleReads !== undefined && options.scaleReads !== 'master')
     throw misconfigured(
-      'This Cluster of ioredis reads from replicas, which may lack revocations: give it { scaleReads: "master" }.',
+      'This Cluster of ioredis reads from replicas, which may lack revocations: create it with { scaleReads: "master" }.',
     )
 }
 

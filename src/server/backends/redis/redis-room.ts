@@ -35,7 +35,7 @@ export class RedisRoom implements BackendRoom {
   /** The time before which no lease ends and no tombstone is purged. */
   #quietUntil = -Infinity
   #isClosed = false
-  /** Members whose connections must still be ended. */
+  /** The revoked members whose connections in this room must still be ended. */
   readonly #revoked = new Set<string>()
 
   static async open(options: RedisRoomOptions): Promise<RedisRoom> {

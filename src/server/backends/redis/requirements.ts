@@ -4,7 +4,7 @@ import type { RedisPort } from './clients/client-port.js'
 import { lacksRight } from './health/redis-fault.js'
 
 /**
- * Checks that this Redis can hold rooms. For a missing requirement it throws; a setting that is only dangerous when
+ * Checks that this Redis can hold rooms. A missing requirement is an error. A setting that is only dangerous when
  * something else fails is logged as a warning.
  *
  * @throws LocationError `misconfigured` for a missing requirement; the error of the client when Redis is unreachable.
@@ -30,7 +30,7 @@ export async function checkRequirements(port: RedisPort, prefix: string, logger:
     )
 }
 
-/** Runs every category of command that our scripts use, on a key that it deletes again. */
+/** A script with every category of command that our scripts use. It deletes the key that it writes. */
 const probeScript = `#!lua
 redis.call('TIME')
 redis.call('INFO', 'replication')

@@ -373,7 +373,7 @@ local function post(id, member, owned, seq, location, profile, activity, leaseMs
   seq = tonumber(seq) or (last and last.seq + 1 or 1)
   -- No seq can follow the largest integer that a double holds exactly.
   if last and seq > 9007199254740991 then return posted('stale', owner, last.seq) end
-  -- A retry and a reordered request look the same from here: only a newer seq may speak.
+  -- The server cannot distinguish a retry from a reordered request: only a post with a newer seq is applied.
   if last and seq < last.seq then return posted('stale', owner, last.seq) end
   if before and seq == before.seq then return posted('expired', owner, before.seq) end
   if not one then 
@@ -404,9 +404,9 @@ local function leave(id, member, leaveSeq, graceMs)
     remove(one, 'left')
     return 'left'
   end
-  -- A newer post arrived before this leave and has cancelled it.
+  -- Ignored: a newer post was applied first and undoes this leave.
   if leaveSeq and leaveSeq < one.seq then return 'leaving' end
-  -- Posts up to this seq are older than the leave, even those that are still in flight.
+  -- Raises the stored seq, so that posts sent before the leave do not undo it when they arrive late.
   one.seq, one.leaving = seq, true
   dirty[id] = one
   shorten(id, graceMs)
@@ -562,7 +562,8 @@ local function sweep()
     for _, id in ipairs(call('ZRANGEBYSCORE', lockEnds, '-inf', now)) do live(id) end
   end
   for _, id in ipairs(call('ZRANGEBYSCORE', purges, '-inf', now)) do
-    -- A viewer behind this version can no longer be told that this connection left.
+    -- Once the tombstone is purged, changes no longer tell a viewer below its version that the connection left: such a
+    -- viewer needs a snapshot.
     floor = math.max(floor, tombstoneOf(id).at)
     forget(id)
     call('ZREM', purges, id)

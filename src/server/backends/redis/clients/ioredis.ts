@@ -17,7 +17,7 @@ export interface IoredisSubscriber {
   ssubscribe(channel: string): Promise<unknown>
   /** Ends a subscription. */
   sunsubscribe(channel: string): Promise<unknown>
-  /** Registers a listener. */
+  /** Registers a listener of the client's events. */
   on(event: string, listener: (channel: string, message: string) => void): unknown
   /** Closes the connection at once. */
   disconnect(): void

@@ -84,6 +84,6 @@ export function faultOf(error: unknown): RedisFault {
 export const deafness = (cause?: unknown) =>
   new RedisFault(
     'deaf',
-    `Redis answers, but announcements do not arrive${cause instanceof Error ? ` (${cause.message})` : ''}. The subscribing connection is being replaced; check what lies between, such as a proxy or a firewall.`,
+    `Redis answers, but announcements do not arrive${cause instanceof Error ? ` (${cause.message})` : ''}. The subscribing connection is being replaced; check what lies between this process and Redis, such as a proxy or a firewall.`,
     cause,
   )

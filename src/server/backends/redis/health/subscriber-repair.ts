@@ -33,7 +33,7 @@ export class SubscriberRepair {
       return
     }
     this.#deaf.add(check)
-    // A check that began before the replacement says nothing about the new connection.
+    // A health check that began before the last replacement says nothing about the new subscribing connection.
     if (beganAt > this.#replacedAt && this.#options.clock.now() >= this.#replacedAt + this.#waitMs) this.#replace()
   }
 

@@ -24,7 +24,7 @@ export function interruption(clock: Clock): AbortSignal {
   return controller.signal
 }
 
-/** Returns a signal that aborts when the first of these does. */
+/** Returns a signal that aborts as soon as one of the given signals aborts. */
 export function eitherOf(...signals: AbortSignal[]): AbortSignal {
   const either = AbortSignal.any(signals)
   setMaxListeners(0, either)

@@ -4,7 +4,7 @@ import { exitCode, Failure, failureOf } from './failure.js'
 import { aborted } from './interruption.js'
 import type { AnyClient, AnyWatch, Target } from './target.js'
 
-/** A room that a command has opened, and how to report and stop it. */
+/** A room that a command has opened, with the server that it is on, the signal that ends the command, and a clock. */
 export type Presence = { room: AnyWatch; target: Target; signal: AbortSignal; clock: Clock }
 
 /**
@@ -49,7 +49,7 @@ export async function departure({ room, target, signal }: Omit<Presence, 'clock'
   await ended.finally(unlisten)
 }
 
-/** Leaves every room, and waits at most a second for the server. */
+/** Closes the clients, which leave their rooms, and waits at most a second for the server. */
 export async function farewell(clients: readonly AnyClient[], clock: Clock): Promise<void> {
   const closed = Promise.all(clients.map((client) => client.close()))
   const late = new Promise<void>((resolve) => clock.after(1_000, resolve))

@@ -211,13 +211,13 @@ const wrongs: Wrong[] = [
   {
     does: 'omits the removed keys of presence values',
     faults: () => ({ event: entries(({ presenceCleared: _cleared, ...entry }) => entry) }),
-    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    caughtBy: 'frames that change or remove keys of a presence value lead to the same view as a snapshot',
     saying: /frames of a presence value lead to the view/,
   },
   {
     does: 'does not say that a merged frame replaces the presence value',
     faults: () => ({ call: answers((body) => body.replace(',"presenceReset":true', '')) }),
-    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    caughtBy: 'frames that change or remove keys of a presence value lead to the same view as a snapshot',
     saying: /a merged frame leads to the view/,
   },
   {
@@ -247,13 +247,13 @@ const wrongs: Wrong[] = [
   {
     does: 'does not say in hello that it has broadcasts',
     faults: () => ({ event: (event) => event.replace('"broadcasts",', '') }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /hello lists broadcasts/,
   },
   {
     does: 'sends each broadcast twice',
     faults: () => ({ event: (event) => (isBroadcast(event) ? event + event : event) }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /gets the broadcasts once/,
   },
   {
@@ -261,7 +261,7 @@ const wrongs: Wrong[] = [
     faults: () => ({
       event: (event) => (isBroadcast(event) ? event.replace(/"memberId":"[^"]*"/g, '"memberId":null') : event),
     }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /names its broadcast, its sender/,
   },
   {
@@ -378,13 +378,13 @@ const wrongs: Wrong[] = [
   {
     does: 'grants a place to a connection that is leaving',
     faults: lockAnswers('absent', granted),
-    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
     saying: /a connection that is leaving takes no place/,
   },
   {
     does: 'keeps the place of a connection that is leaving from its member',
     faults: lockAnswers('locked', stillTaken, 'leaveRoom'),
-    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
     saying: /gets the place of one that is leaving/,
   },
   {
@@ -420,19 +420,19 @@ const wrongs: Wrong[] = [
   {
     does: 'grants a place to a connection that is not in the room',
     faults: lockAnswers('absent', granted),
-    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    caughtBy: 'a lock call of a connection that is not in the room is answered absent, and bad input is refused',
     saying: /not in the room takes no place/,
   },
   {
     does: 'accepts lock calls with bad input',
     faults: accepts('lockLocation', 400, { outcome: 'stale' }),
-    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    caughtBy: 'a lock call of a connection that is not in the room is answered absent, and bad input is refused',
     saying: /bad input of lockLocation/,
   },
   {
     does: 'lets a connection lock any number of places',
     faults: lockAnswers('full', granted),
-    caughtBy: 'a connection holds a limited number of places',
+    caughtBy: 'a connection that holds perConnection places is answered full',
     saying: /is answered full/,
   },
   {

@@ -82,7 +82,10 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
   return new Promise(() => {})
 }
 
-/** Creates the server: the file's options before ours, and those of the command line before both. */
+/**
+ * Creates the server. Options of the command line take precedence over those of the file, and these over the defaults
+ * of this command.
+ */
 function serverOf(
   command: ServeCommand,
   config: ServerConfig | null,
@@ -106,7 +109,8 @@ function serverOf(
     return createLocationServer(options)
   } catch (thrown) {
     if (!(thrown instanceof Error)) throw thrown
-    // The messages about these options begin with their names.
+    // The message of an error about one of these options begins with its name. If the option was given on the command
+    // line, the error does not name the file.
     const ofCommandLine = [...(origin ? ['origins '] : []), ...(allowHost ? ['allowedHosts '] : [])]
     if (ofCommandLine.some((option) => thrown.message.startsWith(option)))
       throw new Failure(exitCode.usage, thrown.message, thrown)

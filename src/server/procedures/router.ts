@@ -217,7 +217,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
-/** Returns whether inputs can be parsed without a promise. */
+/** Returns whether all schemas of a hub parse synchronously. */
 const isSynchronousHub = ({ location, profile, presence, broadcasting }: Hub) =>
   [location, profile, presence, ...Object.values(broadcasting.schemas ?? {})].every(
     (schema) => schema === false || isSynchronous(schema),

@@ -14,7 +14,10 @@ type StartedServer = {
   timing: Timing
 }
 
-/** Returns one sentence for each option that weakens a default: what it allows, and what to do. */
+/**
+ * Returns one sentence for each option that weakens a default. The sentence says what the option allows, and what to
+ * do.
+ */
 export function startupWarnings({
   address,
   isOpenToAll,

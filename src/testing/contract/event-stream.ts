@@ -29,7 +29,9 @@ function withField(message: Draft, line: string): Draft {
   return message
 }
 
-/** The chunks of a body. A body that was cut simply ends: the reader needs no reason. */
+/**
+ * The chunks of a body. When the body is cut off, the chunks end without an error: the reader does not need the reason.
+ */
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const reader = body.getReader()
   try {

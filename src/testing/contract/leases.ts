@@ -2,7 +2,7 @@ import { demand, passing } from './demand.js'
 import { Viewer } from './viewer.js'
 import { newKey, type Wire } from './http-client.js'
 
-/** The time for which a connection stays present without posting (room rules 1 and 7). */
+/** Cases about the time for which a connection stays present without posting (room rules 1 and 7). */
 export const leaseCases = {
   async 'a connection whose lease expires is lost, and enters again with the next seq'(wire: Wire) {
     const room = wire.newRoom()

@@ -2,7 +2,7 @@ import { demand, isSame } from './demand.js'
 import { Viewer } from './viewer.js'
 import { idOf, newKey, type Wire } from './http-client.js'
 
-/** Resuming with an id (room rule 5). */
+/** Cases about resuming from an id (room rule 5). */
 export const resumeCases = {
   async 'a viewer that resumes at the head is sent no frame before the next change'(wire: Wire) {
     const room = wire.newRoom()

@@ -180,7 +180,7 @@ export const streamCases = {
     await passing(viewer.hello.beatMs)
     const { connectionId } = await wire.post({ room, connectionKey: newKey(), seq: 1 })
     await viewer.until(
-      'an open stream delivers changes after a quiet heartbeat interval.',
+      'an open stream delivers changes after a heartbeat interval without changes.',
       () => viewer.get(connectionId) !== undefined,
       wire.timing.patienceMs,
     )

@@ -11,7 +11,7 @@ const one = 0x80000000
 /** Returns the factor by which appending so many bytes multiplies a CRC. */
 export function shiftOf(bytes: number): number {
   let shift = one
-  // A byte has 8 bits, and 8 is 2 to the power of 3.
+  // Appending one byte multiplies by x to the power 8, and 8 is 2 to the power 3: the loop starts at power 3.
   for (let power = 3, rest = bytes; rest > 0; power++, rest = Math.floor(rest / 2))
     if (rest % 2 === 1) shift = product(doubled[power % doubled.length]!, shift)
   return shift

@@ -26,7 +26,7 @@ function run(program, ...args) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Installs the packages of the site when its lockfile is newer than what is installed. */
+/** Installs the packages of the site when its lockfile is newer than the installed packages. */
 function install() {
   const installed = join(site, 'node_modules/.package-lock.json')
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(site, 'package-lock.json')).mtimeMs) return
@@ -34,7 +34,9 @@ function install() {
   run('npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error')
 }
 
-/** Lets the compiled pages, which are in docs/, find Vue: Node looks for node_modules in the folders above a file only. */
+/**
+ * Lets the compiled pages, which are in docs/, find Vue: Node looks for node_modules only in the folders above a file.
+ */
 function linkPackages() {
   const link = join(root, 'docs/node_modules')
   if (!existsSync(link)) symlinkSync('site/node_modules', link, 'junction')

@@ -2,13 +2,14 @@ import { Session } from 'node:inspector/promises'
 import { writeFile } from 'node:fs/promises'
 
 /*
- * Every server under test reports its address and its resource usage. Only the process itself can measure these exactly.
+ * Reports the address of a server under test and, when asked, its resource usage, which only the process itself can
+ * measure exactly.
  */
 export function metered(url) {
   const answers = { usage, settle, profile, saveProfile }
   const answer = async ({ ask, ...options }) => process.send(await answers[ask](options))
   process.on('message', (question) => void answer(question))
-  // The bench has ended.
+  // The process of the benchmark has ended.
   process.on('disconnect', () => process.exit(0))
   process.send({ url })
 }

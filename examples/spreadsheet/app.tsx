@@ -170,7 +170,7 @@ function usePlace(room: string, start: Place) {
   }
 }
 
-/** Limits a location to the cells of this sheet. Other clients, such as the command line, may post others. */
+/** Limits a location to the cells of its sheet. Other clients, such as the command line, may post locations outside. */
 function inside({ sheet, selection: { anchor, head } }: Place): Place {
   const { rows, cols } = sheetNamed(sheet)!
   const clamp = (cell: typeof head) => ({ row: Math.min(cell.row, rows - 1), col: Math.min(cell.col, cols - 1) })

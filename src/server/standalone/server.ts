@@ -120,7 +120,7 @@ export type LocationServerOptions<
     clientIp?: ClientIp<ServerContext>
     /**
      * Returns procedures of your own, which the server serves beside the location procedures: for example a mutation that saves
-     * what a lock guards. The names of the location procedures are reserved. Rate limits do not apply to your procedures.
+     * what a lock guards. The names of the location procedures are reserved. Rate limits do not apply to your own.
      * Default: none.
      *
      * ```ts

@@ -80,7 +80,7 @@ export const presenceCases = {
       const isBounded = refusal ? isSame(shown, before[0]) : !isSame(shown?.presence, value)
       demand(isBounded, 'a presence value of more than 32 keys or 2 KiB is never shown.', { refusal, shown })
       if (refusal)
-        demand(/^(BAD_REQUEST|PAYLOAD_TOO_LARGE)$/.test(refusal.code), 'a too large presence value is bad input.', refusal)
+        demand(/^(BAD_REQUEST|PAYLOAD_TOO_LARGE)$/.test(refusal.code), 'an oversized value is bad input.', refusal)
     }
   },
 }

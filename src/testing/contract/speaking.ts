@@ -21,7 +21,7 @@ export const speakingCases = {
       for (const connections of [viewer.connections, shown])
         demand(speakerOf(connections)?.connectionId === connectionId, rule, connections)
       const view = viewer.connections
-      demand(isSame(byId(view), byId(shown)), 'a view built from frames has the activeAt of the snapshot.', { view, shown })
+      demand(isSame(byId(view), byId(shown)), 'frames and snapshots show the same activeAt.', { view, shown })
     }
     const first = (await one(1)).connectionId
     const second = (await other(1)).connectionId

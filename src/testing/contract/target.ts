@@ -5,7 +5,7 @@ import type { ContractSocket } from './socket-wire.js'
 export type ContractTarget = {
   /** The URL of its procedures: `http://127.0.0.1:3000/trpc`. */
   url: string
-  /** The name under which the location router is merged, such as `locations`. Default: the location router is the whole router. */
+  /** The name under which the location router is merged, such as `locations`. Default: it is the whole router. */
   path?: string
   /** Headers of every request, such as credentials. */
   headers?: Record<string, string>

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * Measures the memory of idle WebSockets, each subscribed to a room of 20: heap and RSS of the server for each, against a bare
- * server of `ws` that broadcasts. In turns, each in a fresh process.
+ * Measures the memory of idle WebSockets, each subscribed to a room of 20: the server's heap and RSS for each socket,
+ * compared with a bare server of `ws` that broadcasts. The servers take turns, each in a fresh process.
  *
  *     node bench/idle-sockets.mjs                     10,000 sockets
  *     node bench/idle-sockets.mjs --sockets 500

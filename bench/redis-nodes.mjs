@@ -1,3 +1,4 @@
+// @ts-check
 // npm run bench:redis-nodes: measures one, two and three servers on one Redis. Every server has the same number of
 // subscribers in the same rooms. Members post to one server and listen at another. The cost of an added server is the
 // change in the CPU time and the latency of a delivery.

@@ -1,4 +1,4 @@
-// npm run check: the checks that must pass before a change is merged. CI runs it too.
+// npm run check: runs the checks that must pass before a change is merged. CI runs it too.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 

@@ -1,4 +1,4 @@
-// npm run docs: the documentation site with live reload. npm run docs:build: the site in docs/site/dist, as it is deployed.
+// npm run docs: serves the documentation site with live reload. npm run docs:build: builds it in docs/site/dist.
 //
 // The site has its own package.json, since VitePress and typedoc need other versions of Vite and TypeScript than the
 // package. They are installed on first use. The API reference (docs/api) and docs/changelog.md are written before each build.
@@ -78,7 +78,7 @@ if (command !== 'preview') {
   writeReference()
   writeChangelog()
   buildGallery()
-  // The first page shows the picture, which VitePress takes from its public folder only.
+  // The home page shows the screenshot demo.png, which VitePress takes from its public folder only.
   copyFileSync(join(root, 'docs/demo.png'), join(site, 'public/demo.png'))
 }
 run(process.execPath, 'node_modules/vitepress/bin/vitepress.js', command, '.', ...args)

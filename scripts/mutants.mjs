@@ -46,7 +46,7 @@ function mutated({ name, file, find, replace, tests }) {
   return source.replace(find, () => replace)
 }
 
-/** Runs vitest in a copy. Returns the first test that failed, or `null` if all passed. */
+/** Runs vitest in a copy of the repository. Returns the first test that failed, or `null` if all passed. */
 async function firstRed(copy, tests, limitMs, ...more) {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
@@ -61,7 +61,7 @@ async function firstRed(copy, tests, limitMs, ...more) {
     try {
       if (child.pid) process.kill(-child.pid, 'SIGKILL')
     } catch {
-      // It has already ended.
+      // The process has already ended.
     }
   }
   const timer = setTimeout(() => {

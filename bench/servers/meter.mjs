@@ -14,13 +14,13 @@ export function metered(url) {
   process.send({ url })
 }
 
-/** CPU time of all threads of the process, so that work in other threads counts too. */
+/** Returns the CPU time of all threads of the process, so that work in other threads counts too. */
 function usage() {
   const { user, system } = process.cpuUsage()
   return { cpuMs: (user + system) / 1_000, at: Number(process.hrtime.bigint()) / 1e6 }
 }
 
-/** Memory after a garbage collection. */
+/** Returns the memory usage after a garbage collection. */
 function settle() {
   for (let i = 0; i < 3; i++) globalThis.gc()
   const { heapUsed, rss, external } = process.memoryUsage()

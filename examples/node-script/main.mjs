@@ -1,4 +1,4 @@
-// A bot that follows people: it goes to the cell to the right of whoever moved last.
+// A bot that follows people: it goes to the cell to the right of the member who moved last.
 import { createLocationClient } from 'hereabouts/client'
 
 const [url = 'http://localhost:3000/trpc', name = 'demo'] = process.argv.slice(2)

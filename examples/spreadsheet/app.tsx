@@ -152,7 +152,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
   )
 }
 
-/** The selection of this page. Each move is stored and posted to the room. Each sheet keeps its own selection. */
+/** Holds the selection of this page. Each move is stored and posted to the room. Each sheet keeps its own selection. */
 function usePlace(room: string, start: Place) {
   const [place, setPlace] = useState(start)
   const selections = useRef(new Map([[start.sheet, start.selection]]))

@@ -49,7 +49,7 @@ const changesPerSecond = 20
 
 /**
  * The procedures for the values of the cells. The holder of a cell's lock may save it, and the fence of the lock is stored with the
- * cell: a save that was under way while the lock was lost is refused. In this room without sign-in, ids of members and fences are
+ * cell: a save that arrives after its lock is lost is refused. In this room without sign-in, ids of members and fences are
  * public, so a lock guards against accidents and not against malice.
  *
  * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure

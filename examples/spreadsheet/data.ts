@@ -263,7 +263,7 @@ const plan = sheet(
 /* Budget */
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-// Coffee sells in the cold and before the holidays; the café lives from summer.
+// Factors for each month: coffee beans sell best in the cold months and before the holidays, the café in summer.
 const season = [1.06, 1.02, 1, 0.97, 0.94, 0.9, 0.88, 0.9, 0.99, 1.06, 1.17, 1.28]
 const summer = [0.82, 0.84, 0.93, 1, 1.08, 1.17, 1.22, 1.2, 1.06, 0.95, 0.88, 0.92]
 const even = months.map(() => 1)
@@ -349,7 +349,7 @@ const coffees = [
   ['Slow Decaf', 13.5, 8.8],
 ] as const
 
-// Minimal standard generator (Park and Miller, 1988): the same orders on every machine.
+// The minimal standard generator (Park and Miller, 1988), so that the orders are the same on every machine.
 function dice(seed: number) {
   let state = seed
   return (sides: number) => (state = (state * 48_271) % 2_147_483_647) % sides

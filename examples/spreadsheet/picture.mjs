@@ -1,3 +1,4 @@
+// @ts-check
 // Takes the screenshot at the top of the README: npm run build -- package demo && node examples/spreadsheet/picture.mjs
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

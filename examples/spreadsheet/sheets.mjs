@@ -1,3 +1,4 @@
+// @ts-check
 // The names and the size of the sheets, shared by the page and the server.
 
 /** The names of the sheets. */

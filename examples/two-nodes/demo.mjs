@@ -1,3 +1,4 @@
+// @ts-check
 // npm run demo:two-nodes: starts Redis, two servers and an nginx without sticky sessions on this machine. Ctrl-C stops
 // all of them.
 import { spawn, spawnSync } from 'node:child_process'

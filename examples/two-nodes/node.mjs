@@ -1,3 +1,4 @@
+// @ts-check
 // One of the two servers: the server of the spreadsheet, with its rooms and its cells in Redis.
 import { fileURLToPath } from 'node:url'
 import { drainOnSignals } from 'hereabouts/server/standalone'

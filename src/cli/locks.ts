@@ -40,7 +40,7 @@ export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Pro
     isReading = true
     while (isStale) {
       isStale = false
-      // When the query fails, the next change of the room starts another.
+      // When the query fails, the next change of the room starts another query.
       const now = await read().catch(() => held)
       for (const lock of held) if (!now.some(isSame(lock))) changed('unlocked', lock)
       for (const lock of now) if (!held.some(isSame(lock))) changed('locked', lock)
@@ -61,7 +61,7 @@ const locksOf = ({ memberId, locks = [] }: Connection): HeldLock[] =>
   locks.map(({ location, fence }) => ({ memberId, place: location, fence }))
 
 /**
- * True if two entries are the same grant of a lock. The fences of a room differ, but may repeat after the room began
- * anew: so the members are compared too.
+ * True if two entries are the same grant of a lock. Fences of one room differ, but may repeat after a new epoch has
+ * begun: so the members are compared too.
  */
 const isSame = (one: HeldLock) => (other: HeldLock) => one.fence === other.fence && one.memberId === other.memberId

@@ -67,7 +67,7 @@ export class Output {
     return this.#hasColors ? styleText(style, text, { validateStream: false }) : text
   }
 
-  /** Returns a dot in a member's colour, the same as on pages. */
+  /** Returns a dot in a member's colour, which is the same as on web pages. */
   dot(color: string): string {
     const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
     const isTrueColor = this.#hasColors && this.#options.stdout.getColorDepth(this.#options.env) === 24

@@ -28,7 +28,10 @@ export function personRecord(member: AnyMember, locks: readonly HeldLock[] = [])
   }
 }
 
-/** Returns a member's presence value; `undefined` for an empty one, which members of every router have. */
+/**
+ * Returns a member's presence value; `undefined` when it is empty, as it always is if the router has no presence
+ * values.
+ */
 export function shownPresence({ presence }: AnyMember): object | undefined {
   return Object.keys(presence as object).length > 0 ? (presence as object) : undefined
 }

@@ -8,7 +8,7 @@ import type { AnyClient, AnyWatch, Target } from './target.js'
 export type Presence = { room: AnyWatch; target: Target; signal: AbortSignal; clock: Clock }
 
 /**
- * Resolves when the room is loaded, or when aborted.
+ * Resolves when the room is loaded, or when the signal aborts.
  *
  * @throws Failure when the room is refused, or not loaded within `timeout`: the address may be wrong.
  */
@@ -22,7 +22,8 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
     const hear = (status: RoomStatus) => {
       if (status.state !== 'waiting') return
       last = status.error
-      // The client would retry; but a 404 as the first answer means a wrong address rather than a deployment.
+      // The client itself would retry. But a 404 as the first answer means a wrong address rather than a deployment in
+      // progress.
       if (isRefusal(last)) reject(failure(last))
     }
     hear(room.status)
@@ -37,7 +38,10 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
   await settled.finally(settle)
 }
 
-/** Resolves when aborted. @throws Failure when the room closes before that, for example because access was revoked. */
+/**
+ * Resolves when the signal aborts. @throws Failure when the room closes before that, for example because access was
+ * revoked.
+ */
 export async function departure({ room, target, signal }: Omit<Presence, 'clock'>): Promise<void> {
   let unlisten = () => {}
   const ended = new Promise<void>((resolve, reject) => {

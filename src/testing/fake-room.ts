@@ -24,7 +24,7 @@ import { fakeServer, presenceOf, type SentBroadcast } from './fake-server.js'
 export interface FakeRoomOptions<T extends RoomTypes> {
   /** The id of the room. Default `fake-room`. */
   room?: string
-  /** Our own memberId. Default `me`. */
+  /** The memberId of the member under test. Default `me`. */
   memberId?: string
   profile?: T['profile']
   location?: T['location'] | null

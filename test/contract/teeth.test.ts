@@ -79,7 +79,7 @@ const wrongs: Wrong[] = [
       let seen = 0
       return { event: (event) => (isChanges(event) && seen++ === 0 ? '' : event) }
     },
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds|only snapshot and changes advance/,
   },
   {
@@ -95,7 +95,7 @@ const wrongs: Wrong[] = [
         },
       }
     },
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds/,
   },
   {
@@ -107,13 +107,13 @@ const wrongs: Wrong[] = [
   {
     does: 'sends ids that do not advance',
     faults: () => ({ event: (event) => event.replace(/\nid: ([\w-]+)\.\d+\n/, '\nid: $1.1\n') }),
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /versions strictly increase|changes\.from/,
   },
   {
     does: 'sends a location that nobody posted',
     faults: () => ({ event: (event) => (isChanges(event) ? event.replace('"row":2', '"row":77') : event) }),
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changed has the new location/,
   },
   {
@@ -307,19 +307,19 @@ const wrongs: Wrong[] = [
   {
     does: 'does not say in hello how long locks last',
     faults: () => ({ event: (event) => event.replace(/,"locks":\{[^}]*\}/, '') }),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /hello lists locks/,
   },
   {
     does: 'grants a place that is taken',
     faults: lockAnswers('taken', granted),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /answered taken, with its holder/,
   },
   {
     does: 'omits locks from its frames',
     faults: () => ({ event: (event) => event.replace(/,"locks":\[.*?\]/g, '') }),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /a frame shows a lock/,
   },
   {
@@ -444,13 +444,13 @@ const wrongs: Wrong[] = [
   {
     does: 'ignores that a connection is used',
     faults: () => ({ call: inputs(({ used: _used, ...input }) => input) }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a post that says used is applied/,
   },
   {
     does: 'sends no activeAt in its frames',
     faults: () => ({ event: entries(({ activeAt: _activeAt, ...entry }) => entry) }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a post with used: true makes its connection speak/,
   },
   {
@@ -458,7 +458,7 @@ const wrongs: Wrong[] = [
     faults: () => ({
       call: inputs(({ activity, ...input }) => ({ ...input, ...(activity === 'idle' && { used: true }), activity })),
     }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a connection that becomes idle is not used/,
   },
   {

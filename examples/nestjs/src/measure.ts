@@ -11,7 +11,7 @@ const cell = (n: number) => ({ sheet: 'Q3', row: n, col: n % 16 })
 type Way = {
   post(name: string, n: number): { path: string; body: object }
   stream: string
-  /** Makes the server send the first bytes of a stream; without them fetch never resolves. */
+  /** True if the server sends bytes to a new stream before the next post. These bytes are awaited, and not counted. */
   beforehand: boolean
 }
 const firstVersion: Way = {

@@ -13,7 +13,7 @@ export type BroadcastCommand = Target & {
   payload: unknown
   /** The memberId of the only member who receives the broadcast. Default: everybody. */
   to?: string
-  /** The key of a connection that is in the room. Default: a new one enters for a moment. */
+  /** The key of a connection that is in the room. Default: a new connection enters, sends the broadcast and leaves. */
   key?: string
   name?: string
 }

@@ -95,7 +95,8 @@ export function inputOf(
     async getRawInput() {
       const input = await (reading ??= read())
       if (type !== 'subscription') return input
-      // HTML §9.2.3 sends the id as a header; clients that cannot set headers put it into the URL.
+      // EventSource sends the id of the last event as a header (HTML §9.2.3). Clients that cannot set headers put the
+      // id into the URL.
       const lastEventId =
         request.headers['last-event-id'] ?? searchParams.get('lastEventId') ?? searchParams.get('Last-Event-Id')
       if (!lastEventId) return input
@@ -187,7 +188,10 @@ const plainUrl = /^\/(?![/\\])[!-"$-[\]-~]*$/
 const hostOf = ({ headers }: NodeRequest) =>
   headers.host ?? (headers[':authority'] as string | undefined) ?? 'localhost'
 
-/** True if a Host header is a plain name or address. The pattern alone would accept ports and numbers that are too large. */
+/**
+ * True if a Host header is a plain name or address. The URL parser rejects ports and numbers that are too large, which
+ * the pattern would accept.
+ */
 function isPlainHost(host: string): boolean {
   // Most servers are called by one name: the last valid host is cached.
   if (host === lastPlainHost) return true

@@ -104,7 +104,8 @@ export class RequestHandler {
     const report = () =>
       this.#options.onError?.({ error, path, type, input: input.result(), ctx, req: request } as never)
     report()
-    // tRPC reports an error of a subscription twice: when it fails, and when the error is written.
+    // tRPC reports an error of a subscription twice, and so does this: when the call fails, and when the error would be
+    // written.
     if (type === 'subscription') report()
   }
 

@@ -37,8 +37,8 @@ function cutStreamWhenUnread(response: Http2ServerResponse, clock: Clock, timeou
     if (isEventStream(response)) return
     if (stream.writableLength === 0) return void (cancelTimer = clock.after(stallMs / 2, check))
     cancelTimer = clock.after(frameStallMs, cut)
-    // Node calls this listener when the whole session wrote nothing for that long, even if the app has nothing to
-    // write. So the stream is destroyed only while bytes wait to be written.
+    // Node calls this listener when the whole session wrote nothing for half of `stallMs`, even if the app has nothing
+    // to write. So the stream is destroyed only while bytes wait to be written.
     stream.setTimeout(stallMs / 2, () => {
       if (stream.writableLength > 0) cut()
     })
@@ -55,7 +55,8 @@ class AnswerWatch {
   #usualTimeoutMs = 0
   #cancelTimer = () => {}
   readonly #check = () => this.#checkProgress()
-  // Runs when the kernel took no byte for as long as the socket's timeout allows.
+  // Runs when the kernel took no byte for as long as the socket's timeout allows. The socket is destroyed if bytes
+  // still wait.
   readonly #handleTimeout = () => {
     if (this.#socket!.writableLength > 0) this.#socket!.destroy()
   }

@@ -154,7 +154,8 @@ export class Procedures {
     this.#hub.rateLimits.charge('read', { memberId: null, address: this.#address(ctx) }, more)
     this.#chargeMember(caller.memberId, 'read', 1 + more)
     const count = async (room: string) => {
-      // Callers keep lists of rooms: a room that they may no longer read must not hide all others.
+      // A room that the caller may not read is left out: callers keep lists of rooms, and one forbidden room must not
+      // hide all others.
       if (!(await this.#mayRead(ctx, caller, room))) return []
       return [{ room, members: await this.#hub.use(room, ({ timeline }) => timeline.memberCount) }]
     }

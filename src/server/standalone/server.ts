@@ -95,7 +95,10 @@ export type LocationServerOptions<
 > = HubOptions<SL, SP, LK, SV, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
-    /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
+    /**
+     * A folder of files to serve beside the procedures. Their content security policy allows only resources of the same
+     * origin, and images over https.
+     */
     static?: string
     /**
      * Sends streams as gzip to clients that accept it. Each frame is compressed once for all subscribers. Default: false.
@@ -108,9 +111,9 @@ export type LocationServerOptions<
      */
     webSocket?: boolean
     /**
-     * How long an idle connection stays open, in milliseconds. Behind a load balancer it must be longer than the balancer's
-     * own idle timeout: otherwise the balancer may send a request over a connection that the server is closing, and it
-     * is lost. Default: 70,000.
+     * The time that an idle connection stays open, in milliseconds. Behind a load balancer it must be longer than the
+     * balancer's own idle timeout: otherwise the balancer may send a request over a connection that the server is
+     * closing, and the request is lost. Default: 70,000.
      */
     keepAliveMs?: number
     /**

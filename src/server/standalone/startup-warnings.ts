@@ -8,7 +8,7 @@ type StartedServer = {
   /** True if `anonymous` is set without `authorize`. */
   isOpenToAll: boolean
   origins?: readonly string[] | undefined
-  /** The folder of the option `static`, if it has no page. */
+  /** The folder of the option `static`, if it has no `index.html`. */
   emptyFolder?: string | null
   limits: Limits
   timing: Timing

@@ -30,7 +30,10 @@ export class AppCalls {
   readonly #options: AppCallsOptions
   /** The facade that handles new messages. */
   #current: TrpcFacade | null = null
-  /** The facades of earlier contexts. Each is kept while it has a call or a subscription. */
+  /**
+   * The facades of earlier contexts, and below those of wrapped streams. Each is kept while it has a call or a
+   * subscription.
+   */
   readonly #others = new Set<TrpcFacade>()
   readonly #streams = new Map<TrpcFacade, Subscriber | undefined>()
 

@@ -38,7 +38,7 @@ import {
   upgradeRefusal,
 } from './upgrade-answers.js'
 
-/** A listener of Node's events; the types of the app's own server and `ws` decide about its arguments. */
+/** A listener of a Node event. The types of its arguments are those of the app's own server and of `ws`. */
 // oxlint-disable-next-line typescript/no-explicit-any
 type Listener = (...args: any[]) => void
 

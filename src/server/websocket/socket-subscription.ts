@@ -186,7 +186,7 @@ export class SocketSubscription implements FrameSource {
     if (endedBy === 'draining') return this.#owner.closeDraining()
     if (endedBy === 'expired') return this.#owner.closeExpired()
     if (endedBy === 'slow') return this.#owner.terminate()
-    // A stream over HTTP has taken the place of this one.
+    // A stream over HTTP has replaced this one, because there were too many streams.
     const message = 'You have too many open streams in this room: this one was replaced.'
     if (endedBy !== null) this.#refuse(new LocationError('room-full', message))
   }

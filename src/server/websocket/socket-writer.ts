@@ -89,7 +89,7 @@ export class SocketWriter {
     this.#waiting?.delete(source)
   }
 
-  /** Begins the closing handshake. What was written before is sent first. */
+  /** Begins the closing handshake. Data that was written before is sent first. */
   close(code: number, reason: string): void {
     if (this.isOpen) this.#ws.close(code, Buffer.from(reason).subarray(0, maxReasonBytes).toString())
   }

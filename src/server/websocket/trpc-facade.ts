@@ -69,7 +69,7 @@ export class TrpcFacade {
   readonly #calls = new Map<string, RequestId>()
   #callsBefore = 0
   #isMuted = false
-  /** Messages for a handler that was just created; `null` afterwards. */
+  /** Messages that wait until a new handler is ready; `null` from then on. */
   #waiting: (() => void)[] | null = []
   /** The message that tRPC's handler decodes next, as it was parsed. */
   #parsed: { value: unknown } | undefined

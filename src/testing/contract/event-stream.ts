@@ -11,7 +11,8 @@ export async function* messagesOf(body: ReadableStream<Uint8Array>): AsyncGenera
     const lines = text.split(/\r\n|\n|\r/)
     text = lines.pop()!
     for (const line of lines) {
-      // "If the line is empty (a blank line): dispatch the event". An event without data is not dispatched.
+      // HTML §9.2.6: "If the line is empty (a blank line): dispatch the event". An event without data is not
+      // dispatched.
       if (line === '' && message.data !== null) yield { ...message, data: message.data }
       message = line === '' ? { ...blank, id: message.id } : withField(message, line)
     }

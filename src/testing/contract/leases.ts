@@ -67,7 +67,7 @@ export const leaseCases = {
     await own.until('room rule 7: only posts renew a lease.', () => !own.get(connectionId), leaseMinMs + patienceMs)
   },
 
-  async 'a stream with a key shortens the lease when its peer closes it'(wire: Wire) {
+  async 'the lease of a connection is shortened when the client closes a stream with its key'(wire: Wire) {
     const room = wire.newRoom()
     const connectionKey = newKey()
     const { leaseMaxMs, closedMs, patienceMs } = wire.timing

@@ -5,7 +5,7 @@ import { connectionsIn, Viewer } from './viewer.js'
 
 /** Cases about locks, which allow only one connection to edit a place. They need a target with locks. */
 export const lockCases = {
-  async 'a place that one connection locked is taken for every other, and viewers see who has it'(wire: Wire) {
+  async 'a locked place is answered taken to every other connection, and viewers see its holder'(wire: Wire) {
     const room = wire.newRoom()
     await using viewer = await Viewer.see(wire, { room })
     const { features, locks } = viewer.hello

@@ -96,7 +96,7 @@ export const resumeCases = {
 
   async 'malformed and forged ids are answered with a snapshot, never with an error'(wire: Wire) {
     const room = wire.newRoom()
-    // The queries below take longer than a short lease.
+    // This post has the longest lease, because the queries below take longer than a short lease.
     await wire.post({ room, connectionKey: newKey(), seq: 1, leaseMs: wire.timing.leaseMaxMs })
     const { epoch, version } = idOf((await wire.get({ room })).id)
     const forged = [

@@ -5,7 +5,7 @@ import { connectionsIn, Viewer } from './viewer.js'
 
 /** Cases about which connection of a member speaks for it: the connection that was used last. */
 export const speakingCases = {
-  async 'a post with used: true makes its connection the one that speaks'(wire: Wire) {
+  async 'a post with used: true makes its connection speak for its member'(wire: Wire) {
     const room = wire.newRoom()
     await using viewer = await Viewer.see(wire, { room })
     if (!viewer.hello.features?.includes('used')) throw new CaseSkipped('hello does not list used in features.')

@@ -11,7 +11,7 @@ import { keepHeaderFields } from './kept-headers.js'
 /** The parts of a request that the request guard reads: a request of `node:http` or Express. */
 export type GuardRequest = IncomingRequest & {
   url?: string | undefined
-  /** The whole URL, where a framework has cut the path of a mounted handler off `url`. */
+  /** The whole URL, set by frameworks that remove the path of a mounted handler from `url`. */
   originalUrl?: string | undefined
   body?: unknown
 }

@@ -62,7 +62,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
   const [look, setLook] = useLook()
   const { bubbles, react, lookAt } = useSignals(setLook)
   const [problem, setProblem] = useState('')
-  const tell = (isSent: boolean) => setProblem(isSent ? '' : 'Nobody was told: you are offline, or too fast.')
+  const tell = (isSent: boolean) => setProblem(isSent ? '' : 'Not sent: you are offline, or sent too many.')
 
   const toggleLog = () => {
     if (wide.matches) rememberLog(!logOpen)

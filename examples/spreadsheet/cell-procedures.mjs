@@ -49,8 +49,8 @@ const changesPerSecond = 20
 
 /**
  * The procedures for the values of the cells. The holder of a cell's lock may save it, and the fence of the lock is stored with the
- * cell: a save that arrives after its lock is lost is refused. In this room without sign-in, ids of members and fences are
- * public, so a lock guards against accidents and not against malice.
+ * cell: a save that arrives after its lock is lost is refused. In this room without sign-in, ids of members and fences
+ * are public, so a lock guards against accidents and not against malice.
  *
  * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure
  * @param {(room: string) => GuardedRoom} hubRoomOf throws a LocationError for a name that no room can have

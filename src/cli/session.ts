@@ -67,5 +67,5 @@ const isRefusal = (error: Error) =>
 const silence = ({ url, timeout }: Target) =>
   new Failure(
     exitCode.unreachable,
-    `${url} did not answer within ${timeout} s: is it a location server? --timeout gives it longer.`,
+    `${url} did not answer within ${timeout} s: check that it is a location server, or wait longer with --timeout.`,
   )

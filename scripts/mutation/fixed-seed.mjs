@@ -1,4 +1,5 @@
 import fc from 'fast-check'
 
-// The same histories each time: otherwise a mutant is noticed in one run and survives the next.
+// Property tests play the same histories in each run: otherwise a mutant would be noticed in one run and survive the
+// next.
 fc.configureGlobal({ seed: 20_260_101 })

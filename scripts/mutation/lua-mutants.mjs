@@ -1,7 +1,7 @@
 // The mutants of room.lua, for scripts/mutants.mjs: npm run mutation:lua
 //
-// One operator, constant or statement is changed at a time. The differential test runs the same histories in room.ts and in
-// the script, so whatever changes an outcome, a commit or the stored state is noticed.
+// Each mutant changes one operator, constant or statement. The differential test runs the same histories in room.ts and
+// in the script, so it notices every change of an outcome, a commit or the stored state.
 //
 //   npm run mutation:lua                  all of them
 //   npm run mutation:lua -- 120:          those of line 120
@@ -11,13 +11,13 @@ import { readFileSync } from 'node:fs'
 const file = 'src/server/backends/redis/room.lua'
 const tests = ['test/redis/differential.test.ts', 'test/redis/locks.test.ts', 'test/redis/clock-steps.test.ts']
 
-/** Mutants that change nothing that can be observed: a part of the line, and the reason. */
+/** Lines whose mutants change nothing that a test could observe: a part of the line, and the reason. */
 const equivalent = [
   ['ids, first, math.min(first + 999', 'the size of a bulk read changes no result'],
   ['for first = 1, #ids, 1000 do', 'the size of a bulk read changes no result'],
 ]
 
-/** What is looked for in code, and what it becomes. */
+/** Pattern and replacement of each kind of mutant. */
 const operators = [
   [/==/g, '~='],
   [/~=/g, '=='],
@@ -35,17 +35,19 @@ const operators = [
   [/math\.min/g, 'math.max'],
   [/math\.max/g, 'math.min'],
   [/(?<![\w.%[])\d+(?![\w.\]])/g, (number) => String(Number(number) + 1)],
-  // A statement that writes: nil in its place is no statement, a pair of empty do-end is.
+  // Statements that write are replaced by an empty block: `nil` would not be a valid statement.
   [/^\s*(?:call|write|setLeaseEnd|setLockEnd|renew|shorten)\(.*\)$/g, 'do end'],
 ]
 
-/** Strings and the comment of a line, replaced by as many characters that no operator matches. */
+/** Returns a line of code with its strings and its comment replaced by as many characters that no operator matches. */
 const codeOf = (line) =>
   line
     .replaceAll(/'[^']*'|"[^"]*"/g, (text) => '\u0000'.repeat(text.length))
     .replace(/--.*$/, (text) => '\u0000'.repeat(text.length))
 
-/** The text of a line with as many lines before it as make it occur once. */
+/**
+ * Returns the text of a line, preceded by as many lines as are needed for a text that occurs only once in the source.
+ */
 function uniquePlace(lines, n) {
   const source = lines.join('\n')
   for (let first = n; first >= 0; first--) {
@@ -59,7 +61,7 @@ function uniquePlace(lines, n) {
         place,
       }
   }
-  throw new Error(`line ${n + 1} occurs twice, with all that comes before it`)
+  throw new Error(`line ${n + 1} occurs twice, even together with all lines before it`)
 }
 
 function* mutantsOf(source) {

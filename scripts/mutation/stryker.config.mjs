@@ -7,14 +7,15 @@ export default {
   testRunner: 'vitest',
   vitest: {
     configFile: fileURLToPath(new URL('vitest.config.mjs', import.meta.url)).slice(process.cwd().length + 1),
-    // The tests to run are chosen by folder. Related files would be nearly all of them: tests import the package by its names.
+    // The tests to run are chosen by folder. Vitest's related tests would be nearly all tests, which import the package
+    // by its names.
     related: false,
     // Threads start faster than processes.
     pool: 'threads',
   },
   mutate: env('MUTATION_FILES').split(','),
   coverageAnalysis: 'perTest',
-  // What runs only while a module loads would need all tests in a fresh process for each mutant.
+  // Code that runs only while a module loads is not mutated: each mutant would need all tests in a fresh process.
   ignoreStatic: true,
   incremental: true,
   incrementalFile: env('MUTATION_MEMORY'),
@@ -22,12 +23,13 @@ export default {
   reporters: ['lines'],
   tempDirName: 'scripts/mutation/.sandbox',
   ignorePatterns: ['scripts/mutation/.*', 'examples/*/node_modules', 'docs/site'],
-  // TypeScript 7 has no parser in JavaScript, which Stryker needs to rewrite a tsconfig. Ours needs no rewriting.
+  // TypeScript 7 has no parser in JavaScript, which Stryker needs to rewrite a tsconfig. The tsconfig of this project
+  // needs no rewriting.
   tsconfigFile: 'none',
   disableTypeChecks: false,
   timeoutMS: 10_000,
   warnings: { slow: false },
   allowEmpty: true,
-  // A log in color is unreadable in a file.
+  // Colours are off when the log goes to a file: there they make it unreadable.
   allowConsoleColors: process.stdout.isTTY === true,
 }

@@ -6,17 +6,20 @@ import everything from '../../vitest.config.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const fast = everything.test.projects[0].test
-/** Comma-separated files and folders, from scripts/mutation.mjs. */
+/** The tests to run: comma-separated files and folders, which scripts/mutation.mjs passes. */
 const chosen = (process.env['MUTATION_TESTS'] ?? 'test').split(',').filter((path) => existsSync(join(root, path)))
 
-/** The fast tests that are near the mutated files: without projects, because Stryker's runner would run all of them. */
+/**
+ * Runs the fast tests that are near the mutated files. There are no Vitest projects, because Stryker's runner would run
+ * all of them.
+ */
 export default defineConfig({
   root,
   resolve: everything.resolve,
   test: {
     ...fast,
     include: chosen.map((path) => (statSync(join(root, path)).isDirectory() ? `${path}/**/*.test.{ts,tsx}` : path)),
-    // These read the source as text, and Stryker has rewritten it.
+    // The tests in test/house read the source as text, which Stryker has rewritten.
     exclude: [...fast.exclude, 'test/house/**'],
     setupFiles: [fileURLToPath(new URL('fixed-seed.mjs', import.meta.url))],
     // A mutant is switched on at run time, so the files of one run can share their modules: that halves the time.

@@ -79,7 +79,7 @@ const wrongs: Wrong[] = [
       let seen = 0
       return { event: (event) => (isChanges(event) && seen++ === 0 ? '' : event) }
     },
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds|only snapshot and changes advance/,
   },
   {
@@ -95,7 +95,7 @@ const wrongs: Wrong[] = [
         },
       }
     },
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds/,
   },
   {
@@ -107,13 +107,13 @@ const wrongs: Wrong[] = [
   {
     does: 'sends ids that do not advance',
     faults: () => ({ event: (event) => event.replace(/\nid: ([\w-]+)\.\d+\n/, '\nid: $1.1\n') }),
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /versions strictly increase|changes\.from/,
   },
   {
     does: 'sends a location that nobody posted',
     faults: () => ({ event: (event) => (isChanges(event) ? event.replace('"row":2', '"row":77') : event) }),
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changed has the new location/,
   },
   {
@@ -211,13 +211,13 @@ const wrongs: Wrong[] = [
   {
     does: 'omits the removed keys of presence values',
     faults: () => ({ event: entries(({ presenceCleared: _cleared, ...entry }) => entry) }),
-    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    caughtBy: 'frames that change or remove keys of a presence value lead to the same view as a snapshot',
     saying: /frames of a presence value lead to the view/,
   },
   {
     does: 'does not say that a merged frame replaces the presence value',
     faults: () => ({ call: answers((body) => body.replace(',"presenceReset":true', '')) }),
-    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    caughtBy: 'frames that change or remove keys of a presence value lead to the same view as a snapshot',
     saying: /a merged frame leads to the view/,
   },
   {
@@ -247,13 +247,13 @@ const wrongs: Wrong[] = [
   {
     does: 'does not say in hello that it has broadcasts',
     faults: () => ({ event: (event) => event.replace('"broadcasts",', '') }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /hello lists broadcasts/,
   },
   {
     does: 'sends each broadcast twice',
     faults: () => ({ event: (event) => (isBroadcast(event) ? event + event : event) }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /gets the broadcasts once/,
   },
   {
@@ -261,7 +261,7 @@ const wrongs: Wrong[] = [
     faults: () => ({
       event: (event) => (isBroadcast(event) ? event.replace(/"memberId":"[^"]*"/g, '"memberId":null') : event),
     }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /names its broadcast, its sender/,
   },
   {
@@ -307,19 +307,19 @@ const wrongs: Wrong[] = [
   {
     does: 'does not say in hello how long locks last',
     faults: () => ({ event: (event) => event.replace(/,"locks":\{[^}]*\}/, '') }),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /hello lists locks/,
   },
   {
     does: 'grants a place that is taken',
     faults: lockAnswers('taken', granted),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /answered taken, with its holder/,
   },
   {
     does: 'omits locks from its frames',
     faults: () => ({ event: (event) => event.replace(/,"locks":\[.*?\]/g, '') }),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /a frame shows a lock/,
   },
   {
@@ -378,13 +378,13 @@ const wrongs: Wrong[] = [
   {
     does: 'grants a place to a connection that is leaving',
     faults: lockAnswers('absent', granted),
-    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
     saying: /a connection that is leaving takes no place/,
   },
   {
     does: 'keeps the place of a connection that is leaving from its member',
     faults: lockAnswers('locked', stillTaken, 'leaveRoom'),
-    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
     saying: /gets the place of one that is leaving/,
   },
   {
@@ -420,19 +420,19 @@ const wrongs: Wrong[] = [
   {
     does: 'grants a place to a connection that is not in the room',
     faults: lockAnswers('absent', granted),
-    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    caughtBy: 'a lock call of a connection that is not in the room is answered absent, and bad input is refused',
     saying: /not in the room takes no place/,
   },
   {
     does: 'accepts lock calls with bad input',
     faults: accepts('lockLocation', 400, { outcome: 'stale' }),
-    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    caughtBy: 'a lock call of a connection that is not in the room is answered absent, and bad input is refused',
     saying: /bad input of lockLocation/,
   },
   {
     does: 'lets a connection lock any number of places',
     faults: lockAnswers('full', granted),
-    caughtBy: 'a connection holds a limited number of places',
+    caughtBy: 'a connection that holds perConnection places is answered full',
     saying: /is answered full/,
   },
   {
@@ -444,13 +444,13 @@ const wrongs: Wrong[] = [
   {
     does: 'ignores that a connection is used',
     faults: () => ({ call: inputs(({ used: _used, ...input }) => input) }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a post that says used is applied/,
   },
   {
     does: 'sends no activeAt in its frames',
     faults: () => ({ event: entries(({ activeAt: _activeAt, ...entry }) => entry) }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a post with used: true makes its connection speak/,
   },
   {
@@ -458,7 +458,7 @@ const wrongs: Wrong[] = [
     faults: () => ({
       call: inputs(({ activity, ...input }) => ({ ...input, ...(activity === 'idle' && { used: true }), activity })),
     }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a connection that becomes idle is not used/,
   },
   {

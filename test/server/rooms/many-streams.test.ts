@@ -5,7 +5,7 @@ import { raw } from '../../support/network/raw.js'
 import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* Rights that end while 500 streams are open. */
+/* Tests what happens to 500 open streams when the rights of their members end. */
 
 const streams = 500
 const limits = Object.fromEntries(['streamBurst', 'memberStreams', 'memberRoomStreams', 'postBurst', 'connectionBurst', 'memberConnections'].map((limit) => [limit, 1e6])) // prettier-ignore
@@ -49,9 +49,9 @@ async function postedBy(url: string, name: string) {
   return raw(`${url}/postLocation`, { method: 'POST', headers, body })
 }
 
-describe(`of ${streams} streams`, () => {
+describe(`${streams} open streams`, () => {
   test(
-    'the streams of a revoked member end within a second with a final error, and nothing follows',
+    'the streams of a revoked member end within a second with a final error, and are sent nothing after it',
     { timeout: 30_000 },
     async () => {
       await using server = await serveLocations(people)
@@ -75,7 +75,7 @@ describe(`of ${streams} streams`, () => {
   )
 
   test(
-    'the streams of an expired identity end on time, with a bye that lets the client reconnect',
+    'streams end within a second of the expiry of their identity, with a bye that lets the client reconnect',
     { timeout: 30_000 },
     async () => {
       const endsAt = Date.now() + 8_000
@@ -95,7 +95,7 @@ describe(`of ${streams} streams`, () => {
   )
 
   test(
-    'the streams of a member who lost the right to read end at the next recheck, or at once on a revocation',
+    'streams of a member who lost the right to read end at the next recheck, or within a second of hub.revoke()',
     { timeout: 30_000 },
     async () => {
       const readers = new Set(['ada', 'bob', 'eve'])
@@ -122,7 +122,7 @@ describe(`of ${streams} streams`, () => {
 })
 
 describe('a revocation while authorize() is in progress', () => {
-  test('a revocation while authorize() is in progress opens no stream and accepts no post', async () => {
+  test('a member who is revoked while authorize() is in progress gets no stream, and the post of that member is refused', async () => {
     const asked: (() => void)[] = []
     let mayAll = true
     await using server = await serveLocations({

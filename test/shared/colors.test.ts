@@ -41,7 +41,7 @@ const kinds: [
   ['new objects', (ids) => members(ids)],
 ]
 
-test.each(kinds)('a member keeps a colour of their own while others come and go, with %s', (_, listOf) => {
+test.each(kinds)('each member keeps a unique colour while others come and go, in lists of %s', (_, listOf) => {
   let run = 0
   fc.assert(
     fc.property(comingAndGoing, (steps) => {
@@ -64,7 +64,7 @@ test('a member who comes back after a reload has the same colour, even if other 
   let run = 0
   fc.assert(
     fc.property(distinctIds(14), fc.nat(), (names, at) => {
-      // The process remembers members of earlier rooms: each run has members of its own.
+      // colorOf remembers members of earlier rooms, so each run has members of its own.
       run += 1
       const ids = names.map((name) => `reload ${run}, ${name}`)
       const gone = ids[at % ids.length]!
@@ -119,7 +119,7 @@ test('every colour has enough contrast with white text, a light page and a dark 
   }
 })
 
-// WCAG 2.2, relative luminance and contrast ratio.
+// The contrast ratio and the relative luminance as WCAG 2.2 defines them.
 function contrast(a: string, b: string): number {
   const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
   return (light + 0.05) / (dark + 0.05)

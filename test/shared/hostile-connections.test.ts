@@ -32,7 +32,7 @@ describe.each(notConnections)('a view given %s as a connection', (_, value) => {
   })
 })
 
-test('a view throws when the list of connections is text, and keeps no part of it', () => {
+test('a view throws when the list of connections is a text, and keeps no connection', () => {
   const view = new View()
   const event = { type: 'snapshot', connections: 'x' } as unknown as LocationEvent
   expect(() => applyEvent(view, 'epochepoch1.1', event)).toThrow(TypeError)

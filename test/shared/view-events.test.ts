@@ -1,7 +1,7 @@
 import { applyEvent, forgetStale, View, type Connection, type LocationEvent } from 'hereabouts'
 import { describe, expect, test } from 'vitest'
 
-/* Tests single events that our own server never sends in this order, but another server or a proxy may. */
+/* Tests events with effects that our own server never causes, but another server or a proxy may. */
 
 const connection = (connectionId: string, at = 1, more: object = {}): Connection =>
   ({ connectionId, memberId: 'ada', profile: null, location: 'A1', seq: 1, at, ...more }) as unknown as Connection
@@ -42,12 +42,12 @@ describe('a snapshot', () => {
     expect([view.id, view.connections.size]).toEqual([id(5), 1])
   })
 
-  test('a view shows a snapshot of its own version, without a shift of any connection', () => {
+  test('a view shows a snapshot of its own version, and reports no shift (a change of one connection)', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(5), snapshot(connection('c1')))).toEqual({ outcome: 'shown', shifts: [] })
   })
 
-  test('a snapshot shifts only the connections that it changes, and connections that it does not list are lost', () => {
+  test('a snapshot reports a shift for each connection that it changes, and as `lost` for each that it does not list', () => {
     const view = viewOf(connection('same'), connection('moved'), connection('gone'))
     const shifts = shiftsOf(applyEvent(view, id(6), snapshot(connection('same'), connection('moved', 2))))
     expect(shifts).toEqual([
@@ -83,7 +83,7 @@ describe('a changes event', () => {
     expect(view.id).toBe(id(6))
   })
 
-  test('a changes event shifts a connection that left, with its reason, and ignores a leave of an unknown connection', () => {
+  test('a changes event reports a shift with the reason for a connection that left, and none for an unknown connection', () => {
     const view = viewOf(connection('c1'))
     const left = [
       { connectionId: 'c1', reason: 'expired' },
@@ -94,13 +94,13 @@ describe('a changes event', () => {
     ])
   })
 
-  test('a changes event shifts a connection that left without a reason, and the shift has no reason', () => {
+  test('the shift that a changes event reports for a connection that left without a reason has no reason', () => {
     const view = viewOf(connection('c1'))
     const [shift] = shiftsOf(applyEvent(view, id(6), changes(id(5), { left: [{ connectionId: 'c1' }] })))
     expect(Object.keys(shift!)).toEqual(['connectionId', 'previous', 'current'])
   })
 
-  test('a changes event shifts a stale connection that left', () => {
+  test('a changes event reports a shift for a stale connection that left', () => {
     const view = viewOf(connection('c1'))
     applyEvent(view, id(1, 'epoch-bbbbb'), snapshot())
     const left = [{ connectionId: 'c1', reason: 'left' }]

@@ -314,7 +314,7 @@ test('a view converges to the room over any restarts and resumes, and a restart 
   )
 })
 
-test('the state of a room can be rebuilt from the shifts of a view alone', () => {
+test('the state of a room can be rebuilt from the shifts that a view reports', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()

@@ -35,7 +35,7 @@ describe('identify()', () => {
     })
   })
 
-  test('an invisible character in the memberId of identify() refuses the call as `misconfigured`, names the character and is logged once', async () => {
+  test('a call whose memberId from identify() has an invisible character is `misconfigured`, with the character named and one log line', async () => {
     const error = vi.fn()
     const { gate } = gateOf(
       { identify: () => ({ memberId: 'a\u202eb' }), authorize: () => true },

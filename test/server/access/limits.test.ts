@@ -120,7 +120,7 @@ describe('a caller who is over a rate limit', () => {
   test('a caller who is over a rate limit is told how long to wait, in the error message and as retryAfterMs', async () => {
     const { as, times } = stage({ readsPerSecond: 2, readBurst: 1 })
     await times(1, () => as({}).getLocations({ room: 'r' }))
-    // 20 ms have passed, in which 0.04 tokens were added.
+    // 20 ms have passed since the first query, in which 0.04 tokens were added.
     await expect(as({}).getLocations({ room: 'r' })).rejects.toMatchObject({
       code: 'TOO_MANY_REQUESTS',
       message: 'rate-limited: Too many queries: try again in 480 ms.',

@@ -392,7 +392,7 @@ describe('a stream', () => {
 })
 
 describe('a room', () => {
-  test('when only one room is unreachable, its subscribers alone are sent degraded, and at once', async () => {
+  test('when one room of the backend is unreachable, only the subscribers of that room are sent degraded, and at once', async () => {
     const memory = memoryBackend()
     let report: (health: 'up' | 'down') => void = () => {}
     const backend: Backend = {
@@ -484,7 +484,7 @@ describe('a room', () => {
     ]
     const lastActiveAt = expect.any(Date) as Date
     const presence = {}
-    // The connection that a member used last gives the location and profile.
+    // The connection that a member used last gives the location and profile of the member.
     expect(members).toEqual([
       {
         memberId: 'agent',
@@ -528,7 +528,7 @@ describe('a member who posts through the hub', () => {
       expect(await here()).toEqual(['ada A1'])
     }
     await soon(room.leave({ memberId: 'nobody' }))
-    // A leave through the hub does not remove a connection of Ada's own.
+    // hub.room().leave() does not remove the connection of Ada's own client.
     await soon(room.leave({ memberId: 'ada' }))
     expect(await here()).toEqual(['ada A1'])
   })

@@ -114,7 +114,7 @@ test('a merged frame carries the whole presence value and the flag presenceReset
   expect(await frameAfter(id)).toMatchObject({ changed: [{ connectionId, presence: {}, presenceReset: true }] })
 })
 
-test('a presence value does not count as use: the connection that moved last still speaks for its member', async () => {
+test('a presence value does not count as use: the connection that moved last still represents its member', async () => {
   const { post, values } = opened()
   await post({ from: 'first' }, 'a'.repeat(22))
   await post({ from: 'second' }, 'b'.repeat(22))

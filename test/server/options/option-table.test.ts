@@ -51,7 +51,7 @@ const refusal = (message: string) =>
 describe.each(Object.entries(constructors))('%s', (name, construct) => {
   const rows: Row[] = tables[name as keyof typeof tables]
 
-  test.each(rows)('the option %s is refused with the value %o', (option, value, message) => {
+  test.each(rows)('the option %s is refused as `misconfigured` with the value %o', (option, value, message) => {
     expect(() => construct({ [option]: value })).toThrow(refusal(message))
     expect(() => construct({ [option]: value })).toThrow(refusal(option))
   })
@@ -72,7 +72,7 @@ describe.each(Object.entries(constructors))('%s', (name, construct) => {
 describe('the numbers of limits and timing', () => {
   const wrong = [-1, Number.NaN, '5', null, true, {}]
   test.each(Object.keys(defaultLimits) as (keyof Limits)[])(
-    'a limit that is not a number of 0 or more is refused: %s',
+    'a value in limits that is not a number of 0 or more is refused: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ limits: { [name]: value } })).toThrow(
@@ -82,7 +82,7 @@ describe('the numbers of limits and timing', () => {
   )
 
   test.each([...Object.keys(defaultTiming), 'scale'] as (keyof TimingOptions)[])(
-    'a timing that is not a number of 0 or more is refused: %s',
+    'a value in timing that is not a number of 0 or more is refused: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
@@ -92,7 +92,7 @@ describe('the numbers of limits and timing', () => {
   )
 
   test.each(Object.keys(defaultTiming))(
-    'a timing above 2147483647 ms, the longest that a timer can measure, is refused: %s',
+    'a value in timing above 2147483647 ms, the longest time of a timer, is refused: %s',
     (name) => {
       for (const value of [2 ** 31, Infinity])
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(

@@ -119,7 +119,7 @@ describe('the metrics port', () => {
     await metrics.close()
   })
 
-  test('listen() of the metrics rejects with advice when the port is in use', async () => {
+  test('listen() of prometheusMetrics() rejects when the port is in use, and the message says what to do', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()]
     const { url } = await first.listen(0)
     await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop the process that uses it')

@@ -102,7 +102,7 @@ async function served() {
   return server
 }
 
-test.each(Object.keys(ways))('every call sent %s costs its member, address and room the same', async (way) => {
+test.each(Object.keys(ways))('a call sent %s is charged its cost to the member, address and room', async (way) => {
   const server = await served()
   for (const [name, call, costs] of table) {
     charges = {}

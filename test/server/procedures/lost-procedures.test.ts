@@ -22,7 +22,7 @@ function stage() {
   return { record, warnings }
 }
 
-test('a warning names each location procedure that the router lacks or replaces when the middleware is created', () => {
+test('when the middleware is created, a warning names each location procedure that the router lacks or replaces', () => {
   const { record, warnings } = stage()
   const { lockLocation: _lockLocation, ...picked } = record
   const router = t.router({ docs: { locations: { ...picked, ...own } } })
@@ -37,7 +37,7 @@ test('a warning names each location procedure that the router lacks or replaces 
   expect(warnings).toHaveLength(2)
 })
 
-test('a warning names each location procedure that the router replaces when the WebSocket handler is created', async () => {
+test('when the WebSocket handler is created, a warning names each location procedure that the router replaces', async () => {
   const { record, warnings } = stage()
   const server = createServer()
   const handler = createLocationWebSocketHandler({ server, router: t.router({ ...record, ...own }) })

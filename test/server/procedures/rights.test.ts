@@ -87,7 +87,7 @@ test('a revoked right to read refuses the next stream at once, even while the ri
   await expect(calls.stream()).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
-test('an open stream runs authorize() again at the first heartbeat after recheckMs, and ends when it refuses', async () => {
+test('an open stream runs authorize() again at the first heartbeat after recheckMs, and ends when authorize() refuses', async () => {
   const { clock, hub, denied, asked, calls } = stage()
   const events = (await calls.stream())[Symbol.asyncIterator]()
   await events.next()

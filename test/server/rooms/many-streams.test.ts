@@ -51,7 +51,7 @@ async function postedBy(url: string, name: string) {
 
 describe(`${streams} open streams`, () => {
   test(
-    'the streams of a revoked member end within a second with a final error, and are sent nothing after it',
+    'the streams of a revoked member end within a second with a final error, and are sent nothing after that error',
     { timeout: 30_000 },
     async () => {
       await using server = await serveLocations(people)

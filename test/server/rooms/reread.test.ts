@@ -92,7 +92,7 @@ test('after a room was read again with a new epoch, subscribers get a snapshot, 
   expect(taken(viewer)).toMatchObject([{ id: 'epoch-bbbbb.100', event: { type: 'snapshot' } }])
 })
 
-test('a stream that resumes from a newer version than this process has makes the process read the room again first', async () => {
+test('before a stream resumes from a version newer than the process has, the process reads the room again', async () => {
   const { open, refreshes } = await stage()
   const [hello, changes] = taken(await open('epoch-aaaaa.120'))
   expect(refreshes()).toBe(1)

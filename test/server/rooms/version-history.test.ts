@@ -4,7 +4,7 @@ import { VersionHistory } from '../../../src/server/rooms/version-history.js'
 
 const keepMs = 60_000
 
-test('a version is never reported as old before keepMs, and is so at the latest keepMs / 30 and two notes later', () => {
+test('a version history never reports a version as old before keepMs, and does so at most keepMs / 30 and two notes later', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1, maxLength: 400 }), (waits) => {
       const history = new VersionHistory(keepMs)

@@ -4,7 +4,7 @@ import type { Action } from 'hereabouts/server'
 import { expect, test } from 'vitest'
 import { history, kept, leaving, Play, posting, startMs, sweeping } from '../../support/histories.js'
 
-/* The laws of locks in docs/PROTOCOL.md. The member `ada` has the connections c1 and c2, the member `bob` has c3. */
+/* Tests the rules of locks in docs/PROTOCOL.md. The member `ada` has the connections c1 and c2, the member `bob` c3. */
 
 const micros = startMs * 1_000
 type Own = { memberId?: string | null; claim?: number; takeOver?: true }
@@ -50,7 +50,7 @@ const holders = (play: Play) =>
 /** Posts of all three connections, which renew their leases. */
 const renewing = (seq: number) => [posting('c1', seq, null), posting('c2', seq, null), posting('c3', seq, null, bob)]
 
-// Law 1
+// One holder for each place
 
 test('in every history, a place has at most one lock holder, which is a present connection', () => {
   fc.assert(
@@ -94,7 +94,7 @@ test('a lock or unlock call for the connection of another member is refused', ()
   expect(holders(play)).toEqual({ A1: 'c1' })
 })
 
-// Law 2
+// The end of a lock
 
 test('the locks of a connection end in the commit in which it leaves, expires or is revoked', () => {
   for (const [afterMs, action] of [
@@ -163,7 +163,7 @@ test('a lock ends 30 seconds after the last accepted post of its holder, even wh
   expect(replyOf(at(71_000, 15_000, locking('c3', 2)))).toMatchObject({ outcome: 'locked' })
 })
 
-test('a retry of an old post by a leaving connection does not prolong its locks', () => {
+test('a post with an equal seq by a leaving connection does not prolong its locks', () => {
   const play = filled()
   play.after(0, locking('c1', 1), leaving('c1', { graceMs: 3_000 }))
   play.after(2_000, posting('c1', 1, null))
@@ -171,7 +171,7 @@ test('a retry of an old post by a leaving connection does not prolong its locks'
   expect(holders(play)).toEqual({})
 })
 
-// Law 3
+// Fences, and the order of lock calls
 
 test('in every history, the fences of a place strictly increase, and a repeated lock call gets the same fence', () => {
   fc.assert(
@@ -245,7 +245,7 @@ test('a late lock call of a connection that was lost and has returned is answere
   })
 })
 
-// Law 4
+// Unlock calls
 
 test('an unlock call with a wrong fence or connection changes nothing and is answered `gone` with the holder', () => {
   const play = filled()
@@ -263,9 +263,9 @@ test('an unlock call with a wrong fence or connection changes nothing and is ans
   expect(holders(play)).toEqual({})
 })
 
-// Law 5
+// Moving a lock between connections of one member
 
-test('a connection gets a place that a leaving connection of the same member holds, or any of that member with takeOver', () => {
+test('a lock call gets a place from a leaving connection of the same member, or with takeOver from any connection of that member', () => {
   const play = filled()
   const first = fenceOf(play.after(0, locking('c1', 1)))
   expect(replyOf(play.after(0, locking('c3', 1, 'A1', { takeOver: true })))).toMatchObject({ outcome: 'taken' })
@@ -281,12 +281,12 @@ test('a connection gets a place that a leaving connection of the same member hol
   ])
 })
 
-// Law 6
+// Claims to locks after the server lost its state
 
 const claim = micros - 1_000_000
 const until = startMs + 5_000
 
-test('while claims are collected, lock calls are answered `taken` without a holder, and a check of a lock gives null', () => {
+test('while lock claims are collected, lock calls are answered `taken` without a holder, and a check of a lock gives null', () => {
   const play = filled(until)
   const taken = { outcome: 'taken', holder: null, retryAfterMs: 4_000 }
   expect(replyOf(play.after(1_000, locking('c1', 1)))).toEqual(taken)
@@ -295,7 +295,7 @@ test('while claims are collected, lock calls are answered `taken` without a hold
   expect(holders(play)).toEqual({})
 })
 
-test('when the collection of claims ends, the connection with the highest claim gets the place', () => {
+test('when the collection of lock claims ends, the connection with the highest claim gets the place', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ of: fc.constantFrom('c1', 'c2', 'c3'), fence: fc.nat(9) }), { minLength: 1 }),
@@ -314,7 +314,7 @@ test('when the collection of claims ends, the connection with the highest claim 
   )
 })
 
-test('a granted claim gets a fence above the claimed one, even when the clock is behind the claimed fence', () => {
+test('a granted lock claim gets a fence above the claimed fence, even when the clock is behind the claimed fence', () => {
   const play = filled(until)
   const ahead = micros + 50_000_000
   play.after(0, locking('c1', 1, 'A1', { claim: ahead }))
@@ -324,14 +324,14 @@ test('a granted claim gets a fence above the claimed one, even when the clock is
   expect(fenceOf(play.after(0, locking('c3', 1, 'B2')))).toBe(ahead + 2)
 })
 
-test('a claim whose fence is more than a minute ahead of the clock is ignored', () => {
+test('a lock claim whose fence is more than a minute ahead of the clock is ignored', () => {
   const play = filled(until)
   play.after(0, locking('c1', 1, 'A1', { claim: micros + 70_000_000 }))
   play.after(5_000, sweeping)
   expect(holders(play)).toEqual({})
 })
 
-test('a claim ends when its connection leaves, unlocks the place, or when the place is released', () => {
+test('a lock claim ends when its connection leaves or unlocks the place, or when the place is released', () => {
   const play = filled(until)
   play.after(0, locking('c1', 1, 'A1', { claim }), locking('c2', 1, 'B2', { claim }), locking('c3', 1, 'C3', { claim }))
   expect(replyOf(play.after(0, leaving('c1'), unlocking('c2', 2, claim, 'B2')))).toEqual({ outcome: 'unlocked' })
@@ -340,7 +340,7 @@ test('a claim ends when its connection leaves, unlocks the place, or when the pl
   expect(holders(play)).toEqual({})
 })
 
-test('a claim has no effect after the collection of claims: a lock that ended within an epoch is not restored', () => {
+test('a lock claim has no effect when no claims are collected: a lock that ended within an epoch is not restored', () => {
   const play = filled()
   const fence = fenceOf(play.after(0, locking('c1', 1)))
   play.after(0, { type: 'release', location: kept('A1') })
@@ -348,7 +348,7 @@ test('a claim has no effect after the collection of claims: a lock that ended wi
   expect(replyOf(play.after(0, locking('c1', 2, 'A1', { claim: fence })))).toMatchObject({ outcome: 'taken' })
 })
 
-// Law 7
+// Checks of a lock before a save
 
 test('checkLock is true only for the member that holds the place with that fence, until 30 seconds without a post', () => {
   const play = filled()
@@ -361,7 +361,7 @@ test('checkLock is true only for the member that holds the place with that fence
   expect(isHeld('ada', fence)).toEqual({ type: 'lockChecked', isHeld: false })
 })
 
-// Law 8
+// The limits of locks, and their release by the app
 
 test('a lock call is answered `full` above 8 locks of a connection or above roomLocks in the room', () => {
   const play = filled(undefined, { roomLocks: 10 })
@@ -374,7 +374,7 @@ test('a lock call is answered `full` above 8 locks of a connection or above room
   expect(replyOf(play.after(0, locking('c3', 11, 10)))).toMatchObject({ outcome: 'locked' })
 })
 
-test('a claim of a connection that already claims 8 places is answered `full`', () => {
+test('a lock claim of a connection that already claims 8 places is answered `full`', () => {
   const play = filled(until)
   for (let i = 0; i < 8; i++) play.after(0, locking('c1', i, i, { claim }))
   expect(replyOf(play.after(0, locking('c1', 8, 8, { claim })))).toEqual({ outcome: 'full' })

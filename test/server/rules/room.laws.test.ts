@@ -9,7 +9,7 @@ import { history, kept, leaving, Play, posting, rules, startMs, step, sweeping }
 const outcomeOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { outcome?: string; type: string }).outcome
 const seqOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { seq?: number }).seq
 
-// Rule 1
+// PROTOCOL rule 1: the order of posts
 
 test('PROTOCOL rule 1: a post is applied exactly when its seq is above the stored seq of its connection', () => {
   fc.assert(
@@ -60,7 +60,7 @@ test('PROTOCOL rule 1: after the lease expired, an equal seq is answered `expire
   expect(play.places).toEqual({ c1: 'A1' })
 })
 
-// Rule 2
+// PROTOCOL rule 2: connections that have left
 
 test('PROTOCOL rule 2: a post that arrives after its connection left is answered `left` and changes nothing', () => {
   fc.assert(
@@ -105,7 +105,7 @@ test('PROTOCOL rule 2: tombstones of connections that no viewer saw do not raise
   expect(play.room.state().floor).toBe(floor)
 })
 
-// Rule 3
+// PROTOCOL rule 3: grace periods
 
 test('PROTOCOL rule 3: a grace period only shortens the lease, and a connection that expires in the grace period has `left`', () => {
   const play = new Play()
@@ -149,7 +149,7 @@ test('PROTOCOL rule 3: a leave with a seq below that of the last post changes no
   expect(play.after(29_999, sweeping).commit).toBe(null)
 })
 
-// Rule 4
+// PROTOCOL rule 4: versions
 
 test('PROTOCOL rule 4: versions strictly increase with any clock, and each commit follows the previous one', () => {
   fc.assert(
@@ -190,7 +190,7 @@ test('PROTOCOL rule 4: one batch makes one commit with one entry for each connec
   )
 })
 
-// Rule 6
+// PROTOCOL rule 6: posts that change nothing
 
 test('PROTOCOL rule 6: a post that changes nothing makes no commit, stores its seq and renews the lease', () => {
   const play = new Play()
@@ -213,7 +213,7 @@ test('PROTOCOL rule 6: a post without a profile or an activity keeps the stored 
   expect(play.room.state().connections[0]).toMatchObject({ profile: { name: 'Ada' }, activity: 'idle', location: 'B2' })
 })
 
-// Rule 7
+// PROTOCOL rule 7: leases
 
 test('PROTOCOL rule 7: without a post a connection is present exactly until its lease expires', () => {
   fc.assert(
@@ -364,7 +364,7 @@ test('a connection counts as used when it enters, moves, becomes active or posts
   })
 })
 
-test('activeAgoMs sets the time of last use when a connection enters, and is ignored when it is present', () => {
+test('activeAgoMs sets the time of last use when a connection enters, and is ignored once the connection is present', () => {
   const play = new Play()
   const { commit } = play.after(0, posting('c1', 1, 'A1', { activeAgoMs: 5_000 }))
   expect(commit!.entered[0]).toMatchObject({ at: commit!.version, activeAt: commit!.version - 5_000_000 })

@@ -160,7 +160,7 @@ async function slowPhone(port: number) {
   }
 }
 
-describe(`${floods} sockets that pipeline requests and read no answer`, () => {
+describe(`${floods} sockets that pipeline requests and read nothing`, () => {
   test.each(unread)('floods of %s cost no memory and harm no client', { timeout: 120_000 }, async (what, requests) => {
     const timing = { stallMs: 10_000 * scale, frameStallMs: 60_000 * scale, leaseMs: 300_000 }
     const limits = { readBurst: 1e6, readsPerSecond: 1e6, streamBurst: 1e6 }

@@ -157,7 +157,7 @@ test('a request id that was refused as a duplicate still stops the first subscri
   const subscribe = { id: 1, method: 'subscription', params: { path: 'hang' } }
   socket.send(subscribe, subscribe)
   expect(JSON.stringify(await socket.find('an error', ({ error }) => error !== undefined))).toContain('Duplicate id 1')
-  // The id still belongs to the app's subscription.
+  // The id 1 still belongs to the app's subscription, so a location subscription with it is refused.
   socket.send({ id: 1, method: 'subscription', params: { path: 'onLocation', input: { room: 'q3' } } })
   await until('it is refused', () => socket.messages.filter(({ error }) => error !== undefined).length === 2)
   socket.send({ id: 1, method: 'subscription.stop' })

@@ -208,7 +208,7 @@ describe('the limits of a WebSocket', () => {
 })
 
 describe('a WebSocket subscription', () => {
-  test('a WebSocket subscription waits while authorize() is unavailable, and opens when it is available again', async () => {
+  test('a WebSocket subscription waits while authorize() is unavailable, and opens when authorize() answers again', async () => {
     await using server = await identified()
     server.state.isHidden = true
     using socket = await rawSocket(server.url).opened()

@@ -30,7 +30,7 @@ test('a subscriber connection without announcements is replaced at once, then at
   expect(waits.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 30, 30, 30])
 })
 
-test('after announcements have arrived again, the intervals between replacements start with the first one again', async () => {
+test('after announcements have arrived again, the interval between replacements of a subscriber connection is short again', async () => {
   const { check, replacedAt } = stage()
   await check(40, true)
   await check(1, false)
@@ -39,7 +39,7 @@ test('after announcements have arrived again, the intervals between replacements
   expect(replacedAt.length - before).toBeGreaterThanOrEqual(2)
 })
 
-test('a health check that receives announcements does not reset the replacement intervals while another check receives none', async () => {
+test('a health check that receives announcements does not shorten the interval of replacements while another check receives none', async () => {
   const { check, replacedAt } = stage()
   for (let second = 0; second < 30; second++) {
     await check(1, true, 'one')

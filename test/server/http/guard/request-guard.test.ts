@@ -188,7 +188,7 @@ test('requestGuard: false disables the request guard', async () => {
   await app.close()
 })
 
-test('a server.requestTimeout longer than the 60 seconds of a tombstone is logged once', async () => {
+test('a server.requestTimeout longer than the 60 seconds of a tombstone is logged as one warning', async () => {
   const warnings: string[] = []
   const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
   const hub = createLocationHub({ location: cellLocation, logger })

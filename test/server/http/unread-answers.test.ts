@@ -136,7 +136,7 @@ describe.each(Object.entries(ways))('pipelined requests to %s', (way, start) => 
     let text = ''
     socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
     socket.write(read + get(`${prefix}onLocation`) + get(`${prefix}countMembers?${inputOf({ rooms: ['r'] })}`))
-    await until('three answers are here', () => text.split('HTTP/1.1').length > 3)
+    await until('three answers have arrived', () => text.split('HTTP/1.1').length > 3)
     expect(text).toMatch(/snapshot.*expected object.*members/s)
   })
 
@@ -201,7 +201,7 @@ test(
       for (let i = 0; i < 8; i++) bytes += (socket.read() as Buffer | null)?.length ?? 0
     }
     const timer = setInterval(readSome, 10)
-    await until('the answer is here', () => bytes > big.length, 60_000)
+    await until('the answer has arrived', () => bytes > big.length, 60_000)
     clearInterval(timer)
     socket.resume().write(getBig)
     await new Promise((resolve) => socket.once('data', resolve))
@@ -243,7 +243,7 @@ describe('answers over HTTP/2', () => {
     const stream = request(`/locations.onLocation?${inputOf({ room: 'r' })}`).setEncoding('utf8')
     let text = ''
     stream.on('data', (chunk: string) => (text += chunk))
-    await until('the snapshot is here', () => text.includes('snapshot'))
+    await until('the snapshot has arrived', () => text.includes('snapshot'))
     const other = request('/medium').pause()
     await until('an answer that is not read is cut', () => other.closed, 10_000)
     expect(stream.closed).toBe(false)
@@ -266,7 +266,7 @@ describe('answers over HTTP/2', () => {
     await clock.advance(50)
     let text = ''
     answer.on('data', (chunk: string) => (text += chunk))
-    await until('the first part is here', () => text.length === 1e6)
+    await until('the first part has arrived', () => text.length === 1e6)
     await once(response.stream, 'timeout')
     response.end('the rest')
     await until('the stream is closed', () => answer.closed)

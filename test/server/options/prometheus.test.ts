@@ -31,7 +31,7 @@ describe('Prometheus metrics', () => {
     await client.postLocation.mutate({ ...mine, seq: 1, location: cell(9) })
     await client.postLocation.mutate({ room: '', location: cell(1) }).catch(() => {})
     await client.getLocations.query({ room: 'secret room' })
-    await until('all is heard', () => stream.view.connections.size === 1)
+    await until('the stream shows the connection', () => stream.view.connections.size === 1)
     const seen = await scrape()
     const called = (procedure: string, outcome: string) =>
       seen.get(`hereabouts_calls_total{procedure="${procedure}",outcome="${outcome}"}`)

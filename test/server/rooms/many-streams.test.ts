@@ -32,7 +32,7 @@ async function opened(url: string, nameOf: (i: number) => string): Promise<Strea
       return stream
     }),
   )
-  await until('all have their snapshot', () => all.every(({ text }) => text.includes('"snapshot"')))
+  await until('all streams have a snapshot', () => all.every(({ text }) => text.includes('"snapshot"')))
   return all
 }
 
@@ -61,7 +61,7 @@ describe(`${streams} open streams`, () => {
       await server.hub.revoke('ada')
       // Another member keeps posting while the streams end.
       for (let i = 0; i < 5; i++) expect((await postedBy(server.url, 'bob')).status).toBe(200)
-      await until('they have ended', () => adas.every(({ endedAt }) => endedAt !== null))
+      await until('the streams have ended', () => adas.every(({ endedAt }) => endedAt !== null))
       expect(Math.max(...adas.map(({ endedAt }) => endedAt!)) - revokedAt).toBeLessThan(1_000)
       for (const { text } of adas) {
         expect(text).toContain('"reason":"revoked"')
@@ -69,7 +69,7 @@ describe(`${streams} open streams`, () => {
           /^"type":"bye","reason":"revoked"\}\nid: \S+\n\n\nevent: serialized-error\ndata: \{.*"FORBIDDEN".*\}\n\n\n$/,
         )
       }
-      await until('the others receive every post', () => bobs.every(({ text }) => text.split('"entered"').length === 6))
+      await until('bob is sent every post', () => bobs.every(({ text }) => text.split('"entered"').length === 6))
       expect(bobs.every(({ endedAt }) => endedAt === null)).toBe(true)
     },
   )
@@ -85,7 +85,7 @@ describe(`${streams} open streams`, () => {
       })
       const all = await opened(server.url, (i) => `member ${i % 50}`)
       const due = performance.now() + (endsAt - Date.now())
-      await until('they have ended', () => all.every(({ endedAt }) => endedAt !== null))
+      await until('the streams have ended', () => all.every(({ endedAt }) => endedAt !== null))
       for (const { endedAt, text } of all) {
         expect(endedAt! - due).toBeGreaterThan(-50)
         expect(endedAt! - due).toBeLessThan(1_000)
@@ -108,12 +108,12 @@ describe(`${streams} open streams`, () => {
       const of = (name: number) => all.filter((_, i) => i % 3 === name)
       readers.delete('ada')
       const since = performance.now()
-      await until('they are rechecked', () => of(0).every(({ endedAt }) => endedAt !== null))
+      await until('the streams of ada have ended', () => of(0).every(({ endedAt }) => endedAt !== null))
       expect(performance.now() - since).toBeLessThan(1_000 + 500 + 1_000)
       readers.delete('bob')
       const saidAt = performance.now()
       await server.hub.revoke('bob', 'r')
-      await until('they have ended', () => of(1).every(({ endedAt }) => endedAt !== null))
+      await until('the streams have ended', () => of(1).every(({ endedAt }) => endedAt !== null))
       expect(performance.now() - saidAt).toBeLessThan(1_000)
       for (const { text } of [...of(0), ...of(1)]) expect(afterBye(text)).toContain('FORBIDDEN')
       expect(of(2).every(({ endedAt }) => endedAt === null)).toBe(true)
@@ -136,7 +136,7 @@ describe('a revocation while authorize() is in progress', () => {
     const input = encodeURIComponent(JSON.stringify({ room: 'r' }))
     const stream = raw(`${server.url}/onLocation?input=${input}`, { headers: { authorization: 'ada' } })
     const post = postedBy(server.url, 'ada')
-    await until('both wait for authorize()', () => asked.length === 2)
+    await until('both calls wait for authorize()', () => asked.length === 2)
     mayAll = false
     await server.hub.revoke('ada')
     for (const answer of asked) answer()

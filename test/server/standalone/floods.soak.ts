@@ -123,12 +123,12 @@ test(`${readers} stalled streams are cut, and other clients are not slowed down`
     socket.write(`GET /trpc/onLocation?${inputOf({ room: 'stirred' })} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
     return socket
   })
-  await until('all are there', async () => (await server.report()).readings.streams === readers)
+  await until('all streams are open', async () => (await server.report()).readings.streams === readers)
   // Repeats until the server sends no more bytes: every buffer between server and client is full then.
   for (let bytes = -1, now = 0; now > bytes;) [bytes, now] = [now, (await server.stir()).readings.bytes]
   const fullAt = performance.now()
   await others.health()
-  await until('they are cut', async () => (await server.report()).readings.streams === 0, 60_000)
+  await until('all streams are cut', async () => (await server.report()).readings.streams === 0, 60_000)
   const heldMs = performance.now() - fullAt
   const then = await others.health()
   for (const socket of sockets) socket.destroy()
@@ -181,7 +181,7 @@ describe(`${floods} sockets that pipeline requests and read nothing`, () => {
     // Short answers fit into the buffers of the kernel. The sockets then count as idle connections and are not cut.
     const isShort = /exist|JSON lines/.test(what)
     if (isShort) await passing(timing.stallMs)
-    else await until('the server has cut them', async () => (await server.report()).handles <= handles, 40_000 * scale)
+    else await until('the server has cut all', async () => (await server.report()).handles <= handles, 40_000 * scale)
     const heldMs = performance.now() - since
     const then = await others.health()
     for (const socket of sockets) socket.destroy()
@@ -232,7 +232,7 @@ test('a socket above limits.sockets is closed without an answer', { timeout: 20_
   await new Promise((resolve) => late.on('close', resolve))
   expect(heard).toBe(0)
   first[0]!.destroy()
-  await until('there is room again', async () => (await raw(new URL('/livez', server.url).href, { agent: false }).catch(() => null))?.status === 200) // prettier-ignore
+  await until('a socket is accepted again', async () => (await raw(new URL('/livez', server.url).href, { agent: false }).catch(() => null))?.status === 200) // prettier-ignore
   for (const socket of first) socket.destroy()
 })
 

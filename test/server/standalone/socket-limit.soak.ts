@@ -30,7 +30,7 @@ async function company({ port, url }: LoneServer) {
     const body = JSON.stringify({ room: 'r', connectionKey, location: { sheet: 'Q3', row, col: 1 } })
     return (await raw(`${url}/postLocation`, { method: 'POST', headers: json, body, agent })).status
   }
-  await until('there is a stream', () => seen.includes('"snapshot"'))
+  await until('the stream is open', () => seen.includes('"snapshot"'))
   return {
     isSeen: async (row: number) => {
       expect(await post(row)).toBe(200)
@@ -60,7 +60,7 @@ async function flood(port: number, size: number) {
     },
     async end() {
       for (const socket of open) socket.destroy()
-      await until('all are gone', () => open.size === 0)
+      await until('all connections are closed', () => open.size === 0)
     },
   }
 }
@@ -82,7 +82,7 @@ describe(`a server with at most ${openFiles} open files`, () => {
     using people = await company(server)
     await people.isSeen(1)
     const crowd = await flood(server.port, 1_000)
-    await until('most are turned away', () => crowd.turnedAway > 1_000 - openFiles)
+    await until('most connections are refused', () => crowd.turnedAway > 1_000 - openFiles)
     await people.isSeen(2)
     expect(await isOpen(server)).toBe(false)
     // The connections of the flood use less than half of the server's CPU time.
@@ -90,7 +90,7 @@ describe(`a server with at most ${openFiles} open files`, () => {
     await people.isSeen(3)
     expect(await warnings(server)).toHaveLength(1)
     await crowd.end()
-    await until('there is room again', () => isOpen(server))
+    await until('a connection is accepted again', () => isOpen(server))
     await people.isSeen(4)
   })
 
@@ -100,7 +100,7 @@ describe(`a server with at most ${openFiles} open files`, () => {
     await people.isSeen(1)
     expect(await server.exhaust()).toBeGreaterThan(100)
     const crowd = await flood(server.port, 1_000)
-    await until('all are turned away', () => crowd.turnedAway === 1_000)
+    await until('all connections are refused', () => crowd.turnedAway === 1_000)
     await people.isSeen(2)
     expect(await isIdle(server)).toBeLessThan(500)
     expect(await isOpen(server)).toBe(false)

@@ -89,9 +89,9 @@ async function upgradeWith(port: number, path: string, host: string): Promise<{ 
     `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nupgrade: websocket\r\nconnection: upgrade\r\n` +
       `sec-websocket-key: ${Buffer.alloc(16).toString('base64')}\r\nsec-websocket-version: 13\r\n\r\n`,
   )
-  await until('there is an answer', () => got.received !== '' || got.isClosed)
+  await until('the server answers the upgrade', () => got.received !== '' || got.isClosed)
   if (!got.isClosed) socket.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78]))
-  await until('there is an end', () => got.isClosed || /\x88/.test(got.received))
+  await until('the socket is closed', () => got.isClosed || /\x88/.test(got.received))
   socket.destroy()
   return got
 }
@@ -131,7 +131,7 @@ test.each([
   // If the id of an invalid request were kept, a request with this id would be refused as a duplicate.
   socket.send({ id: 'id-1', method: 'subscription', params: { path: 'hang' } })
   socket.send({ id: 'id-2', method: 'subscription', params: { path: 'onLocation', input: { room: 'q3' } } })
-  await until('both are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 2)
+  await until('both streams are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 2)
 })
 
 test('queries with the same id count as separate calls, and a WebSocket with many calls in progress is not read', async () => {
@@ -139,7 +139,7 @@ test('queries with the same id count as separate calls, and a WebSocket with man
   using socket = await rawSocket(server.url).opened()
   const large = { id: 1, method: 'query', params: { path: 'wait', input: 'x'.repeat(8_000) } }
   for (let at = 0; at < 400; at++) socket.send(large)
-  await until('calls run', () => server.waiting.length >= 64)
+  await until('64 calls are in progress', () => server.waiting.length >= 64)
   // If the socket were still read, more calls would start within these turns of the event loop.
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
   expect(server.waiting.length).toBeLessThan(100)
@@ -148,7 +148,7 @@ test('queries with the same id count as separate calls, and a WebSocket with man
     for (const each of server.waiting.splice(0)) each()
     return socket.messages.some(answered(2))
   })
-  await until('all are answered', () => socket.messages.filter(answered(1)).length === 400)
+  await until('all queries are answered', () => socket.messages.filter(answered(1)).length === 400)
 })
 
 test('a request id that was refused as a duplicate still stops the first subscription with this id', async () => {
@@ -159,7 +159,7 @@ test('a request id that was refused as a duplicate still stops the first subscri
   expect(JSON.stringify(await socket.find('an error', ({ error }) => error !== undefined))).toContain('Duplicate id 1')
   // The id 1 still belongs to the app's subscription, so a location subscription with it is refused.
   socket.send({ id: 1, method: 'subscription', params: { path: 'onLocation', input: { room: 'q3' } } })
-  await until('it is refused', () => socket.messages.filter(({ error }) => error !== undefined).length === 2)
+  await until('a second call is refused', () => socket.messages.filter(({ error }) => error !== undefined).length === 2)
   socket.send({ id: 1, method: 'subscription.stop' })
   await until('the subscription has stopped', () => server.heard.stopped === 1)
 })
@@ -198,7 +198,7 @@ test('WebSockets that close while createContext is pending do not count toward t
   for (let round = 0; round < 10; round++) {
     const sockets = await Promise.all(Array.from({ length: 10 }, () => rawSocket(server.url).opened()))
     for (const { ws } of sockets) ws.terminate()
-    await until('all are gone', () => server.handler.size === 0)
+    await until('all sockets are gone', () => server.handler.size === 0)
   }
   expect(contexts).toHaveLength(100)
   for (const each of contexts) each()
@@ -215,11 +215,11 @@ test('a WebSocket whose messages wait for createContext is not read until the co
   using socket = await rawSocket(server.url).opened()
   const large = { id: 1, method: 'query', params: { path: 'echo', input: 'x'.repeat(50_000) } }
   for (let at = 0; at < 600; at++) socket.send(large)
-  await until('the server has read some', () => server.sockets[0]!.bytesRead > 64 * 50_000)
+  await until('the server has read 64 messages', () => server.sockets[0]!.bytesRead > 64 * 50_000)
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
   expect(server.sockets[0]!.bytesRead).toBeLessThan(100 * 50_000)
   open()
-  await until('all are answered', () => socket.messages.filter(answered(1)).length === 600)
+  await until('all queries are answered', () => socket.messages.filter(answered(1)).length === 600)
 })
 
 test('an error that errorFormatter makes unserializable is answered with a plain error, and the WebSocket answers further calls', async () => {

@@ -196,21 +196,21 @@ test.each([
   const all = Array.from({ length: 254 }, (_, id) => subscribe(id, 'quiet'))
   socket.send(...messagesOf([wrapped(1_000), subscribe(1_001, 'onLocation', { room: 'q3' })]))
   await until(
-    'both are open',
+    'both location streams are open',
     () => dataOf(socket, 1_000, 'snapshot').length + dataOf(socket, 1_001, 'snapshot').length === 2,
   )
   socket.send(...messagesOf([...all, subscribe(254, 'quiet'), subscribe(255, 'onLocation', { room: 'q3' })]))
   const refused = () => socket.messages.filter(({ error }) => JSON.stringify(error ?? '').includes('at most 256'))
-  await until('two are refused', () => refused().length === 2)
+  await until('two subscriptions are refused', () => refused().length === 2)
   expect(refused().map(({ id }) => id)).toEqual([254, 255])
   socket.send([stop(1_000), stop(0)])
   await until(
-    'they have stopped',
+    'two subscriptions have stopped',
     () => dataOf(socket, 0, 'stopped').length + dataOf(socket, 1_000, 'stopped').length === 2,
   )
   socket.send(subscribe(256, 'quiet'), subscribe(257, 'onLocation', { room: 'q3' }))
   await until(
-    'both are open',
+    'both new subscriptions are open',
     () => dataOf(socket, 256, 'started').length + dataOf(socket, 257, 'started').length === 2,
   )
 })
@@ -223,7 +223,7 @@ test('subscriptions that wait for createContext count toward the limit of 256 fo
   socket.send(all.slice(0, 200), all.slice(200))
   await socket.has(44)
   open()
-  await until('256 are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 256)
+  await until('256 streams are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 256)
   expect(socket.messages.filter(({ error }) => error !== undefined)).toHaveLength(44)
 })
 

@@ -62,7 +62,7 @@ test('location streams under applyWSSHandler cause one warning, which names crea
   await using server = await appServer('tRPC')
   using socket = await rawSocket(server.url).opened()
   socket.send(subscribe(1, 'locations.onLocation'), subscribe(2, 'locations.onLocation'))
-  await until('both are live', () => snapshots(socket.texts) === 2)
+  await until('both streams are open', () => snapshots(socket.texts) === 2)
   expect(server.warnings()).toEqual([expect.stringContaining('createLocationWebSocketHandler')])
 })
 
@@ -70,7 +70,7 @@ test('location streams under createLocationWebSocketHandler, wrapped or not, and
   await using server = await appServer('ours')
   using socket = await rawSocket(server.url).opened()
   socket.send(subscribe(1, 'locations.onLocation'), subscribe(2, 'wrapped.onLocation'))
-  await until('both are live', () => snapshots(socket.texts) === 2)
+  await until('both streams are open', () => snapshots(socket.texts) === 2)
   const closing = new AbortController()
   const input = encodeURIComponent(JSON.stringify({ room: 'q3' }))
   const { body } = await fetch(`${server.url}/locations.onLocation?input=${input}`, { signal: closing.signal })

@@ -44,7 +44,7 @@ test('posts made while a frame is being compressed are sent as coalesced frames 
   const before = out.parts.length
   // The compressed snapshot can only arrive when this test yields to the event loop, so these posts come first.
   await Promise.all([post('c1', 'B2'), post('c2', 'C3'), post('c1', 'D4')])
-  await until('all is there', () => out.types.length >= 3)
+  await until('the snapshot and changes are sent', () => out.types.length >= 3)
   expect(before).toBe(2)
   const [, snapshot, ...changes] = out.events
   expect(out.types.slice(1)).toEqual(['snapshot', ...changes.map(() => 'changes')])
@@ -72,7 +72,7 @@ test('the reader of a compressed stream converges to the room, whichever frames 
         else await post(each.who, each.says === 'much' ? essay(n) : `at ${n}`)
       }
       const { timeline } = subscriber.room
-      await until('it has all', () => {
+      await until('the reader has the newest version', () => {
         out.drain()
         return out.events.at(-1)?.includes(`id: ${timeline.id()}\n`)
       })
@@ -93,7 +93,7 @@ test('a stream that the server ends while a frame is being compressed sends `bye
   const { out, subscriber } = await stage()
   subscriber.end('rotated')
   expect(out.state).toBe('open')
-  await until('it is over', () => out.state === 'ended')
+  await until('the stream has ended', () => out.state === 'ended')
   expect(out.types).toEqual(['hello', 'snapshot', 'bye'])
 })
 
@@ -111,7 +111,7 @@ test('a member who is revoked while a frame is being compressed is not sent that
   const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'bo', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
   subscriber.take()
   if (!other.write(subscriber.take()!.encoded({ serialize: (value: unknown) => value })))
-    await until('it is made', () => isThere)
+    await until('the frame is compressed', () => isThere)
   expect(out.parts).toHaveLength(length)
 })
 

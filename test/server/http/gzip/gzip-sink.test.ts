@@ -124,7 +124,7 @@ describe('a large frame', () => {
     readers[0]!.out.onDrain()
     expect(readers[0]!.out.parts).toHaveLength(1)
     expect(drained).toEqual([])
-    await until('they have it', () => drained.length === 3)
+    await until('all readers have the frame', () => drained.length === 3)
     expect(drained).toEqual([0, 1, 2])
     expect(wakes).toBe(1)
     for (const { out } of readers) {
@@ -149,7 +149,7 @@ describe('a large frame', () => {
     sink.onDrain = () => (drains += 1)
     out.isFull = true
     sink.write(frame(large))
-    await until('it is there', () => out.parts.length === 2)
+    await until('the large frame is sent', () => out.parts.length === 2)
     expect(drains).toBe(0)
     out.onDrain()
     expect(drains).toBe(1)
@@ -162,7 +162,7 @@ describe('a large frame', () => {
     ended.sink.end()
     cut.sink.destroy()
     gone.sink.close()
-    await until('the last has it', () => last.out.parts.length === 2)
+    await until('the last reader has the frame', () => last.out.parts.length === 2)
     expect([ended.out.state, cut.out.state]).toEqual(['ended', 'cut'])
     expect(ended.out.text).toBe('')
     for (const { out } of [cut, gone]) expect(out.parts).toHaveLength(1)
@@ -174,7 +174,7 @@ describe('a large frame', () => {
     const small = frame(20)
     expect(other.sink.write(small)).toBe(true)
     expect(other.out.text).toBe(textOf(small))
-    await until('it is there', () => waiting.out.parts.length === 2)
+    await until('the large frame is sent', () => waiting.out.parts.length === 2)
   })
 })
 

@@ -47,7 +47,7 @@ describe('a snapshot', () => {
     expect(applyEvent(view, id(5), snapshot(connection('c1')))).toEqual({ outcome: 'shown', shifts: [] })
   })
 
-  test('a snapshot reports a shift for each connection that it changes, and as `lost` for each that it does not list', () => {
+  test('a snapshot reports a shift for each changed connection, and one with the reason `lost` for each connection not listed', () => {
     const view = viewOf(connection('same'), connection('moved'), connection('gone'))
     const shifts = shiftsOf(applyEvent(view, id(6), snapshot(connection('same'), connection('moved', 2))))
     expect(shifts).toEqual([

@@ -35,7 +35,7 @@ describe('identify()', () => {
     })
   })
 
-  test('a call whose memberId from identify() has an invisible character is `misconfigured`, with the character named and one log line', async () => {
+  test('a call whose memberId from identify() has an invisible character is `misconfigured`, names the character and is logged once', async () => {
     const error = vi.fn()
     const { gate } = gateOf(
       { identify: () => ({ memberId: 'a\u202eb' }), authorize: () => true },

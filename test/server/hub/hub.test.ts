@@ -273,7 +273,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(0)
   })
 
-  test('a stream that was opened with the key of an absent member does not shorten the lease of that member when it closes', async () => {
+  test('a stream that one member opened with the key of another, absent member does not shorten the lease of that member when it closes', async () => {
     const { clock, hub, post, read } = stage()
     const thief = await read({ connectionId: 'c1', memberId: 'eve' })
     const own = await read({ connectionId: 'c2', memberId: 'ada' })

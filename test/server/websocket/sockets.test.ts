@@ -167,7 +167,7 @@ describe('the limits of a WebSocket', () => {
     expect(socket.messages.some(typed('bye'))).toBe(false)
   })
 
-  test('a WebSocket above the addressStreams of its address is closed with 1013, until another socket closes', async () => {
+  test('a WebSocket above addressStreams sockets of its address is closed with 1013; after one closes, another is accepted', async () => {
     await using server = await identified({ limits: { addressStreams: 1 } })
     using first = await rawSocket(server.url).opened()
     first.send(count(1))

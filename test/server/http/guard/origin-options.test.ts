@@ -15,7 +15,7 @@ import {
   type OriginOptions,
 } from '../../../../src/server/http/guard/origin-check.js'
 
-/** Returns `allowed`, or the code of the refusal. */
+/** Returns `allowed` or the code of the refusal, and the origin that the CORS headers allow. */
 function check(options: OriginOptions, host: string, origin: string) {
   const request = { method: 'GET', headers: { host, origin }, socket: { localAddress: '192.0.2.1' } }
   const rules = originRulesOf(options)

@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 /* Every bad input is answered with a 4xx and a message. Nothing is stored, no stack trace is sent, and there is never a 5xx. */
 
 const logged: unknown[] = []
-/** Refusals have a line of their own, at most one a minute for each reason: access/refusal-log.test.ts. */
+/** The log lines about refusals, which are not counted here. test/server/access/refusal-log.test.ts checks them. */
 const log = (...said: unknown[]) => void (said[0] === 'a call was refused' || logged.push(said))
 const logger = { info() {}, warn: log, error: log }
 const server = await serveLocations({ logger })

@@ -17,7 +17,7 @@ const serve = () =>
 type App = Awaited<ReturnType<typeof serve>>['server']['router']
 type Types = RoomTypesOf<App>
 
-/** A server with presence values, and a function that opens a window of a member. */
+/** Starts a server with presence values. Returns a function that opens a window (one client) of a member. */
 async function house() {
   const served = await serve()
   onTestFinished(() => served.close())

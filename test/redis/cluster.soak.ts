@@ -47,7 +47,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     return [names.find(isAway)!, names.find((room) => !isAway(room))!]
   }
 
-  test('makes only its own rooms unreachable', async () => {
+  test('a cluster master that is down makes only its own rooms unreachable', async () => {
     const own = new Ends()
     try {
       const served = await node(own, { scale })
@@ -85,7 +85,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('delays revocation in its own rooms until it is back; other rooms revoke at once', async () => {
+  test('a cluster master that is down delays revocation in its own rooms until it is back; other rooms revoke at once', async () => {
     const own = new Ends()
     const { hub, url } = await node(own, { scale: 1 })
     const revoking = cluster.ownerOf(revocationsKey('hereabouts'))
@@ -106,7 +106,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('that refuses writes degrades its own rooms only, and is logged in one line', async () => {
+  test('a cluster master that refuses writes degrades only its own rooms, and is logged in one line', async () => {
     const own = new Ends()
     const errors: string[] = []
     const error = (message: string, details?: { error?: unknown }) =>
@@ -136,7 +136,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('keeps a starting server not ready if it stores the revocations', async () => {
+  test('a server that starts while the cluster master with the revocations is down does not become ready', async () => {
     const own = new Ends()
     const away = cluster.ownerOf(revocationsKey('hereabouts'))
     const [, spared] = roomsBy(away, 'dawn')
@@ -156,7 +156,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('does not prevent a server from closing', async () => {
+  test('a server closes although a cluster master is down', async () => {
     const own = new Ends()
     const served = await node(own, { scale: 1 })
     const [away] = cluster.nodes

@@ -19,7 +19,7 @@ const isSoak = process.env['SOAK'] !== undefined
 
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
-/** Returns each node's URL `each` times: one URL for each person. */
+/** Returns each node's URL `each` times: one URL for each client. */
 const seats = (nodes: { url: string }[], each: number) =>
   nodes.flatMap(({ url }) => Array.from({ length: each }, () => url))
 
@@ -91,7 +91,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('a lost last announcement is repaired by polling', async () => {
+  test('when the announcement of the last change in Redis is lost, the nodes find the change by polling the version', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -156,7 +156,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('every key in Redis has a TTL, and the keys of an unused room expire', async () => {
+  test('every key in Redis has a TTL, and the keys of a room that nobody uses expire', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())

@@ -107,7 +107,7 @@ const faults: Fault[] = [
   {
     name: 'wrong version: after a failover, one before 7',
     shows: refuses('too old'),
-    // The commands that came with Redis 7 are unknown to it.
+    // Renames the commands that came with Redis 7, so that this server does not know them.
     other: ['--rename-command', 'SPUBLISH', '', '--rename-command', 'SSUBSCRIBE', ''],
     begin({ proxy, other }) {
       proxy.target = other!.port
@@ -241,13 +241,16 @@ describe.skipIf(skipWithoutRedis)(
       console.log([header, header.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n'))
     })
 
-    test.for(faults.map((fault) => [fault.name, fault] as const))('%s', async ([, fault]) => {
-      const row = await measure(fault)
-      rows.push(row)
-      expect(row).toBeDefined()
-    })
+    test.for(faults.map((fault) => [fault.name, fault] as const))(
+      'streams, posts, /readyz, log and metrics show what docs/operating.md says: %s',
+      async ([, fault]) => {
+        const row = await measure(fault)
+        rows.push(row)
+        expect(row).toBeDefined()
+      },
+    )
 
-    test('a server that starts on a replica is not ready from its first answer, and says why in one line', async () => {
+    test('a server that starts on a read-only replica answers /readyz with 503 from the start, and logs the reason in one line', async () => {
       await using master = await redisServer()
       await using replica = await redisServer('--replicaof', `127.0.0.1 ${master.port}`)
       const client = createClient({ url: replica.url })
@@ -272,7 +275,7 @@ describe.skipIf(skipWithoutRedis)(
   },
 )
 
-test('docs/operating.md has the row of each failure', () => {
+test('the table in docs/operating.md has the observed row of each Redis failure', () => {
   const docs = readFileSync(fileURLToPath(new URL('../../docs/operating.md', import.meta.url)), 'utf8')
   const cells = docs.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
   for (const fault of faults) {

@@ -5,10 +5,10 @@ import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redi
 import { lockMember, lockNode } from '../support/servers/lock-node.js'
 import { until } from '../support/until.js'
 
-/* Locks and broadcasts of real processes: what a deploy does to those who hold a place, and two processes over one Redis. */
+/* Locks and broadcasts of real server processes: during a deploy, and with two processes over one Redis. */
 
 const place = { sheet: 'Q3', row: 1, col: 1 }
-/** Streams end at once, and an old process is gone in a moment. On a busy machine even that takes longer than locks last by default. */
+/** A short drain. Locks last longer than a deploy on a busy machine, which can take longer than the default lockMs. */
 const timing = { drainMs: 200, lockMs: 90_000, leaseMs: 90_000 }
 
 describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_000 }, () => {
@@ -18,10 +18,10 @@ describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_00
   })
   afterAll(() => redis?.[Symbol.asyncDispose]())
 
-  /** Locks a place, replaces the process behind its address, and returns the lock and what others got meanwhile. */
+  /** Locks a place, replaces the server process, and returns the lock and the grants of other members meanwhile. */
   async function deploy(redisUrl: string) {
     await using old = await lockNode({ redisUrl, timing })
-    // Started before, since on a busy machine a process needs longer to start than locks last.
+    // The new process starts first: on a busy machine the start can take longer than a lock lasts.
     await using next = await lockNode({ redisUrl, timing })
     await using line = await tcpProxy(old.port)
     const url = old.url.replace(String(old.port), String(line.port))
@@ -48,19 +48,19 @@ describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_00
     return { before: fence, after, isLost, got }
   }
 
-  test('a deploy of a server with rooms in memory hands a held place to nobody else, and its holder goes on by a claim', async () => {
+  test('during a deploy of a server with rooms in memory, a locked place is granted to nobody else, and its holder keeps it by a claim', async () => {
     const { before, after, isLost, got } = await deploy('')
     expect({ isLost, got }).toEqual({ isLost: false, got: [] })
     expect(after).toBeGreaterThan(before)
   })
 
-  test('a deploy of a server with rooms in Redis leaves a held place with its holder', async () => {
+  test('during a deploy of a server with rooms in Redis, a locked place stays with its holder', async () => {
     const { before, after, isLost, got } = await deploy(redis.url)
     expect({ isLost, got }).toEqual({ isLost: false, got: [] })
     expect(after).toBe(before)
   })
 
-  test('two processes over one Redis agree about locks, and pass broadcasts on in one order', async () => {
+  test('two processes over one Redis grant a place to one member only, and deliver broadcasts in one order', async () => {
     await using first = await lockNode({ redisUrl: redis.url })
     await using second = await lockNode({ redisUrl: redis.url })
     await using ada = await lockMember(first.url, 'ada', 'two')

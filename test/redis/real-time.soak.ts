@@ -99,7 +99,7 @@ const nuisances: [name: string, (scene: Scene) => Promise<void>][] = [
 ]
 
 describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_000 }, () => {
-  test.concurrent.each(outages)('%s', async (name, begin, end) => {
+  test.concurrent.each(outages)('posts are rejected during an outage, then all clients converge: %s', async (name, begin, end) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'outage')
@@ -128,7 +128,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
     }
   })
 
-  test.concurrent.each(nuisances)('%s', async (name, befalls) => {
+  test.concurrent.each(nuisances)('no connection is shown to leave during a short fault: %s', async (name, befalls) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'nuisance')
@@ -145,7 +145,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
     }
   })
 
-  test.concurrent.each([20, 90])('a node is cut off for %d s', async (seconds) => {
+  test.concurrent.each([20, 90])('all clients converge after a node is cut off from Redis for %d s', async (seconds) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'cut off', { isSticky: true })

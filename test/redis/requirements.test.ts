@@ -47,7 +47,7 @@ describe('a Redis client with a key prefix is rejected', () => {
 })
 
 describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () => {
-  test('is rejected without the Redis permissions it needs; the error contains the command that grants them', async () => {
+  test('a server without the Redis permissions that it needs does not start; the error contains the command that grants them', async () => {
     await using redis = await redisServer()
     redis.cli('ACL', 'SETUSER', 'app', 'on', '>secret', '~other:*', '+@all')
     const client = createClient({ url: redis.url, username: 'app', password: 'secret' })
@@ -68,7 +68,7 @@ describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () =
     client.destroy()
   })
 
-  test('warns about a Redis that evicts keys, and about replicas that may lag', async () => {
+  test('a starting server warns if Redis may evict keys, or may accept writes while its replicas lag', async () => {
     await using master = await redisServer('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
     await using replica = await redisServer('--replicaof', `127.0.0.1 ${master.port}`)
     await until('there is a replica', () => master.cli('INFO', 'replication').includes('connected_slaves:1'))
@@ -92,7 +92,7 @@ describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () =
     expect(replica.port).toBeGreaterThan(0)
   })
 
-  test('starts without Redis, is not ready, and becomes ready when Redis is reachable', async () => {
+  test('a server that starts while Redis is unreachable is not ready, and becomes ready when Redis is reachable', async () => {
     await using redis = await redisServer()
     const client = await redisClient(redis.url)
     await redis.kill()

@@ -27,12 +27,12 @@ const boundMs = 95_000 * scale + 45_000
 const kinds: Record<string, Faults> = {
   'lost requests and answers': { drop: 0.3 },
   'requests that overtake each other': { delayMs: 60 },
-  'requests that get there twice': { duplicate: 0.5, delayMs: 20 },
+  'requests that arrive twice': { duplicate: 0.5, delayMs: 20 },
   'a proxy that answers 502 and 503': { badGateway: 0.4 },
-  'streams that break off anywhere': { cut: 0.7 },
-  'streams that fall silent': { halfOpen: 0.7 },
-  'a proxy that holds streams back': { buffering: true },
-  'all of it': { drop: 0.15, delayMs: 40, duplicate: 0.2, badGateway: 0.15, cut: 0.4, halfOpen: 0.2 },
+  'streams that are cut at any byte': { cut: 0.7 },
+  'streams that stay open without data': { halfOpen: 0.7 },
+  'a proxy that buffers streams': { buffering: true },
+  'all these faults together': { drop: 0.15, delayMs: 40, duplicate: 0.2, badGateway: 0.15, cut: 0.4, halfOpen: 0.2 },
 }
 
 describe('a room after network faults', { timeout: 600_000 }, () => {
@@ -100,7 +100,7 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
   }
 
   const each = Math.ceil(runs / Object.keys(kinds).length)
-  test.each(Object.entries(kinds))(`converges after %s (${each} seeds)`, async (_, faults) => {
+  test.each(Object.entries(kinds))(`all clients of a room converge after %s (${each} seeds)`, async (_, faults) => {
     for (let first = 0; first < each; first += atOnce) {
       const seeds = Array.from({ length: Math.min(atOnce, each - first) }, (_, i) => first + i + 1)
       await Promise.all(seeds.map((seed) => converges(seed, faults)))

@@ -14,7 +14,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
   const atOnce = 256
   const people = ['𓀀', '𓀁', '𓀂', '𓀃'].map((name) => ({ memberId: name, profile: { name: name.repeat(8) } }))
 
-  test(`after any of its first ${bytes} bytes resumes and converges`, async () => {
+  test(`a stream that is cut after any of its first ${bytes} bytes resumes and converges to the room`, async () => {
     const room = 'every-byte'
     // No lease may end during the test.
     await using server = await serveLocations({ timing: { scale, leaseMs: 600_000 } })

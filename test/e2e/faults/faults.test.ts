@@ -46,7 +46,7 @@ describe('a server that is killed and restarted', () => {
   )
 
   test(
-    'a server that is killed and restarted moves made while it is down are kept, and only the newest is shown',
+    'moves that are made while the server is down are kept, and only the newest is shown after the restart',
     { timeout: 60_000 },
     async () => {
       let running = await serveLocations({ timing: slower })
@@ -71,7 +71,7 @@ describe('a server that is killed and restarted', () => {
 })
 
 describe('posts', () => {
-  test('posts that arrive in reverse order end at the newest', async () => {
+  test('posts that arrive at the server in reverse order leave every client at the newest location', async () => {
     const held: (() => Promise<Reply>)[] = []
     await using proxy = await faultProxy(server.url, {
       call: (call, pass) => new Promise((resolve) => held.push(async () => {
@@ -103,7 +103,7 @@ describe('posts', () => {
     expect(viewer.diverged).toEqual([])
   })
 
-  test('posts that arrive twice are applied once', async () => {
+  test('posts that a proxy delivers twice are applied once', async () => {
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
         await pass(call)
@@ -219,7 +219,7 @@ describe('a stream', () => {
     expect(ada.news).not.toContain('left')
   })
 
-  test('a stream of a stock client resumes after a cut at any place', { timeout: 90_000 }, async () => {
+  test('a stream of a stock client resumes after a cut at each of 20 byte offsets', { timeout: 90_000 }, async () => {
     // A stock client does not repeat a post whose headers come too late for the server's timeout.
     await using patient = await serveLocations({ timing: slower })
     const client = stockClient(patient.url)

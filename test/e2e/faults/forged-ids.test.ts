@@ -94,6 +94,6 @@ test(
   },
 )
 
-test('the right id resumes', async () => {
+test('a stream with a genuine last event id resumes with changes, not with a snapshot', async () => {
   expect(await ask(id)).toMatchObject({ id, event: { type: 'changes', from: id } })
 })

@@ -188,7 +188,7 @@ describe.concurrent('a half-open connection', patience, () => {
 })
 
 describe.concurrent('a server that is killed and restarted', patience, () => {
-  test(`${restarts} times gets every member back each time, and no member is shown to leave`, async () => {
+  test(`a server that is killed and restarted ${restarts} times gets every member back each time, and no member is shown to leave`, async () => {
     const timing = { scale }
     let running = await serveLocations({ timing })
     const { port, url } = running

@@ -27,7 +27,7 @@ type Place = { n: number; text: string }
 async function busyRoom(timing: TimingOptions, { members = 1, bytes = 250_000 } = {}) {
   const place = z.object({ n: z.int(), text: z.string() })
   const hub = createLocationHub({ location: place, timing: { frameStallMs: 60_000, leaseMs: 300_000, ...timing } })
-  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub gave a hub that is not a Hub')
   const t = initTRPC.create()
   const router = t.router(createLocationRouter({ hub, procedure: t.procedure, anonymous: true }))
   const server = createServer(createLocationMiddleware({ router, requestGuard: false }))
@@ -107,7 +107,7 @@ describe('a slow consumer', () => {
     using slow = reader(busy.port)
     await until('both have the snapshot', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
     slow.socket.pause()
-    // More than the buffers between two local sockets hold.
+    // This is more than the buffers between two local sockets hold.
     while (quick.seen.bytes < 25_000_000) await busy.move()
     const { timeline } = await busy.live()
     await until('the quick one has it all', () => quick.seen.text.includes(`id: ${timeline.id()}`))

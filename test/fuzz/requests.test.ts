@@ -84,13 +84,13 @@ async function sentAll(port: number, requests: HostileRequest[]): Promise<void> 
 beforeAll(() => built('package'), 120_000)
 
 test(
-  `${runs} hostile requests get no server error, change no prototype, and do not slow other members`,
+  `${runs} hostile HTTP requests cause no 5xx, change no prototype, and do not slow the posts of other members`,
   { timeout: 0 },
   async () => {
     await using server = await loneServer({ limits: unlimited, timing: { rotateMs: 1e6 } })
     await using others = healthyClient(server.url)
     const before = await server.report()
-    // A warm-up, and then the baseline: valid requests at the same rate as the hostile ones.
+    // Two runs of valid requests at the rate of the hostile ones: the first warms up, the second is the baseline.
     for (const times of [500, 2_000]) {
       await others.health()
       await sentAll(server.port, Array.from({ length: times }, ordinary))

@@ -11,7 +11,7 @@ import { presence } from '../contract/target.js'
 import { blocksOf } from '../support/snippets.js'
 import { until } from '../support/until.js'
 
-/* The clients of docs/wire.md as written: they join, stay present, see changes, resume after a cut, and leave. */
+/* Runs the clients of docs/wire.md as written: they join, stay present, see changes, resume after a cut, and leave. */
 
 const folder = mkdtempSync(join(tmpdir(), 'hereabouts-wire-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -26,14 +26,14 @@ const clients = [
   { file: 'client.sh', name: 'curl', command: ['bash'], canRun: has('bash', 'curl', 'jq') },
 ]
 
-test('the client in Python has forty-five lines', () => {
+test('the Python client of docs/wire.md has at most forty-five lines', () => {
   const { code } = blocks.find(({ rest }) => rest === 'client.py')!
   expect(code.split('\n').filter(Boolean).length).toBeLessThanOrEqual(45)
 })
 
 describe.each(clients)('$file', ({ file, name, command, canRun }) => {
   test.skipIf(!canRun)(
-    'joins, stays present, sees changes, resumes after a cut, and leaves',
+    'a client of docs/wire.md joins, stays present, sees changes, resumes after a cut, and leaves',
     { timeout: 60_000 },
     async () => {
       const { code } = blocks.find(({ rest }) => rest === file)!
@@ -79,7 +79,7 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
         await until('it sees who is there', () => said.includes('Ada'))
         room.post(cell(77))
         await until('it sees a move', () => said.includes('77'))
-        // It ignores what it does not use: presence values, locks and broadcasts.
+        // The client must ignore the features that it does not use: presence values, locks and broadcasts.
         room.setPresence({ typing: true })
         const lock = await room.lock(cell(77))
         expect([lock?.location, await room.broadcast('note', 'hello')]).toEqual([cell(77), true])

@@ -99,7 +99,7 @@ const nuisances: [name: string, (scene: Scene) => Promise<void>][] = [
 ]
 
 describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_000 }, () => {
-  test.concurrent.each(outages)('posts are rejected during an outage, then all clients converge: %s', async (name, begin, end) => {
+  test.concurrent.each(outages)('after an outage of Redis all clients converge: %s', async (name, begin, end) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'outage')
@@ -145,7 +145,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
     }
   })
 
-  test.concurrent.each([20, 90])('all clients converge after a node is cut off from Redis for %d s', async (seconds) => {
+  test.concurrent.each([20, 90])('all clients converge after %d s of a node without Redis', async (seconds) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'cut off', { isSticky: true })

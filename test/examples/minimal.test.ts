@@ -17,7 +17,7 @@ describe('the minimal example', () => {
     expect(others).toEqual([])
   })
 
-  test.skipIf(!chromiumPath)('the minimal example shows each window the cursor of the other', { timeout: 60_000 }, async () => {
+  test.skipIf(!chromiumPath)('the minimal example shows two windows to each other', { timeout: 60_000 }, async () => {
     expect(commands).toEqual(['npm ci', 'npm run example minimal'])
     await using app = start()
     const url = await addressOf(app)

@@ -57,8 +57,8 @@ const tableIn = (text: string) =>
     )
 const numbersIn = (cell: string) => Array.from(cell.matchAll(/\d[\d,]*/g), ([text]) => Number(text.replaceAll(',', '')))
 /**
- * True if a measured number is within a factor of five of the documented one. Timing explains such a factor; the compared
- * versions differ by far more. `least` is the number up to which heartbeats alone can raise a measurement.
+ * True if a measured number is within a factor of five of the documented one. Timing explains such a factor; the
+ * compared versions differ by far more. `least` is the number up to which heartbeats alone can raise a measurement.
  */
 const nearly = (measured: number, written: number, least: number) =>
   measured <= Math.max(5 * written, least) && measured >= written / 5

@@ -7,7 +7,7 @@ const nextjs = example('nextjs')
 describe.skipIf(!nextjs)('the Next app', { timeout: 60_000 }, () => {
   const { commands, start } = nextjs!
 
-  test.skipIf(!chromiumPath)("the Next app lists present members in the server-rendered HTML, and shows two browsers each other's moves", async () => {
+  test.skipIf(!chromiumPath)('the Next app shows members in its HTML, and then their moves', async () => {
     expect(commands).toEqual(['npm ci', 'npm run example nextjs'])
     await using app = start()
     const url = await addressOf(app)

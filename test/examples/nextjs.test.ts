@@ -7,8 +7,8 @@ import { built } from '../support/built.js'
 import { compile, project, root } from '../support/snippets.js'
 
 /*
- * Checks the parts of the Next app that do not need Next (a third of a gigabyte). `npm run soak:nextjs` builds the app and
- * opens it in Chromium.
+ * Checks the parts of the Next app that do not need Next (a third of a gigabyte). `npm run soak:nextjs` builds the app
+ * and opens it in Chromium.
  */
 describe('the Next app', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-nextjs-'))

@@ -7,7 +7,7 @@ import { until } from '../support/until.js'
 const timing = { scale: 1 / 20 }
 const cell = (row: number, col = 2) => ({ sheet: 'Q3', row, col })
 
-test("the bot of examples/node-script follows a member's moves, before and after a restart of the server", { timeout: 60_000 }, async () => {
+test('the bot of node-script follows a member, also after a server restart', { timeout: 60_000 }, async () => {
   const { commands, start } = example('node-script')!
   expect(commands).toEqual(['npm ci', 'npm run example node-script'])
   const first = await serveLocations({ timing })

@@ -15,7 +15,7 @@ describe.skipIf(!pages)('Svelte, Vue and Solid', () => {
     }
   })
 
-  test.skipIf(!chromiumPath)('pages in Svelte, Vue and Solid see each other in one room', { timeout: 60_000 }, async () => {
+  test.skipIf(!chromiumPath)('pages in Svelte, Vue and Solid see each other', { timeout: 60_000 }, async () => {
     const { commands, start } = pages!
     expect(commands).toEqual(['npm ci', 'npm run example svelte-vue-solid'])
     await using app = start()

@@ -11,7 +11,7 @@ export interface Running extends AsyncDisposable {
   readonly said: string
   /** Resolves with the exit code. */
   readonly status: Promise<number | null>
-  /** Interrupts it, as Ctrl-C does. */
+  /** Interrupts the program, as Ctrl-C does. */
   interrupt(): void
 }
 
@@ -76,7 +76,7 @@ function launch(args: string[], env: Record<string, string> = {}): Running {
     try {
       if (child.pid) process.kill(-child.pid, name)
     } catch {
-      // It has already ended.
+      // The process has already ended.
     }
   }
   return {

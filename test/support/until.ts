@@ -9,7 +9,7 @@ export async function until(what: string, holds: () => unknown, withinMs = 20_00
   const end = performance.now() + withinMs
   for (;;) {
     if (await holds()) return
-    if (performance.now() > end) throw new Error(`Waited ${withinMs} ms in vain until ${what}`)
+    if (performance.now() > end) throw new Error(`Waited ${withinMs} ms, but this did not happen: ${what}`)
     await passing(5)
   }
 }

@@ -10,7 +10,8 @@ export interface PictureDifference {
 
 /**
  * Compares two pictures tile by tile, in a browser page. A tile is 1/60 of the width. Another font, antialiasing or a
- * line of one pixel changes the mean colour of a tile little; a missing background, border, avatar or row changes it much.
+ * line of one pixel changes the mean colour of a tile little. A missing background, border, avatar or row changes it
+ * much.
  */
 export function pictureDifference(page: Page, before: Buffer, now: Buffer): Promise<PictureDifference> {
   return page.evaluate(

@@ -33,7 +33,7 @@ export async function witnessesOf(url: string, room: string, name: string) {
       await bo.flush()
       return row
     },
-    /** Waits until the clients see `expected` windows, or for `withinMs`. Resolves with the number of excess windows. */
+    /** Waits until the clients see `expected` windows, or for `withinMs`. Resolves with the number of surplus ones. */
     async ghosts(expected: number, withinMs: number) {
       const tooMany = () => Math.max(...this.windows()) - expected
       await until('all are gone', () => tooMany() === 0, withinMs + slackMs).catch(() => {})

@@ -27,8 +27,8 @@ import type { CellTypes } from '../cell-types.js'
 /*
  * Serves one router twice, by tRPC's own middleware and by ours, each with its own hub. Both must behave the same,
  * except for random values. Some differences are intended and not compared: the stacks of `isDev`; a request body that
- * breaks off (tRPC waits for the rest for ever, we stop waiting); an `errorFormatter` that throws (tRPC 11.22 crashes the
- * process if that happens in a stream); and the blocks of a compressed body.
+ * breaks off (tRPC waits for the rest for ever, we stop waiting); an `errorFormatter` that throws (in a stream it
+ * crashes the process with tRPC 11.22); and the blocks of a compressed body.
  */
 
 type Context = { user: string | null }

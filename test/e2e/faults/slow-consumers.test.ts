@@ -140,7 +140,7 @@ describe('a slow consumer', () => {
   )
 
   test(
-    'a slow consumer that takes no byte for too long is cut without a bye, and its lease is shortened',
+    'a slow consumer that accepts no byte for stallMs is cut without a bye, and its lease is not shortened',
     { timeout: 60_000 },
     async () => {
       await using busy = await busyRoom({ stallMs: 300, closedMs: 100, sweepMs: 50 })

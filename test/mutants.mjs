@@ -1,5 +1,5 @@
-// Each entry breaks one rule in the code, and `npm run mutants` demands that a test fails. `name`: what the changed code
-// does wrong. `rule`: the rule that it breaks. scripts/mutants.mjs explains the other fields.
+// Each entry breaks one rule in the code, and `npm run mutants` demands that a test fails. `name`: what the changed
+// code does wrong. `rule`: the rule that it breaks. scripts/mutants.mjs explains the other fields.
 const gzip = { file: 'src/server/http/gzip/gzip-format.ts', tests: ['test/server/http/gzip/gzip-format.laws.test.ts'] }
 const deflation = { file: 'src/server/http/gzip/shared-deflate.ts', tests: ['test/server/http/gzip/gzip-sink.test.ts'] }
 const gzipSink = {
@@ -1123,8 +1123,8 @@ export default [
     find: 'this.#hasWarned = true',
     replace: '',
   },
-  // The guards for many processes of docs/ARCHITECTURE.md. Each of these mutants fails in some seed of the simulation, or
-  // with a real Redis.
+  // The guards for many processes of docs/ARCHITECTURE.md. Each of these mutants fails in some seed of the simulation,
+  // or with a real Redis.
   {
     ...simulation,
     file: 'src/server/rules/room.ts',

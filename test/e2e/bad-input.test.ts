@@ -110,7 +110,7 @@ describe('a post is rejected', () => {
     ]
     for (const body of bodies) {
       const { status } = await mutation(server.url, 'postLocation', body)
-      // The schema may ignore the field, as long as it is not stored.
+      // The schema may accept a field with a prototype-like name and ignore it, but must not store it.
       if (status === 200) expect(JSON.stringify(await peopleIn(server.url, room))).not.toContain('__proto__')
       else expect(status).toBe(400)
     }
@@ -190,7 +190,7 @@ describe('a path that is similar to a procedure is not found', () => {
     '%ff',
     ',',
     ',,',
-  ])('a path that is similar to a procedure is not found %j', async (path) => {
+  ])('a path that is similar to a procedure is answered with a 4xx: %j', async (path) => {
     // prettier-ignore
     for (const answer of [await mutation(server.url, path, { room, location: null }), await query(server.url, path, { room })]) {
       expect([400, 404, 405], answer.text).toContain(answer.status)
@@ -220,24 +220,24 @@ describe('calls of the other procedures are rejected', () => {
       { rooms: Array.from({ length: 101 }, String), room: undefined },
     ],
   ]
-  test.for(calls)('calls of the other procedures are rejected %s', async ([, kind, procedure, input]) => {
+  test.for(calls)('bad input of a call other than a post is rejected: %s', async ([, kind, procedure, input]) => {
     const call = kind === 'get' ? query : mutation
     await refuses(await call(server.url, procedure, { room, ...input }), 400, 'BAD_REQUEST', /^bad-input: /)
   })
 
-  test.for(['{', 'NaN', '%', 'undefined'])('a query whose input is %j', async (input) => {
+  test.for(['{', 'NaN', '%', 'undefined'])('a query is rejected when its input is %j', async (input) => {
     const answer = await query(server.url, 'getLocations', input)
     expect(answer.status).toBe(400)
     expect(answer.text).not.toContain('stack')
   })
 
   test.for([
-    ['nothing', undefined],
-    ['no room', {}],
-    ['a short key', { room: 'x', connectionKey: 'short' }],
-    ['a field nobody knows', { room: 'x', beatMs: 1 }],
-    ['an id that is no text', { room: 'x', lastEventId: {} }],
-  ])('a stream whose input is %s, with an error inside the stream', async ([, input]) => {
+    ['missing', undefined],
+    ['without a room', {}],
+    ['with a short key', { room: 'x', connectionKey: 'short' }],
+    ['with an unknown field', { room: 'x', beatMs: 1 }],
+    ['with a lastEventId that is not text', { room: 'x', lastEventId: {} }],
+  ])('a stream whose input is %s gets an error inside the stream', async ([, input]) => {
     const { status, text } = await query(server.url, 'onLocation', input ?? '')
     // EventSource never retries a status other than 200, so tRPC sends the error inside the stream.
     expect([200, 400]).toContain(status)
@@ -289,7 +289,7 @@ describe('the default limits of a server', () => {
     expect(await post({ location: null, profile: nested(8) })).toMatchObject({ status: 200 })
   })
 
-  test('the default limits of a server deeply nested JSON is answered with a 4xx in every place', async () => {
+  test('deeply nested JSON is answered with a 4xx wherever it is in a request', async () => {
     const pit = '['.repeat(4_000)
     const closed = `${'['.repeat(3_500)}${']'.repeat(3_500)}`
     for (const body of [pit, closed, `{"room":"x","location":${closed}}`, `{"room":${closed},"location":null}`]) {
@@ -433,7 +433,7 @@ describe('the default limits of a server', () => {
   })
 })
 
-test('the server is healthy after all of these requests', async () => {
+test('a server is healthy after all bad requests of these tests', async () => {
   expect(await mutation(server.url, 'postLocation', { room, location: cell(1) })).toMatchObject({ status: 200 })
   expect(await http(server.url.replace('/trpc', '/readyz'))).toMatchObject({ status: 200, text: 'ok\n' })
   expect(logged).toEqual([])

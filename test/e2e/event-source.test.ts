@@ -7,7 +7,7 @@ import { cell, newKey, stockClient } from '../support/clients/stock-client.js'
 import { Inbox, until } from '../support/until.js'
 import type { CellTypes } from '../support/cell-types.js'
 
-/* A standard EventSource, without tRPC's client. */
+/* Reads streams with a standard EventSource, without tRPC's client. */
 
 const server = await serveLocations({ timing: { scale: 1 / 20 } })
 afterAll(() => server.close())

@@ -37,7 +37,7 @@ describe.skipIf(!nestjs)('the Nest app', { timeout: 60_000 }, () => {
       }
     }
     const [, , [, , ours] = []] = measured.slice(1)
-    // The last row: nothing is sent except for heartbeats that are due during the measurement.
+    // Our version sends nothing here, except for heartbeats that are due during the measurement.
     const [events, bytes] = numbersIn(ours!)
     expect(events).toBeLessThan(10)
     expect(bytes).toBeLessThan(1_000)

@@ -16,7 +16,7 @@ test('the bot of node-script follows a member, also after a server restart', { t
   const room = client.join('sheet-42', { location: cell(1), profile: { name: 'Ada' } })
   const isFollowed = (row: number) => room.membersAt(cell(row, 3)).some(({ profile }) => profile?.name === 'Shadow')
   try {
-    // Its post can arrive before its stream is open, and it would miss a move made in between, so wait for both.
+    // The bot's post can arrive before its stream is open. It would miss a move in between, so wait for both.
     const timesLive = () => bot.said.split('now live').length - 1
     await until('the bot is there', () => room.others.length === 1 && timesLive() === 1, 20_000)
     room.post(cell(2))

@@ -79,7 +79,7 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('nginx in front', { timeou
     await strollThrough(proxy.url, 'as it is')
   })
 
-  // Our streams turn buffering off by the header x-accel-buffering.
+  // Even if buffering is on in nginx, our streams turn it off by the header x-accel-buffering.
   test.each(['on', 'off'])('clients converge behind nginx with proxy_buffering %s', async (buffering) => {
     await using proxy = await nginx((text) =>
       text.replace('proxy_read_timeout', `proxy_buffering ${buffering};\n proxy_read_timeout`),

@@ -30,7 +30,7 @@ function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string>
       if (isAnswered(answer, isHead)) finish()
     })
     socket.on('error', finish).on('close', finish)
-    // A limit, so that a request without an answer fails the test.
+    // The time limit makes a request without an answer fail the test.
     socket.setTimeout(5_000, finish)
     // The end of the connection tells the server that the rest of an incomplete request will not come.
     if (isWhole) socket.write(bytes)

@@ -211,7 +211,7 @@ describe('a project that installed the tarball', { timeout: 60_000 }, () => {
     writeFileSync(join(place, 'meeting.ts'), meeting)
     expect(compile(place)).toBe('')
     const { status, said } = await run(join(place, 'out/meeting.js'))
-    // The server warns on the console that it knows no addresses of callers.
+    // The server warns on the console that `clientIp` is not set.
     const lines = said.trimEnd().split('\n')
     expect(lines.filter((line) => !line.startsWith('clientIp'))).toHaveLength(1)
     expect(JSON.parse(lines.at(-1)!)).toEqual({ sheet: 'Q3', row: 4, col: 2 })

@@ -79,7 +79,7 @@ describe('the outcome of a post', () => {
 
   test.each(Object.keys(before))('the outcome of a post when its connection %s is as documented', (state) => {
     const [, newer, equal, lower] = rows.find(([connection]) => connection!.startsWith(state))!
-    // A post is `applied` or `unchanged`, depending on whether it changes anything.
+    // A newer post is answered `applied`, or `same` if it changes nothing.
     const said = new Set([comesTo(state, 6, 'B2'), comesTo(state, undefined, 'B2'), comesTo(state, 6, 'A1')])
     expect([...said].join(', ')).toBe(bare(newer))
     expect(comesTo(state, 5, 'B2')).toBe(bare(equal).split(',')[0])

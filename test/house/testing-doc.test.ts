@@ -17,7 +17,7 @@ beforeAll(() => {
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
-// The documented target has the same fields.
+// The target in docs/testing.md has the same fields as this one, and so the same number of cases.
 const cases = locationContract({ ...cells, url: '' }).length
 
 const documented = (file: string) => blocksOf('docs/testing.md').find(({ rest }) => rest === file)!.code

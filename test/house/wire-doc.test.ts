@@ -84,7 +84,8 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
         const lock = await room.lock(cell(77))
         expect([lock?.location, await room.broadcast('note', 'hello')]).toEqual([cell(77), true])
         room.setPresence({ typing: undefined })
-        // The client answers heartbeats for longer than a lease, and its digest agrees. Otherwise it would restart without an id.
+        // For longer than a lease the client answers heartbeats and finds its digest equal. With another digest it
+        // would open its stream again without an id.
         await until('five beats have come, of which three make a lease', () => beats >= 5)
         expect([left, resumed.length], complained).toEqual([0, 1])
         proxy.cut()

@@ -15,11 +15,11 @@ import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redi
 import { until } from '../support/until.js'
 
 /*
- * npm run health-table: each way in which Redis can fail, on real servers and with every default, and the table of what
- * streams, posts, /readyz, logs and metrics show. docs/operating.md holds the same table.
+ * `npm run health-table` makes Redis fail in each known way, on real servers with default options, and prints a table
+ * of what streams, posts, /readyz, logs and metrics show. docs/operating.md has the same table.
  */
 
-/** The time in which a fault must show, and in which its end must show. docs/operating.md promises two seconds on a machine that is not overloaded. */
+/** The limit for noticing a fault, or its end. docs/operating.md promises two seconds on a machine without overload. */
 const boundMs = 8_000
 
 type Stage = {
@@ -31,12 +31,12 @@ type Stage = {
 
 type Fault = {
   name: string
-  /** What the streams, the posts, /readyz and the log show. */
+  /** The expected events of streams, status of posts, status of /readyz and log line. */
   shows: { streams: 'degraded' | 'beats'; posts: 200 | 503; readyz: 200 | 503; log: string }
   begin: (stage: Stage) => unknown
-  /** Ends the fault, unless it ends by itself. */
+  /** Ends the fault. Absent if the fault ends by itself. */
   end?: (stage: Stage) => unknown
-  /** The options of a second Redis, where the fault needs one. */
+  /** The options of a second Redis server, if the fault needs one. */
   other?: string[]
   client?: 'ioredis'
 }
@@ -211,7 +211,7 @@ async function measure(fault: Fault): Promise<Row> {
 
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
 
-/** The columns that do not depend on the machine. docs/operating.md holds them literally. */
+/** Returns the columns of a fault's row that do not depend on the machine. docs/operating.md has exactly these. */
 function rowOf({ name, shows }: Fault): string[] {
   if (shows.readyz === 200) return [name, 'heartbeats', 'accepted, later', '200', 'nothing', '1']
   const posts = shows.posts === 503 ? '503' : 'accepted'

@@ -149,7 +149,7 @@ async function kill(ends: Ends, rounds: number, scale: number): Promise<Killing>
     balancer.targets = nodes.filter((node) => node !== victim).map(({ url }) => url)
     await victim.kill()
     if (isSeen) going.push(gone(isSeen, 35_000 * scale))
-    // Checked at the end.
+    // A rejection is checked at the end, so it must not count as unhandled before.
     going.at(-1)?.catch(() => {})
     await strolling
     agreedMs.push(await crowd.agree())

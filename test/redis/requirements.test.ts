@@ -9,7 +9,7 @@ import { redisClient } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { until } from '../support/until.js'
 
-// Set, so that there is no other warning.
+// Set so that the servers do not warn about a missing `clientIp`.
 const clientIp = () => undefined
 
 /* Startup errors and warnings for a Redis that does not meet the requirements. */

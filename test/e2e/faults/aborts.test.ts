@@ -3,7 +3,7 @@ import { get, inputOf, rawClient } from '../../support/network/raw-client.js'
 import { twins } from '../../support/servers/twins.js'
 import { until } from '../../support/until.js'
 
-/* Aborted requests leave nothing behind. */
+/* Aborted stream requests leave no timer, socket or subscriber behind. */
 
 const inParallel = 50
 const request = get(`/trpc/locations.onLocation?${inputOf({ room: 'busy', connectionKey: 'k'.repeat(22) })}`)
@@ -22,7 +22,7 @@ test('2,000 aborted streams leave no timer, socket or subscriber behind', { time
     const coming = Array.from({ length: inParallel }, async (_, i) => {
       const client = rawClient(ours.port)
       client.send(request)
-      // Some abort before the response begins.
+      // Some requests are aborted before their response begins.
       if (i % 5 > 0) await client.events(3).then(() => (opened += 1))
       client.leave(i % 2 === 0 ? 'abruptly' : undefined)
     })

@@ -18,7 +18,8 @@ const runs = Number(process.env['FAULT_RUNS'] ?? 200)
 const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)
 const atOnce = 5
 /**
- * A silent stream is detected after 25 s, it is retried within 30 s, and a lease ends after 30 s. One heartbeat is added.
+ * The bound for convergence. A silent stream is detected after 25 s and retried within 30 s, and a lease ends after
+ * 30 s; one heartbeat is added.
  * Before its first hello a client does not know the scale: it waits 10 s for the hello, and after failed attempts it polls
  * every 10 s and tries a stream again after 30 s.
  */

@@ -38,7 +38,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
     recording.abort()
     expect(recorded.toString()).toContain('"type":"snapshot"')
     expect(recorded.toString().match(/"type":"changes"/g)!.length).toBeGreaterThan(5)
-    // One more change, which was in none of the streams.
+    // A change after all cuts, which none of the cut streams contained.
     await moveAll()
 
     const viewerCutAfter = (length: number) => {

@@ -25,7 +25,7 @@ afterAll(() => server.close())
 const never = () => new Promise<Reply>(() => {})
 
 describe('a stream of one byte per packet', patience, () => {
-  // Characters of four bytes each, in every field that may hold a name.
+  // Every field that may hold a name has characters of four bytes.
   const profile = { name: '𓀀𓁐🦊🧭𝒜𐌰' }
   const room = '𝒮𝒽𝑒𝑒𝓉 🦉'
   const place = (row: number) => ({ sheet: '📊𐍈', row, col: 0 })
@@ -120,7 +120,7 @@ describe.concurrent('a server that answers 503 to every stream for twenty second
 })
 
 describe.concurrent('a half-open connection', patience, () => {
-  /** Open connections stay open but no longer pass data in this direction. New connections work. */
+  /** The directions in which open connections stop passing data, without being closed. New connections work. */
   const lines: Record<string, { down: boolean; up: boolean }> = {
     'from the server to us': { down: true, up: false },
     'from us to the server': { down: false, up: true },

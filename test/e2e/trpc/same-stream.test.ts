@@ -381,7 +381,7 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
     ['a generator that does not end', '/trpc/ticks', 3],
     ['a generator that does not end, with a last event id', '/trpc/ticks?lastEventId=7', 3],
   ]
-  test.for(cases)('a subscription is sent as by stock tRPC: %s', async ([, path, count]) => {
+  test.for(cases)('an open subscription is sent as by stock tRPC: %s', async ([, path, count]) => {
     await using pair = await twins()
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -398,7 +398,7 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
     ['a generator that fails', get('/trpc/failing')],
     ['a room stream that ends after its first event', get(live()), sse({ emitAndEndImmediately: true })],
   ]
-  test.for(finite)('a subscription is sent as by stock tRPC: %s', async ([, request, options]) => {
+  test.for(finite)('a subscription that ends is sent as by stock tRPC: %s', async ([, request, options]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => ended(twin, request))
   })

@@ -7,7 +7,7 @@ import type { Cells } from '../../support/clients/stock-client.js'
 import { cell } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* tRPC's own WebSocket client, as its documentation sets it up. */
+/* Subscriptions of tRPC's own WebSocket client (wsLink), set up as in its documentation. */
 
 function wsClient(url: string) {
   let sockets = 0

@@ -15,7 +15,7 @@ function takes(argument: (text: string) => string, text: string): boolean {
   }
 }
 
-describe('an option is rejected only when a server would reject it', () => {
+describe('room and key options of the CLI', () => {
   // Some values are not in normal form, some are invisible, and some are too long.
   const unit = fc.oneof(
     fc.constantFrom('a', 'é', 'e\u0301', '\u200B', '\n', '\uD800', '👩‍💻', '€'),

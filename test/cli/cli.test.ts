@@ -29,7 +29,7 @@ async function deserted(): Promise<string> {
   return server.url
 }
 
-describe.concurrent('help', () => {
+describe.concurrent('the help of the CLI', () => {
   test.each([[], ['serve'], ['watch'], ['post'], ['broadcast'], ['bots']])(
     'the help of `hereabouts %s` has examples and exit codes',
     async (...command) => {

@@ -48,7 +48,7 @@ async function viewer(url: string, room: string) {
       .end(),
   )
   cut.catch(() => {})
-  await until('there is a snapshot', () => stream.text.includes('"snapshot"'))
+  await until('the stream has a snapshot', () => stream.text.includes('"snapshot"'))
   return Object.assign(stream, { cut })
 }
 
@@ -142,11 +142,11 @@ test(
     })
     const signalledAt = performance.now()
     server.kill('SIGTERM')
-    await until('it takes nobody new', async () => (await statusOf(url, '/readyz')) === 503)
+    await until('the draining server answers /readyz with 503', async () => (await statusOf(url, '/readyz')) === 503)
     const { code } = await server.ended
     const tookMs = performance.now() - signalledAt
     await Promise.all(comingBack)
-    await until('all who post have moved', () => moved === 10)
+    await until('all ten clients post to the other server', () => moved === 10)
     isOver = true
     await Promise.all(posting)
     expect(code).toBe(0)

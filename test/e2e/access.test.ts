@@ -137,12 +137,12 @@ describe('the identity of a caller', () => {
       const reply = await as(server.url, name).postLocation.mutate({ room: '__proto__', location: cell(1) })
       expect(reply).toMatchObject({ outcome: 'applied', memberId: name })
     }
-    await until('all are visible', () => stream.view.connections.size === names.length)
+    await until('all members are visible', () => stream.view.connections.size === names.length)
     const seen = Array.from(stream.view.connections.values(), ({ memberId }) => memberId)
     expect(seen).toEqual(names)
     expect(await server.hub.room('__proto__').count()).toBe(names.length)
     await server.hub.revoke('__proto__')
-    await until('one is gone', () => stream.view.connections.size === names.length - 1)
+    await until('one member is gone', () => stream.view.connections.size === names.length - 1)
   })
 
   test('when identify() returns a profile, it is shown and a posted profile is ignored', async () => {
@@ -279,7 +279,7 @@ describe('a member who is revoked', () => {
   })
 })
 
-describe('a room that a member has no access to', () => {
+describe('access to rooms', () => {
   test('a member without access to a room cannot post to it, read, count or stream it', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
@@ -333,7 +333,7 @@ describe('a room that a member has no access to', () => {
   )
 })
 
-describe('an app callback that fails affects only its caller', () => {
+describe('app callbacks that fail', () => {
   const never = new Promise<never>(() => {})
   const wrongs: [string, unknown, string][] = [
     ['throws', () => { throw new Error('database password is hunter2') }, 'UNAUTHORIZED'],

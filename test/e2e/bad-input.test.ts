@@ -42,7 +42,7 @@ async function refuses(answer: HttpAnswer, status: number, code: string, saying:
   expect(logged).toEqual([])
 }
 
-describe('a post is rejected', () => {
+describe('posts with bad input', () => {
   const inputs: [string, object, RegExp?][] = [
     ['without a location', { location: undefined }, /location: /],
     ['with a location that is text', { location: 'Q3!B7' }, /location: /],
@@ -171,7 +171,7 @@ test('an unknown HTTP method is rejected with a 4xx', async () => {
   expect(status).toBe(405)
 })
 
-describe('a path that is similar to a procedure is not found', () => {
+describe('paths that are similar to a procedure', () => {
   test.for([
     'postLocations',
     'postLocatio',
@@ -201,7 +201,7 @@ describe('a path that is similar to a procedure is not found', () => {
   })
 })
 
-describe('calls of the other procedures are rejected', () => {
+describe('other calls with bad input', () => {
   const calls: [string, 'get' | 'post', string, object][] = [
     ['a leave without a key', 'post', 'leaveRoom', {}],
     ['a leave with a short key', 'post', 'leaveRoom', { connectionKey: 'x' }],
@@ -404,7 +404,7 @@ describe('the default limits of a server', () => {
     expect([first.text, second.text].every((text) => text.includes('"hello"'))).toBe(true)
     expect(third.text).toMatch(/serialized-error.*SERVICE_UNAVAILABLE/s)
     first.close()
-    await until('there is room for one more', async () => {
+    await until('the server accepts one more stream', async () => {
       const next = await open()
       next.close()
       return next.text.includes('"hello"')

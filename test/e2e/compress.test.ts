@@ -157,7 +157,7 @@ describe('frames that are deflated off the event loop', () => {
         viewers.push(...Array.from({ length: 3 }, () => viewer(busy.url)))
         await busy.moveAll()
       }
-      await until('all see the last move', () => viewers.every(({ view }) => view.id === busy.live.timeline.id()))
+      await until('all viewers are up to date', () => viewers.every(({ view }) => view.id === busy.live.timeline.id()))
       for (const each of viewers) expectTruth(each, busy)
     } finally {
       for (const each of viewers) each[Symbol.dispose]()
@@ -167,10 +167,10 @@ describe('frames that are deflated off the event loop', () => {
   test('frames that are deflated off the event loop have less than 85 % of their plain bytes, and room traffic counts the compressed bytes', async () => {
     await using busy = await talkative(200, 600)
     using plain = viewer(busy.url, 'r', 'identity')
-    await until('it sees them', () => plain.view.id === busy.live.timeline.id())
+    await until('the viewer shows all members', () => plain.view.id === busy.live.timeline.id())
     const before = busy.live.traffic.bytes
     using gzip = viewer(busy.url)
-    await until('it sees them', () => gzip.view.id === busy.live.timeline.id())
+    await until('the viewer shows all members', () => gzip.view.id === busy.live.timeline.id())
     const counted = busy.live.traffic.bytes - before
     expect(plain.seen.bytes).toBeGreaterThan(130_000)
     expect(gzip.seen.bytes).toBeLessThan(0.85 * plain.seen.bytes)
@@ -183,12 +183,12 @@ describe('frames that are deflated off the event loop', () => {
     await using busy = await talkative(200, 600)
     for (const leave of [(each: Disposable) => each[Symbol.dispose](), () => busy.hub.streams.close()]) {
       const viewers = Array.from({ length: 5 }, () => viewer(busy.url))
-      await until('they are there', () => busy.hub.streams.size === 5)
+      await until('five viewers are connected', () => busy.hub.streams.size === 5)
       const moved = busy.moveAll()
       for (const each of viewers) leave(each)
       await moved
-      await until('they are gone', () => viewers.every(({ seen }) => seen.isClosed))
-      await until('nobody is left', () => busy.live.subscribers.size === 0)
+      await until('all viewers are disconnected', () => viewers.every(({ seen }) => seen.isClosed))
+      await until('the room has no subscribers', () => busy.live.subscribers.size === 0)
     }
   })
 })
@@ -199,14 +199,14 @@ describe('a compressed reader', () => {
     using quick = viewer(busy.url)
     using slow = viewer(busy.url)
     const isThere = ({ view }: ReturnType<typeof viewer>) => view.connections.size === 60
-    await until('both see the room', () => isThere(quick) && isThere(slow))
+    await until('both viewers show the room', () => isThere(quick) && isThere(slow))
     slow.pause()
     while (quick.seen.bytes < 14_000_000) {
       await busy.moveAll()
-      await until('the quick one has it', () => quick.view.id === busy.live.timeline.id())
+      await until('the quick viewer shows the newest state', () => quick.view.id === busy.live.timeline.id())
     }
     slow.resume()
-    await until('the slow one has it', () => slow.view.id === busy.live.timeline.id())
+    await until('the slow viewer shows the newest state', () => slow.view.id === busy.live.timeline.id())
     for (const each of [quick, slow]) expectTruth(each, busy)
     expect(slow.seen.frames).toBeLessThan(0.8 * quick.seen.frames)
     expect(slow.seen.isClosed).toBe(false)
@@ -216,9 +216,9 @@ describe('a compressed reader', () => {
     await using busy = await talkative(200, 600, { stallMs: 2_000 })
     await using phone = await slowProxy(busy.port, 200_000)
     using slow = viewer(`http://127.0.0.1:${phone.port}/trpc`)
-    await until('everyone is in sight', () => slow.view.connections.size === 200)
+    await until('the slow viewer shows all members', () => slow.view.connections.size === 200)
     for (let times = 0; times < 5; times++) await busy.moveAll()
-    await until('it sees what is true', () => slow.view.id === busy.live.timeline.id())
+    await until('the slow viewer shows the newest state', () => slow.view.id === busy.live.timeline.id())
     expectTruth(slow, busy)
   })
 })
@@ -250,7 +250,7 @@ describe('the compressed size of a move', () => {
     const round = async () => {
       for (let first = 0; first < 200; first += perFrame) {
         await Promise.all(all.slice(first, first + perFrame).map(walk))
-        await until('both have it', haveIt)
+        await until('both viewers show the newest state', haveIt)
       }
     }
     await round()

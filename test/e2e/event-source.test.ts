@@ -51,7 +51,7 @@ describe('a plain EventSource', () => {
         expect(applyEvent(view, lastEventId, event).outcome).not.toBe('diverged')
         if (event.type !== 'beat') told.push(event.type)
       }
-      await until('everyone is in sight', () => view.connections.size === 4)
+      await until('the viewer shows all members', () => view.connections.size === 4)
       for (let seq = 2; seq <= 4; seq++) {
         const held = view.id
         proxy.cut()

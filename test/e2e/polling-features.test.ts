@@ -72,7 +72,7 @@ test('a presence value that a polling client sets is stored in the room', async 
   room.setPresence({ typing: true })
   let isPosted = false
   void room.flush().then(() => (isPosted = true))
-  await later('it was posted', () => isPosted)
+  await later('the presence value was posted', () => isPosted)
   expect((await server.hub.room('r').members())[0]!.presence).toEqual({ typing: true })
 })
 
@@ -80,7 +80,7 @@ test('a presence value that was set before the first poll is posted once a poll 
   const { server, room, later } = await polling()
   room.setPresence({ typing: true })
   const there = server.hub.room('r')
-  await later('the room shows it', async () => (await there.members())[0]?.presence.typing === true)
+  await later('the room shows the presence value', async () => (await there.members())[0]?.presence.typing === true)
 })
 
 test('a polling client takes a lock, shows it, and releases it', async () => {
@@ -88,7 +88,7 @@ test('a polling client takes a lock, shows it, and releases it', async () => {
   const lock = (await room.lock(cell(1)))!
   const { memberId } = room.self!
   expect(await server.hub.room('r').isLocked({ location: cell(1), memberId, fence: lock.fence })).toBe(true)
-  await later('a poll shows it', () => room.lockedBy(cell(1))?.memberId === memberId)
+  await later('a poll shows the lock', () => room.lockedBy(cell(1))?.memberId === memberId)
   await lock.release()
   expect(await server.hub.room('r').unlock(cell(1))).toBe(false)
 })

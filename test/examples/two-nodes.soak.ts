@@ -46,10 +46,10 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('npm run demo:two-nodes', 
     const pid = Number(/pid (\d+)/.exec(said)![1])
     process.kill(pid, 'SIGKILL')
     await crowd.stroll(2_000, 100)
-    const agreedMs = await crowd.agree('all agree again', 30_000)
+    const agreedMs = await crowd.agree('all clients agree again', 30_000)
     console.log(`a node killed behind nginx: ${JSON.stringify({ agreedMs, left: crowd.left })}`)
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
-    await until('another one starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
+    await until('another node starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
   })
 })
 
@@ -110,14 +110,14 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('nginx in front', { timeou
     )
     const texts = streams.map(() => '')
     streams.forEach((stream, i) => stream.setEncoding('utf8').on('data', (text: string) => (texts[i] += text)))
-    await until('twenty streams on one connection say hello', () => texts.every((text) => text.includes('"hello"')))
+    await until('twenty streams on one connection have a hello', () => texts.every((text) => text.includes('"hello"')))
     const post = session.request({
       ':path': '/trpc/postLocation',
       ':method': 'POST',
       'content-type': 'application/json',
     })
     post.end(JSON.stringify({ room: 'h2', location: { sheet: 'Q3', row: 4, col: 2 } }))
-    await until('all are told of a post', () => texts.every((text) => text.includes('"row":4')))
+    await until('all streams receive the post', () => texts.every((text) => text.includes('"row":4')))
     session.destroy()
   })
 })

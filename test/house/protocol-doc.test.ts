@@ -360,7 +360,7 @@ describe('a stock client', () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
     const count = () => server.hub.room('sheet-42').count()
-    await until('it is there', async () => (await count()) === 1)
+    await until('the connection is shown', async () => (await count()) === 1)
     // Nine heartbeats are three leases.
     const watch = await fetch(`${server.url}/onLocation?input=${encodeURIComponent('{"room":"sheet-42"}')}`)
     let heard = ''
@@ -371,7 +371,7 @@ describe('a stock client', () => {
     expect(heard).not.toContain('"left"')
     expect(await count()).toBe(1)
     stream.unsubscribe()
-    await until('it is gone when it answers no more', async () => (await count()) === 0)
+    await until('the connection is gone after it stopped posting', async () => (await count()) === 0)
   })
 })
 

@@ -95,11 +95,11 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     try {
       for (const room of [lost, spared]) await hub.room(room).post({ memberId: 'ada', location: null })
       away.signal('SIGSTOP')
-      await until('it is known to be away', async () => (await tryToPost({ url }, lost)) === 503)
+      await until('the outage of the master is known', async () => (await tryToPost({ url }, lost)) === 503)
       await hub.revoke('ada')
       expect([await isIn(lost), await isIn(spared)]).toEqual([true, false])
       away.signal('SIGCONT')
-      await until('she is sent away there too', async () => !(await isIn(lost)), 5_000)
+      await until('the member is revoked in the lost room too', async () => !(await isIn(lost)), 5_000)
     } finally {
       away.signal('SIGCONT')
       await own.end()
@@ -148,7 +148,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
         await passing(50)
       }
       away.signal('SIGCONT')
-      await until('it has heard of the revocations', async () => (await readiness(served)) === 200, 5_000)
+      await until('the server has read the revocations', async () => (await readiness(served)) === 200, 5_000)
       expect(await tryToPost(served, spared)).toBe(200)
     } finally {
       away.signal('SIGCONT')

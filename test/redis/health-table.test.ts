@@ -85,7 +85,7 @@ const faults: Fault[] = [
       mkdirSync(join(dumpOf(stage), 'in the way'), { recursive: true })
       stage.redis.cli('CONFIG', 'SET', 'save', '900 1')
       stage.redis.cli('BGSAVE')
-      await until('it failed', () => stage.redis.cli('INFO', 'persistence').includes('rdb_last_bgsave_status:err'))
+      await until('the save failed', () => stage.redis.cli('INFO', 'persistence').includes('rdb_last_bgsave_status:err'))
     },
     end(stage) {
       rmSync(dumpOf(stage), { recursive: true })
@@ -183,7 +183,7 @@ async function measure(fault: Fault): Promise<Row> {
     const { shows } = fault
     const began = performance.now()
     await fault.begin(stage)
-    if (shows.readyz === 503) await until('it is not ready', async () => (await readiness(served)) === 503, boundMs)
+    if (shows.readyz === 503) await until('/readyz answers 503', async () => (await readiness(served)) === 503, boundMs)
     else await new Promise((resolve) => setTimeout(resolve, 2_500))
     const shownMs = performance.now() - began
     expect(read!().isReady).toBe(shows.readyz === 200)
@@ -196,7 +196,7 @@ async function measure(fault: Fault): Promise<Row> {
 
     const ended = performance.now()
     await fault.end?.(stage)
-    await until('it is ready', async () => (await readiness(served)) === 200, boundMs)
+    await until('/readyz answers 200', async () => (await readiness(served)) === 200, boundMs)
     await until('posts are accepted', async () => (await tryToPost(served, 'r')) === 200, boundMs)
     const healedMs = performance.now() - ended
     expect(await tryToPost(served, 'another room')).toBe(200)
@@ -267,7 +267,7 @@ describe.skipIf(skipWithoutRedis)(
       expect(await tryToPost(served, 'r')).toBe(503)
       expect(errors).toEqual([expect.stringMatching(/^the backend is out of reach: .*READONLY.*connect to the master/)])
       replica.cli('REPLICAOF', 'NO', 'ONE')
-      await until('it is ready', async () => (await readiness(served)) === 200, boundMs)
+      await until('/readyz answers 200', async () => (await readiness(served)) === 200, boundMs)
       expect(await tryToPost(served, 'r')).toBe(200)
       await served.close()
       client.destroy()

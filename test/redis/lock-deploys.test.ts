@@ -29,22 +29,22 @@ describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_00
     await using bob = await lockMember(url, 'bob')
     const lock = (await ada.room.lock(place))!
     const { fence } = lock
-    await until('bob sees it', () => bob.room.lockedBy(place)?.memberId === 'ada')
+    await until('bob sees the lock of ada', () => bob.room.lockedBy(place)?.memberId === 'ada')
     const others = eagerLocker(bob.room, place)
     await old.terminate()
     line.target = next.port
     await using eve = await lockMember(url, 'eve')
     const late = eagerLocker(eve.room, place)
-    await until('all see that ada has it', () =>
+    await until('all clients are live and show ada as the holder', () =>
       [ada, bob, eve].every(({ room }) => room.status.state === 'live' && room.lockedBy(place)?.memberId === 'ada'),
     )
-    await until('ada has it in the new process', () => redisUrl !== '' || lock.fence > fence)
+    await until('ada has a new fence from the new process', () => redisUrl !== '' || lock.fence > fence)
     await Promise.all([others.end(), late.end()])
     const isLost = lock.signal.aborted
     const got = [...others.gotAt, ...late.gotAt]
     const after = lock.fence
     await lock.release()
-    await until('bob gets it then', async () => (await bob.room.lock(place)) !== null)
+    await until('bob gets the lock after its release', async () => (await bob.room.lock(place)) !== null)
     return { before: fence, after, isLost, got }
   }
 
@@ -73,7 +73,7 @@ describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_00
     const holder = one ? ada : bob
     const memberId = one ? 'ada' : 'bob'
     for (const { room } of [ada, bob, eve])
-      await until(`${memberId} is seen to hold it`, () => room.lockedBy(place)?.memberId === memberId)
+      await until(`${memberId} is shown as the holder`, () => room.lockedBy(place)?.memberId === memberId)
     await (one ?? other)!.release()
     const next = (await (holder === ada ? bob : ada).room.lock(place))!
     expect(next.fence).toBeGreaterThan((one ?? other)!.fence)
@@ -93,7 +93,7 @@ describe.skipIf(skipWithoutRedis)('locks of server processes', { timeout: 120_00
     for (const notes of [toEve, toEveElsewhere]) await until('eve heard all', () => notes.includes('bob: for eve'))
     expect(toEve).toEqual([...expected, 'bob: for eve'])
     expect(toEveElsewhere).toEqual(toEve)
-    await until('the others heard each other', () => toAda.length === 5 && toBob.length === 5)
+    await until('all broadcasts have arrived', () => toAda.length === 5 && toBob.length === 5)
     expect(toAda).toEqual([0, 1, 2, 3, 4].map((n) => `bob: b${n}`))
     expect(toBob).toEqual([0, 1, 2, 3, 4].map((n) => `ada: a${n}`))
   })

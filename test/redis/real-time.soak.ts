@@ -41,7 +41,7 @@ async function scene(ends: Ends, room: string, { isSticky = false } = {}): Promi
 /** Checks that all clients converge in time, and that nobody is missing a lease later. */
 async function heals({ crowd, nodes }: Scene): Promise<{ healedMs: number }> {
   const began = performance.now()
-  await crowd.agree('all agree again', 12_000)
+  await crowd.agree('all clients agree again', 12_000)
   const isReady = async () => (await Promise.all(nodes.map(readiness))).every((status) => status === 200)
   await until('all nodes are ready', isReady, 12_000)
   const healedMs = Math.round(performance.now() - began)
@@ -110,7 +110,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
       const refusing = refused(nodes[1]!, room)
       const [degradedMs, notReadyMs] = await Promise.all([
         viewer.until('"type":"degraded"', 10_000),
-        timed(until('a node says that it is not ready', async () => (await readiness(nodes[0]!)) === 503, 10_000)),
+        timed(until('/readyz of a node answers 503', async () => (await readiness(nodes[0]!)) === 503, 10_000)),
       ])
       const refusedMs = Math.max(await refusing, await refused(nodes[0]!, room), await refused(nodes[2]!, room))
       await crowd.stroll(5_000, 500)

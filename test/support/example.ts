@@ -55,8 +55,8 @@ export function example(name: string): Example | null {
 /** Waits for the address that a program prints. */
 export async function addressOf(running: Running): Promise<string> {
   const address = () => /http:\/\/[\w.[\]:]+:\d+/.exec(running.said)?.[0]
-  await until('it says where it listens', address, 30_000).catch((error: Error) => {
-    throw new Error(`${error.message}. It said: ${running.said}`)
+  await until('the program prints its address', address, 30_000).catch((error: Error) => {
+    throw new Error(`${error.message}. Output of the program: ${running.said}`)
   })
   return address()!
 }

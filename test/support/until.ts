@@ -29,7 +29,7 @@ export class Inbox<T> {
 
   /** Resolves with the item at an index, and waits for it if necessary. */
   async at(index: number, withinMs?: number): Promise<T> {
-    await until(`there are ${index + 1} of them, not only ${this.all.length}`, () => this.all.length > index, withinMs)
+    await until(`${index + 1} items are received, not only ${this.all.length}`, () => this.all.length > index, withinMs)
     return this.all[index]!
   }
 }

@@ -29,12 +29,12 @@ test('2,000 aborted streams leave no timer, socket or subscriber behind', { time
     await Promise.all([...coming, ours.post('busy', 1, nth)])
   }
   await until('all streams are closed', () => ours.hub.streams.size === 0)
-  await until('all connections are', () => ours.sockets.size === 0)
+  await until('all connections are closed', () => ours.sockets.size === 0)
   expect(opened).toBe(1_600)
   expect(live.subscribers.size).toBe(0)
   expect(live.users).toBe(0)
   // The sockets of the test itself are not counted.
-  await until('their timers are gone', () => timers() <= before)
+  await until('the timers of the streams are gone', () => timers() <= before)
   const failed = ours.said.filter((each) => 'error' in each)
   expect(failed).toEqual([])
 })

@@ -92,11 +92,11 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
         rooms.every((room) => placesIn(room.members).join() === there.join())
       )
     }
-    await until(`all see the same (seed ${seed})`, agree, boundMs).catch((error: Error) => {
+    await until(`all clients show the same (seed ${seed})`, agree, boundMs).catch((error: Error) => {
       throw new Error(`${error.message}\n${report(truth(), last, rooms)}`)
     })
     await Promise.all(clients.map((client) => client.close()))
-    await until(`nobody remains (seed ${seed})`, () => truth().length === 0, boundMs)
+    await until(`the room is empty (seed ${seed})`, () => truth().length === 0, boundMs)
     await witness.close()
   }
 

@@ -27,14 +27,14 @@ describe('a server that is killed and restarted', () => {
       const everyone = [ada, bob, eve]
       const isComplete = () => everyone.every(({ room }) => room.others.length === 2)
       try {
-        await until('everyone sees everyone', isComplete)
+        await until('all clients show all members', isComplete)
         for (const each of everyone) each.news.length = 0
         const seen: number[] = []
         for (const { room } of everyone) room.subscribe(({ others }) => void seen.push(others.length))
         await running.close()
         running = await serveLocations({ timing: slower, port })
-        await until('all are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
-        await until('everyone sees everyone anew', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
+        await until('all clients are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
+        await until('no member is shown as stale', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
         ada.room.post(cell(7))
         await until('a move gets through', () => rowsSeen(bob.room).includes(7) && rowsSeen(eve.room).includes(7))
         expect(Math.min(...seen)).toBe(2)
@@ -54,7 +54,7 @@ describe('a server that is killed and restarted', () => {
       await using ada = joined(url, 'away', cell(1))
       await using bob = joined(url, 'away', cell(2))
       try {
-        await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+        await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
         const rows = new Set<number | undefined>()
         bob.room.on('moved', ({ current }) => void rows.add(current?.row))
         await running.close()
@@ -87,7 +87,7 @@ describe('posts', () => {
     const connectionKey = newKey()
     const rows = [1, 2, 3, 4, 5]
     const posts = rows.map((row) => client.postLocation.mutate({ room, connectionKey, seq: row, location: cell(row) }))
-    await until('all are on their way', () => held.length === rows.length)
+    await until('all posts have reached the proxy', () => held.length === rows.length)
     for (const release of held.reverse()) await release()
     const outcomes = (await Promise.all(posts)).map(({ outcome }) => outcome)
     // The posts may have been reordered on the way to the proxy. All clients must agree on one order.
@@ -168,7 +168,7 @@ describe('posts', () => {
     held[0]!()
     const late = { room, connectionKey: newKey(), location: cell(9) }
     await stockClient(server.url).postLocation.mutate(late)
-    await until('what came after it is shown', () => viewer.view.connections.size > 0)
+    await until('the post after the leave is shown', () => viewer.view.connections.size > 0)
     expect([...viewer.view.connections.values()].map(({ location }) => location?.row)).toEqual([9])
     await ada[Symbol.asyncDispose]()
   })
@@ -210,7 +210,7 @@ describe('a stream', () => {
     const room = 'lost-frames'
     await using ada = joined(proxy.url, room, cell(1))
     await using bob = joined(server.url, room, cell(2))
-    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
     for (const row of [3, 4, 5]) {
       bob.room.post(cell(row))
       await bob.room.flush()

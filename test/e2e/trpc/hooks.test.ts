@@ -70,7 +70,7 @@ describe.each(answers)('%s', (hook, statuses) => {
     async (way, status) => {
       const client = stockClient(server.url, { headers: { 'x-name': 'viewer' } })
       using stream = subscribed(client, { room: 'r' })
-      await until('there is a snapshot', () => stream.told.length > 0)
+      await until('the viewer has a snapshot', () => stream.told.length > 0)
       const wanted = `${hook} ${way}`
       const hurt = post('eve', wanted, hook === 'schema' ? wanted : 'A1')
       const others = await Promise.all([1, 2, 3].map((n) => post(`other ${n}`, '', `${wanted} ${n}`)))

@@ -158,7 +158,7 @@ describe("a location router merged into an app's own router", () => {
       headers: { 'x-login': 'bob' },
     })
     const [adas, bobs] = [ada.join('lobby', { location: cell(1) }), bob.join('lobby', { location: cell(2) })]
-    await until('they see each other', () => adas.others.length === 1 && bobs.others.length === 1)
+    await until('both clients show each other', () => adas.others.length === 1 && bobs.others.length === 1)
     expect(adas.others[0]).toMatchObject({ memberId: 'bob', profile: { name: 'BOB' }, location: cell(2) })
     bobs.post(cell(3))
     await until('the move is seen', () => adas.others[0]?.location?.row === 3)

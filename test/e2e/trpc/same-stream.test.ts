@@ -146,7 +146,7 @@ describe('the SSE response of our middleware', () => {
   })
 })
 
-describe('a stream resumes', () => {
+describe('resuming a stream', () => {
   const ways: [string, (id: string) => Buffer][] = [
     ['from the id in the Last-Event-ID header', (id) => get(live(), { headers: { 'Last-Event-ID': id } })],
     ['from the id in the query parameter lastEventId', (id) => get(`${live()}&lastEventId=${id}`)],
@@ -239,7 +239,7 @@ describe('a refused stream', () => {
   })
 })
 
-describe('a stream ends as with stock tRPC', () => {
+describe('the end of a stream', () => {
   test('a stream ends as with stock tRPC when the client disconnects, and the app is notified', async () => {
     for (const how of [undefined, 'abruptly'] as const) {
       await using pair = await twins()
@@ -334,7 +334,7 @@ describe('a stream ends as with stock tRPC', () => {
       const before = listeners()
       for (let nth = 1; nth <= 12; nth++) {
         client.send(get(live()))
-        await until('it is open', () => twin.hub.streams.size === 1)
+        await until('the stream is open', () => twin.hub.streams.size === 1)
         await twin.hub.revoke('ada')
         await client.answer(nth)
       }
@@ -349,7 +349,7 @@ describe('a stream ends as with stock tRPC', () => {
 describe('a call whose client disconnects before its context exists', () => {
   const slow = (run: () => unknown): TwinOptions => ({
     async createContext({ req }) {
-      await until('its client has gone', () => req.destroyed)
+      await until('the client has disconnected', () => req.destroyed)
       run()
       return { user: 'ada' }
     },
@@ -367,16 +367,16 @@ describe('a call whose client disconnects before its context exists', () => {
       await alike(pair, async (twin) => {
         using client = rawClient(twin.port)
         client.send(request)
-        await until('it is heard', () => twin.said.length > 0)
+        await until('the call is recorded', () => twin.said.length > 0)
         client.leave()
-        await until('it has come to its end', () => twin.said.length > 1)
+        await until('the end of the call is recorded', () => twin.said.length > 1)
         await quiet(twin)
       })
     }
   })
 })
 
-describe("a subscription of the app's own is sent as by stock tRPC", () => {
+describe('subscriptions that are sent as by stock tRPC', () => {
   const cases: [string, string, number][] = [
     ['a generator that does not end', '/trpc/ticks', 3],
     ['a generator that does not end, with a last event id', '/trpc/ticks?lastEventId=7', 3],
@@ -422,7 +422,7 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
   })
 })
 
-describe('over HTTP/2 our handler answers like stock tRPC', () => {
+describe('our handler over HTTP/2', () => {
   const over: TwinOptions = { stock: 'http2' }
   const headers = (path: string, more: Record<string, string> = {}): Record<string, string> => ({
     ':path': path,

@@ -509,7 +509,7 @@ function drained(request: express.Request, _response: unknown, next: () => void)
   request.on('end', () => next()).resume()
 }
 
-describe('on a server with the request guard', () => {
+describe('a server with the request guard', () => {
   const requestGuard = { origins: ['https://app.example'], allowedHosts: ['here.example'] }
   const evil = { headers: { origin: 'https://evil.example' } }
   const batch = (calls: number, path = 'locations.postLocation') =>

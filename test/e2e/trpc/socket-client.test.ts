@@ -56,14 +56,14 @@ describe("tRPC's wsLink", () => {
     const first = await serveLocations({ webSocket: true })
     const stock = wsClient(first.url)
     const seen = twelve(stock)
-    await until('all are live', () => lives(seen))
+    await until('all subscriptions have a snapshot', () => lives(seen))
     await first.close()
     await using second = await serveLocations({ webSocket: true, port: first.port })
-    await until('all have another hello', () =>
+    await until('all subscriptions have another hello', () =>
       seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
     )
     for (let at = 0; at < 12; at++) await second.hub.room(`room-${at}`).post({ memberId: 'ada', location: cell(7) })
-    await until('all have seen the post', () => seen.every(({ rows }) => rows.includes(7)))
+    await until('all subscriptions have the post', () => seen.every(({ rows }) => rows.includes(7)))
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
     expect(seen.some(({ isOver }) => isOver)).toBe(false)
     await stock.client.close()
@@ -73,11 +73,11 @@ describe("tRPC's wsLink", () => {
     const first = await serveLocations({ webSocket: true, timing: { drainMs: 200 } })
     const stock = wsClient(first.url)
     const seen = twelve(stock)
-    await until('all are live', () => lives(seen))
+    await until('all subscriptions have a snapshot', () => lives(seen))
     await first.hub.drain()
     await first.close()
     await using _second = await serveLocations({ webSocket: true, port: first.port })
-    await until('all have another hello', () =>
+    await until('all subscriptions have another hello', () =>
       seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
     )
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
@@ -107,7 +107,7 @@ describe("tRPC's wsLink", () => {
     }
     expect(seen.some(({ types }) => types.length > 0)).toBe(false)
     isDown = false
-    await until('all are live', async () => (await clock.advance(100), lives(seen)))
+    await until('all subscriptions have a snapshot', async () => (await clock.advance(100), lives(seen)))
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
     expect(stock.sockets).toBe(1)
     await stock.client.close()
@@ -118,7 +118,7 @@ describe("tRPC's wsLink", () => {
     await using server = await serveLocations({ webSocket: true, clock, timing: { rotateMs: 60_000 } })
     const stock = wsClient(server.url)
     const seen = twelve(stock)
-    await until('all are live', () => lives(seen))
+    await until('all subscriptions have a snapshot', () => lives(seen))
     const closing = new AbortController()
     const input = encodeURIComponent(JSON.stringify({ room: 'room-0' }))
     const other = await fetch(`${server.url}/onLocation?input=${input}`, { signal: closing.signal })

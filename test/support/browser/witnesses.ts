@@ -36,7 +36,7 @@ export async function witnessesOf(url: string, room: string, name: string) {
     /** Waits until the clients see `expected` windows, or for `withinMs`. Resolves with the number of surplus ones. */
     async ghosts(expected: number, withinMs: number) {
       const tooMany = () => Math.max(...this.windows()) - expected
-      await until('all are gone', () => tooMany() === 0, withinMs + slackMs).catch(() => {})
+      await until('the number of windows is as expected', () => tooMany() === 0, withinMs + slackMs).catch(() => {})
       return tooMany()
     },
     async [Symbol.asyncDispose]() {

@@ -39,7 +39,7 @@ export function rawSocket(url: string, headers: Record<string, string> = {}) {
     },
     /** Resolves when `count` texts have been received. */
     async has(count: number) {
-      await until(`there are ${count} texts, not only ${texts.length}`, () => texts.length >= count)
+      await until(`${count} texts are received, not only ${texts.length}`, () => texts.length >= count)
     },
     /** Resolves with the first message for which `fits` returns true. */
     async find(what: string, fits: (message: SocketMessage) => boolean, withinMs?: number) {

@@ -40,7 +40,7 @@ export class Crowd implements AsyncDisposable {
   static async gather(urls: string[], room: string, withinMs?: number, through = fetch): Promise<Crowd> {
     const crowd = new Crowd(through)
     urls.forEach((url, col) => crowd.#people.push(crowd.#join(url, room, col)))
-    await crowd.agree('everyone sees everyone', withinMs)
+    await crowd.agree('all clients show all people', withinMs)
     crowd.left = crowd.stepsBack = 0
     return crowd
   }
@@ -121,12 +121,12 @@ export class Crowd implements AsyncDisposable {
     const body = JSON.stringify({ room, connectionKey: key, memberKey: key, location: { sheet: 'Q3', row: 0, col } })
     await fetch(`${url}/postLocation`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     const isSeenBy = (person: Person) => person.room.others.some(({ location }) => location?.col === col)
-    await until('everyone sees a visitor', () => this.#people.every(isSeenBy))
+    await until('all clients show the visitor', () => this.#people.every(isSeenBy))
     return () => this.#people.some(isSeenBy)
   }
 
   /** Waits until all clients agree. Resolves with the duration in milliseconds. */
-  async agree(what = 'all agree again', withinMs = 12_000): Promise<number> {
+  async agree(what = 'all clients agree again', withinMs = 12_000): Promise<number> {
     const began = performance.now()
     await until(what, () => this.agrees, withinMs)
     return Math.round(performance.now() - began)

@@ -588,7 +588,7 @@ describe('serve', () => {
     ['--origin', 'origins'],
     ['--allow-host', 'allowedHosts'],
   ])(
-    'a wrong entry of %s exits with 2, and the message does not blame the config file',
+    'a wrong entry of the option %s exits with 2, and the message does not blame the config file',
     async (option, name) => {
       for (const given of ['', 'origins: ["https://app.example"]']) {
         const args = ['serve', '--port', '0', '--config', configFile(given), option, 'https://*.example']

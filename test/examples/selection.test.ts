@@ -134,7 +134,7 @@ describe('a key pressed in the example sheet', () => {
     ['B2', ' ', { shift: true }, 'A2:Z2'],
     ['B2', ' ', { ctrl: true }, 'B1:B200'],
   ] as const)(
-    'in the example sheet, from %s the key %s with modifiers %o selects %s',
+    'in the example sheet, from %s the key %s with modifiers %o moves the selection to %s',
     (from, key, mods, to) => {
       expect(go(from, key, mods)).toBe(to)
     },

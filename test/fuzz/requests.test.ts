@@ -56,8 +56,8 @@ function faultOf(answer: string, { isWhole }: HostileRequest): string | null {
   if (status === undefined && !isWhole) return null
   if (status === undefined) return answer === '' ? 'no answer to a whole request' : 'not HTTP'
   if (status.startsWith('5')) return `status ${status}`
-  if (/"httpStatus":5\d\d/.test(answer)) return 'a server error inside'
-  if (/"stack"|node_modules|\.ts:\d/.test(answer)) return 'a stack'
+  if (/"httpStatus":5\d\d/.test(answer)) return 'the answer contains a 5xx error'
+  if (/"stack"|node_modules|\.ts:\d/.test(answer)) return 'the answer contains a stack trace'
   return null
 }
 

@@ -75,7 +75,7 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
       child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
       child.stderr.on('data', (bytes: Buffer) => (complained += bytes.toString()))
       try {
-        await until('the client is present', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
+        await until('the client is there', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
         await until('the documented client prints the members', () => said.includes('Ada'))
         room.post(cell(77))
         await until('the documented client prints a move', () => said.includes('77'))

@@ -85,7 +85,7 @@ const faults: Fault[] = [
       mkdirSync(join(dumpOf(stage), 'in the way'), { recursive: true })
       stage.redis.cli('CONFIG', 'SET', 'save', '900 1')
       stage.redis.cli('BGSAVE')
-      await until('the save failed', () => stage.redis.cli('INFO', 'persistence').includes('rdb_last_bgsave_status:err'))
+      await until('saving failed', () => stage.redis.cli('INFO', 'persistence').includes('rdb_last_bgsave_status:err'))
     },
     end(stage) {
       rmSync(dumpOf(stage), { recursive: true })

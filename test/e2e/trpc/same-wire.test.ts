@@ -419,7 +419,7 @@ const behind: [string, TwinOptions][] = [
   ['express.text()', mounted((app, handler) => app.use(express.text({ type: '*/*' })).use('/trpc', handler))],
   ['the path pattern /:any', mounted((app, handler) => app.use('/:any', handler))],
   [
-    'a middleware that reads the whole body',
+    'another middleware that reads the whole request body',
     mounted((app, handler) => app.use(drained).use('/trpc', handler)),
   ],
   ['Express with express.json() after it', mounted((app, handler) => app.use('/trpc', handler).use(express.json()))],

@@ -94,7 +94,7 @@ test(`${runs} names and locations with SSE syntax in them reach a subscriber unc
       }
       for (const { connectionId, location, profile } of sent) {
         const shown = seen.get(connectionId)
-        // A value that did not change is not sent again.
+        // A frame leaves out a location or profile that did not change.
         if (shown?.location !== undefined) expect(shown.location).toBe(location)
         if (shown?.profile !== undefined) expect(shown.profile).toBe(profile)
       }

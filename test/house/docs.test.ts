@@ -28,7 +28,7 @@ describe('TypeScript in the docs', () => {
       {},
       {
         extends: join(root, 'tsconfig.json'),
-        // A snippet may declare a variable that only the reader's code uses.
+        // A code block may declare a variable that it does not use itself.
         compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
         include: ['.'],
         exclude: ['node_modules'],

@@ -247,7 +247,7 @@ describe('the events of docs/PROTOCOL.md', () => {
     const view = new View<CellTypes>()
     for (const { id, event } of messages) expect(applyEvent(view, id, event).outcome, event.type).not.toBe('diverged')
     expect([...view.connections.values()]).toMatchObject([{ location: { sheet: 'Q3', row: 4, col: 3 } }])
-    // Only snapshot and changes advance the id.
+    // Only `snapshot` and `changes` events advance the id of a stream.
     let held = messages[0]!.id
     for (const { id, event } of messages) {
       if (event.type === 'snapshot' || event.type === 'changes') held = id
@@ -361,7 +361,7 @@ describe('a stock client', () => {
     const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
     const count = () => server.hub.room('sheet-42').count()
     await until('the connection is shown', async () => (await count()) === 1)
-    // Nine heartbeats are three leases.
+    // Nine heartbeat intervals are as long as three leases.
     const watch = await fetch(`${server.url}/onLocation?input=${encodeURIComponent('{"room":"sheet-42"}')}`)
     let heard = ''
     for await (const bytes of watch.body!.pipeThrough(new TextDecoderStream())) {
@@ -408,7 +408,7 @@ function likened(output: string): string {
       .replaceAll(/(?<=")[\w-]{11}(?=\.\d+")|(?<=^id: )[\w-]{11}(?=\.)/gm, numbered('epoch'))
       .replaceAll(/\b\d{16}\b/g, numbered('version'))
       .replaceAll(/(?<="connectionKey":")[\w-]{22}(?=")/g, numbered('key'))
-      // Ids that are computed from a key of the page must be equal.
+      // Ids that are computed from a key on the page are not random, so they are kept and must be equal.
       .replaceAll(
         /(?<="(?:connectionId|memberId)":")(?!LaEwHhwjt5-ElOp3|aWe9UoLVjq739zP0)[\w-]{16}(?=")/g,
         numbered('id'),

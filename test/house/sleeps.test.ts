@@ -30,7 +30,7 @@ const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter((name) => /\.(tsx?|mjs)$/.test(name) && !name.includes('node_modules') && !name.endsWith('.soak.ts'))
 const text = (file: string) => readFileSync(join(root, file), 'utf8')
-/** `socket.setTimeout` is a limit for the peer. */
+/** Returns whether a test file uses a timer. `socket.setTimeout` does not count: it limits the inactivity of a peer. */
 const sleeps = (file: string) => timer.test(text(file).replaceAll(/\b\w+\.setTimeout\(/g, ''))
 
 describe('a fixed wait in a test', () => {

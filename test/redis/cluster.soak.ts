@@ -65,7 +65,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
       expect(await tryToPost(served, lost)).toBe(503)
       const refusedMs = Math.round(performance.now() - began)
       expect(refusedMs).toBeLessThan(1_000)
-      // For two leases, the people in the other rooms notice nothing.
+      // For two leases, the clients in the other rooms notice nothing of the outage.
       await others.stroll(60_000 * scale)
       await others.agree()
       expect(other.text).not.toContain('degraded')

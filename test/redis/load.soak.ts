@@ -73,7 +73,7 @@ describe.skipIf(skipWithoutRedis)('servers in separate processes', { timeout: is
       const gathering = Array.from({ length: rooms }, (_, i) => Crowd.gather(seats, `many ${i}`, 30_000, through))
       const crowds = (await Promise.all(gathering)).map((crowd) => ends.use(crowd))
       const stroll = async (crowd: Crowd) => {
-        // Rooms move at different times. In step, they would measure this process, which runs all the clients.
+        // Rooms move at different times. Moving together, they would measure this process, which runs all the clients.
         await passing(Math.random() * (pauseMs / people))
         await crowd.stroll(forMs, pauseMs)
       }

@@ -38,7 +38,7 @@ async function scene(ends: Ends, room: string, { isSticky = false } = {}): Promi
   return { redis, ways, nodes, crowd, room }
 }
 
-/** Checks that all clients converge in time, and that nobody is missing a lease later. */
+/** Checks that all clients converge in time, and that one lease later no member is missing. */
 async function heals({ crowd, nodes }: Scene): Promise<{ healedMs: number }> {
   const began = performance.now()
   await crowd.agree('all clients agree again', 12_000)
@@ -151,7 +151,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
       const stage = await scene(ends, 'cut off', { isSticky: true })
       const { ways, nodes, crowd, room } = stage
       const viewer = await eventsOf(nodes[0]!.url, room)
-      // Neither side is told that the network path is gone.
+      // Freezes the connections to Redis without closing them, so neither side is notified.
       ways[0]!.freeze()
       const degrading = viewer.until('"type":"degraded"', 10_000)
       await crowd.stroll(seconds * 1_000, 1_000)

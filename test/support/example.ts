@@ -76,7 +76,7 @@ function launch(args: string[], env: Record<string, string> = {}): Running {
     try {
       if (child.pid) process.kill(-child.pid, name)
     } catch {
-      // The process has already ended.
+      // The process has already ended, so there is nothing to signal.
     }
   }
   return {

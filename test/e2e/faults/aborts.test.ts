@@ -33,7 +33,7 @@ test('2,000 aborted streams leave no timer, socket or subscriber behind', { time
   expect(opened).toBe(1_600)
   expect(live.subscribers.size).toBe(0)
   expect(live.users).toBe(0)
-  // The sockets of the test itself are not counted.
+  // Only timers are counted, because the test itself has open sockets.
   await until('the timers of the streams are gone', () => timers() <= before)
   const failed = ours.said.filter((each) => 'error' in each)
   expect(failed).toEqual([])

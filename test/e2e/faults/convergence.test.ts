@@ -68,7 +68,7 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
         clock: skewedClock(systemClock, { offsetMs: (i - 1) * 3_600_000, rate: 1 + (i - 1) / 50 }),
       }),
     )
-    // This member has no network faults.
+    // The witness only watches, and its network has no faults.
     const witness = createLocationClient<Router>({ url: server.url })
     const seen = witness.watch(id)
     const truth = () => placesIn(seen.members)

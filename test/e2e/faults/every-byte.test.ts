@@ -16,7 +16,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
 
   test(`a stream that is cut after any of its first ${bytes} bytes resumes and converges to the room`, async () => {
     const room = 'every-byte'
-    // No lease may end during the test.
+    // Leases are longer than the test, so that no connection expires.
     await using server = await serveLocations({ timing: { scale, leaseMs: 600_000 } })
     const hub = server.hub.room(room)
     let row = 0
@@ -25,7 +25,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
       for (const [col, person] of people.entries()) await hub.post({ ...person, location: { ...cell(row), col } })
     }
     await moveAll()
-    // The text of one uncut stream.
+    // Records the text of one stream that is not cut.
     const recording = new AbortController()
     const input = encodeURIComponent(JSON.stringify({ room }))
     const { body } = await fetch(`${server.url}/onLocation?input=${input}`, recording)

@@ -75,7 +75,7 @@ function viewer(port: number) {
   const seen = { frames: 0, isClosed: false, outcomes: new Set<string>() }
   let text = ''
   socket.on('data', (chunk: string) => {
-    // Chunk sizes are on separate lines that are no fields of an event.
+    // The text contains the sizes of HTTP chunks, on lines of their own that the pattern below skips.
     text += chunk
     const events = text.split('\n\n\n')
     text = events.pop()!

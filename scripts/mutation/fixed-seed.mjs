@@ -1,5 +1,4 @@
 import fc from 'fast-check'
 
-// Property tests play the same histories in each run: otherwise a mutant would be noticed in one run and survive the
-// next.
+// Gives the tests the same random histories each time. Otherwise one run may notice a mutant that survives the next.
 fc.configureGlobal({ seed: 20_260_101 })

@@ -1,8 +1,7 @@
-// The folders whose mutants `npm run mutation` tries, with the tests that must notice the mutants, and the score to
-// reach.
-// 
-// The tests are the fast ones near the folder. With all fast tests, a run without mutants alone takes minutes; and when
-// only a distant test happens to notice a mutant, it is hard to find out why.
+// The folders whose mutants `npm run mutation` tries, with the tests that must notice them and the goal of its score.
+//
+// The tests are the fast tests near the folder. With all fast tests the first run without mutants would take minutes, and
+// a fault that only a distant test notices is hard to find when somebody makes it by accident.
 
 /** The end-to-end tests of a room on a real server: posts, streams, limits and permissions over HTTP. */
 const endToEnd = ['test/e2e/access.test.ts', 'test/e2e/presence.test.ts', 'test/e2e/locks.test.ts']
@@ -47,7 +46,7 @@ export const folders = [
   { folder: 'src/testing', goal: 80, tests: ['test/testing', 'test/contract/memory.test.ts'] },
 ]
 
-/** Returns the entry of a source file: the entry with the longest folder that contains the file. */
+/** Returns the entry of a source file: the one with the longest folder that contains the file. */
 export function entryOf(file) {
   const containing = folders.filter(({ folder }) => file.startsWith(`${folder}/`))
   return containing.toSorted((a, b) => b.folder.length - a.folder.length)[0]

@@ -1,23 +1,23 @@
 // The mutants of room.lua, for scripts/mutants.mjs: npm run mutation:lua
 //
 // Each mutant changes one operator, constant or statement. The differential test runs the same histories in room.ts and
-// in the script, so it notices every change of an outcome, a commit or the stored state.
+// in the script, so it notices every mutant that changes an outcome, a commit or the stored state.
 //
-//   npm run mutation:lua                  all of them
-//   npm run mutation:lua -- 120:          those of line 120
-//   npm run mutation:lua -- --part 1/10   a tenth of them, from all over the script
+//   npm run mutation:lua                  all mutants
+//   npm run mutation:lua -- 120:          the mutants of line 120
+//   npm run mutation:lua -- --part 1/10   a tenth of the mutants, spread over the whole script
 import { readFileSync } from 'node:fs'
 
 const file = 'src/server/backends/redis/room.lua'
 const tests = ['test/redis/differential.test.ts', 'test/redis/locks.test.ts', 'test/redis/clock-steps.test.ts']
 
-/** Lines whose mutants change nothing that a test could observe: a part of the line, and the reason. */
+/** Mutants that change nothing that can be observed: a part of the line, and the reason. */
 const equivalent = [
   ['ids, first, math.min(first + 999', 'the size of a bulk read changes no result'],
   ['for first = 1, #ids, 1000 do', 'the size of a bulk read changes no result'],
 ]
 
-/** Pattern and replacement of each kind of mutant. */
+/** What is looked for in code, and what it becomes. */
 const operators = [
   [/==/g, '~='],
   [/~=/g, '=='],
@@ -35,19 +35,17 @@ const operators = [
   [/math\.min/g, 'math.max'],
   [/math\.max/g, 'math.min'],
   [/(?<![\w.%[])\d+(?![\w.\]])/g, (number) => String(Number(number) + 1)],
-  // Statements that write are replaced by an empty block: `nil` would not be a valid statement.
+  // A statement that writes is replaced by an empty `do end`, because `nil` is no statement in Lua.
   [/^\s*(?:call|write|setLeaseEnd|setLockEnd|renew|shorten)\(.*\)$/g, 'do end'],
 ]
 
-/** Returns a line of code with its strings and its comment replaced by as many characters that no operator matches. */
+/** Strings and the comment of a line, replaced by as many characters that no operator matches. */
 const codeOf = (line) =>
   line
     .replaceAll(/'[^']*'|"[^"]*"/g, (text) => '\u0000'.repeat(text.length))
     .replace(/--.*$/, (text) => '\u0000'.repeat(text.length))
 
-/**
- * Returns the text of a line, preceded by as many lines as are needed for a text that occurs only once in the source.
- */
+/** The text of a line with as many lines before it as make it occur once. */
 function uniquePlace(lines, n) {
   const source = lines.join('\n')
   for (let first = n; first >= 0; first--) {
@@ -61,7 +59,7 @@ function uniquePlace(lines, n) {
         place,
       }
   }
-  throw new Error(`line ${n + 1} occurs twice, even together with all lines before it`)
+  throw new Error(`line ${n + 1} occurs twice, with all that comes before it`)
 }
 
 function* mutantsOf(source) {

@@ -1,10 +1,10 @@
-// Computes the scores of a run, and compares them with the scores in scores.json. Pure.
-// 
+// Computes the scores of a run and compares them with those in scores.json. Pure.
+//
 // A result is { file, line, status, original, replacement }, as reporter.mjs writes it.
 
 const kinds = { Killed: 'killed', Timeout: 'killed', Survived: 'survived', NoCoverage: 'noCoverage' }
 
-/** Counts the mutants of each file by status. A mutant that times out counts as noticed, as in Stryker. */
+/** Counts the mutants of each file. A mutant that times out counts as noticed, as Stryker counts it. */
 export function countsOf(results) {
   const counts = {}
   for (const { file, status } of results) {
@@ -14,7 +14,7 @@ export function countsOf(results) {
   return counts
 }
 
-/** Returns the sum of the counts of several files. */
+/** The sum of the counts of several files. */
 export function sumOf(counts) {
   const sum = { killed: 0, survived: 0, noCoverage: 0 }
   for (const count of counts) for (const key of Object.keys(sum)) sum[key] += count[key]
@@ -22,16 +22,16 @@ export function sumOf(counts) {
 }
 
 /**
- * Returns the share of covered mutants that some test notices, in whole percent and rounded down, so that 89.9 is not
- * shown as 90. Returns 100 when no mutant is covered.
+ * The share of covered mutants that some test notices, in whole percent and rounded down, so that 89.9 is not shown as 90.
+ * 100 when no mutant is covered.
  */
 export function scoreOf({ killed, survived }) {
   return killed + survived === 0 ? 100 : Math.floor((100 * killed) / (killed + survived))
 }
 
 /**
- * Returns a sentence for each file whose score is lower than its score in the list. A file that is not in the list must
- * reach the goal of its folder.
+ * Returns a sentence for each file whose score is below the one in the list. A file that is not in the list must reach the
+ * goal of its folder.
  */
 export function worse(counts, listed, goalOf) {
   return Object.entries(counts).flatMap(([file, count]) => {

@@ -1,5 +1,5 @@
 // Runs before and after `npm pack` and `npm publish`.
-// 
+//
 // Before: builds dist, so that a package from a fresh clone contains the current source, and makes the relative links
 // and pictures of README.md absolute, since the package's page on the registry has no other files. After (--restore):
 // restores README.md.

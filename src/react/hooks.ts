@@ -38,8 +38,8 @@ export interface RoomHooks<T extends RoomTypes> {
   /** Joins a room for its children. Providers may be nested; each component uses the nearest. */
   RoomProvider(props: RoomProviderProps<T>): ReactNode
   /**
-   * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same, and
-   * never renders the component again: read what you render with the other hooks.
+   * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same,
+   * and never renders the component again: read the data that you render with the other hooks.
    */
   useRoom(): Room<T>
   /** Returns the other members, or `select` of them. Renders again only when the result changes. */
@@ -82,7 +82,7 @@ export interface RoomHooks<T extends RoomTypes> {
 /** The hooks of a client whose router has a profile schema. */
 export interface ProfileHooks<T extends RoomTypes> {
   /**
-   * Returns a function that changes our profile; `null` takes it back. It is the same function while the room is the same.
+   * Returns a function that changes our profile; `null` removes it. It is the same function while the room is the same.
    *
    * @throws Error inside a provider with `watch`.
    */
@@ -92,8 +92,9 @@ export interface ProfileHooks<T extends RoomTypes> {
 /** The hooks of a client whose router has locks. */
 export interface LockHooks<T extends RoomTypes> {
   /**
-   * Returns who holds a place, and `acquire` and `release`. `acquire` resolves with whether the place is ours; it takes the place
-   * from another window of ours. The place is released when the component goes, or asks for another one.
+   * Returns who holds a place, and the functions `acquire` and `release`. `acquire` takes the place, also from another
+   * window of ours, and resolves to `true` when the place is ours. The place is released when the component is
+   * unmounted, and when the room or the place changes.
    *
    * @throws Error from `acquire` inside a provider with `watch`, and the errors of `room.lock`.
    */
@@ -163,7 +164,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
       return useCallback((profile: T['profile'] | null) => room.update({ profile }), [room])
     },
     useSetPresence() {
-      // The room of a router without the feature has the method too: it reports that.
+      // Every room has `setPresence`. Without presence values in the router, it reports `misconfigured`.
       const room = useWritableRoom() as unknown as Room<RoomTypes>
       return useCallback((patch) => room.setPresence(patch as never), [room])
     },
@@ -189,7 +190,7 @@ function useLatest<L>(listener: L): { readonly current: L } {
   return latest
 }
 
-/** The hooks of broadcasts, given those that find the room of the nearest provider. */
+/** Creates the hooks of broadcasts. The arguments are hooks that find the room of the nearest provider. */
 function broadcastHooks<T extends RoomTypes>(
   useHandle: () => RoomHandle<T>,
   useWritableRoom: () => Room<T>,

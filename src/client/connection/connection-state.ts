@@ -83,7 +83,8 @@ export function polled(link: ConnectionState, now: number): ConnectionState {
  * fail.
  */
 export function followed(link: ConnectionState, degraded: boolean): ConnectionState {
-  // While polling, failures end only with an answer that the view applied: one that it cannot apply counts as no answer.
+  // While polling, failures end only with an answer that the view applied: one that it cannot apply counts as no
+  // answer.
   if (link.state === 'polling' && link.failures) return { ...link, failures: 0, forgiven: [] }
   return link.state === 'live' && link.degraded !== degraded ? { ...link, degraded } : link
 }

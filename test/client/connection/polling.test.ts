@@ -50,7 +50,7 @@ const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>
     ? { id: lastEventId, event: { type: 'changes', from: lastEventId } }
     : { id: id(1), event: { type: 'snapshot', connections: [one('ada')] } }
 
-test('a stream without a hello for four seconds gets polls beside it, and is closed after a heartbeat interval', async () => {
+test('a stream without a hello gets polls beside it after four seconds, and is closed after a heartbeat interval', async () => {
   await using server = await scriptedServer()
   server.answers.poll = withAda
   await using tab = await joined(server)
@@ -92,7 +92,7 @@ test('polls run every 2 to 5 seconds from the newest id, and posts renew the lea
   expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
 })
 
-test('a polling client whose long lease is refused posts with the default lease, and is present', async () => {
+test('a polling client whose long lease is refused posts again with the default lease, and remembers the refusal', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -115,7 +115,7 @@ test('a polling client whose long lease is refused posts with the default lease,
   expect((await server.post()).leaseMs).toBeUndefined()
 })
 
-test('a polling client sends what the newest poll lists among the features, and nothing else', async () => {
+test('a polling client posts `activeAgoMs` only while the newest poll lists the feature `used`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = (input) => ({ ...(withAda(input) as GetLocationsOutput<CellTypes>), features: ['used'] })
@@ -134,7 +134,7 @@ test('a polling client sends what the newest poll lists among the features, and 
   expect(await server.post()).not.toHaveProperty('activeAgoMs')
 })
 
-test('a poll emits `entered` for members who came', async () => {
+test('a poll that brings a new member emits `entered` without `caughtUp`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -149,7 +149,7 @@ test('a poll emits `entered` for members who came', async () => {
   expect(tab.heard).toMatchObject([['entered', { member: { memberId: 'bob' }, caughtUp: false }]])
 })
 
-test('the stream is retried while polls go on, and replaces them when it opens', async () => {
+test('a blocked stream is tried again while polls go on, and ends the polls when it opens', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -191,7 +191,7 @@ test('a failed attempt to open a stream does not stop the polls', async () => {
   expect(tab.room.status.state).toBe('polling')
 })
 
-test('when polls fail too, the room waits and reports `misconfigured`', async () => {
+test('a room whose streams and polls get answers of another server waits and reports `misconfigured`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = () => {

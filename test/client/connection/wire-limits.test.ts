@@ -121,18 +121,18 @@ describe('numbers that the server sends', () => {
     }
   })
 
-  test('usual numbers of a hello are kept', () => {
+  test('usual numbers of a hello are kept, and features that are not a list count as none', () => {
     const timing = { beatMs: 500, leaseMs: 1_500, postMs: 2.5, presenceMs: 75, features: ['used'] }
     expect(timingOf(timing)).toEqual(timing)
     expect(timingOf({ ...timing, features: 'used' as never })).toEqual({ ...timing, features: [] })
   })
 
-  test('a number above the limit counts as the limit, anything else that is wrong as not sent', () => {
+  test('a number above its limit counts as the limit, and any other wrong value as absent', () => {
     expect(clamped(11, 1, 10, 'usual')).toBe(10)
     for (const value of [0, NaN, '5', null, undefined]) expect(clamped(value, 1, 10, 'usual')).toBe('usual')
   })
 
-  test('a hostile retryAfterMs is at most an hour, and never a pause of nothing', () => {
+  test('a hostile `retryAfterMs` is ignored or taken as 1 ms to an hour', () => {
     for (const retryAfterMs of hostileNumbers) {
       const { error } = failureOf({ message: 'unavailable: Draining.', shape: {}, data: { retryAfterMs } })
       if (error.retryAfterMs === undefined) continue
@@ -142,7 +142,7 @@ describe('numbers that the server sends', () => {
   })
 })
 
-describe('the client neither crashes nor retries in a busy loop', () => {
+describe('the client of a hostile server', () => {
   // With backoff, 10 s take at most about 20 attempts: the limits of the pauses double from 0.5 s.
   const calm = 25
 
@@ -276,7 +276,7 @@ describe('a response that never ends', () => {
     ['a line', 'data: ', piece],
     ['a message of many lines', 'data: x\n', Buffer.from('data: xxxxxxxxxxxxxxxx\n'.repeat(2_000))],
     ['a line of another field', 'id: ', piece],
-  ])('%s of a stream ends the connection after 8 MiB, with a reason and a pause', async (_, start, pieces) => {
+  ])('%s without an end in a stream ends the connection after 8 MiB, with an error and a pause', async (_, start, pieces) => {
     await using server = await endless('text/event-stream', start, pieces)
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })
@@ -290,7 +290,7 @@ describe('a response that never ends', () => {
     await client.close()
   })
 
-  test('a JSON answer ends the request after 8 MiB, with a reason and a pause', async () => {
+  test('a JSON answer without an end ends the request after 8 MiB, with an error and a pause', async () => {
     await using server = await endless('text/html', '{"result":{"data":"')
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })

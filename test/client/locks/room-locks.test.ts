@@ -57,7 +57,7 @@ test('a place that one member locked is taken for others until it is released as
   expect(lock.signal.aborted).toBe(false)
 })
 
-test('another window of the member takes a place over only when it says so, and the first one is told', async () => {
+test('another window of the member gets a locked place only with `takeOver`, and the lock of the first window then aborts', async () => {
   const { join } = await stage()
   const [first, second] = [await join('ada'), await join('ada')]
   const lock = (await first.lock(cell(1)))!
@@ -66,7 +66,7 @@ test('another window of the member takes a place over only when it says so, and 
   await until('the first window is told', () => lock.signal.aborted)
 })
 
-test('a call with takeOver is not answered by a pending call without it', async () => {
+test('a call with `takeOver` takes the place while a call without it is pending, and both calls get the lock', async () => {
   const { join } = await stage()
   const [first, second] = [await join('ada'), await join('ada')]
   const lock = (await first.lock(cell(1)))!
@@ -81,7 +81,7 @@ test('a call with takeOver is not answered by a pending call without it', async 
   expect(await first.lock(cell(1), { takeOver: true })).not.toBe(null)
 })
 
-test('a lock that was asked for and given up in time is not left behind', async () => {
+test('a call of `lock` that is aborted while pending leaves the place free', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]
   const controller = new AbortController()
@@ -91,7 +91,7 @@ test('a lock that was asked for and given up in time is not left behind', async 
   await until('it is free', async () => (await bob.lock(cell(1))) !== null)
 })
 
-test('an administrator ends a lock, and its signal aborts', async () => {
+test('when the hub unlocks a place, the signal of its lock aborts', async () => {
   const { join, hub } = await stage()
   const ada = await join('ada')
   const lock = (await ada.lock(cell(1)))!
@@ -114,7 +114,7 @@ test('a lock survives the restart of a server that has rooms in memory, with a h
   await until('bob sees it', () => bob.lockedBy(cell(1))?.memberId === 'ada')
 })
 
-test('a lock is lost by the clock of its holder when the server cannot be reached', async () => {
+test('a lock is lost by the clock of its holder when the server cannot be reached for `lockMs`', async () => {
   const { join, kill } = await stage({ timing: { lockMs: 1_500 } })
   const ada = await join('ada')
   const lock = (await ada.lock(cell(1)))!
@@ -122,7 +122,7 @@ test('a lock is lost by the clock of its holder when the server cannot be reache
   await until('its time is over', () => lock.signal.aborted)
 })
 
-test('a client that is away releases its locks', async () => {
+test('a client that is away for `idleMs` releases its locks', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]
   const lock = (await ada.lock(cell(1)))!
@@ -131,7 +131,7 @@ test('a client that is away releases its locks', async () => {
   await until('bob gets it', async () => (await bob.lock(cell(1))) !== null)
 })
 
-test('a place that is asked for again right after it was given up stays locked', async () => {
+test('a place that is asked for again while an aborted call is still pending stays locked', async () => {
   const { url, hub } = await stage()
   let answer = () => {}
   const answered = new Promise<void>((resolve) => (answer = resolve))
@@ -181,14 +181,14 @@ async function observed(url: string, answer?: object) {
   return { room, inputs }
 }
 
-test('a client that the server does not count as present posts, and asks again', async () => {
+test('a call of `lock` that the server answers with `absent` is made again', async () => {
   const { url } = await stage()
   const { room, inputs } = await observed(url, { outcome: 'absent' })
   expect(await room.lock(cell(1))).toMatchObject({ location: cell(1) })
   expect(inputs).toHaveLength(2)
 })
 
-test('after a restart of the server, a holder claims its place with the fence that it had', async () => {
+test('after a restart of the server, a holder claims its place with its old fence', async () => {
   const { url, kill, restart } = await stage()
   const { room, inputs } = await observed(url)
   const lock = (await room.lock(cell(1)))!
@@ -200,7 +200,7 @@ test('after a restart of the server, a holder claims its place with the fence th
   expect(inputs.slice(1).map(({ claim }) => claim)).toEqual(inputs.slice(1).map(() => fence))
 })
 
-test('a page that continues from a server-rendered room locks before its first hello', async () => {
+test('a page with a server-rendered room can lock a place before its first hello', async () => {
   const { join, url } = await stage()
   await join('bob')
   const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
@@ -216,7 +216,7 @@ test('a page that continues from a server-rendered room locks before its first h
   expect(await room.lock(cell(1))).toMatchObject({ location: cell(1) })
 })
 
-test('a server without locks says so', async () => {
+test('`lock` rejects with `misconfigured` when the server has no locks', async () => {
   const server = await serveLocations()
   onTestFinished(() => server.close())
   const client = createLocationClient({ url: server.url } as never)
@@ -225,7 +225,7 @@ test('a server without locks says so', async () => {
   await expect(room.lock(cell(1))).rejects.toMatchObject({ code: 'misconfigured' })
 })
 
-test('locks end when the room is left', async () => {
+test('leaving a room aborts its locks and frees their places', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]
   const lock = (await ada.lock(cell(1)))!

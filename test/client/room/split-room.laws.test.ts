@@ -30,7 +30,7 @@ const beginnings = fc.record({
   lateReplyMs: fc.option(fc.nat(2 * beatMs - 1)),
 })
 
-test('restarts and failovers are not reported, whatever of the epoch before is still under way', () => {
+test('restarts and failovers do not count as a split room, whichever messages of the previous epoch arrive late', () => {
   fc.assert(
     fc.property(fc.array(beginnings, { maxLength: 20 }), (history) => {
       const view = viewOf('epoch0')
@@ -60,7 +60,7 @@ test('restarts and failovers are not reported, whatever of the epoch before is s
   )
 })
 
-test('two processes are reported within two heartbeats after the other one applied a post', () => {
+test('a split room is detected within two heartbeats after another process than that of the stream applied a post', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(beatMs - 1), { maxLength: 5 }), fc.nat(beatMs), (posts, at) => {
       const view = viewOf('ours')
@@ -79,7 +79,7 @@ test('two processes are reported within two heartbeats after the other one appli
   )
 })
 
-test('two processes are reported with a post that the other one applied a heartbeat interval after the first', () => {
+test('a split room is detected by a second post to the other process, a heartbeat interval after the first one', () => {
   const view = viewOf('ours')
   expect(view.tell('post', 'theirs')).toBe(false)
   view.pass(beatMs - 50)
@@ -90,7 +90,7 @@ test('two processes are reported with a post that the other one applied a heartb
   expect(view.tell('post', 'theirs')).toBe(true)
 })
 
-test('polls and streams that two processes answer by turns are reported when a superseded epoch came back twice', () => {
+test('a split room is detected when two epochs alternate in snapshots and a superseded epoch comes back twice', () => {
   const view = viewOf('ours')
   const told = ['theirs', 'ours', 'theirs'].map((epoch) => (view.pass(beatMs), view.tell('snapshot', epoch)))
   expect(told).toEqual([false, false, true])

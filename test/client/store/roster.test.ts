@@ -126,7 +126,7 @@ describe('a roster', () => {
     )
   })
 
-  test('a roster returns exactly the members who came, went or changed', () => {
+  test('an update of a roster returns exactly the members who entered, left or changed', () => {
     const view = new View<Types>()
     const roster = new Roster<Types>()
     const set = (who: number, cell: number, at: number) =>

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { built } from '../support/built.js'
 import { until } from '../support/until.js'
 
-// The child process runs the package as it is built.
+// The child process runs the built package.
 built('package')
 
 const script = new URL('../support/clients/leaving-client.mjs', import.meta.url).pathname

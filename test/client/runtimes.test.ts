@@ -31,7 +31,7 @@ test('a client posts and polls with a fetch whose bodies are Node streams, like 
   await client.close()
 })
 
-/** An answer as node-fetch gives it. */
+/** Returns a response like one of node-fetch, whose body is a stream of Node. */
 async function nodeFetch(input: string, init?: RequestInit) {
   const response = await fetch(input, init)
   const body = Readable.fromWeb(response.body as never).on('error', () => {})
@@ -131,7 +131,7 @@ describe('faulty clocks', () => {
     const room = client.join('r')
     const until2s = performance.now() + 2_000
     await until('time has passed', () => performance.now() > until2s)
-    // The limits of the pauses are 0.5, 1, 2 s: 2 s have room for some ten attempts.
+    // The limits of the pauses are 0.5, 1 and 2 s, so a client makes about ten attempts in 2 s.
     expect(requests).toBeGreaterThan(0)
     expect(requests).toBeLessThan(30)
     for (const delayMs of timers) expect(delayMs).toBeGreaterThanOrEqual(0)

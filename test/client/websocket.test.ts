@@ -16,7 +16,7 @@ import { until } from '../support/until.js'
 type Cells = ServedLocations<CellTypes>['server']['router']
 type Presence = Room<RoomTypesWith<{ location: CellTypes['location']; presence: { typing?: boolean; line?: number } }>>
 
-/** A client whose sockets and requests are recorded. */
+/** Creates a client and records its sockets and requests. */
 function socketClient(
   url: string,
   options: { socketUrl?: string; Socket?: typeof WebSocket; params?: () => Record<string, string> } = {},
@@ -131,7 +131,7 @@ describe('a client over a WebSocket', () => {
     const room = client.join('q3', { location: cell(1) })
     await until('it has tried three times', () => sockets.length >= 3)
     await using _server = await serveLocations({ webSocket: true, port, timing: { scale: 1 / 20 } })
-    // After three failures the room may poll for half a minute.
+    // Without `reconnect`, the room may poll for half a minute after three failures.
     client.reconnect()
     await until('it is live', () => liveBy('websocket')(room.status))
     await client.close()

@@ -33,7 +33,7 @@ async function start(options: { compress?: boolean; limits?: object } = {}) {
 }
 type Joined = Awaited<ReturnType<Awaited<ReturnType<typeof start>>['join']>>
 
-/** The notes that a room hears, each with its sender. */
+/** Collects the broadcasts `note` that a room receives, each with its sender. */
 function notesOf(room: Pick<Joined, 'onBroadcast'>) {
   const notes: string[] = []
   room.onBroadcast('note', ({ payload, memberId }) => notes.push(`${memberId}: ${payload}`))

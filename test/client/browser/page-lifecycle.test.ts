@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-/** A room that is live in this page, with the code that a page loads a moment later. */
+/** Opens a live room in this page, after the code that a page loads on demand has been loaded. */
 async function openPage(beatMs = 10_000) {
   await import('../../../src/client/room/page-code.js')
   const clock = manualClock()
@@ -166,7 +166,7 @@ describe('a page that is back while its connections may be dead', () => {
 
 describe('posts that fail while the stream is live', () => {
   const cut = () => Promise.reject(new Error('no answer'))
-  /** A page whose posts fail with `answer`, as far as the second failure. */
+  /** Opens a page whose posts fail with `answer`, and waits for the second failure. */
   async function failing(answer: () => Promise<never>) {
     const page = await openPage()
     await page.clock.advance(50)
@@ -207,7 +207,7 @@ describe('the wait for a server on this machine', () => {
     vi.restoreAllMocks()
     look('visible')
   })
-  /** A page whose server has been away for five minutes, and which waits for the next attempt. */
+  /** Opens a page whose server has been away for five minutes, and which waits for the next attempt to connect. */
   async function waiting() {
     const page = await openPage()
     server.answers.status = 503
@@ -219,7 +219,7 @@ describe('the wait for a server on this machine', () => {
     await until('it waits', async () => (await page.clock.advance(50), page.room.status.state === 'waiting'))
     return page
   }
-  /** Each attempt doubles the longest wait for the next. */
+  /** The number of failed attempts in a row: each one doubles the longest wait for the next. */
   const attemptOf = ({ status }: { status: RoomStatus }) => status.state === 'waiting' && status.attempt
 
   test('the wait for a server on this machine stays short while the page is visible, also after five minutes', async () => {
@@ -251,10 +251,10 @@ describe('the activity of a page', () => {
     Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
     document.dispatchEvent(new Event('visibilitychange'))
   }
-  /** The activity tracker is loaded a moment after the room is opened. */
+  /** Opens a page whose activity tracker is already loaded. */
   const attentive = async () => {
     await import('../../../src/client/room/page-code.js')
-    // Heartbeats so rare that their absence is no silence: a client that polls would post by itself.
+    // Heartbeats are so rare that the stream does not count as silent: a client that polls would post by itself.
     const page = await openPage(60_000)
     await page.clock.advance(0)
     return page
@@ -370,7 +370,7 @@ test('the leave of a page that is closed is sent with the headers of the latest 
   const room = client.join('r')
   await room.flush()
   const latest = asked
-  // An identity SDK that reads a database: the page is gone before it answers.
+  // `headers` is as slow as an identity SDK that reads a database: the page is gone before it answers.
   slow = new Promise(() => {})
   dispatchEvent(new Event('pagehide'))
   await server.leave()

@@ -14,7 +14,7 @@ import {
   type ConnectionState,
 } from '../../../src/client/connection/connection-state.js'
 
-/* How long a client waits before it tries a stream again, while a proxy lets single requests pass and no streams. */
+/* The times at which a client tries a stream again, while a proxy lets single requests pass but no streams. */
 
 const beatMs = 10_000
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
@@ -26,7 +26,7 @@ const blocked = (message = 'no hello'): Failure => ({
 const network: Failure = { error: new LocationError('network', 'down'), retry: true }
 const at = (now: number, chance = 0) => ({ now, random: chance, beatMs })
 
-/** The waits until the next stream is tried, for so many blocked streams in a row. */
+/** Blocks `count` streams in a row. Returns the waits until the next stream is tried. */
 function waits(link: ConnectionState, count: number, chances: number[]): { link: ConnectionState; waits: number[] } {
   const result = []
   let now = 1_000
@@ -50,7 +50,7 @@ describe('the wait for the next stream while streams are blocked', () => {
       fc.property(fc.array(random, { minLength: 1, maxLength: 60 }), (chances) => {
         waits(connecting(), chances.length, chances).waits.forEach((wait, i) => {
           const full = Math.min(30 * beatMs, 3 * beatMs * 2 ** i)
-          // The sum with the present time is rounded.
+          // `until` is the sum of the present time and the wait, and its last digits are rounded.
           expect(wait).toBeLessThanOrEqual(full + 1e-6)
           expect(wait).toBeGreaterThanOrEqual(full * 0.8 - 1e-6)
         })

@@ -46,7 +46,7 @@ describe('the end of a stream', () => {
     let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
-      // The first failure was long ago.
+      // The later failures come long after the first, so that the time since the first does not limit the backoff.
       const now = i && 600_000
       link = ended(reconnecting(link, now), network, at(now))
       if (link.state === 'waiting') delays.push(link.retryAt - now)
@@ -96,10 +96,11 @@ describe('the end of a stream', () => {
         state: 'closed',
         reason: code,
       })
-      // One retry per stream that lasted, not one in total: tokens expire, for example every hour.
+      // One retry after each stream that lasted, not one in total: a token may expire every hour, for example.
       const live = opened(again, 8)
       expect(ended(live, failure(code, false), at(8 + beatMs))).toMatchObject({ state: 'waiting' })
-      // A server that says hello before each refusal would otherwise be asked without a pause.
+      // A stream that did not last allows no retry: a server that sends hello before each refusal would be asked
+      // without a pause.
       expect(ended(live, failure(code, false), at(9))).toMatchObject({ state: 'closed', reason: code })
     },
   )

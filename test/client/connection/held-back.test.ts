@@ -11,7 +11,7 @@ import type { CellTypes } from '../../support/cell-types.js'
 
 const hello: Hello = { type: 'hello', protocol: 1, connectionId: 'me', beatMs: 10_000, leaseMs: 30_000, postMs: 50 }
 
-/** A connection whose streams are answered by hand. */
+/** Opens a connection whose streams and polls the test answers. */
 function opening() {
   const clock = manualClock()
   const streams: StreamListener<CellTypes>[] = []

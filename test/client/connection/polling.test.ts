@@ -34,7 +34,7 @@ async function joined(server: ScriptedServer) {
   await server.post()
   await room.flush()
   const pass = async (ms: number) => {
-    // In steps, because the next timer is set only when the answer arrives.
+    // The time passes in steps, because the next timer is set only when an answer arrives.
     for (let passed = 0; passed < ms; passed += 500) {
       await clock.advance(500)
       await delivered()
@@ -44,7 +44,7 @@ async function joined(server: ScriptedServer) {
 }
 const namesIn = (room: Pick<Room<CellTypes>, 'others'>) => room.others.map((other) => other.memberId)
 
-/** Polls answer with ada, and nothing new after that. */
+/** Answers the first poll with Ada, and later polls with no change. */
 const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>
   lastEventId
     ? { id: lastEventId, event: { type: 'changes', from: lastEventId } }
@@ -88,7 +88,7 @@ test('polls run every 2 to 5 seconds from the newest id, and posts renew the lea
   expect(server.polls()).toBeGreaterThanOrEqual(3)
   expect(server.polls()).toBeLessThanOrEqual(10)
   expect((await server.poll()).lastEventId).toBe(id(1))
-  // A heartbeat interval without a post is answered, with a lease that outlives a throttled timer.
+  // After a heartbeat interval without a post, the client renews its lease, for longer than a browser throttles timers.
   expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
 })
 
@@ -110,7 +110,7 @@ test('a polling client whose long lease is refused posts again with the default 
   expect(accepted.leaseMs).toBeUndefined()
   await delivered()
   expect(tab.room.status).toEqual({ state: 'polling', error: expect.anything() })
-  // The refusal is remembered: later posts do not ask again.
+  // The refusal is remembered: later posts do not ask for a long lease again.
   await tab.pass(20_000)
   expect((await server.post()).leaseMs).toBeUndefined()
 })
@@ -125,7 +125,7 @@ test('a polling client posts `activeAgoMs` only while the newest poll lists the 
   tab.room.update({ activity: 'idle' })
   await tab.pass(500)
   expect(await server.post()).toMatchObject({ seq: 2, activeAgoMs: expect.any(Number) as number })
-  // Another process answers now, which is older.
+  // Polls are now answered by a server process of an older version.
   server.answers.poll = withAda
   await tab.pass(5_500)
   tab.room.update({ activity: 'active' })

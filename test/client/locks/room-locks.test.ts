@@ -4,7 +4,7 @@ import { serveLocations } from 'hereabouts/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '../../support/until.js'
 
-/* `room.lock` on a real server, whose times are a twentieth of the usual ones. */
+/* `room.lock` on a real server, whose heartbeat interval is a twentieth of the default. */
 
 const cell = (row: number) => ({ sheet: 'Q3', row, col: 1 })
 const serve = (options: { port?: number; timing?: object } = {}) =>
@@ -14,7 +14,7 @@ const serve = (options: { port?: number; timing?: object } = {}) =>
     identify: ({ ctx }) => ({ memberId: ctx.headers.get('x-member') ?? 'nobody' }),
     authorize: () => true,
     ...options,
-    // A busy machine does not exceed the times of leases and locks.
+    // Leases and locks are long, so that a busy machine does not exceed their times.
     timing: { scale: 1 / 20, claimMs: 0, lockMs: 30_000, leaseMs: 30_000, ...options.timing },
   })
 
@@ -73,10 +73,10 @@ test('a call with `takeOver` takes the place while a call without it is pending,
   const asked = [second.lock(cell(1)), second.lock(cell(1), { takeOver: true })]
   const [joined, taken] = await Promise.all(asked)
   expect(taken).not.toBe(null)
-  // Both calls of the window are for the same lock.
+  // Both calls of the second window resolve with the same lock.
   expect(joined).toBe(taken)
   await until('the first window is told', () => lock.signal.aborted)
-  // A call that was answered is not joined either.
+  // A call with `takeOver` does not join a call that was answered, either.
   expect(await first.lock(cell(1))).toBe(null)
   expect(await first.lock(cell(1), { takeOver: true })).not.toBe(null)
 })
@@ -156,14 +156,14 @@ test('a place that is asked for again while an aborted call is still pending sta
   const again = ada.lock(cell(1))
   answer()
   const lock = (await again)!
-  // A call after everything that was queued before it.
+  // Calls are made one after the other: all earlier calls are answered before this one.
   expect(await ada.lock(cell(2))).not.toBe(null)
   const held = { location: cell(1), memberId: 'ada', fence: lock.fence }
   expect(await hub().room('r').isLocked(held)).toBe(true)
   expect(lock.signal.aborted).toBe(false)
 })
 
-/** A member whose calls of `lockLocation` a test sees. The first one is answered with `answer`, if there is one. */
+/** Joins a room and records the calls of `lockLocation`. The first call is answered with `answer`, if it is given. */
 async function observed(url: string, answer?: object) {
   const inputs: { claim?: number }[] = []
   const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
@@ -206,7 +206,7 @@ test('a page with a server-rendered room can lock a place before its first hello
   const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
     url,
     headers: { 'x-member': 'ada' },
-    // No stream opens: no hello tells what the server has.
+    // No stream opens, so no hello says whether the server has locks.
     fetch: (input, init) =>
       (input as string).includes('onLocation') ? new Promise<Response>(() => {}) : fetch(input, init),
   })

@@ -53,7 +53,7 @@ describe('the outbox', () => {
     expect(dueWith(presenceOnly)).toBe(100)
     expect(dueWith(written(presenceOnly, { location: 2 }))).toBe(postMs)
     expect(dueWith(written(written(presenceOnly, { location: 2 }), { location: 2 }, false))).toBe(postMs)
-    // The location under the presence value was not acknowledged yet.
+    // The draft changes only the presence value, but the post before it, with the location, was not acknowledged.
     const unanswered = written(posting(box(1)), draft, false)
     expect(dueWith(failed(unanswered, network, moment(0, 0)))).toBeLessThan(100)
   })
@@ -182,7 +182,7 @@ describe('a heartbeat', () => {
   })
 })
 
-/** Arbitrary sequences of events for a client, with a server that follows the rules of a room. */
+/** Arbitrary sequences of events for a client and a server that follows the rules of a room. */
 type Step = { kind: 'say' | 'beat' | 'lose request' | 'lose reply' | 'answer' | 'expire' | 'wake'; value: number }
 const steps = fc.array(
   fc.record({
@@ -272,7 +272,7 @@ describe('laws of the outbox', () => {
         const dueMs = due(forgotten(told, moment(5_000, random)))!
         expect(dueMs).toBeGreaterThanOrEqual(5_000)
         expect(dueMs).toBeLessThan(6_000)
-        // The state that the server had keeps its seq.
+        // The state that the server acknowledged keeps its seq.
         expect(posting(forgotten(told, moment(5_000, random))).seq).toBe(told.seq)
       }),
     )

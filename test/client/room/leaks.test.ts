@@ -39,7 +39,7 @@ test(
     const cycle = async (nth: number) => {
       const id = `room-${nth % 10}`
       const own = new AbortController()
-      // Listeners that an app adds to a room and never removes.
+      // The listeners below reference this object. The app adds them to the room and never removes them.
       const component = { shown: 0 }
       const room = client.join(id, { location: cell(nth % 1000), signal: AbortSignal.any([own.signal]) })
       const again = client.join(id, { signal })

@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-/** A room whose stream is live. */
+/** Joins a room and makes its stream live. */
 async function liveRoom() {
   const clock = manualClock()
   const client = createLocationClient<Router>({ url: server.url, clock })
@@ -44,7 +44,7 @@ test.each([
     await using live = await liveRoom()
     await until('the refusal is shown', () => live.room.status.postError)
     expect(live.room.status).toMatchObject({ state: 'live', postError: { code: said, message: sentence } })
-    // Without a listener of `error`, a developer reads it in the console, once.
+    // Without a listener of `error`, the refusal is written to the console once.
     await until('the console has it', () => warn.mock.calls.length > 0)
     live.room.post(cell(1))
     await live.clock.advance(50)
@@ -122,7 +122,7 @@ test('the error of a failed attempt to connect stays in `status.error` during th
   const client = createLocationClient<Router>({ url: server.url, clock })
   const room = client.watch('r')
   await until('the first attempt failed', () => room.status.state === 'waiting')
-  // The next attempt is not answered.
+  // The next attempt to connect gets no answer.
   server.answers.status = 0
   await clock.advance(500)
   expect(room.status).toMatchObject({ state: 'connecting', error: { code: 'unavailable' } })

@@ -32,7 +32,7 @@ const digestOf = (...connections: { connectionId: string; at: number }[]) => {
   return digest.toString()
 }
 
-/** Resolves when the room meets the condition. It is checked at each change of the room, without a timer. */
+/** Resolves when `holds` returns true. Calls it at each change of the room, without a timer. */
 const until = (room: Pick<AnyRoom, 'subscribe'>, holds: () => boolean) =>
   new Promise<void>((resolve) => {
     let stop = () => {}
@@ -50,7 +50,7 @@ const delivered = async () => {
   for (let i = 0; i < 20; i++) await turn()
 }
 
-// The code of streams is loaded on demand. Loaded before, it takes no real time while the clock stands still.
+// Loads the code of streams in advance: loaded on demand, it would take real time while the manual clock stands still.
 await import('../../../src/client/connection/subscription.js')
 
 function clientOf(server: ScriptedServer, options: { headers?: () => Record<string, string> } = {}) {
@@ -65,7 +65,7 @@ function clientOf(server: ScriptedServer, options: { headers?: () => Record<stri
   return { client, clock, thrown, [Symbol.asyncDispose]: () => client.close() }
 }
 
-/** A room that is live and shows `others`. */
+/** Joins a room that is live and shows `others`. */
 async function liveRoom(server: ScriptedServer, ...others: Connection<CellTypes>[]) {
   const { client, clock, thrown } = clientOf(server)
   const room = client.join('r')
@@ -144,7 +144,7 @@ describe('joining a room', () => {
     expect(server.waiting().leaves).toBe(0)
     await room.leave()
     expect(room.status.state).toBe('closed')
-    // A handle that left earlier does not leave for a handle that joined later.
+    // `leave()` of an old handle does not close the room for a handle that joined later.
     const next = opened.client.join('r')
     await Promise.all([hasty.leave(), room.leave()])
     expect(next.status.state).not.toBe('closed')
@@ -229,7 +229,7 @@ describe('joining a room', () => {
     expect(listens()).toBe(1)
     await opened.client.close()
     expect(listens()).toBe(0)
-    // Joining with an aborted signal leaves at once.
+    // A join with an aborted signal leaves the room at once.
     await using other = clientOf(server)
     expect(other.client.join('t', { signal: AbortSignal.abort() }).status.state).toBe('closed')
   })
@@ -395,7 +395,7 @@ describe('an interruption of the connection', () => {
     await live.clock.advance(4_999)
     expect(live.news).toEqual([])
     await live.clock.advance(1)
-    // The retry delay is random, so the retry may have begun already.
+    // The delay of the next attempt is random, so that attempt may have begun already.
     const state = expect.stringMatching(/^(waiting|connecting)$/) as string
     expect(live.news).toMatchObject([['lost', { since, status: { state } }]])
     expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
@@ -675,7 +675,7 @@ describe('refused streams', () => {
     live.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
     await statusIs(live.room, 'closed')
     server.answers.post = ({ seq = 0 }) => {
-      // Accepts the next attempt, if there is one.
+      // The answer below is for the first attempt only; a further attempt is accepted.
       server.answers.post = post
       return { outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq, ...answer() }
     }
@@ -873,7 +873,7 @@ describe('posts', () => {
       () => live.room.post(cell(NaN)),
       () => live.room.post(undefined as never),
       () => live.room.post(circular as never),
-      // A lone surrogate, as `slice` leaves it of an emoji.
+      // `slice` cuts the emoji in half and leaves a lone surrogate.
       () => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } }),
     ]
     for (const mistake of mistakes) {

@@ -26,7 +26,7 @@ async function joined(options: JoinOptions<CellTypes> = {}) {
   const stream = await server.stream()
   const first = await server.post()
   await room.flush()
-  /** The next post, which is sent when the pace allows it. */
+  /** Returns the next post, after the least time between two posts. */
   const nextPost = async () => {
     await clock.advance(50)
     return server.post()
@@ -45,7 +45,7 @@ async function joined(options: JoinOptions<CellTypes> = {}) {
   }
 }
 
-/** Objects of the app that it changes in place, and how it hands them to the room. */
+/** The ways in which an app hands an object to a room before it changes the object in place. */
 const handedIn: [edge: string, hand: (room: AnyRoom, own: { at: CellLocation; profile: MemberProfile }) => void][] = [
   ['post()', (room, { at }) => room.post(at)],
   ['update() of the profile', (room, { profile }) => room.update({ profile })],
@@ -119,7 +119,7 @@ describe('objects that the app changes in place', () => {
   })
 })
 
-/** Everything in `value` that an app could change, with its path. */
+/** Returns the paths of all parts of `value` that are not frozen. */
 function mutableParts(value: unknown, path: string): string[] {
   if (typeof value !== 'object' || value === null || value instanceof Error) return []
   return [

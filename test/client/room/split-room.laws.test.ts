@@ -4,7 +4,7 @@ import { detectSplitRoom, type ToldEpoch } from '../../../src/client/room/split-
 
 const beatMs = 10_000
 
-/** What a view is told: it takes the epoch of each snapshot. */
+/** Tells the detector about epochs, like a room whose view takes the epoch of each snapshot. */
 function viewOf(first: string) {
   const isSplit = detectSplitRoom(() => beatMs)
   let shown = first
@@ -19,7 +19,7 @@ function viewOf(first: string) {
   }
 }
 
-/** A beginning anew: how long the stream of the process before is still there, and what comes late of it. */
+/** New epochs of a room: how long the previous epoch and its stream last, and which of its messages arrive late. */
 const beginnings = fc.record({
   epochMs: fc.integer({ min: 2 * beatMs, max: 5 * beatMs }),
   posts: fc.nat(4),
@@ -43,7 +43,8 @@ test('restarts and failovers do not count as a split room, whichever messages of
           tell('beat')
           tell('post', before)
         }
-        // The next process answers posts already, while the stream is gone or, after a failover, its node is behind.
+        // The next process already answers posts while the stream is gone or, after a failover, while its process is
+        // behind.
         const [atFirst, later] = failover ? [behindMs / 2, behindMs / 2] : [Math.min(goneMs, 900), goneMs]
         for (let i = 0; i < posts; i++) tell('post', next)
         view.pass(atFirst)
@@ -64,7 +65,7 @@ test('a split room is detected within two heartbeats after another process than 
   fc.assert(
     fc.property(fc.array(fc.nat(beatMs - 1), { maxLength: 5 }), fc.nat(beatMs), (posts, at) => {
       const view = viewOf('ours')
-      // Earlier posts were applied by the process of our stream.
+      // These earlier posts were applied by the process of our stream.
       for (const ms of posts) {
         view.pass(ms)
         expect(view.tell('post')).toBe(false)

@@ -11,7 +11,9 @@ beforeEach(() => void warn.mockClear())
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
 const advice = expect.stringMatching(/each has this room for itself.* Redis/) as string
 
-/** A client of two servers that know nothing of each other: the stream comes from the first one. */
+/**
+ * Starts two servers that know nothing of each other, and a client. `fetchOf` decides which server gets which request.
+ */
 async function twoServers(fetchOf: (urls: string[]) => typeof fetch) {
   const clock = manualClock()
   const servers = await Promise.all([serveLocations({ clock }), serveLocations({ clock })])

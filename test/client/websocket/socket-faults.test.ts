@@ -6,7 +6,7 @@ import type { CellTypes } from '../../support/cell-types.js'
 
 /* Faults of sockets that a real server does not produce on demand. With a real server: test/client/websocket.test.ts. */
 
-/** A socket whose server is the test. */
+/** A WebSocket whose server is played by the test. */
 class FakeSocket extends EventTarget {
   static made: FakeSocket[] = []
   readyState = 0
@@ -66,7 +66,7 @@ function transport(Socket: unknown = FakeSocket) {
 
 const kind = ({ sockets }: ReturnType<typeof transport>) => sockets.state!().transport
 
-/** Opens a socket with two streams on it, and lets the test end it. */
+/** Opens a socket with two streams on it. */
 async function twoStreams(client: ReturnType<typeof transport>) {
   const streams = [client.open('q3'), client.open('q4')]
   await client.clock.advance(0)
@@ -161,7 +161,7 @@ describe('the fallback to SSE', () => {
 })
 
 describe('a stream without a hello', () => {
-  /** A socket with one stream that has begun, and a second one. */
+  /** Opens a socket with one stream that has had its hello, and a second stream without one. */
   async function withSecondStream() {
     const client = transport()
     const healthy = client.open('q3')

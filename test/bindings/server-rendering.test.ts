@@ -65,7 +65,7 @@ const frameworks: Record<string, Render> = {
   },
 }
 
-test.each(Object.entries(frameworks))('%s on a server joins nothing, and shows an empty room', async (_, render) => {
+test.each(Object.entries(frameworks))('%s on a server joins no room, posts nothing and renders an empty room', async (_, render) => {
   await using fake = await fakeRoom<Types>({ others: { ada: { location: place } } })
   const posts = fake.posts.length
   const joined: string[] = []
@@ -79,7 +79,7 @@ test.each(Object.entries(frameworks))('%s on a server joins nothing, and shows a
   expect(fake.posts.length).toBe(posts)
 })
 
-test.each(Object.entries(frameworks))('%s on a server shows the members of `initial`', async (_, render) => {
+test.each(Object.entries(frameworks))('%s on a server renders the members of `initial`', async (_, render) => {
   await using fake = await fakeRoom<Types>()
   const ada = {
     connectionId: 'ada',

@@ -59,7 +59,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
   const badge = (page: Page) => page.locator('.cursor .hb-editing')
   const problem = (page: Page) => page.getByRole('alert').filter({ hasText: 'was not saved' })
 
-  test('one page edits a cell: the other sees who, cannot write, and then has the text', async () => {
+  test('while one page edits a cell, another page shows the editor and is read-only, and then shows the saved text', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -88,7 +88,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await badge(ada).waitFor({ state: 'detached' })
   })
 
-  test('reset brings the first values back for everybody', async () => {
+  test('a reset of the demo sheet restores the first values on all pages', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     await goTo(ada, 'A5')
@@ -103,7 +103,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await shown(bo)).toBe(firstText)
   })
 
-  test('the save of a lost lock is refused in plain words, and the text is kept', async () => {
+  test('a save after the lock was lost is refused with an explanation, and the typed text is kept', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     await goTo(ada, 'A5')
@@ -126,7 +126,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await shown(ada)).toBe('Too late')
   })
 
-  test('a cell that cannot be locked says so, and the page does not ask again by itself', async () => {
+  test('a cell that cannot be locked shows an alert and stays read-only, and the page asks once only', async () => {
     const ada = await open(newRoom(), 'Ada')
     let asked = 0
     await ada.route(/lockLocation/, (route) => {
@@ -142,7 +142,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await editor(ada).count()).toBe(0)
   })
 
-  test('the keyboard begins, saves, moves on and drops an edit', async () => {
+  test('keys begin an edit, save it and move on, or drop it with Escape', async () => {
     const ada = await open(newRoom(), 'Ada')
     await goTo(ada, 'A5')
     await ada.keyboard.press('x')
@@ -164,7 +164,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await ada.locator('#cell-4-7').innerText()).toBe('$1,235')
   })
 
-  test('on a phone, a second touch edits the cell', async () => {
+  test('on a phone, a second touch of a cell begins an edit', async () => {
     const page = await open(newRoom(), 'Ada', phone)
     await goTo(page, 'A7')
     await page.locator('#cell-4-0').tap()
@@ -179,7 +179,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
   })
 
-  test('a page that was away fetches what it missed', async () => {
+  test('a page of the demo that was offline loads the edits that it missed', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -197,7 +197,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await expect.poll(() => shown(bo), { timeout: 8_000 }).toBe('Meanwhile')
   })
 
-  test('a broadcast of another member does not change a cell', async () => {
+  test('a forged broadcast of another member does not change a cell', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const calls = demo.server.router.createCaller({})
@@ -212,7 +212,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await shown(ada)).toBe(firstText)
   })
 
-  test('pointers, reactions and "look here" reach the others', async () => {
+  test('pointers, reactions and "look here" reach other pages of the demo', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -235,7 +235,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await nameBox(bo)).toBe('H20')
   })
 
-  test('a name that turns the direction of writing turns nothing around it', async () => {
+  test('a name that changes the direction of writing does not change it in the sentence around the name', async () => {
     const room = newRoom()
     const bo = await open(room, 'Bo')
     const ada = await open(room, 'Ada \u202eevil')

@@ -297,7 +297,7 @@ export function lives(title: string, amounts: Amounts): void {
       if (amounts.talks) console.table(findings)
     })
 
-    test.concurrent.each(Object.entries(lifeOf))('%s: causes no false leave and leaves no ghost', async (_, live) => {
+    test.concurrent.each(Object.entries(lifeOf))('a page that is %s causes no false `left` event and leaves no ghost connection', async (_, live) => {
       const found = await live()
       findings.push(found)
       expect(found).toMatchObject({ falseLeaves: 0, ghosts: 0 })

@@ -88,7 +88,7 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
       await page.context().close()
     })
 
-    test('a page without a network frees its lock within 35 seconds, and says so by its own clock before anybody gets it', async () => {
+    test('a page without a network frees its lock within 35 s (unscaled), and knows by its own clock before another member gets it', async () => {
       const room = `r${++rooms}`
       await using line = await tcpProxy(Number(new URL(url).port))
       const page = await visit(room, await browser.newContext(), `http://127.0.0.1:${line.port}`)
@@ -104,7 +104,7 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
       await page.context().close()
     })
 
-    test('a page that is frozen, as by a closed laptop, frees its lock within 35 seconds, and says so when it wakes up', async () => {
+    test('a page that is frozen, as by a closed laptop, frees its lock within 35 s (unscaled), and knows when it wakes up', async () => {
       const room = `r${++rooms}`
       await using line = await tcpProxy(Number(new URL(url).port))
       const page = await visit(room, await browser.newContext(), `http://127.0.0.1:${line.port}`)
@@ -118,7 +118,7 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
       await page.context().close()
     })
 
-    test('a page that nobody uses releases its lock after the time for idle pages', async () => {
+    test('a page that nobody uses releases its lock after the `idleMs` of locks', async () => {
       const room = `r${++rooms}`
       // Our client is idle after a minute without input.
       const page = await visit(room, await browser.newContext(), url, `&idleMs=${60_000 * scale}`)

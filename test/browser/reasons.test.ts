@@ -82,12 +82,12 @@ describe.skipIf(!chromiumPath)('reasons in Chromium (skipped where there is none
     }
   }
 
-  test('the table of docs/troubleshooting.md has a row for each situation', () => {
+  test('the table of docs/troubleshooting.md has a row for each tested situation', () => {
     expect(rows.map(({ situation }) => situation).toSorted()).toEqual(Object.keys(scenarios).toSorted())
   })
 
   test.each(rows)(
-    'when $situation, a page says why within two seconds',
+    'when $situation, a page shows the documented state and error within two seconds',
     async ({ situation, state, code, sentence }) => {
       const scenario = scenarios[situation]!
       await using server = await serve(scenario)

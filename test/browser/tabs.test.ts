@@ -82,7 +82,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     return { tab, move: (row: number) => tab.evaluate((row) => window.move(row), row) }
   }
 
-  test('twelve tabs share one stream, each has its own connection, and posts do not wait for a socket', async () => {
+  test('twelve tabs share one stream, each has its own connection, and each post takes less than two seconds', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs: Page[] = []
@@ -99,7 +99,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.asked()).toBe(1)
   })
 
-  test('a leader tab that is closed hands over, and no tab misses an event', async () => {
+  test('when the leader tab is closed, another tab opens the stream, and no tab misses an event', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -121,7 +121,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.asked()).toBe(2)
   })
 
-  test('a leader tab that crashes is replaced, and no tab misses an event', async () => {
+  test('when the leader tab crashes, another tab opens the stream, and all tabs see the next event', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -138,7 +138,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => /^(left|lost|waiting)/.test(item))).toEqual([])
   })
 
-  test('the failure of a leader tab that finds no stream is shown by every tab at once', async () => {
+  test('when the leader tab cannot open a stream, every tab shows the error within a second', async () => {
     const ada = await browserOf('ada')
     let fail = () => {}
     const failing = new Promise<void>((resolve) => (fail = resolve))
@@ -176,7 +176,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.streams()).toBe(1)
   })
 
-  test('a frozen leader tab is replaced, and returns as a follower', async () => {
+  test('when the leader tab is frozen, another tab opens the stream, and the first one returns as a follower', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -203,7 +203,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => item.startsWith('left'))).toEqual([])
   })
 
-  test('no connection key is sent to another tab', async () => {
+  test('no message between tabs and no URL of a shared stream contains a connection key', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const urls: string[] = []
@@ -221,7 +221,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(urls.filter((text) => text.includes('onLocation')).join()).not.toContain('connectionKey')
   })
 
-  test('no tab reads with the rights of another member', async () => {
+  test('a tab of a member who may not read is refused, although another tab has an open stream of the previous member', async () => {
     const room = newRoom()
     const browserOfBoth = await browserOf('ada')
     const ada = await browserOfBoth.tab(room)
@@ -233,7 +233,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect([others, news.filter((item) => !item.startsWith('c'))]).toEqual([[], []])
   })
 
-  test('a sign-out in one tab ends reading in all tabs', async () => {
+  test('after a sign-in as another member, the next post of a tab ends its use of the previous stream', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room)]

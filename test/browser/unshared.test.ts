@@ -142,7 +142,7 @@ describe.skipIf(!chromiumPath)(
       ['hang', 0],
       ['are answered 503 by a proxy', 503],
       ['are answered 403 by a proxy', 403],
-    ])('when posts %s, a page is live within five seconds and shows the others', async (_, status) => {
+    ])('when posts %s, a page is live and shows other members within five seconds', async (_, status) => {
       const page = await (await browser.newContext()).newPage()
       await page.route(/postLocation/, async (route) => {
         if (status > 0) await route.fulfill({ status, contentType: 'text/html', body: 'Blocked' })
@@ -153,7 +153,7 @@ describe.skipIf(!chromiumPath)(
       expect((await stateOf(page)).status).toBe('live')
     })
 
-    test('when posts pass again, a page shares the stream of the other tabs', async () => {
+    test('when a hanging first post is answered, a page changes from its own stream to the stream of the other tabs', async () => {
       const context = await browser.newContext()
       let streams = 0
       context.on('request', (request) => void (request.url().includes('onLocation') && streams++))
@@ -178,7 +178,7 @@ describe.skipIf(!chromiumPath)(
       expect(streams).toBe(2)
     })
 
-    test('when a deploy removed every chunk that is loaded later, a page is live and shows the others', async () => {
+    test('when the chunks for shared streams and page code are missing, a page is live and shows other members', async () => {
       const page = await (await browser.newContext()).newPage()
       const missing: string[] = []
       await page.route(/(shared-tab-stream|page-code)-/, (route) => {

@@ -76,7 +76,7 @@ describe.each<[string, FastPath[]]>([
       )
   })
 
-  test('our client and a stock client see the same room', async () => {
+  test('our client and a stock tRPC client see the same room', async () => {
     const client = createLocationClient<LocationRouter<RoomTypesWith<{ location: CellLocation }>>>({ url: target.url })
     const room = client.join('fast-paths', { location: cell(1) })
     using stock = subscribed(stockClient(target.url), { room: 'fast-paths' })
@@ -89,7 +89,7 @@ describe.each<[string, FastPath[]]>([
     expect(stock.diverged).toEqual([])
   })
 
-  test('every fast path that was reached was used or declined', () => {
+  test('every fast path that calls reach was used, or declined in each call', () => {
     for (const name of reached(declining)) {
       const counts = declining.includes(name as FastPath) ? fast.declined : fast.used
       expect(counts.get(name), name).toBeGreaterThan(0)

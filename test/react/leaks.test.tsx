@@ -36,7 +36,7 @@ function listenersOf(...targets: EventTarget[]) {
 }
 
 test(
-  `${cycles} times mounted and unmounted, with all hooks, leaves no listener, timer, stream or room`,
+  `a component with all hooks that is mounted and unmounted ${cycles} times leaves no listener, timer, stream or room`,
   { timeout: 600_000 },
   async () => {
     const before = activeResources()

@@ -21,7 +21,7 @@ const statusText: Component = (use) => {
   return () => status().state
 }
 
-/** What the bindings of all frameworks do. */
+/** Describes the behaviour that the bindings of all frameworks have in common. */
 export function describeBinding(name: string, binding: Binding): void {
   describe(`the binding for ${name}`, () => {
     let fake: FakeRoom<Types>
@@ -57,7 +57,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(calls).toEqual(['join r', 'leave r'])
     })
 
-    // React's StrictMode does this to every provider: test/react/hooks.test.tsx.
+    // React's StrictMode replaces every provider like this: test/react/hooks.test.tsx.
     const testReplaced = binding.mountsAtOnce ? test : () => {}
     testReplaced('a provider that is replaced by another one for the same room leaves only after the other one has joined', async () => {
       const page = await mount({}, ids)
@@ -91,7 +91,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(calls).toEqual(['join r', 'join s', 'leave r'])
       await page.act(() => until('the other room is loaded', () => page.texts()[1] === 'ada'))
       expect(page.texts()).toEqual(['s', 'ada'])
-      // The last handle of the first room: nothing is heard from there any more.
+      // Closes the first room for good, so that all later events come from the second one.
       await page.act(() => fake.room.leave())
       void fake.enters('bob')
       await page.act(() => until('bob is shown', () => page.texts()[1]?.includes('bob')))
@@ -207,7 +207,7 @@ export function describeBinding(name: string, binding: Binding): void {
         const others = use.others((all) => all.some(({ location }) => location?.row === row()))
         return () => String(others())
       }
-      // A React selector that changes is a new closure, and so needs no further test.
+      // In React, a selector that changes is a new closure, which other tests cover.
       const page = await mount({}, isThere)
       expect(page.texts()).toEqual(['true'])
       await page.set({ row: 2 })
@@ -281,7 +281,7 @@ export function describeBinding(name: string, binding: Binding): void {
     })
 
     const { createRow } = binding
-    // React has no such moment: a place changes with a render.
+    // React has no time between a change of the place and its effects: the place changes with a render.
     const describeMoment = createRow ? describe : () => {}
     describeMoment('useLock right after the place changed', () => {
       test('acquire right after a change of the place releases the previous place and takes the new one', async () => {
@@ -343,7 +343,7 @@ export function describeBinding(name: string, binding: Binding): void {
 
     test('a provider with `watch` shows the room without joining it or posting a profile', async () => {
       const page = await mount({ watch: true, profile: { name: 'Grace' } }, ids)
-      // The fake server's own room is in it.
+      // The member of the fake room is shown, too, so the list is not empty once the room is loaded.
       await page.act(() => until('the room is loaded', () => page.texts()[0] !== ''))
       expect(calls).toEqual(['watch r'])
       expect(fake.posts.some(({ profile }) => profile?.name === 'Grace')).toBe(false)

@@ -12,11 +12,14 @@ import { expect, test } from 'vitest'
 import type { Types } from './binding.js'
 import Page from './svelte/Page.svelte'
 
-/* These run in Node, without a document, as on a server. */
+/* These tests run in Node, without a document, as on a server. */
 
 const place = { sheet: 'Q3', row: 1, col: 1 }
 
-/** Renders a page that posts while it is set up, and shows the status, the number of others and of members at a place. */
+/**
+ * Renders a page that posts while it is set up, and shows the status, the number of others and the number of members at
+ * a place.
+ */
 type Render = (client: LocationClient<Types>, options: RoomOptions<Types>) => Promise<string>
 
 const frameworks: Record<string, Render> = {

@@ -6,7 +6,7 @@ import { serveDemo, type Demo } from '../support/servers/demo.js'
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
-/** A machine that runs many tests is slow. */
+/** A time limit for a machine that runs many tests at once. */
 const soon = { timeout: 8_000 }
 
 /** The cell that the tests edit: `Sign lease for Dock Street 14`, in the first task of the plan. */
@@ -39,7 +39,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     const page = await context.newPage()
     page.setDefaultTimeout(8_000)
     page.on('pageerror', (error) => complaints.push(error.message))
-    // The browser logs a refused save, which a test causes, as a failed request.
+    // Ignores failed requests: a test causes a refused save, which the browser logs as one.
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource'))
         complaints.push(message.text())
@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await editor(ada).press('Enter')
     expect(await nameBox(ada)).toBe('A6')
     expect(await shown(ada)).toBe('Sign the new lease')
-    // The cell is free: the page that waits for it may write now.
+    // The cell is free again, so the other page may write now.
     await expect.poll(() => editor(bo).evaluate((input: HTMLInputElement) => input.readOnly), soon).toBe(false)
     expect(await editor(bo).inputValue()).toBe('Sign the new lease')
     await editor(bo).press('Escape')
@@ -155,7 +155,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.keyboard.type('dropped')
     await ada.keyboard.press('Escape')
     expect([await shown(ada), await nameBox(ada)]).toEqual(['xyz', 'A5'])
-    // The grid has the focus again.
+    // The grid has the focus again, so Delete clears the cell.
     await ada.keyboard.press('Delete')
     await expect.poll(() => shown(ada), soon).toBe('')
     await goTo(ada, 'H5')
@@ -207,7 +207,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await calls.broadcastToRoom({ ...own, name: 'changed', payload })
     await calls.broadcastToRoom({ ...own, name: 'reaction', payload: { emoji: '🎉' } })
     await calls.broadcastToRoom({ ...own, name: 'look', payload: { at: a5 } })
-    // It comes after the others.
+    // The broadcast `look` comes after the forged one, so the forged one has arrived, too.
     await ada.getByRole('status').filter({ hasText: 'Someone' }).waitFor()
     expect(await shown(ada)).toBe(firstText)
   })
@@ -243,7 +243,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.getByRole('button', { name: 'Ask the others to look here' }).click()
     const sentence = bo.getByRole('status').filter({ hasText: 'asks you to look' })
     await sentence.waitFor()
-    // Left to right: the end of the sentence is to the right of its beginning.
+    // The sentence is still written from left to right: its end is to the right of its beginning.
     const isInOrder = await sentence
       .locator('span span')
       .first()

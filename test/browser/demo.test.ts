@@ -7,7 +7,7 @@ import { serveDemo, type Demo } from '../support/servers/demo.js'
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 type AxeResults = { violations: { id: string; nodes: { html: string }[] }[] }
 
-/** Replaces each text node as the translation of Chrome does: by elements, behind the back of React. */
+/** Replaces each text node by elements, without React, as the translation of Chrome does. */
 function translate() {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   const found: Text[] = []
@@ -29,7 +29,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   let url: string
   let server: Demo['server']
   let browser: Browser
-  /** Errors of a page, and violations of its content security policy. */
+  /** The errors of the pages, and the violations of their content security policy. */
   const complaints: string[] = []
   let rooms = 0
 
@@ -243,7 +243,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
       location: { sheet: 'Q3', row: 60, col: 9 },
     })
     await hubRoom(room).post({ memberId: 'otto', profile: { name: 'Otto' }, location: { sheet: 'Q3', row: 4, col: 2 } })
-    // The command line may post any location: an unknown sheet, or a row that does not exist.
+    // Members may post any location by the command line: an unknown sheet, or a row that does not exist.
     await hubRoom(room).post({
       memberId: 'lost',
       profile: { name: 'Lost' },
@@ -280,7 +280,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   test('the demo is no wider than a phone, also with open drawers', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada', phone)
-    // The first cell is random, but the view begins at the corner of the sheet.
+    // Our first cell is chosen at random, here far away, but the view must begin at the corner of the sheet.
     await page.addInitScript((room) => {
       Math.random = () => 0.999
       sessionStorage.removeItem(`hereabouts.place.${room}`)
@@ -310,7 +310,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
 
   test('the demo shows that the connection is lost and the time until the next attempt', async () => {
     const page = await open(newRoom(), 'Ada')
-    // The browser logs unreachable requests to the console.
+    // The browser logs failed requests to the console: they are expected here.
     page.removeAllListeners('console')
     await page.route('**/trpc/**', (route) => route.abort())
     await server.hub.drain()

@@ -21,8 +21,8 @@ const looks: Record<string, { query: string; options: BrowserContextOptions }> =
   'phone-dark': { query: 'theme=dark', options: phone },
 }
 /**
- * Another build of Chromium draws letters and edges a little differently: a picture may be 2 % longer, and 0.8 % of its tiles
- * may differ. The pictures are for the fonts of scripts/machine.sh; UPDATE_PICTURES=1 writes them anew.
+ * Another build of Chromium draws letters and edges a little differently: a picture may differ by 2 % in length, and in
+ * 0.8 % of its tiles. The pictures are for the fonts of scripts/machine.sh; UPDATE_PICTURES=1 writes them anew.
  */
 const tolerance = { size: 0.02, tiles: 0.008 }
 

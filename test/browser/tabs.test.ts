@@ -142,7 +142,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     const ada = await browserOf('ada')
     let fail = () => {}
     const failing = new Promise<void>((resolve) => (fail = resolve))
-    // Posts pass. Streams hang, as behind a proxy that holds them back, until the first fails.
+    // Posts are answered. Streams hang, as behind a proxy that holds them back, until the first stream fails.
     let asked = 0
     await ada.context.route(/onLocation/, async (route) => {
       if (++asked > 1) return
@@ -167,7 +167,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     const follower = tabs.find((tab) => tab !== leader)!
     // The leader must have led for half a heartbeat interval.
     await until('two seconds have passed', () => follower.evaluate(() => performance.now() > 2_000))
-    // A development proxy, whose server is gone: the open stream says nothing of it.
+    // Acts like a development proxy whose server is gone: requests fail, but the open stream is not closed.
     await ada.context.route('**/trpc/**', (route) => route.fulfill({ status: 500, body: 'proxy error' }))
     void follower.evaluate(() => window.move(3))
     for (const tab of tabs) await until('a tab is not live', async () => (await stateOf(tab)).status !== 'live', 15_000)
@@ -186,7 +186,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     const leader = ada.leader()
     const cdp = await ada.context.newCDPSession(leader)
     await cdp.send('Debugger.enable')
-    // Blocks within a script, like a page that hangs.
+    // Stops the page within a script, like a page that hangs.
     const stopped = new Promise((resolve) => cdp.once('Debugger.paused', resolve))
     void leader.evaluate('debugger').catch(() => {})
     await stopped

@@ -9,9 +9,9 @@ import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { until } from '../support/until.js'
 
-/* Tabs that must not share a stream, and pages where none can be shared: they have streams of their own. */
+/* Tabs that must not share a stream, and pages that cannot share one: each has a stream of its own. */
 
-/** Browser APIs that are there and refuse, as in a sandboxed frame or with cookies blocked. */
+/** Ways to make browser APIs refuse their work, as in a sandboxed frame or when cookies are blocked. */
 const refusals: Record<string, () => void> = {
   'locks reject'() {
     LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))
@@ -54,7 +54,7 @@ describe.skipIf(!chromiumPath)(
     let server: Awaited<ReturnType<typeof serve>>
     let browser: Browser
 
-    /** Two location routers with one URL, where every caller is Ada. */
+    /** Serves two location routers at one URL, where every caller is Ada. */
     async function serve() {
       const t = initTRPC.create()
       const timing = { scale: 1 / 5 }

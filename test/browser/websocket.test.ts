@@ -51,7 +51,7 @@ describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped where there is 
     await go(ada.page, 7)
     await until('bob sees it', async () => (await stateOf(bob.page)).others.includes('Ada 7'))
     expect([ada.sockets.length, bob.sockets.length, ada.streams.length]).toEqual([1, 1, 0])
-    // Closing the page closes the socket, and leaves by a request.
+    // A page that is closed closes its socket, and sends its leave by an HTTP request.
     await ada.page.goto('about:blank')
     await until('ada has left', async () => (await stateOf(bob.page)).others.length === 0)
     await until('one stream is left', async () => (await server.hub.room('r').members()).length === 1)

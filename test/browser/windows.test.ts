@@ -6,7 +6,7 @@ import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import type { CellTypes } from '../support/cell-types.js'
 
-/* Several windows in one room. Events in the life of one window are tested in life.ts. */
+/* Several windows in one room. Reloads, crashes and the like of one window are tested in life.ts. */
 
 describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>

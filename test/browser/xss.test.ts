@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { serveDemo, type Demo } from '../support/servers/demo.js'
 
-/** Code that runs opens a dialog or sets a mark on the window. */
+/** Texts with code. If the code runs, it opens a dialog or sets `window.ran`. */
 const payloads = [
   '<img src=x onerror=alert(1)>',
   '<script>window.ran=1</script>',
@@ -125,7 +125,7 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
       script.text = 'window.ran = 1'
       document.body.append(script)
     })
-    // These violations are expected.
+    // The test itself causes these violations.
     await expect
       .poll(() => complaints.filter((text) => text.includes('Content Security Policy')).length)
       .toBeGreaterThan(1)

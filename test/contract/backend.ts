@@ -5,8 +5,8 @@ import { kept, leaving, posting, rules, sweeping } from '../support/histories.js
 import { until } from '../support/until.js'
 
 /*
- * The behaviour that a hub needs from a backend, as named cases. `backends`: two backends that share their rooms, as two
- * processes do, or the same backend twice where there is only one process.
+ * The behaviour that a hub needs from a backend, as named cases. `backends` returns two backends that share their
+ * rooms, as two processes do, or the same backend twice where there is only one process.
  */
 
 export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promise<void>
@@ -14,7 +14,7 @@ export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promi
 let rooms = 0
 const newRoom = () => `room ${++rooms}`
 
-/** A room that one process has open, and all events it received. */
+/** Opens a room in one process, and records all events that the process receives. */
 async function opened(backend: Backend, room: string) {
   const commits: Commit[] = []
   const resets: RoomState[] = []
@@ -23,7 +23,7 @@ async function opened(backend: Backend, room: string) {
   const heard: (string | number)[] = []
   const options: RoomOptions = {
     clock: backgroundClock,
-    // A Redis that has just started would collect claims in each new room.
+    // Without this, a Redis that has just started would collect claims of locks in each new room, and grant none.
     rules: { ...rules, claimMs: 0 },
     sweepMs: 500,
     onCommit: (commit) => {

@@ -29,7 +29,7 @@ const inputs =
     if (!call.body.startsWith('{"')) return pass(call)
     return pass({ ...call, body: JSON.stringify(change(JSON.parse(call.body) as Record<string, unknown>, call)) })
   }
-/** Changes each entry of `changed` in the frames of a stream. */
+/** Returns a fault that changes each entry of `changed` in the frames of a stream. */
 const entries =
   (change: (entry: Record<string, unknown>) => object): Faults['event'] =>
   (event) =>
@@ -44,14 +44,20 @@ const success = (data: object): Reply => ({
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify({ result: { data } }),
 })
-/** Answers the calls of a procedure that the server refuses with this status as if it had accepted them. */
+/**
+ * Returns a fault that answers the calls of a procedure which the server refuses with this status as if it had accepted
+ * them.
+ */
 const accepts = (procedure: string, status: number, data: object) => (): Faults => ({
   async call(call, pass) {
     const reply = await pass(call)
     return call.procedure === procedure && reply.status === status ? success(data) : reply
   },
 })
-/** Changes the answers of `lockLocation` that have this outcome, once `since` was called. */
+/**
+ * Returns a fault that changes the answers of `lockLocation` with the outcome `from`, once the procedure `since` was
+ * called.
+ */
 const lockAnswers = (from: string, to: object, since?: string) => (): Faults => {
   let isDue = since === undefined
   return {

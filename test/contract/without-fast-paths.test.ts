@@ -8,15 +8,15 @@ import { until } from '../support/until.js'
 import { cells, fastTiming, features, targetTiming } from './target.js'
 
 /*
- * Each fast path only makes the server faster: when one declines every call, or all of them do, the contract and the
- * clients see no difference.
+ * Each fast path only makes the server faster: when one fast path declines every call, or all of them do, the contract
+ * and the clients see no difference.
  */
 
 type FastPath = 'direct post' | 'direct call' | 'gzip'
 
 const fast = vi.hoisted(() => ({
   declining: new Set<string>(),
-  /** The number of times that each path was used or declined. */
+  /** The number of times that each fast path was used. */
   used: new Map<string, number>(),
   declined: new Map<string, number>(),
   /** Runs a fast path, or declines it. */

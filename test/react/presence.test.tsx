@@ -10,7 +10,7 @@ import { renderToString } from 'react-dom/server'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { root as repository, writeSnippets } from '../support/snippets.js'
 
-/* useSetPresence, and the typing indicator of docs/presence.md as it is written there. */
+/* useSetPresence, and the typing indicator whose code is in docs/presence.md. */
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 

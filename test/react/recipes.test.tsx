@@ -21,7 +21,7 @@ Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 const folder = mkdtempSync(join(repository, 'test/react/.recipes-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** The exports of the page and their props. */
+/** The components that docs/recipes.md exports, and their props. */
 type Recipes = {
   Cell: ComponentType<{ row: number; col: number }>
   Faces: ComponentType

@@ -71,7 +71,7 @@ async function answer(...others: Connection<CellTypes>[]): Promise<ScriptedStrea
   return stream
 }
 
-/** Every text that it rendered. */
+/** Every text that `People` rendered. */
 let seen: string[] = []
 beforeEach(() => {
   seen = []
@@ -146,7 +146,7 @@ describe('a provider with a fallback', () => {
     complaints.mockRestore()
     expect(shown()).toBe('forbidden!')
     await render(<Boundary key="2">{awaited('r')}</Boundary>)
-    // The same room, unless it has been left.
+    // The new mount tries the refused room again, or joins it anew if the room has been left.
     await answer(one('ada'))
     expect(shown()).toBe('r: ada')
   })
@@ -306,7 +306,7 @@ describe('server rendering', () => {
       const html = await streamed(told)
       expect(html.replaceAll(/<!--.*?-->/g, '')).toBe('r: ada of 1')
       expect(await hydrated(html, told)).toEqual([])
-      // Now our own member is counted too.
+      // In the browser, our own member is counted, too.
       expect(shown()).toBe('r: ada of 2')
       const stream = await act(async () => server.stream())
       // The stream resumes from the event id of the server-rendered page.

@@ -2,7 +2,7 @@ import { locationContract, serveLocations, type ContractTarget } from 'hereabout
 import { describe, expect, test } from 'vitest'
 import { cells, fastTiming, targetTiming } from '../contract/target.js'
 
-/* A contract case that does not apply to a target says so, whatever the test runner. */
+/* A contract case that does not apply to a target is skipped or rejects, in each test runner. */
 
 const { profile: _profile, presence: _presence, broadcasts: _broadcasts, locks: _locks, ...bare } = cells
 const noServer: ContractTarget = { url: 'http://127.0.0.1:1', ...bare }

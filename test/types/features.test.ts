@@ -171,7 +171,8 @@ describe('a router without presence values, broadcasts and locks', () => {
     unrun(() => {
       const room = profileClient().join('a')
       const hooks = createLocationHooks(profileClient())
-      // Not `never`: a name that is in the type is offered by editors.
+      // The methods are absent, not of the type `never`: an editor would offer the name of a method that is in the
+      // type.
       expectTypeOf<
         Extract<keyof typeof room, 'setPresence' | 'broadcast' | 'lock' | 'lockedBy'>
       >().toEqualTypeOf<never>()

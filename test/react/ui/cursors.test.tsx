@@ -10,7 +10,7 @@ const at = (name: string, x: number, y: number, more: Partial<TestMember> = {}) 
   member(name, { location: { x, y }, ...more })
 const point = ({ location }: TestMember) => location as Point | null
 
-/** Frames run when a test says so. */
+/** The requested animation frames, which run when a test calls `frame`. */
 let frames: FrameRequestCallback[] = []
 let now = 0
 const frame = (elapsedMs = 16) => {
@@ -61,7 +61,7 @@ test('moves of cursors are written to the elements and cause no commit in React'
   const before = commits
   await act(async () => {
     for (let i = 1; i <= 50; i++) {
-      // The profile of a member who only moves stays the same object.
+      // The profile stays the same object, as for a member who only moves.
       room.set({ ...room.members[0]!, location: { x: i, y: i } })
       frame()
     }

@@ -14,7 +14,7 @@ export type TestMember = {
 
 const profiles = new Map<string, { name: string }>()
 
-/** The same profile object each time, as in a room whose members only move. */
+/** Returns the same profile object for a name each time, as in a room whose members only move. */
 function profileOf(name: string) {
   const profile = profiles.get(name) ?? { name }
   profiles.set(name, profile)

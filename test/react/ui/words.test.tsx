@@ -40,7 +40,7 @@ test('an editing badge names the editor and makes its input read-only, but focus
 test('a name that changes the direction of writing is isolated from the rest of a badge', async () => {
   const lock = { state: 'taken', holder: member('Ada \u202eevil') }
   await using view = await mounted(<EditingBadge lock={lock} />)
-  // Isolated: what U+202E begins ends before the sentence goes on.
+  // The name is enclosed in isolates, which end the effect of U+202E before the rest of the sentence.
   expect(view.host.textContent).toBe('\u2068Ada \u202eevil\u2069 is editing')
 })
 

@@ -59,7 +59,7 @@ export function describeBinding(name: string, binding: Binding): void {
 
     // React's StrictMode replaces every provider like this: test/react/hooks.test.tsx.
     const testReplaced = binding.mountsAtOnce ? test : () => {}
-    testReplaced('a provider that is replaced by another one for the same room leaves only after the other one has joined', async () => {
+    testReplaced('a provider that is replaced by another one for its room keeps the room open', async () => {
       const page = await mount({}, ids)
       const gone = page.unmount()
       await mount({}, ids)

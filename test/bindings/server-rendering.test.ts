@@ -68,7 +68,7 @@ const frameworks: Record<string, Render> = {
   },
 }
 
-test.each(Object.entries(frameworks))('%s on a server joins no room, posts nothing and renders an empty room', async (_, render) => {
+test.each(Object.entries(frameworks))('%s on a server joins nothing and renders an empty room', async (_, render) => {
   await using fake = await fakeRoom<Types>({ others: { ada: { location: place } } })
   const posts = fake.posts.length
   const joined: string[] = []

@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     expect((await pictureDifference(dark, before, await picture(dark))).tiles).toBeGreaterThan(0.5)
   })
 
-  test.each(['light', 'dark'])('axe finds no accessibility fault in the %s gallery with an open list', async (theme) => {
+  test.each(['light', 'dark'])('axe finds no fault in the %s gallery with an open list', async (theme) => {
     const page = await open(`theme=${theme}`)
     await page.getByRole('button', { name: 'show all 9 people' }).click()
     await page.addScriptTag({ path: axePath })

@@ -298,7 +298,7 @@ export function lives(title: string, amounts: Amounts): void {
       if (amounts.talks) console.table(findings)
     })
 
-    test.concurrent.each(Object.entries(lifeOf))('a page that is %s causes no false `left` event and leaves no ghost connection', async (_, live) => {
+    test.concurrent.each(Object.entries(lifeOf))('a page that is %s has no false leave or ghost', async (_, live) => {
       const found = await live()
       findings.push(found)
       expect(found).toMatchObject({ falseLeaves: 0, ghosts: 0 })

@@ -15,7 +15,7 @@ test.each([
   ['SIGINT', [], { code: null, signal: 'SIGINT' }],
   ['SIGTERM', [], { code: null, signal: 'SIGTERM' }],
   ['SIGTERM', ['own handler'], { code: 7, signal: null }],
-] as const)('a process that %s ends leaves its room first (arguments: %j)', { timeout: 30_000 }, async (signal, args, ends) => {
+] as const)('a process that %s ends leaves its room first (%j)', { timeout: 30_000 }, async (signal, args, ends) => {
   await using server = await serveLocations()
   const viewer = createLocationClient<typeof server.server.router>({ url: server.url })
   const room = viewer.watch('r')

@@ -211,7 +211,7 @@ test.for([
     z.object({ sheet: z.codec(z.string(), z.string(), { decode: (text) => `${text}!`, encode: (text) => text }) }),
   ],
   ['preprocesses', z.object({ sheet: z.preprocess(String, z.string()) })],
-] as const)('a schema that compiles but %s values is refused at run time when the hub is created', ([, location]) => {
+] as const)('a schema that compiles but %s values is refused when the hub is created', ([, location]) => {
   expect(() => createLocationHub({ location: location as z.ZodType<object, object> })).toThrow(LocationError)
 })
 

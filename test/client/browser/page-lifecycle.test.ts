@@ -119,7 +119,7 @@ describe('a page that is back while its connections may be dead', () => {
     await page.room.flush()
   })
 
-  test.each(['focus', 'visible'] as const)('when a page gets %s, its stream is replaced if a query hangs for a second', async (sign) => {
+  test.each(['focus', 'visible'] as const)('on %s, the stream is replaced if a query hangs for 1 s', async (sign) => {
     await using page = await openPage()
     server.answers.poll = hangs
     signs[sign]()

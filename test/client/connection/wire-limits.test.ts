@@ -283,7 +283,7 @@ describe('a response that never ends', () => {
     ['a line', 'data: ', piece],
     ['a message of many lines', 'data: x\n', Buffer.from('data: xxxxxxxxxxxxxxxx\n'.repeat(2_000))],
     ['a line of another field', 'id: ', piece],
-  ])('%s without an end in a stream ends the connection after 8 MiB, with an error and a pause', async (_, start, pieces) => {
+  ])('%s without an end ends the stream after 8 MiB, with an error and a pause', async (_, start, pieces) => {
     await using server = await endless('text/event-stream', start, pieces)
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })

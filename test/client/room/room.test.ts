@@ -578,7 +578,7 @@ describe('refused streams', () => {
     ['FORBIDDEN', 403, 'forbidden: You may not read this room.', 'forbidden'],
     ['BAD_REQUEST', 400, 'bad-input: A room id must be visible.', 'bad-input'],
     ['NOT_FOUND', 404, 'No such procedure', 'bad-input'],
-  ])('a stream refused with %s closes the room with the reason of the error, until `retry()`', async (code, status, message, reason) => {
+  ])('a stream refused with %s closes the room with the reason of the error', async (code, status, message, reason) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')

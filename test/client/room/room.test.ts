@@ -338,7 +338,7 @@ describe('the end of a stream', () => {
   })
 
   test.each([503, 429, 404, 500])(
-    'a stream request with HTTP status %i is retried',
+    'a stream request that is answered with HTTP status %i is retried within 0.5 s',
     async (status) => {
       await using server = await scriptedServer()
       server.answers.status = status

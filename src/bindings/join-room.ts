@@ -5,8 +5,8 @@ import { rethrowLater } from './rethrow-later.js'
 import type { RoomOptions } from './room-options.js'
 
 /**
- * Joins or watches a room. A profile that cannot be sent is thrown again later, and the room is joined without the
- * profile.
+ * Joins or watches a room. A profile that cannot be sent is reported as an uncaught error, and the room is joined
+ * without it.
  */
 export function joinRoom<T extends RoomTypes>(
   client: LocationClient<T>,

@@ -26,7 +26,10 @@ export function createLockValue<T extends RoomTypes>(
   })
   /** The present room and place: the same object until one of them changes. */
   const target = steady(() => ({ room: room(), place: canonicalText(location()) }), shallow)
-  /** The room and place of the last call of `acquire`, which a framework's watchers may notice later than that call. */
+  /**
+   * The room and place of the last call of `acquire`: the watchers of a framework may run only after a call for a new
+   * place.
+   */
   let wanted: ReturnType<typeof target> | null = null
   const releaseOthers = () => {
     if (target() !== wanted) void release()

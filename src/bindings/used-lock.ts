@@ -3,8 +3,8 @@ import { sameJson } from '../client/store/same-json.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
- * The state of a place: free, held by this component (`mine`), by another window of ours or by another member
- * (`taken`).
+ * The state of a place: free, or held by this component (`mine`), by another window of ours (`otherWindow`) or by
+ * another member (`taken`).
  */
 export type LockState<T extends RoomTypes> =
   | { readonly state: 'free' }

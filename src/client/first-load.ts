@@ -9,7 +9,7 @@ import { canonicalText } from './store/same-json.js'
 /**
  * Code of the first load that chunks loaded later use, too. The chunks receive this record as an argument: if they
  * imported the code, a bundler would split the first load into more files, which compress worse, and esbuild would add
- * more of tRPC.
+ * more of tRPC to it.
  */
 export const firstLoad = {
   LocationError,

@@ -42,7 +42,7 @@ export interface RoomHooks<T extends RoomTypes> {
    * and never renders the component again: read the data that you render with the other hooks.
    */
   useRoom(): Room<T>
-  /** Returns the other members, or `select` of them. Renders again only when the result changes. */
+  /** Returns the other members. Renders again when one of them changes. */
   useOthers(): readonly Member<T>[]
   /**
    * Returns `select` of the other members. Renders again only when `isEqual` (default `Object.is`) tells the results apart.
@@ -50,15 +50,15 @@ export interface RoomHooks<T extends RoomTypes> {
   useOthers<R>(select: (others: readonly Member<T>[]) => R, isEqual?: (a: R, b: R) => boolean): R
   /** Returns the `memberId`s of the other members: the same array while they are equal. */
   useOtherIds(): readonly string[]
-  /** Returns all members including ourselves, or `select` of them. `colorOf` takes this list. */
+  /** Returns all members including ourselves. `colorOf` takes this list. */
   useMembers(): readonly Member<T>[]
   /** Returns `select` of all members. Renders again only when `isEqual` (default `Object.is`) tells the results apart. */
   useMembers<R>(select: (members: readonly Member<T>[]) => R, isEqual?: (a: R, b: R) => boolean): R
-  /** Returns one of the other members, or `select` of it; `null` while that member is not in the room. */
+  /** Returns one of the other members; `null` while that member is not in the room. */
   useOther(memberId: string): Member<T> | null
   /** Returns `select` of one of the other members; `null` while that member is not in the room. */
   useOther<R>(memberId: string, select: (other: Member<T>) => R, isEqual?: (a: R, b: R) => boolean): R | null
-  /** Returns our own member, or `select` of it; `null` until the server has told us who we are. */
+  /** Returns our own member; `null` until the server has told us who we are. */
   useSelf(): Member<T> | null
   /** Returns `select` of our own member; `null` until the server has told us who we are. */
   useSelf<R>(select: (self: Member<T>) => R, isEqual?: (a: R, b: R) => boolean): R | null

@@ -50,8 +50,8 @@ export function createRoomProvider<T extends RoomTypes>(
           children
         ) : hasChildren ? (
           // The boundary is inside the provider, which joins while the children suspend. Each handle has its own
-          // boundary: otherwise a transition to another room would wait for the children, and the children for the
-          // transition, after which the room is joined.
+          // boundary: otherwise a transition to another room would wait for the children, while the children wait for
+          // the room, which is joined only after the transition.
           <Suspense key={handle.key} fallback={fallback}>
             <AwaitedContext.Provider value={handle}>{children}</AwaitedContext.Provider>
           </Suspense>

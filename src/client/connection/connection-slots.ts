@@ -1,4 +1,6 @@
-/** A browser opens six connections to an origin over HTTP/1.1; streams leave two of them for other requests. */
+/**
+ * The most streams to an origin. Over HTTP/1.1, a browser opens six connections to it: two are left for other requests.
+ */
 const slots = 4
 
 /**

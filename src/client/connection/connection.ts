@@ -89,14 +89,14 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
           if (next !== link) changed((link = next))
         },
         beaten: options.beaten,
-        // Polls beside an awaited stream fail, too: nothing shows that only streams are blocked, so the stream is
-        // awaited alone.
+        // When polls beside an awaited stream fail, too, nothing shows that only streams are blocked: the polls end,
+        // and the stream is still awaited.
         failed: (failure) => (isAwaited() && failure.retry ? pausePolls() : end(failure)),
       },
       () => anew,
     )
   }
-  /** True while a stream is tried that does not count as blocked, so that polls are not its replacement. */
+  /** True while the hello of a stream is awaited and streams do not count as blocked. */
   const isAwaited = () => link.state === 'connecting' && !link.obstacle
   const resume = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {

@@ -53,8 +53,8 @@ const noRouter = (url: string, cause: unknown) =>
   )
 
 /**
- * Returns the error for an answer that is not from our server but, for example, from a proxy. `foreign`: status 200,
- * like a login page or an index.html.
+ * Returns the error for an answer that is not from our server but, for example, from a proxy. `foreign` is true for
+ * status 200, which a login page or an index.html has.
  */
 export const foreignAnswer = (status: number) =>
   Object.assign(new Error(`The server answered ${status}.`), { code: status, foreign: status === 200 })

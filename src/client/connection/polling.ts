@@ -17,7 +17,7 @@ export interface PollListener<T extends RoomTypes> {
 export interface PollOptions<T extends RoomTypes> extends PollListener<T> {
   clock: Clock
   context(): RetryContext
-  /** One `getLocations` with the newest id. */
+  /** Calls `getLocations` with the newest event id. */
   ask(): Promise<GetLocationsOutput<T>>
   failureOf(thrown: unknown): Failure
 }

@@ -16,8 +16,8 @@ import type { RoomTypes } from '../../shared/room-types.js'
  */
 
 /**
- * Tabs forward events as the server sends them. By its type, this line fails to compile after a new revision of the
- * wire protocol.
+ * The revision of the wire protocol, in which tabs forward the server's events. Its type makes this line fail to
+ * compile after a new revision.
  */
 const protocol: Hello['protocol'] = 1
 /** The revision of the messages between tabs: a tab from before a deploy must not lead a tab with another revision. */
@@ -30,7 +30,10 @@ export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   scope: unknown[]
   openStream: OpenSubscription<T>
   clock: Clock
-  /** Passed in, so that this lazily loaded file imports nothing of the first load. */
+  /**
+   * The function `cut` of failure.ts. It is passed in, so that this lazily loaded file imports nothing of the first
+   * load.
+   */
   cut: FirstLoad['cut']
 }
 
@@ -193,8 +196,9 @@ function sharedStream<T extends RoomTypes>(
   const heard = ({ data }: MessageEvent<Message<T>>) => {
     if (leadsSince !== null) {
       if (data.type !== 'ask') return
-      // The requests of that tab get no answer, so our stream may be dead: we give it up, and the next tab in the queue
-      // leads. A stream of less than half a heartbeat interval stays: it was probably opened because of such a doubt.
+      // The requests of the asking tab get no answer (`doubted`), so our stream may be dead: we end it, and the next
+      // tab in the queue leads. A stream younger than half a heartbeat interval stays: it was probably opened because
+      // of a doubt.
       if (data.doubted && clock.now() - leadsSince > beatMs / 2) return listener.ended(cut('another tab got no answer'))
       return answer(data.by, data.lastEventId)
     }

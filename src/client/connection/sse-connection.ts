@@ -5,7 +5,7 @@ export type Headers = () => Record<string, string> | Promise<Record<string, stri
 
 export interface OneShotInit extends Pick<FirstLoad, 'checkLength' | 'foreignAnswer'> {
   fetch: typeof fetch
-  /** Called once for each stream. */
+  /** Returns the headers of the request. Called once for each stream. */
   headers: Headers
   /** The server answered with a stream. */
   opened(): void

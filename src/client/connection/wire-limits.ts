@@ -21,7 +21,7 @@ export const clamped = <T>(value: unknown, min: number, max: number, usual: T): 
 /** The timing that a hello may set. A heartbeat interval below 100 ms is a mistake: then the default holds. */
 export function timingOf(hello: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features' | 'locks'>) {
   const beatMs = clamped(hello.beatMs, 100, 600_000, 10_000)
-  // At most a heartbeat interval, in which each connection posts at least once.
+  // Two posts are at most a heartbeat interval apart, because a connection posts at least once in each interval.
   const spacing = (ms: unknown, usual: number) => Math.min(clamped(ms, 0, beatMs, usual), beatMs)
   return {
     beatMs,

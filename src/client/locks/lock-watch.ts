@@ -11,7 +11,7 @@ export interface LockWatch {
   stop(): void
 }
 
-/** Creates the watch. A timer calls `due` when a lock ends next; `due` runs `check` and all other checks. */
+/** Creates the watch. A timer calls `due` when the next lock may end; `due` runs `check` and all other checks. */
 export function openLockWatch<T extends RoomTypes>(
   { transport, store, pace, presence, own, canonicalText }: LockingRoom<T>,
   { unlock }: LockCalls<T>,

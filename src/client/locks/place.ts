@@ -22,7 +22,7 @@ export type Place<T extends RoomTypes> = {
 
 /** The places of a room that we hold or want. */
 export interface Places<T extends RoomTypes> {
-  /** By the canonical text of their locations. */
+  /** The places, by the canonical text of their locations. */
   readonly byText: ReadonlyMap<string, Place<T>>
   /** Returns the places that we hold. */
   held(): Place<T>[]

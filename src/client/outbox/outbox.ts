@@ -157,7 +157,8 @@ export function failed<T extends RoomTypes>(
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, error, refusal: { edition: post.edition, error }, renewing: false }
   if (box.edition > post.edition) return refused
-  // The draft that the room shows becomes the newest again. It needs no post. If it was itself refused, there is none.
+  // The draft that the room shows becomes the newest again and needs no post. If it was itself refused, no draft is
+  // left.
   return { ...refused, newest: box.shown === post.draft ? null : box.shown, acked: box.edition }
 }
 

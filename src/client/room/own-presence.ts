@@ -79,7 +79,7 @@ export interface OwnPresence<T extends RoomTypes> {
   renew(): void
   /** Sends posts that wait for a retry at once. Called when the server is reachable. */
   hasten(): void
-  /** Sends the post in flight again, which may hang on a dead socket. */
+  /** Sends the post in flight again, because it may hang on a dead socket. */
   replace(): void
   /** Posts our state again, after the server lost the state of the room. */
   postAgain(): void
@@ -115,8 +115,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  // A browser throttles the polls of a hidden tab to one a minute. Posts that renew the lease follow polls, so the
-  // lease is long.
+  // While polling, posts ask for a long lease: a browser throttles the polls of a hidden tab to one a minute, and the
+  // lease is renewed after a poll.
   let isLongLeaseAllowed = true
   const send = async (post: OutboxPost<T>): Promise<PostLocationOutput> => {
     const { presence, ...draft } = post.draft
@@ -186,8 +186,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     },
   })
   const enter = (location: T['location'] | null, change?: Partial<OutboxDraft<T>>) => {
-    // Throws for a value that is not JSON. In an array, because a location of `undefined` would count as left out in an
-    // object.
+    // `sameJson` throws for a value that is not JSON. The location is an item of an array, because a property that is
+    // `undefined` would count as left out.
     sameJson([location, { ...change }], null)
     if (!change || change.activity === 'active') usedAt = context().now
     // If the server has not acknowledged yet that this page was used, the next post repeats it.

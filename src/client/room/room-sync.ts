@@ -35,8 +35,8 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   /** Until this time, the next frame counts as what we missed while we were disconnected. */
   let catchingUpUntil = -Infinity
   /**
-   * Returns the end of the wait for that frame. It follows hello at once; on a slow network, each byte extends the
-   * wait.
+   * Returns the end of the wait for the frame with what we missed. The frame follows hello at once; on a slow network,
+   * each byte extends the wait.
    */
   const soon = () => clock.now() + pace.timing.beatMs / 40
   const lostDetector = openLostDetector(transport, store)
@@ -48,7 +48,7 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   const waitForStale = () => {
     presence.postAgain()
     stopForgetting()
-    // The longest backoff is three heartbeats (connection-state.ts): by then everybody has had time to return.
+    // The longest backoff is three heartbeat intervals (connection-state.ts): by then, all clients can have returned.
     const patienceMs = pace.timing.leaseMs + pace.timing.beatMs
     stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
   }

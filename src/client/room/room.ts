@@ -60,7 +60,10 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
    * that is not JSON (such as NaN) or that the server refuses raises an `error` event, and `flush` rejects.
    */
   post(location: T['location'] | null): void
-  /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
+  /**
+   * Resolves when the newest post is acknowledged. Rejects with a LocationError when that post is refused or the room
+   * is left.
+   */
   flush(): Promise<void>
   /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
   ready(): Promise<void>
@@ -69,7 +72,7 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
    * page visibility by itself until it is set here.
    */
   update(own: OwnAttributes<T>): void
-  /** Connects at once, instead of at the end of a wait, or again after a refusal. */
+  /** Connects at once, while the room waits for its next attempt or after it was closed by a refusal. */
   retry(): void
   /** Returns another member by id; `null` when that member is not in the room, and for our own id. */
   other(memberId: string): Member<T> | null

@@ -22,9 +22,9 @@ export const splitRoomMessage =
 const most = 32
 
 /**
- * Detects a split room: several server processes keep it, each in its own memory. A room that is not split has one
- * epoch at a time, and a superseded epoch does not come back. After a restart or a failover, the replies to posts and
- * the stream name different epochs, too, but for less than a heartbeat interval.
+ * Detects a split room: several server processes keep the room, each in its own memory. A room that is not split has
+ * one epoch at a time, and a superseded epoch does not come back. After a restart or a failover, the replies to posts
+ * and the stream name different epochs, too, but for less than a heartbeat interval.
  *
  * Returns a function that takes each epoch that the server tells us, and returns true when the room is certainly split.
  *
@@ -36,7 +36,7 @@ export function detectSplitRoom(heartbeatMs: () => number): (told: ToldEpoch) =>
   let returns = 0
   /** The time since when the replies to posts have named another epoch than the stream. */
   let disagreeingSince = Infinity
-  /** True when a heartbeat has confirmed the epoch of the stream since that time. */
+  /** True when a heartbeat has confirmed the epoch of the stream since `disagreeingSince`. */
   let confirmed = false
 
   const posted = ({ epoch, shown, now }: ToldEpoch) => {

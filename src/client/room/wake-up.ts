@@ -24,8 +24,8 @@ export function wakeUp<T extends RoomTypes>(
   const test = async () => {
     const before = view.id
     const ask = () => transport.ask({ room, lastEventId: before ?? undefined }, pace.deadlineMs())
-    // The stream may be dead when our server does not answer, or answers with a newer id. A refusal is an answer, too.
-    // The answer may be anything, also `null`, because a proxy or another server may have sent it.
+    // The stream may be dead when our server does not answer, or answers with another id than ours. A refusal is an
+    // answer. The answer may be anything, also `null`, because a proxy or another server may have sent it.
     const dead = await ask().then((answer: { id: string } | null) => answer?.id !== before, isUnanswered)
     // The stream has a moment to bring the change that the query saw, before it is replaced.
     if (!dead) return
@@ -68,7 +68,7 @@ function followFailures<T extends RoomTypes>(
     stopTimer()
     if (current.postError && !previous.postError) failing(current.postError)
     if (current.state !== 'waiting') return
-    // In a microtask, because it changes the status again: the other listeners are called for this change first.
+    // `hurry` changes the status again, so it runs in a microtask, after all listeners were called for this change.
     if (previous.postError && !current.postError) queueMicrotask(connection.hurry)
     if (!isLookedAtInDevelopment(url)) return
     stopTimer = clock.after(pace.timing.beatMs / 5, () => {

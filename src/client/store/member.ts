@@ -19,7 +19,7 @@ export interface MemberConnection<T extends RoomTypes> {
   readonly activity: Activity
   readonly at: Date
   readonly activeAt: Date
-  /** True after our connection or the server's state was lost, until the connection is seen again. */
+  /** True from the loss of our connection or of the server's state until this connection is seen again. */
   readonly stale: boolean
 }
 

@@ -13,7 +13,7 @@ type MemberEventBase<T extends RoomTypes> = {
    */
   caughtUp: boolean
 }
-/** The part of a member that others see besides the location. */
+/** The profile and the activity of a member. */
 export type Appearance<T extends RoomTypes> = { profile: T['profile'] | null; activity: Activity }
 
 /** The events about the other members of a room. */

@@ -47,7 +47,7 @@ export const Announcer = forwardRef(function Announcer<M extends UiMember>(
 
 /**
  * Reports the members who entered and left in the last 4 s. After the last report, it reports nobody once: this clears
- * the text, so that the same sentence is announced again. Ignores members who did both, and events while we were
+ * the text, so that the same sentence can be announced again. Ignores members who did both, and events while we were
  * disconnected.
  */
 function collect<M extends UiMember>(

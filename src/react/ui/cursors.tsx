@@ -145,8 +145,8 @@ function follow<M extends UiMember>(
       if (!looksAlike(rendered, others)) render((rendered = others))
       for (const member of others) layer.move(member.memberId, pointOf(member), stillness?.matches === true)
     }),
-    // These events come after the subscription above and before the next frame: a move that we missed jumps and does
-    // not glide.
+    // These events come after the subscription above and before the next frame: a cursor whose move we missed jumps,
+    // although it has begun to glide.
     ...(['moved', 'presence'] as 'moved'[]).map((event) =>
       room.on(event, ({ member, caughtUp }) => {
         if (caughtUp) layer.move(member.memberId, pointOf(member), true)

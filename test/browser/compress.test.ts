@@ -17,7 +17,7 @@ declare global {
 }
 
 test.skipIf(!chromiumPath)(
-  "Chromium's EventSource receives each move over a compressed stream, and resumes (skipped where there is none)",
+  "Chromium's EventSource receives each move over a compressed stream, and resumes (skipped without Chromium)",
   { timeout: 30_000 },
   async () => {
     const timing = { beatMs: 300, drainMs: 200 }

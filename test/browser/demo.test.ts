@@ -24,7 +24,7 @@ function translate() {
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
-describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
+describe.skipIf(!chromiumPath)('the demo in Chromium (skipped without Chromium)', { timeout: 20_000 }, () => {
   let demo: Demo
   let url: string
   let server: Demo['server']

@@ -29,7 +29,7 @@ const tolerance = { size: 0.02, tiles: 0.008 }
 const folder = fileURLToPath(new URL('gallery', import.meta.url))
 const pathOf = (name: string) => `${folder}/${name}.webp`
 
-describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is none)', { timeout: 30_000 }, () => {
+describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped without Chromium)', { timeout: 30_000 }, () => {
   let gallery: Awaited<ReturnType<typeof serveGallery>>
   let browser: Browser
   beforeAll(async () => {

@@ -47,7 +47,7 @@ const refusals: Record<string, () => void> = {
 }
 
 describe.skipIf(!chromiumPath)(
-  'unshared streams in Chromium (skipped where there is none)',
+  'pages in Chromium whose streams are not shared (skipped without Chromium)',
   { timeout: 60_000 },
   () => {
     let built: Awaited<ReturnType<typeof builtPage>>

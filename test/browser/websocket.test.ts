@@ -19,7 +19,7 @@ const live = async (page: Page) => {
   return status.state === 'live' && status.transport === 'websocket'
 }
 
-describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
+describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped without Chromium)', { timeout: 60_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let browser: Browser
 

@@ -137,7 +137,7 @@ describe('a view that diverged', () => {
     }
   })
 
-  test('a view whose digest mismatches reconnects at most once in six heartbeat intervals', () => {
+  test('a view whose digest differs from the server reconnects at most once in six heartbeat intervals', () => {
     const first = diverged(live, 'digest', network, { now: 1, random: 0, beatMs })
     expect(first.state).toBe('waiting')
     const next = opened(first, 2)
@@ -146,8 +146,8 @@ describe('a view that diverged', () => {
   })
 })
 
-describe('hurrying a connection', () => {
-  test('hurrying a connection shortens a wait and never extends one', () => {
+describe('news that the network is back', () => {
+  test('news that the network is back shortens a wait for the next attempt and never extends it', () => {
     const failing: ConnectionState = { ...connecting(), failures: 9 }
     const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
     expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
@@ -155,7 +155,7 @@ describe('hurrying a connection', () => {
     expect(hurried(soon, { now: 0, random: 0.9, beatMs })).toMatchObject({ retryAt: 5 })
   })
 
-  test('hurrying a connection does not change a live state or a wait that the server asked for', () => {
+  test('news that the network is back does not change a live connection, or a wait that the server asked for', () => {
     const told = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
     expect(hurried(told, { now: 10, random: 0.5, beatMs })).toBe(told)
     const live = opened(connecting(), 0)

@@ -70,7 +70,7 @@ describe('the outbox', () => {
     expect(due(applied(posting(box(1))))).toBeNull()
   })
 
-  test('the outbox retries an unchanged state with the same seq, a changed one with the next', () => {
+  test('the outbox retries an unchanged state with the same seq, and sends a changed state with the next seq', () => {
     const lost = failed(posting(box(1)), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
     expect(posting(written(lost, { location: 2 })).inFlight).toMatchObject({ seq: 2 })

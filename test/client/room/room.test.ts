@@ -549,7 +549,7 @@ describe('the detection of missed frames', () => {
     expect(live.news).toMatchObject([['entered', { member: { memberId: 'm-bob' } }]])
   })
 
-  test("a heartbeat with another digest than the view's makes the client request a snapshot, at most once in six heartbeats", async () => {
+  test("a heartbeat with another digest than the view's makes the client request a snapshot, once in six heartbeat intervals", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.beat(id(1), 2, digestOf(one('ada'), one('bob')))
@@ -1003,7 +1003,7 @@ describe('the other members', () => {
     expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
   })
 
-  test('members that a restarted server lacks are shown as stale for a lease and a heartbeat, and only then `left`', async () => {
+  test('members that a restarted server lacks are stale for a lease and a heartbeat interval, and only then emit `left`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -1021,7 +1021,7 @@ describe('the other members', () => {
     expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
   })
 
-  test('members that a restarted server lacks leave after a lease and a heartbeat, also when another snapshot arrives meanwhile', async () => {
+  test('members that a restarted server lacks disappear after a lease and a heartbeat interval, also when another snapshot arrives', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()

@@ -42,7 +42,7 @@ const scenarios: Record<string, Scenario> = {
   'the room is full': { roomConnections: 1 },
 }
 
-describe.skipIf(!chromiumPath)('the reasons that a page in Chromium shows (skipped without Chromium)', { timeout: 60_000 }, () => {
+describe.skipIf(!chromiumPath)('errors that a page shows (skipped without Chromium)', { timeout: 60_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let browser: Browser
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 /** A heartbeat every two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */
 const scale = 1 / 5
 
-describe.skipIf(!chromiumPath)('tabs in Chromium that share a stream (skipped without Chromium)', { timeout: 60_000 }, () => {
+describe.skipIf(!chromiumPath)('tabs that share a stream (skipped without Chromium)', { timeout: 60_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let server: Awaited<ReturnType<typeof serve>>
   let browser: Browser

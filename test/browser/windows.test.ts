@@ -8,7 +8,7 @@ import type { CellTypes } from '../support/cell-types.js'
 
 /* Several windows in one room. Reloads, crashes and the like of one window are tested in life.ts. */
 
-describe.skipIf(!chromiumPath)('windows of Chromium in one room (skipped without Chromium)', { timeout: 20_000 }, () => {
+describe.skipIf(!chromiumPath)('windows in one room (skipped without Chromium)', { timeout: 20_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let server: LocationServer<CellTypes>
   let url: string

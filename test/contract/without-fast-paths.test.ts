@@ -44,7 +44,7 @@ vi.mock(import('../../src/server/http/gzip/content-encoding.js'), async (origina
 })
 
 const all: FastPath[] = ['direct post', 'direct call', 'gzip']
-// A call that is not read directly reaches neither of the other two paths.
+// A call that `direct call` declines reaches neither `direct post` nor `gzip`.
 const reached = (declining: FastPath[]) => (declining.includes('direct call') ? ['direct call'] : all)
 
 describe.each<[string, FastPath[]]>([

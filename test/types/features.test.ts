@@ -147,7 +147,7 @@ describe('a router with a presence schema', () => {
       room.setPresence({ tping: true })
       // @ts-expect-error: a presence value is never null
       room.setPresence(null)
-      // @ts-expect-error: who only watches posts nothing
+      // @ts-expect-error: a watched room has no methods that post
       client.watch('a').setPresence({ typing: true })
       createLocationHooks(client).useSetPresence()({ typing: true })
       // @ts-expect-error: typing is a boolean
@@ -226,7 +226,7 @@ describe('a hub with locks', () => {
       void room.lock(place, { takeOver: true }).then((lock) => lock?.release())
       room.lockedBy(place)
       client.watch('a').lockedBy(place)
-      // @ts-expect-error: a room that is only watched locks nothing
+      // @ts-expect-error: a watched room has no `lock`
       void client.watch('a').lock(place)
       // @ts-expect-error: a place is a location
       void room.lock(null)

@@ -56,7 +56,7 @@ test('the two readings of a clock cannot be compared or subtracted', () => {
   unrun((clock: Clock) => {
     // @ts-expect-error a monotonic reading is no time of day
     void (clock.date() < clock.now())
-    // @ts-expect-error the same
+    // @ts-expect-error a monotonic reading and a time of day cannot be subtracted
     void (clock.now() - clock.date())
   })
   expect(systemClock.date().getTime() - Date.now()).toBeLessThan(1_000)
@@ -151,7 +151,7 @@ describe('a schema', () => {
       createLocationHub({ location: z.object({ row: z.number().default(0) }) }),
     ).toThrow(/\.optional\(\)/)
     expect(() =>
-      // @ts-expect-error: a profile must not transform either
+      // @ts-expect-error: a profile schema must not transform values
       createLocationHub({ location: cellLocation, profile: z.object({ name: z.string().transform(Number) }) }),
     ).toThrow(LocationError)
     expect(() =>
@@ -159,7 +159,7 @@ describe('a schema', () => {
       createLocationHub({ location: z.object({ at: z.date() }) }),
     ).toThrow(LocationError)
     expect(() =>
-      // @ts-expect-error: nor is a map, at any depth that schemas have
+      // @ts-expect-error: a map is not JSON, at any depth of a schema
       createLocationHub({ location: z.object({ a: z.array(z.object({ b: z.map(z.string(), z.string()) })) }) }),
     ).toThrow(LocationError)
     unrun(() => [

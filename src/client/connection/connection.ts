@@ -106,7 +106,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   const heard = () => {
     options.heard()
     // Before hello, bytes do not postpone the timeout: a proxy may let the first bytes pass and hold back the rest.
-    if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('silence')))
+    if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('no data')))
   }
   let startedAt = 0
   const start = () => {

@@ -166,7 +166,7 @@ function sharedStream<T extends RoomTypes>(
       })
     } catch {
       if (signal.aborted) return
-      if (leadsSince !== null) listener.ended(cut('another tab leads'))
+      if (leadsSince !== null) listener.ended(cut('another tab took over'))
       else standAlone()
     }
   }

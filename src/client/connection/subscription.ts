@@ -34,7 +34,7 @@ export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint, firs
       if (over) return
       close()
       // The polls that follow an obstructed stream will show whether our server can be reached at all.
-      listener.ended(failure.obstructed ? cut('something else answered', true) : failure)
+      listener.ended(failure.obstructed ? cut('another server answered', true) : failure)
     }
     const context = { opened: unlessOver(listener.opened), heard: unlessOver(listener.heard) }
     const subscription = link(operation('subscription', `${prefix}onLocation`, input, context)).subscribe({
@@ -49,7 +49,7 @@ export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint, firs
       },
       error: (thrown) => end(failureOf(thrown, url)),
       // Retried: a `return` event would end the subscription of a stock client for good.
-      complete: () => end(cut('return')),
+      complete: () => end(cut('ended by the server')),
     })
     const close = () => {
       over = true

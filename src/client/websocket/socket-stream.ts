@@ -72,7 +72,7 @@ export class SocketStream<T extends RoomTypes> {
     if (type === 'started') return this.#listener.opened()
     if (type !== 'data') {
       this.#socket?.forget(this.#id)
-      return this.#end(cut('stopped'))
+      return this.#end(cut('stopped by the server'))
     }
     const { id, data: event } = this.#parts.wire.output(data) as Tracked<LocationEvent<T>>
     if (event?.type === 'hello') {

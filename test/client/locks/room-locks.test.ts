@@ -141,7 +141,7 @@ test('a place that is asked for again while an aborted call is still pending sta
     headers: { 'x-member': 'ada' },
     async fetch(input, init) {
       const response = await fetch(input, init)
-      // The answer to the first call is slow.
+      // Holds back the answer to the first call.
       if ((input as string).includes('lockLocation') && ++calls === 1) await answered
       return response
     },

@@ -43,8 +43,8 @@ test('restarts and failovers do not count as a split room, whichever messages of
           tell('beat')
           tell('post', before)
         }
-        // The next process already answers posts while the stream is gone or, after a failover, while its process is
-        // behind.
+        // The next process already answers posts while the stream is gone or, after a failover, while the process of
+        // the stream is behind.
         const [atFirst, later] = failover ? [behindMs / 2, behindMs / 2] : [Math.min(goneMs, 900), goneMs]
         for (let i = 0; i < posts; i++) tell('post', next)
         view.pass(atFirst)

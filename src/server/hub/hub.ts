@@ -19,7 +19,7 @@ import { checkedBroadcasts } from '../validation/broadcast-schemas.js'
 import { parseInput } from '../validation/parse-input.js'
 import { assertAcceptsEmpty, assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
-import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
+import { defaultLimits, limitRanges, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import { nameInLogs, silentLogger, type Logger } from '../options/logger.js'
 import { noMetrics, type Metrics, type Readings } from '../options/metrics.js'
@@ -128,7 +128,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
-    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', largestLimits)
+    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', limitRanges)
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this

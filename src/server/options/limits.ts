@@ -1,6 +1,9 @@
+import type { NumberRange } from './number-options.js'
+
 /**
  * The limits of one process. A rate limit has two numbers: the calls allowed each second or minute, and the burst, the
- * number of calls that may come at once. Each limit has a default.
+ * number of calls that may come at once. Each limit has a default. `Infinity` lifts a limit, except `depth`. 0 is refused as
+ * `misconfigured`, since it could mean everything or nothing; only `depth` may be 0.
  */
 export type Limits = {
   /** Size of a request body, in bytes. Applies to the server of `createLocationServer`. Default 8,192. */
@@ -17,7 +20,10 @@ export type Limits = {
   presenceBytes: number
   /** Keys of a presence value. Default 32. */
   presenceKeys: number
-  /** Nesting of a location, a profile, a presence value or a payload, in levels. Default 8, at most 100. */
+  /**
+   * Nesting of a location, a profile, a presence value or a payload, in levels. 0: only texts, numbers, true, false and null.
+   * Default 8, at most 100.
+   */
   depth: number
   /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
   batch: number
@@ -122,5 +128,22 @@ export const defaultLimits: Limits = {
   addressStreams: 1_000,
 }
 
-/** Deeper values would overflow the stack of functions that visit them recursively. */
-export const largestLimits: Partial<Limits> = { depth: 100 }
+const ofOneOrMore: NumberRange = { least: 1 }
+const aboveZero: NumberRange = { above: 0 }
+
+/** The values that each limit may have. A rate may be a fraction: less than one call a second. */
+export const limitRanges: Readonly<Record<keyof Limits, NumberRange>> = {
+  ...(Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, ofOneOrMore])) as Record<
+    keyof Limits,
+    NumberRange
+  >),
+  postsPerSecond: aboveZero,
+  readsPerSecond: aboveZero,
+  leavesPerMinute: aboveZero,
+  connectionsPerMinute: aboveZero,
+  streamsPerMinute: aboveZero,
+  broadcastsPerSecond: aboveZero,
+  roomBroadcastsPerSecond: aboveZero,
+  // Deeper values would overflow the stack of functions that visit them recursively.
+  depth: { most: 100 },
+}

@@ -208,7 +208,10 @@ export class StreamRegistry {
    */
   #isAbandoned(subscriber: Subscriber, upkeep: Upkeep, now: number): boolean {
     if (subscriber.connectionId === null || upkeep.isOnSocket) return false
-    if (ownsConnection(subscriber)) upkeep.presentAt = now
+    if (ownsConnection(subscriber)) {
+      upkeep.presentAt = now
+      return false
+    }
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
   }
 

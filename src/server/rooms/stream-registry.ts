@@ -161,7 +161,7 @@ export class StreamRegistry {
       // When its streams are disabled, tRPC drops what the resolver returned without closing it.
       else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
       else subscriber.beat()
-      if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
+      if (subscriber.isOpen && now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }
   }
 

@@ -30,7 +30,7 @@ import { serveInOrder } from '../http/pipelined-requests.js'
 import { jsonLinesRefusal } from '../http/guard/call-limits.js'
 import { RequestHandler } from '../http/request-handler.js'
 import { readTarget } from '../http/guard/request-target.js'
-import { ownerIn } from '../http/guard/call-owners.js'
+import { ownerIn, procedureNames } from '../http/guard/call-owners.js'
 import { idleTimeoutMs, nodeTimeouts } from '../http/server-timeouts.js'
 import type { AdapterOptions } from '../http/trpc-fallback.js'
 import { cutWhenUnread } from '../http/unread-answers.js'
@@ -322,7 +322,9 @@ function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'lim
 
 /** Returns an `onError` that logs errors which are not the caller's. */
 function failureLogger(logger: Logger) {
-  return ({ error, path, type }: { error: TRPCError; path: string | undefined; type: string }): void => {
+  return ({ error, path = '', type }: { error: TRPCError; path: string | undefined; type: string }): void => {
+    // An invalid identity, which is logged where it is found, and once: it fails every call of its member.
+    if (procedureNames.includes(path) && locationErrorIn(error)?.code === 'misconfigured') return
     if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
   }
 }

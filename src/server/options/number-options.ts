@@ -11,7 +11,8 @@ export type NumberRange = {
 }
 
 /**
- * Returns the defaults with an app's own numbers over them. An option that is `undefined` keeps its default.
+ * Returns the default numbers, replaced by the app's own where the app sets one. An option that is `undefined` keeps
+ * its default.
  *
  * @param path the option that holds the numbers, for error messages: `limits`.
  * @param ranges the values that each option may have.

@@ -14,8 +14,8 @@ export type Timing = {
   /** The longest lease that a post may ask for. Default 300,000. */
   leaseMaxMs: number
   /**
-   * The rest of a lease after the client closed its stream. Longer than a heartbeat interval, so that a client that
-   * reconnects elsewhere renews it in time. 0: it leaves with its stream. Default 15,000.
+   * How long a lease lasts after the client closed its stream. Longer than a heartbeat interval, so that a client that
+   * reconnects elsewhere renews the lease in time. 0: the connection leaves with its stream. Default 15,000.
    */
   closedMs: number
   /** The longest grace period that a leave may ask for. 0: none. Default 5,000. */
@@ -25,8 +25,8 @@ export type Timing = {
   /** How long a lock outlasts the last post of its holder, whatever the lease is. Default 30,000. */
   lockMs: number
   /**
-   * How long only those who held a lock may take it again, after a process or Redis lost its state. 0: anybody may take it at
-   * once. Default 5,000.
+   * How long after a process or Redis lost its state only the former holder of a lock may take that lock again. 0: anybody may
+   * take it at once. Default 5,000.
    */
   claimMs: number
   /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */
@@ -45,8 +45,8 @@ export type Timing = {
   /** Interval at which leases are checked. Default 250. */
   sweepMs: number
   /**
-   * Age at which an answer of `authorize` is asked for again. 0: for every post and query, and at every heartbeat of a
-   * stream. Default 60,000.
+   * Age at which a cached answer of `authorize` is no longer used. 0: `authorize` is asked for every post and query,
+   * and at every heartbeat of a stream. Default 60,000.
    */
   recheckMs: number
   /** How long `identify` and `authorize` may take. Default 5,000. */
@@ -100,7 +100,9 @@ export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
   return timing
 }
 
-/** The longest delay of a timer in Node and in browsers, about 25 days. A longer one would be cut to it. */
+/**
+ * The longest delay of a timer in Node and in browsers, about 25 days. A longer delay would be shortened to this one.
+ */
 const longestMs = 2 ** 31 - 1
 const aboveZero: NumberRange = { above: 0, most: longestMs }
 const zeroOrMore: NumberRange = { most: longestMs }

@@ -2243,7 +2243,7 @@ export default [
     replace: "'none' in value",
   },
   {
-    file: 'src/server/standalone/server.ts',
+    file: 'src/server/standalone/server-options.ts',
     tests: ['test/server/options/option-table.test.ts'],
     name: 'the root of the file system is accepted as the folder of pages',
     rule: 'options: unknown options and values of a wrong kind are refused',
@@ -4003,7 +4003,7 @@ export default [
     replace: 'await Promise.resolve(lock)',
   },
   {
-    file: 'src/server/standalone/server.ts',
+    file: 'src/server/standalone/server-router.ts',
     tests: ['test/server/standalone/own-procedures.test.ts'],
     name: 'server: a procedure of the app may replace a location procedure',
     rule: 'server: a procedure of the app must not have the name of a location procedure',
@@ -4330,7 +4330,7 @@ export default [
     replace: 'normalName(answer.memberId)',
   },
   {
-    file: 'src/server/standalone/server.ts',
+    file: 'src/server/standalone/failure-logger.ts',
     tests: ['test/server/standalone/invalid-identity.test.ts'],
     name: 'identity: each call of an invalid identity is logged',
     rule: 'an invalid identity is reported once',

@@ -112,7 +112,7 @@ export default [
   },
   {
     ...presence,
-    file: 'src/server/hub/hub.ts',
+    file: 'src/server/hub/hub-features.ts',
     name: 'the presence value: a hub without a schema lists the feature',
     rule: 'a client uses only the features that hello lists',
     find: "...(presence ? ['presence'] : [])",

@@ -84,8 +84,9 @@ export class SocketConnection {
   request(method: 'mutation' | 'subscription', params: object, listener: RequestListener): number {
     // Streams have the small ids: the server keeps whole messages for the ids that many clients use.
     const id = method === 'subscription' ? ++this.#streams : --this.#calls
-    this.#requests.set(id, listener)
+    // Params that are not JSON throw: before the request is remembered, or the socket would never be idle.
     const text = JSON.stringify({ id, method, params })
+    this.#requests.set(id, listener)
     if (this.isReady) this.#socket.send(text)
     else this.#waiting.set(id, text)
     if (method === 'subscription') this.#ping()

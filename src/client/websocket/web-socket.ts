@@ -50,7 +50,8 @@ function socketTransport<T extends RoomTypes>(
       const id = socket.request('mutation', wire.params('postLocation', input), {
         message({ data }) {
           socket.forget(id)
-          resolve(wire.output(data) as PostLocationOutput)
+          // A reply that the app's transformer cannot read fails alone, as over HTTP.
+          resolve(new Promise((read) => read(wire.output(data) as PostLocationOutput)))
         },
         // The caller reads a refusal as it reads one of tRPC.
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors

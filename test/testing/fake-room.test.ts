@@ -106,6 +106,7 @@ describe('a fake room', () => {
     const moved = fake.moves('ada', cell(1))
     await fake.close()
     await Promise.all([moved, fake.moves('ada', cell(2)), fake.losesConnection(), fake.enters('bob')])
+    expect(fake.room.others).toEqual([])
   })
 
   test('a fake room can be without its store', async () => {

@@ -63,7 +63,7 @@ test('a layer that stops and begins again between two frames keeps one frame loo
     const room = rooms[nth % 2]!
     room.set(at('Ada', 0, 0))
     await view.show(<Cursors room={room} point={point} coordinates="pixels" />)
-    room.set(at('Ada', 100, 0))
+    room.set(at('Ada', 100 + nth, 0))
     expect(frames.length).toBe(1)
   }
   frame()

@@ -130,6 +130,7 @@ const reconnectCauses = [
   {
     ...causes,
     file: 'src/client/connection/connection-state.ts',
+    tests: ['test/client/connection/backoff.laws.test.ts'],
     name: 'reconnects: what the server asked for outlasts its next stream',
     find: 'askedUntil: 0, obstacle: null, state',
     replace: 'obstacle: null, state',

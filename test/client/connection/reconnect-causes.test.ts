@@ -143,16 +143,11 @@ async function nextStreamMs({ clock, streams }: Stage, before: number): Promise<
 const said = (when: When) =>
   when === null ? 'opens no stream sooner' : when === 0 ? 'opens a stream at once' : `opens a stream after ${when} ms`
 const cases = Object.entries(table).flatMap(([state, row]) =>
-  Object.entries(row).map(([cause, when]) => ({
-    state: state as keyof typeof states,
-    cause: cause as Cause,
-    when,
-    what: said(when),
-  })),
+  Object.entries(row).map(([cause, when]) => [state as keyof typeof states, said(when), cause as Cause, when] as const),
 )
 
 describe('the causes that open a stream before its time', () => {
-  test.each(cases)('a connection that is $state $what after `$cause`', async ({ state, cause, when }) => {
+  test.each(cases)('a connection that is %s %s after `%s`', async (state, _, cause, when) => {
     const [without, of] = [stage(), stage()]
     await states[state](without)
     await states[state](of)

@@ -16,8 +16,8 @@ export interface LockList {
 const spacingMs = 250
 
 /**
- * Reads the locks of a room. The client tells who has one place; to list all, the room is asked after each change. A server
- * without locks is asked once.
+ * Reads the locks of a room. The client only tells who holds a given place, so all locks are queried after each change
+ * of the room. A server without locks is queried once.
  *
  * @throws LocationError and Failure as `query` does.
  */
@@ -41,7 +41,7 @@ export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Pro
     while (isStale) {
       isStale = false
       let waitMs = spacingMs
-      // When the server cannot be asked, the next change of the room asks again, no sooner than the server said.
+      // When the query fails, the next change of the room starts another one, no sooner than the server asked for.
       const now = await read().catch((error: { retryAfterMs?: number }) => {
         waitMs = Math.max(waitMs, error.retryAfterMs ?? 0)
         return held
@@ -64,5 +64,8 @@ export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Pro
 const locksOf = ({ memberId, locks = [] }: Connection): HeldLock[] =>
   locks.map(({ location, fence }) => ({ memberId, place: location, fence }))
 
-/** Two grants of one room have different fences, unless it began anew. */
+/**
+ * True if two entries are the same grant of a lock. Fences of one room differ, but may repeat after a new epoch has
+ * begun: so the members are compared too.
+ */
 const isSame = (one: HeldLock) => (other: HeldLock) => one.fence === other.fence && one.memberId === other.memberId

@@ -14,7 +14,7 @@ import type {
 
 type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'profile' | 'activity' | 'presence'>
 
-/** Returns the presence value of a connection or a member, of a router that may have none. */
+/** Returns the presence value of a connection or a member; `{}` if the router has no presence values. */
 export const presenceOf = (of: object): object => (of as { presence?: object }).presence ?? {}
 
 /** A broadcast of the room under test. */
@@ -35,7 +35,7 @@ export interface FakeServer<T extends RoomTypes> {
   lock(connectionId: string, location: T['location']): void
   unlock(connectionId: string, location: T['location']): void
   remove(connectionId: string, reason: LeftReason): void
-  /** Sends a broadcast of another member, or with `null` of the server. Returns false when no stream is open. */
+  /** Sends a broadcast of another member, or with `null` a broadcast of the server. Returns false when no stream is open. */
   broadcast(memberId: string | null, name: string, payload: unknown): boolean
   /** Sends `degraded` to each stream, also to new ones, until `beat`. */
   degrade(): void

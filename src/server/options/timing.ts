@@ -88,7 +88,7 @@ export const defaultTiming: Timing = {
 export type TimingOptions = Partial<Timing> & { scale?: number }
 
 export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
-  const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing')
+  const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing', { scale: largestScale })
   const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
   const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, custom, 'timing', longestTiming)
   assertUsable(timing)
@@ -97,6 +97,7 @@ export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
 
 /** The longest delay of a timer in Node and in browsers, about 25 days. A longer one would be cut to it. */
 const longestMs = 2 ** 31 - 1
+const largestScale = Math.floor(longestMs / Math.max(...Object.values(defaultTiming)))
 const longestTiming = Object.fromEntries(Object.keys(defaultTiming).map((name) => [name, longestMs]))
 
 function assertUsable(timing: Timing): void {

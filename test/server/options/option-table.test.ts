@@ -6,6 +6,7 @@ import {
   createLocationMiddleware,
   createLocationRouter,
   createRequestGuard,
+  silentLogger,
   type Limits,
   type TimingOptions,
 } from 'hereabouts/server'
@@ -100,6 +101,27 @@ describe('each number of', () => {
         )
     },
   )
+
+  // sweepMs of 2 ** 31 - 1 once took 4 GB of memory: one slot of a ring for each turn until the next sweep.
+  test.each([
+    { requestMs: 20_001 },
+    { requestMs: 2 ** 31 - 1 },
+    { scale: 1 / 3 },
+    { scale: 3_579 },
+    { sweepMs: 2 ** 31 - 1 },
+    { sweepMs: 1e-9 },
+    { beatMs: 2 ** 31 - 1 },
+    { beatMs: 1e-9 },
+  ])('each number of timing works, also a fraction and an extreme one: %o', async (timing) => {
+    const server = createLocationServer({ location: cellLocation, anonymous: true, timing, logger: silentLogger })
+    await server.close()
+  })
+
+  test.each([3_580, 1e9, Infinity])('each number of timing is at most what a timer can measure: a scale of %s', (scale) => {
+    expect(() => constructors.createLocationHub({ timing: { scale } })).toThrow(
+      refusal(`timing.scale is ${scale}: it must be at most 3579.`),
+    )
+  })
 
   test.each([
     ['limits', { post: 5 }, 'Unknown option limits.post. Leave it out.'],

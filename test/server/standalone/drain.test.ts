@@ -17,6 +17,13 @@ function stage(server: Parameters<typeof drainOnSignals>[0]) {
 }
 const forEver = () => new Promise<never>(() => {})
 
+test.each([undefined, {}, { close: forEver }, { hub: {}, close: forEver }, { hub: { drain: forEver } }])(
+  'what cannot be drained is refused when it is given, not at the signal: %o',
+  (server) => {
+    expect(() => drainOnSignals(server as never)).toThrow('drainOnSignals needs a server')
+  },
+)
+
 test('a process whose server does not close exits 5 seconds after the drain', async () => {
   using process = stage({ hub: { drain: async () => {} }, close: forEver })
   process.signal()

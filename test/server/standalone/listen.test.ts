@@ -22,7 +22,7 @@ test('listening twice with metrics fails, and works again after close()', async 
   await metrics.close()
 })
 
-test.each(['127.0.0.1', '0.0.0.0', '::', '::1'])('the URL of a server on %s can be called', async (host) => {
+test.each(['127.0.0.1', '0.0.0.0', '::', '::1', '::ffff:127.0.0.1', '::ffff:0.0.0.0'])('the URL of a server on %s can be called', async (host) => {
   const server = createLocationServer({ location: cellLocation, anonymous: true })
   const metrics = prometheusMetrics()
   const { trpcUrl } = await server.listen(0, host)

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /*
- * Compares Hereabouts with other servers in one run, in turns, so that noise of the machine affects each alike.
+ * Compares Hereabouts with other servers. The servers take turns, so that noise of the machine affects all alike.
  *
  *     npm run bench                      all scenarios; writes docs/PERFORMANCE.md and its chart
  *     npm run bench -- --quick           under a minute, writes nothing
@@ -41,7 +41,7 @@ prepare()
 const all = scenarios(values.quick)
 const chosen = all.filter(({ name }) => !values.only || values.only.includes(name))
 if (chosen.length === 0)
-  throw new Error(`There is no such scenario. There are: ${all.map(({ name }) => name).join(', ')}`)
+  throw new Error(`Unknown scenario in --only. Choose one of: ${all.map(({ name }) => name).join(', ')}`)
 
 console.log(`node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}`)
 console.log(
@@ -53,7 +53,7 @@ try {
   endAll()
 }
 
-/** The contestants in turn, once for each round: A B C, A B C. */
+/** Runs the contestants in turn, once for each round: A B C, A B C. */
 async function play(scenario) {
   console.log(`\n== ${scenario.name}: ${scenario.title}`)
   const rounds = Number(values.rounds ?? scenario.rounds)
@@ -109,7 +109,7 @@ function rowsOf(runs) {
 
 function prepare() {
   if (!existsSync(`${here}peers/node_modules/socket.io`)) {
-    console.log('Installing what we are measured against into bench/peers/node_modules ...')
+    console.log('Installing the servers to compare with into bench/peers/node_modules ...')
     command('npm', ['ci', '--no-audit', '--no-fund', '--ignore-scripts'], `${here}peers`)
   }
   command(process.execPath, ['../scripts/build.mjs', '--if-stale'], here)

@@ -80,7 +80,7 @@ async function run() {
   process.exitCode = isRight ? 0 : 1
 }
 
-/** A member that posts as fast as it is answered. */
+/** A member that sends its next post as soon as the last one is answered. */
 function join(url, agent, isPosting) {
   const connectionKey = randomBytes(16).toString('base64url')
   const member = { seq: 0, connectionId: null, location: null, failures: [] }
@@ -91,7 +91,7 @@ function join(url, agent, isPosting) {
     member.seq += 1
     if (error) return void member.failures.push(error.message)
     if (!['applied', 'same'].includes(result.data.outcome))
-      member.failures.push(`a post came to ${result.data.outcome}`)
+      member.failures.push(`a post was answered ${result.data.outcome}`)
     member.connectionId = result.data.connectionId
     member.location = location
   }
@@ -101,7 +101,7 @@ function join(url, agent, isPosting) {
   return Object.assign(member, { loop })
 }
 
-/** A viewer that follows the rules of the protocol. */
+/** A viewer that follows the rules of the protocol, and records what the server did wrong. */
 async function look(url) {
   const viewer = { view: new View(), frames: 0, faults: [], close() {} }
   const input = encodeURIComponent(JSON.stringify({ room }))
@@ -150,14 +150,14 @@ function faultsOf({ id, connections }, members, viewers) {
   for (const { connectionId, location } of members) {
     const there = connections.find((connection) => connection.connectionId === connectionId)?.location
     const isTrue = there?.row === location?.row && there?.col === location?.col
-    if (!isTrue) wrong.push(`${connectionId} is shown where it is not`)
+    if (!isTrue) wrong.push(`${connectionId} is shown at a wrong location`)
   }
   for (const { view } of viewers) {
-    if (view.id !== id) wrong.push(`a viewer stands at ${view.id}, the room at ${id}`)
+    if (view.id !== id) wrong.push(`a viewer is at version ${view.id}, the room at ${id}`)
     const sees = [...view.connections.values()]
     const isTrue =
       sees.length === shown.size && sees.every((each) => sorted(each) === sorted(shown.get(each.connectionId)))
-    if (!isTrue) wrong.push('a viewer holds something else than the room')
+    if (!isTrue) wrong.push('the view of a viewer differs from the room')
   }
   return wrong
 }

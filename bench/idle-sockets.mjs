@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * Measures the memory of idle WebSockets, each subscribed to a room of 20: heap and RSS of the server for each, against a bare
- * server of `ws` that broadcasts. In turns, each in a fresh process.
+ * Measures the memory of idle WebSockets, each subscribed to a room of 20: the server's heap and RSS for each socket,
+ * compared with a bare server of `ws` that broadcasts. The servers take turns, each in a fresh process.
  *
  *     node bench/idle-sockets.mjs                     10,000 sockets
  *     node bench/idle-sockets.mjs --sockets 500
@@ -20,7 +20,10 @@ const { values } = parseArgs({
 const count = Number(values.sockets)
 const roomSize = 20
 
-/** Each opens a socket of a room, and says what its first text with the state of the room contains. */
+/**
+ * The servers to measure. `open` opens a socket of a room, and `state` is a part of the first message that contains the
+ * state of the room.
+ */
 const servers = {
   'ws, which only broadcasts': {
     file: 'peers/ws.mjs',
@@ -72,7 +75,8 @@ async function costOfSocket({ file, open, state }) {
   const server = await startServer(file)
   const sockets = []
   try {
-    // One room and one socket first: what a server allocates once is not part of the price of a socket.
+    // One room and one socket are opened first: memory that a server allocates only once does not count as memory of a
+    // socket.
     sockets.push(await opened(() => open(server.url, 'first'), state))
     const before = await server.ask('settle')
     for (let at = 0; at < count; at += 100) {

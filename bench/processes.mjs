@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/* Starts the processes of a run, and ends each of them in any case. */
+/* Starts the processes of a run, and makes sure that each of them ends. */
 
 const running = new Set()
 

@@ -14,7 +14,7 @@ export function hottest(path, count = 45) {
     const name = nameOf.get(id)
     selfOf.set(name, (selfOf.get(name) ?? 0) + timeDeltas[i])
   }
-  // `dispatch` belongs to the profiler.
+  // Idle time is left out, and `dispatch`, which belongs to the profiler.
   for (const name of ['(idle) ', 'dispatch ']) selfOf.delete(name)
   const all = Array.from(selfOf.values()).reduce((sum, each) => sum + each, 0)
   return Array.from(selfOf)

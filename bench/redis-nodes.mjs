@@ -1,6 +1,7 @@
 // @ts-check
-// npm run bench:redis-nodes: one, two and three servers on one Redis. Each has as many subscribers as each of the others,
-// in the same rooms; people post to one server and listen at another. The cost of an added server is the change in the cost and the latency of a delivery.
+// npm run bench:redis-nodes: measures one, two and three servers on one Redis. Every server has the same number of
+// subscribers in the same rooms. Members post to one server and listen at another. The cost of an added server is the
+// change in the CPU time and the latency of a delivery.
 import { setTimeout as passing } from 'node:timers/promises'
 import { aligned } from './figures.mjs'
 import { Latencies } from './load/latencies.mjs'
@@ -9,9 +10,9 @@ import { startRedis } from './redis-server.mjs'
 
 const seconds = Number(process.env['SECONDS_EACH'] ?? 15)
 const rooms = 10
-/** In each room, at each server. */
+/** The number of viewers in each room at each server. */
 const watchers = 50
-/** In each room, however many servers there are. */
+/** The number of members in each room, at all servers together. */
 const members = 4
 const movesPerSecond = 5
 
@@ -33,7 +34,7 @@ async function measure(count) {
     const live = sum(opened, 'live')
     await Promise.all(
       loads.map((load, nth) => {
-        // Nobody posts where they listen, unless there is but one.
+        // With more than one server, no member posts to the server at which it listens.
         const url = urls[(nth + 1) % count]
         return load.ask('move', { ...about, url, members: shares[nth]?.movers, perSecond: movesPerSecond })
       }),
@@ -90,7 +91,7 @@ async function usage(nodes) {
   return { cpuMs: sum(all, 'cpuMs'), at: sum(all, 'at') }
 }
 
-/** Counts the subscribers that show a wrong location after all members stopped moving. @param {any[]} loads */
+/** Counts the wrong locations that subscribers show after all members stopped moving. @param {any[]} loads */
 async function wrong(loads) {
   const rested = await Promise.all(loads.map((load) => load.ask('rest')))
   /** @type {Record<string, number[]>} */

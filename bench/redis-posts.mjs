@@ -1,6 +1,6 @@
 // @ts-check
-// npm run bench:redis: how many posts a second one Redis takes, through the script that a server uses, and what one costs
-// it. A redis-server of its own, on this machine.
+// npm run bench:redis: measures how many posts a second one Redis accepts through the script that a server uses, and
+// the CPU time of a post in Redis. Starts a redis-server of its own on this machine.
 import { redisBackend } from 'hereabouts/server/redis'
 import { startRedis } from './redis-server.mjs'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
 
-/** A redis-server of one's own on this machine, and how much processor time it has used. */
+/** Starts a separate redis-server on this machine, whose CPU time can be read. */
 export async function startRedis(port = Number(process.env['PORT'] ?? 29_379)) {
   const dir = mkdtempSync(join(tmpdir(), 'hereabouts-bench-'))
   const server = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', dir], {

@@ -18,7 +18,7 @@ export function print(result) {
   console.log(aligned(tableOf(result, titleOf)))
 }
 
-/** Results are kept between runs, so that one scenario can be measured again. */
+/** Adds a result to those of earlier runs, which are kept in a file, so that one scenario can be measured again. */
 export function remember(result) {
   const results = existsSync(kept) ? JSON.parse(readFileSync(kept, 'utf8')) : {}
   const machine = `Node ${process.version}, ${cpus().length} cores of ${cpus()[0]?.model ?? 'an unknown model'}`
@@ -51,7 +51,7 @@ function between(text, name, inner) {
   const [begin, end] = [`<!-- ${name}: written by npm run bench -->`, `<!-- end of ${name} -->`]
   const from = text.indexOf(begin)
   const to = text.indexOf(end)
-  if (from === -1 || to === -1) throw new Error(`docs/PERFORMANCE.md has lost its markers "${name}".`)
+  if (from === -1 || to === -1) throw new Error(`docs/PERFORMANCE.md has no markers "${name}": restore both comments.`)
   return `${text.slice(0, from + begin.length)}\n\n${inner}\n\n${text.slice(to)}`
 }
 

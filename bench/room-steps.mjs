@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Measures the cost of one post for the rules of a room and for the shared view, with 10, 1,000 and 100,000 members. It
- * must not grow with the room.
+ * must not grow with the number of members.
  *
  *     node bench/room-steps.mjs
  */

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
  * Measures the cost of a frame for a client's roster, compared with grouping all members again. The cost must depend on the
- * number of moves, not on the size of the room. Only the copy of the member list grows with the room.
+ * number of moves. Only copying the member list may grow with the number of members.
  *
  *     node bench/roster.mjs
  */

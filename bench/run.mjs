@@ -79,7 +79,7 @@ class Crowd {
     return { ...sums(parts, ['updates', 'events', 'bytes', 'posts', 'broken']), latencies: merged(parts, 'latencies') }
   }
 
-  /** Stops all moves. Resolves with the number of viewers that show a wrong location after a time to converge. */
+  /** Stops all moves. Resolves with the number of wrong locations that viewers still show after a time to converge. */
   async rest(patienceMs) {
     const parts = await this.#each((load) => load.ask('rest'))
     const truths = {}

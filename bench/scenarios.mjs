@@ -2,7 +2,7 @@
 
 const everyone = ['hereabouts', 'websocket', 'bare', 'ws', 'socket-io', 'better-sse', 'trpc', 'trpc-guide', 'nestjs']
 const few = ['hereabouts', 'websocket', 'bare', 'socket-io']
-/** Scenarios whose frames contain many members and are worth compressing. */
+/** Adds `compressed` to the contestants of a scenario whose frames contain many members and are worth compressing. */
 const and = (contestants) => contestants.flatMap((name) => (name === 'hereabouts' ? [name, 'compressed'] : [name]))
 
 const manyRooms = (count, size) =>
@@ -114,7 +114,8 @@ export const scenarios = (quick) => {
         ? '50 members, 5 readers that stall'
         : '200 members each 10 posts/s, of 50 more readers 0, 1 or 50 stall for 60 s',
       stalls: quick ? [0, 5] : [0, 1, 50],
-      // The other contestants run only the worst case, which takes a minute each.
+      // The numbers of stalled readers for all contestants but Hereabouts: only the worst case, which takes a minute
+      // each.
       peerStalls: quick ? [5] : [50],
       contestants: quick ? ['hereabouts', 'websocket', 'bare'] : ['hereabouts', 'websocket', 'bare', 'socket-io'],
     },

@@ -1,14 +1,14 @@
 import { median } from './figures.mjs'
 
 /*
- * The performance targets, compared with the measured results. A ratio is computed within a round, between two runs of the
- * same minute. The report shows the median of the rounds.
+ * The performance targets, compared with the measured results. A ratio is computed within one round, from two runs that
+ * follow each other closely. The report shows the median of the rounds.
  */
 
 const figureOf = (runs, contestant, round, name, stalls = 0) =>
   runs.find((run) => run.contestant === contestant && run.round === round && run.stalls === stalls)?.figures[name]
 
-/** Returns the ratio of our figure to theirs. */
+/** Returns the ratio of a figure of Hereabouts to that of another contestant. */
 function ratio(results, scenario, other, name) {
   const runs = results[scenario]?.runs
   if (!runs) return Number.NaN

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /*
- * Measures the cost of receiving posts: 200 members in 20 rooms, 10 posts a second each, without subscribers. In turns: a
- * node:http server that only reads and answers at the same tick, our server, and our router under tRPC's adapter.
+ * Measures the cost of receiving posts: 200 members in 20 rooms, 10 posts a second each, without subscribers. Three
+ * servers take turns: a node:http server that only reads and answers at a tick, Hereabouts, and its router under tRPC.
  *
  *     node bench/way-in.mjs --rounds 3
  */

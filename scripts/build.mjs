@@ -15,7 +15,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-// In node_modules, so that a new install, which may change the build tools, also makes the build stale.
+// The cache is in node_modules, so that a new install, which may change the build tools, also makes the build stale.
 const cache = join(root, 'node_modules/.cache/hereabouts')
 
 const targets = {
@@ -90,7 +90,10 @@ export function compilePackage(out) {
   embedLua(join(root, 'src/server/backends/redis/room.lua'), join(out, 'server/backends/redis/room-lua.js'))
 }
 
-/** Replaces a module that reads a Lua script by one that contains it: tsc emits TypeScript only, and bundlers move modules. */
+/**
+ * Replaces a module that reads a Lua script by a module that contains the script: tsc emits TypeScript only, and
+ * bundlers move modules away from the file.
+ */
 function embedLua(script, module) {
   writeFileSync(module, `export const roomLua = ${JSON.stringify(readFileSync(script, 'utf8'))}\n`)
 }
@@ -111,7 +114,7 @@ function alone(work) {
       break
     } catch (error) {
       if (error.code !== 'EEXIST') throw error
-      // The process that held the lock was killed.
+      // The lock is that old only if the process that held it was killed.
       if (waitedMs > patienceMs) rmSync(lock, { recursive: true, force: true })
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
     }

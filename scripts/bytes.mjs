@@ -1,4 +1,5 @@
-// npm run bytes: the size that the client adds to a page, by three bundlers. The limits are documented. 1 KB is 1,000 bytes.
+// npm run bytes: measures the size that the client adds to a page with three bundlers, and fails above the limits,
+// which are documented. 1 KB is 1,000 bytes.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -7,20 +8,20 @@ import * as esbuild from 'esbuild-wasm'
 import { build, parseSync } from 'vite'
 import webpack from 'webpack'
 
-/** The limits of the first load. Bundlers differ in what they keep of @trpc/client. */
+/** The limits of the first load, in bytes. The bundlers differ in how much of @trpc/client they keep. */
 const firstLimits = { Vite: 16_600, esbuild: 19_200, webpack: 16_500 }
 /**
- * The limits of what is loaded later: the stream with tRPC's subscription link, which every page loads while its first post
- * is on its way, and all other chunks together, which only some pages load.
+ * The limits of the chunks that are loaded later, in bytes: the stream with tRPC's subscription link, which every page
+ * loads while its first post is in flight, and all other chunks together, which only some pages load.
  */
 const streamLimit = 5_700
 const featuresLimit = 6_500
-/** The limits of all that is loaded later. webpack puts more of tRPC into it. */
+/** The limits of all chunks that are loaded later, in bytes. webpack moves more of tRPC into them. */
 const laterLimits = { Vite: 12_200, esbuild: 12_200, webpack: 12_900 }
 const reactLimit = 2_200
-/** The limit of each of the other bindings. */
+/** The limit of each of the other framework bindings, in bytes. */
 const bindingLimit = 1_000
-/** The limit of each component of the kit alone, and of all together. */
+/** The limit of each component of the UI kit by itself, and of all together, in bytes. */
 const componentLimit = 4_096
 const kitLimit = 6_400
 const kitStyleLimit = 2_048
@@ -33,7 +34,10 @@ const kit = (...names) => `export { ${names.join(', ')} } from ${JSON.stringify(
 const react = `export { createLocationHooks } from ${JSON.stringify(join(dist, 'react/index.js'))}\n`
 const bindings = { vue: 'createLocationComposables', svelte: 'createLocationStores', solid: 'createLocationPrimitives' }
 
-/** Returns a module with everything that the client imports from other packages, to measure those alone. */
+/**
+ * Returns a module that re-exports everything that the client imports from other packages, to measure those packages by
+ * themselves.
+ */
 function packagesAlone() {
   const names = new Map()
   for (const file of jsFilesIn('client').concat(jsFilesIn('shared'))) {
@@ -44,7 +48,7 @@ function packagesAlone() {
       names.set(moduleRequest.value, known)
     }
   }
-  // The client must not import zod at run time. That is checked below.
+  // zod is left out here: the client must not import it at run time, which is checked below.
   for (const name of names.keys()) if (/^zod(\/|$)/.test(name)) names.delete(name)
   return Array.from(names, ([from, imported]) => `export { ${[...imported].join(', ')} } from '${from}'\n`).join('')
 }
@@ -62,7 +66,7 @@ const isLoadedAtFirst = (chunk, output) =>
 const gzipped = (code) => gzipSync(code, { level: 9 }).length
 const sum = (parts) => parts.reduce((total, { bytes }) => total + bytes, 0)
 
-/** Returns the chunks of the first load, those that are loaded later, and the modules inside. */
+/** Returns the chunks of the first load, the chunks that are loaded later, and the modules in all of them. */
 async function withVite(source) {
   const entry = 'hereabouts-entry.js'
   const { output } = await build({
@@ -177,7 +181,7 @@ for (const [name, create] of Object.entries(bindings)) {
   bindingsAdd.push({ name, bytes: (await withVite(source)).first - ours.first })
 }
 
-// With the colours, which an app that calls `colorOf` has already.
+// The measured size includes the module of colours, which an app that calls `colorOf` already has.
 const { first: kitBytes } = await withVite(kit(...kitParts))
 const componentBytes = []
 for (const name of kitParts) componentBytes.push({ name, bytes: (await withVite(kit(name))).first })
@@ -195,7 +199,7 @@ for (const [bundler, { first, lazy }] of Object.entries(bundles)) {
     problems.push(`hereabouts/client is ${first - firstLimits[bundler]} bytes over its limit with ${bundler}`)
   const laterLimit = laterLimits[bundler]
   if (sum(lazy) > laterLimit)
-    problems.push(`what is loaded later is ${sum(lazy) - laterLimit} bytes over its limit with ${bundler}`)
+    problems.push(`the chunks loaded later are ${sum(lazy) - laterLimit} bytes over their limit with ${bundler}`)
 }
 line('  @trpc/client, Vite', alone.first)
 line('  ours, Vite', ours.first - alone.first)
@@ -206,7 +210,7 @@ line('loaded on demand, Vite', sum(features), featuresLimit)
 for (const { name, bytes } of features) line(`  ${name}`, bytes)
 if (sum(stream) > streamLimit) problems.push(`the stream is ${sum(stream) - streamLimit} bytes over its limit`)
 if (sum(features) > featuresLimit)
-  problems.push(`what is loaded on demand is ${sum(features) - featuresLimit} bytes over its limit`)
+  problems.push(`the chunks loaded on demand are ${sum(features) - featuresLimit} bytes over their limit`)
 line('hereabouts/react adds', reactAdds, reactLimit)
 for (const { name, bytes } of bindingsAdd) line(`hereabouts/${name} adds`, bytes, bindingLimit)
 line('hereabouts/react/ui, all of it', kitBytes, kitLimit)

@@ -1,10 +1,10 @@
-// npm run check: the checks that must pass before a change is merged. CI runs it too.
+// npm run check: runs the checks that must pass before a change is merged. CI runs it too.
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** The name of each step, its script in package.json, and arguments. The first failure stops the run. */
+/** The steps in order: name, script in package.json, and arguments. The first failure stops the run. */
 const steps = [
   ['format', 'check:format'],
   ['lint', 'check:lint'],
@@ -36,7 +36,7 @@ const skipped = process.argv
   .flatMap((arg) => (arg.startsWith('--skip=') ? arg.slice('--skip='.length).split(',') : []))
 for (const name of skipped) {
   if (steps.some(([step]) => step === name)) continue
-  console.error(`There is no step "${name}". The steps: ${steps.map(([step]) => step).join(', ')}`)
+  console.error(`Unknown step "${name}". The steps are: ${steps.map(([step]) => step).join(', ')}`)
   process.exit(1)
 }
 

@@ -19,7 +19,7 @@ function definitions(base) {
   add('location', cellLocation)
   add('profile', memberProfile)
   add('json', anyPayload)
-  // As `npx hereabouts serve`: any presence value.
+  // Any presence value is allowed, as by `npx hereabouts serve`.
   const presence = z.record(z.string(), anyPayload)
   add('presence', presence)
   const [inputs, outputs] = [procedureInputs, procedureOutputs].map((make) =>
@@ -29,11 +29,12 @@ function definitions(base) {
   outputs.broadcastToRoom = broadcastOutput
   for (const event of outputs.onLocation.options) add(`event.${event.shape.type.value}`, event)
   add('event', outputs.onLocation)
-  // The union is the one of onLocation, so that it becomes a reference.
+  // The event is the union of onLocation, so that the JSON Schema refers to it.
   outputs.getLocations = outputs.getLocations.extend({ event: outputs.onLocation })
   for (const [name, input] of Object.entries(inputs)) add(`${name}.input`, input)
   for (const [name, output] of Object.entries(outputs)) if (name !== 'onLocation') add(`${name}.output`, output)
-  // With io: "input" objects stay open for new properties. AsyncAPI uses draft 7.
+  // With `io: 'input'`, objects may have further properties, so that the protocol can be extended. The target is draft
+  // 7, which AsyncAPI uses.
   const options = { io: 'input', target: 'draft-7', uri: (id) => `${base}/${id}` }
   const { schemas } = z.toJSONSchema(registry, options)
   return Object.fromEntries(

@@ -1,4 +1,4 @@
-// npm run docs: the documentation site with live reload. npm run docs:build: the site in docs/site/dist, as it is deployed.
+// npm run docs: serves the documentation site with live reload. npm run docs:build: builds it in docs/site/dist.
 //
 // The site has its own package.json, since VitePress and typedoc need other versions of Vite and TypeScript than the
 // package. They are installed on first use. The API reference (docs/api) and docs/changelog.md are written before each build.
@@ -26,7 +26,7 @@ function run(program, ...args) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
-/** Installs the packages of the site when its lockfile is newer than what is installed. */
+/** Installs the packages of the site when its lockfile is newer than the installed packages. */
 function install() {
   const installed = join(site, 'node_modules/.package-lock.json')
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(join(site, 'package-lock.json')).mtimeMs) return
@@ -34,7 +34,9 @@ function install() {
   run('npm', 'ci', '--no-audit', '--no-fund', '--loglevel=error')
 }
 
-/** Lets the compiled pages, which are in docs/, find Vue: Node looks for node_modules in the folders above a file only. */
+/**
+ * Lets the compiled pages, which are in docs/, find Vue: Node looks for node_modules only in the folders above a file.
+ */
 function linkPackages() {
   const link = join(root, 'docs/node_modules')
   if (!existsSync(link)) symlinkSync('site/node_modules', link, 'junction')
@@ -76,7 +78,7 @@ if (command !== 'preview') {
   writeReference()
   writeChangelog()
   buildGallery()
-  // The first page shows the picture, which VitePress takes from its public folder only.
+  // The home page shows the screenshot demo.png, which VitePress takes from its public folder only.
   copyFileSync(join(root, 'docs/demo.png'), join(site, 'public/demo.png'))
 }
 run(process.execPath, 'node_modules/vitepress/bin/vitepress.js', command, '.', ...args)

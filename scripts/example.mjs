@@ -42,7 +42,7 @@ function install(name, folder) {
     writeFileSync(stamp, lock)
     console.log(`${((performance.now() - began) / 1000).toFixed(1)} s`)
   }
-  // npm installed an older build of this package.
+  // Replaces the copy of this package that npm installed, which is an older build.
   const installed = join(folder, 'node_modules/hereabouts')
   rmSync(join(installed, 'dist'), { recursive: true, force: true })
   for (const part of ['package.json', 'dist', 'bin'])
@@ -55,7 +55,7 @@ function command(program, args, cwd) {
     throw new Error(`${[basename(program), ...args].join(' ')}\n${stdout}${stderr}${error?.message ?? ''}`)
 }
 
-// When run as a command.
+// Runs the example when this file is started as a command.
 if (basename(process.argv[1] ?? '') === 'example.mjs') {
   const [name = '', ...args] = process.argv.slice(2)
   try {
@@ -64,7 +64,7 @@ if (basename(process.argv[1] ?? '') === 'example.mjs') {
     const [program, ...all] = hasOwnInstall(folder)
       ? ['npm', 'run', '--silent', script, '--', ...given]
       : [process.execPath, 'main.mjs', ...args]
-    // The example receives these signals too, and its exit code is used.
+    // Ignored here: the example receives these signals too, and its exit code becomes the exit code of this process.
     for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {})
     process.exitCode = spawnSync(program, all, { cwd: folder, stdio: 'inherit' }).status ?? 1
   } catch (error) {

@@ -1,5 +1,5 @@
-// npm run gallery: every component of hereabouts/react/ui in every state, with live reload. `npm run gallery build <folder>`
-// writes the page to a folder.
+// npm run gallery: serves a page with every component of hereabouts/react/ui in every state, with live reload.
+// `npm run gallery build <folder>` writes the page to a folder.
 import { fileURLToPath } from 'node:url'
 import { build, createServer } from 'vite'
 

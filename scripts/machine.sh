@@ -1,5 +1,5 @@
-#!/usr/bin/env bash
-# What the tests use beside Node: installs what this machine lacks. Debian and Ubuntu, as root or by sudo.
+# Installs the programs that the tests use besides Node, as far as this machine lacks them. Debian and Ubuntu, as root
+# or by sudo.
 set -euo pipefail
 
 missing=()
@@ -11,11 +11,11 @@ command -v caddy >/dev/null || missing+=(caddy)
 command -v curl >/dev/null || missing+=(curl)
 command -v jq >/dev/null || missing+=(jq)
 command -v python3 >/dev/null || missing+=(python3)
-# The pictures of the UI kit are compared with pictures that were taken in these fonts.
+# The screenshots of the UI kit are compared with screenshots that were taken in these fonts.
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || missing+=(fonts-dejavu-core)
 [ -e /usr/share/fonts/truetype/dejavu/DejaVuSansCondensed.ttf ] || missing+=(fonts-dejavu-extra)
 if [ ${#missing[@]} -eq 0 ]; then
-  echo "chromium, redis, nginx, caddy, curl, jq, python3 and DejaVu fonts are here"
+  echo "chromium, redis, nginx, caddy, curl, jq, python3 and DejaVu fonts are installed"
   exit 0
 fi
 

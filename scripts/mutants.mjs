@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const copied = ['src', 'test', 'docs/troubleshooting.md', 'package.json', 'tsconfig.json', 'vitest.config.ts']
-// A mutant may loop forever. It counts as noticed after this time.
+// A mutant may loop forever: tests that do not end within this time have noticed it.
 const patienceMs = 300_000
 // The first run has no mutation and may have to run all tests.
 const firstRunMs = 30 * 60_000
@@ -46,7 +46,7 @@ function mutated({ name, file, find, replace, tests }) {
   return source.replace(find, () => replace)
 }
 
-/** Runs vitest in a copy. Returns the first test that failed, or `null` if all passed. */
+/** Runs vitest in a copy of the repository. Returns the first test that failed, or `null` if all passed. */
 async function firstRed(copy, tests, limitMs, ...more) {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
@@ -56,12 +56,12 @@ async function firstRed(copy, tests, limitMs, ...more) {
   let complaint = ''
   child.stderr.on('data', (bytes) => (complaint += bytes))
   let late = false
-  // The whole process group, because a worker of vitest may loop.
+  // The whole process group is killed, because a worker of vitest may loop forever.
   const kill = () => {
     try {
       if (child.pid) process.kill(-child.pid, 'SIGKILL')
     } catch {
-      // It has already ended.
+      // The process has already ended.
     }
   }
   const timer = setTimeout(() => {
@@ -77,7 +77,7 @@ async function firstRed(copy, tests, limitMs, ...more) {
   const { testResults = [] } = existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : {}
   for (const { assertionResults } of testResults)
     for (const { status, fullName } of assertionResults) if (status === 'failed') return fullName
-  // A file that does not load proves nothing: a mutation must change behaviour, not break the code.
+  // A test file that does not load is an error: a mutation must change behaviour, not break the code.
   throw new Error(
     testResults.find(({ message }) => message)?.message ??
       (complaint.trim() || `vitest ended with ${code} and no report`),
@@ -122,7 +122,7 @@ async function main() {
   const tests = [...new Set(mutants.flatMap((mutant) => mutant.tests))]
   console.log(`${mutants.length} mutants. First, their ${tests.length} test files without any mutation`)
   const already = await firstRed(makeCopy(), tests, firstRunMs)
-  if (already) throw new Error(`Not one mutant was tried: without any, this is red already: ${already}`)
+  if (already) throw new Error(`No mutant was tried, because a test fails without any mutation: ${already}`)
 
   const wide = Math.max(...mutants.map(({ name }) => name.length))
   const queue = [...mutants]
@@ -150,7 +150,7 @@ async function main() {
     }
   }
   await Promise.all(Array.from({ length: Math.min(Number(values.jobs) || 1, mutants.length) }, worker))
-  // A mutant that does not run proves nothing, as one that survives.
+  // A mutant that does not run counts like a survivor: no test has noticed it.
   const score = (100 * (mutants.length - survived - broken)) / mutants.length
   console.log(
     `\n${mutants.length} mutants: ${mutants.length - survived - broken} noticed (${endless} by tests that did not end), ` +

@@ -63,10 +63,10 @@ function install() {
     )
 }
 
-/** Whether a file has code that a test could notice a change in. */
+/** True for a file with code, in which a test could notice a change. */
 const isSource = (file) => /^src\/.*\.tsx?$/.test(file) && !file.endsWith('.d.ts')
 
-/** The source files that differ from where this branch left the main branch, uncommitted ones included. */
+/** The source files that were changed since this branch left the main branch, uncommitted changes included. */
 function changedFiles() {
   const main = ['origin/main', 'main'].find(
     (name) => spawnSync('git', ['rev-parse', '--verify', '-q', name], { cwd: root }).status === 0,
@@ -99,7 +99,9 @@ for (const signal of ['SIGINT', 'SIGTERM'])
     process.exit(130)
   })
 
-/** Runs Stryker on the files of one folder. Returns its results, the ones before the time was up if it was. */
+/**
+ * Runs Stryker on the files of one folder. Returns the results; when the time is up before the end, the results so far.
+ */
 async function resultsOf({ folder, tests }, files, endsAt) {
   const name = folder.replaceAll('/', '-')
   const report = join(reports, `${name}.jsonl`)
@@ -132,14 +134,14 @@ async function resultsOf({ folder, tests }, files, endsAt) {
   running.delete(child)
   if (code !== 0 && !late)
     throw new CannotRun(
-      `Stryker ended with ${code} for ${folder}. Its reason is above; a test that fails without a mutant is the usual one.`,
+      `Stryker ended with ${code} for ${folder}. See its output above: usually, a test fails without any mutant.`,
     )
   if (!existsSync(report)) return { results: [], complete: !late && files.length > 0 }
   const [{ perFile }, ...results] = readFileSync(report, 'utf8')
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-  // A file of which only some mutants were tried has no score.
+  // A file has a score only if all of its mutants were tried.
   const tried = (file) => results.filter((result) => result.file === file).length
   const whole = Object.keys(perFile).filter((file) => tried(file) >= perFile[file])
   return { results: results.filter(({ file }) => whole.includes(file)), complete: !late, partly: results }
@@ -167,7 +169,7 @@ function publish(counts) {
   writeFileSync(path, `${before}${marked('written by npm run mutation -- --write')}${table}${marked('end')}${after}`)
 }
 
-/** One row for each folder that has counts. */
+/** Returns one row for each folder that has counts. */
 function rowsOf(counts) {
   return folders.flatMap((entry) => {
     const own = Object.keys(counts).filter((file) => entryOf(file) === entry)
@@ -200,7 +202,8 @@ async function main() {
     } = Date.now() < endsAt ? await resultsOf(entry, own, endsAt) : { results: [] }
     console.log(`   ${((Date.now() - began) / 60_000).toFixed(1)} minutes`)
     if (!complete) late.push(entry.folder)
-    // Stryker also reports what it remembers of other files. A range of lines is no score of its file.
+    // Stryker also reports remembered results of other files, which are left out. Results of a range of lines give its
+    // file no score.
     const asked = ({ file }) => own.includes(file)
     Object.assign(counts, countsOf(results.filter(asked)))
     open.push(...unnoticed(partly.filter(({ file }) => own.some((path) => path.startsWith(file)))))
@@ -209,7 +212,7 @@ async function main() {
   if (open.length > 0) console.log(`\nNo test notices these:\n${open.join('\n')}`)
   console.log(`\n${tableOf(rowsOf(counts))}`)
   if (late.length > 0)
-    console.log(`\nNot all of it was tried, because ${values.minutes} minutes were over: ${late.join(', ')}`)
+    console.log(`\nThe ${values.minutes} minutes were over before these folders were done: ${late.join(', ')}`)
   if (values.write && Object.keys(counts).length > 0) publish(counts)
   if (!values.check) return
   const lower = worse(counts, JSON.parse(readFileSync(scoresFile, 'utf8')), (file) => entryOf(file).goal)

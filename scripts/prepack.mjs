@@ -1,7 +1,8 @@
 // Runs before and after `npm pack` and `npm publish`.
 //
-// Before: builds dist, so that a fresh clone packs what its source says, and makes the relative links and pictures of
-// README.md absolute, since the registry's page of the package has no other files. After (--restore): puts README.md back.
+// Before: builds dist, so that a package from a fresh clone contains the current source, and makes the relative links
+// and pictures of README.md absolute, since the package's page on the registry has no other files. After (--restore):
+// restores README.md.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

@@ -27,7 +27,7 @@ function run(cwd, program, ...args) {
 const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
 const changelogOf = (folder) => readFileSync(join(folder, 'CHANGELOG.md'), 'utf8')
 
-/** Returns the version after `current`. The first release of a version that is not tagged yet keeps it. */
+/** Returns the version after `current`. A first release, for which no tag exists yet, keeps the current version. */
 export function nextVersion(current, step) {
   if (/^\d+\.\d+\.\d+$/.test(step)) return step
   const [major, minor, patch] = current.split('.').map(Number)
@@ -43,7 +43,10 @@ export function sectionOf(changelog, version) {
   return section ? section.slice(section.indexOf('\n') + 1).trim() : null
 }
 
-/** Returns the changelog with the unreleased section dated, whatever version it was announced for. */
+/**
+ * Returns the changelog with the unreleased section under the given version and date, whatever version its heading
+ * announced.
+ */
 export function datedChangelog(changelog, version, date) {
   const heading = /^## (?:(\d+\.\d+\.\d+) )?\(?unreleased\)?$/im
   if (!heading.test(changelog))
@@ -95,7 +98,7 @@ function rehearse(version, date) {
   }
 }
 
-/** Installs the tarball in an empty project, and runs what its command line says first. */
+/** Installs the tarball in an empty project, runs `hereabouts --version` there, and imports hereabouts/server. */
 function install(folder, tarball) {
   console.log('Installing the tarball in an empty project ...')
   const { peerDependencies } = manifestOf(root)

@@ -19,7 +19,10 @@ const limit = Number(values.limit)
 
 const bareBeginning = /^(What|Who|Whose|Whoever|Whatever|As|One that|How many)\b/
 
-/** The comments of a file as text, each with the line it begins at. Consecutive `//` lines are one comment. */
+/**
+ * Returns the comments of a file as text, each with the line at which it begins. Consecutive `//` lines are one
+ * comment.
+ */
 function commentsOf(path) {
   const source = readFileSync(path, 'utf8')
   const comments = []
@@ -36,7 +39,10 @@ function commentsOf(path) {
   return comments
 }
 
-/** The sentences of a comment. A list item, a paragraph and a JSDoc tag begin a new one; code does not count. */
+/**
+ * Returns the sentences of a comment. A list item, a paragraph and a JSDoc tag each begin a new sentence; code does not
+ * count.
+ */
 function sentencesOf({ line, text }) {
   const prose = text.replaceAll(/```[\s\S]*?```/g, (code) => code.replaceAll(/[^\n]/g, ' '))
   const sentences = []

@@ -53,7 +53,7 @@ async function soak() {
     console.log(`${opened} streams opened and closed · rss ${rssMb} MB · heap ${heapMb} MB`)
   }
   await Promise.all(slots)
-  // The first third is warm-up.
+  // The first third of the samples is left out as warm-up.
   const settled = samples.slice(Math.floor(samples.length / 3))
   const slope = (of) => slopeOf(settled.map((sample) => [sample.minute, of(sample)])).toFixed(2)
   console.log(
@@ -62,7 +62,7 @@ async function soak() {
   server.disconnect()
 }
 
-/** Opens one stream, posts once, and ends it after `lifeMs`, with a close or with a reset. */
+/** Opens one stream and posts once. Closes or resets the stream after `lifeMs`. */
 function stream(url, room, lifeMs) {
   const connectionKey = Array.from({ length: 22 }, () => 'abcdefghij'[Math.floor(Math.random() * 10)]).join('')
   const input = encodeURIComponent(JSON.stringify({ room, connectionKey }))

@@ -19,7 +19,7 @@ for (const [name, what] of [
   console.log(`${((performance.now() - began) / 1000).toFixed(1)} s`)
 }
 
-// The demo runs in this process, so that signals, exit code and terminal need no forwarding.
+// The demo runs in this process, so that signals, the exit code and the terminal need no forwarding.
 const demo = new URL('../examples/spreadsheet/serve.mjs', import.meta.url)
 process.argv[1] = fileURLToPath(demo)
 await import(demo.href)

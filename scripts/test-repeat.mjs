@@ -34,7 +34,7 @@ async function failures() {
     const file = relative(root, name)
     const tests = assertionResults.filter((test) => test.status === 'failed')
     for (const { fullName, failureMessages } of tests) console.log(`  ${file}: ${fullName}\n    ${failureMessages[0]}`)
-    // A file that does not load has no tests.
+    // A file that does not load reports no tests, so the file itself is reported.
     if (status === 'failed' && assertionResults.length === 0) return [`${file}: does not load: ${message}`]
     return tests.map(({ fullName }) => `${file}: ${fullName}`)
   })

@@ -59,7 +59,7 @@ const trpcGzip = {
   open: (url, who) => openSse(url, locationsOf(who), 'accept-encoding: gzip'),
 }
 
-/** Members stay where they are, and move their pointers: a presence value. */
+/** Members keep their location and move their pointers, which are presence values. */
 const pointers = {
   ...trpc,
   open: (url, who) => openSse(url, locationsOf(who), `x-member: ${who.memberId ?? 'watcher'}`),
@@ -93,7 +93,7 @@ const ws = {
   isSnapshot: (text) => text.includes('['),
 }
 
-/** The first message follows the upgrade at once: the server handles it when the socket is open. */
+/** The first message is sent right after the upgrade request: the server handles it when the socket is open. */
 const trpcSocket = {
   framing: 'websocket',
   open(url, { room, memberId }) {

@@ -40,10 +40,11 @@ async function open({ url, dialect: name, streams, perSecond, roomSize, patience
   return { joins: joins.entries, lastOpenedAt: latest('openedAt'), lastLiveAt: latest('liveAt'), live: live.length }
 }
 
-/** Moves members at a fixed rate, after each of them is connected. */
+/** Connects the members, and then moves them at a fixed rate. */
 async function move({ url, dialect: name, members, perSecond }) {
   const dialect = dialects[name]
-  // A few at a time: a connection that a full backlog rejects is retried after a second, which is not measured here.
+  // Members connect a few at a time: a connection that a full backlog rejects is retried after a second, which is not
+  // measured here.
   for (const [nth, member] of members.entries()) {
     posters.push(new Poster({ ...member, url, dialect, viewer: viewers[member.stream] }))
     if (nth % 50 === 49) await Promise.all(posters.slice(-50).map((each) => each.connected))
@@ -93,7 +94,7 @@ function counted() {
   }
 }
 
-/** Returns the number of viewers that show an old location. */
+/** Returns the number of wrong locations that the viewers show, given the final locations `truths`. */
 function wrong({ truths }) {
   const of = (viewer) => viewer.wrong(truths[viewer.who.room] ?? [])
   return { wrong: viewers.reduce((sum, viewer) => sum + of(viewer), 0) }

@@ -1,14 +1,15 @@
 import { constants, inflateRawSync } from 'node:zlib'
 
 /*
- * Splits the bytes of a socket into messages and parses them. Everyone in a room is sent the same bytes, so a message is read
- * once and recognised the next time: by comparing all of it, which is how deliveries are known to be complete. Compressed messages may refer to earlier bytes, so these must be equal too.
+ * Splits the bytes of a socket into messages and parses them. All viewers of a room are sent the same bytes, so each
+ * message is parsed once and recognized the next time, by comparing all of its bytes: only complete deliveries count. A
+ * compressed message may refer to earlier bytes, so those must be equal too.
  */
 
 const updatePattern = /"x":(-?[\d.]+),"y":(\d+)/g
 const remembered = 64
 const windowBytes = 32_768
-/** The last bytes of the beginning of a stream. */
+/** The preceding bytes at the beginning of a stream: none. */
 export const nothing = Buffer.alloc(0)
 
 export class Reader {
@@ -20,7 +21,7 @@ export class Reader {
     this.#dialect = dialect
   }
 
-  /** @returns how many bytes were whole messages. */
+  /** Reads whole messages from the beginning of `bytes`. @returns the number of bytes that they have. */
   read(bytes, viewer) {
     const messageAt = this.#dialect.framing === 'chunks' ? chunkAt : frameAt
     let at = 0
@@ -53,7 +54,10 @@ export class Reader {
   }
 }
 
-/** A chunk of a gzip stream, which is whole blocks or its header: the text, and what the stream ends with then. */
+/**
+ * Decompresses a chunk of a gzip stream: whole blocks, or the header. Returns the text, and the last bytes of the
+ * stream up to here.
+ */
 function inflated(bytes, before) {
   if (before.length === 0 && bytes[0] === 0x1f && bytes[1] === 0x8b) return ['', before]
   const finishFlush = constants.Z_SYNC_FLUSH
@@ -63,7 +67,7 @@ function inflated(bytes, before) {
 
 const lineFeed = 10
 
-/** RFC 9112 §7.1. */
+/** Returns the chunk at a position (RFC 9112 §7.1), or null while it is not complete. */
 function chunkAt(bytes, at) {
   const lineEnd = bytes.indexOf(lineFeed, at)
   if (lineEnd === -1) return null
@@ -73,7 +77,10 @@ function chunkAt(bytes, at) {
   return to + 2 > bytes.length ? null : { from, to, end: to + 2 }
 }
 
-/** RFC 6455 §5.2; what a server sends is not masked. */
+/**
+ * Returns the WebSocket frame at a position (RFC 6455 §5.2), or null while it is not complete. Frames of a server are
+ * not masked.
+ */
 function frameAt(bytes, at) {
   if (at + 2 > bytes.length) return null
   const short = bytes[at + 1] & 0x7f

@@ -3,8 +3,9 @@ import { membersPerRoom } from './viewer.mjs'
 import { now } from './time.mjs'
 
 /**
- * One member who moves. One post is in flight at a time and the latest wins, as a client that cares does it, so that no
- * server is buried. Over a WebSocket the answer is to see oneself move.
+ * One member who moves. At most one post is in flight and only the latest move waits for it, as in a considerate
+ * client, so that no server is overloaded. Over a WebSocket, a post counts as answered when the member's own stream
+ * shows the move.
  */
 export class Poster {
   seq = 0
@@ -52,7 +53,7 @@ export class Poster {
     else this.#post()
   }
 
-  /** The last move is the one under way. */
+  /** Drops the move that waits: the post in flight is the last one. */
   rest() {
     this.#isDue = false
   }

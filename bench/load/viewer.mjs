@@ -2,24 +2,27 @@ import { connect } from 'node:net'
 import { nothing } from './messages.mjs'
 import { now } from './time.mjs'
 
-/** A location encodes the member and the number of its move in one number. */
+/**
+ * The maximum number of members of a room. The y of a location encodes the member and the number of its move in one
+ * number.
+ */
 export const membersPerRoom = 4_096
 // Node fills the buffer and calls back synchronously, so all sockets of this process share one.
 const shared = Buffer.allocUnsafeSlow(1 << 18)
 
-/** One open stream. It counts the moves that are new to it. */
+/** One open stream. It counts the moves that it receives for the first time. */
 export class Viewer {
   updates = 0
   events = 0
   bytes = 0
   isBroken = false
-  /** The last bytes of the stream, which may be the beginning of the next message. */
+  /** The last bytes of the stream, to which a compressed message may refer. */
   past = nothing
-  /** The time at which it had received the whole room, or `null`. */
+  /** The time at which the stream had received the whole room, or `null`. */
   liveAt = null
   openedAt = now()
   onLive = () => {}
-  /** The member of this stream, and a callback for when it sees its own move. */
+  /** The member whose moves are reported, and the callback to call when the stream shows one. */
   echoOf = -1
   onEcho = () => {}
   #seqs

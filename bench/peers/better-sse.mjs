@@ -3,7 +3,7 @@ import { createServer } from 'node:http'
 import { metered } from '../servers/meter.mjs'
 import { jsonOf, Rooms } from '../servers/rooms.mjs'
 
-// Written like its guide: a session for each stream, a channel for each room, and broadcast.
+// Written like better-sse's guide: a session for each stream, a channel for each room, and broadcast.
 const rooms = new Rooms()
 const channels = new Map()
 const channelOf = (room) => {

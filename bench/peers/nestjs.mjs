@@ -7,7 +7,8 @@ import { concat, defer, fromEvent, map, of } from 'rxjs'
 import { metered } from '../servers/meter.mjs'
 import { Rooms } from '../servers/rooms.mjs'
 
-// The controller of the tutorials: an EventEmitter, @Sse, and the whole array to every client at each post.
+// The controller of NestJS tutorials: an EventEmitter, @Sse, and the whole array of members sent to every client at
+// each post.
 const rooms = new Rooms()
 const emitter = new EventEmitter().setMaxListeners(0)
 const everyone = (room) => ({ data: [...rooms.of(room).locations.values()] })

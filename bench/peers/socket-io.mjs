@@ -3,7 +3,7 @@ import { Server } from 'socket.io'
 import { metered } from '../servers/meter.mjs'
 import { Rooms } from '../servers/rooms.mjs'
 
-// Written like its guide: join a room, io.to(room).emit().
+// Written like the guide of Socket.IO: join a room, io.to(room).emit().
 const rooms = new Rooms()
 const server = createServer()
 const io = new Server(server)

@@ -3,7 +3,7 @@ import { WebSocketServer } from 'ws'
 import { metered } from '../servers/meter.mjs'
 import { Rooms } from '../servers/rooms.mjs'
 
-// Broadcasts like its guide: encoded once, sent to each client of the room.
+// Broadcasts like the guide of ws: a message is encoded once and sent to each client of the room.
 const rooms = new Rooms()
 const server = createServer()
 const sockets = new WebSocketServer({ server })

@@ -5,7 +5,8 @@ import * as z from 'zod'
 import { liftedLimits, liftedTiming } from './lifted.mjs'
 import { metered } from './meter.mjs'
 
-// Pointers are presence values, and members may broadcast. LOOKUP_MS: how long the look-up of a session takes, for each request.
+// A server with presence values (the pointers) and broadcasts. When LOOKUP_MS is set, `identify` waits that many
+// milliseconds at each request, like the look-up of a session.
 const { LOOKUP_MS } = process.env
 const access = LOOKUP_MS
   ? {

@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import { metered } from './meter.mjs'
 import { jsonOf } from './rooms.mjs'
 
-// The minimum cost of a post in Node: the JSON is read and answered at the tick of its room, like ours. Nothing is checked,
-// ordered, stored or broadcast.
+// The minimum cost of a post in Node: the JSON is read, and answered at the room's next tick, as Hereabouts does.
+// Nothing is checked, ordered, stored or broadcast.
 const frameMs = 16
 const waiting = new Map()
 

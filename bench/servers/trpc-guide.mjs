@@ -7,7 +7,8 @@ import * as z from 'zod'
 import { metered } from './meter.mjs'
 import { Rooms } from './rooms.mjs'
 
-// Written like the guide to tRPC's subscriptions: an EventEmitter, and a generator that yields its events. No code of ours.
+// Written like the guide to tRPC's subscriptions, without Hereabouts: an EventEmitter, and a generator that yields its
+// events.
 const rooms = new Rooms()
 const emitter = new EventEmitter().setMaxListeners(0)
 const t = initTRPC.create({ isDev: false, sse: { ping: { enabled: true, intervalMs: 2_000 } } })

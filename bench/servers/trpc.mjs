@@ -6,7 +6,7 @@ import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { liftedLimits, liftedTiming } from './lifted.mjs'
 import { metered } from './meter.mjs'
 
-// Our router, served by tRPC's adapter, with pings as its guide recommends.
+// The router of Hereabouts, served by tRPC's own adapter, with pings as tRPC's guide recommends.
 const t = initTRPC.create({ isDev: false, sse: { ping: { enabled: true, intervalMs: 2_000 } } })
 const hub = createLocationHub({ location: pointLocation, limits: liftedLimits, timing: liftedTiming })
 const router = t.router(createLocationRouter({ hub, procedure: t.procedure, anonymous: true }))

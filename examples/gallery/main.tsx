@@ -1,12 +1,12 @@
 /// <reference types="vite/client" />
-// The kit first: its first line tells later stylesheets, such as Tailwind, where its layer is.
+// The kit comes first: its first line sets the order of its cascade layer for later stylesheets, such as Tailwind.
 import 'hereabouts/react/ui.css'
 import './page.css'
 import { StrictMode, useLayoutEffect, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 import { Avatars, Flags, Notices, Pointers } from './specimens.js'
 
-/** ?theme=dark, ?dir=rtl, ?still (for pictures) and ?count=200 (pointers). */
+/** The options in the address: ?theme=dark, ?dir=rtl, ?still (for screenshots) and ?count=200 (pointers). */
 const query = new URLSearchParams(window.location.search)
 const startsDark =
   query.get('theme') === 'dark' || (!query.has('theme') && matchMedia('(prefers-color-scheme: dark)').matches)

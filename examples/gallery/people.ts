@@ -28,7 +28,7 @@ export const people: readonly Person[] = names.map((name, i) => ({
 
 export const [ada, bo, negar, dagny] = people as readonly [Person, Person, Person, Person]
 
-/** A room in this page: its members move when `start` is called. */
+/** A room that exists only in this page: its members move when `start` is called. */
 export class LocalRoom {
   members: readonly Person[]
   readonly #subscribers = new Set<(snapshot: { others: readonly Person[] }) => void>()
@@ -54,7 +54,7 @@ export class LocalRoom {
     for (const run of this.#subscribers) run(this)
   }
 
-  /** Moves every pointer `perSecond` times a second. Returns a function that stops it. */
+  /** Moves every pointer `perSecond` times a second. Returns a function that stops the moves. */
   start(perSecond: number): () => void {
     let beat = 0
     const timer = setInterval(() => {

@@ -138,7 +138,7 @@ function Field({ label, lock }: { label: string; lock: { state: string; holder?:
 }
 
 const error = { code: 'unavailable', message: 'Your access to this room was revoked.' } as never
-/** A clock at which every patience has run out. */
+/** A clock on which a delay of 5 seconds ends at once, so that the notice is shown without a wait. */
 const late = {
   now: () => 0,
   date: () => new Date(0),

@@ -4,7 +4,10 @@ import { defineConfig } from 'vite'
 
 const source = (path: string) => fileURLToPath(new URL(`../../src/${path}`, import.meta.url))
 
-/** The kit comes from its source, so that a change is seen at once. `base` is relative: the docs site has the page in a folder. */
+/**
+ * The kit is imported from its source, so that a change is seen at once. `base` is relative, because the docs site
+ * serves this page from a folder.
+ */
 export default defineConfig({
   base: './',
   plugins: [react()],

@@ -23,7 +23,7 @@ export const appRouter = t.router({
 const caller = appRouter.createCaller({})
 /** @typedef {typeof appRouter} AppRouter */
 
-// For the pages, which Next bundles separately from this file (app/locations.ts).
+// Stored in a global for the pages (app/locations.ts), which Next bundles separately from this file.
 Object.assign(globalThis, { locations: caller.locations })
 
 const app = next({ dev, hostname: '127.0.0.1', port })

@@ -1,4 +1,4 @@
-// A bot that follows people: it goes to the cell to the right of whoever moved last.
+// A bot that follows people: it goes to the cell to the right of the member who moved last.
 import { createLocationClient } from 'hereabouts/client'
 
 const [url = 'http://localhost:3000/trpc', name = 'demo'] = process.argv.slice(2)
@@ -7,7 +7,7 @@ const client = createLocationClient({ url, leaveOnExit: true })
 const room = client.join(name, { profile: { name: 'Shadow' } })
 
 room.on('moved', ({ member, current }) => {
-  // People may have selected a range, which has no one cell to stand beside.
+  // A member may have selected a range, which has no single cell to go to.
   if (!current || !('row' in current)) return
   room.post({ ...current, col: Math.min(current.col + 1, 16_383) })
   console.log(`${member.profile?.name ?? member.memberId} is in row ${current.row + 1}: following`)

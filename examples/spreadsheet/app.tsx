@@ -62,7 +62,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
   const [look, setLook] = useLook()
   const { bubbles, react, lookAt } = useSignals(setLook)
   const [problem, setProblem] = useState('')
-  const tell = (isSent: boolean) => setProblem(isSent ? '' : 'Nobody was told: you are offline, or too fast.')
+  const tell = (isSent: boolean) => setProblem(isSent ? '' : 'Not sent: you are offline, or sent too many.')
 
   const toggleLog = () => {
     if (wide.matches) rememberLog(!logOpen)
@@ -152,7 +152,7 @@ function Page({ room, start, profile, onProfile }: PageProps) {
   )
 }
 
-/** The selection of this page. Each move is stored and posted to the room. Each sheet keeps its own selection. */
+/** Holds the selection of this page. Each move is stored and posted to the room. Each sheet keeps its own selection. */
 function usePlace(room: string, start: Place) {
   const [place, setPlace] = useState(start)
   const selections = useRef(new Map([[start.sheet, start.selection]]))
@@ -170,7 +170,7 @@ function usePlace(room: string, start: Place) {
   }
 }
 
-/** Limits a location to the cells of this sheet. Other clients, such as the command line, may post others. */
+/** Limits a location to the cells of its sheet. Other clients, such as the command line, may post locations outside. */
 function inside({ sheet, selection: { anchor, head } }: Place): Place {
   const { rows, cols } = sheetNamed(sheet)!
   const clamp = (cell: typeof head) => ({ row: Math.min(cell.row, rows - 1), col: Math.min(cell.col, cols - 1) })

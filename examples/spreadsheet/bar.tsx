@@ -12,11 +12,11 @@ type BarProps = {
   onSelect(selection: Selection): void
   onEdit(): void
   onLookHere(): void
-  /** Further buttons. */
+  /** More buttons, shown at the end of the bar. */
   children: ReactNode
 }
 
-/** The name box, the content of the selected cell, the other members in it, and what can be done with it. */
+/** The bar above the sheet: the name box, the content of the selected cell, the other members in it, and buttons. */
 export function Bar({ place, onSelect, onEdit, onLookHere, children }: BarProps) {
   const sheet = useSheet(place.sheet)
   return (

@@ -35,7 +35,7 @@ const taskRows = [4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17]
  * @param {(error: unknown) => void} onError called once when a bot cannot continue
  */
 export function startBots(server, room, count, signal, onError) {
-  // Each pausing bot listens to the signal. Node warns above ten listeners.
+  // Each waiting bot listens to the signal, and Node warns above ten listeners.
   setMaxListeners(0, signal)
   for (let i = 0; i < count; i++) {
     const round = Math.floor(i / names.length)
@@ -83,16 +83,17 @@ export class Bot {
   }
 
   /**
-   * Writes a text into a cell as a person does: takes the lock, types, saves. Does nothing when somebody else has the cell.
+   * Writes a text into a cell as a person does: takes the lock, types, saves. Does nothing when somebody else has the
+   * lock.
    *
    * @param {Cell & { sheet: string }} location
    * @param {string} text
-   * @param {() => Promise<void>} think waits as long as the writing takes
+   * @param {() => Promise<void>} think waits as long as a person needs to type
    */
   async write(location, text, think) {
     const lock = () => this.#calls.lockLocation({ ...this.#own, location, lockSeq: ++this.#lockSeq })
     let locked = await lock()
-    // For some seconds after its start, a server grants only what was locked before.
+    // For some seconds after its start, a server grants only locks that were held before. The bot waits and asks again.
     if (locked.outcome === 'taken' && locked.retryAfterMs) {
       await sleep(locked.retryAfterMs)
       locked = await lock()
@@ -102,7 +103,7 @@ export class Bot {
     await this.post(location, true)
     await think()
     const save = { room: this.#room, cell: { ...location, text }, memberId: this.#memberId, fence }
-    // A refused save is not the end of a bot.
+    // When a save is refused, the bot goes on.
     await this.#calls.saveCell(save).catch(() => {})
     await this.#calls.unlockLocation({ ...this.#own, location, lockSeq: ++this.#lockSeq, fence })
     await this.post(location)

@@ -5,22 +5,22 @@ import type { Rect } from './layout.js'
 import { useMembers, useSetPresence } from './locations.js'
 import { longestText } from './sheets.mjs'
 
-/** The key that ended an edit: the selection moves on as it does without one. */
+/** The key that ended an edit. The selection then moves on, as with this key outside of an edit. */
 export type Ending = { key: 'Enter' | 'Tab'; shift: boolean }
 
 type CellEditorProps = {
   edit: Edit
-  /** The text of the cell now. */
+  /** The current text of the cell. */
   value: string
   rect: Rect
   /** Called with the text to save, and the key that ended the edit. */
   onCommit(text: string, ending?: Ending): void
   onCancel(ending?: Ending): void
-  /** Somebody else has given the cell back. */
+  /** Called when another member has released the lock of the cell. */
   onFree(): void
 }
 
-/** The time after the last key in which the others see that somebody types. */
+/** The time in milliseconds after the last key for which other members see that this one is typing. */
 const typingMs = 2_000
 
 const notes: Partial<Record<Turn['state'], string>> = {
@@ -28,7 +28,9 @@ const notes: Partial<Record<Turn['state'], string>> = {
   refused: 'This cell could not be locked: try again.',
 }
 
-/** The input over a cell. While somebody else has the cell, it is read-only and says who. */
+/**
+ * The input over a cell. While another member has the lock of the cell, the input is read-only and names that member.
+ */
 export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: CellEditorProps) {
   const turn = useTurn(edit, onFree)
   const members = useMembers()
@@ -44,13 +46,13 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
   useLayoutEffect(() => {
     const { current } = input
     current!.focus({ preventScroll: true })
-    // After a first letter the caret is behind it; otherwise the whole text is chosen.
+    // When a letter began the edit, the caret goes behind it; otherwise the whole text is selected.
     if (edit.text === null) current!.select()
     else current!.setSelectionRange(edit.text.length, edit.text.length)
   }, [edit])
 
   const cancel = () => {
-    // The input loses the focus when it goes: that ends nothing twice.
+    // Removing the input makes it lose the focus: `isOver` keeps `end` from running a second time.
     isOver.current = true
     onCancel()
   }
@@ -90,7 +92,7 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
             enterKeyHint="done"
             onChange={(event) => setDraft(event.target.value)}
             onKeyDown={onKeyDown}
-            // Not when the window loses focus: there the input stays the active element.
+            // Ignored when the whole window loses the focus: then the input stays the active element.
             onBlur={() => document.activeElement !== input.current && end()}
           />
         )}
@@ -104,7 +106,7 @@ export function CellEditor({ edit, value, rect, onCommit, onCancel, onFree }: Ce
   )
 }
 
-/** Tells the others while the draft changes. */
+/** Shows other members that this one is typing while the draft changes. */
 function useTyping(draft: string | null) {
   const setPresence = useSetPresence()
   useEffect(() => {

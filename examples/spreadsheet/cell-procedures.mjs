@@ -20,20 +20,23 @@ const cell = z.strictObject({
     .min(0)
     .max(colCount - 1),
 })
-/** Half of a surrogate pair is refused: Redis cannot read it back from JSON. */
+/** The text of a cell. Half of a surrogate pair is refused: Redis cannot read it back from JSON. */
 const text = z
   .string()
   .max(longestText)
   .refine((text) => !/\p{Cs}/u.test(text), 'The text contains half of a character.')
 
-/** Tells the viewers of a room what changed. Without `cell`, or at another revision than `after`, a viewer fetches all. */
+/**
+ * The broadcast that tells the viewers of a room which cell changed. Without `cell`, or at another revision than
+ * `after`, a viewer fetches all cells.
+ */
 export const changed = z.strictObject({
   revision: z.int(),
   after: z.int(),
   cell: cell.extend({ text }).optional(),
 })
 
-/** The most changes of a room in a second. Each is sent to all who look at the room. */
+/** The maximum number of changes of a room in a second. Each change is sent to all viewers of the room. */
 const changesPerSecond = 20
 
 /**
@@ -46,8 +49,8 @@ const changesPerSecond = 20
 
 /**
  * The procedures for the values of the cells. The holder of a cell's lock may save it, and the fence of the lock is stored with the
- * cell: a save that was under way while the lock was lost is refused. In this room without sign-in, ids of members and fences are
- * public, so a lock guards against accidents and not against malice.
+ * cell: a save that arrives after its lock is lost is refused. In this room without sign-in, ids of members and fences
+ * are public, so a lock guards against accidents and not against malice.
  *
  * @param {import('hereabouts/server/standalone').ProcedureTools<import('hereabouts').RoomTypes>['procedure']} procedure
  * @param {(room: string) => GuardedRoom} hubRoomOf throws a LocationError for a name that no room can have
@@ -56,7 +59,7 @@ const changesPerSecond = 20
 export function cellProcedures(procedure, hubRoomOf, store) {
   const pace = createPace()
 
-  /** Returns the hub's room. A name that no room can have is a bad request. */
+  /** Returns the hub's room. A name that no room can have is answered BAD_REQUEST. */
   const roomOf = (/** @type {string} */ name) => {
     try {
       return hubRoomOf(name)
@@ -66,7 +69,8 @@ export function cellProcedures(procedure, hubRoomOf, store) {
   }
 
   /**
-   * Tells everybody. When that fails, it says a moment later that there is something to fetch.
+   * Broadcasts a change to all viewers of a room. When that fails, broadcasts a moment later that there is something to
+   * fetch.
    *
    * @param {GuardedRoom} room
    * @param {z.output<typeof changed>} change
@@ -93,7 +97,7 @@ export function cellProcedures(procedure, hubRoomOf, store) {
         const hubRoom = roomOf(room)
         const { text: _, ...location } = cell
         const isHeld = await hubRoom.isLocked({ location, memberId, fence }).catch(asTRPCError)
-        // Only the holder of a lock counts: refused saves do not use up the changes of a room.
+        // Only saves of the holder of a lock count: refused saves do not use up the changes of a room.
         if (isHeld) pace(room)
         const step = isHeld ? await store.save(room, cell, fence) : null
         if (step === 'full')
@@ -112,7 +116,8 @@ export function cellProcedures(procedure, hubRoomOf, store) {
 
     resetCells: procedure.input(z.strictObject({ room })).mutation(async ({ input: { room } }) => {
       const hubRoom = roomOf(room)
-      // A reset needs no membership, so a room without cells is not stored: invented names would displace those in use.
+      // A reset needs no membership. So a room without cells is not stored: otherwise invented names would displace
+      // rooms in use.
       const { revision, cells } = await store.edits(room)
       if (cells.length === 0) return { after: revision, revision }
       pace(room)
@@ -123,10 +128,13 @@ export function cellProcedures(procedure, hubRoomOf, store) {
   }
 }
 
-/** The most rooms whose changes are counted in a second. Above it, only rooms that are counted already may change. */
+/**
+ * The maximum number of rooms whose changes are counted in a second. Above it, only rooms that are already counted may
+ * change.
+ */
 const roomsCounted = 1_000
 
-/** Returns a function that throws when a room changes too often. It keeps the counts of one second. */
+/** Returns a function that throws when a room changes too often. It keeps only the counts of the current second. */
 function createPace() {
   /** @type {Map<string, number>} */
   const counts = new Map()

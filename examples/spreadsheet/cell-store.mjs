@@ -6,7 +6,7 @@
  * @typedef {{ sheet: string, row: number, col: number, text: string }} EditedCell
  */
 /**
- * The edited cells of a room. `revision` is that of the newest change; each change has a higher one.
+ * The edited cells of a room. `revision` is the revision of the newest change; each change has a higher one.
  *
  * @typedef {{ revision: number, cells: EditedCell[] }} Edits
  */
@@ -16,8 +16,8 @@
  * @typedef {{ revision: number, after: number }} Step
  */
 /**
- * Where edited cells are kept. `save` resolves with `null` when a newer lock has saved this cell already, and with `full` when the
- * room has no place for another cell.
+ * The storage of edited cells. `save` resolves with `null` when a newer lock has already saved this cell, and with
+ * `full` when the room has no space for another cell.
  *
  * @typedef {object} CellStore
  * @property {(room: string) => Promise<Edits>} edits
@@ -25,9 +25,11 @@
  * @property {(room: string) => Promise<Step>} reset
  */
 
-/** The most rooms whose edits are kept. Above it, the room that was edited the longest time ago is as new. */
+/**
+ * The maximum number of rooms whose edits are kept. Above it, the room whose last edit is the oldest loses its edits.
+ */
 const roomsKept = 500
-/** The most edited cells of a room. */
+/** The maximum number of edited cells of a room. */
 const cellsKept = 2_000
 
 /**
@@ -38,14 +40,14 @@ const cellsKept = 2_000
 export function memoryCells() {
   /** @type {Map<string, { revision: number, cells: Map<string, { cell: EditedCell, fence: number }> }>} */
   const rooms = new Map()
-  // Higher than any revision of an earlier process.
+  // Revisions begin above those of any earlier process.
   let newest = Date.now()
 
   const step = (/** @type {string} */ room) => {
     const known = rooms.get(room) ?? { revision: 0, cells: new Map() }
     const after = known.revision
     known.revision = ++newest
-    // The order of the map is that of the last change.
+    // Moves the room to the end of the map, which is ordered by the last change.
     rooms.delete(room)
     rooms.set(room, known)
     const [oldest] = rooms.keys()

@@ -49,7 +49,7 @@ export function Rows({ layout, sheet, visible, box }: { layout: Layout; sheet: S
 
 type RowProps = { layout: Layout; sheet: SheetData; row: number; first: number; last: number; from: number; to: number }
 
-// Rendered again only when it scrolls sideways or its selection changes, never because another member moves.
+// A row is rendered again only when it scrolls sideways or its selection changes, never because another member moves.
 const Row = memo(function Row({ layout, sheet, row, first, last, from, to }: RowProps) {
   return (
     <div className="row" role="row" aria-rowindex={row + 2} style={{ top: layout.top(row), width: layout.width }}>

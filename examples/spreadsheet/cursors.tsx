@@ -17,7 +17,7 @@ type CursorsProps = {
   selection: Selection
 }
 
-/** The time for which a name stays beside a cell after its member moved. */
+/** The time in milliseconds for which a name stays beside a cell after its member moved. */
 const awakeMs = 2_500
 
 /** The cursors of the members on this sheet, above the cells and below the headers. */
@@ -48,7 +48,7 @@ export function CellCursors({ layout, sheet, port, hovered, spotlight, selection
             sheet={sheet.name}
             row={box.top}
             col={box.left}
-            // A member who joins others in a cell shows their names too, because the flags are stacked.
+            // Flags of one cell are stacked: when a member joins, the names of the others are shown again too.
             what={`${placeName(member.location)} ${of}`}
             color={colorOfMember(member, members)}
             rank={place}
@@ -78,7 +78,7 @@ export function CellCursors({ layout, sheet, port, hovered, spotlight, selection
 type CursorProps = Rect &
   Spot & {
     member: Member
-    /** The first cell of the selection: the one that the member edits, if they edit one. */
+    /** The first cell of the selection. If the member edits a cell, it is this cell. */
     sheet: string
     row: number
     col: number
@@ -90,7 +90,7 @@ type CursorProps = Rect &
     pointed: boolean
   }
 
-// Rendered again only when this member changed, or the view did.
+// A cursor is rendered again only when its member or the view changed.
 const Cursor = memo(function Cursor({
   member,
   sheet,
@@ -140,7 +140,7 @@ const Cursor = memo(function Cursor({
         zIndex: (shown ? 10 : 9) - Math.min(rank, 9),
       }}
     >
-      {/* Around one another, so that what stands in the cell can be read. */}
+      {/* The outlines of several members surround one another, so that the content of the cell stays readable. */}
       {rank < namesShown && <span className={rank === 0 ? 'outline first' : 'outline'} style={{ inset: rank * -2 }} />}
       <span className="tab" style={tab} />
       <span className="flag" style={{ top: spot.top, left: spot.left, right: spot.right }}>
@@ -152,14 +152,14 @@ const Cursor = memo(function Cursor({
   )
 })
 
-/** Says that the holder of a lock is editing, and while keys come, that they are typing. */
+/** Shows that the holder of a lock is editing, and while keys arrive, that they are typing. */
 function Edits({ lock, color }: { lock: { state: string; holder: Member }; color: string }) {
   const isTyping = useOther(lock.holder.memberId, ({ presence }) => presence.typing === true)
   const editing = (name: string) => (isTyping ? `${name} is typing …` : `${name} is editing`)
   return <EditingBadge lock={lock} style={paint(color)} labels={{ editing }} />
 }
 
-/** True for a while after `what` changed, and when it is first seen. */
+/** True for a while after `what` was first given or has changed. */
 function useAwake(what: string): boolean {
   const [asleep, setAsleep] = useState<string | null>(null)
   useEffect(() => {
@@ -175,7 +175,7 @@ function useAwake(what: string): boolean {
 // A member who has not been seen since the server restarted is shown as uncertain.
 const isIdle = ({ activity, connections }: Member) => activity !== 'active' || isStale({ connections })
 
-/** The box of a member on this sheet. Members elsewhere, or beyond its last cell, have none. */
+/** The box of a member on this sheet; null for a member on another sheet or beyond the last cell. */
 function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   if (location?.sheet !== sheet.name) return null
   const box = boxAt(location)
@@ -183,7 +183,10 @@ function boxOn({ sheet }: Layout, { location }: Member): Box | null {
   return { ...box, bottom: Math.min(box.bottom, sheet.rows - 1), right: Math.min(box.right, sheet.cols - 1) }
 }
 
-/** Those whose flags would fly from the same corner: who is where in that row, how many there are, and which of these crowds it is. */
+/**
+ * Groups boxes whose flags begin at the same corner. Returns for each box its place in its crowd, the size of the
+ * crowd, and the number of the crowd.
+ */
 function rank(boxes: Box[]): { place: number; of: number; crowd: number }[] {
   const counts = new Map<string, number>()
   const corner = (box: Box) => `${box.top}.${box.left}`

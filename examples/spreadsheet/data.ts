@@ -2,7 +2,7 @@ import { keyOf } from './cell-edits.js'
 import type { Cell } from './selection.js'
 import { colCount, rowCount } from './sheets.mjs'
 
-/** The invented accounts of a small coffee roaster. */
+/** A cell of the invented accounts of a small coffee roaster. */
 export type Entry = { text: string; value?: number; look?: Look; right?: boolean }
 export type Look = 'title' | 'note' | 'head' | 'group' | 'total' | 'good' | 'warn' | 'bad'
 export type SheetData = {
@@ -11,7 +11,7 @@ export type SheetData = {
   rows: number
   cols: number
   entryAt(cell: Cell): Entry | undefined
-  /** The entry of a text that somebody wrote into a cell, in the format of its column. */
+  /** Returns the entry of a text that a member wrote into a cell, in the format of its column. */
   entryOf(cell: Cell, text: string): Entry | undefined
 }
 
@@ -68,7 +68,10 @@ function sheet(name: string, title: string, note: string, columns: Column[], bod
   }
 }
 
-/** Returns a sheet with the texts that people wrote. The sums are part of the invented accounts, and stay as they are. */
+/**
+ * Returns a sheet with the texts that members wrote into cells. Its sums are part of the invented accounts, and are not
+ * recalculated.
+ */
 export function withTexts(sheet: SheetData, texts: ReadonlyMap<string, string>): SheetData {
   const entryAt = (cell: Cell) => {
     const text = texts.get(keyOf(sheet.name, cell))
@@ -77,7 +80,10 @@ export function withTexts(sheet: SheetData, texts: ReadonlyMap<string, string>):
   return { ...sheet, entryAt }
 }
 
-/** The entry of a text that was written into a cell. A number is shown in the format of its column; a date stays text. */
+/**
+ * Returns the entry of a text that was written into a cell. A number is shown in the format of its column; a date stays
+ * text.
+ */
 function entryOf(text: string, row: Row, column: Column): Entry | undefined {
   const format = row.format ?? column.format
   if (format === date) return entry(text, row, column)
@@ -257,7 +263,7 @@ const plan = sheet(
 /* Budget */
 
 const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
-// Coffee sells in the cold and before the holidays; the café lives from summer.
+// Factors for each month: coffee beans sell best in the cold months and before the holidays, the café in summer.
 const season = [1.06, 1.02, 1, 0.97, 0.94, 0.9, 0.88, 0.9, 0.99, 1.06, 1.17, 1.28]
 const summer = [0.82, 0.84, 0.93, 1, 1.08, 1.17, 1.22, 1.2, 1.06, 0.95, 0.88, 0.92]
 const even = months.map(() => 1)
@@ -343,7 +349,7 @@ const coffees = [
   ['Slow Decaf', 13.5, 8.8],
 ] as const
 
-// Minimal standard generator (Park and Miller, 1988): the same orders on every machine.
+// The minimal standard generator (Park and Miller, 1988), so that the orders are the same on every machine.
 function dice(seed: number) {
   let state = seed
   return (sides: number) => (state = (state * 48_271) % 2_147_483_647) % sides

@@ -10,21 +10,22 @@ type LockOf = NonNullable<Awaited<ReturnType<ReturnType<typeof useRoom>['lock']>
 export type Edit = {
   sheet: string
   cell: Cell
-  /** The first text of the editor; `null` for what the cell has. */
+  /** The initial text of the editor; `null` for the text that the cell has. */
   text: string | null
-  /** Resolves with `null` when somebody else has the cell. Never rejects. */
+  /** The lock of the cell; resolves with `null` when somebody else has it. Never rejects. */
   lock: Promise<LockOf | null>
   stop: AbortController
 }
 
-/** A text that could not be saved, and why. */
+/** A text that could not be saved, and the reason. */
 export type Unsaved = { sheet: string; cell: Cell; text: string; reason: string }
 
 export const nameOfCell = (sheet: string, cell: Cell) => `${sheet}!${nameOf(at(cell.row, cell.col))}`
 
 /**
- * The edit of this page. `begin` takes the lock of a cell, `commit` saves a text and then gives the lock back, `cancel` only gives
- * it back. The editor closes at once: until the server has answered, the lock is held and the page shows the new text.
+ * Manages the edit of this page. `begin` takes the lock of a cell, `commit` saves a text and then releases the lock,
+ * `cancel` only releases it. The editor closes at once: until the server has answered, the lock is held and the page
+ * shows the new text.
  */
 export function useEditing() {
   const room = useRoom()
@@ -65,7 +66,7 @@ export function useEditing() {
       if (current.current) giveBack(current.current)
       show(begin(sheet, cell, text))
     },
-    /** Asks for the lock of an edit again, after its holder has gone. */
+    /** Asks for the lock of an edit again, after the member who had it has released it. */
     retry(refused: Edit) {
       if (current.current !== refused) return
       giveBack(refused)
@@ -87,17 +88,20 @@ const whyTaken = (holder: Member | null) =>
   holder ? `${nameOfMember(holder)} is editing this cell.` : 'It could not be locked.'
 
 /**
- * Whether the cell is ours to edit: `asking` until the server has answered, `lost` when it was ours, `refused` when it could not be
- * locked and nobody is shown to have it.
+ * The state of the lock of the edited cell: `asking` until the server has answered, `mine` while we hold it, `lost`
+ * when we held it before, `refused` when the cell could not be locked and no holder is shown.
  */
 export type Turn = { state: 'asking' | 'mine' | 'lost' | 'refused' } | { state: 'taken'; holder: Member | null }
 
-/** The time in which the frame that shows the holder follows the answer that somebody has the cell. */
+/**
+ * The time in milliseconds within which a frame shows the holder, after the server has answered that the cell is
+ * locked.
+ */
 const holderMs = 1_000
 
 /**
- * Returns whose turn it is. Somebody else's turn ends when they give the cell back: then `onFree` is called. It is called only after
- * a holder was shown: without one, the next answer would be the same.
+ * Returns the state of the lock of an edit. `onFree` is called when another member releases the lock, but only if that
+ * member was shown as the holder: otherwise asking again would give the same answer.
  */
 export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
   const room = useRoom()

@@ -1,17 +1,20 @@
 import { headHeight, sideWidth, type Port, type Rect } from './layout.js'
 
 export const flagHeight = 18
-/** The width of a name. A flag with less space to the right of its cell is moved to the left. */
+/** The width of a flag with a name, in pixels. A flag with less space to the right of its cell is moved to the left. */
 const flagWidth = 150
-/** The largest number of names in one cell. The others are a number until the pointer is over the cell. */
+/**
+ * The maximum number of names that are shown at one cell. Above it, a number stands for the others until the pointer is
+ * over the cell.
+ */
 export const namesShown = 3
 
 /** The position of a flag in pixels from the top left corner of its cell, and the corner that it is attached to. */
 export type Spot = { side: 'above' | 'below' | 'inside'; top: number; left?: number; right?: number }
 
 /**
- * Positions a flag so that it is readable at the edges too: under a cell of the first row, inside a range that fills the
- * view, and within the view when its cell is not. The flags of one cell are stacked, in the order of `rank`.
+ * Positions a flag so that it is readable at the edges too: under a cell of the first row, inside a range that fills
+ * the view, and within the view when its cell is outside. The flags of one cell are stacked in the order of `rank`.
  */
 export function spotOf(cell: Rect, port: Port, rank: number, of: number, below = false): Spot {
   const view = {
@@ -33,15 +36,15 @@ export function spotOf(cell: Rect, port: Port, rank: number, of: number, below =
   return { side: 'inside', top: Math.max(0, view.top - cell.y) + flagHeight * rank, ...across }
 }
 
-/** Cells with people in them: `of` flags fly from each. */
+/** A cell or range with members in it. `of` is the number of its flags. */
 type Crowd = { rect: Rect; of: number }
 
-/** The width that a usual name takes. */
+/** The width of a flag with a name of usual length, in pixels. */
 const usualWidth = 100
 
 /**
- * Returns for each crowd whether its flags fly below: there they cover fewer names of neighbours, fewer cells in which
- * somebody is, and fewer values than above.
+ * Returns for each crowd whether its flags are shown below. They are if they cover fewer names of neighbours, fewer
+ * cells with members and fewer values there than above.
  */
 export function fliesBelow(crowds: Crowd[], valuesIn: (rect: Rect) => number): boolean[] {
   const placed: Rect[] = []

@@ -6,7 +6,7 @@ const Icon = ({ children }: { children: ReactNode }) => (
   </svg>
 )
 
-/** A cell with a member in it. */
+/** The icon of the app: a cell with a member in it. */
 export const Mark = () => (
   <svg className="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true" focusable="false">
     <path className="mark-cell" d="M3 9h18v12H3z" />
@@ -38,7 +38,7 @@ export const PencilIcon = () => (
   </Icon>
 )
 
-/** An eye: look here. */
+/** An eye, for "look here". */
 export const LookIcon = () => (
   <Icon>
     <path d="M1.500 8c1.600-2.800 3.800-4.200 6.500-4.200s4.900 1.400 6.500 4.200c-1.600 2.800-3.800 4.200-6.500 4.200s-4.900-1.400-6.500-4.200zM8 6.200a1.800 1.800 0 110 3.600 1.800 1.800 0 010-3.600" />

@@ -39,7 +39,7 @@ export class Layout {
     return { x, y: this.top(top), width: this.left(right + 1) - x, height: (bottom - top + 1) * rowHeight }
   }
 
-  /** The cell under a point, or the nearest one. */
+  /** Returns the cell under a point, or the nearest cell. */
   cellAt(x: number, y: number): Cell {
     const after = this.#lefts.findIndex((left) => left > x)
     const col = after === -1 ? this.sheet.cols - 1 : Math.max(after - 1, 0)
@@ -55,7 +55,7 @@ export class Layout {
     return count
   }
 
-  /** The cell under a point, and where in it: fractions of its width and height. */
+  /** Returns the cell under a point, and the position of the point in the cell: fractions of its width and height. */
   pointerAt({ x, y }: { x: number; y: number }): Cell & { x: number; y: number } {
     const cell = this.cellAt(x, y)
     const rect = this.rectOf({ top: cell.row, left: cell.col, bottom: cell.row, right: cell.col })
@@ -63,20 +63,23 @@ export class Layout {
     return { ...cell, x: fraction((x - rect.x) / rect.width), y: fraction((y - rect.y) / rect.height) }
   }
 
-  /** The point of a pointer; `null` beyond the last cell. */
+  /** Returns the position of a pointer in pixels; `null` beyond the last cell. */
   pointOf({ row, col, x, y }: Cell & { x: number; y: number }): { x: number; y: number } | null {
     if (row >= this.sheet.rows || col >= this.sheet.cols) return null
     return { x: this.left(col) + x * this.widths[col]!, y: this.top(row) + y * rowHeight }
   }
 
-  /** The cells to render. */
+  /** Returns the range of cells to render. */
   visible(port: Port): Box {
     const first = this.cellAt(port.x + sideWidth, port.y + headHeight)
     const last = this.cellAt(port.x + port.width, port.y + port.height)
     return { top: first.row, left: first.col, bottom: last.row, right: last.col }
   }
 
-  /** The scroll position that shows a whole cell: the nearest one, or with a distant cell in the middle. */
+  /**
+   * Returns the scroll position that shows a whole cell: the nearest position, or for a distant cell, the one that
+   * shows it in the middle.
+   */
   scrollTo({ row, col }: Cell, port: Port): { left: number; top: number } {
     return {
       left: scrolled(port.x, this.left(col) - sideWidth, this.left(col + 1) - port.width),
@@ -85,10 +88,13 @@ export class Layout {
   }
 }
 
-/** The distance in pixels that counts as near. */
+/** The largest distance to scroll, in pixels, at which a cell counts as near. */
 const near = 4 * rowHeight
 
-/** `most` puts the cell at the near edge of the view, `least` at the far one. */
+/**
+ * Returns the new scroll position in one direction. At `most`, the cell is at the near edge of the view; at `least`, at
+ * the far edge.
+ */
 function scrolled(now: number, most: number, least: number): number {
   const edge = Math.min(Math.max(now, least), most)
   return Math.max(0, Math.abs(edge - now) > near && least < most ? (least + most) / 2 : edge)

@@ -28,9 +28,9 @@ export const {
   useLock,
 } = hooks
 
-/** The members, without their presence values: a pointer that moves renders nothing. */
+/** Returns the members without their presence values, so that a moving pointer causes no render. */
 export const useMembers = () => hooks.useMembers(asTheyAre, areAlike)
-/** The other members, without their presence values. */
+/** Returns the other members without their presence values. */
 export const useOthers = () => hooks.useOthers(asTheyAre, areAlike)
 
 const asTheyAre = (members: readonly Member[]) => members

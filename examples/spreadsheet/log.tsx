@@ -64,7 +64,7 @@ export function Log({ lines, onClose }: { lines: readonly Line[]; onClose(): voi
   )
 }
 
-/** The newest events, rendered at most once for each animation frame. */
+/** Returns the newest events of the room. The component is rendered at most once for each animation frame. */
 export function useLines(): readonly Line[] {
   const room = useRoom()
   const [lines, setLines] = useState<readonly Line[]>([])
@@ -101,7 +101,10 @@ export function useLines(): readonly Line[] {
   return lines
 }
 
-/** Consecutive moves of a member are one line, which is updated. A pause begins a new line. */
+/**
+ * Adds events to the lines of the log. Consecutive moves of a member share one line, which is updated. After a pause, a
+ * move begins a new line.
+ */
 function withNews(known: readonly Line[], news: readonly Line[]): readonly Line[] {
   let lines = [...known]
   for (const line of news) {

@@ -21,7 +21,7 @@ function write(storage: () => Storage, key: string, value: unknown): void {
   try {
     storage().setItem(`hereabouts.${key}`, JSON.stringify(value))
   } catch {
-    // Storage is unavailable: only the memory across reloads is lost.
+    // Storage is unavailable: the page then forgets these data at a reload, and works otherwise.
   }
 }
 
@@ -36,7 +36,10 @@ export function rememberedProfile(): Profile {
   return { name: known.name.slice(0, 40), ...(color && { color }) }
 }
 
-/** A profile for this tab. Two windows of a visitor who chose no name are two members, which shows what the demo does. */
+/**
+ * Stores a profile for this tab only. So two windows of a visitor who chose no name are two members, which shows what
+ * the demo does.
+ */
 export const rememberProfile = (profile: Profile) => write(session, 'profile', profile)
 
 /** Stores a chosen profile for every window. */

@@ -8,7 +8,7 @@ import type { Look } from './signals.js'
 
 const lookMs = 8_000
 
-/** The newest "look here", until it is closed or old. */
+/** Returns the newest "look here" message, until it is closed or too old. */
 export function useLook() {
   const [look, setLook] = useState<Look | null>(null)
   useEffect(() => {
@@ -21,13 +21,16 @@ export function useLook() {
 type NoticesProps = {
   look: Look | null
   editing: Editing
-  /** A sentence about what did not work; `''` for none. */
+  /** A sentence that describes a failure; `''` for none. */
   problem: string
   onGo(location: Location): void
   onClose(): void
 }
 
-/** The newest "look here", and what could not be saved or sent. Screen readers are told. */
+/**
+ * Shows the newest "look here" message, and texts that could not be saved or messages that could not be sent. Screen
+ * readers announce all of them.
+ */
 export function Notices({ look, editing, problem, onGo, onClose }: NoticesProps) {
   const { unsaved } = editing
   return (

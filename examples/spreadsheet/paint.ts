@@ -27,13 +27,16 @@ export function colorOfMember(
   return chosen && /^#[0-9a-f]{6}$/i.test(chosen) ? chosen : colorOf(memberId, members)
 }
 
-/** The CSS variables of a colour, for the rules of this page and of the UI kit. A pale colour gets dark text. */
+/**
+ * Returns the CSS variables of a colour, for the styles of this page and of the UI kit. On a pale colour, the text is
+ * dark.
+ */
 export function paint(color: string): CSSProperties {
   const ink = luminance(color) > 0.3 ? '#141716' : '#ffffff'
   return { '--who': color, '--ink': ink, '--hb-color': color, '--hb-ink': ink } as CSSProperties
 }
 
-// WCAG 2.2, relative luminance.
+// Returns the relative luminance of a colour, as WCAG 2.2 defines it.
 function luminance(color: string): number {
   const [red, green, blue] = [1, 3, 5].map((start) => {
     const part = parseInt(color.slice(start, start + 2), 16) / 255
@@ -52,5 +55,8 @@ export function initials(name: string): string {
     .toUpperCase()
 }
 
-/** A name inside of a text without markup, such as a tooltip: a name that is written right to left does not turn the rest around. */
+/**
+ * Isolates a name inside of a plain text, such as a tooltip, so that a name in a right-to-left script does not reorder
+ * the rest of the text.
+ */
 export const isolated = (name: string) => `\u2068${name.replaceAll(/[\u202a-\u202e\u2066-\u2069]/g, '')}\u2069`

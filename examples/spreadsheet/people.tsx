@@ -3,7 +3,9 @@ import { useOthers, type Member } from './locations.js'
 import { placeName } from './place.js'
 import { useNarrow } from './use-narrow.js'
 
-/** The avatars of the others. Each is a button that goes to their cell; the last one opens a list of all. */
+/**
+ * The avatars of the other members. Each is a button that goes to the member's cell; the last one opens a list of all.
+ */
 export function People({ onJump }: { onJump(member: Member): void }) {
   const others = useOthers()
   const isNarrow = useNarrow()

@@ -1,5 +1,5 @@
 // @ts-check
-// Takes the picture that opens the README: npm run build -- package demo && node examples/spreadsheet/picture.mjs
+// Takes the screenshot at the top of the README: npm run build -- package demo && node examples/spreadsheet/picture.mjs
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { crc32, deflateSync } from 'node:zlib'
@@ -104,7 +104,7 @@ try {
   }
   const ada = new Bot(server, 'demo', editor)
   await ada.post(edited)
-  // She types until the picture is taken, and longer.
+  // Ada keeps typing until the screenshot has been taken.
   void ada.write(edited, '', () => new Promise(() => {}))
   await tab.getByText('Ada is typing').waitFor()
   await tab.waitForTimeout(600)
@@ -117,7 +117,7 @@ try {
 }
 
 /**
- * Compresses a PNG again, because browsers compress fast and not well. Unfiltered lines without alpha give the smallest
+ * Compresses a PNG again, because browsers choose speed over size. Unfiltered lines without alpha give the smallest
  * file for a page of flat colours.
  *
  * @param {Buffer} png
@@ -141,7 +141,8 @@ async function smaller(png) {
     for (let from = y * width * 4; from < (y + 1) * width * 4; from += 4)
       for (let part = 0; part < 3; part++) lines[to++] = data[from + part] ?? 0
   }
-  // PNG, third edition, 5.3: length, type, data, check. 8 bits each of red, green, blue.
+  // A PNG chunk (third edition, 5.3) has a length, a type, data and a checksum. The header declares 8 bits each of red,
+  // green and blue.
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)

@@ -1,7 +1,7 @@
 import type { Location } from './locations.js'
 import { at, boxOf, isOneCell, nameOf, type Box, type Selection } from './selection.js'
 
-/** A selection and its sheet, as this page stores it. A location is what the room stores. */
+/** A selection and its sheet, in the form that this page stores. The room stores it as a location. */
 export type Place = { sheet: string; selection: Selection }
 
 export function toLocation({ sheet, selection }: Place): Location {
@@ -15,7 +15,7 @@ export function toPlace(location: Location): Place {
 
 export const boxAt = (location: Location): Box => boxOf(toPlace(location).selection)
 
-/** `Q3!C5`, as formulas name a cell of another sheet. */
+/** Returns the name of a location in the form in which formulas name a cell of another sheet, such as `Q3!C5`. */
 export function placeName(location: Location | null): string {
   return location ? `${location.sheet}!${nameOf(toPlace(location).selection)}` : 'nowhere in particular'
 }

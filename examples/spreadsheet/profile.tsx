@@ -6,7 +6,7 @@ import { Popover } from './popover.js'
 
 const longestName = 40
 
-/** The form for the own profile: a name and a colour. */
+/** The form in which a visitor edits their own profile: a name and a colour. */
 export function You({ profile, onChange }: { profile: Profile; onChange(profile: Profile): void }) {
   const members = useMembers()
   const self = useSelf()

@@ -1,7 +1,7 @@
 import { ResetIcon } from './icons.js'
 import { Popover } from './popover.js'
 
-/** Says where the values are kept, and sets all of them back. */
+/** Explains where the values of the cells are stored, and resets all of them. */
 export function Reset({ onReset }: { onReset(): void }) {
   return (
     <Popover label="Reset the sheet" className="reset" button={<ResetIcon />}>

@@ -27,7 +27,7 @@ export function overlap(one: Box, other: Box): boolean {
   return one.left <= other.right && other.left <= one.right && one.top <= other.bottom && other.top <= one.bottom
 }
 
-/** 0 is A, 25 is Z, 26 is AA. */
+/** Returns the letters of a column: A for 0, Z for 25, AA for 26. */
 export function columnName(col: number): string {
   const letter = String.fromCharCode(65 + (col % 26))
   return col < 26 ? letter : columnName(Math.floor(col / 26) - 1) + letter
@@ -35,7 +35,7 @@ export function columnName(col: number): string {
 
 const cellName = ({ row, col }: Cell) => `${columnName(col)}${row + 1}`
 
-/** `C4`, or `B2:D5`: what a name box shows. */
+/** Returns the text of a name box for a selection, such as `C4` or `B2:D5`. */
 export function nameOf(selection: Selection): string {
   const { top, left, bottom, right } = boxOf(selection)
   const first = cellName({ row: top, col: left })

@@ -23,18 +23,18 @@ const nonEmpty = (text) => {
 const command = new Command('npm start --')
   .description('A spreadsheet that people edit together, and see who is where.')
   .addOption(
-    new Option('--bots <n>', 'how many bots walk over the sheet of room demo, and edit it now and then')
+    new Option('--bots <n>', 'the number of bots in room demo, which move and edit cells now and then')
       .default(3)
       .argParser(integerTo(200)),
   )
   .addOption(
-    new Option('--port <n>', 'where to listen; 0 takes a free port')
+    new Option('--port <n>', 'the port to listen on; 0 picks a free port')
       .env('PORT')
       .default(3000)
       .argParser(integerTo(65_535)),
   )
   .addOption(
-    new Option('--host <address>', 'on which address; 0.0.0.0 is all of them')
+    new Option('--host <address>', 'the address to listen on; 0.0.0.0 means all')
       .env('HOST')
       .default('127.0.0.1')
       .argParser(nonEmpty),
@@ -50,7 +50,7 @@ const server = createSheetServer(page)
 const { url } = await server.listen(port, host).catch((error) => fail(error.message))
 
 const goHome = new AbortController()
-startBots(server, 'demo', bots, goHome.signal, (error) => console.error(`A bot went home: ${String(error)}`))
+startBots(server, 'demo', bots, goHome.signal, (error) => console.error(`A bot stopped: ${String(error)}`))
 drainOnSignals(server, () => goHome.abort())
 
 // The URL for a browser: localhost in place of a wildcard or loopback address.

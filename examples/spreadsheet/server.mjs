@@ -13,8 +13,8 @@ const location = z.union([cellLocation, rangeLocation])
 const profile = memberProfile.extend({ bot: z.boolean().optional() })
 
 /**
- * The presence value: what changes all the time. The pointer is in a cell, as fractions of its width and height, because columns are narrower on a
- * phone.
+ * The presence value, whose parts change often. A pointer is stored as a cell and fractions of its width and height,
+ * because columns are narrower on a phone.
  */
 const presence = z
   .strictObject({
@@ -23,7 +23,7 @@ const presence = z
   })
   .partial()
 
-/** Messages that are not kept: a reaction, "look here", and from the server that cells changed. */
+/** The broadcasts, which are not stored: a reaction, "look here", and the server's message that cells have changed. */
 const broadcasts = {
   reaction: z.strictObject({ emoji: z.enum(/** @type {(keyof typeof emojis)[]} */ (Object.keys(emojis))) }),
   look: z.strictObject({ at: location }),

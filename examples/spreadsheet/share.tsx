@@ -7,7 +7,7 @@ export function Share() {
   const [copied, setCopied] = useState(false)
   const link = window.location.href
   const copy = async () => {
-    // Without HTTPS or permission there is no clipboard; the user can then copy the link by hand.
+    // Without HTTPS or permission, the page cannot use the clipboard; the user can then copy the link by hand.
     await navigator.clipboard?.writeText(link).then(
       () => setCopied(true),
       () => setCopied(false),

@@ -51,12 +51,12 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
   const [hovered, setHovered] = useState<Cell | null>(null)
   const drag = useRef<Drag | null>(null)
   const tapped = useRef(false)
-  // Tab moves between cells, so Escape leaves the sheet: the next Tab moves to the element after it.
+  // Tab moves between cells. After Escape, the next Tab leaves the sheet and moves to the element after it.
   const leaving = useRef(false)
   const visible = layout.visible(port)
   const box = boxOf(selection)
 
-  // Whole rows and columns do not scroll; a cell is scrolled into view.
+  // A selection of whole rows or columns does not scroll the view; a selected cell is scrolled into view.
   const isWhole = box.right - box.left + 1 === layout.sheet.cols || box.bottom - box.top + 1 === layout.sheet.rows
   useLayoutEffect(() => {
     if (!isWhole) scroller.current!.scrollTo(layout.scrollTo(selection.head, portOf(scroller.current!)))
@@ -67,7 +67,7 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
     onSelect(at(cell.row, cell.col))
     editing.start(place.sheet, cell, text)
   }
-  // The keys go to the grid again, and the selection moves on as it does without an edit.
+  // After an edit, the grid has the focus again, and the selection moves on as with the same key outside of an edit.
   const finish = (ending: Ending | undefined, cell: Cell) => {
     if (ending) onSelect(move({ key: ending.key, shift: ending.shift, ctrl: false }, at(cell.row, cell.col))!)
     if (scroller.current!.contains(document.activeElement)) grid.current!.focus({ preventScroll: true })
@@ -101,12 +101,13 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
       return onSelect(
         wholeRows({ anchor: { row: 0, col: 0 }, head: { row: layout.sheet.rows - 1, col: 0 } }, layout.sheet),
       )
-    // A finger that moves scrolls. It selects when it is lifted where it touched, or when it drags the handle.
+    // A moving finger scrolls. A finger selects when it is lifted where it touched, or when it drags the handle.
     const handle = event.target instanceof Element && event.target.closest('.handle') !== null
     tapped.current = event.pointerType === 'touch' && !handle
     if (tapped.current) return
     drag.current = { anchor: event.shiftKey || handle ? selection.anchor : cell, over: overOf(inSide, inHead) }
-    // The grid is inside of the area whose pointer the others see: it does not leave the area.
+    // The grid captures the pointer. It is inside of the area whose pointer other members see, so the pointer does not
+    // leave that area.
     grid.current!.setPointerCapture(event.pointerId)
     if (!handle) selectTo(drag.current, cell)
   }
@@ -149,7 +150,7 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
     <div
       ref={scroller}
       className="sheet"
-      // The grid inside of it has the keys.
+      // The grid inside this element handles the keyboard.
       role="presentation"
       onPointerDown={onPointerDown}
       onPointerMove={onPointerMove}
@@ -164,7 +165,8 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
         if (!tapped.current) return
         const { cell, inSide, inHead } = pointAt(event)
         const isAgain = !inSide && !inHead && cell.row === selection.head.row && cell.col === selection.head.col
-        // At once: a phone shows its keyboard only for an input that gets the focus while the tap is handled.
+        // `flushSync`, because a phone shows its keyboard only for an input that gets the focus while the tap is
+        // handled.
         if (isAgain) flushSync(() => write(cell))
         else selectTo({ anchor: cell, over: overOf(inSide, inHead) }, cell)
       }}
@@ -216,7 +218,10 @@ export function Sheet({ place, spotlight, editing, bubbles, onSelect, onTurn }: 
   )
 }
 
-/** The pointers of the others over the sheet, in cells, because columns are narrower on a phone. */
+/**
+ * Shows the pointers of other members over the sheet. Positions are relative to cells, because columns are narrower on
+ * a phone.
+ */
 function Pointers({ layout, children }: { layout: Layout; children: ReactNode }) {
   const room = useRoom()
   const setPresence = useSetPresence()
@@ -224,7 +229,7 @@ function Pointers({ layout, children }: { layout: Layout; children: ReactNode })
   const point = ({ presence: { pointer } }: Member) => (pointer?.sheet === name ? layout.pointOf(pointer) : null)
   return (
     <Cursors
-      // Another sheet shows other pointers.
+      // A new key for each sheet, because another sheet shows other pointers.
       key={name}
       room={room}
       point={point}
@@ -238,7 +243,10 @@ function Pointers({ layout, children }: { layout: Layout; children: ReactNode })
   )
 }
 
-/** The text with which a key begins an edit: `null` for the text of the cell, `undefined` for a key that begins none. */
+/**
+ * Returns the text with which a key begins an edit: `null` for the text of the cell, `undefined` for a key that begins
+ * no edit.
+ */
 function textOf({ key, shift, ctrl }: Press): string | null | undefined {
   if (ctrl) return undefined
   if (key === 'F2' || (key === 'Enter' && !shift)) return null

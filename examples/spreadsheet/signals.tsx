@@ -10,13 +10,13 @@ import { emojis } from './sheets.mjs'
 type Emoji = keyof typeof emojis
 /** A reaction that is shown for a moment, at the cell of its member. */
 export type Bubble = { key: number; emoji: Emoji; name: string; color: string; location: Location | null }
-/** "Look here", from another member. */
+/** A "look here" message of another member. */
 export type Look = { name: string; at: Location }
 
 const bubbleMs = 2_600
 const bubblesShown = 12
 
-/** The messages of members that change nothing: reactions, and "look here". The server keeps neither. */
+/** Sends and receives the messages that change no state: reactions, and "look here". The server stores neither. */
 export function useSignals(onLook: (look: Look) => void) {
   const members = useMembers()
   const self = useSelf()
@@ -34,7 +34,7 @@ export function useSignals(onLook: (look: Look) => void) {
   useOnBroadcast('look', ({ member, payload }) => member && onLook({ name: nameOfMember(member), at: payload.at }))
   return {
     bubbles,
-    /** Resolves with whether it was sent. */
+    /** Sends a reaction. Resolves with true if it was sent. */
     react: async (emoji: Emoji) => {
       const isSent = await broadcast('reaction', { emoji })
       if (isSent && self) show(self, emoji)
@@ -44,7 +44,7 @@ export function useSignals(onLook: (look: Look) => void) {
   }
 }
 
-/** The button of the reactions. */
+/** The button that opens the choice of reactions. */
 export function Reactions({ onReact }: { onReact(emoji: Emoji): void }) {
   return (
     <Popover label="React" className="reactions" button={<SmileIcon />}>

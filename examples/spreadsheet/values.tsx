@@ -14,7 +14,7 @@ import { api, useOnBroadcast, useStatus } from './locations.js'
 
 type Values = {
   texts: ReadonlyMap<string, string>
-  /** Saves a cell with its lock. Until the server has answered, this page shows the text already. */
+  /** Saves a cell with its lock. This page shows the new text before the server has answered. */
   save(cell: EditedCell, lock: Promise<{ fence: number; memberId: string }>): Promise<void>
   reset(): Promise<void>
 }
@@ -23,17 +23,20 @@ const ValuesContext = createContext<Values | null>(null)
 
 export const useValues = (): Values => useContext(ValuesContext)!
 
-/** The sheet of this name as it is now, with what people wrote. */
+/** Returns the sheet of this name with the texts that members wrote. */
 export function useSheet(name: string): SheetData {
   const { texts } = useValues()
   return useMemo(() => withTexts(sheetNamed(name)!, texts), [name, texts])
 }
 
 const retryMs = 2_000
-/** Broadcasts do not reach a page that polls. */
+/** The interval in milliseconds at which a page that polls fetches the cells: broadcasts do not reach such a page. */
 const pollMs = 5_000
 
-/** The values of the cells of a room, kept up to date by broadcasts, and fetched where one may be missing. */
+/**
+ * Provides the values of the cells of a room. Broadcasts keep them up to date, and they are fetched when one may be
+ * missing.
+ */
 export function ValuesProvider({ room, children }: { room: string; children: ReactNode }) {
   const [edits, setEdits] = useState(noEdits)
   const [pending, setPending] = useState<ReadonlyMap<string, { text: string }>>(new Map())
@@ -84,7 +87,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
     const timer = setInterval(() => void fetchAll(), pollMs)
     return () => clearInterval(timer)
   }, [state, fetchAll])
-  // Members can send broadcasts of this name too: only those of the server count.
+  // Members can send broadcasts of this name too: only broadcasts of the server are applied.
   useOnBroadcast('changed', ({ payload, memberId }) => {
     if (memberId === null) apply(payload)
   })
@@ -101,7 +104,7 @@ export function ValuesProvider({ room, children }: { room: string; children: Rea
             apply({ ...(await api.saveCell.mutate({ room, cell, memberId, fence })), cell }),
           )
         } finally {
-          // A newer save of the cell has an entry of its own.
+          // Removes only the entry of this save: a newer save of the same cell has an entry of its own.
           setPending((entries) => new Map([...entries].filter(([, other]) => other !== entry)))
         }
       },

@@ -1,5 +1,6 @@
 // @ts-check
-// npm run demo:two-nodes: a Redis, two servers and an nginx without sticky sessions on this machine. Ctrl-C ends them all.
+// npm run demo:two-nodes: starts Redis, two servers and an nginx without sticky sessions on this machine. Ctrl-C stops
+// all of them.
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +41,7 @@ function keep(name, command, args, env = {}) {
     env: { ...process.env, ...env },
   })
   running.add(child)
-  // Only the last output of Redis and nginx is shown.
+  // The output of the servers is shown at once. Of Redis and nginx, only the last output before an exit is shown.
   let said = ''
   const isOurs = command === process.execPath
   for (const stream of [child.stdout, child.stderr])
@@ -58,7 +59,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => void end(0)
 
 const nodeFile = fileURLToPath(new URL('node.mjs', import.meta.url))
 const conf = readFileSync(new URL('nginx.conf', import.meta.url), 'utf8')
-// The file contains the default ports.
+// The file contains the default ports, which are replaced by the chosen ones.
 const own = conf.replace(/127\.0\.0\.1:300(\d)/g, (_, digit) => `127.0.0.1:${port + Number(digit)}`)
 writeFileSync(join(folder, 'nginx.conf'), own)
 
@@ -69,7 +70,7 @@ for (const nodePort of nodePorts)
     REDIS_URL: `redis://127.0.0.1:${redisPort}`,
   })
 for (const nodePort of nodePorts) await ready(nodePort)
-// An nginx that starts before its servers marks them as unavailable for a while.
+// nginx is started last: if it starts before its servers, it marks them as unavailable for a while.
 keep('nginx', 'nginx', ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr'])
 await ready(port)
 console.log(`
@@ -87,7 +88,7 @@ async function ready(at) {
     if (ok) return
     await passing(200)
   }
-  console.error(`Nobody is ready on port ${at} after 20 s: see what was said above.`)
+  console.error(`No server is ready on port ${at} after 20 s: see the output above.`)
   await end(1)
 }
 

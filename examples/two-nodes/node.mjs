@@ -1,5 +1,5 @@
 // @ts-check
-// One of the two servers: that of the spreadsheet, with its rooms and its cells in Redis.
+// One of the two servers: the server of the spreadsheet, with its rooms and its cells in Redis.
 import { fileURLToPath } from 'node:url'
 import { drainOnSignals } from 'hereabouts/server/standalone'
 import { redisBackend } from 'hereabouts/server/redis'

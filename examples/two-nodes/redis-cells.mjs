@@ -3,13 +3,14 @@
 /** @typedef {import('../spreadsheet/cell-store.mjs').CellStore} CellStore */
 /** @typedef {import('../spreadsheet/cell-store.mjs').EditedCell} EditedCell */
 
-/** The most edited cells of a room. */
+/** The maximum number of edited cells of a room. */
 const cellsKept = 2_000
 const secondsKept = 86_400
 
 /**
- * KEYS: the cells of a room. ARGV: the name of a cell, its JSON, its fence, the most cells, how long they are kept. Without a
- * name, all cells go. Returns the revision before and the new one; nothing when a newer lock has saved the cell.
+ * The script that saves a cell or resets a room. KEYS: the cells of a room. ARGV: the name of a cell, its JSON, its
+ * fence, the maximum number of cells, the seconds for which they are kept. Without a name, all cells are deleted.
+ * Returns the previous and the new revision; nothing when a newer lock has saved the cell.
  */
 const script = `
 local before = redis.call('HGET', KEYS[1], ARGV[1])

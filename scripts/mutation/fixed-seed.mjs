@@ -1,4 +1,4 @@
 import fc from 'fast-check'
 
-// The same histories each time: otherwise a mutant is noticed in one run and survives the next.
+// Gives the tests the same random histories each time. Otherwise one run may notice a mutant that survives the next.
 fc.configureGlobal({ seed: 20_260_101 })

@@ -1,7 +1,7 @@
-// The folders whose mutants `npm run mutation` tries: the tests that must notice them, and the score that is the goal.
+// The folders whose mutants `npm run mutation` tries, with the tests that must notice them and the goal of its score.
 //
-// The tests are those of the fast project that are near the folder. With all fast tests a dry run alone takes minutes, and a
-// mutant that only a distant test notices is hard to find when it happens by accident.
+// The tests are the fast tests near the folder. With all fast tests the first run without mutants would take minutes, and
+// a fault that only a distant test notices is hard to find when somebody makes it by accident.
 
 /** The end-to-end tests of a room on a real server: posts, streams, limits and permissions over HTTP. */
 const endToEnd = ['test/e2e/access.test.ts', 'test/e2e/presence.test.ts', 'test/e2e/locks.test.ts']

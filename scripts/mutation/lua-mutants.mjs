@@ -1,11 +1,11 @@
 // The mutants of room.lua, for scripts/mutants.mjs: npm run mutation:lua
 //
-// One operator, constant or statement is changed at a time. The differential test runs the same histories in room.ts and in
-// the script, so whatever changes an outcome, a commit or the stored state is noticed.
+// Each mutant changes one operator, constant or statement. The differential test runs the same histories in room.ts and
+// in the script, so it notices every mutant that changes an outcome, a commit or the stored state.
 //
-//   npm run mutation:lua                  all of them
-//   npm run mutation:lua -- 120:          those of line 120
-//   npm run mutation:lua -- --part 1/10   a tenth of them, from all over the script
+//   npm run mutation:lua                  all mutants
+//   npm run mutation:lua -- 120:          the mutants of line 120
+//   npm run mutation:lua -- --part 1/10   a tenth of the mutants, spread over the whole script
 import { readFileSync } from 'node:fs'
 
 const file = 'src/server/backends/redis/room.lua'
@@ -35,7 +35,7 @@ const operators = [
   [/math\.min/g, 'math.max'],
   [/math\.max/g, 'math.min'],
   [/(?<![\w.%[])\d+(?![\w.\]])/g, (number) => String(Number(number) + 1)],
-  // A statement that writes: nil in its place is no statement, a pair of empty do-end is.
+  // A statement that writes is replaced by an empty `do end`, because `nil` is no statement in Lua.
   [/^\s*(?:call|write|setLeaseEnd|setLockEnd|renew|shorten)\(.*\)$/g, 'do end'],
 ]
 

@@ -1,5 +1,5 @@
-// A reporter of Stryker: writes each result to a file as soon as it is known, so that a run which is stopped has not been in
-// vain, and prints how far it is.
+// A Stryker reporter that prints the progress, and writes each result to a file as soon as it is known, so that the
+// results of a stopped run are kept.
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { declareClassPlugin, PluginKind } from '@stryker-mutator/api/plugin'

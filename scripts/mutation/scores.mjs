@@ -1,4 +1,4 @@
-// The scores of a run, and how they compare with the ones in scores.json. Pure.
+// Computes the scores of a run and compares them with those in scores.json. Pure.
 //
 // A result is { file, line, status, original, replacement }, as reporter.mjs writes it.
 

@@ -7,14 +7,14 @@ export default {
   testRunner: 'vitest',
   vitest: {
     configFile: fileURLToPath(new URL('vitest.config.mjs', import.meta.url)).slice(process.cwd().length + 1),
-    // The tests to run are chosen by folder. Related files would be nearly all of them: tests import the package by its names.
+    // The tests are chosen by folder. `related` would select nearly all, because tests import the package by its names.
     related: false,
     // Threads start faster than processes.
     pool: 'threads',
   },
   mutate: env('MUTATION_FILES').split(','),
   coverageAnalysis: 'perTest',
-  // What runs only while a module loads would need all tests in a fresh process for each mutant.
+  // Static mutants, whose code runs only while a module loads, would need all tests in a new process for each mutant.
   ignoreStatic: true,
   incremental: true,
   incrementalFile: env('MUTATION_MEMORY'),
@@ -22,7 +22,7 @@ export default {
   reporters: ['lines'],
   tempDirName: 'scripts/mutation/.sandbox',
   ignorePatterns: ['scripts/mutation/.*', 'examples/*/node_modules', 'docs/site'],
-  // TypeScript 7 has no parser in JavaScript, which Stryker needs to rewrite a tsconfig. Ours needs no rewriting.
+  // To rewrite a tsconfig, Stryker needs a TypeScript parser in JavaScript, which TypeScript 7 lacks. Ours needs no rewrite.
   tsconfigFile: 'none',
   disableTypeChecks: false,
   timeoutMS: 10_000,

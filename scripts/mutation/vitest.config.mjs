@@ -9,17 +9,17 @@ const fast = everything.test.projects[0].test
 /** Comma-separated files and folders, from scripts/mutation.mjs. */
 const chosen = (process.env['MUTATION_TESTS'] ?? 'test').split(',').filter((path) => existsSync(join(root, path)))
 
-/** The fast tests that are near the mutated files: without projects, because Stryker's runner would run all of them. */
+/** Runs the fast tests near the mutated files. It has no projects, because Stryker's runner would run all of them. */
 export default defineConfig({
   root,
   resolve: everything.resolve,
   test: {
     ...fast,
     include: chosen.map((path) => (statSync(join(root, path)).isDirectory() ? `${path}/**/*.test.{ts,tsx}` : path)),
-    // These read the source as text, and Stryker has rewritten it.
+    // These tests read the source as text, which Stryker has rewritten.
     exclude: [...fast.exclude, 'test/house/**'],
     setupFiles: [fileURLToPath(new URL('fixed-seed.mjs', import.meta.url))],
-    // A mutant is switched on at run time, so the files of one run can share their modules: that halves the time.
+    // Stryker switches mutants on at run time, so test files can share loaded modules, which halves the time.
     isolate: false,
   },
 })

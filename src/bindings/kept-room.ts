@@ -6,15 +6,23 @@ import { rethrowLater } from './rethrow-later.js'
 import type { RoomOptions } from './room-options.js'
 import { roomOnServer } from './room-on-server.js'
 
-/** The room of one provider in Vue, Svelte and Solid, where a component is set up once, and joins at once. */
+/**
+ * The room of one provider in Vue, Svelte and Solid, where a component is set up once, and joins while it is set up.
+ */
 export interface KeptRoom<T extends RoomTypes> {
-  /** Returns the room: the joined one, or on a server the one that it renders. */
+  /** Returns the joined room; on a server, the room that is rendered. */
   room(): Room<T>
-  /** Joins the room of these options and leaves the one before, if it is another. Posts the profile, if it changed. */
+  /**
+   * Joins the room of the options and leaves the previous one, if room, client or `watch` changed. Otherwise posts a
+   * changed profile.
+   */
   follow(options: ReadOptions<T>): void
   /** Leaves the room. */
   leave(): void
-  /** Calls `run` when another room is joined, and after every change of a room. Returns a function that ends this. */
+  /**
+   * Calls `run` when another room is joined, and after every change of the room. Returns a function that ends the
+   * subscription.
+   */
   subscribe(run: () => void): () => void
 }
 
@@ -23,7 +31,7 @@ export interface ReadOptions<T extends RoomTypes> extends RoomOptions<T> {
   profileText: unknown
 }
 
-/** Reads all options, and deep in the profile, so that a framework notices when any of it changes. */
+/** Reads all options, and every part of the profile, so that a framework notices each change of a reactive option. */
 export const readOptions = <T extends RoomTypes>(options: RoomOptions<T>): ReadOptions<T> => ({
   ...options,
   profileText: profileText(options.profile),
@@ -68,8 +76,8 @@ export function keepRoom<T extends RoomTypes>(defaultClient: LocationClient<T>):
 }
 
 /**
- * Calls `attach` with the room, and again with each next one. The function that it returned is called before that, and when the function
- * that is returned here is called.
+ * Calls `attach` with the room, and again whenever another room is joined. `attach` returns a function that detaches,
+ * which is called before the next `attach`. Returns a function that detaches for good.
  */
 export function attachTo<T extends RoomTypes>(
   { room, subscribe }: Pick<KeptRoom<T>, 'room' | 'subscribe'>,

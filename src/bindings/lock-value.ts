@@ -9,8 +9,9 @@ import { createLockHolder, lockStateOf, type UsedLock } from './used-lock.js'
 export type LockableRoom<T extends RoomTypes> = RoomCore<T> & RoomLockMethods<T>
 
 /**
- * Creates the value of `useLock` in Vue, Svelte and Solid. `get` returns it: the same object until something changes. `changed` is called
- * when our lock is granted or ends. `release` gives up our lock, and `releaseOthers` does so unless it is for the present place.
+ * Creates the value of `useLock` in Vue, Svelte and Solid. `get` returns the value: the same object until something
+ * changes. `changed` is called when our lock is granted or ends. `release` gives our lock up; `releaseOthers` gives it
+ * up unless it is for the present room and place.
  */
 export function createLockValue<T extends RoomTypes>(
   roomOf: () => LockableRoom<T>,
@@ -25,7 +26,10 @@ export function createLockValue<T extends RoomTypes>(
   })
   /** The present room and place: the same object until one of them changes. */
   const target = steady(() => ({ room: room(), place: canonicalText(location()) }), shallow)
-  /** The target of the last call of `acquire`. Watchers may run later than a call for a new target. */
+  /**
+   * The room and place of the last call of `acquire`: the watchers of a framework may run only after a call for a new
+   * place.
+   */
   let wanted: ReturnType<typeof target> | null = null
   const releaseOthers = () => {
     if (target() !== wanted) void release()

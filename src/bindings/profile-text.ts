@@ -1,12 +1,12 @@
 /**
- * Returns the text of a profile, to tell whether it changed: an object that was changed in place is another profile, and an equal
- * one that was made anew is not.
+ * Returns the text of a profile, by which a change is noticed: an object that was changed in place counts as changed,
+ * and a new object with equal values does not.
  */
 export function profileText(profile: unknown): unknown {
   try {
     return JSON.stringify(profile)
   } catch {
-    // `update` reports it.
+    // A profile that is not JSON is reported by `update`.
     return profile
   }
 }

@@ -6,8 +6,8 @@ import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
- * Returns the room that a server renders: `initial`, or an empty room, which never changes. A post is ignored: a component that posts while
- * it is set up does so again in the browser.
+ * Returns the room that a server renders: `initial`, or an empty room. The room never changes. Posts are ignored,
+ * because a component that posts while it is set up posts again in the browser.
  */
 export function roomOnServer<T extends RoomTypes>(id: string, initial: GetLocationsOutput<T> | undefined): Room<T> {
   const store = createStore<T>(new Date(0), () => {})

@@ -10,18 +10,20 @@ import { steady } from './steady.js'
 export interface Reactivity<T extends RoomTypes> {
   /** Returns the room of the nearest provider. @throws Error when there is none. */
   useKept(): KeptRoom<T>
-  /** Returns the framework's form of a value. `get` returns the same value again while it is equal. */
+  /**
+   * Returns a reactive value of the framework that reads `get`. `get` returns the same object while the value is equal.
+   */
   derive(kept: KeptRoom<T>, get: () => unknown): unknown
   /** Returns the present value of an argument. */
   read<V>(argument: MaybeGetter<V>): V
-  /** Calls `run` when the component ends. */
+  /** Calls `run` when the component is unmounted. */
   onEnd(run: () => void): void
 }
 
 type Equal = (a: unknown, b: unknown) => boolean
 type Select<V> = [select?: (value: V) => unknown, isEqual?: Equal]
 
-/** Creates the functions that components call. Each framework states their types. */
+/** Creates the functions that components call. The entry of each framework declares their types. */
 export function roomValues<T extends RoomTypes>({ useKept, derive, read, onEnd }: Reactivity<T>) {
   const use = (get: (room: Room<T>) => unknown, isEqual: Equal = Object.is) => {
     const kept = useKept()
@@ -30,7 +32,7 @@ export function roomValues<T extends RoomTypes>({ useKept, derive, read, onEnd }
       steady(() => get(kept.room()), isEqual),
     )
   }
-  /** The value, or `select` of it; `null` while it is `null`. */
+  /** Uses the value of `get`, or `select` of that value; `null` while the value is `null`. */
   const useSelected = <V>(
     get: (room: Room<T>) => V | null,
     select = (value: V): unknown => value,

@@ -1,4 +1,4 @@
-/** Returns a function that returns the value before while `get` returns an equal one. */
+/** Returns a function that calls `get`, and returns the previous value again while the new one is equal. */
 export function steady<V>(get: () => V, isEqual: (a: V, b: V) => boolean): () => V {
   let last: { value: V } | undefined
   return () => {

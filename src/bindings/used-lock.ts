@@ -2,24 +2,27 @@ import type { Lock, Member, Room, RoomLockMethods } from '../client/index.js'
 import { sameJson } from '../client/store/same-json.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
-/** The holder of a place. `otherWindow`: another window of ours has it. */
+/**
+ * The state of a place: free, or held by this component (`mine`), by another window of ours (`otherWindow`) or by
+ * another member (`taken`).
+ */
 export type LockState<T extends RoomTypes> =
   | { readonly state: 'free' }
   | { readonly state: 'mine'; readonly lock: Lock<T> }
   | { readonly state: 'otherWindow' | 'taken'; readonly holder: Member<T> }
 
-/** The result of `useLock`. The functions are the same while the room and the place are. */
+/** The result of `useLock`. The functions stay the same while the room and the place do. */
 export type UsedLock<T extends RoomTypes> = LockState<T> & {
-  /** Asks for the place, also from another window of ours. Resolves with whether it is ours. */
+  /** Takes the place, also from another window of ours. Resolves to `true` when this component holds it. */
   acquire(): Promise<boolean>
-  /** Gives the place up. Resolves when the server was told. */
+  /** Releases the place. Resolves when the server was told. */
   release(): Promise<void>
 }
 
 /** A room whose router has locks, whatever its type says. */
 const lockable = <T extends RoomTypes>(room: Room<T>) => room as unknown as RoomLockMethods<T>
 
-/** Returns who holds a place, given the lock that this component holds, of this place or of another. */
+/** Returns the state of a place. `held` is the lock that this component holds, for this place or another. */
 export function lockStateOf<T extends RoomTypes>(
   room: Room<T>,
   location: T['location'],
@@ -33,11 +36,17 @@ export function lockStateOf<T extends RoomTypes>(
 
 type Wanted<T extends RoomTypes> = { controller: AbortController; lock: Lock<T> | null }
 
-/** The lock of one component, or its call for one. `changed` receives the lock when it is granted, and `null` when it ends. */
+/**
+ * Keeps the lock of one component, or its pending call for a lock. `changed` receives the lock when it is granted, and
+ * `null` when it ends.
+ */
 export function createLockHolder<T extends RoomTypes>(changed: (held: Lock<T> | null) => void) {
   let wanted: Wanted<T> | null = null
   return {
-    /** Takes the place. Resolves with whether this component holds it. A call while it holds or wants a place takes nothing. */
+    /**
+     * Takes the place. Resolves to `true` when this component holds it. While the component holds or wants a place, a
+     * call takes nothing.
+     */
     async acquire(room: Room<T>, location: T['location']): Promise<boolean> {
       if (wanted) return !!wanted.lock && sameJson(wanted.lock.location, location)
       const mine: Wanted<T> = { controller: new AbortController(), lock: null }
@@ -60,7 +69,7 @@ export function createLockHolder<T extends RoomTypes>(changed: (held: Lock<T> | 
         throw error
       }
     },
-    /** Ends the lock, or the call for it. */
+    /** Releases the lock, or cancels the pending call for it. */
     async release(): Promise<void> {
       if (!wanted) return
       const { controller, lock } = wanted

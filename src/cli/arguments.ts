@@ -15,7 +15,10 @@ export const integerFrom = (least: number, most: number) => (text: string) => {
   throw new InvalidArgumentError(`Give a whole number from ${least} to ${most}.`)
 }
 
-/** Checks a room id at first sight, so that a typing error such as an empty variable is found here. The server has the whole rule. */
+/**
+ * Checks the length and the characters of a room id roughly, so that a typing error, such as an empty variable, is
+ * reported at once. The server checks the whole rule.
+ */
 export function roomName(text: string): string {
   const name = text.normalize()
   if (/^[^\p{Cc}\p{Cs}]{1,128}$/u.test(name)) return name
@@ -32,7 +35,7 @@ export function httpUrl(text: string): string {
   throw new InvalidArgumentError('Give an address such as http://127.0.0.1:3000/trpc.')
 }
 
-/** Parses `name: value`, as curl takes it. Each use of the option adds a header. */
+/** Parses a header, `name: value`, in the form of curl's -H. Each use of the option adds a header. */
 export function header(text: string, previous: Record<string, string>): Record<string, string> {
   const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/.exec(text) ?? []
   if (name === undefined) throw new InvalidArgumentError("Give 'name: value', such as 'authorization: Bearer abc'.")
@@ -66,7 +69,10 @@ export function jsonAdvice(text: string, error: SyntaxError): string {
   return `Not JSON: ${what}, at character ${at + 1}. In a shell, put it in single quotes: '{"sheet":"Q3","row":4,"col":2}'.`
 }
 
-/** V8 names an unexpected character but not always its position: the shortest invalid prefix of the text ends with it. */
+/**
+ * Returns the index of the unexpected character in an invalid JSON text, which V8 does not always report: the shortest
+ * invalid prefix of the text ends with this character.
+ */
 function unexpectedAt(text: string): number {
   for (let end = 1; end <= text.length; end++) {
     try {

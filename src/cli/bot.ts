@@ -7,7 +7,7 @@ export type BotOptions = {
   room: string
   profile: object
   grid: Grid
-  /** Moves per second, on average. */
+  /** The number of moves per second, on average. */
   rate: number
   tally: Tally
 }
@@ -15,7 +15,7 @@ export type BotOptions = {
 /** Counts of acknowledged posts, of refused posts, and of moves of other members that were seen. */
 export type Tally = { posts: number; refused: number; seen: number }
 
-/** A member that moves over the sheets by itself. Each bot has its own client. */
+/** A simulated member that moves over the sheets. Each bot has its own client. */
 export class Bot {
   readonly client: AnyClient
   readonly room: AnyRoom

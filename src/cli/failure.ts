@@ -32,13 +32,13 @@ export function failureOf(thrown: unknown, url: string): Failure {
   }
 }
 
-/** The message for a server that answers but is not a location server, or has it at another path. */
+/** The message for a server that answers but is not a location server, or has the location router at another path. */
 export const notHere = (url: string) =>
   `${url} answers, but not as a location server: check --url (it usually ends in /trpc), and --path if the procedures are merged into an app's router.`
 
 /**
  * True if the answer shows that no location router is at the URL. The client then sets the HTTP status as the `code` of
- * the cause. tRPC's answer to an unknown path differs from an app's own 404 by its sentence only.
+ * the cause. tRPC's answer to an unknown path differs from an app's own 404 only by its message.
  */
 function hasNoProcedure({ code, message, cause }: LocationError): boolean {
   if (code === 'misconfigured') return typeof codeOf(cause) === 'number'

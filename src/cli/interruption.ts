@@ -11,7 +11,7 @@ const echoMs = 250
 /** The first SIGINT, SIGTERM or SIGHUP aborts the returned signal, so that rooms can be left. A second one ends the process. */
 export function interruption(clock: Clock): AbortSignal {
   const controller = new AbortController()
-  // Every bot adds a listener, and Node warns above ten.
+  // Every bot adds a listener to the signal, and Node warns above ten listeners.
   setMaxListeners(0, controller.signal)
   let firstAt = Infinity
   const interrupt = () => {
@@ -24,7 +24,7 @@ export function interruption(clock: Clock): AbortSignal {
   return controller.signal
 }
 
-/** Returns a signal that aborts when the first of these does. */
+/** Returns a signal that aborts as soon as one of the given signals aborts. */
 export function eitherOf(...signals: AbortSignal[]): AbortSignal {
   const either = AbortSignal.any(signals)
   setMaxListeners(0, either)

@@ -16,8 +16,8 @@ export interface LockList {
 const spacingMs = 250
 
 /**
- * Reads the locks of a room. The client tells who has one place; to list all, the room is asked after each change. A server
- * without locks is asked once.
+ * Reads the locks of a room. The client only tells who holds a given place, so all locks are queried after each change
+ * of the room. A server without locks is queried once.
  *
  * @throws LocationError and Failure as `query` does.
  */
@@ -40,7 +40,7 @@ export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Pro
     isReading = true
     while (isStale) {
       isStale = false
-      // When the server cannot be asked, the next change of the room asks again.
+      // When the query fails, the next change of the room starts another query.
       const now = await read().catch(() => held)
       for (const lock of held) if (!now.some(isSame(lock))) changed('unlocked', lock)
       for (const lock of now) if (!held.some(isSame(lock))) changed('locked', lock)
@@ -60,5 +60,8 @@ export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Pro
 const locksOf = ({ memberId, locks = [] }: Connection): HeldLock[] =>
   locks.map(({ location, fence }) => ({ memberId, place: location, fence }))
 
-/** Two grants of one room have different fences, unless it began anew. */
+/**
+ * True if two entries are the same grant of a lock. Fences of one room differ, but may repeat after a new epoch has
+ * begun: so the members are compared too.
+ */
 const isSame = (one: HeldLock) => (other: HeldLock) => one.fence === other.fence && one.memberId === other.memberId

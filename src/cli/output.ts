@@ -7,7 +7,7 @@ export type OutputOptions = {
   stdout: NodeJS.WriteStream
   stderr: NodeJS.WriteStream
   env: NodeJS.ProcessEnv
-  /** JSON lines instead of text. Default: unless stdout is a terminal. */
+  /** Writes JSON lines instead of text. Default: true, unless stdout is a terminal. */
   json: boolean | undefined
 }
 
@@ -29,11 +29,14 @@ export class Output {
     this.#options = options
     this.isJson = json ?? !stdout.isTTY
     this.#isTerminal = stdout.isTTY && env['TERM'] !== 'dumb'
-    // https://no-color.org: present and not empty.
+    // https://no-color.org: colours are off when NO_COLOR is present and not empty.
     this.#hasColors = this.#isTerminal && !env['NO_COLOR']
   }
 
-  /** Writes one event: `details` as a JSON line, or `text`; `null` writes nothing for people. */
+  /**
+   * Writes one event: `details` as a JSON line for programs, or `text` for people. With `null`, people are shown
+   * nothing.
+   */
   say(type: string, details: object, text: string | null): void {
     if (this.isJson) this.#write(`${jsonLine({ type, at: this.#now().toISOString(), ...details })}\n`)
     else if (text !== null) this.#write(`${text}\n`)
@@ -64,7 +67,7 @@ export class Output {
     return this.#hasColors ? styleText(style, text, { validateStream: false }) : text
   }
 
-  /** Returns a dot in a member's colour, the same as on pages. */
+  /** Returns a dot in a member's colour, which is the same as on web pages. */
   dot(color: string): string {
     const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16))
     const isTrueColor = this.#hasColors && this.#options.stdout.getColorDepth(this.#options.env) === 24
@@ -85,7 +88,7 @@ export class Output {
   #write(text: string): void {
     const { stdout } = this.#options
     if (text) this.#erase()
-    // A line that wraps could not be erased.
+    // The pinned line is cut to the width of the terminal: a line that wraps could not be erased.
     const line = this.#pinned && this.style('dim', printable(this.#pinned, (stdout.columns || 80) - 1))
     stdout.write(text + line)
   }

@@ -28,12 +28,15 @@ export function personRecord(member: AnyMember, locks: readonly HeldLock[] = [])
   }
 }
 
-/** Returns a member's presence value; `undefined` for an empty one, which members of every router have. */
+/**
+ * Returns a member's presence value; `undefined` when it is empty, as it always is if the router has no presence
+ * values.
+ */
 export function shownPresence({ presence }: AnyMember): object | undefined {
   return Object.keys(presence as object).length > 0 ? (presence as object) : undefined
 }
 
-/** Formats a presence value behind a location; an absent one is not mentioned. */
+/** Formats a presence value as the text that follows a location; returns an empty text when there is no value. */
 export const presenceText = (presence: object | undefined, output: Output): string =>
   presence ? output.style('dim', `  ${printable(JSON.stringify(presence), 60)}`) : ''
 
@@ -45,7 +48,7 @@ export function nameText(member: AnyMember, members: readonly AnyMember[], outpu
   return `${output.dot(colorOf(member.memberId, members))} ${output.style('bold', padded(name, nameWidth))}`
 }
 
-/** Formats who is not among the members: one who has left, or the server (`null`). */
+/** Formats a sender that is not in the list of members: a member who has left, or the server (`null`). */
 export const senderText = (memberId: string | null, output: Output): string =>
   output.style('dim', `  ${padded(printable(memberId ?? 'the server', nameWidth), nameWidth)}`)
 

@@ -12,7 +12,7 @@ import type { WatchCommand } from './commands/watch.js'
 /** Options that every command may have. */
 export type CommonOptions = { json?: boolean; url?: string }
 type Act<T> = (command: T, output: Output, clock: Clock) => Promise<void>
-/** Gives a command what it needs to run. */
+/** Wraps the function of a command, so that it is called with an output and a clock. */
 export type Run = <T extends object>(act: Act<T>) => (command: T) => Promise<void>
 
 const exitCodes = `
@@ -80,7 +80,8 @@ function addServe(program: Command, run: Run): void {
     .option('--origin <url...>', 'origins of pages that may call, such as https://app.example')
     .option('--allow-host <name...>', 'host names that this server may be called by')
     .addOption(
-      // No default of Commander: it could not be told from an option that was given, which counts before the file.
+      // Commander's `default()` is not used: its value could not be distinguished from an option that was given, which
+      // takes precedence over the file.
       new Option(
         '--drain <seconds>',
         'how long to drain open streams before the end; default 1, or timing.drainMs of the file',

@@ -4,11 +4,11 @@ import { exitCode, Failure, failureOf } from './failure.js'
 import { aborted } from './interruption.js'
 import type { AnyClient, AnyWatch, Target } from './target.js'
 
-/** A room that a command has opened, and how to report and stop it. */
+/** A room that a command has opened, with the server that it is on, the signal that ends the command, and a clock. */
 export type Presence = { room: AnyWatch; target: Target; signal: AbortSignal; clock: Clock }
 
 /**
- * Resolves when the room is loaded, or when aborted.
+ * Resolves when the room is loaded, or when the signal aborts.
  *
  * @throws Failure when the room is refused, or not loaded within `timeout`: the address may be wrong.
  */
@@ -22,7 +22,8 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
     const hear = (status: RoomStatus) => {
       if (status.state !== 'waiting') return
       last = status.error
-      // The client would retry; but a 404 as the first answer means a wrong address rather than a deployment.
+      // The client itself would retry. But a 404 as the first answer means a wrong address rather than a deployment in
+      // progress.
       if (isRefusal(last)) reject(failure(last))
     }
     hear(room.status)
@@ -37,7 +38,10 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
   await settled.finally(settle)
 }
 
-/** Resolves when aborted. @throws Failure when the room closes before that, for example because access was revoked. */
+/**
+ * Resolves when the signal aborts. @throws Failure when the room closes before that, for example because access was
+ * revoked.
+ */
 export async function departure({ room, target, signal }: Omit<Presence, 'clock'>): Promise<void> {
   let unlisten = () => {}
   const ended = new Promise<void>((resolve, reject) => {
@@ -49,7 +53,7 @@ export async function departure({ room, target, signal }: Omit<Presence, 'clock'
   await ended.finally(unlisten)
 }
 
-/** Leaves every room, and waits at most a second for the server. */
+/** Closes the clients, which leave their rooms, and waits at most a second for the server. */
 export async function farewell(clients: readonly AnyClient[], clock: Clock): Promise<void> {
   const closed = Promise.all(clients.map((client) => client.close()))
   const late = new Promise<void>((resolve) => clock.after(1_000, resolve))
@@ -63,5 +67,5 @@ const isRefusal = (error: Error) =>
 const silence = ({ url, timeout }: Target) =>
   new Failure(
     exitCode.unreachable,
-    `${url} did not answer within ${timeout} s: is it a location server? --timeout gives it longer.`,
+    `${url} did not answer within ${timeout} s: check that it is a location server, or wait longer with --timeout.`,
   )

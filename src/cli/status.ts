@@ -45,7 +45,7 @@ export function followStatus(room: AnyWatch, options: { target: Target; output: 
         return output.pin(wasLive ? '' : `connecting to ${target.url}`)
       case 'closed':
         output.pin('')
-        // Our own leave is not reported.
+        // A room that was left by this command itself is not reported.
         if (status.reason !== 'left')
           output.say('status', { room: room.id, status: status.state, reason: status.reason }, null)
     }

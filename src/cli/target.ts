@@ -16,7 +16,7 @@ export type Target = {
   /** The path of the location router in the app's router, such as `locations`. */
   path?: string
   header: Record<string, string>
-  /** How long a server may take to answer, in seconds. */
+  /** The longest wait for an answer of the server, in seconds. */
   timeout: number
 }
 
@@ -58,7 +58,10 @@ async function call<T>({ url, path, timeout }: Target, procedure: string, init: 
   throw new Failure(exitCode.refused, notHere(url))
 }
 
-/** Calls `run` with every broadcast of a room. The command line does not know the names, which `onBroadcast` takes. */
+/**
+ * Calls `run` with every broadcast of a room. The command line cannot use `onBroadcast`, which needs the names of the
+ * broadcasts.
+ */
 export function onAnyBroadcast(room: AnyWatch, run: (item: BroadcastItem) => void): void {
   const source = room as unknown as { on(event: 'broadcast', listener: (event: Broadcasts) => void): void }
   source.on('broadcast', ({ items }) => items.forEach(run))
@@ -90,7 +93,8 @@ function parsed(text: string): Envelope {
 /** Parses an error message. Our server's messages are `<code>: <sentence>`; an app's own messages have any form. */
 function refusalOf({ message = '', data }: TrpcError, status: number): LocationError {
   const [, code, sentence] = /^([a-z-]+): (.+)/s.exec(message) ?? []
-  // The sentence is for servers whose errorFormatter drops the field. Anchored: "within 5000 ms" is no advice to wait.
+  // The message is read for servers whose errorFormatter drops the field. The pattern is anchored at the end, because a
+  // message such as "within 5000 ms" does not say when to try again.
   const retryAfterMs = data?.retryAfterMs ?? Number(/\bagain in (\d+) ms\.?$/.exec(message)?.[1])
   const known = code !== undefined && !/\s/.test(code)
   return new LocationError(

@@ -27,24 +27,28 @@ type CommonOptions = {
   /** Default: the global `fetch`. */
   fetch?: typeof fetch
   /**
-   * Shares one stream among all tabs of this browser that show the same room to the same member. Default `true`. `identify`
-   * decides which tabs are the same member: without it each window is another member (except a duplicated one) and has its
-   * own stream. A text sets apart what only `headers` tell apart, such as the tenant: tabs share a stream when their URL,
-   * path, room, member and this text are the same.
+   * Shares one stream among all tabs of this browser that show the same room to the same member. Default `true`; with
+   * `false`, each tab has its own stream. The server's `identify` decides which tabs belong to the same member: without
+   * `identify`, each window is another member (except a duplicated window) and has its own stream. Tabs share a stream
+   * when their URL, path, room, member and the value of this option are equal: pass a text, such as the tenant, when
+   * the server distinguishes tabs by `headers` alone.
    */
   share?: boolean | string
-  /** The time in ms without a connection after which `lost` is emitted and the others are shown as stale. Default 5,000. */
+  /**
+   * The time in ms without a connection after which `lost` is emitted and other members are shown as stale. Default
+   * 5,000.
+   */
   lostMs?: number
   /** In a browser: the time in ms without input after which others see us as `idle`. Default 60,000; `Infinity`: never. */
   idleMs?: number
   /** In a browser: the time in ms the page may be hidden before others see us as `away`. Default 0; `Infinity`: never. */
   awayMs?: number
   /**
-   * In Node, Deno and Bun: leaves every room before SIGINT or SIGTERM ends the process, and when it has nothing more to do.
-   * A process that ends without it is shown for another 15 seconds. Default `false`.
+   * In Node, Deno and Bun: leaves every room before SIGINT or SIGTERM ends the process, and when the process has no
+   * more work. Without this option, a process that ended is shown in its rooms for another 15 seconds. Default `false`.
    */
   leaveOnExit?: boolean
-  /** Receives what your listeners throw or reject with. Default: it is thrown again as an uncaught error. */
+  /** Receives the exceptions and rejections of your listeners. Default: each is thrown again as an uncaught error. */
   logger?: { error(thrown: unknown): void }
   /** Default: the system's clock. */
   clock?: Clock
@@ -68,7 +72,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
   const stop = lazyImport(
     import('./leave-on-exit.js'),
     ({ leaveOnExit }) => leaveOnExit(client, systemClock),
-    // Without it, the server notices when the stream ends.
+    // When the code cannot be loaded, the server removes us some time after our stream has ended.
     () => () => {},
   )
   return {
@@ -80,7 +84,7 @@ export function createLocationClient<R extends RouterLike, Path extends string =
   }
 }
 
-/** @throws LocationError `misconfigured` naming what the runtime lacks, as React Native lacks `crypto`. */
+/** @throws LocationError `misconfigured` that names the globals which the runtime lacks: in React Native, `crypto`. */
 function checkRuntime(): void {
   const host: Record<string, unknown> & { crypto?: Partial<Crypto> } = globalThis
   const missing = ['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'].filter((name) => !host[name])
@@ -99,20 +103,22 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
   const clock = steadyClock(options.clock ?? systemClock)
   const { share = true, lostMs = 5_000, idleMs = 60_000, awayMs = 0 } = options
   const url = String(options.url)
-  // Looked up at each call: a page may replace its fetch, and a browser's must not be called on another object.
+  // A page may replace `globalThis.fetch`, so it is looked up at each call; a browser's fetch needs `globalThis` as
+  // `this`.
   const fetch: typeof globalThis.fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init))
   let latestHeaders: Record<string, string> | undefined
   const headers = async () =>
-    // In JavaScript, a function without a token may return nothing.
+    // In plain JavaScript, `headers` may return nothing while the app has no token.
     (latestHeaders = (await (typeof options.headers === 'function' ? options.headers() : options.headers)) ?? {})
   const prefix = path ? `${path}.` : ''
   const link = httpLink({
     url,
-    // A page that is closed waits for nothing: its leave, which has a grace period, takes the headers of the latest request.
+    // A leave with a grace period comes from a page that is being closed, which cannot wait: it takes the latest
+    // headers.
     headers: ({ op }) => ((op.input as LeaveRoomInput).graceMs && latestHeaders) || headers(),
     transformer: transformer as undefined,
     async fetch(input, init) {
-      // The leave request must outlive its page. (tRPC's type allows a Request, but the URL arrives as text.)
+      // The leave request must outlive its page. (By its type, `input` may be a Request; tRPC passes the URL as text.)
       const response = await fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') })
       if (/\bjson\b/.test(response.headers.get('content-type') ?? ''))
         return { json: async () => JSON.parse(await textOf(response)) as unknown } as Response
@@ -127,7 +133,7 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
         next: ({ result }) => resolve('data' in result && result.data),
         error: reject,
       })
-      // A request that hangs would delay every later post.
+      // A request that hangs is given up, because it would delay every later post.
       stopDeadline = clock.after(deadlineMs, () => {
         request.unsubscribe()
         reject(new LocationError('network', 'The request timed out.'))
@@ -145,7 +151,8 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       share !== false && hasTabs()
         ? streamSharer({
             url,
-            // A router has one transformer, so there are two kinds of clients: with it and without.
+            // A router has at most one transformer: a boolean distinguishes its clients with and without the
+            // transformer.
             scope: [path, !transformer, share],
             openStream,
             clock,
@@ -171,7 +178,9 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
   return options.transport?.(http, { prefix, transformer }) ?? http
 }
 
-/** True where fetch answers piece by piece. False in React Native, whose fetch holds an answer back until its end. */
+/**
+ * True where fetch delivers a body while it arrives. False in React Native, whose fetch delivers only complete bodies.
+ */
 const hasStreams = () => 'body' in Response.prototype && typeof TextDecoderStream === 'function'
 
 const loadSubscription = () => import('./connection/subscription.js')
@@ -185,7 +194,7 @@ function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscrip
       : lazyImport(
           loadSubscription(),
           ({ subscriptionOpener }) => (open ??= subscriptionOpener(endpoint, firstLoad))(input, listener),
-          // Polls need no other code.
+          // The client then polls, with code that is part of the first load.
           () => {
             listener.ended(cut('the code of streams could not be loaded', true))
             return () => {}
@@ -193,12 +202,12 @@ function lazySubscription<T extends RoomTypes>(endpoint: Endpoint): OpenSubscrip
         )
 }
 
-/** True in a browser's page. False in Node, in a worker and on an insecure page, where no stream can be shared. */
+/** True in a page that can share a stream with other tabs. False in Node, in a worker and on an insecure page. */
 const hasTabs = () => typeof document !== 'undefined' && 'locks' in navigator && typeof BroadcastChannel === 'function'
 
 function streamSharer<T extends RoomTypes>(options: Omit<TabStreamOptions<T>, keyof TabContext<T>>): ShareStream<T> {
   return (input, listener, tab) => {
-    // Both chunks are loaded at the same time. `openStream` has a fallback when this one cannot be loaded.
+    // Loads the code of streams at the same time as that of sharing. A failure is ignored: `openStream` has a fallback.
     loadSubscription().catch(() => {})
     return lazyImport(
       import('./connection/shared-tab-stream.js'),

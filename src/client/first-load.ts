@@ -7,8 +7,9 @@ import { checkLength } from './connection/wire-limits.js'
 import { canonicalText } from './store/same-json.js'
 
 /**
- * Code of the first load that chunks which are loaded later use, too. It is given to them: an import would make a bundler
- * split the first load into more files, which compress worse, and esbuild would put more of tRPC into it.
+ * Code of the first load that chunks loaded later use, too. The chunks receive this record as an argument: if they
+ * imported the code, a bundler would split the first load into more files, which compress worse, and esbuild would add
+ * more of tRPC to it.
  */
 export const firstLoad = {
   LocationError,

@@ -1,8 +1,9 @@
 /**
- * Opens something whose code is loaded on demand, so that it is not part of every page's first load. Returns a function
- * that closes it, also while the code is still loading.
+ * Calls `open` with a module once it is loaded, so that the module is not part of every page's first load. `open`
+ * returns a function that closes what it opened. Returns such a function at once: called before the module is loaded,
+ * it prevents `open`.
  *
- * @param fallback opens what works without that code: a deploy removes the chunks of the pages that are already open.
+ * @param fallback called instead of `open` when the module cannot be loaded: a deploy removes the chunks of open pages.
  */
 export function lazyImport<M>(
   load: Promise<M>,

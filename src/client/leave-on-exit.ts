@@ -13,12 +13,13 @@ declare const process:
 
 const signals = ['SIGINT', 'SIGTERM'] as const
 
-/** A server that does not answer keeps nobody longer than this. */
+/** The longest time in milliseconds for which the process waits for the server to answer its leave requests. */
 const patienceMs = 2_000
 
 /**
- * Closes the client before a signal ends the process. Returns a function that stops this. The clock is passed, since an
- * import that this chunk shares with the first load would make a bundler split that into more files.
+ * Closes the client before SIGINT or SIGTERM ends the process, and when the process has no more work. Returns a
+ * function that removes the listeners. The clock is an argument, because an import that this chunk shares with the
+ * first load would make a bundler split the first load into more files.
  */
 export function leaveOnExit(client: { close(): Promise<void> }, clock: Clock): () => void {
   if (typeof process === 'undefined' || typeof process.on !== 'function') return () => {}
@@ -28,7 +29,8 @@ export function leaveOnExit(client: { close(): Promise<void> }, clock: Clock): (
     const patience = new Promise<void>((resolve) => clock.after(patienceMs, resolve))
     const end = () => {
       stop()
-      // Without a listener, the signal ends the process as if nobody had waited. A listener of the app decides otherwise.
+      // Our listener is removed. Without a listener of the app, the signal is sent again and now ends the process;
+      // otherwise the app's listener decides when the process ends.
       if (host.listenerCount(signal) === 0) host.kill(host.pid, signal)
     }
     Promise.race([client.close(), patience]).then(end, end)

@@ -8,7 +8,7 @@ export type RouterLike = { _def: { record: object } }
 type RecordOf<R> = R extends { _def: { record: infer Rec } } ? Rec : never
 type LocationsLike = { postLocation: AnyProcedure; onLocation: AnyProcedure }
 
-/** The dotted paths of the location routers inside a router, to four levels; `''` when it is one itself. */
+/** The dotted paths of the location routers inside a router, to four levels; `''` when the router itself is one. */
 export type LocationPath<R> = PathsIn<RecordOf<R>, [1, 1, 1, 1]>
 type PathsIn<Rec, Levels extends unknown[]> = Rec extends LocationsLike
   ? ''
@@ -33,7 +33,7 @@ type At<Rec, Path> = Path extends ''
       : never
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
 
-/* The app's types are read from the input of `postLocation`, which has them all. */
+/* The app's types are read from the input of `postLocation`, which contains all of them. */
 type InputAt<R, Path> = At<RecordOf<R>, Path> extends { postLocation: Procedure<infer I, infer _> } ? I : never
 /** The type of a location in the rooms of a router: `LocationOf<AppRouter>`, or `LocationOf<AppRouter, 'locations'>`. */
 export type LocationOf<R, Path = LocationPath<R>> =
@@ -53,7 +53,10 @@ export type RoomTypesOf<R, Path = LocationPath<R>> = RoomTypesWith<{
   presence: PresenceOf<R, Path>
 }>
 
-/* Names are read from the whole input at once: a distributive conditional type would make all of them `never`. */
+/*
+ * The names of broadcasts are read from the whole union of inputs: a distributive conditional type would make them
+ * `never`.
+ */
 type BroadcastInputAt<R, Path> =
   At<RecordOf<R>, Path> extends { broadcastToRoom: Procedure<infer I, infer _> } ? I : never
 type BroadcastsAt<R, Path> = BroadcastsIn<BroadcastInputAt<R, Path>>
@@ -77,7 +80,7 @@ export type PathOption<R, Path> = [LocationPath<R>] extends [never]
       : { path: never; error: 'this router has no location procedures at this path' }
 
 /** A data transformer, of the same shape as tRPC's. */
-// Its methods use `any`, because superjson has a return type of its own.
+// The methods of a transformer use `any`, because those of superjson have a return type of their own.
 export type DataTransformer = {
   /** Makes plain JSON of a value. */
   // oxlint-disable-next-line typescript/no-explicit-any

@@ -1,6 +1,9 @@
 import type { Clock } from '../shared/clock.js'
 
-/** Ignores times that are not numbers or go back, so that no clock can make a retry due at once, or an hour late. */
+/**
+ * Wraps a clock and ignores readings that are no finite numbers or go back: they would make retries due at once or very
+ * late.
+ */
 export function steadyClock(clock: Clock): Clock {
   let latest = 0
   return {

@@ -21,7 +21,7 @@ export function createRoomContexts<T extends RoomTypes>(): RoomContexts<T> {
 
 /**
  * Returns the handle of the nearest provider's room, and suspends if that provider has a `fallback` and its room is not
- * loaded. A provider without a fallback makes nobody wait, even inside one that has a fallback.
+ * loaded. A provider without a `fallback` does not suspend its children, even inside a provider that has one.
  */
 export function useRoomHandle<T extends RoomTypes>({ HandleContext, AwaitedContext }: RoomContexts<T>): RoomHandle<T> {
   const handle = useContext(HandleContext)

@@ -38,11 +38,11 @@ export interface RoomHooks<T extends RoomTypes> {
   /** Joins a room for its children. Providers may be nested; each component uses the nearest. */
   RoomProvider(props: RoomProviderProps<T>): ReactNode
   /**
-   * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same, and
-   * never renders the component again: read what you render with the other hooks.
+   * Returns the room, for its methods in effects and event handlers. It is the same object while the room is the same,
+   * and never renders the component again: read the data that you render with the other hooks.
    */
   useRoom(): Room<T>
-  /** Returns the other members, or `select` of them. Renders again only when the result changes. */
+  /** Returns the other members. Renders again when one of them changes. */
   useOthers(): readonly Member<T>[]
   /**
    * Returns `select` of the other members. Renders again only when `isEqual` (default `Object.is`) tells the results apart.
@@ -50,15 +50,15 @@ export interface RoomHooks<T extends RoomTypes> {
   useOthers<R>(select: (others: readonly Member<T>[]) => R, isEqual?: (a: R, b: R) => boolean): R
   /** Returns the `memberId`s of the other members: the same array while they are equal. */
   useOtherIds(): readonly string[]
-  /** Returns all members including ourselves, or `select` of them. `colorOf` takes this list. */
+  /** Returns all members including ourselves. `colorOf` takes this list. */
   useMembers(): readonly Member<T>[]
   /** Returns `select` of all members. Renders again only when `isEqual` (default `Object.is`) tells the results apart. */
   useMembers<R>(select: (members: readonly Member<T>[]) => R, isEqual?: (a: R, b: R) => boolean): R
-  /** Returns one of the other members, or `select` of it; `null` while that member is not in the room. */
+  /** Returns one of the other members; `null` while that member is not in the room. */
   useOther(memberId: string): Member<T> | null
   /** Returns `select` of one of the other members; `null` while that member is not in the room. */
   useOther<R>(memberId: string, select: (other: Member<T>) => R, isEqual?: (a: R, b: R) => boolean): R | null
-  /** Returns our own member, or `select` of it; `null` until the server has told us who we are. */
+  /** Returns our own member; `null` until the server has told us who we are. */
   useSelf(): Member<T> | null
   /** Returns `select` of our own member; `null` until the server has told us who we are. */
   useSelf<R>(select: (self: Member<T>) => R, isEqual?: (a: R, b: R) => boolean): R | null
@@ -82,7 +82,7 @@ export interface RoomHooks<T extends RoomTypes> {
 /** The hooks of a client whose router has a profile schema. */
 export interface ProfileHooks<T extends RoomTypes> {
   /**
-   * Returns a function that changes our profile; `null` takes it back. It is the same function while the room is the same.
+   * Returns a function that changes our profile; `null` removes it. It is the same function while the room is the same.
    *
    * @throws Error inside a provider with `watch`.
    */
@@ -92,8 +92,9 @@ export interface ProfileHooks<T extends RoomTypes> {
 /** The hooks of a client whose router has locks. */
 export interface LockHooks<T extends RoomTypes> {
   /**
-   * Returns who holds a place, and `acquire` and `release`. `acquire` resolves with whether the place is ours; it takes the place
-   * from another window of ours. The place is released when the component goes, or asks for another one.
+   * Returns who holds a place, and the functions `acquire` and `release`. `acquire` takes the place, also from another
+   * window of ours, and resolves to `true` when the place is ours. The place is released when the component is
+   * unmounted, and when the room or the place changes.
    *
    * @throws Error from `acquire` inside a provider with `watch`, and the errors of `room.lock`.
    */
@@ -163,7 +164,7 @@ export function createLocationHooks<T extends RoomTypes>(client: LocationClient<
       return useCallback((profile: T['profile'] | null) => room.update({ profile }), [room])
     },
     useSetPresence() {
-      // The room of a router without the feature has the method too: it reports that.
+      // Every room has `setPresence`. Without presence values in the router, it reports `misconfigured`.
       const room = useWritableRoom() as unknown as Room<RoomTypes>
       return useCallback((patch) => room.setPresence(patch as never), [room])
     },
@@ -189,7 +190,7 @@ function useLatest<L>(listener: L): { readonly current: L } {
   return latest
 }
 
-/** The hooks of broadcasts, given those that find the room of the nearest provider. */
+/** Creates the hooks of broadcasts. The arguments are hooks that find the room of the nearest provider. */
 function broadcastHooks<T extends RoomTypes>(
   useHandle: () => RoomHandle<T>,
   useWritableRoom: () => Room<T>,

@@ -23,7 +23,7 @@ export interface RoomProviderProps<T extends RoomTypes> extends RoomOptions<T> {
 
 const noSubscription = () => () => {}
 
-// Nothing is mounted on a server, and React 18 warns about layout effects there.
+// A layout effect. On a server, where nothing is mounted, a plain effect: React 18 warns about layout effects there.
 export const useMountEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect
 
 export function createRoomProvider<T extends RoomTypes>(
@@ -35,8 +35,8 @@ export function createRoomProvider<T extends RoomTypes>(
     // A new client needs a new handle, although the handle does not know the client. `initial` is read once per room.
     // oxlint-disable-next-line react/exhaustive-deps
     const handle = useMemo(() => new RoomHandle<T>(room, initial, watch), [client, room, watch])
-    // False on a server without `initial`, and in a browser until that page is hydrated. With `initial` it never changes:
-    // React 18 discards a boundary that is updated before it is hydrated.
+    // False on a server without `initial`, and in a browser until the page of that server is hydrated. With `initial`
+    // it is always true, because React 18 discards a boundary that is updated before it is hydrated.
     const hasChildren = useSyncExternalStore(
       noSubscription,
       () => true,
@@ -44,13 +44,14 @@ export function createRoomProvider<T extends RoomTypes>(
     )
     return (
       <HandleContext.Provider value={handle}>
-        {/* Before the children: its effects run before theirs, so the room is joined when theirs run. */}
+        {/* Before the children, so that its effects run first and the room is joined when the children's effects run. */}
         <Membership {...options} client={client} watch={watch} handle={handle} />
         {fallback === undefined ? (
           children
         ) : hasChildren ? (
-          // Inside the provider, which joins while the children suspend. Each handle has its own boundary: a transition to
-          // another room would wait for its children, while they wait for a room that is joined after the transition.
+          // The boundary is inside the provider, which joins while the children suspend. Each handle has its own
+          // boundary: otherwise a transition to another room would wait for the children, while the children wait for
+          // the room, which is joined only after the transition.
           <Suspense key={handle.key} fallback={fallback}>
             <AwaitedContext.Provider value={handle}>{children}</AwaitedContext.Provider>
           </Suspense>
@@ -83,8 +84,8 @@ function Membership<T extends RoomTypes>({
     latest.current = { profile, location, initial }
   })
   useMountEffect(() => {
-    // React ends layout effects when a fallback hides a tree, and starts them again when the tree is shown: the room is
-    // still joined then.
+    // React ends layout effects when a fallback hides a tree, and runs them again when the tree is shown. The room is
+    // still joined then, and not joined twice.
     if (handle.isJoined) return
     handle.attach(joinRoom(client, { room: id, watch, ...latest.current }))
   }, [client, id, watch, handle])

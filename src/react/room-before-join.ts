@@ -6,8 +6,8 @@ import type { GetLocationsOutput } from '../shared/call-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
- * Returns the room that a page shows before it joins, as on a server: `initial`, or an empty room. It can be read, but neither used nor
- * subscribed to.
+ * Returns the room that a page shows before it joins, and that a server renders: `initial`, or an empty room. It can be
+ * read; methods that subscribe or post throw.
  */
 export function roomBeforeJoin<T extends RoomTypes>(id: string, initial: GetLocationsOutput<T> | undefined) {
   const store = createStore<T>(new Date(0), () => {})

@@ -63,7 +63,7 @@ export class RoomHandle<T extends RoomTypes> {
     const settle = (error: LocationError | null) => {
       if (this.#current === room) this.#obstacle = error
     }
-    // The client may have this room open already, refused: another mount tries again.
+    // The client may have this room open already, closed by a refusal: a new mount tries again.
     room.retry()
     this.#obstacle = room.ready().then(() => settle(null), settle)
   }
@@ -87,7 +87,7 @@ function forwardTo<T extends RoomTypes>(id: string, current: () => WatchedRoom<T
     if (isWatching) throw new Error(watchOnly)
     return current() as Room<T>
   }
-  // A feature that the router lacks does not exist in the types; a method of it would only reach the room's own.
+  // The types hide the methods of features that the router lacks; a call would only reach the room's own method.
   type Features = RoomBroadcasts<T> & RoomLockMethods<T> & RoomPresenceMethods<T>
   const whole = (room: unknown) => room as Features
   const features: Features = {

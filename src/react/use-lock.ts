@@ -18,7 +18,8 @@ export function useLockOf<T extends RoomTypes>(handle: RoomHandle<T>, location: 
   const state = useRoomValue(handle, (current) => lockStateOf(current, location, held), shallow)
 
   const acquire = useCallback(() => holder.acquire(room, JSON.parse(text) as T['location']), [holder, room, text])
-  // Another room or place releases this one. The cleanup of a layout effect runs before the app's layout effects, which may acquire.
+  // Releases the lock when the room or the place changes: in the cleanup of a layout effect, which runs before the
+  // layout effects of the app, which may acquire the new place.
   useMountEffect(() => () => void holder.release(), [holder, room, text])
   return { ...state, acquire, release: holder.release }
 }

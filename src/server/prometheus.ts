@@ -36,7 +36,7 @@ const prometheusOptionChecks: OptionChecks<PrometheusOptions> = {
   allowedHosts: checkedElsewhere,
 }
 
-// Histogram buckets, from less than the shortest frame interval to a delay that people call slow.
+// The histogram buckets in seconds, from less than the shortest frame interval to a delay that people call slow.
 const seconds = [0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1, 2, 5]
 
 /**
@@ -166,7 +166,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  // Pages in a browser on this machine may not read the metrics either.
+  // The origin check also keeps web pages that are open in a browser on this machine from reading the metrics.
   const refusal = refusalOf(request, rules)
   if (refusal) {
     response.writeHead(403, { 'content-type': 'text/plain; charset=utf-8' }).end(`${refusal.message}\n`)

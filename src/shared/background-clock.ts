@@ -1,8 +1,8 @@
 import { systemClock, timerDelay, type Clock } from './clock.js'
 
 /**
- * The system clock for background work of a server: pending timers do not keep the process alive. It is not beside
- * `systemClock`, since bundlers would keep it in the client.
+ * The system clock for background work of a server: pending timers do not keep the process alive. This clock has a file
+ * of its own, because bundlers would otherwise include it in the client together with `systemClock`.
  */
 export const backgroundClock: Clock = {
   ...systemClock,

@@ -4,14 +4,17 @@ import type { BroadcastSchemas } from './schema-types.js'
 
 const anyName = z.string().min(1).max(64)
 /**
- * Any JSON value. `npm run contract` names it, since it refers to itself.
+ * Any JSON value. Exported because `npm run contract` has to give this schema a name: the schema is recursive.
  *
  * @public
  */
 export const anyPayload = z.json()
 const nonce = z.string().regex(/^[\w-]{1,32}$/, 'a nonce is 1 to 32 characters of base64url')
 
-/** Builds the input schema of `broadcastToRoom`: without the app's schemas, for a broadcast of any name. */
+/**
+ * Builds the input schema of `broadcastToRoom`. Without the app's schemas, the input schema accepts a broadcast of any
+ * name.
+ */
 export function broadcastInput(schemas?: BroadcastSchemas) {
   const rest = {
     room: roomId,
@@ -35,7 +38,7 @@ export function broadcastInput(schemas?: BroadcastSchemas) {
  */
 export const broadcastOutput = z.object({ outcome: z.enum(['sent', 'absent']) })
 
-/** The schema of the event that carries broadcasts, of any name and payload. */
+/** The schema of the event that carries broadcasts of any name and payload. */
 export const broadcastEvent = z.object({
   type: z.literal('broadcast'),
   items: z

@@ -1,28 +1,40 @@
 import type { Activity, LocationEvent } from './events.js'
 import type { RoomTypes } from './room-types.js'
 
-/* The inputs and outputs of the five procedures. Every type is a `type`: see events.ts. */
+/*
+ * The inputs and outputs of the five procedures that every router has. Every type here is a `type` alias and no
+ * interface: events.ts says why.
+ */
 
 /** The input of `postLocation`: enters the room, or updates a connection in it. */
 export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
   room: string
-  /** `null`: present in the room, without a location. */
+  /** The location of the connection. `null`: present in the room, without a location. */
   location: T['location'] | null
-  /** Default: the member's one default connection. An anonymous caller receives a new key in the reply. */
+  /**
+   * The key of the connection that posts. Default: the member's default connection, which all calls without a key
+   * share. An anonymous caller receives a new key in the reply.
+   */
   connectionKey?: string | undefined
-  /** Orders the posts of one connection. Default: one more than the last. */
+  /** A number that orders the posts of one connection. Default: one more than the `seq` of the last post. */
   seq?: number | undefined
-  /** Default: unchanged. `null` takes the profile back. */
+  /** The profile of the member. Default: unchanged. `null` removes the profile. */
   profile?: T['profile'] | null | undefined
-  /** Default: unchanged; `active` in the first post. */
+  /** The activity of the connection. Default: unchanged; `active` in the first post. */
   activity?: Activity | undefined
   /** The whole presence value. Default: unchanged; `{}` in the first post. Only for a router with a presence schema. */
   presence?: T['presence'] | undefined
-  /** Somebody uses this connection, although nothing else changed: from now on it speaks for its member. */
+  /**
+   * Marks the connection as used even if nothing else changed. The connection that was used last speaks for its member:
+   * the member has its location, profile and presence value.
+   */
   used?: true | undefined
-  /** How long ago this connection was last used, in milliseconds, at most a day. Counts only in a post that enters. */
+  /**
+   * How long ago this connection was last used, in milliseconds, at most a day. Only counts in the post with which the
+   * connection enters the room.
+   */
   activeAgoMs?: number | undefined
-  /** Identifies an anonymous member across several connections. */
+  /** A secret key that identifies an anonymous member across several connections. */
   memberKey?: string | undefined
   /** How long the connection stays present without another post, in milliseconds. Default 30,000; 5,000 to 300,000. */
   leaseMs?: number | undefined
@@ -30,8 +42,10 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
 }
 
 /**
+ * The outcome of a post.
+ *
  * - `applied`: the room shows the post.
- * - `same`: the room already showed exactly this. The lease is renewed.
+ * - `same`: the room already showed exactly these values. The lease is renewed.
  * - `stale`: ignored, because a newer post of this connection has already been applied.
  * - `expired`: ignored, because the lease had expired. Post again with `seq + 1`.
  * - `left`: ignored, because this connection has left. Its id stays blocked for a minute; use a new key.
@@ -48,15 +62,18 @@ export type PostLocationOutput = {
   /** The id of the first event that shows the post. Only with `applied`, and only for callers who may read the room. */
   id?: string
   /**
-   * The room is busy: leave this time between two posts, in milliseconds, until a reply without it or the next hello. A renewal
-   * need not wait.
+   * Present while the room is busy: the time to leave between two posts, in milliseconds. It applies until a reply
+   * without `postMs` or the next `hello`. A post that only renews the lease need not wait.
    */
   postMs?: number
-  /** Present only when the server generated it. Send it with the next post. */
+  /** The key of the connection. Present only when the server generated the key. Send it with the next post. */
   connectionKey?: string
 }
 
-/** The input of `onLocation`. With `lastEventId` the stream resumes after that event, if the server still knows it. */
+/**
+ * The input of `onLocation`. With `lastEventId` the stream resumes after that event, if the server still knows what
+ * changed since.
+ */
 export type OnLocationInput = {
   room: string
   connectionKey?: string | undefined
@@ -64,12 +81,13 @@ export type OnLocationInput = {
 }
 
 /**
- * The input of `getLocations`. With `lastEventId` the answer holds only what changed since, if the server still knows it.
+ * The input of `getLocations`. With `lastEventId` the answer is only what changed since that event, if the server still
+ * knows these changes and they concern at most half of the room. Otherwise it is a snapshot.
  */
 export type GetLocationsInput = { room: string; lastEventId?: string | null | undefined }
 /**
- * The output of `getLocations`: one event of the room, and the id from which a stream or the next call resumes; also what
- * `hello` tells a stream about the server's features.
+ * The output of `getLocations`: one event of the room, and the id from which a stream or the next call resumes. The
+ * other fields describe the server's features, like those of `hello`.
  */
 export type GetLocationsOutput<T extends RoomTypes = RoomTypes> = {
   id: string
@@ -82,9 +100,12 @@ export type GetLocationsOutput<T extends RoomTypes = RoomTypes> = {
 /** The input of `leaveRoom`. */
 export type LeaveRoomInput = {
   room: string
-  /** Default: the member's one default connection. */
+  /** Default: the member's default connection, which all calls without a key share. */
   connectionKey?: string | undefined
-  /** The highest `seq` that this connection posted. A newer post undoes a leave that has a grace period. */
+  /**
+   * The highest `seq` that the leaving connection posted. A post with a higher `seq` cancels a leave that has a grace
+   * period.
+   */
   seq?: number | undefined
   /**
    * How long the server waits for another post before the connection leaves, in milliseconds. Default 0; at most 5,000.

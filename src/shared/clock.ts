@@ -1,14 +1,17 @@
 /**
  * The source of time. All code that needs time takes a clock, so that tests can advance it.
  *
- * It has two readings of two types, so that the compiler refuses to compare one with the other. The monotonic reading is
- * a number; the wall clock's is a Date, which NTP, a person or a machine that slept may step by hours in either
- * direction.
+ * A clock has two readings of different types, so that the compiler refuses to compare one with the other. The
+ * monotonic reading is a number. The reading of the wall clock is a Date: NTP, a person or a machine that slept may
+ * step it by hours in either direction.
  */
 export interface Clock {
-  /** Returns a monotonic reading in milliseconds, with fractions, for durations. Only differences have a meaning. */
+  /**
+   * Returns a monotonic reading in milliseconds, with fractions, for durations. Only the difference between two
+   * readings has a meaning.
+   */
   now(): number
-  /** Returns the time of the wall clock, for what is compared with, or shown as, a time of day. */
+  /** Returns the time of the wall clock, for values that are shown as a time of day or compared with one. */
   date(): Date
   /** Runs `run` once, `delayMs` milliseconds from now. Returns a function that cancels it. */
   after(delayMs: number, run: () => void): () => void
@@ -17,19 +20,19 @@ export interface Clock {
 // A timer of 2^31 ms or more would fire at once: the delay is a signed 32-bit number (HTML, "timers").
 const longestDelayMs = 2 ** 31 - 1
 
-/** Returns the delay that a timer can keep. */
+/** Limits a delay to the range that timers support, 0 to 2^31 - 1 ms. */
 export const timerDelay = (delayMs: number): number => Math.min(Math.max(delayMs, 0), longestDelayMs)
 
-// Some runtimes have no performance. It is looked up at each reading, so that a test may replace it.
+// Some runtimes have no `performance`. The global is looked up at each reading, so that a test may replace it.
 const timer = (): { now(): number } => globalThis.performance ?? Date
 
 /**
- * Returns the time of the wall clock at a monotonic reading. It is right after any step of the wall clock, since only
- * the distance from now comes from the reading.
+ * Converts a monotonic reading to a time of the wall clock. The result is right even after the wall clock was stepped,
+ * because only the distance from now comes from the reading.
  */
 export const dateAt = (clock: Clock, reading: number): Date => new Date(clock.date().getTime() + reading - clock.now())
 
-/** The system clock. */
+/** The clock of the machine, and the timers of the runtime. */
 export const systemClock: Clock = {
   now: () => timer().now(),
   date: () => new Date(),

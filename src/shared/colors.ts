@@ -24,24 +24,32 @@ const palette = [
 
 type Members = readonly { readonly memberId: string }[]
 
-/** The colours of one room, as this process gave them: the slots of those who are there and of those who left. */
+/**
+ * The colours of one room, as this process assigned them: the palette slots of present members and of members who left.
+ */
 type RoomColors = { present: ReadonlyMap<string, number>; absent: ReadonlyMap<string, number> }
 
 const maxAbsent = 1_000
-/** The number of members who left and whose slot stays free: most of them come back at once, after a reload. */
+/**
+ * Newcomers avoid the slots of this many members who left last, because most of those come back at once, after a
+ * reload.
+ */
 const maxReserved = 8
 const maxRecent = 16
 
 const byList = new WeakMap<Members, RoomColors>()
 const byMember = new WeakMap<object, RoomColors>()
-/** The newest last: for lists whose members are new objects each time. */
+/**
+ * The colours that were assigned last, newest at the end. With these, a room is recognized by member ids when its
+ * members are new objects in each list.
+ */
 let recent: RoomColors[] = []
 
 /**
  * Returns the colour of a member among `members`, as `#rrggbb`. White text on it is readable. A member keeps the colour
- * while others come and go, and usually has it in every window and after a reload, because it follows from the member id.
- * A newcomer whose colour is taken gets a free one, so that up to sixteen members have different colours. Pass all members
- * of the room: colours are different among those who are passed.
+ * while others come and go, and usually has it in every window and after a reload, because the colour is derived from
+ * the member id. A newcomer whose colour is taken gets a free one, so that up to sixteen members have different
+ * colours. Pass all members of the room, because colours only differ among the members that are passed.
  */
 export function colorOf(memberId: string, members: Members): string {
   let colors = byList.get(members)
@@ -51,7 +59,8 @@ export function colorOf(memberId: string, members: Members): string {
 
 function colorsOf(members: Members): RoomColors {
   const before = colorsBefore(members)
-  // Without a newcomer nothing changes: this may be a part of the room, such as the members at one location.
+  // Without a newcomer the colours stay as they are, because `members` may be a part of the room, such as the members
+  // at one location.
   const colors =
     before && members.every(({ memberId }) => before.present.has(memberId)) ? before : assign(members, before)
   for (const member of members) byMember.set(member, colors)
@@ -70,7 +79,7 @@ function assign(members: Members, before: RoomColors | undefined): RoomColors {
   }
   const left = [...(before?.absent ?? []), ...(before?.present ?? [])].filter(([memberId]) => !present.has(memberId))
   const absent = new Map(left)
-  // Those who come back choose first: they had a colour here.
+  // Members who come back choose before other newcomers, because they had a colour in this room.
   for (const memberId of [...newcomers].sort(
     (a, b) => Number(absent.has(b)) - Number(absent.has(a)) || (a < b ? -1 : 1),
   )) {
@@ -82,8 +91,8 @@ function assign(members: Members, before: RoomColors | undefined): RoomColors {
 }
 
 /**
- * Returns the slot that a newcomer had before, or the one of their id's hash, or another one: the least used by those who
- * are there, and then by those who left.
+ * Returns the slot of the palette that is least used by present members and, among equals, by members who left last.
+ * Among equally used slots, the newcomer's former slot wins, then the slot of the hash of their id.
  */
 function freeSlot(
   memberId: string,
@@ -95,14 +104,18 @@ function freeSlot(
   for (const slot of present.values()) uses[slot]! += maxReserved + 1
   for (const [other, slot] of [...absent].slice(-maxReserved)) if (other !== memberId) uses[slot]! += 1
   const first = hash(memberId)
-  // An odd step passes all sixteen slots. It differs by member, so that two viewers choose alike more often.
+  // An odd step visits all sixteen slots. The step differs by member, so that two viewers more often choose the same
+  // slot for a member.
   const step = (first >>> 8) | 1
   const order = palette.map((_, i) => (first + i * step) % palette.length)
   if (had !== undefined) order.unshift(had)
   return order.reduce((best, slot) => (uses[slot]! < uses[best]! ? slot : best))
 }
 
-/** Returns the colours of the same room before this change: unchanged members are the same objects. */
+/**
+ * Returns the colours of the same room before this change. Unchanged members are the same objects, so they identify the
+ * room.
+ */
 function colorsBefore(members: Members): RoomColors | undefined {
   let newest: RoomColors | undefined
   for (const member of members) {
@@ -112,7 +125,10 @@ function colorsBefore(members: Members): RoomColors | undefined {
   return newest ?? recentColors(members)
 }
 
-/** Returns the newest colours in which one of these members is there, or else was there; none when nobody is known. */
+/**
+ * Returns the newest colours in which one of these members is present, or else in which one of them has left;
+ * `undefined` when none is known.
+ */
 function recentColors(members: Members): RoomColors | undefined {
   const newestWith = (part: keyof RoomColors) =>
     recent.findLast((colors) => members.some(({ memberId }) => colors[part].has(memberId)))

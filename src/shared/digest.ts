@@ -19,19 +19,19 @@ const mixed = (a: number, b: number) => Math.imul(a ^ (a >>> 16), 2246822507) ^ 
 
 const hex = (lane: number) => (lane >>> 0).toString(16).padStart(8, '0')
 
-/** The fingerprint of a room: its connections and the version of each. Independent of their order. */
+/** The fingerprint of a room: of its connections and the version of each, whatever their order. */
 export class Digest {
   #h1 = 0
   #h2 = 0
 
-  /** Adds a connection, or removes it when it was added before. */
+  /** Adds a connection to the fingerprint, or removes it when it was added before. */
   toggle(connection: { connectionId: string; at: number }): void {
     const [h1, h2] = cyrb53(`${connection.connectionId}:${connection.at}`)
     this.#h1 ^= h1
     this.#h2 ^= h2
   }
 
-  /** Returns 16 hex digits, h2 first. */
+  /** Returns the fingerprint as 16 hex digits: the lane h2, then the lane h1. */
   toString(): string {
     return hex(this.#h2) + hex(this.#h1)
   }

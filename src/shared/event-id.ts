@@ -3,7 +3,7 @@ export type EventId = { epoch: string; version: number }
 
 const wireForm = /^([\w-]{11})\.(0|[1-9]\d{0,15})$/
 
-/** Parses an SSE id. Returns `null` for any other text; never throws. */
+/** Parses the SSE id of an event. Returns `null` for a text that is no such id; never throws. */
 export function parseEventId(id: string | null | undefined): EventId | null {
   const [, epoch, digits] = wireForm.exec(id ?? '') ?? []
   const version = Number(digits)

@@ -1,6 +1,6 @@
 /**
- * Freezes a value with everything in it, and returns it. All listeners of an app hold the same objects as we do, so none
- * may change them. Errors stay open, because error trackers write to them.
+ * Freezes a value with everything in it, and returns the value. This package and all listeners of an app share the same
+ * objects, so no listener may change them. Errors are not frozen, because error trackers add properties to them.
  */
 export function frozen<T>(value: T): T {
   if (!Object.isFrozen(value) && !(value instanceof Error))
@@ -8,5 +8,5 @@ export function frozen<T>(value: T): T {
   return value
 }
 
-/** Returns a copy of a JSON value of the app, which may change its own object at any time. */
+/** Returns a copy of a JSON value that the app passed, because the app may change its own object at any time. */
 export const copied = <T>(value: T): T => JSON.parse(JSON.stringify(value)) as T

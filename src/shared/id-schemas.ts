@@ -1,7 +1,10 @@
 import * as z from 'zod'
 import { nameFault, nameRule, nameShape } from './name-rule.js'
 
-/** The id of a room, in normal form C. A room is something that people share: a sheet, a document, a board. */
+/**
+ * The id of a room. The schema converts it to Unicode normal form C. A room is something that people share: a sheet, a
+ * document, a board.
+ */
 export const roomId = z
   .string()
   .normalize('NFC')
@@ -11,7 +14,7 @@ export const roomId = z
     if (fault !== null) issues.push({ code: 'custom', input: value, message: `a room id ${fault}` })
   })
 
-/** The id of a member in an input. The procedures bring it to normal form C. */
+/** The id of a member in an input. The procedures convert it to Unicode normal form C. */
 export const memberId = z
   .string()
   .regex(nameShape, { error: ({ input }) => `a member id ${nameFault(String(input)) ?? nameRule}` })

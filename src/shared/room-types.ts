@@ -10,8 +10,8 @@ export type RoomTypes = {
 }
 
 /**
- * The room types of a hub that is given these values and no others: `RoomTypesWith<{ location: CellLocation }>` has the
- * default profile, and no feature that a hub must be asked for.
+ * The room types of a hub with only these options: `RoomTypesWith<{ location: CellLocation }>` has the default profile
+ * and none of the optional features.
  */
 export type RoomTypesWith<Given extends Partial<RoomTypes>> = {
   location: Given extends { location: infer V } ? V : never

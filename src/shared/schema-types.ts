@@ -7,7 +7,7 @@ export type Schema = core.$ZodType
 /** The type of the values that a schema accepts. */
 export type Out<S extends Schema> = core.output<S>
 
-/** The schema of a feature that an app may do without: then `false`. */
+/** The schema of an optional feature; `false` when the app does not use the feature. */
 export type OptionalSchema = Schema | false
 /** The type of the values of an optional feature; `never` without the feature. */
 export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S> : never
@@ -18,7 +18,7 @@ export type OptionalOut<S extends OptionalSchema> = [S] extends [Schema] ? Out<S
  */
 export type LocksOption = boolean | { idleMs?: number }
 
-/** The room types of a hub with these schemas. */
+/** The room types of a hub, derived from the types of its schemas and options. */
 export type SchemaTypes<
   SL extends Schema,
   SP extends OptionalSchema,
@@ -37,11 +37,14 @@ export type SchemaTypes<
 export type BroadcastSchemas = Readonly<Record<string, Schema>>
 /** The schemas of the broadcasts, or `undefined` in an app without them. */
 export type OptionalBroadcasts = BroadcastSchemas | undefined
-/** The types of the payloads, by name; `never` without broadcasts. */
+/** The payload types of an app's broadcasts, by name; `never` without broadcasts. */
 export type BroadcastsOut<SB extends OptionalBroadcasts> = [SB] extends [BroadcastSchemas]
   ? { [K in keyof SB & string]: Out<SB[K]> }
   : never
-/** The schemas themselves when each name and each schema is allowed; otherwise a type that says what to change. */
+/**
+ * The schemas of an app's broadcasts themselves when each name and each schema is allowed; otherwise a type that says
+ * what to change.
+ */
 export type UnchangedBroadcasts<SB extends OptionalBroadcasts> = {
   [K in keyof SB]: K extends `hereabouts:${string}`
     ? { error: 'names that begin with `hereabouts:` are reserved' }
@@ -72,11 +75,11 @@ type SameInputAndOutput<S extends Schema> = [core.input<S>] extends [core.output
     : S & { error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()' }
   : S & { error: 'a location, profile or presence schema must not transform: use .optional() instead of .default()' }
 
-/** A value that JSON does not have, such as `z.date()` gives. */
+/** A value that JSON cannot express, such as the Date that `z.date()` returns. */
 type Foreign =
   Date | bigint | symbol | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ((...args: never[]) => unknown)
 
-/** `true` when a value of type `T` may hold a foreign one, to four levels. */
+/** `true` when a value of type `T` may contain a value that JSON cannot express, in its first four levels. */
 type IsForeign<T, Levels extends unknown[]> = 0 extends 1 & T
   ? false
   : T extends Foreign

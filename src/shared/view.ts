@@ -6,7 +6,7 @@ import type { RoomTypes } from './room-types.js'
 
 /** The state of a room as one viewer knows it. Only `applyEvent` and `forgetStale` change it. */
 export class View<T extends RoomTypes = RoomTypes> {
-  /** The id of the last event applied; `null` before the first snapshot. */
+  /** The id of the last event that was applied to the view; `null` before the first snapshot. */
   id: string | null = null
   readonly connections = new Map<string, Connection<T>>()
   /**
@@ -23,7 +23,8 @@ export class View<T extends RoomTypes = RoomTypes> {
   /**
    * Adds, replaces or (with `null`) removes a connection. Returns the difference.
    *
-   * @throws TypeError for a value without a member, which a wrong server may send. Then nothing has changed.
+   * @throws TypeError for a connection without a `memberId`, which a faulty server may send. The view is unchanged
+   * then.
    */
   set(connectionId: string, current: Connection<T> | null, reason?: LeftReason): Shift<T> {
     if (current && typeof current.memberId !== 'string') throw new TypeError()
@@ -54,7 +55,7 @@ export type Shift<T extends RoomTypes = RoomTypes> = {
 }
 
 /**
- * The result of an event.
+ * The result of applying an event to a view.
  *
  * - `shown`: the view is at the version of the event. `shifts` holds the changes and may be empty.
  * - `diverged`: the viewer missed an event and must subscribe again without a last event id.
@@ -122,6 +123,6 @@ function applyChanges<T extends RoomTypes>(view: View<T>, id: string, event: Cha
   return { outcome: 'shown', shifts }
 }
 
-// JSON has no undefined, but a transformer like superjson has. Both absent and undefined mean unchanged.
+// JSON has no `undefined`, but a transformer like superjson does. A field that is absent or `undefined` is unchanged.
 const withoutUndefined = <T extends object>(fields: T): T =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T

@@ -7,7 +7,7 @@ import type { OptionalSchema, Schema } from './schema-types.js'
 export type RoomSchemas<SL extends Schema, SP extends Schema> = {
   location: SL
   profile: SP
-  /** Absent or `false`: the app has no presence values. */
+  /** The schema of a presence value. Absent or `false`: the app has no presence values. */
   presence?: OptionalSchema
 }
 
@@ -16,8 +16,8 @@ const seq = z.int().min(0)
 const lastEventId = z.string().nullish()
 
 /**
- * Builds the input schemas of the five procedures of every app from the app's schemas. Unknown fields beside the app's values are
- * refused.
+ * Builds the input schemas of all procedures except `broadcastToRoom` from the app's schemas. Unknown fields are
+ * refused; inside the app's values, the app's schemas decide.
  */
 export function procedureInputs<SL extends Schema, SP extends Schema>({
   location,
@@ -70,8 +70,8 @@ export function procedureInputs<SL extends Schema, SP extends Schema>({
 }
 
 /**
- * Builds the output schemas of the five procedures. The server does not parse with them: docs/contract is generated
- * from them.
+ * Builds the output schemas of all procedures except `broadcastToRoom`. The server does not parse with these schemas:
+ * docs/contract is generated from them.
  */
 export function procedureOutputs<SL extends Schema, SP extends Schema>(schemas: RoomSchemas<SL, SP>) {
   const id = z.string()

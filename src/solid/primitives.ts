@@ -29,21 +29,21 @@ import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
- * The provider and the primitives of one client. Every primitive throws an Error outside of a `RoomProvider`. Those of features that the
- * router does not have are absent.
+ * The provider and the primitives of one client. Every primitive throws an Error outside of a `RoomProvider`. The
+ * primitives of features that the router does not have are absent.
  */
 export type LocationPrimitives<T extends RoomTypes> = RoomPrimitives<T> & IfBroadcasts<T, BroadcastPrimitives<T>>
 
 /** The primitives of every client. */
 export interface RoomPrimitives<T extends RoomTypes> {
   /**
-   * Joins a room for its children, until it is disposed. When `room` changes, another room is joined; another profile is posted. On a
-   * server nothing is joined. Providers may be nested; each component uses the nearest.
+   * Joins a room for its children, until it is disposed. When `room` changes, another room is joined; when `profile`
+   * changes, it is posted. On a server nothing is joined. Providers may be nested; each component uses the nearest.
    */
   RoomProvider(props: ParentProps<RoomOptions<T>>): JSX.Element
   /**
-   * Returns the room, for its methods: `room().post(location)`, `setPresence`, `update`, `broadcast`. It changes when the provider joins
-   * another room, and with nothing else: read what you render with the other primitives.
+   * Returns the room, for its methods: `room().post(location)`, `setPresence`, `update`, `broadcast`. The value changes
+   * only when the provider joins another room: read the data that you render with the other primitives.
    */
   useRoom(): Accessor<Room<T>>
   /** Returns the other members. */

@@ -5,10 +5,12 @@ import type { UsedLock } from '../bindings/used-lock.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
- * Returns who holds a place, and `acquire` and `release`: `const lock = useLock(useRoom(), () => props.cell)`.
+ * Returns who holds a place, and the functions `acquire` and `release`:
+ * `const lock = useLock(useRoom(), () => props.cell)`.
  *
- * `acquire` resolves with whether the place is ours; it takes the place from another window of ours, and rejects with the errors of
- * `room.lock`. The place is released when the component is disposed, or asks for another one.
+ * `acquire` takes the place, also from another window of ours. It resolves to `true` when the place is ours, and
+ * rejects with the errors of `room.lock`. The place is released when the component is disposed, and when the room or
+ * the place changes.
  */
 export function useLock<T extends RoomTypes>(
   room: Accessor<LockableRoom<T>>,

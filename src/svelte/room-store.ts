@@ -2,7 +2,9 @@ import { untrack } from 'svelte'
 import { createSubscriber } from 'svelte/reactivity'
 import { toStore } from 'svelte/store'
 
-/** A value of a room. Runes read `others.current`, and the store contract makes `$others` work. */
+/**
+ * A value of a room, for example `others`. With runes, read `others.current`; with Svelte's store contract, `$others`.
+ */
 export interface RoomStore<V> {
   /** The value now. Effects and templates that read it run again when it changes. */
   readonly current: V
@@ -12,7 +14,7 @@ export interface RoomStore<V> {
 
 /** Creates the store of a value that may change whenever `subscribe` calls back, or when state changes that `get` reads. */
 export function createRoomStore<V>(subscribe: (run: () => void) => () => void, get: () => V): RoomStore<V> {
-  /** The value that was read last. An effect that was told of a change has not read the new value yet. */
+  /** The value that was read last. An effect that was notified of a change may not have read the new value yet. */
   let read: V
   const track = createSubscriber((update) => {
     let known = get()
@@ -34,6 +36,9 @@ export function createRoomStore<V>(subscribe: (run: () => void) => () => void, g
   }
 }
 
-/** Calls `run` with the value now, and when state changes that `get` reads. Returns a function that ends this. */
+/**
+ * Calls `run` with the value now, and when state changes that `get` reads. Returns a function that ends the
+ * subscription.
+ */
 export const follow = <V>(get: () => V, run: (value: V) => void): (() => void) =>
   toStore(get).subscribe((value) => untrack(() => run(value)))

@@ -17,21 +17,22 @@ import type { RoomTypes } from '../shared/room-types.js'
 import { createRoomStore, follow, type RoomStore } from './room-store.js'
 
 /**
- * The stores of one client. All functions but `provideRoom` throw an Error where no component has provided a room. Those of features
- * that the router does not have are absent. Call them while a component is initialized.
+ * The stores of one client. Call the functions while a component is initialized. All but `provideRoom` throw an Error
+ * where no component has provided a room. The functions of features that the router does not have are absent.
  */
 export type LocationStores<T extends RoomTypes> = RoomStores<T> & IfBroadcasts<T, BroadcastStores<T>>
 
 /** The stores of every client. */
 export interface RoomStores<T extends RoomTypes> {
   /**
-   * Joins a room for this component and those below it, until the component is destroyed. The options may be a function that reads state:
-   * another room is joined, and another profile posted. On a server nothing is joined.
+   * Joins a room for this component and the components below it, until this component is destroyed. The options may be
+   * a function that reads state: when `room` changes, another room is joined, and when the profile changes, it is
+   * posted. On a server nothing is joined.
    */
   provideRoom(options: MaybeGetter<RoomOptions<T>>): RoomStore<Room<T>>
   /**
-   * Returns the room, for its methods: `room.current.post(location)`, `setPresence`, `update`, `broadcast`. It changes when another room
-   * is provided, and with nothing else: read what you render with the other stores.
+   * Returns the room, for its methods: `room.current.post(location)`, `setPresence`, `update`, `broadcast`. The value
+   * changes only when another room is provided: read the data that you render with the other stores.
    */
   useRoom(): RoomStore<Room<T>>
   /** Returns the other members. */

@@ -22,21 +22,21 @@ export type ContractContext = {
   skip(reason: string): unknown
 }
 
-/** One rule of PROTOCOL. */
+/** One rule of PROTOCOL as a test case. */
 export type ContractCase = {
   name: string
   /**
    * Rejects with an Error that names the broken rule and what was seen instead.
    *
-   * A case that turns out not to apply to the server calls `skip` with the reason. Without a context it rejects, so that no
-   * case passes without having checked anything.
+   * When the case turns out not to apply to the server, `skip` is called with the reason. Without a context, `run`
+   * rejects instead, so that no case passes without having checked anything.
    */
   run(context?: ContractContext): Promise<void>
 }
 
 type Cases = { readonly [name: string]: (wire: Wire) => Promise<void> }
 
-/** The cases, and whether a target has what they need. */
+/** The groups of cases, each with a function that tells whether a target has the values that these cases need. */
 const groups: [cases: Cases, applies: (target: ContractTarget) => boolean][] = [
   [streamCases, () => true],
   [resumeCases, () => true],

@@ -24,13 +24,13 @@ import { fakeServer, presenceOf, type SentBroadcast } from './fake-server.js'
 export interface FakeRoomOptions<T extends RoomTypes> {
   /** The id of the room. Default `fake-room`. */
   room?: string
-  /** Our own memberId. Default `me`. */
+  /** The memberId of the member under test. Default `me`. */
   memberId?: string
   profile?: T['profile']
   location?: T['location'] | null
-  /** The members who are in the room before us, by memberId. */
+  /** The other members who are in the room from the start, by memberId. */
   others?: Record<string, FakeMember<T>>
-  /** Default: the system clock. With `manualClock()` a test decides when `lost` comes. */
+  /** Default: the system clock. With `manualClock()`, a test controls when the event `lost` is emitted. */
   clock?: Clock
 }
 
@@ -53,13 +53,16 @@ export type FakeRoom<T extends RoomTypes> = FakeRoomCore<T> &
 export interface FakeBroadcasts<T extends RoomTypes> {
   /** The broadcasts of the room under test, oldest first. Nobody receives them. */
   readonly broadcasts: readonly SentBroadcast<T>[]
-  /** Another member broadcasts. `null`: the server does. Resolves when the listeners of the room were called. */
+  /**
+   * Another member sends a broadcast, or with `null` the server does. Resolves when the listeners of the room were
+   * called.
+   */
   sends<K extends BroadcastName<T>>(memberId: string | null, name: K, payload: BroadcastsOf<T>[K]): Promise<void>
 }
 
 /** The part of a fake room for apps with locks. */
 export interface FakeLocks<T extends RoomTypes> {
-  /** Another member, who is in the room, locks a place. Ignored while we hold it. */
+  /** Another member, who is in the room, locks a place. Ignored while the room under test holds the place. */
   locks(memberId: string, location: T['location']): Promise<void>
   /** Another member ends the lock of a place. */
   unlocks(memberId: string, location: T['location']): Promise<void>
@@ -69,7 +72,7 @@ export interface FakeLocks<T extends RoomTypes> {
 export interface FakeRoomCore<T extends RoomTypes> extends AsyncDisposable {
   /** The joined room: a real room of a real client, on a fake server. */
   readonly room: Room<T>
-  /** The client, for your RoomProvider. Every room that it joins is this one. */
+  /** The client, for your RoomProvider. Every room that it joins is this fake room. */
   readonly client: LocationClient<T>
   /** The posts of the room under test, oldest first. */
   readonly posts: readonly FakeMember<T>[]
@@ -91,7 +94,10 @@ export interface FakeRoomCore<T extends RoomTypes> extends AsyncDisposable {
   degrades(): Promise<void>
   /** Ends `degrades`. */
   recovers(): Promise<void>
-  /** Makes the server refuse our next posts with this message. `null` makes it accept them again. */
+  /**
+   * Makes the server refuse the next posts of the room under test with this message. `null` makes it accept posts
+   * again.
+   */
   refusesPosts(message: string | null): void
   /** Leaves the room and closes its client, as `await using` does. */
   close(): Promise<void>
@@ -112,7 +118,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   const { room: id = 'fake-room', memberId: me = 'me', others = {}, clock = systemClock, profile, location } = options
   const server = fakeServer<T>(me)
   for (const [memberId, member] of Object.entries(others)) server.set(connectionOf(memberId, member))
-  // There is no router to infer T from; the test gives it.
+  // T cannot be inferred from a router, because there is none: the test gives it.
   const create = createLocationClient as unknown as (options: object) => LocationClient<T>
   const client = create({ url: 'http://fake.invalid', fetch: server.fetch, clock, share: false })
   const room = client.join(id, {
@@ -143,7 +149,8 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   const close = () => client.close()
   await Promise.all([room.flush(), room.ready()])
   const broadcasting = room as unknown as RoomBroadcasts<T>
-  // Loads the code of broadcasts, so that the room hears those of the test at once. The fake server ignores this one.
+  // Sends a broadcast that the fake server ignores. This loads the code of broadcasts, so that the room receives the
+  // broadcasts of the test at once.
   await broadcasting.broadcast('' as BroadcastName<T>, null as never)
   const fake: FakeRoomCore<T> & FakeBroadcasts<T> & FakeLocks<T> = {
     room,
@@ -189,7 +196,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
           queueMicrotask(() => stop())
           resolve()
         }
-        // The listeners of the test are older, and so were called before this one.
+        // The test added its own listeners earlier, so they were called before this one.
         const stop = broadcasting.onBroadcast(name, heard)
         server.broadcast(memberId, name, payload)
       }),

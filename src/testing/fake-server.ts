@@ -14,7 +14,7 @@ import type {
 
 type Posted<T extends RoomTypes> = Pick<PostLocationInput<T>, 'location' | 'profile' | 'activity' | 'presence'>
 
-/** Returns the presence value of a connection or a member, of a router that may have none. */
+/** Returns the presence value of a connection or a member; `{}` if the router has no presence values. */
 export const presenceOf = (of: object): object => (of as { presence?: object }).presence ?? {}
 
 /** A broadcast of the room under test. */
@@ -36,7 +36,7 @@ export interface FakeServer<T extends RoomTypes> {
   unlock(connectionId: string, location: T['location']): void
   remove(connectionId: string, reason: LeftReason): void
   tell(event: LocationEvent<T>): void
-  /** Sends a broadcast of another member, or with `null` of the server. */
+  /** Sends a broadcast of another member, or with `null` a broadcast of the server. */
   broadcast(memberId: string | null, name: string, payload: unknown): void
   beat(): void
   disconnect(): void

@@ -23,7 +23,10 @@ export type Faults = {
 export interface FaultyFetch {
   /** The `fetch` to pass to a client. */
   readonly fetch: typeof fetch
-  /** May be changed at any time. Requests and streams that have begun keep the faults that they began with. */
+  /**
+   * The faults. A test may change them at any time; requests and streams that have begun keep the faults that they
+   * began with.
+   */
   faults: Faults
 }
 
@@ -77,7 +80,10 @@ export function faultyFetch(
   return faulty
 }
 
-/** A clock that is wrong: its wall clock is set `offsetMs` off, and all of it runs `rate` times as fast. */
+/**
+ * Returns a clock that is wrong on purpose: its wall clock is off by `offsetMs`, and both wall clock and durations run
+ * `rate` times as fast.
+ */
 export function skewedClock(clock: Clock, { offsetMs = 0, rate = 1 }: { offsetMs?: number; rate?: number }): Clock {
   const startMs = clock.date().getTime()
   return {

@@ -13,8 +13,8 @@ export interface ManualClock extends Clock {
    */
   stall(ms: number): void
   /**
-   * Steps the wall clock by `ms`, forward or back, as NTP does, or as a machine that slept finds it. No time passes for
-   * durations and timers.
+   * Moves only the wall clock by `ms`, forward or back, as NTP does, or as the sleep of a machine does. Durations and
+   * timers are not affected.
    */
   step(ms: number): void
 }
@@ -22,10 +22,10 @@ export interface ManualClock extends Clock {
 /**
  * Creates a clock that a test moves: pass it as `clock` to a hub or a client, then `await clock.advance(30_000)`.
  *
- * @param startMs where its wall clock begins, in milliseconds since the Unix epoch; default 2026-01-01.
+ * @param startMs the first time of the wall clock, in milliseconds since the Unix epoch; default 2026-01-01.
  */
 export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
-  // Far from any time of day, so that a test fails when code takes one reading for the other.
+  // The monotonic time begins far from the wall clock's time, so that a test fails when code takes one for the other.
   let now = 1_000
   let wallMs = startMs - now
   const timers = new Set<{ at: number; run: () => void }>()
@@ -62,5 +62,6 @@ export function manualClock(startMs = Date.UTC(2026, 0, 1)): ManualClock {
   }
 }
 
-// One turn of the event loop, so that chains of promises that a timer started can end before the next one runs.
+// Waits for one turn of the event loop, so that chains of promises that a timer started can end before the next timer
+// runs.
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve))

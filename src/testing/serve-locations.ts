@@ -34,9 +34,9 @@ type Own<
   SV extends OptionalSchema,
   SB extends OptionalBroadcasts,
 > = {
-  /** Default `cellLocation`. */
+  /** The schema of a location. Default `cellLocation`. */
   location?: SL & Unchanged<SL>
-  /** Default 0: a free port. */
+  /** The port to listen on. Default 0: a free port. */
   port?: number
 } & Omit<LocationServerOptions<SL, SP, LK, SV, SB>, 'location' | 'identify' | 'authorize' | 'anonymous'>
 

@@ -28,22 +28,22 @@ import type { BroadcastName, IfBroadcasts } from '../shared/broadcast-types.js'
 import type { RoomTypes } from '../shared/room-types.js'
 
 /**
- * The composables of one client. All but `provideRoom` throw an Error where no component has provided a room. Those of features that
- * the router does not have are absent.
+ * The composables of one client. All but `provideRoom` throw an Error where no component has provided a room. The
+ * composables of features that the router does not have are absent.
  */
 export type LocationComposables<T extends RoomTypes> = RoomComposables<T> & IfBroadcasts<T, BroadcastComposables<T>>
 
 /** The composables of every client. */
 export interface RoomComposables<T extends RoomTypes> {
   /**
-   * Joins a room for this component and those below it, until the component is unmounted, and leaves it while `<KeepAlive>` keeps
-   * the component hidden. The options may be reactive, their profile deeply: another room is joined, and another profile posted. On
-   * a server nothing is joined.
+   * Joins a room for this component and the components below it, until this component is unmounted. Leaves the room
+   * while `<KeepAlive>` keeps this component hidden. The options may be reactive, and their profile deeply: when `room`
+   * changes, another room is joined, and when the profile changes, it is posted. On a server nothing is joined.
    */
   provideRoom(options: MaybeRefOrGetter<RoomOptions<T>>): ComputedRef<Room<T>>
   /**
-   * Returns the room, for its methods: `room.value.post(location)`, `setPresence`, `update`, `broadcast`. It changes when another room
-   * is provided, and with nothing else: read what you render with the other composables.
+   * Returns the room, for its methods: `room.value.post(location)`, `setPresence`, `update`, `broadcast`. The value
+   * changes only when another room is provided: read the data that you render with the other composables.
    */
   useRoom(): ComputedRef<Room<T>>
   /** Returns the other members. */
@@ -89,7 +89,7 @@ export interface BroadcastComposables<T extends RoomTypes> {
 export function createLocationComposables<T extends RoomTypes>(client: LocationClient<T>): LocationComposables<T> {
   type Provided = KeptRoom<T> & { track(): void }
   const key = Symbol('room')
-  /** The rooms that components provide: a component does not inject what it provided itself. */
+  /** The room that each component provides. Vue's `inject` does not find what the same component provided. */
   const provided = new WeakMap<object, Provided>()
 
   const values = roomValues<T>({

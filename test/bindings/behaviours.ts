@@ -21,7 +21,7 @@ const statusText: Component = (use) => {
   return () => status().state
 }
 
-/** What the bindings of all frameworks do. */
+/** Describes the behaviour that the bindings of all frameworks have in common. */
 export function describeBinding(name: string, binding: Binding): void {
   describe(`the binding for ${name}`, () => {
     let fake: FakeRoom<Types>
@@ -47,7 +47,7 @@ export function describeBinding(name: string, binding: Binding): void {
     const left = (count: number) =>
       until('rooms are left', () => calls.filter((call) => call.startsWith('leave')).length === count)
 
-    test('joins the room when the provider is mounted, and leaves it when it is unmounted', async () => {
+    test('a provider joins its room when it is mounted and leaves it when it is unmounted', async () => {
       const page = await mount({ profile: { name: 'Grace' }, location: cell(7) }, ids)
       expect(calls).toEqual(['join r'])
       await page.act(() => until('the post arrives', () => fake.posts.some(({ profile }) => profile?.name === 'Grace')))
@@ -57,9 +57,9 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(calls).toEqual(['join r', 'leave r'])
     })
 
-    // React's StrictMode does this to every provider: test/react/hooks.test.tsx.
+    // React's StrictMode replaces every provider like this: test/react/hooks.test.tsx.
     const testReplaced = binding.mountsAtOnce ? test : () => {}
-    testReplaced('stays in the room when a provider is replaced by another one for it', async () => {
+    testReplaced('a provider that is replaced by another one for its room keeps the room open', async () => {
       const page = await mount({}, ids)
       const gone = page.unmount()
       await mount({}, ids)
@@ -68,7 +68,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(calls).toEqual(['join r', 'join r', 'leave r'])
     })
 
-    test('two providers of one room share it: it is there until both are unmounted', async () => {
+    test('two providers of one room share it, and the room stays open until both are unmounted', async () => {
       const one = await mount({}, ids)
       const two = await mount({}, ids)
       await one.unmount()
@@ -77,7 +77,7 @@ export function describeBinding(name: string, binding: Binding): void {
       await two.act(() => until('bob is shown', () => two.texts()[0] === 'ada,bob'))
     })
 
-    test('changes to another room when `room` changes', async () => {
+    test('a provider joins another room when its `room` changes, and leaves the previous one', async () => {
       const heard: string[] = []
       const roomId: Component = (use) => {
         const room = use.room()
@@ -91,14 +91,14 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(calls).toEqual(['join r', 'join s', 'leave r'])
       await page.act(() => until('the other room is loaded', () => page.texts()[1] === 'ada'))
       expect(page.texts()).toEqual(['s', 'ada'])
-      // The last handle of the first room: nothing is heard from there any more.
+      // Closes the first room for good, so that all later events come from the second one.
       await page.act(() => fake.room.leave())
       void fake.enters('bob')
       await page.act(() => until('bob is shown', () => page.texts()[1]?.includes('bob')))
       expect(heard).toContain('bob')
     })
 
-    test('posts the profile when it changed, and only then, and takes it back when it is gone', async () => {
+    test('a provider posts its profile only when the profile changed, and `null` when the profile is removed', async () => {
       const page = await mount({ profile: { name: 'Grace' } })
       const posted = (name: string | null) =>
         page.act(async () => {
@@ -118,7 +118,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(calls).toEqual(['join r'])
     })
 
-    test('keeps a profile that a component has set when another option changes', async () => {
+    test('a profile that a component has set is kept when another option of the provider changes', async () => {
       let room: () => Room<Types>
       const page = await mount({}, (use) => {
         room = use.room()
@@ -134,7 +134,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(fake.posts.at(-1)?.profile).not.toBe(null)
     })
 
-    test('shows the others as they enter, move and leave, and the status', async () => {
+    test('components show other members as they enter, move and leave, and the status of the room', async () => {
       const rows: Component = (use) => {
         const others = use.others((all) => all.map(({ location }) => location?.row ?? 'nowhere').join())
         return () => others()
@@ -153,7 +153,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(page.texts()[2]).toBe('live')
     })
 
-    test('renders a component again only when the value that it selects changes', async () => {
+    test('a component is rendered again only when the value that it selects changes', async () => {
       const count: Component = (use) => {
         const others = use.others((all) => all.length)
         return () => String(others())
@@ -175,7 +175,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(page.renders()).toBe(2)
     })
 
-    test('renders what follows from a reactive argument', async () => {
+    test('a value is updated when its reactive argument changes', async () => {
       const at: Component = (use, { row }) => {
         const there = use.membersAt(() => cell(row()))
         return () =>
@@ -202,12 +202,12 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(page.texts()).toEqual(['', 'Ada'])
     })
 
-    test('a value that a reactive argument changed is up to date after the next change of the room', async () => {
+    test('a selector that reads a reactive argument uses its newest value after the next change of the room', async () => {
       const isThere: Component = (use, { row }) => {
         const others = use.others((all) => all.some(({ location }) => location?.row === row()))
         return () => String(others())
       }
-      // A React selector that changes is a new closure, and so needs no further test.
+      // In React, a selector that changes is a new closure, which other tests cover.
       const page = await mount({}, isThere)
       expect(page.texts()).toEqual(['true'])
       await page.set({ row: 2 })
@@ -216,7 +216,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(page.texts()).toEqual(['true'])
     })
 
-    test('shows our own post and presence value at once', async () => {
+    test('components show our own post and presence value at once', async () => {
       let room: () => Room<Types>
       const self: Component = (use) => {
         room = use.room()
@@ -234,7 +234,7 @@ export function describeBinding(name: string, binding: Binding): void {
       await page.act(() => room().flush())
     })
 
-    test('calls listeners of events and broadcasts until the component is unmounted', async () => {
+    test('listeners of events and broadcasts are called until their component is unmounted', async () => {
       const heard: string[] = []
       const listener: Component = (use) => {
         use.onEvent('moved', ({ member }) => heard.push(`moved ${member.memberId}`))
@@ -252,7 +252,7 @@ export function describeBinding(name: string, binding: Binding): void {
       expect(heard.length).toBe(2)
     })
 
-    test('useLock shows who has a place, and acquires and releases it', async () => {
+    test('useLock shows who has a place, acquires it when it is free, and releases it', async () => {
       const { page, lock } = await lockPage()
       expect(page.texts()).toEqual(['free'])
       await page.act(() => fake.locks('ada', cell(1)))
@@ -268,7 +268,7 @@ export function describeBinding(name: string, binding: Binding): void {
       await page.act(() => until('it is free', () => page.texts()[0] === 'free'))
     })
 
-    test('useLock releases a place when the component asks for another one, and when it goes', async () => {
+    test('useLock releases a place when its location changes, and when the component is unmounted', async () => {
       const { page, lock } = await lockPage()
       await page.act(() => lock().acquire())
       await page.set({ row: 2 })
@@ -281,10 +281,10 @@ export function describeBinding(name: string, binding: Binding): void {
     })
 
     const { createRow } = binding
-    // React has no such moment: a place changes with a render.
+    // React has no time between a change of the place and its effects: the place changes with a render.
     const describeMoment = createRow ? describe : () => {}
     describeMoment('useLock right after the place changed', () => {
-      test('acquire releases the place before and takes the new one', async () => {
+      test('acquire right after a change of the place releases the previous place and takes the new one', async () => {
         const { page, lock, setAndRun } = await rowPage()
         await page.act(() => lock().acquire())
         const acquired = await page.act(() => setAndRun(2, () => lock().acquire()))
@@ -293,14 +293,14 @@ export function describeBinding(name: string, binding: Binding): void {
         expect(page.texts()).toEqual(['mine'])
       })
 
-      test('acquire takes a free place', async () => {
+      test('acquire right after a change of the place takes the new place when no place is held', async () => {
         const { page, lock, setAndRun } = await rowPage()
         const acquired = await page.act(() => setAndRun(2, () => lock().acquire()))
         expect([acquired, fake.room.lockedBy(cell(2))?.memberId]).toEqual([true, 'me'])
         expect(page.texts()).toEqual(['mine'])
       })
 
-      test('acquire cancels a call for the place before', async () => {
+      test('acquire right after a change of the place cancels a pending call for the previous place', async () => {
         const { page, lock, setAndRun } = await rowPage()
         const results = await page.act(() => Promise.all([lock().acquire(), setAndRun(2, () => lock().acquire())]))
         expect(results).toEqual([false, true])
@@ -308,7 +308,7 @@ export function describeBinding(name: string, binding: Binding): void {
         expect(page.texts()).toEqual(['mine'])
       })
 
-      test('acquire resolves with false when somebody else has the new place', async () => {
+      test('acquire right after a change of the place resolves to false when another member has the new place', async () => {
         const { page, lock, setAndRun } = await rowPage()
         await page.act(() => fake.locks('ada', cell(2)))
         await page.act(() => lock().acquire())
@@ -317,7 +317,7 @@ export function describeBinding(name: string, binding: Binding): void {
         expect(page.texts()).toEqual(['taken'])
       })
 
-      test('a place that changes without acquire is released', async () => {
+      test('a change of the place without a new acquire releases the previous place', async () => {
         const { page, lock, setAndRun } = await rowPage()
         await page.act(() => lock().acquire())
         await page.act(() => setAndRun(2, () => {}))
@@ -341,15 +341,15 @@ export function describeBinding(name: string, binding: Binding): void {
       return { page, lock: () => lock() }
     }
 
-    test('watches a room without being in it', async () => {
+    test('a provider with `watch` shows the room without joining it or posting a profile', async () => {
       const page = await mount({ watch: true, profile: { name: 'Grace' } }, ids)
-      // The fake server's own room is in it.
+      // The member of the fake room is shown, too, so the list is not empty once the room is loaded.
       await page.act(() => until('the room is loaded', () => page.texts()[0] !== ''))
       expect(calls).toEqual(['watch r'])
       expect(fake.posts.some(({ profile }) => profile?.name === 'Grace')).toBe(false)
     })
 
-    test('throws an error that names the provider where there is none', () => {
+    test('a component without a provider throws an error that names the provider', () => {
       expect(() => binding.mountWithout(client, statusText)).toThrow(/RoomProvider|provideRoom/)
     })
   })

@@ -9,7 +9,7 @@ export type Types = RoomTypesWith<{
   locks: true
 }>
 
-/** The functions of a binding in one form for all frameworks: each returns a function that reads the value. */
+/** The functions of a binding in one form for all frameworks: each function returns a getter of its value. */
 export interface Uses {
   room(): () => Room<Types>
   status(): () => RoomStatus
@@ -25,21 +25,24 @@ export interface Uses {
   onWave(listener: (emoji: string) => void): void
 }
 
-/** A component of a test. It is set up with `use`, and returns the function that makes its text. `row` is a reactive prop. */
+/**
+ * A component of a test. It is set up with `use`, and returns the function that renders its text. `row` is a reactive
+ * prop.
+ */
 export type Component = (use: Uses, props: { row: () => number }) => () => string
 
-/** What a page is made of. */
+/** The reactive state of a page: the options of its provider, the prop `row`, and whether the components are shown. */
 export type PageState = { options: RoomOptions<Types>; row: number; shown: boolean }
 
 /** A mounted page: a provider, and in it the components while `shown`. */
 export interface Page {
   /** The text of each component. */
   texts(): (string | null)[]
-  /** How often the components made their text since this was last called. */
+  /** Returns the number of renders of the components since the previous call. */
   renders(): number
   /** Changes reactive state of the page. */
   set(change: Partial<PageState>): Promise<void>
-  /** Runs something that changes the room, and waits until the page shows it. */
+  /** Runs a function that changes the room, and waits until the page shows the change. */
   act<R>(run: () => R | Promise<R>): Promise<R>
   unmount(): Promise<void>
 }
@@ -50,8 +53,8 @@ export interface Binding {
   mountsAtOnce: boolean
   mount(client: LocationClient<Types>, options: RoomOptions<Types>, components: Component[]): Promise<Page>
   /**
-   * Creates reactive state outside the page. `setAndRun` sets it, and runs something before the watchers of the framework have run.
-   * React has no such state: a component sees another place only when it is rendered again.
+   * Creates reactive state outside the page. `setAndRun` sets the state, and calls `run` before the watchers of the
+   * framework run. React has no such state: a component sees another place only when it is rendered again.
    */
   createRow?(initial: number): { row(): number; setAndRun<R>(row: number, run: () => R): R }
   /** Sets up a component without a provider. */

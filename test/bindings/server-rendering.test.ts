@@ -12,11 +12,14 @@ import { expect, test } from 'vitest'
 import type { Types } from './binding.js'
 import Page from './svelte/Page.svelte'
 
-/* These run in Node, without a document, as on a server. */
+/* These tests run in Node, without a document, as on a server. */
 
 const place = { sheet: 'Q3', row: 1, col: 1 }
 
-/** Renders a page that posts while it is set up, and shows the status, the number of others and of members at a place. */
+/**
+ * Renders a page that posts while it is set up, and shows the status, the number of others and the number of members at
+ * a place.
+ */
 type Render = (client: LocationClient<Types>, options: RoomOptions<Types>) => Promise<string>
 
 const frameworks: Record<string, Render> = {
@@ -65,7 +68,7 @@ const frameworks: Record<string, Render> = {
   },
 }
 
-test.each(Object.entries(frameworks))('%s on a server joins nothing, and shows an empty room', async (_, render) => {
+test.each(Object.entries(frameworks))('%s on a server joins nothing and renders an empty room', async (_, render) => {
   await using fake = await fakeRoom<Types>({ others: { ada: { location: place } } })
   const posts = fake.posts.length
   const joined: string[] = []
@@ -79,7 +82,7 @@ test.each(Object.entries(frameworks))('%s on a server joins nothing, and shows a
   expect(fake.posts.length).toBe(posts)
 })
 
-test.each(Object.entries(frameworks))('%s on a server shows the members of `initial`', async (_, render) => {
+test.each(Object.entries(frameworks))('%s on a server renders the members of `initial`', async (_, render) => {
   await using fake = await fakeRoom<Types>()
   const ada = {
     connectionId: 'ada',

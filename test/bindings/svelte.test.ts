@@ -18,9 +18,9 @@ import Shown from './svelte/Shown.svelte'
 
 type Read = <V>(store: RoomStore<V>) => () => V
 
-/** Runes read `current`. */
+/** Reads a store as runes do, by `current`. */
 const byCurrent: Read = (store) => () => store.current
-/** `$others` subscribes. */
+/** Reads a store as `$others` does, by a subscription. */
 const bySubscription: Read = (store) => {
   const value = fromStore(store)
   return () => value.current

@@ -94,7 +94,7 @@ const vue: Binding = {
 
 describeBinding('Vue', vue)
 
-test('the component that provides a room may use the other composables too', async () => {
+test('the component that calls provideRoom can use the other composables, too', async () => {
   await using fake = await fakeRoom<Types>({ others: { ada: {} } })
   const { provideRoom, useOtherIds } = createLocationComposables(fake.client)
   const Page = defineComponent(() => {
@@ -109,7 +109,7 @@ test('the component that provides a room may use the other composables too', asy
   app.unmount()
 })
 
-test('a provider that KeepAlive keeps hidden is not in the room, and joins again when it is shown', async () => {
+test('a provider leaves its room while KeepAlive hides it, and joins again when it is shown', async () => {
   await using fake = await fakeRoom<Types>()
   const calls: string[] = []
   const { provideRoom } = createLocationComposables(recording(fake.client, calls))

@@ -6,7 +6,7 @@ import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { cell, stockClient } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/* The browser's EventSource on a stream that is spliced from compressed parts. */
+/* The browser's own EventSource reads a stream that the server joins from separately compressed parts. */
 
 declare global {
   interface Window {
@@ -17,7 +17,7 @@ declare global {
 }
 
 test.skipIf(!chromiumPath)(
-  "Chromium's EventSource hears each move as it is made, and resumes (skipped where there is none)",
+  "Chromium's EventSource receives each move over a compressed stream, and resumes (skipped without Chromium)",
   { timeout: 30_000 },
   async () => {
     const timing = { beatMs: 300, drainMs: 200 }
@@ -34,7 +34,7 @@ test.skipIf(!chromiumPath)(
     const client = stockClient(trpcUrl)
     const move = (row: number) =>
       client.postLocation.mutate({ room: 'r', connectionKey: 'k'.repeat(22), seq: row, location: cell(row) })
-    // Many members, so that frames are deflated and not only stored.
+    // Posts many members, so that frames are large enough to be deflated and not only stored.
     for (let n = 0; n < 30; n++)
       await client.postLocation.mutate({
         room: 'r',

@@ -6,7 +6,7 @@ import { serveDemo, type Demo } from '../support/servers/demo.js'
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
-/** A machine that runs many tests is slow. */
+/** A time limit for a machine that runs many tests at once. */
 const soon = { timeout: 8_000 }
 
 /** The cell that the tests edit: `Sign lease for Dock Street 14`, in the first task of the plan. */
@@ -39,7 +39,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     const page = await context.newPage()
     page.setDefaultTimeout(8_000)
     page.on('pageerror', (error) => complaints.push(error.message))
-    // The browser logs a refused save, which a test causes, as a failed request.
+    // Ignores failed requests: a test causes a refused save, which the browser logs as one.
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource'))
         complaints.push(message.text())
@@ -59,7 +59,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
   const badge = (page: Page) => page.locator('.cursor .hb-editing')
   const problem = (page: Page) => page.getByRole('alert').filter({ hasText: 'was not saved' })
 
-  test('one page edits a cell: the other sees who, cannot write, and then has the text', async () => {
+  test('while one page edits a cell, another page shows the editor and is read-only, and then shows the saved text', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await editor(ada).press('Enter')
     expect(await nameBox(ada)).toBe('A6')
     expect(await shown(ada)).toBe('Sign the new lease')
-    // The cell is free: the page that waits for it may write now.
+    // The cell is free again, so the other page may write now.
     await expect.poll(() => editor(bo).evaluate((input: HTMLInputElement) => input.readOnly), soon).toBe(false)
     expect(await editor(bo).inputValue()).toBe('Sign the new lease')
     await editor(bo).press('Escape')
@@ -88,7 +88,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await badge(ada).waitFor({ state: 'detached' })
   })
 
-  test('reset brings the first values back for everybody', async () => {
+  test('a reset of the demo sheet restores the first values on all pages', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     await goTo(ada, 'A5')
@@ -103,7 +103,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await shown(bo)).toBe(firstText)
   })
 
-  test('the save of a lost lock is refused in plain words, and the text is kept', async () => {
+  test('a save after the lock was lost is refused with an explanation, and the typed text is kept', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     await goTo(ada, 'A5')
@@ -126,7 +126,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await shown(ada)).toBe('Too late')
   })
 
-  test('a cell that cannot be locked says so, and the page does not ask again by itself', async () => {
+  test('a cell that cannot be locked shows an alert and stays read-only, and the page asks once only', async () => {
     const ada = await open(newRoom(), 'Ada')
     let asked = 0
     await ada.route(/lockLocation/, (route) => {
@@ -142,7 +142,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await editor(ada).count()).toBe(0)
   })
 
-  test('the keyboard begins, saves, moves on and drops an edit', async () => {
+  test('keys begin an edit, save it and move on, or drop it with Escape', async () => {
     const ada = await open(newRoom(), 'Ada')
     await goTo(ada, 'A5')
     await ada.keyboard.press('x')
@@ -155,7 +155,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.keyboard.type('dropped')
     await ada.keyboard.press('Escape')
     expect([await shown(ada), await nameBox(ada)]).toEqual(['xyz', 'A5'])
-    // The grid has the focus again.
+    // The grid has the focus again, so Delete clears the cell.
     await ada.keyboard.press('Delete')
     await expect.poll(() => shown(ada), soon).toBe('')
     await goTo(ada, 'H5')
@@ -164,7 +164,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await ada.locator('#cell-4-7').innerText()).toBe('$1,235')
   })
 
-  test('on a phone, a second touch edits the cell', async () => {
+  test('on a phone, a second touch of a cell begins an edit', async () => {
     const page = await open(newRoom(), 'Ada', phone)
     await goTo(page, 'A7')
     await page.locator('#cell-4-0').tap()
@@ -179,7 +179,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0)
   })
 
-  test('a page that was away fetches what it missed', async () => {
+  test('a page of the demo that was offline loads the edits that it missed', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -197,7 +197,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await expect.poll(() => shown(bo), { timeout: 8_000 }).toBe('Meanwhile')
   })
 
-  test('a broadcast of another member does not change a cell', async () => {
+  test('a forged broadcast of another member does not change a cell', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const calls = demo.server.router.createCaller({})
@@ -207,12 +207,12 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await calls.broadcastToRoom({ ...own, name: 'changed', payload })
     await calls.broadcastToRoom({ ...own, name: 'reaction', payload: { emoji: '🎉' } })
     await calls.broadcastToRoom({ ...own, name: 'look', payload: { at: a5 } })
-    // It comes after the others.
+    // The broadcast `look` comes after the forged one, so the forged one has arrived, too.
     await ada.getByRole('status').filter({ hasText: 'Someone' }).waitFor()
     expect(await shown(ada)).toBe(firstText)
   })
 
-  test('pointers, reactions and "look here" reach the others', async () => {
+  test('pointers, reactions and "look here" reach other pages of the demo', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -235,7 +235,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     expect(await nameBox(bo)).toBe('H20')
   })
 
-  test('a name that turns the direction of writing turns nothing around it', async () => {
+  test('a name that changes the direction of writing does not change it in the sentence around the name', async () => {
     const room = newRoom()
     const bo = await open(room, 'Bo')
     const ada = await open(room, 'Ada \u202eevil')
@@ -243,7 +243,7 @@ describe.skipIf(!chromiumPath)('editing in the demo (skipped without Chromium)',
     await ada.getByRole('button', { name: 'Ask the others to look here' }).click()
     const sentence = bo.getByRole('status').filter({ hasText: 'asks you to look' })
     await sentence.waitFor()
-    // Left to right: the end of the sentence is to the right of its beginning.
+    // The sentence is still written from left to right: its end is to the right of its beginning.
     const isInOrder = await sentence
       .locator('span span')
       .first()

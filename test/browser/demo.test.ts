@@ -7,7 +7,7 @@ import { serveDemo, type Demo } from '../support/servers/demo.js'
 const axePath = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 type AxeResults = { violations: { id: string; nodes: { html: string }[] }[] }
 
-/** Replaces each text node as the translation of Chrome does: by elements, behind the back of React. */
+/** Replaces each text node by elements, without React, as the translation of Chrome does. */
 function translate() {
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   const found: Text[] = []
@@ -24,12 +24,12 @@ function translate() {
 const desktop = { viewport: { width: 1280, height: 800 } }
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }
 
-describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
+describe.skipIf(!chromiumPath)('the demo in Chromium (skipped without Chromium)', { timeout: 20_000 }, () => {
   let demo: Demo
   let url: string
   let server: Demo['server']
   let browser: Browser
-  /** Errors of a page, and violations of its content security policy. */
+  /** The errors of the pages, and the violations of their content security policy. */
   const complaints: string[] = []
   let rooms = 0
 
@@ -89,7 +89,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
   const flagOf = (page: Page, name: string) => page.locator('.flag', { hasText: name })
   const chosen = (page: Page) => page.locator('[role=gridcell][aria-selected=true]')
 
-  test('loads under a content security policy without inline code and shows that it is live', async () => {
+  test('the demo loads under a content security policy that forbids inline code, and shows that it is live', async () => {
     const response = await fetch(url)
     const policy = response.headers.get('content-security-policy')
     expect(policy).toContain("default-src 'self'")
@@ -106,7 +106,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     await expect.poll(() => complaints.splice(0).length).toBe(0)
   })
 
-  test('two windows see each other move', async () => {
+  test("two windows of the demo show each other's moves", async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -123,7 +123,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(cursor.height).toBeGreaterThan(corner.height)
   })
 
-  test('goes on when the browser translates the page', async () => {
+  test('the demo still shows members correctly after the browser has translated the page', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada')
     await goTo(page, 'B5')
@@ -144,7 +144,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await page.locator('main').count()).toBe(1)
   })
 
-  test('shows our own cell and the others in forced colours', async () => {
+  test('the demo shows the outlines of our own cell and of others in forced colours', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada', { ...desktop, forcedColors: 'active' })
     await hubRoom(room).post({ memberId: 'bo', profile: { name: 'Bo' }, location: { sheet: 'Plan', row: 4, col: 1 } })
@@ -163,7 +163,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     ['on a desktop', desktop],
     ['on a phone', phone],
     ['in the dark', { ...desktop, colorScheme: 'dark' as const }],
-  ])('has no accessibility fault that axe finds, %s', { timeout: 60_000 }, async (_, options) => {
+  ])('axe finds no accessibility fault in the demo %s', { timeout: 60_000 }, async (_, options) => {
     const room = newRoom()
     const page = await open(room, 'Ada', { ...options, bypassCSP: true })
     for (const [i, name] of ['Bo Li', 'Cy', 'Juno'].entries())
@@ -191,7 +191,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     }
   })
 
-  test('a reload returns to the same cell, and the others see no event', async () => {
+  test('a reload of the demo returns to the same cell, and other members see no event', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -206,7 +206,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await bo.locator('.line.is-left, .line.is-entered').count()).toBe(0)
   })
 
-  test('keyboard and pointer select cells', async () => {
+  test('keyboard and pointer select cells and ranges in the demo', async () => {
     const page = await open(newRoom(), 'Ada')
     await goTo(page, 'A4')
     await page.keyboard.press('ArrowRight')
@@ -234,7 +234,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await page.evaluate(() => document.activeElement?.getAttribute('role'))).not.toBe('grid')
   })
 
-  test('sheet tabs count the members, and a jump goes to a member', async () => {
+  test('sheet tabs of the demo count the members, and a click on an avatar jumps to the member', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada')
     await hubRoom(room).post({
@@ -243,7 +243,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
       location: { sheet: 'Q3', row: 60, col: 9 },
     })
     await hubRoom(room).post({ memberId: 'otto', profile: { name: 'Otto' }, location: { sheet: 'Q3', row: 4, col: 2 } })
-    // The command line may post any location: an unknown sheet, or a row that does not exist.
+    // Members may post any location by the command line: an unknown sheet, or a row that does not exist.
     await hubRoom(room).post({
       memberId: 'lost',
       profile: { name: 'Lost' },
@@ -265,7 +265,7 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await nameBox(page).inputValue()).toBe('J61')
   })
 
-  test('a changed name is stored and shown to the others', async () => {
+  test('a name that is changed in the demo is stored and shown to other members', async () => {
     const room = newRoom()
     const ada = await open(room, 'Ada')
     const bo = await open(room, 'Bo')
@@ -277,10 +277,10 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(JSON.parse(stored!)).toEqual({ name: 'Ada Byron' })
   })
 
-  test('fits a phone, also with open drawers', async () => {
+  test('the demo is no wider than a phone, also with open drawers', async () => {
     const room = newRoom()
     const page = await open(room, 'Ada', phone)
-    // The first cell is random, but the view begins at the corner of the sheet.
+    // Our first cell is chosen at random, here far away, but the view must begin at the corner of the sheet.
     await page.addInitScript((room) => {
       Math.random = () => 0.999
       sessionStorage.removeItem(`hereabouts.place.${room}`)
@@ -308,9 +308,9 @@ describe.skipIf(!chromiumPath)('the demo in Chromium (skipped where there is non
     expect(await overflow()).toBeLessThanOrEqual(0)
   })
 
-  test('shows that it is offline, and the time until the next attempt', async () => {
+  test('the demo shows that the connection is lost and the time until the next attempt', async () => {
     const page = await open(newRoom(), 'Ada')
-    // The browser logs unreachable requests to the console.
+    // The browser logs failed requests to the console: they are expected here.
     page.removeAllListeners('console')
     await page.route('**/trpc/**', (route) => route.abort())
     await server.hub.drain()

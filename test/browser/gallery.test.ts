@@ -21,15 +21,15 @@ const looks: Record<string, { query: string; options: BrowserContextOptions }> =
   'phone-dark': { query: 'theme=dark', options: phone },
 }
 /**
- * Another build of Chromium draws letters and edges a little differently: a picture may be 2 % longer, and 0.8 % of its tiles
- * may differ. The pictures are for the fonts of scripts/machine.sh; UPDATE_PICTURES=1 writes them anew.
+ * Another build of Chromium draws letters and edges a little differently: a picture may differ by 2 % in length, and in
+ * 0.8 % of its tiles. The pictures are for the fonts of scripts/machine.sh; UPDATE_PICTURES=1 writes them anew.
  */
 const tolerance = { size: 0.02, tiles: 0.008 }
 
 const folder = fileURLToPath(new URL('gallery', import.meta.url))
 const pathOf = (name: string) => `${folder}/${name}.webp`
 
-describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is none)', { timeout: 30_000 }, () => {
+describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped without Chromium)', { timeout: 30_000 }, () => {
   let gallery: Awaited<ReturnType<typeof serveGallery>>
   let browser: Browser
   beforeAll(async () => {
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     expect(tiles).toBeLessThan(tolerance.tiles)
   })
 
-  test('the comparison of pictures notices a missing background, missing avatars and the wrong theme', async () => {
+  test('the comparison of pictures fails for a missing background, missing avatars and the wrong theme', async () => {
     const before = readFileSync(pathOf('light'))
     for (const rule of [
       '.hb-avatar { background: none }',
@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     expect((await pictureDifference(dark, before, await picture(dark))).tiles).toBeGreaterThan(0.5)
   })
 
-  test.each(['light', 'dark'])('axe finds nothing in the %s gallery, nor in an open list', async (theme) => {
+  test.each(['light', 'dark'])('axe finds no fault in the %s gallery with an open list', async (theme) => {
     const page = await open(`theme=${theme}`)
     await page.getByRole('button', { name: 'show all 9 people' }).click()
     await page.addScriptTag({ path: axePath })
@@ -90,7 +90,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([])
   })
 
-  test('screen readers get the stack as a list of names with activities', async () => {
+  test('the accessibility tree has the avatar stack as a list of names with activities', async () => {
     const page = await open('theme=light')
     const stack = page.locator('.hb-stack').nth(1)
     expect(await stack.ariaSnapshot()).toBe(
@@ -111,7 +111,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     expect(await list.getByRole('listitem').nth(1).innerText()).toMatch(/Bo Li\s*,\s*idle, Plan B6$/)
   })
 
-  test('screen readers get the notice as a status without its countdown, and no cursor', async () => {
+  test('the accessibility tree has the notice as a status without its countdown, and no cursors', async () => {
     const page = await open('theme=light')
     expect(await page.locator('.hb-notice').first().ariaSnapshot()).toBe(
       `- status: Connection lost. Others may have moved on.
@@ -145,7 +145,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     expect(await described('Notes')).toEqual({ text: '', isReadOnly: false })
   })
 
-  test('the keyboard opens the list, Escape closes it, and focus returns', async () => {
+  test('the Enter key opens the list of a stack, Escape closes it, and focus returns to the button', async () => {
     const page = await open('theme=light')
     const more = page.getByRole('button', { name: 'show all 9 people' })
     await page.getByRole('button', { name: 'Right to left' }).focus()
@@ -161,7 +161,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     await page.getByRole('dialog').waitFor({ state: 'detached' })
   })
 
-  test('the list stays inside of the window on a phone, left to right and right to left', async () => {
+  test('the list of a stack stays 8 pixels inside of the window on a phone, left to right and right to left', async () => {
     for (const dir of ['ltr', 'rtl']) {
       const page = await open(`theme=light&dir=${dir}`, phone)
       await page.getByRole('button', { name: 'show all 9 people' }).click()
@@ -171,7 +171,7 @@ describe.skipIf(!chromiumPath)('the UI kit in Chromium (skipped where there is n
     }
   })
 
-  test('nothing is wider than the window at 200 % zoom and at 320 pixels', async () => {
+  test('no component is wider than the window at 200 % zoom and at 320 pixels', async () => {
     for (const viewport of [
       { width: 550, height: 450 },
       { width: 320, height: 640 },

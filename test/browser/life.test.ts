@@ -1,6 +1,7 @@
 import { lives } from './life.js'
 
-// npm run soak:browser is the long version. A reload must be faster than the grace period; all other times are short.
+// npm run soak:browser is the long version. The grace period is that of production, because a reload must be faster;
+// other times are short.
 lives('a page in somebody’s hands', {
   reloads: 5,
   duplicates: 5,

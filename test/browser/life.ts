@@ -15,20 +15,20 @@ import type { Shown } from './page/main.js'
 import type { CellTypes } from '../support/cell-types.js'
 
 /*
- * Actions of users on a page, and their effect on the other members of the room: none, as long as the user is present.
- * The others are three clients in Node without network faults. A false leave is a `left` event for a present member. A
- * ghost is a connection that is still shown after the time by which it has to be removed.
+ * Actions of users on a page, which must have no effect on the other members of the room while the user is present. The
+ * other members are three clients in Node without network faults. A false leave is a `left` event for a present member.
+ * A ghost is a connection that is still shown after the time by which it has to be removed.
  */
 export type Amounts = {
   reloads: number
   duplicates: number
   returns: number
   crashes: number
-  /** The time without a network, each time. */
+  /** The time in milliseconds of each interruption of the network. */
   offlineMs: number[]
   hiddenMs: number
   timing: TimingOptions
-  /** Only for the hidden page, whose time is measured in leases. */
+  /** The timing of the server of the hidden page, which is hidden for several leases. */
   hiddenTiming: TimingOptions
   /** Prints the progress, and a table at the end. */
   talks: boolean
@@ -63,7 +63,7 @@ export function lives(title: string, amounts: Amounts): void {
     const page = ends.use(await builtPage('page'))
     folder = page.folder
     url = await serve(amounts.timing)
-    // Playwright turns the back/forward cache off.
+    // Playwright disables the back/forward cache by default.
     browser = await launchChromium({ ignoreDefaultArgs: ['--disable-back-forward-cache'] })
     ends.use({ [Symbol.asyncDispose]: () => browser.close() })
   }
@@ -108,7 +108,7 @@ export function lives(title: string, amounts: Amounts): void {
       await using others = await witnesses(room)
       for (let times = 1; times <= amounts.reloads; times++) {
         await page.reload()
-        // Every third time before the previous action has completed.
+        // Every third reload comes before the previous one has completed.
         if (times % 3 !== 0) await isLive(page)
         if (times % 10 === 0) say(`reloaded ${times} times of ${amounts.reloads}`)
       }
@@ -129,7 +129,7 @@ export function lives(title: string, amounts: Amounts): void {
         pages.push(await duplicate(pages.at(-1)!))
         await until('the others see the twin', () => others.windows().every((windows) => windows >= pages.length))
         most = Math.max(most, pages.length)
-        // The oldest tab closes: at the end none of the first tabs is left.
+        // The oldest tab is closed, so that none of the first tabs is left at the end.
         if (pages.length > 4) await pages.shift()!.close()
         if (times % 5 === 0) say(`duplicated ${times} times of ${amounts.duplicates}`)
       }
@@ -155,7 +155,7 @@ export function lives(title: string, amounts: Amounts): void {
         else await page.evaluate(() => history.forward())
         await page.waitForURL('**/elsewhere', { waitUntil: 'commit' })
         await page.evaluate(() => history.back())
-        // A page from the cache does not fire `load` again.
+        // Waits for the commit, because a page from the back/forward cache does not fire `load` again.
         await page.waitForURL('**/?room=*', { waitUntil: 'commit' })
         const cached = async () => (await shown(page)).restored === times
         await until('the very page is back', () => cached().catch(() => false))
@@ -190,7 +190,7 @@ export function lives(title: string, amounts: Amounts): void {
         await passing(ms)
         expect(boIn(await shown(page))?.row, 'it is offline').not.toBe(row)
         const lostBefore = others.leaves.length > 0
-        // Back in the same network, or in another one, in which the open connections are dead.
+        // Every second time, the page returns in another network, in which the open connections are dead.
         if (nth % 2) line.cut()
         line.thaw()
         await context.setOffline(false)
@@ -219,7 +219,8 @@ export function lives(title: string, amounts: Amounts): void {
       for (let times = 1; times <= amounts.crashes; times++) {
         const room = newRoom()
         const context = await browser.newContext()
-        // One member with two windows, as after "duplicate tab". A window and its opener would crash together.
+        // All windows are one member, as after "duplicate tab". They are opened separately: a window and its opener
+        // would crash together.
         await context.addInitScript(() => sessionStorage.setItem('hereabouts:member', 'one-person-in-all-tabs'))
         const streams: Page[] = []
         context.on('request', (request) => {
@@ -278,7 +279,7 @@ export function lives(title: string, amounts: Amounts): void {
         if (Math.round((performance.now() - hiddenAt) / 1000) % 30 === 0)
           say(`hidden for ${Math.round((performance.now() - hiddenAt) / 1000)} s`)
       }
-      // The page was really hidden: its timers are throttled.
+      // Throttled timers show that the page was really hidden.
       expect(throttled).toBeLessThanOrEqual(2)
       await tabs.activate(tab)
       await until('the others see it active', () => others.activities().every((activity) => activity === 'active'))
@@ -297,7 +298,7 @@ export function lives(title: string, amounts: Amounts): void {
       if (amounts.talks) console.table(findings)
     })
 
-    test.concurrent.each(Object.entries(lifeOf))('%s: causes no false leave and leaves no ghost', async (_, live) => {
+    test.concurrent.each(Object.entries(lifeOf))('a page that is %s has no false leave or ghost', async (_, live) => {
       const found = await live()
       findings.push(found)
       expect(found).toMatchObject({ falseLeaves: 0, ghosts: 0 })

@@ -12,13 +12,13 @@ import { tcpProxy } from '../support/network/tcp-proxy.js'
 import { until } from '../support/until.js'
 import type { LockTypes } from './locks/main.js'
 
-/* A page that holds a place, and what becomes of the place when the page is reloaded, cut off, frozen or left alone. */
+/* A page that holds a place, and the lock of that place when the page is reloaded, cut off, frozen or not used. */
 
 const place = { sheet: 'Q3', row: 1, col: 1 }
 /** The time that a slow machine may add to any bound. */
 const slackMs = 5_000
 
-/** @param scale of all times of the server; the bounds are those of docs/PROTOCOL.md, scaled alike. */
+/** @param scale scales all times of the server. The bounds are those of docs/PROTOCOL.md, scaled in the same way. */
 export function lockLives(title: string, { scale, reloads }: { scale: number; reloads: number }): void {
   const ends = new Ends()
   let folder: string
@@ -48,7 +48,7 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
     await until('the page has the lock', async () => (await shown(page)).fence !== null)
     return page
   }
-  /** Somebody else, who asks for the place all the time. */
+  /** Joins another member, who asks for the place all the time. */
   async function rival(room: string) {
     const client = createLocationClient<LocationServer<LockTypes>['router']>({ url: `${url}/trpc` })
     const joined = client.join(room, { profile: { name: 'Bo' } })
@@ -65,7 +65,7 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
   describe.skipIf(!chromiumPath)(title, { timeout: 60_000 + 400_000 * scale }, () => {
     beforeAll(async () => {
       ;({ folder } = ends.use(await builtPage('locks')))
-      // A reload is as fast as a machine is, whatever the scale.
+      // The grace period is not scaled, because a reload takes the same time at each scale.
       url = await serve({ scale, graceMaxMs: 3_000, leaseMinMs: 100 })
       browser = await launchChromium()
       ends.use({ [Symbol.asyncDispose]: () => browser.close() })
@@ -88,7 +88,7 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
       await page.context().close()
     })
 
-    test('a page without a network frees its lock within 35 seconds, and says so by its own clock before anybody gets it', async () => {
+    test('a page without a network frees its lock within 35 s (unscaled), and knows by its own clock before another member gets it', async () => {
       const room = `r${++rooms}`
       await using line = await tcpProxy(Number(new URL(url).port))
       const page = await visit(room, await browser.newContext(), `http://127.0.0.1:${line.port}`)
@@ -99,12 +99,12 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
       expect(bo.gotAt[0]! - cutAt).toBeLessThan(lockMs + 5_000 * scale + slackMs)
       const { lostAt, fence } = await shown(page)
       expect(fence).toBe(null)
-      // Both clocks are that of this machine.
+      // Both times are readings of the clock of this machine.
       expect(lostAt! - bo.gotAt[0]!).toBeLessThan(250)
       await page.context().close()
     })
 
-    test('a page that is frozen, as by a closed laptop, frees its lock within 35 seconds, and says so when it wakes up', async () => {
+    test('a page that is frozen, as by a closed laptop, frees its lock within 35 s (unscaled), and knows when it wakes up', async () => {
       const room = `r${++rooms}`
       await using line = await tcpProxy(Number(new URL(url).port))
       const page = await visit(room, await browser.newContext(), `http://127.0.0.1:${line.port}`)
@@ -118,9 +118,9 @@ export function lockLives(title: string, { scale, reloads }: { scale: number; re
       await page.context().close()
     })
 
-    test('a page that nobody uses releases its lock after the time for idle pages', async () => {
+    test('a page that nobody uses releases its lock after the `idleMs` of locks', async () => {
       const room = `r${++rooms}`
-      // Our client is idle after a minute without input.
+      // A client is idle after a minute without input, by default.
       const page = await visit(room, await browser.newContext(), url, `&idleMs=${60_000 * scale}`)
       await using bo = await rival(room)
       const inUse = 60_000 * scale + idleMs

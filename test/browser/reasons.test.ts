@@ -9,14 +9,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 
-/* What keeps a page from showing others, or others from seeing it, as the table of docs/troubleshooting.md lists it. */
+/* The faults that keep a page from showing others or from being shown to them, as listed in docs/troubleshooting.md. */
 
 type Scenario = {
   /** The options of the client, in an app whose location router is merged as `locations`. */
   client?: { url?: string; path?: string }
   authorize?: (action: 'read' | 'post' | 'leave') => boolean
   roomConnections?: number
-  /** Runs before the procedures. */
+  /** A request handler that runs before the procedures. */
   before?: RequestHandler
 }
 
@@ -42,7 +42,7 @@ const scenarios: Record<string, Scenario> = {
   'the room is full': { roomConnections: 1 },
 }
 
-describe.skipIf(!chromiumPath)('reasons in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
+describe.skipIf(!chromiumPath)('errors that a page shows (skipped without Chromium)', { timeout: 60_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let browser: Browser
   beforeAll(async () => {
@@ -54,7 +54,7 @@ describe.skipIf(!chromiumPath)('reasons in Chromium (skipped where there is none
     await built?.[Symbol.asyncDispose]()
   })
 
-  /** An app that mounts the location router in its own router, as README shows it. */
+  /** Serves an app that mounts the location router in its own router, as in the README. */
   async function serve({ authorize = () => true, roomConnections = 100, before }: Scenario) {
     const t = initTRPC.create()
     const hub = createLocationHub({ location: cellLocation, limits: { roomConnections } })
@@ -82,12 +82,12 @@ describe.skipIf(!chromiumPath)('reasons in Chromium (skipped where there is none
     }
   }
 
-  test('the table of docs/troubleshooting.md has a row for each situation', () => {
+  test('the table of docs/troubleshooting.md has a row for each tested situation', () => {
     expect(rows.map(({ situation }) => situation).toSorted()).toEqual(Object.keys(scenarios).toSorted())
   })
 
   test.each(rows)(
-    'when $situation, a page says why within two seconds',
+    'when $situation, a page shows the documented state and error within two seconds',
     async ({ situation, state, code, sentence }) => {
       const scenario = scenarios[situation]!
       await using server = await serve(scenario)
@@ -95,7 +95,7 @@ describe.skipIf(!chromiumPath)('reasons in Chromium (skipped where there is none
       await tab.goto(server.origin)
       await tab.evaluate((options) => window.enter('r', options), { path: 'locations', ...scenario.client })
       const expected = { status: state, error: `${code}: ${sentence}` }
-      // Between two attempts a page is `connecting` again.
+      // The state is polled in the page, because between two attempts it is `connecting` for a moment.
       const isShown = ({ status, error }: typeof expected) => {
         const shown = window.state()
         return shown.status === status && shown.error === error

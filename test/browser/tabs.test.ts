@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 /** A heartbeat every two seconds: fast enough for a test, slow enough for twelve tabs on a busy machine. */
 const scale = 1 / 5
 
-describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
+describe.skipIf(!chromiumPath)('tabs that share a stream (skipped without Chromium)', { timeout: 60_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let server: Awaited<ReturnType<typeof serve>>
   let browser: Browser
@@ -82,7 +82,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     return { tab, move: (row: number) => tab.evaluate((row) => window.move(row), row) }
   }
 
-  test('twelve tabs share one stream, each has its own connection, and posts do not wait for a socket', async () => {
+  test('twelve tabs share one stream, each has its own connection, and each post takes less than two seconds', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs: Page[] = []
@@ -99,7 +99,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.asked()).toBe(1)
   })
 
-  test('a leader tab that is closed hands over, and no tab misses an event', async () => {
+  test('when the leader tab is closed, another tab opens the stream, and no tab misses an event', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -121,7 +121,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.asked()).toBe(2)
   })
 
-  test('a leader tab that crashes is replaced, and no tab misses an event', async () => {
+  test('when the leader tab crashes, another tab opens the stream, and all tabs see the next event', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -138,11 +138,11 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => /^(left|lost|waiting)/.test(item))).toEqual([])
   })
 
-  test('the failure of a leader tab that finds no stream is shown by every tab at once', async () => {
+  test('when the leader tab cannot open a stream, every tab shows the error within a second', async () => {
     const ada = await browserOf('ada')
     let fail = () => {}
     const failing = new Promise<void>((resolve) => (fail = resolve))
-    // Posts pass. Streams hang, as behind a proxy that holds them back, until the first fails.
+    // Posts are answered. Streams hang, as behind a proxy that holds them back, until the first stream fails.
     let asked = 0
     await ada.context.route(/onLocation/, async (route) => {
       if (++asked > 1) return
@@ -167,7 +167,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     const follower = tabs.find((tab) => tab !== leader)!
     // The leader must have led for half a heartbeat interval.
     await until('two seconds have passed', () => follower.evaluate(() => performance.now() > 2_000))
-    // A development proxy, whose server is gone: the open stream says nothing of it.
+    // Acts like a development proxy whose server is gone: requests fail, but the open stream is not closed.
     await ada.context.route('**/trpc/**', (route) => route.fulfill({ status: 500, body: 'proxy error' }))
     void follower.evaluate(() => window.move(3))
     for (const tab of tabs) await until('a tab is not live', async () => (await stateOf(tab)).status !== 'live', 15_000)
@@ -176,7 +176,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(ada.streams()).toBe(1)
   })
 
-  test('a frozen leader tab is replaced, and returns as a follower', async () => {
+  test('when the leader tab is frozen, another tab opens the stream, and the first one returns as a follower', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room), await ada.tab(room)]
@@ -186,7 +186,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     const leader = ada.leader()
     const cdp = await ada.context.newCDPSession(leader)
     await cdp.send('Debugger.enable')
-    // Blocks within a script, like a page that hangs.
+    // Stops the page within a script, like a page that hangs.
     const stopped = new Promise((resolve) => cdp.once('Debugger.paused', resolve))
     void leader.evaluate('debugger').catch(() => {})
     await stopped
@@ -203,7 +203,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
       expect(news.filter((item) => item.startsWith('left'))).toEqual([])
   })
 
-  test('no connection key is sent to another tab', async () => {
+  test('no message between tabs and no URL of a shared stream contains a connection key', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const urls: string[] = []
@@ -221,7 +221,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect(urls.filter((text) => text.includes('onLocation')).join()).not.toContain('connectionKey')
   })
 
-  test('no tab reads with the rights of another member', async () => {
+  test('a tab of a member who may not read is refused, although another tab has an open stream of the previous member', async () => {
     const room = newRoom()
     const browserOfBoth = await browserOf('ada')
     const ada = await browserOfBoth.tab(room)
@@ -233,7 +233,7 @@ describe.skipIf(!chromiumPath)('tabs in Chromium (skipped where there is none)',
     expect([others, news.filter((item) => !item.startsWith('c'))]).toEqual([[], []])
   })
 
-  test('a sign-out in one tab ends reading in all tabs', async () => {
+  test('after a sign-in as another member, the next post of a tab ends its use of the previous stream', async () => {
     const room = newRoom()
     const ada = await browserOf('ada')
     const tabs = [await ada.tab(room), await ada.tab(room)]

@@ -9,9 +9,9 @@ import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { until } from '../support/until.js'
 
-/* Tabs that must not share a stream, and pages where none can be shared: they have streams of their own. */
+/* Tabs that must not share a stream, and pages that cannot share one: each has a stream of its own. */
 
-/** Browser APIs that are there and refuse, as in a sandboxed frame or with cookies blocked. */
+/** Ways to make browser APIs refuse their work, as in a sandboxed frame or when cookies are blocked. */
 const refusals: Record<string, () => void> = {
   'locks reject'() {
     LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))
@@ -47,14 +47,14 @@ const refusals: Record<string, () => void> = {
 }
 
 describe.skipIf(!chromiumPath)(
-  'unshared streams in Chromium (skipped where there is none)',
+  'pages in Chromium whose streams are not shared (skipped without Chromium)',
   { timeout: 60_000 },
   () => {
     let built: Awaited<ReturnType<typeof builtPage>>
     let server: Awaited<ReturnType<typeof serve>>
     let browser: Browser
 
-    /** Two location routers with one URL, where every caller is Ada. */
+    /** Serves two location routers at one URL, where every caller is Ada. */
     async function serve() {
       const t = initTRPC.create()
       const timing = { scale: 1 / 5 }
@@ -142,7 +142,7 @@ describe.skipIf(!chromiumPath)(
       ['hang', 0],
       ['are answered 503 by a proxy', 503],
       ['are answered 403 by a proxy', 403],
-    ])('when posts %s, a page is live within five seconds and shows the others', async (_, status) => {
+    ])('when posts %s, a page is live and shows other members within five seconds', async (_, status) => {
       const page = await (await browser.newContext()).newPage()
       await page.route(/postLocation/, async (route) => {
         if (status > 0) await route.fulfill({ status, contentType: 'text/html', body: 'Blocked' })
@@ -153,7 +153,7 @@ describe.skipIf(!chromiumPath)(
       expect((await stateOf(page)).status).toBe('live')
     })
 
-    test('when posts pass again, a page shares the stream of the other tabs', async () => {
+    test('when a hanging first post is answered, a page changes from its own stream to the stream of the other tabs', async () => {
       const context = await browser.newContext()
       let streams = 0
       context.on('request', (request) => void (request.url().includes('onLocation') && streams++))
@@ -178,7 +178,7 @@ describe.skipIf(!chromiumPath)(
       expect(streams).toBe(2)
     })
 
-    test('when a deploy removed every chunk that is loaded later, a page is live and shows the others', async () => {
+    test('when the chunks for shared streams and page code are missing, a page is live and shows other members', async () => {
       const page = await (await browser.newContext()).newPage()
       const missing: string[] = []
       await page.route(/(shared-tab-stream|page-code)-/, (route) => {

@@ -19,7 +19,7 @@ const live = async (page: Page) => {
   return status.state === 'live' && status.transport === 'websocket'
 }
 
-describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped where there is none)', { timeout: 60_000 }, () => {
+describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped without Chromium)', { timeout: 60_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let browser: Browser
 
@@ -42,7 +42,7 @@ describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped where there is 
     return { page, sockets, streams }
   }
 
-  test('two pages see each other, each over one socket', async () => {
+  test('two pages in Chromium see each other over one WebSocket each', async () => {
     await using server = await serveLocations({ webSocket: true, static: built.folder })
     const url = new URL(server.url).origin
     const ada = await opened(url, 'Ada')
@@ -51,13 +51,13 @@ describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped where there is 
     await go(ada.page, 7)
     await until('bob sees it', async () => (await stateOf(bob.page)).others.includes('Ada 7'))
     expect([ada.sockets.length, bob.sockets.length, ada.streams.length]).toEqual([1, 1, 0])
-    // Closing the page closes the socket, and leaves by a request.
+    // A page that is closed closes its socket, and sends its leave by an HTTP request.
     await ada.page.goto('about:blank')
     await until('ada has left', async () => (await stateOf(bob.page)).others.length === 0)
     await until('one stream is left', async () => (await server.hub.room('r').members()).length === 1)
   })
 
-  test('`reconnect` opens another socket', async () => {
+  test('`reconnect()` opens another WebSocket in Chromium', async () => {
     await using server = await serveLocations({ webSocket: true, static: built.folder })
     const { page, sockets } = await opened(new URL(server.url).origin, 'Ada')
     await until('it is live', () => live(page))
@@ -65,7 +65,7 @@ describe.skipIf(!chromiumPath)('a WebSocket in Chromium (skipped where there is 
     await until('another socket is open', async () => sockets.length === 2 && live(page))
   })
 
-  test('a server without WebSockets is reached over SSE', async () => {
+  test('a page in Chromium reaches a server without WebSockets over SSE', async () => {
     await using server = await serveLocations({ static: built.folder })
     const { page, streams } = await opened(new URL(server.url).origin, 'Ada')
     await until('it is live', async () => {

@@ -6,9 +6,9 @@ import { builtPage } from '../support/browser/built-page.js'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import type { CellTypes } from '../support/cell-types.js'
 
-/* Several windows in one room. Events in the life of one window are tested in life.ts. */
+/* Several windows in one room. Reloads, crashes and the like of one window are tested in life.ts. */
 
-describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none)', { timeout: 20_000 }, () => {
+describe.skipIf(!chromiumPath)('windows in one room (skipped without Chromium)', { timeout: 20_000 }, () => {
   let built: Awaited<ReturnType<typeof builtPage>>
   let server: LocationServer<CellTypes>
   let url: string
@@ -44,7 +44,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     return page
   }
 
-  test('show each other the locations of the members', async () => {
+  test('two windows show each other the locations of their members', async () => {
     const room = newRoom()
     const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await goTo(ada, 4)
@@ -53,7 +53,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     await expect.poll(() => others(ada)).toEqual([{ name: 'Bo', row: 9, windows: 1 }])
   })
 
-  test('that are closed disappear within four seconds', async () => {
+  test('a window that is closed disappears in other windows within four seconds', async () => {
     const room = newRoom()
     const [ada, bo] = [await visit(room, 'Ada'), await visit(room, 'Bo')]
     await expect.poll(() => others(bo)).toHaveLength(1)
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
     expect((await shown(bo)).news).toEqual(['left Ada'])
   })
 
-  test('that were offline catch up, and no member is shown to leave', async () => {
+  test('a window that was offline catches up, and no window shows that a member left', async () => {
     const room = newRoom()
     const context = await browser.newContext()
     const [ada, bo] = [await visit(room, 'Ada', context), await visit(room, 'Bo')]
@@ -80,7 +80,7 @@ describe.skipIf(!chromiumPath)('windows of Chromium (skipped where there is none
       expect((await shown(page)).news.filter((line) => !/^(moved|entered)/.test(line))).toEqual([])
   })
 
-  test('run no code from a hostile member name', async () => {
+  test('windows run no code from a hostile member name', async () => {
     const room = newRoom()
     const bo = await visit(room, 'Bo')
     const hostile = '"><img src=x onerror="window.ran=1">\\u2028</script>'

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { chromiumPath, launchChromium } from '../support/browser/chromium.js'
 import { serveDemo, type Demo } from '../support/servers/demo.js'
 
-/** Code that runs opens a dialog or sets a mark on the window. */
+/** Texts with code. If the code runs, it opens a dialog or sets `window.ran`. */
 const payloads = [
   '<img src=x onerror=alert(1)>',
   '<script>window.ran=1</script>',
@@ -64,7 +64,7 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
     expect(await page.evaluate(() => 'ran' in window)).toBe(false)
   }
 
-  test('is shown as text in names, colours, ids and cells', async () => {
+  test('code in names, colours, member ids and cells is shown as text by the demo', async () => {
     const page = await open('names', payloads[0])
     const members = payloads.slice(1)
     for (const [i, name] of members.entries()) {
@@ -86,7 +86,7 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
     await isClean(page)
   })
 
-  test('is shown as text in room ids and cell addresses', async () => {
+  test('code in room ids and cell addresses is shown as text by the demo', async () => {
     const page = await open('rooms')
     for (const room of payloads) {
       await page.goto(`${demo.url}/?${new URLSearchParams({ room })}`)
@@ -98,7 +98,7 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
     }
   })
 
-  test('is shown as text to its author, and after a reload', async () => {
+  test('code in a user’s own name is shown as text to the user, also after a reload', async () => {
     const page = await open('self')
     for (const name of payloads.slice(0, 3)) {
       await page.getByRole('button', { name: /^You are/ }).click()
@@ -111,7 +111,7 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
     await isClean(page)
   })
 
-  test('would not run as HTML, because the policy forbids inline code', async () => {
+  test('the content security policy of the demo blocks inline code that is added to the page', async () => {
     const policy = (await fetch(demo.url)).headers.get('content-security-policy')!
     const rules = new Map(policy.split(';').map((rule) => [rule.trim().split(' ')[0]!, rule.trim()]))
     expect(rules.get('default-src')).toBe("default-src 'self'")
@@ -125,7 +125,7 @@ describe.skipIf(!chromiumPath)('text from users in the demo (skipped without Chr
       script.text = 'window.ran = 1'
       document.body.append(script)
     })
-    // These violations are expected.
+    // The test itself causes these violations.
     await expect
       .poll(() => complaints.filter((text) => text.includes('Content Security Policy')).length)
       .toBeGreaterThan(1)

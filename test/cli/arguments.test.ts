@@ -15,7 +15,7 @@ function takes(argument: (text: string) => string, text: string): boolean {
   }
 }
 
-describe('an option is rejected only when a server would reject it', () => {
+describe('room and key options of the CLI', () => {
   // Some values are not in normal form, some are invisible, and some are too long.
   const unit = fc.oneof(
     fc.constantFrom('a', 'é', 'e\u0301', '\u200B', '\n', '\uD800', '👩‍💻', '€'),
@@ -23,13 +23,13 @@ describe('an option is rejected only when a server would reject it', () => {
   )
   const text = fc.array(unit, { maxLength: 140, size: 'max' }).map((units) => units.join(''))
 
-  test('a room option is checked by the rule for room ids', () => {
+  test('the room option of the CLI accepts exactly the room ids that a server accepts', () => {
     fc.assert(fc.property(text, (text) => takes(roomName, text) || !roomId.safeParse(text).success))
     for (const text of ['', 'a\nb', '\uD800']) expect(takes(roomName, text)).toBe(false)
     for (const length of [0, 1, 128, 129]) expect(takes(roomName, '👍'.repeat(length))).toBe(length > 0 && length < 129)
   })
 
-  test('a key option is checked by the rule for keys', () => {
+  test('the key option of the CLI accepts exactly the keys that a server accepts', () => {
     const unit = fc.oneof(
       { weight: 99, arbitrary: fc.constantFrom('a', 'Z', '0', '-', '_') },
       fc.constantFrom('=', '+'),

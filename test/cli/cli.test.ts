@@ -29,9 +29,9 @@ async function deserted(): Promise<string> {
   return server.url
 }
 
-describe.concurrent('help', () => {
+describe.concurrent('the help of the CLI', () => {
   test.each([[], ['serve'], ['watch'], ['post'], ['broadcast'], ['bots']])(
-    'help %s has examples and exit codes',
+    'the help of `hereabouts %s` has examples and exit codes',
     async (...command) => {
       const { code, stdout, stderr } = await run([...command, '--help'])
       expect(code).toBe(0)
@@ -41,14 +41,14 @@ describe.concurrent('help', () => {
     },
   )
 
-  test('the version is that of package.json', async () => {
+  test('hereabouts --version prints the version of package.json', async () => {
     const { code, stdout } = await run(['--version'])
     expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
     expect(code).toBe(0)
   })
 })
 
-describe.concurrent('a mistake in the options exits with 2 and a line that says what to give', () => {
+describe.concurrent('invalid options of the CLI', () => {
   test.each([
     [['walk'], "unknown command 'walk'"],
     [['watch'], '--room'],
@@ -76,7 +76,7 @@ describe.concurrent('a mistake in the options exits with 2 and a line that says 
     [['broadcast', 'r', 'message', '--key', 'short'], '22 characters'],
     [['serve', '--config', 'hub.mjs', '--location', 'cell'], 'cannot be used with'],
     [['serve', '--config', 'gone.mjs'], 'gone.mjs does not exist: --config takes a JavaScript file'],
-  ])('a mistake in the options exits with 2 and a line that says what to give %j', async (args, said) => {
+  ])('an invalid command line exits with 2 and one line that says what to give: %j', async (args, said) => {
     const { code, stdout, stderr } = await run(args)
     expect(stderr).toContain(said)
     expect(stderr).toMatch(/^error: [^\n]+\n$/)
@@ -85,14 +85,14 @@ describe.concurrent('a mistake in the options exits with 2 and a line that says 
   })
 })
 
-describe.concurrent('an unreachable server exits with 3', () => {
+describe.concurrent('the CLI with an unreachable server', () => {
   test.each([
     ['post', '--location', location],
     ['post', '--location', location, '--stay'],
     ['watch'],
     ['bots', '--count', '2'],
     ['broadcast', 'r', 'message'],
-  ])('an unreachable server exits with 3 %s', async (...args) => {
+  ])('`hereabouts %s` exits with 3 when nothing listens at the URL', async (...args) => {
     const url = await deserted()
     const room = args[0] === 'broadcast' ? [] : ['--room', 'r']
     const { code, stderr } = await run([...args, ...room, '--url', url, '--timeout', '5'])
@@ -103,7 +103,7 @@ describe.concurrent('an unreachable server exits with 3', () => {
   })
 
   test.each([['post', '--location', location], ['watch']])(
-    'an unreachable server exits with 3 %s: a server that never answers',
+    '`hereabouts %s` exits with 3 when the server does not answer within --timeout',
     async (...args) => {
       await using silent = await listening(createServer(() => {}))
       const { code, stderr } = await run([...args, '--room', 'r', '--timeout', '0.5'], {
@@ -116,11 +116,11 @@ describe.concurrent('an unreachable server exits with 3', () => {
   )
 })
 
-describe.concurrent('a refusal by the server exits with 1', () => {
+describe.concurrent('the CLI with a server that refuses', () => {
   test.each([
     ['post', '--location', '{"sheet":"Q3","row":"four","col":2}'],
     ['post', '--location', '{"sheet":"Q3","row":"four","col":2}', '--stay'],
-  ])('%s: a location that its schema rejects', async (...args) => {
+  ])('`hereabouts %s` exits with 1 when the location schema rejects the location', async (...args) => {
     await using server = await serveLocations()
     const { code, stdout, stderr } = await run([...args, '--room', 'r', '--url', server.url])
     expect(stderr).toMatch(/^error: [^\n]*row[^\n]*\n$/)
@@ -129,7 +129,7 @@ describe.concurrent('a refusal by the server exits with 1', () => {
     expect(await server.hub.room('r').members()).toEqual([])
   })
 
-  test('bots, when locations are points', async () => {
+  test("`hereabouts bots` exits with 1 when the server's locations are points, not cells", async () => {
     const { pointLocation } = await import('hereabouts')
     await using server = await serveLocations({ location: pointLocation })
     const { code, stderr } = await run(['bots', '--count', '2', '--room', 'r', '--url', server.url])
@@ -141,7 +141,7 @@ describe.concurrent('a refusal by the server exits with 1', () => {
     ['post', '--location', location],
     ['watch', '--once'],
     ['bots', '--count', '1', '--for', '0.2'],
-  ])('%s: a caller without credentials; a header helps', async (...args) => {
+  ])('`hereabouts %s` exits with 1 without credentials, and with 0 with --header', async (...args) => {
     await using server = await serveLocations({
       identify({ ctx }) {
         if (ctx.headers.get('authorization') !== 'Bearer abc') throw new TRPCError({ code: 'UNAUTHORIZED' })
@@ -157,7 +157,7 @@ describe.concurrent('a refusal by the server exits with 1', () => {
   })
 
   test.each([['post', '--location', location], ['watch'], ['bots', '--count', '1']])(
-    '%s: a server without location procedures',
+    '`hereabouts %s` exits with 1 when the URL answers without location procedures',
     async (...args) => {
       await using other = await listening(
         createServer((_, response) => void response.writeHead(404).end('<h1>No.</h1>')),
@@ -169,7 +169,7 @@ describe.concurrent('a refusal by the server exits with 1', () => {
   )
 })
 
-test('procedures that are merged into an app are reached by their path', async () => {
+test("location procedures that are merged into an app's router are reached with --path", async () => {
   const t = initTRPC.create()
   const hub = createLocationHub({ location: cellLocation })
   const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
@@ -265,7 +265,7 @@ describe.concurrent('post', () => {
     expect(await server.hub.room('r').members()).toMatchObject([{ profile: { name: 'Ada' } }])
   })
 
-  test('posts a location from each line of stdin, within the rate limit of the server', async () => {
+  test('`post --location -` posts a location from each line of stdin, within the rate limit of the server', async () => {
     await using server = await serveLocations()
     const lines = Array.from({ length: 80 }, (_, row) => JSON.stringify({ ...cell, row }))
     const { code, stdout } = await run(['post', '--room', 'r', '--url', server.url, '--location', '-'], {
@@ -288,7 +288,7 @@ describe.concurrent('post', () => {
     expect(stderr).toMatch(/^error: Line 3: Not JSON: [^\n]*at character 10[^\n]*\n$/)
   })
 
-  test('--stay keeps the member in the room, and leaves at once when interrupted', async () => {
+  test('`post --stay` keeps the member in the room, and leaves at once when interrupted', async () => {
     await using server = await serveLocations()
     await using watch = start(['watch', '--room', 'r', '--url', server.url])
     await watch.next(ofType('snapshot'))
@@ -313,7 +313,7 @@ describe.concurrent('post', () => {
     expect((await ada.ended).code).toBe(0)
   })
 
-  test('--stay follows stdin, and stays at the last location', async () => {
+  test('`post --stay --location -` posts each line of stdin, and stays at the last location', async () => {
     await using server = await serveLocations()
     await using watch = start(['watch', '--room', 'r', '--url', server.url])
     await watch.next(ofType('snapshot'))
@@ -408,7 +408,7 @@ describe.concurrent('broadcasts and locks', () => {
     expect((await run([...sending, '--no-json', '--to', 'ada'])).stdout).toBe('sent: reaction to ada in r\n')
   })
 
-  test('broadcast --key sends as a connection that is in the room, and moves nobody', async () => {
+  test('`broadcast --key` sends as a connection that is in the room, and does not change its location', async () => {
     await using server = await serveLocations({ broadcasts })
     const args = ['--url', server.url]
     const posted = await run(['post', '--room', 'r', '--location', location, ...args])
@@ -459,7 +459,7 @@ describe.concurrent('broadcasts and locks', () => {
   })
 })
 
-test('one Ctrl-C counts once, also when npm forwards it', async () => {
+test('a Ctrl-C that npm forwards as a second signal counts once', async () => {
   await using server = await serveLocations()
   await using ada = start(['post', '--room', 'r', '--url', server.url, '--location', location, '--stay'])
   await ada.next(ofType('entered'))
@@ -470,7 +470,7 @@ test('one Ctrl-C counts once, also when npm forwards it', async () => {
   expect(await server.hub.room('r').count()).toBe(0)
 })
 
-test('a second interruption exits at once with 130', async () => {
+test('a second Ctrl-C ends the CLI at once with exit code 130', async () => {
   await using server = start(['serve', '--port', '0'])
   const { url } = await server.next(ofType('listening'))
   await using ada = start(['post', '--room', 'r', '--url', String(url), '--location', location, '--stay'])
@@ -483,7 +483,7 @@ test('a second interruption exits at once with 130', async () => {
 })
 
 describe('bots', () => {
-  test('bots walk, and leave the room together', async () => {
+  test('`bots` moves its members, and all of them leave the room at the end', async () => {
     await using server = await serveLocations()
     const room = server.hub.room('r')
     await using bots = start(['bots', '--count', '12', '--room', 'r', '--url', server.url, '--rate', '10'])
@@ -523,7 +523,7 @@ describe('serve', () => {
     expect(await server.ended).toMatchObject({ code: 0, stderr: '' })
   })
 
-  test('--config serves the schemas of a file', async () => {
+  test('`serve --config` serves the schemas of a file', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'hereabouts-config-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     link(folder, { hereabouts: root, zod: join(root, 'node_modules/zod') })
@@ -574,7 +574,7 @@ describe('serve', () => {
     [0.1, ['--drain', '0.1'], 'timing: { drainMs: 60_000 }'],
     [0.3, [], 'timing: { drainMs: 300 }'],
     [1, [], ''],
-  ])('serve drains for %d s with %j and a file with { %s }', async (seconds, args, options) => {
+  ])('serve drains for %d s with the arguments %j and a config file with { %s }', async (seconds, args, options) => {
     await using server = start(['serve', '--port', '0', '--config', configFile(options), ...args])
     const url = String((await server.next(ofType('listening')))['url'])
     await using watch = start(['watch', '--room', 'r', '--url', url])
@@ -588,7 +588,7 @@ describe('serve', () => {
     ['--origin', 'origins'],
     ['--allow-host', 'allowedHosts'],
   ])(
-    'a wrong entry of %s is no fault of the file: exit code 2, and the message does not name it',
+    'a wrong entry of the option %s exits with 2, and the message does not blame the config file',
     async (option, name) => {
       for (const given of ['', 'origins: ["https://app.example"]']) {
         const args = ['serve', '--port', '0', '--config', configFile(given), option, 'https://*.example']
@@ -607,7 +607,7 @@ describe('serve', () => {
       'authorize: () => false',
       /callers do not sign in\. `authorize` of the file decides who may watch a room and post in it/,
     ],
-  ])('serve --no-json says who may do what with a file with { %s }', async (options, said) => {
+  ])('serve --no-json prints who may watch and post, for a config file with { %s }', async (options, said) => {
     await using server = start(['serve', '--port', '0', '--no-json', '--config', configFile(options)])
     await server.printed('Try: ')
     server.kill('SIGTERM')
@@ -616,7 +616,7 @@ describe('serve', () => {
     expect(stdout.match(/Anonymous/g)).toHaveLength(1)
   })
 
-  test('a taken port exits with 1 and a line that says what to do', async () => {
+  test('`serve` with a taken port exits with 1 and one line that says to use another port', async () => {
     await using taken = await serveLocations()
     const { code, stdout, stderr } = await run(['serve', '--port', String(taken.port)])
     expect(stderr).toMatch(/^error: [^\n]*is taken[^\n]*another port[^\n]*\n$/)

@@ -36,7 +36,7 @@ export function start(args: string[], { script = bin, ...options }: Options = {}
     async next(wanted) {
       for (;;) {
         const { value, done } = await lines.next()
-        if (done) throw new Error(`it ended before that line: ${args.join(' ')}\n${stdout}${stderr}`)
+        if (done) throw new Error(`The command ended before the expected line: ${args.join(' ')}\n${stdout}${stderr}`)
         const line = JSON.parse(value) as Line
         if (wanted(line)) return line
       }

@@ -16,7 +16,7 @@ const drainMs = isSoak ? 20_000 : 4_000
 
 beforeAll(() => built('package'), 120_000)
 
-/** Two servers that must behave the same: our command, and a server that an app writes with our exports. */
+/** Two servers that must behave alike: `hereabouts serve`, and a program of an app that uses createLocationServer. */
 const servers: [string, (drainMs: number) => Command][] = [
   [
     'hereabouts serve',
@@ -48,7 +48,7 @@ async function viewer(url: string, room: string) {
       .end(),
   )
   cut.catch(() => {})
-  await until('there is a snapshot', () => stream.text.includes('"snapshot"'))
+  await until('the stream has a snapshot', () => stream.text.includes('"snapshot"'))
   return Object.assign(stream, { cut })
 }
 
@@ -58,7 +58,7 @@ async function postOf(url: string, room: string, connectionKey: string, seq: num
   return raw(`${url}/postLocation`, { method: 'POST', headers, body, agent: false })
 }
 
-/** Returns the greatest share of all moments that lies within one twentieth of the time. */
+/** Returns the largest share of the moments that lies within one twentieth of the drain time. */
 function greatestShare(moments: number[], sinceMs: number) {
   const shares = new Map<number, number>()
   for (const at of moments) {
@@ -69,7 +69,7 @@ function greatestShare(moments: number[], sinceMs: number) {
 }
 
 describe.each(servers)('%s', (_name, starting) => {
-  test('serves its health checks, also after SIGTERM, and exits with 0', async () => {
+  test('a server answers /livez, /readyz and /metrics while it drains after SIGTERM, and exits with 0', async () => {
     await using server = starting(2_000)
     const { url, metrics } = await listening(server)
     expect([await statusOf(url, '/livez'), await statusOf(url, '/readyz'), await statusOf(url, '/metrics')]).toEqual([200, 200, 404]) // prettier-ignore
@@ -89,13 +89,13 @@ describe.each(servers)('%s', (_name, starting) => {
     for (const { text } of all) expect(text).toContain('"type":"bye","reason":"draining"')
   })
 
-  test('exits at once on a second signal', async () => {
+  test('a draining server exits at once with 1 on a second SIGTERM', async () => {
     await using server = starting(20_000)
     const { url } = await listening(server)
     await Promise.all(Array.from({ length: 100 }, () => viewer(url, 'r')))
     server.kill('SIGTERM')
     await server.next(ofType('draining'))
-    // A second signal counts only after a while: an earlier one is a duplicate of the same keypress.
+    // A second signal counts only after a while: an earlier one may be the same Ctrl-C, forwarded by npm.
     await passing(600)
     const signalledAt = performance.now()
     server.kill('SIGTERM')
@@ -105,7 +105,7 @@ describe.each(servers)('%s', (_name, starting) => {
 })
 
 test(
-  `on SIGTERM, ${clients} streams are closed spread over the drain time, and no post is lost`,
+  `on SIGTERM, ${clients} streams are closed evenly over the drain time, and no post is lost`,
   { timeout: 120_000 },
   async () => {
     await using server = servers[0]![1](drainMs)
@@ -142,17 +142,17 @@ test(
     })
     const signalledAt = performance.now()
     server.kill('SIGTERM')
-    await until('it takes nobody new', async () => (await statusOf(url, '/readyz')) === 503)
+    await until('the draining server answers /readyz with 503', async () => (await statusOf(url, '/readyz')) === 503)
     const { code } = await server.ended
     const tookMs = performance.now() - signalledAt
     await Promise.all(comingBack)
-    await until('all who post have moved', () => moved === 10)
+    await until('all ten clients post to the other server', () => moved === 10)
     isOver = true
     await Promise.all(posting)
     expect(code).toBe(0)
     expect(tookMs).toBeLessThan(drainMs + 10_000)
     expect(refused).toEqual([])
-    // Posts continued for as long as a stream was open.
+    // So many posts mean that posting continued during the whole drain.
     expect(posts).toBeGreaterThan((10 * drainMs) / 1_000)
     for (const { text } of streams)
       expect(text.slice(text.indexOf('"type":"bye"'))).toMatch(/^"type":"bye","reason":"draining"\}\nid: \S+\n\n\n$/)

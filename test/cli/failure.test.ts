@@ -8,24 +8,24 @@ import { failureOf } from '../../src/cli/failure.js'
 import { mutate } from '../../src/cli/target.js'
 import { listening } from '../support/network/listening.js'
 
-/* The command line goes by codes and fields, never by the wording of an error. */
+/* The CLI recognizes errors by their codes and fields, never by the wording of a message. */
 
 const notHere = /answers, but not as a location server/
 const url = 'http://localhost:3000/trpc'
 
-test('an error whose cause has an HTTP status means that no location router is at the URL, whatever its sentence', () => {
+test('a misconfigured error whose cause has an HTTP status is printed as `answers, but not as a location server`, whatever its message', () => {
   const error = new LocationError('misconfigured', 'Any sentence.', { cause: { code: 404 } })
   expect(failureOf(error, url).message).toMatch(notHere)
 })
 
-test('an error whose cause has a code of Node, or no cause, keeps its own sentence', () => {
+test('a misconfigured error whose cause is a Node error, or that has no cause, is printed with its own message', () => {
   for (const cause of [{ code: 'EADDRINUSE' }, undefined]) {
     const error = new LocationError('misconfigured', 'No Hereabouts router answered, or so it says.', { cause })
     expect(failureOf(error, url).message).toBe(error.message)
   }
 })
 
-test('a taken port and a wrong URL are told apart by cause.code', async () => {
+test('a taken port has the cause.code EADDRINUSE, and a wrong URL the cause.code 404', async () => {
   await using taken = await serveLocations()
   const cannotListen = await serveLocations({ port: taken.port }).catch((error: unknown) => error)
   expect(cannotListen).toMatchObject({ code: 'misconfigured', cause: { code: 'EADDRINUSE' } })
@@ -40,7 +40,7 @@ test('a taken port and a wrong URL are told apart by cause.code', async () => {
   await client.close()
 })
 
-test("a 404 in an app's own words that contains no tRPC code is not taken for an answer of a location router", async () => {
+test('a 404 whose JSON error has no tRPC code is reported as a server without a location router', async () => {
   const body = JSON.stringify({ error: { message: 'Gone fishing.' } })
   await using other = await listening(
     createServer((_, response) => void response.writeHead(404, { 'content-type': 'application/json' }).end(body)),

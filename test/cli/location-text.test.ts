@@ -17,6 +17,6 @@ test.each([
   [7, '7'],
   [{ sheet: 'Q3', row: 'four', col: 2 }, '{"sheet":"Q3","row":"four","col":2}'],
   [{ sheet: '\u001b[31mQ3', row: 4, col: 2 }, 'Q3!C5'],
-])('%j reads %s', (location, text) => {
+])('the CLI prints the location %j as %s', (location, text) => {
   expect(placeText(location)).toBe(text)
 })

@@ -18,7 +18,7 @@ function outputTo(options: { isTTY: boolean; json?: boolean; env?: NodeJS.Proces
   }
 }
 
-test('the output is text on a terminal and JSON lines otherwise, and an option selects the other', () => {
+test('the CLI prints text on a terminal and JSON lines otherwise, and --json or --no-json overrides this', () => {
   const line = '{"type":"left","at":"2026-01-01T00:00:00.000Z","name":"Ada"}\n'
   for (const [options, expected] of [
     [{ isTTY: false }, line],
@@ -32,13 +32,13 @@ test('the output is text on a terminal and JSON lines otherwise, and an option s
   }
 })
 
-describe('the CLI decides whether to print colours', () => {
+describe('colours of the CLI', () => {
   test.each([
     ['a terminal', { isTTY: true }, true],
     ['a terminal with NO_COLOR set', { isTTY: true, env: { NO_COLOR: '1' } }, false],
     ['a terminal with TERM=dumb', { isTTY: true, env: { TERM: 'dumb' } }, false],
     ['a pipe', { isTTY: false, json: false }, false],
-  ])('the CLI decides whether to print colours for %s', (_, options, hasThem) => {
+  ])('the CLI prints colours only on a terminal that supports them: %s', (_, options, hasThem) => {
     const { output } = outputTo(options)
     expect(output.style('bold', 'Ada').includes('\u001b[1m')).toBe(hasThem)
     expect(output.dot('#ff8000') === '\u001b[38;2;255;128;0m●\u001b[39m').toBe(hasThem)
@@ -65,7 +65,7 @@ describe('the last line of a terminal', () => {
   })
 })
 
-test('an error message is one line, whatever the server sent', () => {
+test('the CLI prints an error message as one line, whatever text the server sent', () => {
   const { output, said } = outputTo({ isTTY: false })
   output.complain('no\nsuch\u001b[31m room')
   expect(said()).toBe('error: nosuch room\n')

@@ -21,7 +21,7 @@ describe('text from other members', () => {
     expect(printable(text)).toBe(shown)
   })
 
-  test('text from other members is otherwise shown unchanged', () => {
+  test('text from other members without control or invisible characters is shown unchanged', () => {
     for (const text of ['Ada', 'Zoë', '李', '👩‍👩‍👧', 'مريم', 'a  b']) expect(printable(text)).toBe(text)
   })
 

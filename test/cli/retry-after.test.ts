@@ -23,7 +23,7 @@ async function serverThatAnswers(...errors: { message: string; data?: { retryAft
   }
 }
 
-/** Posts one location from stdin: only a pipeline waits for the server's rate limit. */
+/** Posts one location from stdin: only with `--location -` does `post` wait when it is rate-limited. */
 const post = (url: string) =>
   run(['post', '--url', url, '--room', 'r', '--location', '-'], { input: '{"sheet":"s","row":1,"col":1}\n' })
 

@@ -16,7 +16,7 @@ const walk = (grid: Grid, chances: Iterator<number>, steps: number) => {
   return way
 }
 
-test('a walker never leaves the grid', () => {
+test('a bot of the CLI never leaves the grid', () => {
   fc.assert(
     fc.property(grids, chances, (grid, chances) => {
       for (const { cell } of walk(grid, chances, 50)) {
@@ -30,7 +30,7 @@ test('a walker never leaves the grid', () => {
   )
 })
 
-test('a walker moves one cell at a time, always closer to its target', () => {
+test('a bot of the CLI moves one cell at a time, always closer to its target', () => {
   fc.assert(
     fc.property(grids, chances, (grid, chances) => {
       const way = walk(grid, chances, 50)
@@ -44,7 +44,7 @@ test('a walker moves one cell at a time, always closer to its target', () => {
   )
 })
 
-test('steps come at the requested rate, and not in lockstep', () => {
+test('the bots of the CLI step at the requested mean rate, and not all at the same moment', () => {
   expect(pauseMs(2, () => 0.5)).toBe(500)
   expect(pauseMs(2, () => 0)).toBe(250)
 })

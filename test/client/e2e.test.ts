@@ -26,7 +26,7 @@ const start = async (port = 0) => {
 }
 type Router = Awaited<ReturnType<typeof start>>['server']['router']
 
-describe('two clients of a real server', () => {
+describe('clients of a real server', () => {
   test('two clients of a real server see each other enter, move and leave', async () => {
     const { server, url } = await start()
     const [ada, bob] = [1, 2].map(() => createLocationClient<Router>({ url }))
@@ -50,7 +50,7 @@ describe('two clients of a real server', () => {
     await server.close()
   })
 
-  test('two clients of a real server survive a restart of the server without `left` events', async () => {
+  test('clients of a real server survive a restart of the server without `entered` or `left` events', async () => {
     const first = await start()
     const clients = [1, 2, 3].map(() => createLocationClient<Router>({ url: first.url }))
     const rooms = clients.map((client, i) => client.join('r', { location: cell(i) }))
@@ -79,7 +79,7 @@ describe('a merged router', () => {
     deserialize: (value: { wrapped: unknown }) => value.wrapped,
   }
 
-  test('a merged router is reached by its path, also with a transformer', async () => {
+  test('a client with `path` and a transformer joins, posts and watches in a merged router', async () => {
     const t = initTRPC.create({ transformer })
     const hub = createLocationHub({ location: cellLocation })
     const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { built } from '../support/built.js'
 import { until } from '../support/until.js'
 
-// The child process runs the package as it is built.
+// The child process runs the built package.
 built('package')
 
 const script = new URL('../support/clients/leaving-client.mjs', import.meta.url).pathname
@@ -15,7 +15,7 @@ test.each([
   ['SIGINT', [], { code: null, signal: 'SIGINT' }],
   ['SIGTERM', [], { code: null, signal: 'SIGTERM' }],
   ['SIGTERM', ['own handler'], { code: 7, signal: null }],
-] as const)('a process that %s ends has left the room (%j)', { timeout: 30_000 }, async (signal, args, ends) => {
+] as const)('a process that %s ends leaves its room first (%j)', { timeout: 30_000 }, async (signal, args, ends) => {
   await using server = await serveLocations()
   const viewer = createLocationClient<typeof server.server.router>({ url: server.url })
   const room = viewer.watch('r')
@@ -37,7 +37,7 @@ test.each([
   }
 })
 
-test('a client that was closed no longer listens to signals', async () => {
+test('a closed client with `leaveOnExit` has no listeners on the process', async () => {
   const listeners = () => process.listenerCount('SIGINT') + process.listenerCount('beforeExit')
   const before = listeners()
   const client = createLocationClient({ url: 'http://127.0.0.1:9/trpc', leaveOnExit: true } as never)

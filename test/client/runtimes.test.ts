@@ -16,7 +16,7 @@ const clientOf = (url: string, clock = systemClock) => createLocationClient<Rout
 
 afterEach(() => vi.unstubAllGlobals())
 
-test('a fetch whose bodies are streams of Node, as those of node-fetch, posts and polls', async () => {
+test('a client posts and polls with a fetch whose bodies are Node streams, like those of node-fetch', async () => {
   await using server = await scriptedServer()
   server.answers.poll = () => ({ id: 'epochepoch1.1', event: { type: 'snapshot', connections: [] } })
   const client = createLocationClient<Router>({
@@ -31,14 +31,14 @@ test('a fetch whose bodies are streams of Node, as those of node-fetch, posts an
   await client.close()
 })
 
-/** An answer as node-fetch gives it. */
+/** Returns a response like one of node-fetch, whose body is a stream of Node. */
 async function nodeFetch(input: string, init?: RequestInit) {
   const response = await fetch(input, init)
   const body = Readable.fromWeb(response.body as never).on('error', () => {})
   return { status: response.status, headers: response.headers, body: body as never, text: () => text(body) }
 }
 
-describe('a client in a runtime without', () => {
+describe('runtimes that lack web APIs', () => {
   test.each(['fetch', 'btoa', 'AbortController', 'TextDecoder', 'queueMicrotask'])(
     'a client in a runtime without %s throws at once an error that names it',
     (name) => {
@@ -81,7 +81,7 @@ describe('a client in a runtime without', () => {
   })
 })
 
-test('two clients in one process are two members, although Node 25 and Deno have one sessionStorage for the process', async () => {
+test('two clients in one process have different member keys, even with one sessionStorage for the process', async () => {
   await using server = await scriptedServer()
   const stored = new Map<string, string>()
   vi.stubGlobal('sessionStorage', {
@@ -97,7 +97,7 @@ test('two clients in one process are two members, although Node 25 and Deno have
   expect(new Set(keys).size).toBe(2)
 })
 
-describe('a clock that', () => {
+describe('faulty clocks', () => {
   const start = Date.UTC(2026, 0, 1)
   const counted = (now: (reads: number) => number) => {
     let reads = 0
@@ -111,7 +111,7 @@ describe('a clock that', () => {
     ['jumps to and fro', () => counted((reads) => start + (reads % 2) * 3_600_000)],
   ]
 
-  test.each(clocks)('a clock that %s leaves a pause before each retry and holds no post back', async (_, clockOf) => {
+  test.each(clocks)('with a clock that %s, retries have pauses and posts are still delivered', async (_, clockOf) => {
     await using server = await scriptedServer()
     server.answers.status = 503
     let requests = 0
@@ -131,7 +131,7 @@ describe('a clock that', () => {
     const room = client.join('r')
     const until2s = performance.now() + 2_000
     await until('time has passed', () => performance.now() > until2s)
-    // The limits of the pauses are 0.5, 1, 2 s: 2 s have room for some ten attempts.
+    // The limits of the pauses are 0.5, 1 and 2 s, so a client makes about ten attempts in 2 s.
     expect(requests).toBeGreaterThan(0)
     expect(requests).toBeLessThan(30)
     for (const delayMs of timers) expect(delayMs).toBeGreaterThanOrEqual(0)
@@ -140,7 +140,7 @@ describe('a clock that', () => {
     await client.close()
   })
 
-  test('a clock that is wrong never makes time go back', () => {
+  test('a steady clock ignores readings that go back or are not finite numbers', () => {
     const times = [5, NaN, 3, Infinity, 9, -1]
     const clock = steadyClock({ ...systemClock, now: () => times.shift()! })
     expect([1, 2, 3, 4, 5, 6].map(() => clock.now())).toEqual([5, 5, 5, 5, 9, 9])

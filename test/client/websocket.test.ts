@@ -16,7 +16,7 @@ import { until } from '../support/until.js'
 type Cells = ServedLocations<CellTypes>['server']['router']
 type Presence = Room<RoomTypesWith<{ location: CellTypes['location']; presence: { typing?: boolean; line?: number } }>>
 
-/** A client whose sockets and requests are recorded. */
+/** Creates a client and records its sockets and requests. */
 function socketClient(
   url: string,
   options: { socketUrl?: string; Socket?: typeof WebSocket; params?: () => Record<string, string> } = {},
@@ -70,7 +70,7 @@ describe('a client over a WebSocket', () => {
     )
   })
 
-  test('a client over a WebSocket posts whole presence values, and receives the changed keys of those of others', async () => {
+  test('a presence value posted over a WebSocket reaches another member, and so does the removal of a key', async () => {
     const presence = z.object({ typing: z.boolean(), line: z.number() }).partial()
     await using server = await serveLocations({ webSocket: true, presence, timing: { scale: 1 / 20 } })
     const [ada, bob] = [socketClient(server.url), socketClient(server.url)]
@@ -90,7 +90,7 @@ describe('a client over a WebSocket', () => {
     await Promise.all([ada.client.close(), bob.client.close()])
   })
 
-  test('a client over a WebSocket goes on after a cut, from where it was', async () => {
+  test('a client whose WebSocket is cut is live again over another socket and sees new members', async () => {
     await using server = await serveLocations({ webSocket: true, timing: { scale: 1 / 20 } })
     await using proxy = await tcpProxy(server.port)
     const { client, sockets } = socketClient(server.url, { socketUrl: `http://127.0.0.1:${proxy.port}/trpc` })
@@ -103,7 +103,7 @@ describe('a client over a WebSocket', () => {
     await client.close()
   })
 
-  test('`reconnect` opens another socket', async () => {
+  test('`reconnect()` closes the WebSocket and opens another one', async () => {
     await using server = await serveLocations({ webSocket: true, timing: { scale: 1 / 20 } })
     const { client, sockets } = socketClient(server.url)
     const room = client.join('q3', { location: cell(1) })
@@ -114,7 +114,7 @@ describe('a client over a WebSocket', () => {
     await client.close()
   })
 
-  test('a client over a WebSocket falls back to SSE when two sockets brought nothing, and says so', async () => {
+  test('a client falls back to SSE when two sockets in a row brought no hello, and reports the transport `sse`', async () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { client, sockets, requests } = socketClient(server.url)
     const room = client.join('q3', { location: cell(1) })
@@ -125,19 +125,19 @@ describe('a client over a WebSocket', () => {
     await client.close()
   })
 
-  test('a client over a WebSocket returns to WebSockets when SSE brought nothing either', async () => {
+  test('a client returns to WebSockets when SSE fails, too', async () => {
     const port = await freePort()
     const { client, sockets } = socketClient(`http://127.0.0.1:${port}/trpc`)
     const room = client.join('q3', { location: cell(1) })
     await until('it has tried three times', () => sockets.length >= 3)
     await using _server = await serveLocations({ webSocket: true, port, timing: { scale: 1 / 20 } })
-    // After three failures the room may poll for half a minute.
+    // Without `reconnect`, the room may poll for half a minute after three failures.
     client.reconnect()
     await until('it is live', () => liveBy('websocket')(room.status))
     await client.close()
   })
 
-  test('a refusal of the server is the refusal of the room', async () => {
+  test('a stream that the server refuses over a WebSocket closes the room with the reason of the refusal', async () => {
     await using server = await serveLocations({
       webSocket: true,
       anonymous: true,

@@ -5,8 +5,8 @@ import { kept, leaving, posting, rules, sweeping } from '../support/histories.js
 import { until } from '../support/until.js'
 
 /*
- * The behaviour that a hub needs from a backend, as named cases. `backends`: two backends that share their rooms, as two
- * processes do, or the same backend twice where there is only one process.
+ * The behaviour that a hub needs from a backend, as named cases. `backends` returns two backends that share their
+ * rooms, as two processes do, or the same backend twice where there is only one process.
  */
 
 export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promise<void>
@@ -14,7 +14,7 @@ export type BackendCase = (backends: () => Promise<[Backend, Backend]>) => Promi
 let rooms = 0
 const newRoom = () => `room ${++rooms}`
 
-/** A room that one process has open, and all events it received. */
+/** Opens a room in one process, and records all events that the process receives. */
 async function opened(backend: Backend, room: string) {
   const commits: Commit[] = []
   const resets: RoomState[] = []
@@ -23,7 +23,7 @@ async function opened(backend: Backend, room: string) {
   const heard: (string | number)[] = []
   const options: RoomOptions = {
     clock: backgroundClock,
-    // A Redis that has just started would collect claims in each new room.
+    // Without this, a Redis that has just started would collect claims of locks in each new room, and grant none.
     rules: { ...rules, claimMs: 0 },
     sweepMs: 500,
     onCommit: (commit) => {
@@ -51,7 +51,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(second.state.floor).toBeLessThanOrEqual(second.state.version)
   },
 
-  async 'opening a room returns its state, and every later commit follows in order'(backends) {
+  async 'opening a room returns its state, and all later commits arrive in order'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -94,7 +94,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect([first, second, late].flatMap(({ commits, resets }) => [...commits, ...resets])).toEqual([])
   },
 
-  async 'a broadcast that was sent after a commit follows it in every process'(backends) {
+  async 'a broadcast that was sent after a commit arrives after it in every process'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const [first, second] = [await opened(one, room), await opened(other, room)]
@@ -145,7 +145,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(second.commits.at(-1)?.version ?? second.resets.at(-1)?.version).toBe(first.commits[0]!.version)
   },
 
-  async 'a place that one process locked is taken for the others until its holder leaves'(backends) {
+  async 'a place that was locked through one process is taken in other processes until its holder leaves'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -172,7 +172,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect(await second.open.act([locking('c2', 2)])).toMatchObject([{ reply: { outcome: 'locked' } }])
   },
 
-  async 'a process that closed a room receives no more commits, and the others still do'(backends) {
+  async 'a process that closed a room receives no more commits, and other processes still do'(backends) {
     const [one, other] = await backends()
     const room = newRoom()
     const first = await opened(one, room)
@@ -184,7 +184,7 @@ export const backendCases: Record<string, BackendCase> = {
     expect([first.commits.length, second.commits.length]).toEqual([1, 0])
   },
 
-  async 'rooms are apart'(backends) {
+  async 'a commit in one room does not reach another room, which has another epoch'(backends) {
     const [one] = await backends()
     const first = await opened(one, newRoom())
     const second = await opened(one, newRoom())

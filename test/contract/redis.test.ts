@@ -11,7 +11,7 @@ import { cells, fastTiming, features, sharedBroadcasts, targetTiming } from './t
  * resumes of one connection meet only in Redis.
  */
 
-// Slow: three servers, a balancer and all the clients run in one process.
+// The timing is slower than usual: three servers, a balancer and all the clients run in one process.
 const timing = { ...fastTiming, scale: 1 / 10 }
 const slower = { ...targetTiming, leaseMaxMs: 30_000, closedMs: 1_500 }
 const values = { ...cells, broadcasts: sharedBroadcasts }

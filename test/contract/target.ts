@@ -13,13 +13,16 @@ export const targetTiming = {
   patienceMs: 10_000,
 }
 
-/** The presence schema of the servers under test. It is loose, so that the limits of a value are what refuses one. */
+/**
+ * The presence schema of the servers under test. It is loose, so that only the limits of presence values refuse a
+ * value.
+ */
 export const presence = z.looseObject({ typing: z.boolean(), pointer: z.object({ x: z.number() }) }).partial()
 
 /** The broadcasts of the servers under test. */
 export const broadcasts = { reaction: z.strictObject({ emoji: z.string().max(16) }) }
 
-/** All features of the servers under test, with a limit for broadcasts that a slow machine reaches too. */
+/** All features of the servers under test. The limit for broadcasts is so low that a slow machine reaches it, too. */
 export const features = {
   presence,
   broadcasts,
@@ -38,5 +41,5 @@ export const cells = {
 } satisfies Partial<ContractTarget>
 
 const { burst: _burst, ...withoutBurst } = cells.broadcasts
-/** For several servers, each of which counts the broadcasts of a member by itself. */
+/** The broadcasts of several servers, without `burst`: each server counts the broadcasts of a member by itself. */
 export const sharedBroadcasts = withoutBurst

@@ -29,7 +29,7 @@ const inputs =
     if (!call.body.startsWith('{"')) return pass(call)
     return pass({ ...call, body: JSON.stringify(change(JSON.parse(call.body) as Record<string, unknown>, call)) })
   }
-/** Changes each entry of `changed` in the frames of a stream. */
+/** Returns a fault that changes each entry of `changed` in the frames of a stream. */
 const entries =
   (change: (entry: Record<string, unknown>) => object): Faults['event'] =>
   (event) =>
@@ -44,14 +44,20 @@ const success = (data: object): Reply => ({
   headers: { 'content-type': 'application/json' },
   body: JSON.stringify({ result: { data } }),
 })
-/** Answers the calls of a procedure that the server refuses with this status as if it had accepted them. */
+/**
+ * Returns a fault that answers the calls of a procedure which the server refuses with this status as if it had accepted
+ * them.
+ */
 const accepts = (procedure: string, status: number, data: object) => (): Faults => ({
   async call(call, pass) {
     const reply = await pass(call)
     return call.procedure === procedure && reply.status === status ? success(data) : reply
   },
 })
-/** Changes the answers of `lockLocation` that have this outcome, once `since` was called. */
+/**
+ * Returns a fault that changes the answers of `lockLocation` with the outcome `from`, once the procedure `since` was
+ * called.
+ */
 const lockAnswers = (from: string, to: object, since?: string) => (): Faults => {
   let isDue = since === undefined
   return {
@@ -68,7 +74,7 @@ const stillTaken = { outcome: 'taken', holder: { memberId: 'm', connectionId: 'c
 
 const wrongs: Wrong[] = [
   {
-    does: 'begins without hello',
+    does: 'sends no hello at the beginning of a stream',
     faults: () => ({ event: (event) => (event.includes('"type":"hello"') ? '' : event) }),
     caughtBy: 'a stream begins with hello and a snapshot',
     saying: /begins with hello/,
@@ -79,11 +85,11 @@ const wrongs: Wrong[] = [
       let seen = 0
       return { event: (event) => (isChanges(event) && seen++ === 0 ? '' : event) }
     },
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds|only snapshot and changes advance/,
   },
   {
-    does: 'replays an old frame',
+    does: 'sends an old frame again',
     faults: () => {
       let first = ''
       return {
@@ -95,25 +101,25 @@ const wrongs: Wrong[] = [
         },
       }
     },
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changes\.from is the id that the viewer holds/,
   },
   {
-    does: 'omits from',
+    does: 'omits `from` in its changes',
     faults: () => ({ event: (event) => event.replace(/"from":"[^"]*",?/, '') }),
     caughtBy: 'a viewer converges to the newest location of every connection that posts concurrently',
     saying: /changes\.from is the id that the viewer holds/,
   },
   {
-    does: 'sends ids that do not advance',
+    does: 'sends event ids that do not advance',
     faults: () => ({ event: (event) => event.replace(/\nid: ([\w-]+)\.\d+\n/, '\nid: $1.1\n') }),
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /versions strictly increase|changes\.from/,
   },
   {
     does: 'sends a location that nobody posted',
     faults: () => ({ event: (event) => (isChanges(event) ? event.replace('"row":2', '"row":77') : event) }),
-    caughtBy: 'enter, move and leave each reach a viewer as changes from the id that it holds',
+    caughtBy: 'a viewer receives each enter, move and leave as changes from the id that it holds',
     saying: /changed has the new location/,
   },
   {
@@ -147,7 +153,7 @@ const wrongs: Wrong[] = [
     saying: /Last-Event-ID header resumes/,
   },
   {
-    does: 'echoes the id it was given',
+    does: 'sends the event id of the request in its hello',
     faults() {
       let given = ''
       return {
@@ -163,7 +169,7 @@ const wrongs: Wrong[] = [
     saying: /epoch\.0|an id is epoch\.version/,
   },
   {
-    does: 'answers stale as applied',
+    does: 'answers `applied` instead of `stale`',
     faults: outcome('stale', 'applied'),
     caughtBy: 'a newer seq is answered applied, an equal one same, a lower one stale',
     saying: /room rule 1/,
@@ -175,7 +181,7 @@ const wrongs: Wrong[] = [
     saying: /never sees a member jump back/,
   },
   {
-    does: 'answers same as applied',
+    does: 'answers `applied` instead of `same`',
     faults: outcome('same', 'applied'),
     caughtBy: 'a post with unchanged content makes no frame, and its seq is stored',
     saying: /room rule 6/,
@@ -195,7 +201,7 @@ const wrongs: Wrong[] = [
     saying: /a snapshot carries the posted presence value/,
   },
   {
-    does: 'forgets the presence value at a post without one',
+    does: 'removes the presence value at a post without one',
     faults: () => ({
       call: inputs((input, call) => (call.procedure === 'postLocation' ? { presence: {}, ...input } : input)),
     }),
@@ -203,25 +209,25 @@ const wrongs: Wrong[] = [
     saying: /a post without a presence value keeps the one before/,
   },
   {
-    does: 'does not say in hello that it has presence values',
+    does: 'omits presence values from the features in hello',
     faults: () => ({ event: (event) => event.replace('"presence",', '') }),
     caughtBy: 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out',
     saying: /hello lists presence/,
   },
   {
-    does: 'omits the removed keys of presence values',
+    does: 'omits the removed keys of presence values from its frames',
     faults: () => ({ event: entries(({ presenceCleared: _cleared, ...entry }) => entry) }),
-    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    caughtBy: 'frames that change or remove keys of a presence value lead to the same view as a snapshot',
     saying: /frames of a presence value lead to the view/,
   },
   {
-    does: 'does not say that a merged frame replaces the presence value',
+    does: 'omits from a merged frame that it replaces the presence value',
     faults: () => ({ call: answers((body) => body.replace(',"presenceReset":true', '')) }),
-    caughtBy: 'changed and removed keys of a presence value lead to the view of the snapshot',
+    caughtBy: 'frames that change or remove keys of a presence value lead to the same view as a snapshot',
     saying: /a merged frame leads to the view/,
   },
   {
-    does: 'ignores presence values that are no object',
+    does: 'accepts and drops presence values that are no object',
     faults: () => ({
       call: inputs(({ presence: value, ...input }) => (Array.isArray(value) ? input : { ...input, presence: value })),
     }),
@@ -245,27 +251,27 @@ const wrongs: Wrong[] = [
     saying: /of more than 32 keys or 2 KiB is never shown/,
   },
   {
-    does: 'does not say in hello that it has broadcasts',
+    does: 'omits broadcasts from the features in hello',
     faults: () => ({ event: (event) => event.replace('"broadcasts",', '') }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /hello lists broadcasts/,
   },
   {
     does: 'sends each broadcast twice',
     faults: () => ({ event: (event) => (isBroadcast(event) ? event + event : event) }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /gets the broadcasts once/,
   },
   {
-    does: 'hides who sent a broadcast',
+    does: 'omits the sender of a broadcast',
     faults: () => ({
       event: (event) => (isBroadcast(event) ? event.replace(/"memberId":"[^"]*"/g, '"memberId":null') : event),
     }),
-    caughtBy: 'a broadcast reaches each open stream once, in one order, with the id that the stream has',
+    caughtBy: 'each open stream receives each broadcast once, in the order of sending, with its current id',
     saying: /names its broadcast, its sender/,
   },
   {
-    does: 'repeats a broadcast on streams that open later',
+    does: 'sends a broadcast again on streams that open later',
     faults() {
       let last = ''
       return {
@@ -281,13 +287,13 @@ const wrongs: Wrong[] = [
     saying: /never sent to a stream that opened after it|sends a snapshot after hello/,
   },
   {
-    does: 'sends everybody what is for one member',
+    does: 'sends a broadcast for one member to everybody',
     faults: () => ({ call: inputs(({ to: _to, ...input }) => input) }),
     caughtBy: 'a broadcast to one member reaches the streams of that member alone',
     saying: /the member that `to` names/,
   },
   {
-    does: 'answers sent for a connection that is not in the room',
+    does: 'answers `sent` to a broadcast of a connection that is not in the room',
     faults: outcome('absent', 'sent'),
     caughtBy: 'a connection that is not in the room sends nothing and is answered absent',
     saying: /is answered absent/,
@@ -305,25 +311,25 @@ const wrongs: Wrong[] = [
     saying: /may send `burst` broadcasts at once/,
   },
   {
-    does: 'does not say in hello how long locks last',
+    does: 'omits the duration of locks from hello',
     faults: () => ({ event: (event) => event.replace(/,"locks":\{[^}]*\}/, '') }),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /hello lists locks/,
   },
   {
-    does: 'grants a place that is taken',
+    does: 'grants a place that another connection has locked',
     faults: lockAnswers('taken', granted),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /answered taken, with its holder/,
   },
   {
     does: 'omits locks from its frames',
     faults: () => ({ event: (event) => event.replace(/,"locks":\[.*?\]/g, '') }),
-    caughtBy: 'a place that one connection locked is taken for every other, and viewers see who has it',
+    caughtBy: 'a locked place is answered taken to every other connection, and viewers see its holder',
     saying: /a frame shows a lock/,
   },
   {
-    does: 'gives a repeated lock call a new fence',
+    does: 'answers a repeated lock call with a new fence',
     faults() {
       let count = 0
       return {
@@ -352,7 +358,7 @@ const wrongs: Wrong[] = [
     saying: /lower lockSeq is answered stale/,
   },
   {
-    does: 'ends a lock whatever fence an unlock has',
+    does: 'ends a lock at an unlock with another fence',
     faults() {
       let fence = 0
       return {
@@ -378,17 +384,17 @@ const wrongs: Wrong[] = [
   {
     does: 'grants a place to a connection that is leaving',
     faults: lockAnswers('absent', granted),
-    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
     saying: /a connection that is leaving takes no place/,
   },
   {
-    does: 'keeps the place of a connection that is leaving from its member',
+    does: 'refuses a member the place of their own connection that is leaving',
     faults: lockAnswers('locked', stillTaken, 'leaveRoom'),
-    caughtBy: "a member's other connection takes the place of one that is leaving, and who is leaving takes none",
+    caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
     saying: /gets the place of one that is leaving/,
   },
   {
-    does: 'takes a place over without being asked',
+    does: 'takes a place over at a call without `takeOver`',
     faults: () => ({
       call: inputs((input, call) => (call.procedure === 'lockLocation' ? { ...input, takeOver: true } : input)),
     }),
@@ -420,45 +426,45 @@ const wrongs: Wrong[] = [
   {
     does: 'grants a place to a connection that is not in the room',
     faults: lockAnswers('absent', granted),
-    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    caughtBy: 'a lock call of a connection that is not in the room is answered absent, and bad input is refused',
     saying: /not in the room takes no place/,
   },
   {
     does: 'accepts lock calls with bad input',
     faults: accepts('lockLocation', 400, { outcome: 'stale' }),
-    caughtBy: 'a connection that is not in the room takes no place, and bad input is refused',
+    caughtBy: 'a lock call of a connection that is not in the room is answered absent, and bad input is refused',
     saying: /bad input of lockLocation/,
   },
   {
     does: 'lets a connection lock any number of places',
     faults: lockAnswers('full', granted),
-    caughtBy: 'a connection holds a limited number of places',
+    caughtBy: 'a connection that holds perConnection places is answered full',
     saying: /is answered full/,
   },
   {
-    does: 'never tells viewers that a lock has ended',
+    does: 'omits the end of a lock from its frames',
     faults: () => ({ event: (event) => event.replace(',"locks":[]', '') }),
     caughtBy: 'a lock ends lockMs after the last accepted post of its holder, whatever its lease is',
     saying: /a lock ends lockMs after/,
   },
   {
-    does: 'ignores that a connection is used',
+    does: 'ignores `used` in posts',
     faults: () => ({ call: inputs(({ used: _used, ...input }) => input) }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a post that says used is applied/,
   },
   {
-    does: 'sends no activeAt in its frames',
+    does: 'omits `activeAt` from its frames',
     faults: () => ({ event: entries(({ activeAt: _activeAt, ...entry }) => entry) }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a post with used: true makes its connection speak/,
   },
   {
-    does: 'takes becoming idle for use',
+    does: 'counts becoming idle as a use of the connection',
     faults: () => ({
       call: inputs(({ activity, ...input }) => ({ ...input, ...(activity === 'idle' && { used: true }), activity })),
     }),
-    caughtBy: 'a post with used: true makes its connection the one that speaks',
+    caughtBy: 'a post with used: true makes its connection speak for its member',
     saying: /a connection that becomes idle is not used/,
   },
   {
@@ -483,7 +489,7 @@ const wrongs: Wrong[] = [
     saying: /a leave with grace is answered leaving/,
   },
   {
-    does: 'answers expired as same',
+    does: 'answers `same` instead of `expired`',
     faults: outcome('expired', 'same'),
     caughtBy: 'a connection whose lease expires is lost, and enters again with the next seq',
     saying: /an equal seq after the lease expired/,
@@ -495,7 +501,7 @@ const wrongs: Wrong[] = [
     saying: /only posts renew a lease/,
   },
   {
-    does: 'ignores unknown properties',
+    does: 'accepts inputs with unknown properties',
     faults: () => ({
       call: inputs(({ memberId: _a, connectionId: _b, at: _c, x: _d, ...input }) => input),
     }),
@@ -503,13 +509,13 @@ const wrongs: Wrong[] = [
     saying: /bad input is answered 400/,
   },
   {
-    does: 'sends stack traces',
+    does: 'sends stack traces in its errors',
     faults: () => ({ call: answers((body) => body.replace('"data":{"code"', '"data":{"stack":"at x","code"')) }),
     caughtBy: 'a location that fails its schema is rejected',
     saying: /no error contains a stack trace/,
   },
   {
-    does: 'counts connections in place of members',
+    does: 'counts connections instead of members',
     faults: () => ({
       call: answers((body, call) =>
         call.procedure === 'countMembers' ? body.replace('"members":2', '"members":3') : body,

@@ -7,7 +7,7 @@ import { sharedNodes } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { cells, fastTiming, features, sharedBroadcasts, targetTiming } from './target.js'
 
-/* The contract of PROTOCOL.md over WebSockets: all calls and streams of a case, on two sockets in turn. */
+/* The contract of PROTOCOL.md over WebSockets: the calls and streams of a case alternate between two sockets. */
 
 function cases(target: ContractTarget, start: (ends: Ends) => Promise<string>) {
   const ends = new Ends()
@@ -31,7 +31,7 @@ describe.concurrent('over WebSockets, a server with rooms in memory', () => {
 describe
   .skipIf(skipWithoutRedis || skipWithoutNginx)
   .concurrent('over WebSockets, two servers with rooms in Redis behind nginx', () => {
-    // Slow: both servers and all the clients run in one process.
+    // The timing is slower than usual: both servers and all the clients run in one process.
     const timing = { ...fastTiming, scale: 1 / 10 }
     const slower = { ...targetTiming, leaseMaxMs: 30_000, closedMs: 1_500 }
     cases({ url: '', timing: slower, ...cells, broadcasts: sharedBroadcasts }, async (ends) => {

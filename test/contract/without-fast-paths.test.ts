@@ -8,15 +8,15 @@ import { until } from '../support/until.js'
 import { cells, fastTiming, features, targetTiming } from './target.js'
 
 /*
- * Each fast path only makes the server faster: when one declines every call, or all of them do, the contract and the
- * clients see no difference.
+ * Each fast path only makes the server faster: when one fast path declines every call, or all of them do, the contract
+ * and the clients see no difference.
  */
 
 type FastPath = 'direct post' | 'direct call' | 'gzip'
 
 const fast = vi.hoisted(() => ({
   declining: new Set<string>(),
-  /** The number of times that each path was used or declined. */
+  /** The number of times that each fast path was used. */
   used: new Map<string, number>(),
   declined: new Map<string, number>(),
   /** Runs a fast path, or declines it. */
@@ -44,7 +44,7 @@ vi.mock(import('../../src/server/http/gzip/content-encoding.js'), async (origina
 })
 
 const all: FastPath[] = ['direct post', 'direct call', 'gzip']
-// A call that is not read directly reaches neither of the other two paths.
+// A call that `direct call` declines reaches neither `direct post` nor `gzip`.
 const reached = (declining: FastPath[]) => (declining.includes('direct call') ? ['direct call'] : all)
 
 describe.each<[string, FastPath[]]>([
@@ -76,7 +76,7 @@ describe.each<[string, FastPath[]]>([
       )
   })
 
-  test('our client and a stock client see the same room', async () => {
+  test('our client and a stock tRPC client see the same room', async () => {
     const client = createLocationClient<LocationRouter<RoomTypesWith<{ location: CellLocation }>>>({ url: target.url })
     const room = client.join('fast-paths', { location: cell(1) })
     using stock = subscribed(stockClient(target.url), { room: 'fast-paths' })
@@ -89,7 +89,7 @@ describe.each<[string, FastPath[]]>([
     expect(stock.diverged).toEqual([])
   })
 
-  test('every fast path that was reached was used or declined', () => {
+  test('every fast path that calls reach was used, or declined in each call', () => {
     for (const name of reached(declining)) {
       const counts = declining.includes(name as FastPath) ? fast.declined : fast.used
       expect(counts.get(name), name).toBeGreaterThan(0)

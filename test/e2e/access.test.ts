@@ -10,7 +10,7 @@ import { until } from '../support/until.js'
 
 const nameIn = ({ headers }: ServerContext) => headers.get('authorization')?.replace(/^Bearer /, '')
 
-/** The bearer token is the memberId. The room's name says what is forbidden there. */
+/** In these tests the bearer token is the memberId, and the name of a room tells what authorize() forbids there. */
 const people = {
   identify({ ctx }: { ctx: ServerContext }) {
     const memberId = nameIn(ctx)
@@ -59,7 +59,7 @@ describe("another member's connectionKey", () => {
     expect(await ada.postLocation.mutate({ ...mine, seq: 2, location: cell(3) })).toMatchObject({ outcome: 'applied' })
   })
 
-  test("another member's connectionKey still belongs to its member after they left", async () => {
+  test('a connectionKey still belongs to its member after that member left', async () => {
     await using server = await serveLocations(people)
     const [ada, eve] = [as(server.url, 'ada'), as(server.url, 'eve')]
     const mine = { room: 'x', connectionKey: newKey() }
@@ -70,7 +70,7 @@ describe("another member's connectionKey", () => {
   })
 
   test(
-    "another member's connectionKey is replaced by our client when another member signs in",
+    'when another member signs in, our client replaces the connectionKey of the previous member',
     { timeout: 60_000 },
     async () => {
       await using server = await serveLocations({ ...people, timing: { scale: 1 / 20 } })
@@ -104,7 +104,7 @@ describe('the identity of a caller', () => {
     expect(second.memberId).toBe('bob')
   })
 
-  test('the identity of a caller without a session is refused with UNAUTHORIZED by every procedure', async () => {
+  test('a caller for whom identify() throws is refused with UNAUTHORIZED by every procedure', async () => {
     await using server = await serveLocations(people)
     const stranger = stockClient(server.url)
     const room = 'x'
@@ -119,7 +119,7 @@ describe('the identity of a caller', () => {
     expect(message).not.toContain('203.0.113.7')
   })
 
-  test('the identity of a caller without a connectionKey has one default connection, which no key gives access to', async () => {
+  test('a member who posts without a connectionKey has one default connection, which no key gives access to', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const first = await ada.postLocation.mutate({ room: 'x', location: cell(1) })
@@ -129,7 +129,7 @@ describe('the identity of a caller', () => {
     expect(await server.hub.room('x').count()).toBe(1)
   })
 
-  test('the identity of a caller may be a property name of JavaScript objects, such as __proto__', async () => {
+  test('a memberId may be a property name of JavaScript objects, such as __proto__', async () => {
     await using server = await serveLocations(people)
     const names = ['__proto__', 'constructor', 'hasOwnProperty', 'toString']
     using stream = subscribed(as(server.url, 'viewer'), { room: '__proto__' })
@@ -137,15 +137,15 @@ describe('the identity of a caller', () => {
       const reply = await as(server.url, name).postLocation.mutate({ room: '__proto__', location: cell(1) })
       expect(reply).toMatchObject({ outcome: 'applied', memberId: name })
     }
-    await until('all are visible', () => stream.view.connections.size === names.length)
+    await until('all members are visible', () => stream.view.connections.size === names.length)
     const seen = Array.from(stream.view.connections.values(), ({ memberId }) => memberId)
     expect(seen).toEqual(names)
     expect(await server.hub.room('__proto__').count()).toBe(names.length)
     await server.hub.revoke('__proto__')
-    await until('one is gone', () => stream.view.connections.size === names.length - 1)
+    await until('one member is gone', () => stream.view.connections.size === names.length - 1)
   })
 
-  test('the identity of a caller sets the profile, and a posted profile is then ignored', async () => {
+  test('when identify() returns a profile, it is shown and a posted profile is ignored', async () => {
     await using server = await serveLocations({
       ...people,
       identify: ({ ctx }) => ({ memberId: nameIn(ctx)!, profile: { name: `The real ${nameIn(ctx)}` } }),
@@ -154,13 +154,13 @@ describe('the identity of a caller', () => {
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'eve', profile: { name: 'The real eve' } }])
   })
 
-  test('the identity of a caller without a profile from identify() uses the posted profile', async () => {
+  test('when identify() returns no profile, the posted profile is shown', async () => {
     await using server = await serveLocations(people)
     await as(server.url, 'ada').postLocation.mutate({ room: 'x', location: null, profile: { name: 'Ada L.' } })
     expect(await server.hub.room('x').members()).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada L.' } }])
   })
 
-  test('the identity of a caller may have as many connections in one room as limits.memberConnections says, and one more is room-full', async () => {
+  test('a member may have limits.memberConnections connections in one room, and one more is refused as room-full', async () => {
     await using server = await serveLocations({ ...people, limits: { memberConnections: 10 } })
     const ada = as(server.url, 'ada')
     const post = (room = 'x') => ada.postLocation.mutate({ room, location: null, connectionKey: newKey() })
@@ -190,7 +190,7 @@ describe('an identity that expires', () => {
   })
 
   test(
-    'an identity that expires is refreshed by our client, and other viewers see no leave',
+    'when an identity expires, our client reconnects with a new one, and other viewers see no leave',
     { timeout: 60_000 },
     async () => {
       await using server = await serveLocations({ ...shortly, timing: { scale: 1 / 20 } })
@@ -215,7 +215,7 @@ describe('an identity that expires', () => {
     },
   )
 
-  test('an identity that expires is refused with UNAUTHORIZED once it has expired', async () => {
+  test('a call with an expired identity is refused with UNAUTHORIZED', async () => {
     await using server = await serveLocations({
       ...people,
       identify: () => ({ memberId: 'ada', expiresAt: new Date(0) }),
@@ -259,7 +259,7 @@ describe('a member who is revoked', () => {
     expect(elsewhere.errors.all).toEqual([])
   })
 
-  test('a member who is revoked finds the room closed in our client, with reason forbidden', async () => {
+  test('our client closes the room of a revoked member with reason forbidden', async () => {
     const revoked = new Set<string>()
     await using server = await serveLocations({
       identify: people.identify,
@@ -279,8 +279,8 @@ describe('a member who is revoked', () => {
   })
 })
 
-describe('a room that a member has no access to', () => {
-  test('a room that a member has no access to is not posted to, read, counted or streamed', async () => {
+describe('access to rooms', () => {
+  test('a member without access to a room cannot post to it, read, count or stream it', async () => {
     await using server = await serveLocations(people)
     const ada = as(server.url, 'ada')
     const room = 'closed'
@@ -293,7 +293,7 @@ describe('a room that a member has no access to', () => {
     expect(await server.hub.room(room).count()).toBe(0)
   })
 
-  test('a room that a member has no access to can still be streamed when only posting is forbidden', async () => {
+  test('a member who may read a room but not post can stream it', async () => {
     await using server = await serveLocations(people)
     const room = 'read-only'
     await as(server.url, 'owner').postLocation.mutate({ room, location: cell(1) })
@@ -303,7 +303,7 @@ describe('a room that a member has no access to', () => {
     await until('the owner is visible', () => stream.view.connections.size === 1)
   })
 
-  test('a room that a member has no access to can still be posted to when only reading is forbidden, and the reply has no version id', async () => {
+  test('a member who may post to a room but not read it gets a reply without an event id', async () => {
     await using server = await serveLocations(people)
     const room = 'drop-box'
     const ada = as(server.url, 'ada')
@@ -315,7 +315,7 @@ describe('a room that a member has no access to', () => {
   })
 
   test(
-    'a room that a member has no access to is rechecked, and the stream of a member who lost the right to read ends',
+    'open streams are authorized again, and the stream of a member who lost the right to read ends',
     { timeout: 60_000 },
     async () => {
       let mayRead = true
@@ -333,7 +333,7 @@ describe('a room that a member has no access to', () => {
   )
 })
 
-describe('an app callback that fails affects only its caller', () => {
+describe('app callbacks that fail', () => {
   const never = new Promise<never>(() => {})
   const wrongs: [string, unknown, string][] = [
     ['throws', () => { throw new Error('database password is hunter2') }, 'UNAUTHORIZED'],
@@ -346,7 +346,7 @@ describe('an app callback that fails affects only its caller', () => {
     ['returns an invalid date', () => ({ memberId: 'ada', expiresAt: 'tomorrow' }), 'INTERNAL_SERVER_ERROR'],
   ] // prettier-ignore
 
-  test.for(wrongs)('an identify that %s', async ([, wrong, code]) => {
+  test.for(wrongs)('a caller for whom identify %s is refused, others are served', async ([, wrong, code]) => {
     await using server = await serveLocations({
       ...people,
       timing: { hookMs: 100 },
@@ -379,7 +379,7 @@ describe('an app callback that fails affects only its caller', () => {
     ['returns an object', () => ({ allowed: true }), 'FORBIDDEN'],
   ] // prettier-ignore
 
-  test.for(answers)('an authorize that %s', async ([, wrong, code]) => {
+  test.for(answers)('a caller for whom authorize %s is refused, others are served', async ([, wrong, code]) => {
     await using server = await serveLocations({
       identify: people.identify,
       timing: { hookMs: 100 },

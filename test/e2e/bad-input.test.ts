@@ -9,7 +9,7 @@ import { until } from '../support/until.js'
 /* Every bad input is answered with a 4xx and a message. Nothing is stored, no stack trace is sent, and there is never a 5xx. */
 
 const logged: unknown[] = []
-/** Refusals have a line of their own, at most one a minute for each reason: access/refusal-log.test.ts. */
+/** The log lines about refusals, which are not counted here. test/server/access/refusal-log.test.ts checks them. */
 const log = (...said: unknown[]) => void (said[0] === 'a call was refused' || logged.push(said))
 const logger = { info() {}, warn: log, error: log }
 const server = await serveLocations({ logger })
@@ -42,7 +42,7 @@ async function refuses(answer: HttpAnswer, status: number, code: string, saying:
   expect(logged).toEqual([])
 }
 
-describe('a post is rejected', () => {
+describe('posts with bad input', () => {
   const inputs: [string, object, RegExp?][] = [
     ['without a location', { location: undefined }, /location: /],
     ['with a location that is text', { location: 'Q3!B7' }, /location: /],
@@ -110,7 +110,7 @@ describe('a post is rejected', () => {
     ]
     for (const body of bodies) {
       const { status } = await mutation(server.url, 'postLocation', body)
-      // The schema may ignore the field, as long as it is not stored.
+      // The schema may accept a field with a prototype-like name and ignore it, but must not store it.
       if (status === 200) expect(JSON.stringify(await peopleIn(server.url, room))).not.toContain('__proto__')
       else expect(status).toBe(400)
     }
@@ -171,7 +171,7 @@ test('an unknown HTTP method is rejected with a 4xx', async () => {
   expect(status).toBe(405)
 })
 
-describe('a path that is similar to a procedure is not found', () => {
+describe('paths that are similar to a procedure', () => {
   test.for([
     'postLocations',
     'postLocatio',
@@ -190,7 +190,7 @@ describe('a path that is similar to a procedure is not found', () => {
     '%ff',
     ',',
     ',,',
-  ])('a path that is similar to a procedure is not found %j', async (path) => {
+  ])('a path that is similar to a procedure is answered with a 4xx: %j', async (path) => {
     // prettier-ignore
     for (const answer of [await mutation(server.url, path, { room, location: null }), await query(server.url, path, { room })]) {
       expect([400, 404, 405], answer.text).toContain(answer.status)
@@ -201,7 +201,7 @@ describe('a path that is similar to a procedure is not found', () => {
   })
 })
 
-describe('calls of the other procedures are rejected', () => {
+describe('other calls with bad input', () => {
   const calls: [string, 'get' | 'post', string, object][] = [
     ['a leave without a key', 'post', 'leaveRoom', {}],
     ['a leave with a short key', 'post', 'leaveRoom', { connectionKey: 'x' }],
@@ -220,24 +220,24 @@ describe('calls of the other procedures are rejected', () => {
       { rooms: Array.from({ length: 101 }, String), room: undefined },
     ],
   ]
-  test.for(calls)('calls of the other procedures are rejected %s', async ([, kind, procedure, input]) => {
+  test.for(calls)('bad input of a call other than a post is rejected: %s', async ([, kind, procedure, input]) => {
     const call = kind === 'get' ? query : mutation
     await refuses(await call(server.url, procedure, { room, ...input }), 400, 'BAD_REQUEST', /^bad-input: /)
   })
 
-  test.for(['{', 'NaN', '%', 'undefined'])('a query whose input is %j', async (input) => {
+  test.for(['{', 'NaN', '%', 'undefined'])('a query is rejected when its input is %j', async (input) => {
     const answer = await query(server.url, 'getLocations', input)
     expect(answer.status).toBe(400)
     expect(answer.text).not.toContain('stack')
   })
 
   test.for([
-    ['nothing', undefined],
-    ['no room', {}],
-    ['a short key', { room: 'x', connectionKey: 'short' }],
-    ['a field nobody knows', { room: 'x', beatMs: 1 }],
-    ['an id that is no text', { room: 'x', lastEventId: {} }],
-  ])('a stream whose input is %s, with an error inside the stream', async ([, input]) => {
+    ['missing', undefined],
+    ['without a room', {}],
+    ['with a short key', { room: 'x', connectionKey: 'short' }],
+    ['with an unknown field', { room: 'x', beatMs: 1 }],
+    ['with a lastEventId that is not text', { room: 'x', lastEventId: {} }],
+  ])('a stream whose input is %s gets an error inside the stream', async ([, input]) => {
     const { status, text } = await query(server.url, 'onLocation', input ?? '')
     // EventSource never retries a status other than 200, so tRPC sends the error inside the stream.
     expect([200, 400]).toContain(status)
@@ -289,7 +289,7 @@ describe('the default limits of a server', () => {
     expect(await post({ location: null, profile: nested(8) })).toMatchObject({ status: 200 })
   })
 
-  test('the default limits of a server deeply nested JSON is answered with a 4xx in every place', async () => {
+  test('deeply nested JSON is answered with a 4xx wherever it is in a request', async () => {
     const pit = '['.repeat(4_000)
     const closed = `${'['.repeat(3_500)}${']'.repeat(3_500)}`
     for (const body of [pit, closed, `{"room":"x","location":${closed}}`, `{"room":${closed},"location":null}`]) {
@@ -404,7 +404,7 @@ describe('the default limits of a server', () => {
     expect([first.text, second.text].every((text) => text.includes('"hello"'))).toBe(true)
     expect(third.text).toMatch(/serialized-error.*SERVICE_UNAVAILABLE/s)
     first.close()
-    await until('there is room for one more', async () => {
+    await until('the server accepts one more stream', async () => {
       const next = await open()
       next.close()
       return next.text.includes('"hello"')
@@ -433,7 +433,7 @@ describe('the default limits of a server', () => {
   })
 })
 
-test('the server is healthy after all of these requests', async () => {
+test('a server is healthy after all bad requests of these tests', async () => {
   expect(await mutation(server.url, 'postLocation', { room, location: cell(1) })).toMatchObject({ status: 200 })
   expect(await http(server.url.replace('/trpc', '/readyz'))).toMatchObject({ status: 200, text: 'ok\n' })
   expect(logged).toEqual([])

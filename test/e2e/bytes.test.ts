@@ -119,7 +119,7 @@ function partsOf(text: string): { head: string[]; body: string } {
       .subarray(size + 2)
       .toString()
   }
-  // A heartbeat may arrive at any time.
+  // Removes heartbeats, because they may arrive at any time.
   return { head: [status!, ...headers], body: body.replace(/data: \{"type":"beat".*\nid: .*\n\n\n/g, '') }
 }
 

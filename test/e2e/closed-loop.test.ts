@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { built } from '../support/built.js'
 
-/* A short run of `node bench/closed-loop.mjs`: three seconds instead of thirty. */
+/* Runs `node bench/closed-loop.mjs` for three seconds instead of thirty. */
 
-test('200 viewers converge while 200 members post as fast as they are answered', { timeout: 120_000 }, () => {
+test('200 viewers converge while 200 members post as fast as the server answers', { timeout: 120_000 }, () => {
   built('package')
   const script = fileURLToPath(new URL('../../bench/closed-loop.mjs', import.meta.url))
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--seconds', '3'], { encoding: 'utf8' })

@@ -12,24 +12,24 @@ import { cell, stockClient, subscribed } from '../support/clients/stock-client.j
 import { until } from '../support/until.js'
 import type { RoomTypesWith } from 'hereabouts'
 
-/* `compress: true` over real sockets: clients that know nothing of it, and rooms whose frames are made off the event loop. */
+/* `compress: true` over real sockets, with standard HTTP clients and frames that are deflated off the event loop. */
 
 const connectionKey = 'k'.repeat(22)
 const streamOf = (url: string, room: string) =>
   `${url}/onLocation?input=${encodeURIComponent(JSON.stringify({ room }))}`
 
-describe('a client that knows nothing of it hears each move as it is made', () => {
-  /** Moves somebody three times, each when the one before has been heard. */
+describe('a compressed stream read by a standard HTTP client', () => {
+  /** Moves a member three times. Waits after each move until the client has received it. */
   async function hears(url: string, heard: () => string) {
     const client = stockClient(url)
-    await until('it is told who is there', () => heard().includes('"snapshot"'))
+    await until('the client has the snapshot', () => heard().includes('"snapshot"'))
     for (const row of [101, 102, 103]) {
       await client.postLocation.mutate({ room: 'r', connectionKey, seq: row, location: cell(row) })
-      await until(`it hears of row ${row}`, () => heard().includes(`"row":${row},`))
+      await until(`the client has received row ${row}`, () => heard().includes(`"row":${row},`))
     }
   }
 
-  test('a client that knows nothing of it hears each move as it is made with fetch in Node', async () => {
+  test('a compressed stream delivers each move at once to fetch in Node', async () => {
     await using server = await serveLocations({ compress: true })
     const closing = new AbortController()
     const response = await fetch(streamOf(server.url, 'r'), { signal: closing.signal })
@@ -41,12 +41,12 @@ describe('a client that knows nothing of it hears each move as it is made', () =
     })()
     await hears(server.url, () => text)
     await server.hub.drain()
-    // Not broken off: fetch would throw.
+    // Rejects if the stream was broken off before its end.
     await reading
     expect(text).toContain('"bye"')
   })
 
-  test('a client that knows nothing of it hears each move as it is made with curl', async () => {
+  test('a compressed stream delivers each move at once to curl --compressed, which exits with 0 after a drain', async () => {
     await using server = await serveLocations({ compress: true })
     const curl = spawn('curl', ['-sSN', '--compressed', '-D', '-', streamOf(server.url, 'r')])
     try {
@@ -57,14 +57,14 @@ describe('a client that knows nothing of it hears each move as it is made', () =
       await hears(server.url, () => text)
       expect(text.toLowerCase()).toContain('content-encoding: gzip')
       await server.hub.drain()
-      // 61 would be a stream that is not what its checksum says.
+      // curl exits with 61 when a body does not match its gzip checksum.
       expect(await exited).toBe(0)
     } finally {
       curl.kill()
     }
   })
 
-  test("a client that knows nothing of it hears each move as it is made with tRPC's own client", async () => {
+  test("a compressed stream delivers each move at once to tRPC's own client", async () => {
     await using server = await serveLocations({ compress: true })
     const stream = subscribed(stockClient(server.url), { room: 'r', connectionKey })
     const heard = () => JSON.stringify(stream.heard.all.map(({ event }) => event))
@@ -77,19 +77,19 @@ describe('a client that knows nothing of it hears each move as it is made', () =
 const place = z.object({ n: z.int(), text: z.string() })
 type Place = z.infer<typeof place>
 
-/** Text that deflate makes little of. */
+/** Returns pseudo-random text, which deflate compresses only a little. */
 const noise = (bytes: number, seed: number) => {
   let state = seed
   const next = () => (state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) >>> 8
   return Buffer.from(Array.from({ length: (bytes * 3) / 4 }, next)).toString('base64')
 }
 
-/** A room of members who have much to say of where they are. */
+/** Starts a server with one room, whose members post locations of about `bytes` bytes that compress badly. */
 async function talkative(members: number, bytes: number, timing = {}) {
   const roomy = { location: place, timing: { leaseMs: 300_000, ...timing }, limits: { memberRoomStreams: 100 } }
   const server = await serveLocations({ ...roomy, compress: true })
   const hub = server.hub
-  if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
+  if (!(hub instanceof Hub)) throw new TypeError('serveLocations() gave a hub that is not a Hub')
   let n = 0
   const move = (member: number) => {
     const location = { n: (n += 1), text: noise(bytes, n) }
@@ -101,7 +101,7 @@ async function talkative(members: number, bytes: number, timing = {}) {
   return { url: server.url, port: server.port, hub, live, move, moveAll, [Symbol.asyncDispose]: () => server.close() }
 }
 
-/** A stream that a view takes in, as it is decoded. */
+/** Opens a stream, decodes it, and applies its events to a view. */
 function viewer<L = Place>(url: string, room = 'r', encoding = 'gzip') {
   const view = new View<RoomTypesWith<{ location: L; profile: MemberProfile }>>()
   const seen = { bytes: 0, frames: 0, diverged: 0, isClosed: false }
@@ -149,7 +149,7 @@ function expectTruth({ view, seen }: ReturnType<typeof viewer>, { live: { timeli
 }
 
 describe('frames that are deflated off the event loop', () => {
-  test('frames that are deflated off the event loop reach all who joined before, while and after they were made, and all end in the truth', async () => {
+  test('frames that are deflated off the event loop reach viewers that join before, during and after ten rounds of moves, and every view equals the room at the end', async () => {
     await using busy = await talkative(200, 600)
     const viewers: ReturnType<typeof viewer>[] = []
     try {
@@ -157,80 +157,80 @@ describe('frames that are deflated off the event loop', () => {
         viewers.push(...Array.from({ length: 3 }, () => viewer(busy.url)))
         await busy.moveAll()
       }
-      await until('all see the last move', () => viewers.every(({ view }) => view.id === busy.live.timeline.id()))
+      await until('all viewers are up to date', () => viewers.every(({ view }) => view.id === busy.live.timeline.id()))
       for (const each of viewers) expectTruth(each, busy)
     } finally {
       for (const each of viewers) each[Symbol.dispose]()
     }
   })
 
-  test('frames that are deflated off the event loop are compressed, and counted as what went out', async () => {
+  test('frames that are deflated off the event loop have less than 85 % of their plain bytes, and room traffic counts the compressed bytes', async () => {
     await using busy = await talkative(200, 600)
     using plain = viewer(busy.url, 'r', 'identity')
-    await until('it sees them', () => plain.view.id === busy.live.timeline.id())
+    await until('the viewer shows all members', () => plain.view.id === busy.live.timeline.id())
     const before = busy.live.traffic.bytes
     using gzip = viewer(busy.url)
-    await until('it sees them', () => gzip.view.id === busy.live.timeline.id())
+    await until('the viewer shows all members', () => gzip.view.id === busy.live.timeline.id())
     const counted = busy.live.traffic.bytes - before
     expect(plain.seen.bytes).toBeGreaterThan(130_000)
     expect(gzip.seen.bytes).toBeLessThan(0.85 * plain.seen.bytes)
-    // The framing of its chunks is counted too.
+    // The server also counts the framing of HTTP chunks.
     expect(counted - gzip.seen.bytes).toBeGreaterThanOrEqual(0)
     expect(counted - gzip.seen.bytes).toBeLessThan(100)
   })
 
-  test('frames that are deflated off the event loop leave nobody behind who goes while they are made, or is sent away', async () => {
+  test('frames that are deflated off the event loop leave no subscriber behind when a viewer disconnects, or is disconnected by the server, meanwhile', async () => {
     await using busy = await talkative(200, 600)
     for (const leave of [(each: Disposable) => each[Symbol.dispose](), () => busy.hub.streams.close()]) {
       const viewers = Array.from({ length: 5 }, () => viewer(busy.url))
-      await until('they are there', () => busy.hub.streams.size === 5)
+      await until('five viewers are connected', () => busy.hub.streams.size === 5)
       const moved = busy.moveAll()
       for (const each of viewers) leave(each)
       await moved
-      await until('they are gone', () => viewers.every(({ seen }) => seen.isClosed))
-      await until('nobody is left', () => busy.live.subscribers.size === 0)
+      await until('all viewers are disconnected', () => viewers.every(({ seen }) => seen.isClosed))
+      await until('the room has no subscribers', () => busy.live.subscribers.size === 0)
     }
   })
 })
 
 describe('a compressed reader', () => {
-  test('a compressed reader that pauses is owed one frame for many, and then has everything', async () => {
+  test('a compressed reader that pauses reading receives merged frames when it resumes, and its view equals the room', async () => {
     await using busy = await talkative(60, 2_000, { stallMs: 60_000, frameStallMs: 60_000 })
     using quick = viewer(busy.url)
     using slow = viewer(busy.url)
     const isThere = ({ view }: ReturnType<typeof viewer>) => view.connections.size === 60
-    await until('both see the room', () => isThere(quick) && isThere(slow))
+    await until('both viewers show the room', () => isThere(quick) && isThere(slow))
     slow.pause()
     while (quick.seen.bytes < 14_000_000) {
       await busy.moveAll()
-      await until('the quick one has it', () => quick.view.id === busy.live.timeline.id())
+      await until('the quick viewer shows the newest state', () => quick.view.id === busy.live.timeline.id())
     }
     slow.resume()
-    await until('the slow one has it', () => slow.view.id === busy.live.timeline.id())
+    await until('the slow viewer shows the newest state', () => slow.view.id === busy.live.timeline.id())
     for (const each of [quick, slow]) expectTruth(each, busy)
     expect(slow.seen.frames).toBeLessThan(0.8 * quick.seen.frames)
     expect(slow.seen.isClosed).toBe(false)
   })
 
-  test('a compressed reader at 200 KB/s joins a room, and keeps up with what it can', async () => {
+  test('a compressed reader at 200 KB/s joins a room of 200 members, and its view equals the room after five rounds of moves', async () => {
     await using busy = await talkative(200, 600, { stallMs: 2_000 })
     await using phone = await slowProxy(busy.port, 200_000)
     using slow = viewer(`http://127.0.0.1:${phone.port}/trpc`)
-    await until('everyone is in sight', () => slow.view.connections.size === 200)
+    await until('the slow viewer shows all members', () => slow.view.connections.size === 200)
     for (let times = 0; times < 5; times++) await busy.moveAll()
-    await until('it sees what is true', () => slow.view.id === busy.live.timeline.id())
+    await until('the slow viewer shows the newest state', () => slow.view.id === busy.live.timeline.id())
     expectTruth(slow, busy)
   })
 })
 
-describe('bytes of an update', () => {
-  /** 200 members of a sheet who walk about, so many of them in each frame. */
+describe('the compressed size of a move', () => {
+  /** Moves 200 members of a sheet, `perFrame` of them in each frame. Returns the mean number of bytes per move. */
   async function bytesOf(perFrame: number) {
     await using server = await serveLocations({ compress: true, timing: { beatMs: 600_000 } })
     const { hub } = server
-    if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
+    if (!(hub instanceof Hub)) throw new TypeError('serveLocations() gave a hub that is not a Hub')
     const at = Array.from({ length: 200 }, (_, i) => ({ row: (i * 7_919) % 1_000, col: (i * 104_729) % 26 }))
-    // Ids are random in life, and so most of what remains.
+    // Ids are random, as in production: they make up most of a compressed frame.
     const ids = at.map(() => Buffer.from(crypto.getRandomValues(new Uint8Array(12))).toString('base64url'))
     let seq = 0
     const walk = (member: number) => {
@@ -250,7 +250,7 @@ describe('bytes of an update', () => {
     const round = async () => {
       for (let first = 0; first < 200; first += perFrame) {
         await Promise.all(all.slice(first, first + perFrame).map(walk))
-        await until('both have it', haveIt)
+        await until('both viewers show the newest state', haveIt)
       }
     }
     await round()
@@ -261,7 +261,7 @@ describe('bytes of an update', () => {
     return { gzip: (gzip.seen.bytes - before[0]) / 800, plain: (plain.seen.bytes - before[1]) / 800 }
   }
 
-  test('bytes of an update in frames of 200 members, and of 40, are an eighth at most', async () => {
+  test('the compressed size of a move is at most an eighth of its plain size, in frames of 200 moves and of 40 moves', async () => {
     for (const perFrame of [200, 40]) {
       const { gzip, plain } = await bytesOf(perFrame)
       expect(plain).toBeGreaterThan(90)

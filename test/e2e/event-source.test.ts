@@ -7,7 +7,7 @@ import { cell, newKey, stockClient } from '../support/clients/stock-client.js'
 import { Inbox, until } from '../support/until.js'
 import type { CellTypes } from '../support/cell-types.js'
 
-/* A standard EventSource, without tRPC's client. */
+/* Reads streams with a standard EventSource, without tRPC's client. */
 
 const server = await serveLocations({ timing: { scale: 1 / 20 } })
 afterAll(() => server.close())
@@ -51,7 +51,7 @@ describe('a plain EventSource', () => {
         expect(applyEvent(view, lastEventId, event).outcome).not.toBe('diverged')
         if (event.type !== 'beat') told.push(event.type)
       }
-      await until('everyone is in sight', () => view.connections.size === 4)
+      await until('the viewer shows all members', () => view.connections.size === 4)
       for (let seq = 2; seq <= 4; seq++) {
         const held = view.id
         proxy.cut()

@@ -10,7 +10,7 @@ const cell = (row: number) => ({ sheet: 'Q3', row, col: 1 })
 
 async function served({ timing, ...options }: { timing?: object; [option: string]: unknown } = {}) {
   const clock = manualClock()
-  // The first rooms of a process collect claims, which takes no time here.
+  // With 0, a new process does not first collect the claims of previous lock holders.
   const server = await serveLocations({
     locks: true,
     clock,
@@ -34,7 +34,7 @@ async function served({ timing, ...options }: { timing?: object; [option: string
   return { ...server, clock, call, enter, lock }
 }
 
-test('a place that one connection locked is taken for another until it is unlocked', async () => {
+test('a place that one connection has locked is answered `taken` to another until it is unlocked', async () => {
   const { enter, lock, call, hub } = await served()
   await enter('ada')
   await enter('bob')
@@ -47,7 +47,7 @@ test('a place that one connection locked is taken for another until it is unlock
   const memberId = holder.memberId
   expect(await room.isLocked({ location: cell(1), memberId, fence })).toBe(true)
   expect(await room.isLocked({ location: cell(1), memberId: 'bob', fence })).toBe(false)
-  // As a database returns a large integer.
+  // Some databases return a large integer as text.
   const text = String(fence) as unknown as number
   const check = room.isLocked({ location: cell(1), memberId, fence: text })
   await expect(check).rejects.toMatchObject({ code: 'bad-input' })
@@ -58,7 +58,7 @@ test('a place that one connection locked is taken for another until it is unlock
   expect(await room.unlock(cell(1))).toBe(false)
 })
 
-test('the first rooms of a process wait for claims, and `isLocked` is unavailable meanwhile', async () => {
+test('in the first 5 seconds (claimMs) of a process no lock is granted, and `isLocked` rejects with `unavailable`', async () => {
   const { enter, lock, hub, clock } = await served({ timing: { claimMs: 5_000 } })
   await enter('ada')
   expect((await lock('ada', 1)).data).toEqual({ outcome: 'taken', holder: null, retryAfterMs: 5_000 })
@@ -68,7 +68,7 @@ test('the first rooms of a process wait for claims, and `isLocked` is unavailabl
   expect((await lock('ada', 2)).data).toMatchObject({ outcome: 'locked' })
 })
 
-test('hello tells how long locks last, when there are any', async () => {
+test('hello lists lockMs and idleMs if the hub has locks, and no locks otherwise', async () => {
   const helloOf = async (options: { [option: string]: unknown }) => {
     const { hub } = await served(options)
     const plain = hub as unknown as {
@@ -85,14 +85,14 @@ test('hello tells how long locks last, when there are any', async () => {
   expect(await helloOf({ locks: false })).not.toHaveProperty('locks')
 })
 
-test('a hub without locks has neither the procedures nor the methods', async () => {
+test('a hub without locks has neither the procedure lockLocation nor the method isLocked', async () => {
   const { enter, lock, hub } = await served({ locks: false })
   await enter('ada')
   expect((await lock('ada', 1)).status).toBe(404)
   expect('isLocked' in hub.room('r')).toBe(false)
 })
 
-test('a location above 512 bytes is not locked, and bad input is refused', async () => {
+test('a location above limits.lockBytes is not locked (413), and malformed lock input is refused with 400', async () => {
   const { enter, lock, call, hub } = await served({ limits: { lockBytes: 20 } })
   await enter('ada')
   expect(await lock('ada', 1)).toMatchObject({ status: 413, message: expect.stringContaining('limit is 20') as string })
@@ -102,7 +102,7 @@ test('a location above 512 bytes is not locked, and bad input is refused', async
   await expect(hub.room('r').unlock({ sheet: 7 } as never)).rejects.toThrow(LocationError)
 })
 
-test('lock calls are charged like posts, and need the right to post', async () => {
+test('lockLocation and unlockLocation use the rate limit of posts, and need the right to post', async () => {
   const reader = { x: 'reader' }
   const guarded = await served({
     limits: { postsPerSecond: 1, postBurst: 3 },
@@ -121,7 +121,7 @@ test('lock calls are charged like posts, and need the right to post', async () =
   expect((await guarded.call('unlockLocation', { ...input, fence: 1 })).status).toBe(429)
 })
 
-test('locking and unlocking are charged to an anonymous member like posts', async () => {
+test('lockLocation uses the rate limit of posts of each anonymous member', async () => {
   const { enter, lock } = await served({ limits: { postsPerSecond: 0.001, postBurst: 3 } })
   await enter('ada')
   expect((await lock('ada', 1)).status).toBe(200)
@@ -131,7 +131,7 @@ test('locking and unlocking are charged to an anonymous member like posts', asyn
   expect((await lock('bob', 1)).status).toBe(200)
 })
 
-test('`isLocked` takes a member id in any normal form, and refuses one that is no name', async () => {
+test('`isLocked` accepts a member id in any Unicode normal form, and rejects one that is not text as bad-input', async () => {
   const name = 'Zo\u00eb'
   const { enter, lock, hub } = await served({
     identify: () => ({ memberId: name }),
@@ -150,7 +150,7 @@ test('`isLocked` takes a member id in any normal form, and refuses one that is n
   })
 })
 
-test('a lock ends 30 seconds after the last post of its holder, also when the process stalled meanwhile', async () => {
+test('a lock ends 30 seconds after the last post of its holder, even if the process stalled meanwhile', async () => {
   const { enter, lock, clock, hub } = await served()
   await enter('ada')
   await enter('bob')

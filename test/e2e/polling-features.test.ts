@@ -7,7 +7,7 @@ import * as z from 'zod'
 import { cell } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/* What a client that polls knows of the features of a server: all that a stream would tell it. */
+/* A polling client learns the server's features from the answers to its polls, as a stream learns them from hello. */
 
 const options = {
   location: cellLocation,
@@ -18,7 +18,7 @@ const options = {
   timing: { claimMs: 0 },
 } as const
 
-/** A server, and a client whose streams are answered by a proxy's sign-in page. */
+/** Starts a server and a client that must poll, because each of its streams is answered by a proxy's sign-in page. */
 async function polling() {
   const server = createLocationServer(options)
   const { trpcUrl: url } = await server.listen(0)
@@ -35,7 +35,7 @@ async function polling() {
   onTestFinished(() => client.close())
   const room = client.join('r', { location: cell(1) })
   room.on('error', () => {})
-  /** Waits, while the client's time passes. */
+  /** Waits for a condition while the client's clock advances. */
   const later = (what: string, holds: () => unknown) =>
     until(what, async () => (await holds()) || (await clock.advance(500)))
   return { server, url, room, later }
@@ -48,7 +48,7 @@ async function joined() {
   return all
 }
 
-test('an answer to a poll says of the features what hello says', async () => {
+test('the answer to a poll lists the same features, presenceMs and locks as hello', async () => {
   const { url } = await joined()
   const said = async (path: string) => {
     const response = await fetch(`${url}/${path}?input=${encodeURIComponent('{"room":"r"}')}`)
@@ -67,12 +67,12 @@ test('an answer to a poll says of the features what hello says', async () => {
   expect(await said('getLocations')).toMatchObject({ features, presenceMs, locks })
 })
 
-test('a presence value of a polling client reaches the room', async () => {
+test('a presence value that a polling client sets is stored in the room', async () => {
   const { server, room, later } = await joined()
   room.setPresence({ typing: true })
   let isPosted = false
   void room.flush().then(() => (isPosted = true))
-  await later('it was posted', () => isPosted)
+  await later('the presence value was posted', () => isPosted)
   expect((await server.hub.room('r').members())[0]!.presence).toEqual({ typing: true })
 })
 
@@ -80,7 +80,7 @@ test('a presence value that was set before the first poll is posted once a poll 
   const { server, room, later } = await polling()
   room.setPresence({ typing: true })
   const there = server.hub.room('r')
-  await later('the room shows it', async () => (await there.members())[0]?.presence.typing === true)
+  await later('the room shows the presence value', async () => (await there.members())[0]?.presence.typing === true)
 })
 
 test('a polling client takes a lock, shows it, and releases it', async () => {
@@ -88,12 +88,12 @@ test('a polling client takes a lock, shows it, and releases it', async () => {
   const lock = (await room.lock(cell(1)))!
   const { memberId } = room.self!
   expect(await server.hub.room('r').isLocked({ location: cell(1), memberId, fence: lock.fence })).toBe(true)
-  await later('a poll shows it', () => room.lockedBy(cell(1))?.memberId === memberId)
+  await later('a poll shows the lock', () => room.lockedBy(cell(1))?.memberId === memberId)
   await lock.release()
   expect(await server.hub.room('r').unlock(cell(1))).toBe(false)
 })
 
-test('a polling client does not broadcast: nobody would answer it', async () => {
+test('a polling client refuses to broadcast: broadcast() resolves with false and reports that the connection is polling', async () => {
   const { room } = await joined()
   const errors: string[] = []
   room.on('error', ({ error }) => errors.push(error.message))

@@ -17,7 +17,7 @@ const serve = () =>
 type App = Awaited<ReturnType<typeof serve>>['server']['router']
 type Types = RoomTypesOf<App>
 
-/** A server with presence values, and a function that opens a window of a member. */
+/** Starts a server with presence values. Returns a function that opens a window (one client) of a member. */
 async function house() {
   const served = await serve()
   onTestFinished(() => served.close())
@@ -49,12 +49,12 @@ test('setPresence changes the named keys, removes undefined ones, and every othe
   expect(bob.other('ada')?.presence).toEqual({})
   ada.setPresence({ typing: true })
   expect(ada.self?.presence).toEqual({ typing: true })
-  await until('bob sees it', () => bob.other('ada')?.presence.typing)
+  await until('bob sees the presence value', () => bob.other('ada')?.presence.typing)
   ada.setPresence({ pointer: { x: 1 } })
   await until('bob sees both', () => bob.other('ada')?.presence.pointer?.x === 1)
   expect(bob.other('ada')?.presence).toEqual({ typing: true, pointer: { x: 1 } })
   ada.setPresence({ typing: undefined, pointer: null })
-  await until('bob sees that one is gone', () => bob.other('ada')?.presence.typing === undefined)
+  await until('bob sees that a key was removed', () => bob.other('ada')?.presence.typing === undefined)
   expect(bob.other('ada')?.presence).toEqual({ pointer: null })
   expect(ada.self?.presence).toEqual({ pointer: null })
   expect(heard.map(({ previous, current, member }) => [member.memberId, previous, current])).toEqual([
@@ -128,7 +128,7 @@ test('setPresence on a server without a presence schema sends nothing and report
   stream.snapshot('epochepoch1.1')
   await room.ready()
   anyRoom.setPresence({ typing: true })
-  await until('it was reported', () => errors[0])
+  await until('the error was reported', () => errors[0])
   expect(errors).toEqual(['misconfigured: This server has no presence schema.'])
   expect(server.waiting().posts === 0 || !('presence' in (await server.post()))).toBe(true)
 })

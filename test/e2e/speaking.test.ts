@@ -5,7 +5,7 @@ import type { CellTypes } from '../support/cell-types.js'
 import { cell, type Cells } from '../support/clients/stock-client.js'
 import { until } from '../support/until.js'
 
-/** A server, and a function that opens a window of a member. */
+/** Starts a server. Returns a function that opens a window (one client) of a member. */
 async function house() {
   const served = await serveLocations({
     identify: ({ ctx }) => ({ memberId: ctx.headers.get('x-member')! }),

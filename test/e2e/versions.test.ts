@@ -8,8 +8,8 @@ import { scriptedServer } from '../support/servers/scripted-server.js'
 import { until } from '../support/until.js'
 
 /*
- * Old client with new server and the reverse, as in a rolling deploy. The fixture holds what client and server of version
- * 0.1.0, before `hello.features`, said to each other.
+ * An old client with a new server, and the reverse, as in a rolling deploy. The fixture is a recording of the traffic
+ * between a client and a server of version 0.1.0, which did not have `hello.features` yet.
  */
 
 type Call = { who: string; procedure: string; input: object; output?: object; stream?: string }
@@ -23,7 +23,7 @@ type Sent = Entry & { type: string; connections?: Entry[]; entered?: Entry[]; ch
 const eventsOf = (stream: string) =>
   Array.from(stream.matchAll(/^data: (.*"type":.*)$/gm), ([, data]) => JSON.parse(data!) as Sent)
 
-/** The fields of each kind of event, and of each kind of entry in one. */
+/** Returns the names of the fields of each type of event, and of each kind of entry in an event. */
 function fieldsByType(events: Sent[]): Map<string, Set<string>> {
   const fields = new Map<string, Set<string>>()
   const note = (type: string, entries: Entry[] = []) => {
@@ -39,7 +39,7 @@ function fieldsByType(events: Sent[]): Map<string, Set<string>> {
   return fields
 }
 
-test('the server answers the calls of a client 0.1.0 as a server 0.1.0 did', async () => {
+test("today's server answers the recorded calls of a 0.1.0 client with the recorded answers of a 0.1.0 server", async () => {
   const { url, close } = await serveLocations()
   onTestFinished(close)
   for (const { procedure, input, output } of calls) {
@@ -56,7 +56,7 @@ test('the server answers the calls of a client 0.1.0 as a server 0.1.0 did', asy
   }
 })
 
-test('the client sends a server 0.1.0 nothing that a client 0.1.0 did not send, and shows its room', async () => {
+test("today's client shows the recorded stream of a 0.1.0 server, and sends it only fields that a 0.1.0 client sent", async () => {
   const server = await scriptedServer()
   onTestFinished(() => server[Symbol.asyncDispose]())
   const client = createLocationClient<Cells>({ url: server.url })
@@ -86,7 +86,7 @@ test('the client sends a server 0.1.0 nothing that a client 0.1.0 did not send, 
   expect(fieldsOf(leaves)).toEqual(fieldsOf(callsOf('leaveRoom').map(({ input }) => input)))
 })
 
-test('a server of today sends a client 0.1.0 every field of an event that a server 0.1.0 sent, and new ones beside them', async () => {
+test("today's server sends every event field that a 0.1.0 server sent, so that a 0.1.0 client finds all of them", async () => {
   const { url, close } = await serveLocations()
   onTestFinished(close)
   const stream = await fetch(`${url}/onLocation?input=${encodeURIComponent(textOf({ room: 'sheet' }))}`)
@@ -115,7 +115,7 @@ test('a server of today sends a client 0.1.0 every field of an event that a serv
   expect(isComplete(), text).toBe(true)
 })
 
-test('a client that polls a server 0.1.0 sends nothing that a client 0.1.0 did not know', async () => {
+test("today's client, when it polls a 0.1.0 server, sends it only post fields that a 0.1.0 client sent", async () => {
   const server = await scriptedServer()
   onTestFinished(() => server[Symbol.asyncDispose]())
   server.answers.contentType = 'text/html'
@@ -136,7 +136,7 @@ test('a client that polls a server 0.1.0 sends nothing that a client 0.1.0 did n
   expect(errors).toEqual(['misconfigured'])
 })
 
-test('the client says to a server of today how long ago its page was used', async () => {
+test("today's client tells today's server in each post how long ago its page was used (activeAgoMs)", async () => {
   const served = await serveLocations()
   onTestFinished(() => served.close())
   const posts: PostLocationInput[] = []

@@ -10,7 +10,7 @@ import {
 } from '../../examples/spreadsheet/cell-edits.js'
 import { memoryCells } from '../../examples/spreadsheet/cell-store.mjs'
 
-/* The values of the demo's cells, on the server and in a page. */
+/* How the spreadsheet demo stores cell values on its server, and keeps the copy in a page up to date. */
 
 const cell = fc.record({
   sheet: fc.constantFrom('Plan', 'Q3'),
@@ -19,7 +19,7 @@ const cell = fc.record({
   text: fc.string({ maxLength: 4 }),
 })
 
-test('a save with a lower fence than the last one of its cell changes nothing', async () => {
+test('a cell value is not saved when its fence is lower than that of the last save of the cell', async () => {
   const store = memoryCells()
   const a1 = { sheet: 'Plan', row: 0, col: 0 }
   await store.save('demo', { ...a1, text: 'new' }, 20)
@@ -28,7 +28,7 @@ test('a save with a lower fence than the last one of its cell changes nothing', 
   expect(await store.save('demo', { ...a1, text: 'again' }, 20)).not.toBe(null)
 })
 
-test('a page that applies changes, and fetches where one is missing, has the cells of the server', async () => {
+test('a page that applies cell changes, and fetches all cells when it missed a change, ends with the cells of the server', async () => {
   const steps = fc.array(fc.record({ cell: fc.option(cell, { freq: 6 }), isLost: fc.boolean() }), { maxLength: 30 })
   await fc.assert(
     fc.asyncProperty(steps, async (steps) => {
@@ -41,7 +41,7 @@ test('a page that applies changes, and fetches where one is missing, has the cel
         if (!isLost)
           page = afterChange(page, { ...step, cell: cell ?? undefined }) ?? editsFrom(await store.edits('demo'))
       }
-      // The change after the last lost one leads to a fetch, as a reconnect does.
+      // One more change, so that a page that missed the change before fetches all cells, as after a reconnect.
       const last = await store.save('demo', { sheet: 'Q3', row: 9, col: 9, text: 'end' }, ++fence)
       page =
         afterChange(page, { ...(last as { revision: number; after: number }) }) ?? editsFrom(await store.edits('demo'))
@@ -50,13 +50,13 @@ test('a page that applies changes, and fetches where one is missing, has the cel
   )
 })
 
-test('a change that a page has already is ignored, in any order', () => {
+test('a page ignores a cell change that it already has, and asks for a fetch when it missed the change before', () => {
   const page: Edits = { revision: 5, texts: new Map([['Plan!0!0', 'x']]) }
   expect(afterChange(page, { revision: 4, after: 3, cell: { sheet: 'Plan', row: 0, col: 0, text: 'old' } })).toBe(page)
   expect(afterChange(page, { revision: 7, after: 6, cell: { sheet: 'Plan', row: 0, col: 0, text: 'far' } })).toBe(null)
 })
 
-test('at most 2,000 cells of a room and 500 rooms are kept', async () => {
+test("the demo's memory store keeps at most 2,000 cells of a room, and the cells of at most 500 rooms", async () => {
   const store = memoryCells()
   const save = (room: string, index: number) =>
     store.save(room, { sheet: 'Plan', row: index % 200, col: Math.floor(index / 200), text: 'x' }, 1)
@@ -68,7 +68,7 @@ test('at most 2,000 cells of a room and 500 rooms are kept', async () => {
   expect((await store.edits('room 499')).cells.length).toBe(1)
 })
 
-test('a fetch that a newer change has overtaken is repeated, and a server that restarted is believed', () => {
+test('a page repeats a fetch of cells that a newer change overtook, and accepts the lower revision of a restarted server', () => {
   const at = (revision: number): Edits => ({ revision, texts: new Map() })
   const before = at(5)
   expect(afterFetch(at(7), before, at(6))).toBe(null)
@@ -76,7 +76,7 @@ test('a fetch that a newer change has overtaken is repeated, and a server that r
   expect(afterFetch(before, before, at(0))).toEqual(at(0))
 })
 
-test('the saves of one cell are sent in their order, also after a save that failed', async () => {
+test('a page sends the saves of one cell one after another, even if an earlier save failed', async () => {
   const inOrder = saveQueue()
   const sent: string[] = []
   let fail: (error: Error) => void = () => {}

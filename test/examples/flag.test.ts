@@ -14,7 +14,7 @@ const flag = fc
   .integer({ min: 1, max: 9 })
   .chain((of) => fc.record({ of: fc.constant(of), rank: fc.nat(Math.min(of, namesShown) - 1) }))
 
-/** A cell of which at least a pixel is seen. */
+/** A cell of which at least one pixel is visible. */
 const scene = fc.tuple(port, size, flag).chain(([port, size, flag]) => {
   const view = {
     left: port.x + sideWidth,
@@ -36,7 +36,7 @@ test('a member whose cell is in view has a name flag in view', () => {
       const top = y + spot.top
       expect(top).toBeGreaterThanOrEqual(view.top)
       expect(top + flagHeight).toBeLessThanOrEqual(view.bottom)
-      // A name of 150 pixels, as far from its side of the cell as the spot says.
+      // The left edge of a flag that is 150 pixels wide.
       const left = spot.right === undefined ? x + spot.left! : x + width - spot.right - 150
       expect(left).toBeGreaterThanOrEqual(view.left)
       expect(left + 150).toBeLessThanOrEqual(view.right)

@@ -6,7 +6,7 @@ const merged = example('merge-into-app')
 describe.skipIf(!merged)('the tRPC app', { timeout: 180_000 }, () => {
   const { commands, run, start } = merged!
 
-  test('starts with the two commands of its README, and ends when it is told to', async () => {
+  test('the tRPC app starts with the two commands of its README, refuses a caller without a session, and ends on Ctrl-C', async () => {
     expect(commands).toEqual(['npm ci', 'npm run example merge-into-app'])
     await using app = start()
     const asking = await fetch(`${await addressOf(app)}/trpc/locations.countMembers?input={"json":{"rooms":[]}}`)
@@ -18,7 +18,7 @@ describe.skipIf(!merged)('the tRPC app', { timeout: 180_000 }, () => {
     await app.status
   })
 
-  test('passes its own tests: as it was, with at most fifteen lines more, and the contract twice', async () => {
+  test('the tRPC app passes its own tests', async () => {
     const { status, said } = await run('test')
     expect(status, said).toBe(0)
     expect(said).toMatch(/^(#|ℹ) fail 0$/m)

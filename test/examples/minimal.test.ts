@@ -8,7 +8,7 @@ import { root } from '../support/snippets.js'
 describe('the minimal example', () => {
   const { commands, start } = example('minimal')!
 
-  test('the minimal example is a server and a page in under sixty lines', () => {
+  test('the minimal example has a server and a page of fewer than sixty lines together', () => {
     const folder = join(root, 'examples/minimal')
     const files = ['main.mjs', ...['page.js', 'index.html'].map((name) => `page/${name}`)]
     const lines = files.flatMap((file) => readFileSync(join(folder, file), 'utf8').trimEnd().split('\n'))

@@ -6,7 +6,7 @@ const nestjs = example('nestjs')
 describe.skipIf(!nestjs)('the Nest app', { timeout: 60_000 }, () => {
   const { commands, readme, run, start } = nestjs!
 
-  test('starts with the two commands of its README, and ends when it is told to', async () => {
+  test('the Nest app starts with the two commands of its README, answers a signed-in caller, and ends on Ctrl-C', async () => {
     expect(commands).toEqual(['npm ci', 'npm run example nestjs'])
     await using app = start()
     const headers = { authorization: 'Bearer Ada' }
@@ -16,12 +16,12 @@ describe.skipIf(!nestjs)('the Nest app', { timeout: 60_000 }, () => {
     await app.status
   })
 
-  test('passes its own tests, the contract among them', async () => {
+  test('the Nest app passes its own tests', async () => {
     const { status, said } = await run('test')
     expect(status, said).toBe(0)
   })
 
-  test('sends what its README says, beside what the first version of the article sends', async () => {
+  test('the Nest app sends about as many events and bytes as the table in its README says', async () => {
     const { status, said } = await run('measure')
     expect(status, said).toBe(0)
     const [measured, written] = [tableIn(said), tableIn(readme)]
@@ -30,14 +30,14 @@ describe.skipIf(!nestjs)('the Nest app', { timeout: 60_000 }, () => {
       for (const [j, cell] of cells.entries()) {
         const [was, is] = [numbersIn(written[i]![j + 1]!), numbersIn(cell)]
         if (!cell.includes('events')) expect(cell, what).toBe(written[i]![j + 1])
-        // Beats come when they come, and how many posts make one frame depends on the machine.
+        // Heartbeats come at any time, and the number of posts in one frame depends on the machine.
         else
           for (const [k, number] of was.entries())
             expect(nearly(is[k]!, number, k === 0 ? 10 : 1_000), `${what}: ${cell}`).toBe(true)
       }
     }
     const [, , [, , ours] = []] = measured.slice(1)
-    // Nothing, but for a beat that happens to fall due.
+    // Our version sends nothing here, except for heartbeats that are due during the measurement.
     const [events, bytes] = numbersIn(ours!)
     expect(events).toBeLessThan(10)
     expect(bytes).toBeLessThan(1_000)
@@ -57,8 +57,8 @@ const tableIn = (text: string) =>
     )
 const numbersIn = (cell: string) => Array.from(cell.matchAll(/\d[\d,]*/g), ([text]) => Number(text.replaceAll(',', '')))
 /**
- * True within a factor of five, which is far less than the two versions differ by: timing decides the rest. `least`: what a
- * heartbeat or two add.
+ * True if a measured number is within a factor of five of the documented one. Timing explains such a factor; the
+ * compared versions differ by far more. `least` is the number up to which heartbeats alone can raise a measurement.
  */
 const nearly = (measured: number, written: number, least: number) =>
   measured <= Math.max(5 * written, least) && measured >= written / 5

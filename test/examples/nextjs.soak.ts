@@ -7,7 +7,7 @@ const nextjs = example('nextjs')
 describe.skipIf(!nextjs)('the Next app', { timeout: 60_000 }, () => {
   const { commands, start } = nextjs!
 
-  test.skipIf(!chromiumPath)('shows who is here from its first byte, and people each other', async () => {
+  test.skipIf(!chromiumPath)('the Next app shows members in its HTML, and then their moves', async () => {
     expect(commands).toEqual(['npm ci', 'npm run example nextjs'])
     await using app = start()
     const url = await addressOf(app)
@@ -39,7 +39,7 @@ describe.skipIf(!nextjs)('the Next app', { timeout: 60_000 }, () => {
     await ada.getByText('Grace').waitFor({ state: 'detached' })
     expect(complaints).toEqual([])
 
-    // An open stream is no reason to stay.
+    // The app exits on Ctrl-C although a stream is open.
     app.interrupt()
     await app.status
   })

@@ -7,8 +7,8 @@ import { built } from '../support/built.js'
 import { compile, project, root } from '../support/snippets.js'
 
 /*
- * Checks the parts of the Next app that do not need Next (a third of a gigabyte). `npm run soak:nextjs` builds it, and
- * looks at it in Chromium.
+ * Checks the parts of the Next app that do not need Next (a third of a gigabyte). `npm run soak:nextjs` builds the app
+ * and opens it in Chromium.
  */
 describe('the Next app', () => {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-nextjs-'))
@@ -34,7 +34,7 @@ describe('the Next app', () => {
     expect(compile(folder)).toBe('')
   })
 
-  test('the Next app may import from a server component what is not for React; hooks say that they are for clients', () => {
+  test("a Next server component can import every entry except the React hooks, whose files have 'use client'", () => {
     const entry = (name: string) => join(root, 'dist', name, 'index.js')
     const entries = ['shared', 'client', 'server', 'testing'].map((name) => `import ${JSON.stringify(entry(name))}`)
     // Resolves imports as Next does for a server component, where React has no hooks.

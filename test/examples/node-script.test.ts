@@ -7,7 +7,7 @@ import { until } from '../support/until.js'
 const timing = { scale: 1 / 20 }
 const cell = (row: number, col = 2) => ({ sheet: 'Q3', row, col })
 
-test('the bot follows people, also after the server was away', { timeout: 60_000 }, async () => {
+test('the bot of node-script follows a member, also after a server restart', { timeout: 60_000 }, async () => {
   const { commands, start } = example('node-script')!
   expect(commands).toEqual(['npm ci', 'npm run example node-script'])
   const first = await serveLocations({ timing })
@@ -16,7 +16,7 @@ test('the bot follows people, also after the server was away', { timeout: 60_000
   const room = client.join('sheet-42', { location: cell(1), profile: { name: 'Ada' } })
   const isFollowed = (row: number) => room.membersAt(cell(row, 3)).some(({ profile }) => profile?.name === 'Shadow')
   try {
-    // A bot whose post has arrived may still be opening its stream. It sees no move that comes before the stream.
+    // The bot's post can arrive before its stream is open. It would miss a move in between, so wait for both.
     const timesLive = () => bot.said.split('now live').length - 1
     await until('the bot is there', () => room.others.length === 1 && timesLive() === 1, 20_000)
     room.post(cell(2))

@@ -3,9 +3,9 @@ import { createLocationClient, type RoomTypesOf, type Room } from 'hereabouts/cl
 import { afterAll, expect, test, vi } from 'vitest'
 import { createSheetServer, type AppRouter } from '../../examples/spreadsheet/server.mjs'
 
-/* The demo's own procedures, over HTTP, with locks of real clients. */
+/* The spreadsheet demo's own procedures over HTTP, with the locks of real clients. */
 
-// A short time after the start: then no claims of locks are collected any more.
+// With times scaled by 1/20, the server collects claims of locks only for a short time after its start.
 const server = createSheetServer('examples/spreadsheet', { scale: 1 / 20 })
 const { trpcUrl } = await server.listen(0)
 const client = createLocationClient<AppRouter>({ url: trpcUrl })
@@ -23,7 +23,7 @@ const live = async (room: Room<RoomTypesOf<AppRouter>>) => {
   await vi.waitFor(() => expect(room.status.state).toBe('live'), 10_000)
   return room.self!.memberId
 }
-/** Runs `work` while the date stands still: the limits of a second do not begin again. */
+/** Runs `work` with a stopped `Date`, so that limits per second are not reset meanwhile. */
 const inOneSecond = async <T>(work: () => Promise<T>) => {
   vi.useFakeTimers({ toFake: ['Date'] })
   try {
@@ -38,7 +38,7 @@ const codeOf = (call: Promise<unknown>) =>
     (error: unknown) => (error instanceof TRPCClientError ? error.data?.code : String(error)),
   )
 
-test('a cell is saved by the holder of its lock, and the others hear of it', async () => {
+test("the holder of a cell's lock saves the cell, and the other members receive a broadcast of the change", async () => {
   const ada = client.join('saved', { profile: { name: 'Ada' } })
   const memberId = await live(ada)
   const lock = (await ada.lock(location))!
@@ -58,7 +58,7 @@ test('a cell is saved by the holder of its lock, and the others hear of it', asy
   expect((await api.cells.query({ room: 'saved' })).cells).toEqual([])
 })
 
-test('a save without the lock, or with a lock that was lost, is refused with a clear sentence', async () => {
+test('a save of a cell without its lock, or with a lock that was lost, is refused', async () => {
   const room = 'refused'
   const ada = client.join(room, { profile: { name: 'Ada' } })
   const memberId = await live(ada)
@@ -70,14 +70,14 @@ test('a save without the lock, or with a lock that was lost, is refused with a c
   expect((await api.cells.query({ room })).cells).toEqual([])
 })
 
-test('cells outside of the sheets, and long texts, are bad requests', async () => {
+test('saving a cell outside of the sheets, or a text that is too long, is a BAD_REQUEST', async () => {
   const save = (cell: object) =>
     codeOf(api.saveCell.mutate({ room: 'bad', cell: { ...location, text: 'x', ...cell }, memberId: 'ada', fence: 1 }))
   for (const cell of [{ sheet: 'Nowhere' }, { row: 200 }, { col: 26 }, { row: -1 }, { text: 'x'.repeat(201) }])
     expect(await save(cell)).toBe('BAD_REQUEST')
 })
 
-test('a name that no room can have is a bad request of every procedure', async () => {
+test("an invalid room id is a BAD_REQUEST of each of the demo's procedures", async () => {
   for (const room of ['\u0000', '\u200b', ' ', '', '\ud800', 'x'.repeat(129)]) {
     const errors = [
       api.cells.query({ room }),
@@ -92,7 +92,7 @@ test('a name that no room can have is a bad request of every procedure', async (
   }
 })
 
-test('names of a room that differ only in their Unicode form have the same cells', async () => {
+test('room ids that differ only in their Unicode normal form share the same cells', async () => {
   const room = client.join('caf\u00e9', { profile: { name: 'Ada' } })
   const memberId = await live(room)
   const { fence } = (await room.lock(location))!
@@ -101,7 +101,7 @@ test('names of a room that differ only in their Unicode form have the same cells
     expect((await api.cells.query({ room: name })).cells).toEqual([{ ...location, text: 'x' }])
 })
 
-test('a room is changed at most 20 times a second', async () => {
+test('a room of the demo accepts at most 20 saves a second, and refuses more with TOO_MANY_REQUESTS', async () => {
   const room = client.join('busy', { profile: { name: 'Ada' } })
   const memberId = await live(room)
   const { fence } = (await room.lock(location))!
@@ -111,7 +111,7 @@ test('a room is changed at most 20 times a second', async () => {
   expect(codes.filter((code) => code === 'TOO_MANY_REQUESTS').length).toBe(25)
 })
 
-test('a reset of rooms without cells is answered and changes nothing, however many there are', async () => {
+test('resetting 1,100 rooms without cells changes nothing in the rooms with cells', async () => {
   const room = client.join('kept', { profile: { name: 'Ada' } })
   const memberId = await live(room)
   const { fence } = (await room.lock(location))!
@@ -120,7 +120,7 @@ test('a reset of rooms without cells is answered and changes nothing, however ma
   expect(await save('x')).toBe('ok')
   const { resetCells } = server.router.createCaller({})
   await inOneSecond(async () => {
-    // At once, because a lock of this server lasts for a second and a half.
+    // All together, because a lock lasts for only 1.5 seconds on this server.
     const steps = await Promise.all(Array.from({ length: 1_100 }, (_, i) => resetCells({ room: `empty ${i}` })))
     expect(new Set(steps.map(({ revision }) => revision))).toEqual(new Set([0]))
     expect((await api.cells.query({ room: 'kept' })).cells.length).toBe(1)
@@ -128,7 +128,7 @@ test('a reset of rooms without cells is answered and changes nothing, however ma
   })
 })
 
-test('half of an emoji is no text of a cell', async () => {
+test('a cell text with a lone surrogate (half of an emoji) is refused', async () => {
   const save = api.saveCell.mutate({
     room: 'half',
     cell: { ...location, text: '\ud83d' },

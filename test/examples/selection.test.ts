@@ -14,7 +14,7 @@ import {
 } from '../../examples/spreadsheet/selection.js'
 
 const size = { rows: 200, cols: 26 }
-// Filled: A1:C5, and E3.
+// The cells A1:C5 and E3 have values.
 const filled = ({ row, col }: { row: number; col: number }) => (row < 5 && col < 3) || (row === 2 && col === 4)
 const ground: Ground = { ...size, pageRows: 20, filled }
 const press = (key: string, mods: { shift?: boolean; ctrl?: boolean } = {}) => ({
@@ -48,7 +48,7 @@ const keys = fc.constantFrom(
 const presses = fc.array(fc.record({ key: keys, shift: fc.boolean(), ctrl: fc.boolean() }), { maxLength: 30 })
 
 describe('selection in the example sheet', () => {
-  test('no key leads out of the sheet', () => {
+  test('no sequence of keys moves the selection out of the example sheet', () => {
     fc.assert(
       fc.property(selection, presses, (start, all) => {
         const end = all.reduce((now, one) => pressed(now, one, ground) ?? now, start)
@@ -61,7 +61,7 @@ describe('selection in the example sheet', () => {
     )
   })
 
-  test('Shift and an arrow hold on to where the selection began', () => {
+  test('a movement key with Shift keeps the cell at which the selection began', () => {
     const arrows = fc.constantFrom(
       'ArrowUp',
       'ArrowDown',
@@ -80,7 +80,7 @@ describe('selection in the example sheet', () => {
     )
   })
 
-  test('a name that is read back is the same cells', () => {
+  test('parsing the name of a selection gives the same cells', () => {
     fc.assert(
       fc.property(selection, (one) => {
         expect(boxOf(parseName(nameOf(one), size)!)).toEqual(boxOf(one))
@@ -88,7 +88,7 @@ describe('selection in the example sheet', () => {
     )
   })
 
-  test('what is posted comes back as the same selection', () => {
+  test('a selection that is posted as a location is read back unchanged', () => {
     fc.assert(
       fc.property(selection, (one) => {
         expect(toPlace(toLocation({ sheet: 'Q3', selection: one }))).toEqual({ sheet: 'Q3', selection: one })
@@ -96,7 +96,7 @@ describe('selection in the example sheet', () => {
     )
   })
 
-  test('two boxes overlap when some cell is in both', () => {
+  test('two selected boxes overlap if some cell is in both, in either order of the arguments', () => {
     fc.assert(
       fc.property(selection, selection, cell, (one, other, shared) => {
         if (contains(boxOf(one), shared) && contains(boxOf(other), shared))
@@ -134,7 +134,7 @@ describe('a key pressed in the example sheet', () => {
     ['B2', ' ', { shift: true }, 'A2:Z2'],
     ['B2', ' ', { ctrl: true }, 'B1:B200'],
   ] as const)(
-    'a key pressed in the example sheet moves the selection: from %s, key %s with modifiers %o selects %s',
+    'in the example sheet, from %s the key %s with modifiers %o moves the selection to %s',
     (from, key, mods, to) => {
       expect(go(from, key, mods)).toBe(to)
     },
@@ -145,7 +145,7 @@ describe('a key pressed in the example sheet', () => {
     ['PageUp', { ctrl: true }],
     ['Escape', {}],
     ['Tab', { ctrl: true }],
-  ])('a key pressed in the example sheet is ignored by the sheet: %s with modifiers %o', (key, mods) => {
+  ])('the example sheet ignores the key %s with modifiers %o', (key, mods) => {
     expect(go('B2', key, mods)).toBeNull()
   })
 })
@@ -158,7 +158,7 @@ describe('cell names in the example sheet', () => {
     [701, 'ZZ'],
     [702, 'AAA'],
     [16_383, 'XFD'],
-  ])('column %i is %s', (col, name) => {
+  ])('column %i of the example sheet is named %s', (col, name) => {
     expect(columnName(col)).toBe(name)
   })
 
@@ -166,18 +166,18 @@ describe('cell names in the example sheet', () => {
     ['c4', 'C4'],
     [' $B$2 : d5 ', 'B2:D5'],
     ['D5:B2', 'B2:D5'],
-  ])('%j is %s', (text, name) => {
+  ])('%j is parsed as the cells %s', (text, name) => {
     expect(nameOf(parseName(text, size)!)).toBe(name)
   })
 
   test.each(['', 'C', '4', 'C0', 'AA1', 'A201', 'A1:B2:C3', 'A1:', 'hello', 'A99999999', '<b>'])(
-    '%j names no cell',
+    '%j is not a cell name of the example sheet',
     (text) => {
       expect(parseName(text, size)).toBeNull()
     },
   )
 
-  test('a place is named as formulas do', () => {
+  test('a location is displayed as in a formula, such as Q3!C5', () => {
     expect(placeName(toLocation({ sheet: 'Q3', selection: at(4, 2) }))).toBe('Q3!C5')
     expect(placeName({ sheet: 'Plan', from: { row: 1, col: 1 }, to: { row: 4, col: 3 } })).toBe('Plan!B2:D5')
     expect(placeName(null)).toBe('nowhere in particular')

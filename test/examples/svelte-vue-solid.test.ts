@@ -8,14 +8,14 @@ import { root } from '../support/snippets.js'
 const pages = example('svelte-vue-solid')
 
 describe.skipIf(!pages)('Svelte, Vue and Solid', () => {
-  test('take under thirty lines each', () => {
+  test('each file of the Svelte, Vue and Solid example has fewer than thirty lines', () => {
     for (const name of ['People.svelte', 'People.vue', 'People.jsx', 'svelte.html', 'vue.html', 'solid.html']) {
       const text = readFileSync(join(root, 'examples/svelte-vue-solid', name), 'utf8')
       expect(text.trimEnd().split('\n').length, name).toBeLessThan(30)
     }
   })
 
-  test.skipIf(!chromiumPath)('see each other', { timeout: 60_000 }, async () => {
+  test.skipIf(!chromiumPath)('pages in Svelte, Vue and Solid see each other', { timeout: 60_000 }, async () => {
     const { commands, start } = pages!
     expect(commands).toEqual(['npm ci', 'npm run example svelte-vue-solid'])
     await using app = start()

@@ -39,17 +39,17 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('npm run demo:two-nodes', 
     await until('the demo has ended', () => demo.exitCode !== null || demo.signalCode !== null)
   }, 20_000)
 
-  test('a node that is killed is missed by nobody', async () => {
+  test('when one of two nodes is killed behind nginx, no member is shown to leave and a new node starts', async () => {
     const urls = Array.from({ length: 8 }, () => `http://127.0.0.1:${port}/trpc`)
     await using crowd = await Crowd.gather(urls, 'demo')
     await crowd.stroll(1_000, 100)
     const pid = Number(/pid (\d+)/.exec(said)![1])
     process.kill(pid, 'SIGKILL')
     await crowd.stroll(2_000, 100)
-    const agreedMs = await crowd.agree('all agree again', 30_000)
+    const agreedMs = await crowd.agree('all clients agree again', 30_000)
     console.log(`a node killed behind nginx: ${JSON.stringify({ agreedMs, left: crowd.left })}`)
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
-    await until('another one starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
+    await until('another node starts', () => said.match(/pid \d+/g)!.length === 3, 10_000)
   })
 })
 
@@ -74,26 +74,26 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('nginx in front', { timeou
     expect(crowd).toMatchObject({ left: 0, stepsBack: 0 })
   }
 
-  test('as the example has it', async () => {
+  test('clients converge behind nginx with the configuration of the example', async () => {
     await using proxy = await nginx()
     await strollThrough(proxy.url, 'as it is')
   })
 
-  // Where it is on, our streams turn it off.
-  test.each(['on', 'off'])('with buffering turned %s', async (buffering) => {
+  // Even if buffering is on in nginx, our streams turn it off by the header x-accel-buffering.
+  test.each(['on', 'off'])('clients converge behind nginx with proxy_buffering %s', async (buffering) => {
     await using proxy = await nginx((text) =>
       text.replace('proxy_read_timeout', `proxy_buffering ${buffering};\n proxy_read_timeout`),
     )
     await strollThrough(proxy.url, `buffering ${buffering}`)
   })
 
-  test('that cuts streams which are silent for too short a time', async () => {
+  test('clients converge behind nginx that cuts a stream after one second without data', async () => {
     await using proxy = await nginx((text) => text.replace('proxy_read_timeout 60s', 'proxy_read_timeout 1s'))
-    // A beat comes every two seconds, and nothing else when nobody moves.
+    // While nobody moves, a stream has no data except for a heartbeat every two seconds.
     await strollThrough(proxy.url, 'idle', () => passing(4_000))
   })
 
-  test('that is told to read its file again', async () => {
+  test('clients converge while nginx reloads its configuration', async () => {
     await using proxy = await nginx()
     await strollThrough(proxy.url, 'reload', async () => {
       await passing(300)
@@ -101,7 +101,7 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('nginx in front', { timeou
     })
   })
 
-  test('with HTTP/2 towards the browser', async () => {
+  test('twenty streams over one HTTP/2 connection through nginx receive a post', async () => {
     await using proxy = await nginx((text) => text.replace(/listen (.*);/, 'listen $1 http2;'))
     const session = connect(`http://127.0.0.1:${proxy.port}`)
     const input = encodeURIComponent(JSON.stringify({ room: 'h2' }))
@@ -110,19 +110,19 @@ describe.skipIf(skipWithoutRedis || skipWithoutNginx)('nginx in front', { timeou
     )
     const texts = streams.map(() => '')
     streams.forEach((stream, i) => stream.setEncoding('utf8').on('data', (text: string) => (texts[i] += text)))
-    await until('twenty streams on one connection say hello', () => texts.every((text) => text.includes('"hello"')))
+    await until('twenty streams on one connection have a hello', () => texts.every((text) => text.includes('"hello"')))
     const post = session.request({
       ':path': '/trpc/postLocation',
       ':method': 'POST',
       'content-type': 'application/json',
     })
     post.end(JSON.stringify({ room: 'h2', location: { sheet: 'Q3', row: 4, col: 2 } }))
-    await until('all are told of a post', () => texts.every((text) => text.includes('"row":4')))
+    await until('all streams receive the post', () => texts.every((text) => text.includes('"row":4')))
     session.destroy()
   })
 })
 
-test('docs/deploying.md shows the file that is tested, and the line that gives the rights', () => {
+test('docs/deploying.md shows the tested nginx configuration, and the Redis command that grants the permissions', () => {
   expect(deploying).toContain(`\`\`\`nginx\n${conf}\`\`\``)
   expect(deploying).toContain(aclLine('hereabouts'))
 })

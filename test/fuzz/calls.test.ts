@@ -12,7 +12,7 @@ const runs = runsOf(20_000)
 const unlimited = { postBurst: 1e9, readBurst: 1e9, leaveBurst: 1e9, connectionBurst: 1e9, streamBurst: 1e9 }
 
 test(
-  `${runs} hostile inputs are accepted or rejected with a message, and change no prototype`,
+  `each of ${runs} hostile inputs is accepted, or rejected with a message, and none changes a prototype`,
   { timeout: 0 },
   async () => {
     const hub = createLocationHub({ location: cellLocation, limits: unlimited })

@@ -27,7 +27,7 @@ function eventsOf(bytes: Uint8Array) {
     if (field === 'event') type = value
     else if (field === 'data') data += `${value}\n`
     else if (field === 'id' && !value.includes('\0')) id = value
-    else throw new Error(`a field that nobody writes: ${JSON.stringify(line)}`)
+    else throw new Error(`the stream has an unexpected SSE field: ${JSON.stringify(line)}`)
   }
   return events
 }
@@ -58,7 +58,7 @@ const name = fc
   .map((parts) => parts.join(''))
   .filter((text) => !/\p{Cs}/u.test(text))
 
-test(`${runs} names and locations arrive unchanged, in one event each`, { timeout: 0 }, async () => {
+test(`${runs} names and locations with SSE syntax in them reach a subscriber unchanged`, { timeout: 0 }, async () => {
   const clock = manualClock()
   const hub = createLocationHub({
     location: z.string(),
@@ -66,7 +66,7 @@ test(`${runs} names and locations arrive unchanged, in one event each`, { timeou
     clock,
     limits: { locationBytes: 1e5, profileBytes: 1e5, memberConnections: batch },
   })
-  if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub gave a hub that is not a Hub')
   const stream = await hub.subscribe('r', { connectionId: null, memberId: null, lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
   let seq = 0
   const shown = fc.asyncProperty(
@@ -94,7 +94,7 @@ test(`${runs} names and locations arrive unchanged, in one event each`, { timeou
       }
       for (const { connectionId, location, profile } of sent) {
         const shown = seen.get(connectionId)
-        // A value that did not change is not sent again.
+        // A frame leaves out a location or profile that did not change.
         if (shown?.location !== undefined) expect(shown.location).toBe(location)
         if (shown?.profile !== undefined) expect(shown.profile).toBe(profile)
       }

@@ -30,7 +30,7 @@ function sent(port: number, { bytes, isWhole }: HostileRequest): Promise<string>
       if (isAnswered(answer, isHead)) finish()
     })
     socket.on('error', finish).on('close', finish)
-    // A limit, so that a request without an answer fails the test.
+    // The time limit makes a request without an answer fail the test.
     socket.setTimeout(5_000, finish)
     // The end of the connection tells the server that the rest of an incomplete request will not come.
     if (isWhole) socket.write(bytes)
@@ -56,8 +56,8 @@ function faultOf(answer: string, { isWhole }: HostileRequest): string | null {
   if (status === undefined && !isWhole) return null
   if (status === undefined) return answer === '' ? 'no answer to a whole request' : 'not HTTP'
   if (status.startsWith('5')) return `status ${status}`
-  if (/"httpStatus":5\d\d/.test(answer)) return 'a server error inside'
-  if (/"stack"|node_modules|\.ts:\d/.test(answer)) return 'a stack'
+  if (/"httpStatus":5\d\d/.test(answer)) return 'the answer contains a 5xx error'
+  if (/"stack"|node_modules|\.ts:\d/.test(answer)) return 'the answer contains a stack trace'
   return null
 }
 
@@ -84,13 +84,13 @@ async function sentAll(port: number, requests: HostileRequest[]): Promise<void> 
 beforeAll(() => built('package'), 120_000)
 
 test(
-  `${runs} hostile requests get no server error, change no prototype, and do not slow other members`,
+  `${runs} hostile HTTP requests cause no 5xx, change no prototype, and do not slow the posts of other members`,
   { timeout: 0 },
   async () => {
     await using server = await loneServer({ limits: unlimited, timing: { rotateMs: 1e6 } })
     await using others = healthyClient(server.url)
     const before = await server.report()
-    // A warm-up, and then the baseline: valid requests at the same rate as the hostile ones.
+    // Two runs of valid requests at the rate of the hostile ones: the first warms up, the second is the baseline.
     for (const times of [500, 2_000]) {
       await others.health()
       await sentAll(server.port, Array.from({ length: times }, ordinary))
@@ -105,7 +105,7 @@ test(
     expect(after.prototypes).toEqual(before.prototypes)
     expect(server.hasEnded).toBe(false)
     expect(then.statuses).toEqual([])
-    // In CI other tests run at the same time.
+    // The bound is wide in CI, where other tests run at the same time.
     expect(then.p99).toBeLessThan(Math.max(2 * usual.p99, isFuzzing ? 20 : 500))
   },
 )

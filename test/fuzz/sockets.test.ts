@@ -4,7 +4,7 @@ import { afterAll, expect, test } from 'vitest'
 import { rawSocket } from '../support/clients/raw-socket.js'
 import { until } from '../support/until.js'
 
-/* Messages of strangers over a WebSocket: nothing crashes the server, and it serves the next client. */
+/* Random messages over a WebSocket: the server reports no internal error, and still serves the next client. */
 
 const server = await serveLocations({ webSocket: true })
 afterAll(() => server.close())
@@ -42,7 +42,7 @@ const text = fc.oneof(
   fc.array(message, { maxLength: 12 }).map((all) => JSON.stringify(all)),
 )
 
-test(`${sockets * perSocket} random messages crash nothing`, { timeout: 300_000 }, async () => {
+test(`${sockets * perSocket} random WebSocket messages cause no internal error`, { timeout: 300_000 }, async () => {
   const samples = fc.sample(text, { numRuns: sockets * perSocket, seed: 14 })
   for (let at = 0; at < sockets; at++) {
     using socket = await rawSocket(server.url).opened()

@@ -5,18 +5,18 @@ import { exitCode } from '../../src/cli/failure.js'
 import { programOf } from '../../src/cli/program.js'
 import { root } from '../support/snippets.js'
 
-/* docs/cli.md and the help of the commands say the same. */
+/* docs/cli.md agrees with the help of the commands. */
 
 const page = readFileSync(join(root, 'docs/cli.md'), 'utf8')
 const { commands } = programOf(() => async () => {})
 const sections = page.split(/^## /m).slice(1)
 const named = sections.filter((section) => !section.startsWith('Output and exit codes'))
 
-test('the page has a section for each command, in the order of the help', () => {
+test('docs/cli.md has a section for each command, in the order of the help', () => {
   expect(named.map((section) => section.split('\n')[0])).toEqual(commands.map((command) => command.name()))
 })
 
-test('each option that the page names is one of its command, and each command of the page exists', () => {
+test('docs/cli.md names only commands that exist, and only options that the command has', () => {
   const lines = Array.from(
     page.matchAll(/npx hereabouts (\w+)([^\n`|#]*)/g),
     ([, name, rest]) => [name!, rest!] as const,
@@ -31,7 +31,7 @@ test('each option that the page names is one of its command, and each command of
   }
 })
 
-test('the page lists the exit codes', () => {
+test('docs/cli.md lists all exit codes', () => {
   const listed = Array.from(page.matchAll(/^\| (\d+) +\|/gm), ([, code]) => Number(code))
   expect(listed).toEqual(Object.values(exitCode).toSorted((a, b) => a - b))
 })

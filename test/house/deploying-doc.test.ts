@@ -6,7 +6,7 @@ import { defaultTiming } from '../../src/server/options/timing.js'
 const page = readFileSync(new URL('../../docs/deploying.md', import.meta.url), 'utf8')
 const text = page.split('### Timeouts')[1]!.split('\n## ')[0]!
 
-/** The first two cells of each row of the table of our own timeouts. */
+/** Returns the first two cells of each row in the table of our own timeouts. */
 const documented = Object.fromEntries(
   [...text.matchAll(/^\| (.+?) +\| (\d+) +\| .+ \|$/gm)].map(([, name = '', ms]) => [
     name.replaceAll('`', ''),

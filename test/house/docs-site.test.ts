@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { sidebar } from '../../docs/site/.vitepress/navigation.mjs'
 import { root } from '../support/snippets.js'
 
-// `npm run docs:build` writes these from the doc comments and from CHANGELOG.md.
+// `npm run docs:build` generates these pages from the doc comments and from CHANGELOG.md.
 const written = ['/api/', '/changelog']
 
 test('the sidebar of the documentation site links every page of docs, and no page that does not exist', () => {

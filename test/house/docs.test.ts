@@ -28,7 +28,7 @@ describe('TypeScript in the docs', () => {
       {},
       {
         extends: join(root, 'tsconfig.json'),
-        // A snippet may declare a variable that only the reader's code uses.
+        // A code block may declare a variable that it does not use itself.
         compilerOptions: { noUnusedLocals: false, noUnusedParameters: false },
         include: ['.'],
         exclude: ['node_modules'],
@@ -40,8 +40,8 @@ describe('TypeScript in the docs', () => {
 })
 
 /**
- * Blocks that begin with ```sh run. They run as written, except that localhost:3000 is replaced by a test server. Commands
- * without an end, such as curl on a stream, are killed after two heartbeats.
+ * Code blocks that begin with ```sh run. They run as written, except that a test server replaces localhost:3000. A
+ * command that does not end, such as curl on a stream, is killed after two heartbeats.
  */
 const commands = docs.flatMap(blocksOf).filter(({ language, rest }) => language === 'sh' && rest === 'run')
 
@@ -55,7 +55,7 @@ describe.skipIf(commands.length === 0)('shell commands in the docs', () => {
   afterAll(() => server.close())
 
   for (const { doc, line, code } of commands) {
-    test(`runs (${doc}:${line})`, { timeout: 30_000 }, async () => {
+    test(`the shell command in ${doc}:${line} runs without an error`, { timeout: 30_000 }, async () => {
       const { status, said } = await shell(code.replaceAll(/(localhost|127\.0\.0\.1):3000/g, host), isStreaming, root)
       expect(said).not.toBe('')
       expect(said).not.toContain('"error"')

@@ -8,14 +8,14 @@ import { procedureInputs, procedureOutputs } from '../../src/shared/wire-schemas
 import { root } from '../support/snippets.js'
 
 /*
- * The numbers and the lists of words in the prose of the docs. Each sentence is built from the values of the code, so that it
- * is missing from the page when the code changes. The tables of PROTOCOL.md: protocol-doc.test.ts.
+ * The numbers and the lists of words in the prose of the docs. Each expected sentence is built from the values of the
+ * code, so a page that is out of date does not contain it. protocol-doc.test.ts checks the tables of PROTOCOL.md.
  */
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const prose = (path: string) => read(path).replaceAll(/\s+/g, ' ')
 
-/** The value of a number that its file does not export. */
+/** Returns the value of a numeric constant that its file does not export. */
 function constant(file: string, name: string): number {
   const value = new RegExp(`const ${name} = ([\\d_.]+)$`, 'm').exec(read(file))?.[1]
   if (value === undefined) throw new Error(`${file} has no constant ${name}.`)
@@ -93,41 +93,41 @@ const sentences: Record<string, string[]> = {
   ],
 }
 
-describe('a number in the docs is the number of the code', () => {
+describe('numbers in the docs', () => {
   for (const [page, each] of Object.entries(sentences))
-    test.each(each)(`${page}: %s`, (sentence) => expect(prose(page)).toContain(sentence))
+    test.each(each)(`${page} says what the code does: %s`, (sentence) => expect(prose(page)).toContain(sentence))
 })
 
-/** The words in code style within a part of a page. */
+/** Returns the words in `code` style within a part of a page. */
 function listed(page: string, from: string, to: string): string[] {
   const [, rest = ''] = read(page).split(from)
   return Array.from(rest.split(to)[0]!.matchAll(/`([a-z-]+)`/g), ([, name]) => name!)
 }
 const firstCells = (text: string) => Array.from(text.matchAll(/^\| `([a-z-]+)` +\|/gm), ([, name]) => name!)
 
-describe('a list of words in the docs is the list of the code', () => {
+describe('lists of words in the docs', () => {
   const outputs = procedureOutputs(schemas())
   const eventOf = (type: string) => outputs.onLocation.options.find(({ shape }) => shape.type.value === type)!.shape
   const enumOf = (schema: unknown) => (schema as { options: string[] }).options.toSorted()
   const section = (title: string) => read('docs/PROTOCOL.md').split(`\n## ${title}\n`)[1]!.split('\n## ')[0]!
   const byeReasons = enumOf((eventOf('bye') as unknown as { reason: unknown }).reason)
 
-  test('the reasons of bye', () => {
+  test('docs/PROTOCOL.md lists the reasons of bye that the schema has', () => {
     const [, ...named] = firstCells(section('How streams end'))
     expect(named.toSorted()).toEqual(byeReasons)
   })
 
-  test('the outcomes of a post', () => {
+  test('docs/PROTOCOL.md lists the outcomes of a post that the schema has', () => {
     const bullets = Array.from(section('Procedures').matchAll(/^- `(\w+)`: /gm), ([, name]) => name!)
     expect(bullets.toSorted()).toEqual(enumOf((outputs.postLocation.shape as { outcome: unknown }).outcome))
   })
 
-  test('the outcomes of a leave', () => {
+  test('docs/PROTOCOL.md lists the outcomes of a leave that the schema has', () => {
     const named = listed('docs/PROTOCOL.md', 'The output is `{ outcome }`:', 'when a grace period')
     expect(named.toSorted()).toEqual(enumOf(outputs.leaveRoom.shape.outcome))
   })
 
-  test('the reasons of a connection that left', () => {
+  test('docs/PROTOCOL.md lists the reasons of a connection that left that the schema has', () => {
     const named = listed('docs/PROTOCOL.md', '`left`, the `reason` is', 'An empty list')
     const { reason } = (
       eventOf('changes') as unknown as { left: { unwrap(): { element: { shape: { reason: unknown } } } } }
@@ -136,20 +136,20 @@ describe('a list of words in the docs is the list of the code', () => {
     expect(named.toSorted()).toEqual(enumOf(reason))
   })
 
-  test('the values of hub.health() and the answers of /readyz', () => {
+  test('each value of hub.health() that docs/operating.md lists exists in the code', () => {
     const source = read('src/server/standalone/event-loop-lag.ts') + read('src/server/standalone/server.ts') + read('src/server/hub/hub.ts') // prettier-ignore
     for (const name of listed('docs/operating.md', '`hub.health()` returns', '\n'))
       expect(source).toContain(`'${name}'`)
   })
 
-  test('the reasons in the row of hereabouts_stream_ends_total are reasons of bye', () => {
+  test('the reasons of hereabouts_stream_ends_total in docs/operating.md are reasons of bye', () => {
     const row = read('docs/operating.md').split('hereabouts_stream_ends_total{why}`')[1]!.split('\n')[0]!
     const named = Array.from(row.matchAll(/`(\w+)`/g), ([, name]) => name!)
     expect(named.length).toBeGreaterThan(2)
     expect(byeReasons).toEqual(expect.arrayContaining(named))
   })
 
-  test('the error codes in the row of hereabouts_calls_total are error codes', () => {
+  test('the error codes of hereabouts_calls_total in docs/operating.md are error codes of the code', () => {
     const row = read('docs/operating.md').split('hereabouts_calls_total{procedure,outcome}`')[1]!.split('\n')[0]!
     const codes = Array.from(read('src/shared/errors.ts').matchAll(/^ {2}\| '([\w-]+)'$/gm), ([, code]) => code!)
     const named = Array.from(row.matchAll(/`([a-z-]+)`/g), ([, name]) => name!).filter((name) => name !== 'identify')
@@ -174,7 +174,7 @@ describe('the folders and files that ARCHITECTURE.md names', () => {
   test.each([
     ['src/server', 'Inside `src/server`', 'Inside `src/client`'],
     ['src/client', 'Inside `src/client`', '## The path of a post'],
-  ])('every folder of %s is in its table, and no other', (path, from, to) => {
+  ])('ARCHITECTURE.md lists every folder of %s in its table, and no other folder', (path, from, to) => {
     const named = table(from, to)
     expect(named.filter((name) => !name.includes('/')).toSorted()).toEqual(foldersIn(path).toSorted())
     for (const name of named) expect(existsSync(join(root, path, name)), name).toBe(true)

@@ -59,7 +59,7 @@ const layers: Record<string, Record<string, string[]>> = {
 /** Files directly in src/server and src/client that every folder may import. All others are entries. */
 const importedByAll = ['client/lazy-import.ts', 'client/first-load.ts']
 
-/** These folders use the package as an app does: they import other folders by the entries of package.json, or as types. */
+/** Folders that use the package as an app does: they import others by the entries of package.json, or their types. */
 const byPublicNames = ['testing', 'cli']
 const publicFile = /^\w+\/index\.ts$|^server\/standalone\/index\.ts$|^server\/prometheus\.ts$/
 
@@ -328,7 +328,7 @@ describe('imports', () => {
   test('pure files import only pure files', () => {
     const wrong = offending((path, { file, from, typeOnly }) => {
       if (!isPure(path) || typeOnly) return false
-      // The synchronous functions of zlib only compute.
+      // node:zlib is allowed in pure files: its synchronous functions only compute.
       return file ? !isPure(file) : from !== 'zod' && from !== 'node:zlib'
     })
     expect(wrong).toEqual([])

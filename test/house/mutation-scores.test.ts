@@ -28,14 +28,14 @@ const result = (file: string, status: string): Result => ({
   replacement: 'a <= b',
 })
 
-test('a mutation score counts the covered mutants, and a timeout as noticed', () => {
+test('a mutation score is the share of covered mutants that are noticed, and a timeout counts as noticed', () => {
   const results = ['Killed', 'Timeout', 'Survived', 'NoCoverage', 'Ignored'].map((status) => result('a.ts', status))
   expect(countsOf(results)).toEqual({ 'a.ts': { killed: 2, survived: 1, noCoverage: 1 } })
   expect(scoreOf({ killed: 899, survived: 101, noCoverage: 50 })).toBe(89)
   expect(scoreOf({ killed: 0, survived: 0, noCoverage: 3 })).toBe(100)
 })
 
-test('a file with a lower mutation score than before is named, and a new file below the goal of its folder', () => {
+test('a file whose mutation score fell is reported, and so is a new file below the goal of its folder', () => {
   const counts = {
     'same.ts': { killed: 1, survived: 1, noCoverage: 0 },
     'lower.ts': { killed: 1, survived: 1, noCoverage: 0 },
@@ -68,6 +68,6 @@ test('every source file belongs to a folder of the mutation run, and its tests e
   }
 })
 
-test('the listed mutation scores are those of existing files', () => {
+test('every file with a listed mutation score exists', () => {
   for (const file of Object.keys(scores)) expect(existsSync(join(root, file)), file).toBe(true)
 })

@@ -6,8 +6,9 @@ import { tables } from '../server/options/option-table.js'
 import { root } from '../support/snippets.js'
 
 /*
- * Every option in the public types of the server has a row in the table of refused values. The members of Limits and Timing
- * are in the table by the defaults, which have all of them. The options of redisBackend: redis-options.test.ts.
+ * Every option in the public types of the server has a row in the table of refused values. Rows for the members of
+ * Limits and Timing are made from the defaults, which list all of them. redis-options.test.ts checks the options of
+ * redisBackend.
  */
 
 const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
@@ -39,7 +40,7 @@ const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
   prometheusMetrics: [['prometheus', 'PrometheusOptions']],
 }
 
-/** The names of the options that a type declares itself: those of an object in it, but not of objects inside that. */
+/** Returns the names of the properties that a type declares itself, without those of nested objects. */
 function declared(file: string, type: string): string[] {
   const path = join(root, 'src/server', `${file}.ts`)
   const { program } = parseSync(path, readFileSync(path, 'utf8'))
@@ -58,8 +59,8 @@ function declared(file: string, type: string): string[] {
   return names
 }
 
-describe('every option in the types has a row in the table of refused values', () => {
-  test.each(Object.entries(sources))('%s', (name, types) => {
+describe('the table of refused values', () => {
+  test.each(Object.entries(sources))('every option of %s has a row of refused values', (name, types) => {
     const rows = new Set(tables[name as keyof typeof tables].map(([option]) => option))
     for (const [file, type] of types) {
       const names = declared(file, type)

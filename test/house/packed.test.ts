@@ -9,8 +9,8 @@ import { compile, link, project, root, writeSnippets } from '../support/snippets
 import { until } from '../support/until.js'
 
 /*
- * The published package: built, packed, and unpacked outside of this repository, with only the packages that package.json
- * names.
+ * The published package: built, packed, and unpacked outside of this repository, next to only those packages that
+ * package.json lists.
  */
 
 type Manifest = Record<'exports', Record<string, string | { types: string; default: string }>> &
@@ -116,7 +116,7 @@ describe('the type declarations in the tarball', () => {
   })
 })
 
-/** Opens a room over a port that shows the script which it is sent. */
+/** A program that opens a room over a fake Redis client, which prints the start of the script that it is sent. */
 const redisBundle = `
 import { redisBackend } from 'hereabouts/server/redis'
 const port = {
@@ -211,7 +211,7 @@ describe('a project that installed the tarball', { timeout: 60_000 }, () => {
     writeFileSync(join(place, 'meeting.ts'), meeting)
     expect(compile(place)).toBe('')
     const { status, said } = await run(join(place, 'out/meeting.js'))
-    // The server warns on the console that it knows no addresses of callers.
+    // The server warns on the console that `clientIp` is not set.
     const lines = said.trimEnd().split('\n')
     expect(lines.filter((line) => !line.startsWith('clientIp'))).toHaveLength(1)
     expect(JSON.parse(lines.at(-1)!)).toEqual({ sheet: 'Q3', row: 4, col: 2 })
@@ -280,7 +280,7 @@ export type AppRouter = LocationRouter<RoomTypesWith<{ location: CellLocation }>
     const serving = start(join(place, 'out/README.md/server.js'), { PORT: port })
     try {
       await answers(port)
-      // The client runs until it is killed. An exception would end it before it is live.
+      // The client runs until it is killed. After an exception it would end before it prints `live`.
       const { said } = await run(join(place, 'out/README.md/client.js'), (said) => said.includes('live'))
       expect(said).not.toBe('')
       expect(said).not.toMatch(/\bat .*:\d+:\d+/)

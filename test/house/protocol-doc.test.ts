@@ -79,7 +79,7 @@ describe('the outcome of a post', () => {
 
   test.each(Object.keys(before))('the outcome of a post when its connection %s is as documented', (state) => {
     const [, newer, equal, lower] = rows.find(([connection]) => connection!.startsWith(state))!
-    // A post is `applied` or `unchanged`, depending on whether it changes anything.
+    // A newer post is answered `applied`, or `same` if it changes nothing.
     const said = new Set([comesTo(state, 6, 'B2'), comesTo(state, undefined, 'B2'), comesTo(state, 6, 'A1')])
     expect([...said].join(', ')).toBe(bare(newer))
     expect(comesTo(state, 5, 'B2')).toBe(bare(equal).split(',')[0])
@@ -101,7 +101,7 @@ describe('the procedures', () => {
   const connectionKey = 'c2VjcmV0LW9mLWEtdGFiIQ'
   const post = { connectionKey, location: null }
 
-  test('the procedures without a key post for the default connection, with the profile of the server', async () => {
+  test('a post without a key is for the default connection of the member, with the profile that identify() returns', async () => {
     const reply = await as('ada').postLocation({ room: 'r1', location: null, profile: { name: 'Eve' } })
     expect(reply).toMatchObject({ connectionId: 'Pgb7WhdjO6O1AWCZ', memberId: 'ada', outcome: 'applied' })
     expect(reply.connectionKey).toBeUndefined()
@@ -109,12 +109,12 @@ describe('the procedures', () => {
     expect(event).toMatchObject({ connections: [{ memberId: 'ada', profile: { name: 'ada' } }] })
   })
 
-  test('the procedures return the id of a post only to callers who may read', async () => {
+  test('postLocation returns an event id only to callers who may read the room', async () => {
     expect((await as('ada').postLocation({ room: 'r2', ...post })).id).toBeDefined()
     expect((await as('ada').postLocation({ room: 'dark', ...post })).id).toBeUndefined()
   })
 
-  test("the procedures reject another member's key in a post, a leave and a stream", async () => {
+  test("another member's connectionKey is rejected in a post, a leave and a stream", async () => {
     await as('ada').postLocation({ room: 'r3', ...post })
     const refusal = { message: expect.stringMatching(/^connection-owned: /) }
     await expect(as('bob').postLocation({ room: 'r3', ...post })).rejects.toMatchObject(refusal)
@@ -128,7 +128,7 @@ describe('the procedures', () => {
     expect(counted).toEqual([{ room: 'r1', members: expect.any(Number) }])
   })
 
-  test('the procedures accept lastEventId where clients add it, and no other unknown property', async () => {
+  test('the procedures accept lastEventId as tRPC clients add it, and reject every unknown property', async () => {
     const lastEventId = 'x'
     expect(await as('ada').postLocation({ room: 'r4', ...post, lastEventId })).toMatchObject({ outcome: 'applied' })
     expect(await as('ada').leaveRoom({ room: 'r4', connectionKey, lastEventId })).toEqual({ outcome: 'left' })
@@ -136,7 +136,7 @@ describe('the procedures', () => {
     await expect(as('ada').countMembers(input)).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })
 
-  test('the procedures send bye and then FORBIDDEN to a revoked member', async () => {
+  test('the stream of a revoked member ends with a `revoked` bye and then FORBIDDEN', async () => {
     const heard: string[] = []
     const stream = await as('cy').onLocation({ room: 'r5' })
     const over = (async () => {
@@ -153,7 +153,7 @@ describe('the procedures', () => {
 describe('the table of errors of docs/PROTOCOL.md', () => {
   const rows = rowsOf('Errors').filter(([code]) => code!.startsWith('`'))
 
-  test.each(rows)('%s is %s', async (code, trpcCode, status) => {
+  test.each(rows)('the error code %s is sent as %s', async (code, trpcCode, status) => {
     const t = initTRPC.create()
     const router = createLocationRouter({
       hub: createLocationHub({ location: cellLocation }),
@@ -183,7 +183,7 @@ describe('the digest of docs/PROTOCOL.md', () => {
     /^`[0-9a-f]{16}`$/.test(digest!) ? [{ connections: connectionsIn(connections!), digest: bare(digest) }] : [],
   )
 
-  test('the digest of docs/PROTOCOL.md has the value of the code', () => {
+  test('each test vector of the digest in docs/PROTOCOL.md has the digest that the code computes', () => {
     expect(vectors).toHaveLength(6)
     for (const vector of vectors) {
       const digest = new Digest()
@@ -192,12 +192,12 @@ describe('the digest of docs/PROTOCOL.md', () => {
     }
   })
 
-  test('the digest of docs/PROTOCOL.md has the value of the documented function', async () => {
+  test('each test vector of the digest in docs/PROTOCOL.md has the digest that the documented function computes', async () => {
     const { digest } = (await imported('digest.ts')) as { digest: (connections: object[]) => string }
     for (const vector of vectors) expect(digest(vector.connections)).toBe(vector.digest)
   })
 
-  test('the digest of docs/PROTOCOL.md has the test vectors of the unit tests', () => {
+  test('docs/PROTOCOL.md and the unit tests have the same test vectors of the digest', () => {
     const unit = readFileSync(join(root, 'test/shared/digest.test.ts'), 'utf8')
     for (const [, digest] of unit.matchAll(/'([0-9a-f]{16})'/g))
       expect(vectors.map((vector) => vector.digest)).toContain(digest)
@@ -236,7 +236,7 @@ describe('the events of docs/PROTOCOL.md', () => {
       return { id, event: JSON.parse(data) as LocationEvent<CellTypes> }
     })
 
-  test('the events of docs/PROTOCOL.md of all seven types are shown and match the schema', () => {
+  test('docs/PROTOCOL.md shows an event of each of the seven types, and all match the schema', () => {
     expect(new Set(messages.map(({ event }) => event.type))).toEqual(
       new Set(['hello', 'snapshot', 'beat', 'changes', 'broadcast', 'degraded', 'bye']),
     )
@@ -247,7 +247,7 @@ describe('the events of docs/PROTOCOL.md', () => {
     const view = new View<CellTypes>()
     for (const { id, event } of messages) expect(applyEvent(view, id, event).outcome, event.type).not.toBe('diverged')
     expect([...view.connections.values()]).toMatchObject([{ location: { sheet: 'Q3', row: 4, col: 3 } }])
-    // Only snapshot and changes advance the id.
+    // Only `snapshot` and `changes` events advance the id of a stream.
     let held = messages[0]!.id
     for (const { id, event } of messages) {
       if (event.type === 'snapshot' || event.type === 'changes') held = id
@@ -255,7 +255,7 @@ describe('the events of docs/PROTOCOL.md', () => {
     }
   })
 
-  test('the events of docs/PROTOCOL.md with an unknown type or property are ignored', () => {
+  test('a client ignores events with an unknown type and properties that it does not know, as docs/PROTOCOL.md says', () => {
     const view = new View<CellTypes>()
     const unknown = { type: 'weather', sky: 'blue' } as unknown as LocationEvent<CellTypes>
     expect(applyEvent(view, 'epoch-aaaaa.1', unknown)).toEqual({ outcome: 'ignored' })
@@ -317,9 +317,9 @@ describe('the shell commands of docs/PROTOCOL.md', () => {
     for (const { output } of commands) expect(output?.rest).toBe('output')
   })
 
-  // In the order of the page: each command sees the room as the previous one left it.
+  // The commands run in the order of the page, because each one depends on the state that the previous ones left.
   for (const { block, output } of commands)
-    test(`print the documented output (line ${block.line})`, { timeout: 30_000 }, async () => {
+    test(`PROTOCOL.md:${block.line} prints the documented output`, { timeout: 30_000 }, async () => {
       const shown = likened(output!.code)
       const script = block.code.replaceAll('localhost:3000', host)
       const said = await outputOf(script, (said) => likened(said) === shown)
@@ -360,8 +360,8 @@ describe('a stock client', () => {
     await using server = await serveLocations({ timing: { scale: 1 / 20 } })
     const { stream } = (await imported('stock-client.ts', server.url)) as { stream: { unsubscribe(): void } }
     const count = () => server.hub.room('sheet-42').count()
-    await until('it is there', async () => (await count()) === 1)
-    // Nine heartbeats are three leases.
+    await until('the connection is shown', async () => (await count()) === 1)
+    // Nine heartbeat intervals are as long as three leases.
     const watch = await fetch(`${server.url}/onLocation?input=${encodeURIComponent('{"room":"sheet-42"}')}`)
     let heard = ''
     for await (const bytes of watch.body!.pipeThrough(new TextDecoderStream())) {
@@ -371,7 +371,7 @@ describe('a stock client', () => {
     expect(heard).not.toContain('"left"')
     expect(await count()).toBe(1)
     stream.unsubscribe()
-    await until('it is gone when it answers no more', async () => (await count()) === 0)
+    await until('the connection is gone after it stopped posting', async () => (await count()) === 0)
   })
 })
 
@@ -391,7 +391,7 @@ async function outputOf(script: string, isSaid: (said: string) => boolean): Prom
   return said
 }
 
-/** Normalizes random and time-dependent values, so that outputs with the same structure become equal. */
+/** Replaces random and time-dependent values, so that outputs with the same structure become equal. */
 function likened(output: string): string {
   const numbered = (what: string) => {
     const seen: string[] = []
@@ -408,7 +408,7 @@ function likened(output: string): string {
       .replaceAll(/(?<=")[\w-]{11}(?=\.\d+")|(?<=^id: )[\w-]{11}(?=\.)/gm, numbered('epoch'))
       .replaceAll(/\b\d{16}\b/g, numbered('version'))
       .replaceAll(/(?<="connectionKey":")[\w-]{22}(?=")/g, numbered('key'))
-      // Ids that are computed from a key of the page must be equal.
+      // Ids that are computed from a key on the page are not random, so they are kept and must be equal.
       .replaceAll(
         /(?<="(?:connectionId|memberId)":")(?!LaEwHhwjt5-ElOp3|aWe9UoLVjq739zP0)[\w-]{16}(?=")/g,
         numbered('id'),
@@ -421,7 +421,7 @@ const folder = mkdtempSync(join(tmpdir(), 'hereabouts-protocol-'))
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Runs a block of the page as a module. */
+/** Runs a code block of docs/PROTOCOL.md as a module. */
 async function imported(name: string, url?: string): Promise<unknown> {
   const { code } = blocks.find(({ rest }) => rest === name)!
   const file = join(folder, name)

@@ -17,11 +17,11 @@ describe('the release script', () => {
     expect(nextVersion('1.2.3', step)).toBe(expected)
   })
 
-  test('the release script refuses a step that is neither a version nor a kind of release', () => {
+  test('the release script rejects an argument that is neither a version nor patch, minor or major', () => {
     expect(() => nextVersion('1.2.3', 'bigger')).toThrow('"bigger" is neither patch, minor, major nor a version')
   })
 
-  test('the release script dates the unreleased section of the changelog and leaves the others', () => {
+  test('the release script writes the date into the unreleased section of the changelog and changes no other section', () => {
     const dated = datedChangelog(changelog, '1.1.0', '2026-03-04')
     expect(dated).toBe(changelog.replace('(unreleased)', '(2026-03-04)'))
     expect(sectionOf(dated, '1.1.0')).toBe('- New.')

@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { root } from '../support/snippets.js'
 
 /*
- * Tests wait for a condition, or move a clock by hand. Only files that end with .soak.ts, and the exceptions below, wait for
- * a fixed time.
+ * Tests wait for a condition, or advance a manual clock. Only files that end with .soak.ts, and the exceptions below,
+ * wait for a fixed time.
  */
 
 /** The files that use a timer without being soak tests, each with its reason. */
@@ -22,7 +22,7 @@ const exceptions: Record<string, string> = {
   'test/e2e/faults/convergence.test.ts': 'sends posts at a given rate',
 }
 
-/** A timer from node:timers/promises, or one that is set by hand. `setImmediate` is one turn of the loop and no sleep. */
+/** Matches timers of node:timers/promises, and setTimeout. `setImmediate` is one turn of the event loop, not a wait. */
 const timer =
   /\bsetTimeout as \w+ \} from 'node:timers\/promises'|\bsetTimeout\(|\bsetTimeout\b.*from 'node:timers|Atomics\.wait\(/
 
@@ -30,16 +30,16 @@ const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8
   .map((name) => `test/${name.replaceAll('\\', '/')}`)
   .filter((name) => /\.(tsx?|mjs)$/.test(name) && !name.includes('node_modules') && !name.endsWith('.soak.ts'))
 const text = (file: string) => readFileSync(join(root, file), 'utf8')
-/** `socket.setTimeout` is a limit for the peer. */
+/** Returns whether a test file uses a timer. `socket.setTimeout` does not count: it limits the inactivity of a peer. */
 const sleeps = (file: string) => timer.test(text(file).replaceAll(/\b\w+\.setTimeout\(/g, ''))
 
 describe('a fixed wait in a test', () => {
-  test('a fixed wait in a test occurs in soak tests and in the listed exceptions only', () => {
+  test('only soak tests and the listed exceptions wait for a fixed time', () => {
     expect(files.length).toBeGreaterThan(100)
     expect(files.filter((file) => sleeps(file) && !exceptions[file])).toEqual([])
   })
 
-  test('a fixed wait in a test is not listed as an exception for a file that no longer has one', () => {
+  test('every file that is listed as an exception still has a timer', () => {
     expect(Object.keys(exceptions).filter((file) => !files.includes(file) || !timer.test(text(file)))).toEqual([])
   })
 })

@@ -8,7 +8,7 @@ import { cells } from '../contract/target.js'
 import { built } from '../support/built.js'
 import { blocksOf, link, root } from '../support/snippets.js'
 
-/* The two ways to run the contract that docs/testing.md shows, against the built package. */
+/* Runs the contract suite in both ways that docs/testing.md shows, against the built package. */
 
 const folder = mkdtempSync(join(tmpdir(), 'hereabouts-testing-'))
 beforeAll(() => {
@@ -17,7 +17,7 @@ beforeAll(() => {
 }, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
-// The documented target has the same fields.
+// The target in docs/testing.md has the same fields as this one, and so the same number of cases.
 const cases = locationContract({ ...cells, url: '' }).length
 
 const documented = (file: string) => blocksOf('docs/testing.md').find(({ rest }) => rest === file)!.code
@@ -48,26 +48,26 @@ const vitest = [
 ]
 const nodeTest = ['--test', '--test-reporter=tap', 'contract.test.mjs']
 
-test('the contract runs with Vitest as documented', { timeout: 60_000 }, () => {
+test('the contract suite passes with Vitest as docs/testing.md shows', { timeout: 60_000 }, () => {
   const { status, said } = run('contract.test.ts', documented('contract.test.ts'), ...vitest)
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`Tests +${cases} passed`))
 })
 
-test('the contract runs with node:test as documented', { timeout: 60_000 }, () => {
+test('the contract suite passes with node:test as docs/testing.md shows', { timeout: 60_000 }, () => {
   const { status, said } = run('contract.test.mjs', documented('contract.test.mjs'), ...nodeTest)
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`^# pass ${cases}$`, 'm'))
 })
 
-test('a target without profiles has no case about profiles', { timeout: 60_000 }, () => {
+test('the contract suite has no case about profiles for a target without profiles', { timeout: 60_000 }, () => {
   const { status, said } = run('contract.test.mjs', withoutProfile('contract.test.mjs'), ...nodeTest)
   expect(status, said).toBe(0)
   expect(said).toMatch(new RegExp(`^# pass ${cases - 1}$`, 'm'))
   expect(said).toMatch(/^# skipped 0$/m)
 })
 
-test('Vitest reports a case that does not apply to the server as skipped, with the reason', { timeout: 60_000 }, () => {
+test('Vitest reports a contract case that does not apply as skipped, with the reason', { timeout: 60_000 }, () => {
   const name = 'anonymous post without a key'
   const { status, said } = run('contract.test.ts', identified('contract.test.ts'), ...vitest, '-t', name)
   expect(status, said).toBe(0)
@@ -75,7 +75,7 @@ test('Vitest reports a case that does not apply to the server as skipped, with t
 })
 
 test(
-  'node:test reports a case that does not apply to the server as skipped, with the reason',
+  'node:test reports a contract case that does not apply to the server as skipped, with the reason',
   { timeout: 60_000 },
   () => {
     const pattern = '--test-name-pattern=anonymous post without a key'

@@ -11,7 +11,7 @@ import { presence } from '../contract/target.js'
 import { blocksOf } from '../support/snippets.js'
 import { until } from '../support/until.js'
 
-/* The clients of docs/wire.md as written: they join, stay present, see changes, resume after a cut, and leave. */
+/* Runs the clients of docs/wire.md as written: they join, stay present, see changes, resume after a cut, and leave. */
 
 const folder = mkdtempSync(join(tmpdir(), 'hereabouts-wire-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -26,14 +26,14 @@ const clients = [
   { file: 'client.sh', name: 'curl', command: ['bash'], canRun: has('bash', 'curl', 'jq') },
 ]
 
-test('the client in Python has forty-five lines', () => {
+test('the Python client of docs/wire.md has at most forty-five lines', () => {
   const { code } = blocks.find(({ rest }) => rest === 'client.py')!
   expect(code.split('\n').filter(Boolean).length).toBeLessThanOrEqual(45)
 })
 
 describe.each(clients)('$file', ({ file, name, command, canRun }) => {
   test.skipIf(!canRun)(
-    'joins, stays present, sees changes, resumes after a cut, and leaves',
+    'a client of docs/wire.md joins, stays present, sees changes, resumes after a cut, and leaves',
     { timeout: 60_000 },
     async () => {
       const { code } = blocks.find(({ rest }) => rest === file)!
@@ -75,26 +75,27 @@ describe.each(clients)('$file', ({ file, name, command, canRun }) => {
       child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()))
       child.stderr.on('data', (bytes: Buffer) => (complained += bytes.toString()))
       try {
-        await until('it is there', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
-        await until('it sees who is there', () => said.includes('Ada'))
+        await until('the client is there', () => room.membersAt(cell(4)).some(({ profile }) => profile?.name === name))
+        await until('the documented client prints the members', () => said.includes('Ada'))
         room.post(cell(77))
-        await until('it sees a move', () => said.includes('77'))
-        // It ignores what it does not use: presence values, locks and broadcasts.
+        await until('the documented client prints a move', () => said.includes('77'))
+        // The client must ignore the features that it does not use: presence values, locks and broadcasts.
         room.setPresence({ typing: true })
         const lock = await room.lock(cell(77))
         expect([lock?.location, await room.broadcast('note', 'hello')]).toEqual([cell(77), true])
         room.setPresence({ typing: undefined })
-        // The client answers heartbeats for longer than a lease, and its digest agrees. Otherwise it would restart without an id.
+        // For longer than a lease the client answers heartbeats and finds its digest equal. With another digest it
+        // would open its stream again without an id.
         await until('five beats have come, of which three make a lease', () => beats >= 5)
         expect([left, resumed.length], complained).toEqual([0, 1])
         proxy.cut()
-        await until('it is back', () => resumed.length === 2)
+        await until('the documented client has reconnected', () => resumed.length === 2)
         expect(resumed[1], complained).toMatch(/^[\w-]{11}\.\d+$/)
         room.post(cell(78))
-        await until('it sees on', () => said.includes('78'))
+        await until('the documented client prints a move after the cut', () => said.includes('78'))
         expect(left).toBe(0)
         process.kill(-child.pid!, 'SIGINT')
-        await until('it left', () => hasLeft && room.others.length === 0)
+        await until('the documented client has left', () => hasLeft && room.others.length === 0)
         expect(await ended).toBe(0)
       } finally {
         if (child.exitCode === null) process.kill(-child.pid!, 'SIGKILL')

@@ -90,7 +90,7 @@ describe('a RoomProvider', () => {
     expect(await server.leave()).toMatchObject({ room: 'r' })
   })
 
-  test('a RoomProvider joins once under StrictMode, without a leave that others see', async () => {
+  test('a RoomProvider under StrictMode joins once and sends no leave until it is unmounted', async () => {
     await render(<StrictMode>{inRoom(null)}</StrictMode>)
     await server.post()
     await server.stream()
@@ -107,7 +107,7 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: cell(1) })
   })
 
-  test('a RoomProvider takes its profile back when the prop is gone or `null`', async () => {
+  test('a RoomProvider posts the profile `null` when its `profile` prop becomes undefined or `null`', async () => {
     const named = (profile?: CellTypes['profile'] | null) => <RoomProvider client={client} room="r" profile={profile} />
     await render(named({ name: 'Ada' }))
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' } })
@@ -135,7 +135,7 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
   })
 
-  test('a RoomProvider posts its profile when it changed, and only then', async () => {
+  test('a RoomProvider posts its profile only when the profile changed', async () => {
     const named = (name: string) => <RoomProvider client={client} room="r" profile={{ name }} />
     await render(named('Ada'))
     await server.post()
@@ -148,7 +148,7 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Countess' } })
   })
 
-  test('a RoomProvider changes rooms when its `room` prop changes', async () => {
+  test('a RoomProvider joins the new room and leaves the previous one when its `room` prop changes', async () => {
     await render(<RoomProvider client={client} room="a" />)
     expect(await server.post()).toMatchObject({ room: 'a' })
     await delivered()
@@ -157,7 +157,7 @@ describe('a RoomProvider', () => {
     expect(await server.leave()).toMatchObject({ room: 'a' })
   })
 
-  test('a RoomProvider can be nested: each child uses the nearest provider', async () => {
+  test('hooks inside nested RoomProviders use the room of the nearest one', async () => {
     const RoomName = () => <b>{useRoom().id} </b>
     await render(
       <RoomProvider client={client} room="outer">
@@ -170,7 +170,7 @@ describe('a RoomProvider', () => {
     expect(page.textContent).toBe('outer inner ')
   })
 
-  test('a RoomProvider has joined before the effects of its children', async () => {
+  test('a RoomProvider has joined its room before the effects of its children run', async () => {
     function Child() {
       const post = usePost()
       const room = useRoom()
@@ -182,12 +182,12 @@ describe('a RoomProvider', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), profile: { name: 'Ada' } })
   })
 
-  test('a RoomProvider is required: a hook outside of a RoomProvider throws', () => {
+  test('a hook outside of a RoomProvider throws an error that names RoomProvider', () => {
     const Lost = () => useStatus().state
     expect(() => renderToString(<Lost />)).toThrow('RoomProvider')
   })
 
-  test('a RoomProvider sends no request while it is rendered on a server, and shows an empty room', async () => {
+  test('a RoomProvider on a server sends no request and renders an empty room', async () => {
     const Page = () => [useStatus().state, useOthers().length, useMembersAt(cell(1)).length, useSelf() === null].join()
     expect(renderToString(inRoom(<Page />))).toBe('connecting,0,0,true')
     await delivered()
@@ -196,7 +196,7 @@ describe('a RoomProvider', () => {
 })
 
 describe('hooks', () => {
-  test('hooks show the others as they enter, move and leave', async () => {
+  test('useOthers shows other members as they enter and leave', async () => {
     const Others = () => namesOf(useOthers())
     await render(inRoom(<Others />))
     expect(page.textContent).toBe('')
@@ -210,7 +210,7 @@ describe('hooks', () => {
     expect(page.textContent).toBe('bob')
   })
 
-  test('hooks rerender a component only when the value that it selects changes', async () => {
+  test('useOthers with a selector renders a component again only when the selected value changes', async () => {
     const renders = { count: vi.fn<() => void>(), names: vi.fn<() => void>() }
     function Count() {
       renders.count()
@@ -237,7 +237,7 @@ describe('hooks', () => {
     expect(renders.names).not.toHaveBeenCalled()
   })
 
-  test('hooks show our own move at once', async () => {
+  test('useSelf shows our own post at once', async () => {
     function Me() {
       const post = usePost()
       return <button onClick={() => post(cell(5))}>{useSelf((self) => self.location?.row ?? 'nowhere')}</button>
@@ -250,7 +250,7 @@ describe('hooks', () => {
     await delivered()
   })
 
-  test('hooks rerender only the cell whose members changed', async () => {
+  test('useMembersAt renders only the cells again whose members changed', async () => {
     const renders: number[] = []
     function Cell({ row }: { row: number }) {
       renders.push(row)
@@ -266,7 +266,7 @@ describe('hooks', () => {
     expect(renders.toSorted((a, b) => a - b)).toEqual([1, 2])
   })
 
-  test('hooks pass an event to the listener of the latest render, not of an earlier one', async () => {
+  test('useRoomEvent passes an event to the listener of the latest render only', async () => {
     const heard: string[] = []
     function Log({ prefix }: { prefix: string }) {
       useRoomEvent('entered', ({ member }) => heard.push(prefix + member.memberId))
@@ -280,7 +280,7 @@ describe('hooks', () => {
     expect(heard).toEqual(['b:ada'])
   })
 
-  test('hooks keep `post` and `room` stable across renders', async () => {
+  test('usePost and useRoom return the same values in each render', async () => {
     const seen = new Set<unknown>()
     function Keep() {
       seen.add(usePost()).add(useRoom())

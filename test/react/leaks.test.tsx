@@ -36,7 +36,7 @@ function listenersOf(...targets: EventTarget[]) {
 }
 
 test(
-  `${cycles} times mounted and unmounted, with all hooks, leaves no listener, timer, stream or room`,
+  `a component with all hooks that is mounted and unmounted ${cycles} times leaves no listener, timer, stream or room`,
   { timeout: 600_000 },
   async () => {
     const before = activeResources()
@@ -56,7 +56,7 @@ test(
       const self = useSelf()
       const there = useMembersAt(cell(1))
       const { state } = useStatus()
-      // An object of this component alone, which every listener that it adds to the room references.
+      // An object of this component, which every listener that the component adds to the room references.
       const own = { others, bo, self, there }
       useRoomEvent('moved', () => void own.bo)
       useEffect(() => {
@@ -82,14 +82,14 @@ test(
         </RoomProvider>
       )
       await act(async () => root.render(strict ? <StrictMode>{people}</StrictMode> : people))
-      // Most are unmounted before the room is live.
+      // Two of three components are unmounted before the room is live.
       if (nth % 3 === 0) await act(() => until('it is live', () => live > was))
       await act(async () => root.unmount())
       page.remove()
       refs.push(new WeakRef(page))
     }
     await mounted(0, true)
-    // By now the listeners of React and of lazily loaded modules are registered.
+    // Counted now, after React and lazily loaded modules have registered their listeners.
     const listening = listenersOf(window, document)
     const listened = listening.size
     for (let nth = 1; nth <= cycles; nth++) {

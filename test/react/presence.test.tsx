@@ -10,7 +10,7 @@ import { renderToString } from 'react-dom/server'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { root as repository, writeSnippets } from '../support/snippets.js'
 
-/* useSetPresence, and the typing indicator of docs/presence.md as it is written there. */
+/* useSetPresence, and the typing indicator whose code is in docs/presence.md. */
 
 Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 
@@ -93,7 +93,7 @@ test('useSetPresence throws an error that names `watch` inside a provider with `
   expect(() => renderToString(watching)).toThrow('`watch`')
 })
 
-test('a component that selects presence values renders again when they change, and not when somebody moves', async () => {
+test('a component that selects presence values is rendered again when they change, but not when a member moves', async () => {
   const rendered = vi.fn<() => void>()
   function Typing() {
     rendered()
@@ -108,7 +108,7 @@ test('a component that selects presence values renders again when they change, a
   expect(rendered).not.toHaveBeenCalled()
 })
 
-test('the typing indicator of the guide names those who are typing', async () => {
+test('the typing indicator of docs/presence.md names the members who are typing', async () => {
   await show(<page.Typing />)
   expect(shown.textContent).toBe('')
   await act(() => fake.setsPresence('ada', { typing: true }))
@@ -117,7 +117,7 @@ test('the typing indicator of the guide names those who are typing', async () =>
   expect(shown.textContent).toBe('')
 })
 
-test('the message field of the guide says that we type, and takes it back on blur, when unmounted and three seconds later', async () => {
+test('the message field of docs/presence.md posts `typing`, and removes it on blur, when unmounted and after three seconds', async () => {
   const typing = () => fake.room.self?.presence.typing
   const input = () => act(async () => field().dispatchEvent(new InputEvent('input', { bubbles: true })))
   const field = () => shown.querySelector('textarea')!

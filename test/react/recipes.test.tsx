@@ -21,7 +21,7 @@ Object.assign(globalThis, { IS_REACT_ACT_ENVIRONMENT: true })
 const folder = mkdtempSync(join(repository, 'test/react/.recipes-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** The exports of the page and their props. */
+/** The components that docs/recipes.md exports, and their props. */
 type Recipes = {
   Cell: ComponentType<{ row: number; col: number }>
   Faces: ComponentType
@@ -86,7 +86,7 @@ test('the recipe "show who is in a cell" renders the members of the cell', async
   expect(cells()).toEqual(['', 'Ada'])
 })
 
-test('the recipe "an avatar stack" renders initials, fades members who are away, and gives each a colour of their own', async () => {
+test('the recipe "an avatar stack" renders initials, fades members who are away, and gives each member a different colour', async () => {
   const { Faces } = recipes
   await show(<Faces />)
   await act(() => fake.enters('bob', { profile: { name: 'Bob' }, activity: 'away' }))
@@ -115,7 +115,7 @@ test('the recipe "jump to a person" scrolls to the row of the member and posts i
   expect(fake.room.self?.location).toEqual(at(4))
 })
 
-test('the recipe for the state of the connection shows a hint only while it is degraded or lost', async () => {
+test('the recipe for the state of the connection shows a hint only while the connection is degraded or lost', async () => {
   const { Line } = recipes
   await show(<Line />)
   expect(page.textContent).toBe('')
@@ -128,7 +128,7 @@ test('the recipe for the state of the connection shows a hint only while it is d
   expect(page.textContent).toBe('')
 })
 
-test('the recipes for Suspense and server rendering render a fallback, and the members of an initial answer', async () => {
+test('the recipes for Suspense and server rendering render a fallback and the members of `initial`', async () => {
   const initial: GetLocationsOutput<CellTypes> = {
     id: 'epochepoch1.1',
     event: {

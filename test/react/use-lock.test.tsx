@@ -32,7 +32,7 @@ async function stage(onLayout?: (row: number, acquire: () => Promise<boolean>) =
   return { fake, render, seen }
 }
 
-test('useLock says who has a place, and acquires and releases it', async () => {
+test('useLock shows who has a place, acquires it when it is free, and releases it', async () => {
   const { fake, seen } = await stage()
   expect(seen.lock!.state).toBe('free')
   await act(() => fake.locks('ada', cell(1)))
@@ -47,7 +47,7 @@ test('useLock says who has a place, and acquires and releases it', async () => {
   expect(fake.room.lockedBy(cell(1))).toBe(null)
 })
 
-test('useLock releases the place when the component goes or asks for another one', async () => {
+test('useLock releases a place when its location changes, and when the component is unmounted', async () => {
   const { fake, render, seen } = await stage()
   await act(() => seen.lock!.acquire())
   await render(2)
@@ -60,7 +60,7 @@ test('useLock releases the place when the component goes or asks for another one
 })
 
 test.each([true, false])(
-  'useLock takes a new place in a layout effect, which runs before the effect that releases others (it had one: %j)',
+  'acquire in a layout effect takes the new place after its location changed (a lock was held before: %j)',
   async (hadOne) => {
     const acquired: Promise<boolean>[] = []
     const { fake, render, seen } = await stage((row, acquire) => {

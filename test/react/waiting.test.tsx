@@ -71,7 +71,7 @@ async function answer(...others: Connection<CellTypes>[]): Promise<ScriptedStrea
   return stream
 }
 
-/** Every text that it rendered. */
+/** Every text that `People` rendered. */
 let seen: string[] = []
 beforeEach(() => {
   seen = []
@@ -103,7 +103,7 @@ class Boundary extends Component<{ children: ReactNode }, { error: Error | null 
 }
 
 describe('a provider with a fallback', () => {
-  test('a provider with a fallback shows it until the room is ready, and never renders its children before that', async () => {
+  test('a provider with a fallback shows the fallback until the room is loaded, and renders its children only then', async () => {
     await render(awaited('r'))
     expect(shown()).toBe('...')
     await answer(one('ada'))
@@ -111,7 +111,7 @@ describe('a provider with a fallback', () => {
     expect(new Set(seen)).toEqual(new Set(['r: ada']))
   })
 
-  test('a provider with a fallback joins once under StrictMode, and leaves once', async () => {
+  test('a provider with a fallback under StrictMode joins once and leaves once', async () => {
     await render(<StrictMode>{awaited('r')}</StrictMode>)
     await answer(one('ada'))
     expect(shown()).toBe('r: ada')
@@ -122,7 +122,7 @@ describe('a provider with a fallback', () => {
     expect(server.waiting()).toEqual({ ...nothing, posts: 1 })
   })
 
-  test('a provider with a fallback lets the fallback show the connection status', async () => {
+  test('the fallback of a provider can show the status of the connection', async () => {
     const Line = () => `${useStatus().state} ...`
     await render(
       <RoomProvider client={client} room="r" fallback={<Line />}>
@@ -136,7 +136,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('waiting ...')
   })
 
-  test('a provider with a fallback throws the error of a refused room to the error boundary, which can retry', async () => {
+  test('the error of a refused room reaches the error boundary around the provider, and a new mount tries again', async () => {
     const complaints = vi.spyOn(console, 'error').mockImplementation(() => {})
     await render(<Boundary key="1">{awaited('r')}</Boundary>)
     const stream = await act(() => server.stream())
@@ -146,12 +146,12 @@ describe('a provider with a fallback', () => {
     complaints.mockRestore()
     expect(shown()).toBe('forbidden!')
     await render(<Boundary key="2">{awaited('r')}</Boundary>)
-    // The same room, unless it has been left.
+    // The new mount tries the refused room again, or joins it anew if the room has been left.
     await answer(one('ada'))
     expect(shown()).toBe('r: ada')
   })
 
-  test('a provider with a fallback keeps its children when the room closes later, and reports it in the status', async () => {
+  test('a provider with a fallback keeps its children when the room is closed later, with the status `closed`', async () => {
     const State = () => ` ${useStatus().state}`
     await render(awaited('r', [<People key="people" />, <State key="state" />]))
     const stream = await answer(one('ada'))
@@ -161,7 +161,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('r: ada closed')
   })
 
-  test('a provider with a fallback changes to another room, also in a transition', async () => {
+  test('a provider with a fallback changes to another room in a transition and shows the fallback meanwhile', async () => {
     await render(awaited('a'))
     await answer(one('ada'))
     expect(shown()).toBe('a: ada')
@@ -172,7 +172,7 @@ describe('a provider with a fallback', () => {
     await server.leave()
   })
 
-  test('a provider with a fallback waits while its children suspend, and does not suspend its siblings', async () => {
+  test('a provider with a fallback shows it while its children suspend, but not for an inner provider without one', async () => {
     const Inner = () => (
       <RoomProvider client={client} room="inner">
         <People />
@@ -185,7 +185,7 @@ describe('a provider with a fallback', () => {
     expect(shown()).toBe('...')
   })
 
-  test('a provider with a fallback shows its children at once when the room is already ready', async () => {
+  test('a provider with a fallback renders its children with all members when the room is already loaded', async () => {
     await render(awaited('r', null))
     await answer(one('ada'))
     await render([<i key="one">{awaited('r', null)}</i>, <b key="two">{awaited('r')}</b>])
@@ -194,8 +194,8 @@ describe('a provider with a fallback', () => {
   })
 })
 
-describe('a tree that is never committed', () => {
-  test('a tree that is never committed joins no room', async () => {
+describe('trees that React never commits', () => {
+  test('a tree that suspends before it is committed joins no room', async () => {
     await render(
       <Suspense fallback="outer">
         {awaited('r')}
@@ -210,7 +210,7 @@ describe('a tree that is never committed', () => {
     expect(server.waiting()).toEqual(nothing)
   })
 
-  test('a tree that is never committed joins no room in an abandoned transition', async () => {
+  test('a tree in an abandoned transition joins no room', async () => {
     const Page = ({ room }: { room: string | null }) => (
       <Suspense fallback="outer">
         {room ? awaited(room) : 'before'}
@@ -227,7 +227,7 @@ describe('a tree that is never committed', () => {
   })
 })
 
-test('a tree that is hidden behind a fallback for a while stays in the room', async () => {
+test('a tree that React hides behind a fallback for a while stays in its room', async () => {
   const tree = (child: ReactNode) => (
     <Suspense fallback="outer">
       <RoomProvider client={client} room="r">
@@ -279,14 +279,14 @@ describe('server rendering', () => {
     return errors.filter((said) => !String(said).includes('multiple renderers'))
   }
 
-  test('server rendering does not wait for the room: the page shows the fallback', async () => {
+  test('server rendering does not wait for the room and renders the fallback', async () => {
     expect(renderToString(awaited('r'))).toBe('...')
     expect(await streamed(awaited('r'))).toBe('...')
     await delivered()
     expect(server.waiting()).toEqual(nothing)
   })
 
-  test('server rendering is hydrated by the browser without errors', async () => {
+  test('a page with a server-rendered fallback is hydrated without errors and then shows the room', async () => {
     expect(await hydrated(renderToString(awaited('r')), awaited('r'))).toEqual([])
     expect(shown()).toBe('...')
     await answer(one('ada'))
@@ -306,7 +306,7 @@ describe('server rendering', () => {
       const html = await streamed(told)
       expect(html.replaceAll(/<!--.*?-->/g, '')).toBe('r: ada of 1')
       expect(await hydrated(html, told)).toEqual([])
-      // Now our own member is counted too.
+      // In the browser, our own member is counted, too.
       expect(shown()).toBe('r: ada of 2')
       const stream = await act(async () => server.stream())
       // The stream resumes from the event id of the server-rendered page.

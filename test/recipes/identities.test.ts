@@ -7,7 +7,7 @@ import { generateKeyPair, importJWK, jwtVerify, SignJWT, UnsecuredJWT } from 'jo
 import { describe, expect, test } from 'vitest'
 import { raw } from '../support/network/raw.js'
 
-/* The recipes of docs/security.md, as they are written there, and what a forger tries. */
+/* The identify() recipes of docs/security.md as written there, with genuine and forged credentials. */
 
 /** Returns the memberId that a server gives a caller, or the status of the refusal. */
 async function takenFor(trpcUrl: string, headers: Record<string, string>): Promise<string | number> {
@@ -95,7 +95,7 @@ describe('identify from a bearer token', () => {
       await token().setAudience('another').sign(privateKey),
       await token().setIssuer('https://evil.example').sign(privateKey),
       await new SignJWT({}).setProtectedHeader({ alg: 'ES256' }).setIssuer(expected.issuer).setAudience(expected.audience).setExpirationTime('1 minute').sign(privateKey), // prettier-ignore
-      // The two that fixed algorithms are for: no signature at all, and one made with what is public.
+      // The recipe accepts one algorithm only, because of these two: no signature, and HMAC with a publicly known key.
       new UnsecuredJWT({}).setSubject('ada').setIssuer(expected.issuer).setAudience(expected.audience).setExpirationTime('1 minute').encode(), // prettier-ignore
       await new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject('ada').setIssuer(expected.issuer).setAudience(expected.audience).setExpirationTime('1 minute').sign(shared), // prettier-ignore
     ]

@@ -26,10 +26,10 @@ async function share(ends: Ends, connect: () => Promise<RedisBackendOptions>, ro
   return crowd
 }
 
-describe.skipIf(skipWithoutRedis)('rooms are shared', { timeout: 60_000 }, () => {
+describe.skipIf(skipWithoutRedis)('two servers over one Redis', { timeout: 60_000 }, () => {
   const ending = (end: () => unknown) => ({ [Symbol.asyncDispose]: async () => void (await end()) })
 
-  test('over ioredis', async () => {
+  test('two servers share a room over ioredis', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -49,7 +49,7 @@ describe.skipIf(skipWithoutRedis)('rooms are shared', { timeout: 60_000 }, () =>
   })
 
   for (const kind of ['node-redis', 'ioredis']) {
-    test(`over a cluster and ${kind}, also while a slot moves`, async () => {
+    test(`two servers share a room over a Redis cluster and ${kind}, even while the slot of the room moves to another master`, async () => {
       const ends = new Ends()
       try {
         const cluster = ends.use(await redisCluster())
@@ -80,8 +80,8 @@ describe.skipIf(skipWithoutRedis)('rooms are shared', { timeout: 60_000 }, () =>
   }
 })
 
-describe.skipIf(skipWithoutRedis)('the backend closes its own connections and leaves the given client open', () => {
-  test('over node-redis', async () => {
+describe.skipIf(skipWithoutRedis)('closing the Redis backend', () => {
+  test("closing the Redis backend closes its subscribing connection and leaves the app's node-redis client open", async () => {
     await using redis = await redisServer()
     const client = await redisClient(redis.url)
     const served = await serveLocations({ backend: redisBackend({ client }) })

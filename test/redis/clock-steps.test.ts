@@ -8,8 +8,8 @@ import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redi
 
 const hour = 3_600_000
 
-/* A script in Redis has no monotonic clock: it reads the wall clock of Redis, and notices when that was stepped. */
-describe.skipIf(skipWithoutRedis)('the wall clock of Redis is stepped', () => {
+/* A script in Redis has no monotonic clock: it reads the wall clock of Redis, and detects steps of that clock. */
+describe.skipIf(skipWithoutRedis)('a step of the wall clock of Redis', () => {
   let server: RedisServer
   let client: ReturnType<typeof createClient>
   let games = 0
@@ -29,7 +29,7 @@ describe.skipIf(skipWithoutRedis)('the wall clock of Redis is stepped', () => {
     const onCommit = () => {}
     const options = { clock: time, rules, sweepMs: 250, onCommit, onReset: onCommit }
     const room: BackendRoom = await backend.open('r', options)
-    // Time passes in seconds, and the room is swept as its hub would.
+    // Advances the time one second at a time, with a sweep after each second as in a hub.
     const pass = async (ms: number) => {
       for (let left = ms; left > 0; left -= 1_000) {
         time.stall(Math.min(left, 1_000))
@@ -51,7 +51,7 @@ describe.skipIf(skipWithoutRedis)('the wall clock of Redis is stepped', () => {
     return { time, pass, present, version, act, close: () => backend.close() }
   }
 
-  test('back by an hour: leases, graces and tombstones last as long as they would have', async () => {
+  test('when the wall clock of Redis is stepped back by an hour, leases, graces and tombstones keep their durations', async () => {
     const { time, act, pass, present, version, close } = await game()
     await act(posting('kept', 1, 'A1'), posting('lost', 1, 'A1'), posting('gone', 1, 'A1'), posting('leaves', 1, 'A1'))
     await act(leaving('gone'), { ...leaving('leaves'), graceMs: 3_000 } as Action)
@@ -71,7 +71,7 @@ describe.skipIf(skipWithoutRedis)('the wall clock of Redis is stepped', () => {
     await close()
   })
 
-  test('forward by an hour: nobody is lost by it, and who left stays gone', async () => {
+  test('when the wall clock of Redis is stepped forward by an hour, no present connection is lost, and connections that left stay gone', async () => {
     const { time, act, pass, present, version, close } = await game()
     await act(posting('kept', 1, 'A1'), posting('gone', 1, 'A1'))
     await act(leaving('gone'), leaving('unseen'))

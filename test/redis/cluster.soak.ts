@@ -47,7 +47,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     return [names.find(isAway)!, names.find((room) => !isAway(room))!]
   }
 
-  test('makes only its own rooms unreachable', async () => {
+  test('a cluster master that is down makes only its own rooms unreachable', async () => {
     const own = new Ends()
     try {
       const served = await node(own, { scale })
@@ -65,7 +65,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
       expect(await tryToPost(served, lost)).toBe(503)
       const refusedMs = Math.round(performance.now() - began)
       expect(refusedMs).toBeLessThan(1_000)
-      // For two leases, the people in the other rooms notice nothing.
+      // For two leases, the clients in the other rooms notice nothing of the outage.
       await others.stroll(60_000 * scale)
       await others.agree()
       expect(other.text).not.toContain('degraded')
@@ -85,7 +85,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('delays revocation in its own rooms until it is back; other rooms revoke at once', async () => {
+  test('a cluster master that is down delays revocation in its own rooms until it is back; other rooms revoke at once', async () => {
     const own = new Ends()
     const { hub, url } = await node(own, { scale: 1 })
     const revoking = cluster.ownerOf(revocationsKey('hereabouts'))
@@ -95,18 +95,18 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     try {
       for (const room of [lost, spared]) await hub.room(room).post({ memberId: 'ada', location: null })
       away.signal('SIGSTOP')
-      await until('it is known to be away', async () => (await tryToPost({ url }, lost)) === 503)
+      await until('the outage of the master is known', async () => (await tryToPost({ url }, lost)) === 503)
       await hub.revoke('ada')
       expect([await isIn(lost), await isIn(spared)]).toEqual([true, false])
       away.signal('SIGCONT')
-      await until('she is sent away there too', async () => !(await isIn(lost)), 5_000)
+      await until('the member is revoked in the lost room too', async () => !(await isIn(lost)), 5_000)
     } finally {
       away.signal('SIGCONT')
       await own.end()
     }
   })
 
-  test('that refuses writes degrades its own rooms only, and is logged in one line', async () => {
+  test('a cluster master that refuses writes degrades only its own rooms, and is logged in one line', async () => {
     const own = new Ends()
     const errors: string[] = []
     const error = (message: string, details?: { error?: unknown }) =>
@@ -136,7 +136,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('keeps a starting server not ready if it stores the revocations', async () => {
+  test('a server that starts while the cluster master with the revocations is down does not become ready', async () => {
     const own = new Ends()
     const away = cluster.ownerOf(revocationsKey('hereabouts'))
     const [, spared] = roomsBy(away, 'dawn')
@@ -148,7 +148,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
         await passing(50)
       }
       away.signal('SIGCONT')
-      await until('it has heard of the revocations', async () => (await readiness(served)) === 200, 5_000)
+      await until('the server has read the revocations', async () => (await readiness(served)) === 200, 5_000)
       expect(await tryToPost(served, spared)).toBe(200)
     } finally {
       away.signal('SIGCONT')
@@ -156,7 +156,7 @@ describe.skipIf(skipWithoutRedis)('a cluster master that is down', { timeout: 60
     }
   })
 
-  test('does not prevent a server from closing', async () => {
+  test('a server closes although a cluster master is down', async () => {
     const own = new Ends()
     const served = await node(own, { scale: 1 })
     const [away] = cluster.nodes

@@ -33,7 +33,7 @@ const stateOf = ({ version, floor, connections, left }: RoomState) => ({
 describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
   const client = suiteRedis()
 
-  /** Plays a history in Redis, step by step. Silences in it do not count as outages. */
+  /** Plays a history in Redis, step by step. Periods without calls do not count as outages. */
   let games = 0
   async function game(claimsUntil?: number, own: Partial<RoomRules> = {}) {
     const time = manualClock(startMs)
@@ -42,7 +42,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     const commits: Commit[] = []
     const onCommit = (commit: Commit) => void commits.push(commit)
     const onReset = () => expect.unreachable('nothing was missed')
-    // A Redis that has just started collects claims in each new room, unless that takes no time.
+    // A Redis that has just started collects claims of locks in each new room for claimMs, which is 0 here.
     const options = { clock: time, rules: { ...rules, claimMs: 0, ...own }, sweepMs: 10_000, onCommit, onReset }
     const room = await backend.open('r', options)
     if (claimsUntil !== undefined) await client().hSet(keysOf('r', prefix)[0]!, 'claimsUntil', claimsUntil)
@@ -80,14 +80,14 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     }
   }
 
-  test('follows the rules of room.ts for every history', { timeout: 60_000 }, async () => {
+  test('a room in Redis has the outcomes and state of room.ts for every history', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(history, (steps) => same(steps)),
       { numRuns: Number(process.env['RUNS'] ?? 400) },
     )
   })
 
-  test('collects claims after a loss of state as room.ts does, for every history', { timeout: 60_000 }, async () => {
+  test('a room in Redis collects claims after a loss of state as room.ts does', { timeout: 60_000 }, async () => {
     const runs = { numRuns: Number(process.env['RUNS'] ?? 400) }
     await fc.assert(
       fc.asyncProperty(history, (steps) => same(steps, startMs + 5_000)),
@@ -95,7 +95,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     )
   })
 
-  test('has the limits of room.ts, where few connections and locks are allowed', { timeout: 60_000 }, async () => {
+  test('a room in Redis enforces limits of connections and locks as room.ts does', { timeout: 60_000 }, async () => {
     const tight = { roomConnections: 3, memberConnections: 2, connectionLocks: 1, roomLocks: 2 }
     const claims = fc.constantFrom(undefined, startMs + 5_000)
     await fc.assert(
@@ -104,7 +104,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     )
   })
 
-  test('counts connections and locks across batches up to their limits', async () => {
+  test('a room in Redis counts connections and locks across batches, and refuses more than their limits', async () => {
     const lock = (connectionId: string, lockSeq: number, place: string, own: object = {}): Action => ({
       type: 'lock',
       connectionId,
@@ -125,7 +125,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await same([...steps(...members, ...claims), settled], startMs + 5_000, tight)
   })
 
-  test('stores any text unchanged', async () => {
+  test('a room in Redis stores any text unchanged', async () => {
     const odd = ['[]', '{}', '{"__proto__":[]}', '1.7976931348623157e+308', '"\\n|\\u0000}{"', '"\u{1f600}"', '[[[]]]']
     const posts = odd.map((json, i): Action => {
       const location = { json, value: JSON.parse(json) as unknown }
@@ -138,7 +138,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await same(posts.map((action) => ({ afterMs: 1, actions: [action] })))
   })
 
-  test('sweeps with the leases that the same batch has just set', async () => {
+  test('a sweep in Redis uses the leases that earlier actions of the same batch have set', async () => {
     const over: Action = { type: 'shorten', connectionId: 'c1', leaseMs: 0 }
     await same([
       { afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1')] },
@@ -146,7 +146,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     ])
   })
 
-  test('keeps the lockSeq of a lost connection until its tombstone is purged', async () => {
+  test('a room in Redis keeps the lockSeq of a lost connection until its tombstone is purged', async () => {
     const locking = (lockSeq: number): Action => ({
       type: 'lock',
       connectionId: 'c1',
@@ -162,7 +162,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await same([...lapsed, { afterMs: 60_000, actions: [sweeping, posting('c1', 2, null), locking(3)] }])
   })
 
-  test('has no seq above the last safe integer', async () => {
+  test('a room in Redis never assigns a seq above the largest safe integer', async () => {
     const last = posting('c1', Number.MAX_SAFE_INTEGER, 'A1')
     const next = { ...posting('c1', 1, 'B2'), seq: undefined } as Action
     await same([
@@ -171,7 +171,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     ])
   })
 
-  test('applies a thousand actions in one call', async () => {
+  test('a room in Redis applies a thousand actions in one call', async () => {
     const actions = Array.from({ length: 1_000 }, (_, i) => posting(`c${i % 7}`, i + 1, `place ${i}`))
     const other = await game()
     const { outcomes } = await other.step({ afterMs: 1, actions })
@@ -180,7 +180,7 @@ describe.skipIf(skipWithoutRedis)('a room in Redis', () => {
     await other.close()
   })
 
-  test('keeps at most a thousand tombstones of connections that nobody saw', async () => {
+  test('a room in Redis keeps at most a thousand tombstones of connections that no viewer saw', async () => {
     const leaves = Array.from({ length: 1_001 }, (_, i) => ({ afterMs: 1, actions: [leaving(`c${i}`)] }))
     await same([
       ...leaves,

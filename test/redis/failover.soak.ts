@@ -19,7 +19,7 @@ const isSoak = process.env['SOAK'] !== undefined
 
 const said = (what: string, figures: object) => console.log(`${what}: ${JSON.stringify(figures)}`)
 
-/** Returns each node's URL `each` times: one URL for each person. */
+/** Returns each node's URL `each` times: one URL for each client. */
 const seats = (nodes: { url: string }[], each: number) =>
   nodes.flatMap(({ url }) => Array.from({ length: each }, () => url))
 
@@ -39,7 +39,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
       const crowd = ends.use(await Crowd.gather(seats(nodes, 4), 'failover'))
       replication.freeze()
       await crowd.stroll(400)
-      await crowd.agree('all agree on what the replica has not heard')
+      await crowd.agree('all clients agree on the writes that the replica lacks')
       await master.kill()
       replica.cli('REPLICAOF', 'NO', 'ONE')
       service.target = replica.port
@@ -48,11 +48,11 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
       ends.use({ [Symbol.asyncDispose]: async () => promoted.destroy() })
       // Nobody moves any more, so the lost writes come back only because every client posts its state again.
       const began = performance.now()
-      await until('the replica has it all', () => crowd.isStoredIn(promoted, 'failover'), 12_000)
+      await until('the replica has all writes', () => crowd.isStoredIn(promoted, 'failover'), 12_000)
       await crowd.agree()
       const agreedMs = Math.round(performance.now() - began)
       await passing(leaseMs)
-      await crowd.agree('all still agree a lease later')
+      await crowd.agree('all clients still agree a lease later')
       expect(crowd.left).toBe(0)
       return agreedMs
     } finally {
@@ -91,7 +91,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('a lost last announcement is repaired by polling', async () => {
+  test('when the announcement of the last change in Redis is lost, the nodes find the change by polling the version', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -156,7 +156,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
     }
   })
 
-  test('every key in Redis has a TTL, and the keys of an unused room expire', async () => {
+  test('every key in Redis has a TTL, and the keys of a room that nobody uses expire', async () => {
     const ends = new Ends()
     try {
       const redis = ends.use(await redisServer())
@@ -173,7 +173,7 @@ describe.skipIf(skipWithoutRedis)('failover', { timeout: isSoak ? 600_000 : 60_0
           .cli('KEYS', '*')
           .split('\n')
           .filter((key) => key.includes('short'))
-      await until('its rooms are gone from Redis', () => rooms().length === 0, 10_000)
+      await until('the keys of the rooms are gone from Redis', () => rooms().length === 0, 10_000)
     } finally {
       await ends.end()
     }

@@ -100,7 +100,7 @@ describe.skipIf(skipWithoutRedis)('three nodes behind a round-robin balancer', {
     await using crowd = await gather()
     redis.signal('SIGSTOP')
     const strolling = crowd.stroll(2 * leaseMs)
-    await until('nodes say that they are not ready', async () => (await readiness(nodes[0]!)) === 503, 2_000)
+    await until('/readyz answers 503', async () => (await readiness(nodes[0]!)) === 503, 2_000)
     await strolling
     redis.signal('SIGCONT')
     const agreedMs = await crowd.agree()
@@ -114,7 +114,7 @@ describe.skipIf(skipWithoutRedis)('three nodes behind a round-robin balancer', {
     await using crowd = await gather()
     await redis.kill()
     const began = performance.now()
-    await until('nodes say that they are not ready', async () => (await readiness(nodes[0]!)) === 503, 1_000)
+    await until('/readyz answers 503', async () => (await readiness(nodes[0]!)) === 503, 1_000)
     const noticedMs = Math.round(performance.now() - began)
     await crowd.stroll(leaseMs)
     expect(new Set(crowd.statuses)).toEqual(new Set(['degraded']))

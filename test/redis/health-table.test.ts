@@ -15,11 +15,11 @@ import { redisServer, skipWithoutRedis, type RedisServer } from '../support/redi
 import { until } from '../support/until.js'
 
 /*
- * npm run health-table: each way in which Redis can fail, on real servers and with every default, and the table of what
- * streams, posts, /readyz, logs and metrics show. docs/operating.md holds the same table.
+ * `npm run health-table` makes Redis fail in each known way, on real servers with default options, and prints a table
+ * of what streams, posts, /readyz, logs and metrics show. docs/operating.md has the same table.
  */
 
-/** The time in which a fault must show, and in which its end must show. docs/operating.md promises two seconds on a machine that is not overloaded. */
+/** The limit for noticing a fault, or its end. docs/operating.md promises two seconds on a machine without overload. */
 const boundMs = 8_000
 
 type Stage = {
@@ -31,12 +31,12 @@ type Stage = {
 
 type Fault = {
   name: string
-  /** What the streams, the posts, /readyz and the log show. */
+  /** The expected events of streams, status of posts, status of /readyz and log line. */
   shows: { streams: 'degraded' | 'beats'; posts: 200 | 503; readyz: 200 | 503; log: string }
   begin: (stage: Stage) => unknown
-  /** Ends the fault, unless it ends by itself. */
+  /** Ends the fault. Absent if the fault ends by itself. */
   end?: (stage: Stage) => unknown
-  /** The options of a second Redis, where the fault needs one. */
+  /** The options of a second Redis server, if the fault needs one. */
   other?: string[]
   client?: 'ioredis'
 }
@@ -85,7 +85,7 @@ const faults: Fault[] = [
       mkdirSync(join(dumpOf(stage), 'in the way'), { recursive: true })
       stage.redis.cli('CONFIG', 'SET', 'save', '900 1')
       stage.redis.cli('BGSAVE')
-      await until('it failed', () => stage.redis.cli('INFO', 'persistence').includes('rdb_last_bgsave_status:err'))
+      await until('saving failed', () => stage.redis.cli('INFO', 'persistence').includes('rdb_last_bgsave_status:err'))
     },
     end(stage) {
       rmSync(dumpOf(stage), { recursive: true })
@@ -107,7 +107,7 @@ const faults: Fault[] = [
   {
     name: 'wrong version: after a failover, one before 7',
     shows: refuses('too old'),
-    // The commands that came with Redis 7 are unknown to it.
+    // Renames the commands that came with Redis 7, so that this server does not know them.
     other: ['--rename-command', 'SPUBLISH', '', '--rename-command', 'SSUBSCRIBE', ''],
     begin({ proxy, other }) {
       proxy.target = other!.port
@@ -183,7 +183,7 @@ async function measure(fault: Fault): Promise<Row> {
     const { shows } = fault
     const began = performance.now()
     await fault.begin(stage)
-    if (shows.readyz === 503) await until('it is not ready', async () => (await readiness(served)) === 503, boundMs)
+    if (shows.readyz === 503) await until('/readyz answers 503', async () => (await readiness(served)) === 503, boundMs)
     else await new Promise((resolve) => setTimeout(resolve, 2_500))
     const shownMs = performance.now() - began
     expect(read!().isReady).toBe(shows.readyz === 200)
@@ -196,7 +196,7 @@ async function measure(fault: Fault): Promise<Row> {
 
     const ended = performance.now()
     await fault.end?.(stage)
-    await until('it is ready', async () => (await readiness(served)) === 200, boundMs)
+    await until('/readyz answers 200', async () => (await readiness(served)) === 200, boundMs)
     await until('posts are accepted', async () => (await tryToPost(served, 'r')) === 200, boundMs)
     const healedMs = performance.now() - ended
     expect(await tryToPost(served, 'another room')).toBe(200)
@@ -211,7 +211,7 @@ async function measure(fault: Fault): Promise<Row> {
 
 const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
 
-/** The columns that do not depend on the machine. docs/operating.md holds them literally. */
+/** Returns the columns of a fault's row that do not depend on the machine. docs/operating.md has exactly these. */
 function rowOf({ name, shows }: Fault): string[] {
   if (shows.readyz === 200) return [name, 'heartbeats', 'accepted, later', '200', 'nothing', '1']
   const posts = shows.posts === 503 ? '503' : 'accepted'
@@ -241,13 +241,16 @@ describe.skipIf(skipWithoutRedis)(
       console.log([header, header.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n'))
     })
 
-    test.for(faults.map((fault) => [fault.name, fault] as const))('%s', async ([, fault]) => {
-      const row = await measure(fault)
-      rows.push(row)
-      expect(row).toBeDefined()
-    })
+    test.for(faults.map((fault) => [fault.name, fault] as const))(
+      'streams, posts, /readyz, log and metrics show what docs/operating.md says: %s',
+      async ([, fault]) => {
+        const row = await measure(fault)
+        rows.push(row)
+        expect(row).toBeDefined()
+      },
+    )
 
-    test('a server that starts on a replica is not ready from its first answer, and says why in one line', async () => {
+    test('a server that starts on a read-only replica answers /readyz with 503 from the start, and logs the reason in one line', async () => {
       await using master = await redisServer()
       await using replica = await redisServer('--replicaof', `127.0.0.1 ${master.port}`)
       const client = createClient({ url: replica.url })
@@ -264,7 +267,7 @@ describe.skipIf(skipWithoutRedis)(
       expect(await tryToPost(served, 'r')).toBe(503)
       expect(errors).toEqual([expect.stringMatching(/^the backend is out of reach: .*READONLY.*connect to the master/)])
       replica.cli('REPLICAOF', 'NO', 'ONE')
-      await until('it is ready', async () => (await readiness(served)) === 200, boundMs)
+      await until('/readyz answers 200', async () => (await readiness(served)) === 200, boundMs)
       expect(await tryToPost(served, 'r')).toBe(200)
       await served.close()
       client.destroy()
@@ -272,7 +275,7 @@ describe.skipIf(skipWithoutRedis)(
   },
 )
 
-test('docs/operating.md has the row of each failure', () => {
+test('the table in docs/operating.md has the observed row of each Redis failure', () => {
   const docs = readFileSync(fileURLToPath(new URL('../../docs/operating.md', import.meta.url)), 'utf8')
   const cells = docs.split('\n').map((line) => line.split('|').map((cell) => cell.trim()))
   for (const fault of faults) {

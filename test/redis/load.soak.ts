@@ -73,7 +73,7 @@ describe.skipIf(skipWithoutRedis)('servers in separate processes', { timeout: is
       const gathering = Array.from({ length: rooms }, (_, i) => Crowd.gather(seats, `many ${i}`, 30_000, through))
       const crowds = (await Promise.all(gathering)).map((crowd) => ends.use(crowd))
       const stroll = async (crowd: Crowd) => {
-        // Rooms move at different times. In step, they would measure this process, which runs all the clients.
+        // Rooms move at different times. Moving together, they would measure this process, which runs all the clients.
         await passing(Math.random() * (pauseMs / people))
         await crowd.stroll(forMs, pauseMs)
       }
@@ -149,7 +149,7 @@ async function kill(ends: Ends, rounds: number, scale: number): Promise<Killing>
     balancer.targets = nodes.filter((node) => node !== victim).map(({ url }) => url)
     await victim.kill()
     if (isSeen) going.push(gone(isSeen, 35_000 * scale))
-    // Checked at the end.
+    // A rejection is checked at the end, so it must not count as unhandled before.
     going.at(-1)?.catch(() => {})
     await strolling
     agreedMs.push(await crowd.agree())

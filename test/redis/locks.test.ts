@@ -8,7 +8,7 @@ import { kept, leaving, posting, rules, startMs, sweeping } from '../support/his
 import { skipWithoutRedis } from '../support/redis/redis-server.js'
 import { suiteRedis } from '../support/redis/suite-redis.js'
 
-/* What becomes of locks when Redis loses its state, or its clock is stepped. */
+/* Locks when Redis loses its state, is unreachable, or has its clock stepped. */
 
 const locking = (connectionId: string, lockSeq: number, claim?: number): Action => ({
   type: 'lock',
@@ -25,7 +25,7 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
   const client = suiteRedis()
 
   let games = 0
-  /** A room; `claimMs` counts when it is new, since Redis has just started. */
+  /** Opens a new room, which collects claims of locks for `claimMs`, because this Redis has just started. */
   async function opened(claimMs = 0) {
     const time = manualClock(startMs)
     const prefix = `locks${++games}`
@@ -49,13 +49,13 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
         await other.close()
         return other.state
       },
-      /** Another Redis answers, which has what the last one had. */
+      /** Imitates a failover to a replica that has all data. */
       failOver: () => client().hSet(keysOf('r', prefix)[0]!, 'lineage', 'another'),
       [Symbol.asyncDispose]: () => backend.close(),
     }
   }
 
-  test('end when another Redis takes over, and only who held a place may get it back within 5 seconds', async () => {
+  test('locks in Redis end at a failover, and within 5 seconds only the last holder of a place can get it back, by a claim', async () => {
     await using room = await opened()
     const fence = fenceOf(
       await room.act(posting('c1', 1, null), posting('c3', 1, null, { memberId: 'bob' }), locking('c1', 1)),
@@ -77,7 +77,7 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     )
   })
 
-  test('are granted at once when another Redis takes over a room that had nobody in it', async () => {
+  test('locks in Redis are granted at once after a failover if the room was empty before', async () => {
     await using room = await opened()
     await room.act(posting('c1', 1, null), leaving('c1'))
     await room.failOver()
@@ -87,7 +87,7 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     ])
   })
 
-  test('wait for claims in a new room of a Redis that has just started, which may have lost the room', async () => {
+  test('in a new room of a Redis that has just started, no lock is granted for 5 seconds while claims are collected', async () => {
     await using room = await opened(5_000)
     expect(await room.act(posting('c2', 1, null), locking('c2', 1, startMs * 1_000))).toMatchObject([{}, waiting])
     room.time.stall(5_000)
@@ -95,11 +95,11 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     expect((await room.state()).connections).toMatchObject([{ locks: [{ location: 'A1' }] }])
   })
 
-  test('are not granted for longer than 30 seconds after the last accepted post, also when Redis was away meanwhile', async () => {
+  test('locks in Redis end 30 seconds after the last accepted post of their holder, even if Redis was unreachable meanwhile', async () => {
     await using room = await opened()
     const lease = { leaseMs: 60_000 }
     await room.act(posting('c1', 1, null, lease))
-    // A silence of 25 seconds counts as an outage: leases begin anew, and nobody has posted.
+    // 25 seconds without a call count as an outage of Redis: leases begin anew, although nobody has posted.
     room.time.stall(25_000)
     expect(await room.act(locking('c1', 1))).toMatchObject([{ reply: { outcome: 'locked' } }])
     const other = posting('c2', 1, null, { memberId: 'bob' })
@@ -114,7 +114,7 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     ])
   })
 
-  test('are granted for 30 seconds after a post that follows an outage', async () => {
+  test('a lock in Redis lasts until 30 seconds after the last post of its holder, if that post followed an outage', async () => {
     await using room = await opened()
     await room.act(posting('c1', 1, null, { leaseMs: 60_000 }), posting('c2', 1, null, { leaseMs: 300_000 }))
     room.time.stall(40_000)
@@ -128,7 +128,7 @@ describe.skipIf(skipWithoutRedis)('locks in Redis', () => {
     ])
   })
 
-  test('are not prolonged by an outage, and end at their time when the clock of Redis was stepped back', async () => {
+  test('locks in Redis are not prolonged by an outage, and end after 30 seconds even if the clock of Redis is stepped back', async () => {
     await using room = await opened()
     const lease = { leaseMs: 300_000 }
     await room.act(posting('c1', 1, null, lease), locking('c1', 1))

@@ -38,10 +38,10 @@ async function scene(ends: Ends, room: string, { isSticky = false } = {}): Promi
   return { redis, ways, nodes, crowd, room }
 }
 
-/** Checks that all clients converge in time, and that nobody is missing a lease later. */
+/** Checks that all clients converge in time, and that one lease later no member is missing. */
 async function heals({ crowd, nodes }: Scene): Promise<{ healedMs: number }> {
   const began = performance.now()
-  await crowd.agree('all agree again', 12_000)
+  await crowd.agree('all clients agree again', 12_000)
   const isReady = async () => (await Promise.all(nodes.map(readiness))).every((status) => status === 200)
   await until('all nodes are ready', isReady, 12_000)
   const healedMs = Math.round(performance.now() - began)
@@ -99,7 +99,7 @@ const nuisances: [name: string, (scene: Scene) => Promise<void>][] = [
 ]
 
 describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_000 }, () => {
-  test.concurrent.each(outages)('%s', async (name, begin, end) => {
+  test.concurrent.each(outages)('after an outage of Redis all clients converge: %s', async (name, begin, end) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'outage')
@@ -110,7 +110,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
       const refusing = refused(nodes[1]!, room)
       const [degradedMs, notReadyMs] = await Promise.all([
         viewer.until('"type":"degraded"', 10_000),
-        timed(until('a node says that it is not ready', async () => (await readiness(nodes[0]!)) === 503, 10_000)),
+        timed(until('/readyz of a node answers 503', async () => (await readiness(nodes[0]!)) === 503, 10_000)),
       ])
       const refusedMs = Math.max(await refusing, await refused(nodes[0]!, room), await refused(nodes[2]!, room))
       await crowd.stroll(5_000, 500)
@@ -128,7 +128,7 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
     }
   })
 
-  test.concurrent.each(nuisances)('%s', async (name, befalls) => {
+  test.concurrent.each(nuisances)('no connection is shown to leave during a short fault: %s', async (name, befalls) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'nuisance')
@@ -145,13 +145,13 @@ describe.skipIf(skipWithoutRedis)('Redis faults in real time', { timeout: 300_00
     }
   })
 
-  test.concurrent.each([20, 90])('a node is cut off for %d s', async (seconds) => {
+  test.concurrent.each([20, 90])('all clients converge after %d s of a node without Redis', async (seconds) => {
     const ends = new Ends()
     try {
       const stage = await scene(ends, 'cut off', { isSticky: true })
       const { ways, nodes, crowd, room } = stage
       const viewer = await eventsOf(nodes[0]!.url, room)
-      // Neither side is told that the network path is gone.
+      // Freezes the connections to Redis without closing them, so neither side is notified.
       ways[0]!.freeze()
       const degrading = viewer.until('"type":"degraded"', 10_000)
       await crowd.stroll(seconds * 1_000, 1_000)

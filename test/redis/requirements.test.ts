@@ -9,7 +9,7 @@ import { redisClient } from '../support/redis/nodes.js'
 import { redisServer, skipWithoutRedis } from '../support/redis/redis-server.js'
 import { until } from '../support/until.js'
 
-// Set, so that there is no other warning.
+// Set so that the servers do not warn about a missing `clientIp`.
 const clientIp = () => undefined
 
 /* Startup errors and warnings for a Redis that does not meet the requirements. */
@@ -24,7 +24,7 @@ test('a Redis older than 7 is rejected', async () => {
   await expect(checkRequirements(old, 'hereabouts', listener())).rejects.toThrow(/Redis 6\.2\.14 is too old/)
 })
 
-describe('a Redis client with a key prefix is rejected', () => {
+describe('a Redis client with a key prefix', () => {
   const keyPrefix = 'app:'
   const nodes = [{ host: '127.0.0.1', port: 1 }]
   const url = 'redis://127.0.0.1:1'
@@ -47,7 +47,7 @@ describe('a Redis client with a key prefix is rejected', () => {
 })
 
 describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () => {
-  test('is rejected without the Redis permissions it needs; the error contains the command that grants them', async () => {
+  test('a server without the Redis permissions that it needs does not start; the error contains the command that grants them', async () => {
     await using redis = await redisServer()
     redis.cli('ACL', 'SETUSER', 'app', 'on', '>secret', '~other:*', '+@all')
     const client = createClient({ url: redis.url, username: 'app', password: 'secret' })
@@ -68,10 +68,10 @@ describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () =
     client.destroy()
   })
 
-  test('warns about a Redis that evicts keys, and about replicas that may lag', async () => {
+  test('a starting server warns if Redis may evict keys, or may accept writes while its replicas lag', async () => {
     await using master = await redisServer('--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru')
     await using replica = await redisServer('--replicaof', `127.0.0.1 ${master.port}`)
-    await until('there is a replica', () => master.cli('INFO', 'replication').includes('connected_slaves:1'))
+    await until('the replica is connected', () => master.cli('INFO', 'replication').includes('connected_slaves:1'))
     const client = await redisClient(master.url)
     const logger = listener()
     const served = await serveLocations({ clientIp, backend: redisBackend({ client }), logger })
@@ -83,7 +83,7 @@ describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () =
     master.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
     master.cli('CONFIG', 'SET', 'min-replicas-to-write', '1')
     const isGood = () => master.cli('INFO', 'replication').includes('min_slaves_good_slaves:1')
-    await until('the replica is good', isGood)
+    await until('the replica counts as good', isGood)
     const content = listener()
     const again = await serveLocations({ clientIp, backend: redisBackend({ client }), logger: content })
     expect(content.warnings).toEqual([])
@@ -92,7 +92,7 @@ describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () =
     expect(replica.port).toBeGreaterThan(0)
   })
 
-  test('starts without Redis, is not ready, and becomes ready when Redis is reachable', async () => {
+  test('a server that starts while Redis is unreachable is not ready, and becomes ready when Redis is reachable', async () => {
     await using redis = await redisServer()
     const client = await redisClient(redis.url)
     await redis.kill()
@@ -104,9 +104,9 @@ describe.skipIf(skipWithoutRedis)('a starting server', { timeout: 20_000 }, () =
     })
     expect(logger.warnings).toEqual([expect.stringContaining('cannot be used yet')])
     const readiness = async () => (await fetch(new URL('/readyz', served.url))).status
-    await until('it is not ready', async () => (await readiness()) === 503)
+    await until('/readyz answers 503', async () => (await readiness()) === 503)
     await redis.start()
-    await until('it is ready', async () => (await readiness()) === 200)
+    await until('/readyz answers 200', async () => (await readiness()) === 200)
     await served.close()
     client.destroy()
   })

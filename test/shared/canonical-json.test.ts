@@ -32,11 +32,11 @@ test('two values have the same canonical JSON exactly when they are equal as JSO
   )
 })
 
-test('a property that is undefined is omitted', () => {
+test('canonical JSON omits a property that is undefined', () => {
   expect(canonicalJson({ b: undefined, a: 1 })).toBe('{"a":1}')
 })
 
-test('__proto__ is written like any other key', () => {
+test('canonical JSON contains __proto__ like any other key', () => {
   expect(canonicalJson(JSON.parse('{"__proto__":{"x":1}}'))).toBe('{"__proto__":{"x":1}}')
 })
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 const members = (ids: string[]) => ids.map((memberId) => ({ memberId }))
 const distinctIds = (maxLength: number) => fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength })
 
-test('up to sixteen members have different colours', () => {
+test('up to sixteen members of a room have different colours', () => {
   fc.assert(
     fc.property(distinctIds(16), (ids) => {
       const room = members(ids)
@@ -14,7 +14,7 @@ test('up to sixteen members have different colours', () => {
   )
 })
 
-test('the colours do not depend on the order of the members', () => {
+test('the colours of members do not depend on the order of the member list', () => {
   fc.assert(
     fc.property(distinctIds(40), (ids) => {
       const [there, elsewhere] = [members(ids), members([...ids].reverse())]
@@ -23,7 +23,7 @@ test('the colours do not depend on the order of the members', () => {
   )
 })
 
-/** A room in which members come and go: a member who stays is the same object, as in a joined room, or a new one. */
+/** Successive member lists of a room. A member who stays is the same object, as in a joined room, or a new object. */
 const comingAndGoing = fc.array(fc.array(fc.nat(20), { maxLength: 12 }), { maxLength: 30 })
 const kinds: [
   kind: string,
@@ -41,7 +41,7 @@ const kinds: [
   ['new objects', (ids) => members(ids)],
 ]
 
-test.each(kinds)('no colour changes because others come or go, and none is given twice, with %s', (_, listOf) => {
+test.each(kinds)('each member keeps a unique colour while others come and go, in lists of %s', (_, listOf) => {
   let run = 0
   fc.assert(
     fc.property(comingAndGoing, (steps) => {
@@ -60,11 +60,11 @@ test.each(kinds)('no colour changes because others come or go, and none is given
   )
 })
 
-test('a member who comes back after a reload has the same colour, whoever came meanwhile', () => {
+test('a member who comes back after a reload has the same colour, even if other members came meanwhile', () => {
   let run = 0
   fc.assert(
     fc.property(distinctIds(14), fc.nat(), (names, at) => {
-      // The process remembers members of earlier rooms: each run has members of its own.
+      // colorOf remembers members of earlier rooms, so each run has members of its own.
       run += 1
       const ids = names.map((name) => `reload ${run}, ${name}`)
       const gone = ids[at % ids.length]!
@@ -76,14 +76,14 @@ test('a member who comes back after a reload has the same colour, whoever came m
   )
 })
 
-test('a member who is not among the members keeps the colour that they had there', () => {
+test('colorOf gives a member who left a room the colour that the member had in the room', () => {
   const room = members(['ada', 'bob', 'cy'])
   const color = colorOf('bob', room)
   expect(colorOf('bob', members(['ada', 'cy']))).toBe(color)
   expect(colorOf('bob', members(['ada', 'cy', 'dan']))).toBe(color)
 })
 
-test('a part of the members has the colours of the whole, and leaves them as they are', () => {
+test('colorOf with only some members of a room gives their colours in the whole room, and changes no colour there', () => {
   const room = members(Array.from({ length: 60 }, (_, i) => `crowd ${i}`))
   const colors = room.map(({ memberId }) => colorOf(memberId, room))
   for (const member of room) expect(colorOf(member.memberId, [member])).toBe(colors[room.indexOf(member)])
@@ -119,7 +119,7 @@ test('every colour has enough contrast with white text, a light page and a dark 
   }
 })
 
-// WCAG 2.2, relative luminance and contrast ratio.
+// The contrast ratio and the relative luminance as WCAG 2.2 defines them.
 function contrast(a: string, b: string): number {
   const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
   return (light + 0.05) / (dark + 0.05)

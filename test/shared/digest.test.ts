@@ -7,7 +7,6 @@ const digestOf = (...connections: [string, number][]) => {
   return digest.toString()
 }
 
-// The vectors of docs/PROTOCOL.md.
 test('the digest equals the test vectors of PROTOCOL.md, in any order of connections', () => {
   expect(digestOf()).toBe('0000000000000000')
   expect(digestOf(['SApDs4sYeMwoVltH', 1795337593774390])).toBe('7f5f139ed3760411')

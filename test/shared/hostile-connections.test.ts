@@ -21,7 +21,7 @@ describe.each(notConnections)('a view given %s as a connection', (_, value) => {
   test.each<[string, unknown]>([
     ['a snapshot', { type: 'snapshot', connections: [ada, value] }],
     ['the members who entered', { type: 'changes', from: 'epochepoch1.1', entered: [value] }],
-  ])('holds nothing but connections when it comes in %s', (_where, event) => {
+  ])('a view contains only valid connections after an invalid value came in %s', (_where, event) => {
     const view = viewOfAda()
     try {
       applyEvent(view, 'epochepoch1.2', event as LocationEvent)
@@ -32,7 +32,7 @@ describe.each(notConnections)('a view given %s as a connection', (_, value) => {
   })
 })
 
-test('a view throws when the list of connections is text, and keeps no part of it', () => {
+test('a view throws when the list of connections is a text, and keeps no connection', () => {
   const view = new View()
   const event = { type: 'snapshot', connections: 'x' } as unknown as LocationEvent
   expect(() => applyEvent(view, 'epochepoch1.1', event)).toThrow(TypeError)

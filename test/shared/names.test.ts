@@ -31,18 +31,18 @@ const people = {
 }
 
 describe('valid names', () => {
-  test.each(Object.entries(people))('valid names accept %s', (_what, name) => {
+  test.each(Object.entries(people))('a name that people use is valid: %s', (_what, name) => {
     expect(nameFault(name)).toBe(null)
     expect(roomId.parse(name)).toBe(name.normalize())
   })
 })
 
-test('a name is brought to normal form C, as a room and before it is measured', () => {
+test('a room id is converted to Unicode normal form C before its length is checked', () => {
   expect(roomId.parse('Cafe\u0301 budget.xlsx')).toBe('Café budget.xlsx')
   expect(roomId.parse('e\u0301'.repeat(128))).toBe('é'.repeat(128))
 })
 
-describe('a character that cannot be seen is named', () => {
+describe('invisible characters in names', () => {
   test.each([
     ['a control character', 'a\u0000b', 'U+0000'],
     ['a line break', 'a\nb', 'U+000A'],
@@ -62,7 +62,7 @@ describe('a character that cannot be seen is named', () => {
     ['a variation selector after a letter', 'a\ufe0f', 'U+FE0F'],
     ['tags without a flag', 'a\u{e0067}\u{e0062}\u{e007f}', 'U+E0067'],
     ['half a surrogate pair', 'a\ud83d', 'U+D83D'],
-  ])('%s is rejected, and the message names its code point', (_what, name, code) => {
+  ])('a name with %s is rejected, and the error message names the code point', (_what, name, code) => {
     expect(nameFault(name)).toBe(`must not contain ${code}, which cannot be seen in a name`)
     const { error } = roomId.safeParse(name)
     expect(error?.issues[0]?.message).toContain(`a room id must not contain ${code}`)
@@ -97,7 +97,7 @@ test('a key has exactly 22 base64url characters', () => {
     expect(is(key)).toBe(false)
 })
 
-test('parseEventId returns a formatted id unchanged and null for any other text', () => {
+test('parseEventId reads an id that formatEventId wrote, and returns null for any other text', () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), (version) => {
       expect(parseEventId(formatEventId({ epoch: 'abcDEF123_-', version }))).toEqual({ epoch: 'abcDEF123_-', version })

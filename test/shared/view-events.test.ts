@@ -1,7 +1,7 @@
 import { applyEvent, forgetStale, View, type Connection, type LocationEvent } from 'hereabouts'
 import { describe, expect, test } from 'vitest'
 
-/* Single events whose outcome no room of ours brings about, but another server or a proxy may. */
+/* Tests events with effects that our own server never causes, but another server or a proxy may. */
 
 const connection = (connectionId: string, at = 1, more: object = {}): Connection =>
   ({ connectionId, memberId: 'ada', profile: null, location: 'A1', seq: 1, at, ...more }) as unknown as Connection
@@ -20,7 +20,7 @@ const shiftsOf = (applied: ReturnType<typeof applyEvent>) => {
 }
 
 describe('a heartbeat', () => {
-  test('a heartbeat says nothing to a view without a snapshot, whatever it counts', () => {
+  test('a view without a snapshot ignores a heartbeat, whatever its count and digest are', () => {
     const beat = { type: 'beat', count: 3, digest: 'other' } as LocationEvent
     expect(applyEvent(new View(), id(1), beat)).toEqual({ outcome: 'ignored' })
   })
@@ -28,7 +28,7 @@ describe('a heartbeat', () => {
   test.each([
     ['another count', { count: 2 }],
     ['another digest', { digest: 'another' }],
-  ])('a heartbeat with %s than the view diverges', (_, wrong) => {
+  ])('a view that receives a heartbeat with %s than its own diverges', (_, wrong) => {
     const view = viewOf(connection('c1'))
     const beat = { type: 'beat', count: 1, digest: view.digest, ...wrong } as LocationEvent
     expect(applyEvent(view, id(5), beat)).toEqual({ outcome: 'diverged', because: 'digest' })
@@ -36,18 +36,18 @@ describe('a heartbeat', () => {
 })
 
 describe('a snapshot', () => {
-  test('a snapshot of an older version diverges, and changes nothing', () => {
+  test('a view that receives an older snapshot diverges and keeps its connections', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(4), snapshot())).toEqual({ outcome: 'diverged', because: 'older' })
     expect([view.id, view.connections.size]).toEqual([id(5), 1])
   })
 
-  test('a snapshot of the same version is shown, without a shift', () => {
+  test('a view shows a snapshot of its own version, and reports no shift (a change of one connection)', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(5), snapshot(connection('c1')))).toEqual({ outcome: 'shown', shifts: [] })
   })
 
-  test('a snapshot shifts only the connections that it changes, and those that it no longer lists are lost', () => {
+  test('a snapshot reports a shift for each changed connection, and one with the reason `lost` for each connection not listed', () => {
     const view = viewOf(connection('same'), connection('moved'), connection('gone'))
     const shifts = shiftsOf(applyEvent(view, id(6), snapshot(connection('same'), connection('moved', 2))))
     expect(shifts).toEqual([
@@ -58,7 +58,7 @@ describe('a snapshot', () => {
     expect(view.stale.size).toBe(0)
   })
 
-  test('a snapshot of another epoch keeps what it does not list as stale, and shows all that it lists', () => {
+  test('a snapshot of another epoch keeps the connections that it does not list as stale, and shows those that it lists', () => {
     const view = viewOf(connection('same'), connection('gone'))
     const shifts = shiftsOf(applyEvent(view, id(1, 'epoch-bbbbb'), snapshot(connection('same'))))
     expect(shifts.map(({ connectionId }) => connectionId)).toEqual(['same'])
@@ -69,21 +69,21 @@ describe('a snapshot', () => {
     expect(view.stale.size).toBe(0)
   })
 
-  test('a snapshot with an id of another form is shown, as by a server of another kind', () => {
+  test('a snapshot whose event id has an unknown form, as from another kind of server, is shown', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, 'no-id-of-ours', snapshot()).outcome).toBe('shown')
     expect([...view.stale.keys()]).toEqual(['c1'])
   })
 })
 
-describe('changes', () => {
-  test('changes that name no one leave everything as it is', () => {
+describe('a changes event', () => {
+  test('a changes event without connections changes only the version of the view', () => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(6), changes(id(5), {}))).toEqual({ outcome: 'shown', shifts: [] })
     expect(view.id).toBe(id(6))
   })
 
-  test('changes shift a connection that left, with its reason, and none that was never shown', () => {
+  test('a changes event reports a shift with the reason for a connection that left, and none for an unknown connection', () => {
     const view = viewOf(connection('c1'))
     const left = [
       { connectionId: 'c1', reason: 'expired' },
@@ -94,13 +94,13 @@ describe('changes', () => {
     ])
   })
 
-  test('changes shift a connection that left without a reason, and name no reason', () => {
+  test('the shift that a changes event reports for a connection that left without a reason has no reason', () => {
     const view = viewOf(connection('c1'))
     const [shift] = shiftsOf(applyEvent(view, id(6), changes(id(5), { left: [{ connectionId: 'c1' }] })))
     expect(Object.keys(shift!)).toEqual(['connectionId', 'previous', 'current'])
   })
 
-  test('changes shift a stale connection that left', () => {
+  test('a changes event reports a shift for a stale connection that left', () => {
     const view = viewOf(connection('c1'))
     applyEvent(view, id(1, 'epoch-bbbbb'), snapshot())
     const left = [{ connectionId: 'c1', reason: 'left' }]
@@ -112,7 +112,7 @@ describe('changes', () => {
   test.each([
     ['from another version', id(4), { changed: [] }],
     ['of a connection that the view does not have', id(5), { changed: [{ connectionId: 'unknown', at: 2 }] }],
-  ])('%s diverge, and the view keeps its version', (_, from, more) => {
+  ])('a changes event %s makes the view diverge, and the view keeps its version', (_, from, more) => {
     const view = viewOf(connection('c1'))
     expect(applyEvent(view, id(6), changes(from, more))).toEqual({ outcome: 'diverged', because: 'from' })
     expect(view.id).toBe(id(5))

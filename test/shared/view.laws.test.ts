@@ -8,7 +8,7 @@ import { history, leaving, Play, posting, sweeping, type Step } from '../support
 
 type Sent = { id: string; event: LocationEvent; version?: number }
 
-/** A room, and the timeline and frames of a process that serves it. */
+/** A room, and the timeline and frames of a process that serves this room. */
 class Stage {
   play: Play
   timeline: Timeline
@@ -89,7 +89,7 @@ test('the changes since any version lead to a view that deep-equals the snapshot
   )
 })
 
-test('a view of version 0.1.0, which copies unknown fields, agrees with every heartbeat', () => {
+test('a view of client version 0.1.0, which copies unknown fields, agrees with every heartbeat', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
@@ -114,7 +114,7 @@ test('a view of version 0.1.0, which copies unknown fields, agrees with every he
   )
 })
 
-test('a view agrees with the heartbeat of its version', () => {
+test('a view agrees with the heartbeat of the same version of the room', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
@@ -128,7 +128,7 @@ test('a view agrees with the heartbeat of its version', () => {
   )
 })
 
-test('a view that lost or changed a connection disagrees with the heartbeat', () => {
+test('a view that lacks a connection, or has another version of it, diverges at the next heartbeat', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()
@@ -173,7 +173,7 @@ test('PROTOCOL rule 5: any unknown last event id is answered with a snapshot of 
   )
 })
 
-test('PROTOCOL rule 5: a viewer at the floor is sent changes, a viewer below it a snapshot', () => {
+test('PROTOCOL rule 5: a viewer at the floor is sent changes, and a viewer below the floor is sent a snapshot', () => {
   const stage = new Stage()
   const first = stage.timeline.id()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1')] })
@@ -190,7 +190,7 @@ test('PROTOCOL rule 5: a viewer at the floor is sent changes, a viewer below it 
   })
 })
 
-test('PROTOCOL rule 5: a slow consumer that the floor has passed is sent a snapshot', () => {
+test('PROTOCOL rule 5: a slow consumer whose version is below the floor by now is sent a snapshot', () => {
   const stage = new Stage()
   const { version } = stage.timeline
   const twenty = Array.from({ length: 20 }, (_, i) => posting(`c${i}`, 1, 'A1', { memberId: `m${i}` }))
@@ -225,7 +225,7 @@ test('PROTOCOL rule 5: a process that opens the room later sends correct changes
   )
 })
 
-test('a commit that does not follow the current version is not applied', () => {
+test('a timeline does not apply a commit that does not follow its version', () => {
   const stage = new Stage()
   const one = stage.play.after(1, posting('c1', 1, 'A1')).commit!
   const two = stage.play.after(1, posting('c1', 2, 'B2')).commit!
@@ -249,7 +249,7 @@ test('a view diverges on changes that do not follow its version and on an older 
   expect(shownBy(view)).toEqual(stage.current)
 })
 
-test('a merged frame that changes over half of the room is sent as a snapshot, a single commit never', () => {
+test('a merged frame that changes over half of the room is sent as a snapshot, and a single commit never is', () => {
   const stage = new Stage()
   const from = stage.timeline.id()
   stage.step({ afterMs: 1, actions: [posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1')] })
@@ -268,7 +268,7 @@ test('viewers at the same version share one frame object', () => {
   expect(stage.frames.beat()).toBe(stage.frames.beat())
 })
 
-test('the cache of merged frames is bounded', () => {
+test('the cache of merged frames evicts a frame after 32 others were made', () => {
   const stage = new Stage()
   for (let seq = 1; seq <= 100; seq++) stage.step({ afterMs: 1, actions: [posting('c1', seq, seq)] })
   const oldest = stage.timeline.version - 99_000
@@ -279,7 +279,7 @@ test('the cache of merged frames is bounded', () => {
   expect(stage.frames.since(oldest)).toEqual(first)
 })
 
-test('over any restarts, resumes and losses a view converges to the room, and a restart shows no connection leaving', () => {
+test('a view converges to the room over any restarts and resumes, and a restart alone removes no connection from the view', () => {
   type Turn = { kind: 'step'; step: Step } | { kind: 'look' } | { kind: 'restart' } | { kind: 'forget' }
   const turn: fc.Arbitrary<Turn> = fc.oneof(
     { weight: 6, arbitrary: history.map(([step]) => ({ kind: 'step' as const, step: step! })) },
@@ -314,7 +314,7 @@ test('over any restarts, resumes and losses a view converges to the room, and a 
   )
 })
 
-test('the shifts of a view rebuild the room', () => {
+test('the state of a room can be rebuilt from the shifts that a view reports', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const stage = new Stage()

@@ -38,7 +38,7 @@ test.each([
   expect(event.safeParse(value).success).toBe(false)
 })
 
-test('the ready-made locations accept values up to their bounds and refuse values beyond', () => {
+test('the ready-made location schemas accept values up to their bounds and refuse values beyond them', () => {
   const takes = (
     schema: typeof cellLocation | typeof rangeLocation | typeof pointLocation | typeof textLocation,
     value: unknown,

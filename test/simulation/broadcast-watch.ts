@@ -1,26 +1,27 @@
 import type { BroadcastItem } from 'hereabouts'
 import type { SimNode } from './sim-node.js'
 
-/** One stream as its reader got it. */
+/** A log of one stream: `keys` are the broadcasts that its reader received, in their order. */
 export type StreamLog = { node: SimNode; since: number; memberId: string; keys: string[] }
 
-/** A broadcast may be this long on its way to a node that has it open, in milliseconds: more would be a replay. */
+/** The longest delivery time of a broadcast to a node that has the room open. One that is older would be a replay. */
 const longestWayMs = 1_000
 const patienceMs = 100
 
 /**
- * Checks the laws of broadcasts: each stream gets one at most once, in the order of its node, only those that were sent while
- * it was open, and none for another member; and nobody hears one twice, or their own.
+ * Checks the laws of broadcasts. A stream receives each broadcast at most once, in the order of its node, only if the
+ * broadcast was sent while the stream was open, and never one for another member. A listener is called at most once for
+ * each broadcast, and not for those of its own connection.
  */
 export class BroadcastWatch {
   readonly wrongs: string[] = []
   readonly counts = { said: 0, taken: 0, heard: 0 }
-  /** To whom each was sent; `null` is everybody. */
+  /** The member to whom each broadcast was sent, by its payload; `null` means everybody. */
   readonly #to: (string | null)[] = []
   readonly #streams: StreamLog[] = []
   readonly #heard = new Map<object, Set<number>>()
 
-  /** Returns the payload of a new broadcast. */
+  /** Records a new broadcast for a member, or for everybody. Returns its payload. */
   say(to: string | null): number {
     this.counts.said += 1
     return this.#to.push(to) - 1
@@ -32,11 +33,11 @@ export class BroadcastWatch {
     return log
   }
 
-  /** @param version the version that the stream has shown. */
+  /** Checks broadcasts that a stream received. @param version the room version that the stream had sent before. */
   took(log: StreamLog, items: readonly BroadcastItem[], version: number, now: number): void {
     for (const item of items) {
       const payload = item.payload as number
-      // A proxy that repeats a call makes a second broadcast, at another time.
+      // When a proxy repeats a call, the payload is broadcast twice, so the time is part of the key.
       const key = `${payload} of ${item.at}`
       const ageMs = now - item.at / 1_000
       const to = this.#to[payload]
@@ -49,7 +50,7 @@ export class BroadcastWatch {
     }
   }
 
-  /** A listener was called. `isOwn`: the connection that listens had sent it. */
+  /** Called when a listener is called. `isOwn`: the broadcast was sent by the listener's own connection. */
   heard(listener: object, payload: number, isOwn: boolean): void {
     const heard = this.#heard.get(listener) ?? new Set()
     if (heard.has(payload)) this.#say(`heard broadcast ${payload} twice`)
@@ -58,7 +59,7 @@ export class BroadcastWatch {
     this.counts.heard += 1
   }
 
-  /** All streams of one node have one order. */
+  /** Checks that all streams of one node received their common broadcasts in the same order. */
   compareOrders(): void {
     for (const [i, one] of this.#streams.entries())
       for (const other of this.#streams.slice(i + 1)) {

@@ -1,4 +1,4 @@
-/** Chance that a seed decides: mulberry32 (Tommy Ettinger, public domain). */
+/** A pseudo-random generator with a seed: mulberry32 (Tommy Ettinger, public domain). */
 export class Chance {
   #state: number
 
@@ -6,7 +6,7 @@ export class Chance {
     this.#state = seed
   }
 
-  /** 0 to 1. */
+  /** Returns a random number from 0 (inclusive) to 1 (exclusive). */
   readonly next = (): number => {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -14,7 +14,7 @@ export class Chance {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** Whether it happens, this often of 1. */
+  /** Returns true with the given probability. */
   is(likelihood: number): boolean {
     return this.next() < likelihood
   }

@@ -4,7 +4,7 @@ import { LockWatch } from './lock-watch.js'
 import type { StoreWatch } from './sim-redis.js'
 import { ViewWatch } from './view-watch.js'
 
-/** All that is watched in one run. */
+/** The laws that are checked in one run of the simulation. */
 export class Laws implements StoreWatch {
   readonly locks = new LockWatch()
   readonly broadcasts = new BroadcastWatch()

@@ -2,51 +2,51 @@ import type { Action, Outcome, RoomState } from 'hereabouts/server'
 import type { StoreWatch } from './sim-redis.js'
 import { simRules } from './sim-redis.js'
 
-/** One grant of a place, with the time at which it ended; `Infinity` while it lasts. Times are those of the wall clock. */
+/** One grant of a place. `until` is the time of the wall clock at which it ended, and `Infinity` while it lasts. */
 type Grant = {
   place: string
   connectionId: string
   memberId: string
   fence: number
   until: number
-  /** It ended because its holder did not post in time. */
+  /** True if the grant ended because its holder did not post in time. */
   isByTime?: boolean
 }
 
-/** Clients look at their clock at least this often when it matters. */
+/** The longest time in which a client notices, by its own clock, that its lock has ended. */
 const timerMs = 60
-/** A holder who is out of reach believes in a lock for as long as locks last, and a moment more. */
+/** The longest time for which a disconnected holder may believe in a lock that ended: lockMs and a tolerance. */
 const beliefMs = simRules.lockMs + 5_000
 
 type LockStep = { action: Action; outcome: Outcome }
 
 /**
- * Checks the laws of locks at the store, which is the truth: one holder of each place, fences that rise, and no lock that
- * begins or ends without a cause. Also the rows that people save: a table guarded by `fence <= :fence`.
+ * Checks the laws of locks in the store, which is authoritative: each place has one holder, fences rise, and no lock
+ * begins or ends without a cause. Also simulates the table in which people save rows, guarded by `fence <= :fence`.
  */
 export class LockWatch implements StoreWatch {
   readonly wrongs: string[] = []
-  /** The grants of each place, in their order. */
+  /** The grants of each place, from the oldest to the newest. */
   readonly #grants = new Map<string, Grant[]>()
-  /** The newest post of each connection that was accepted, and whether a leave with a grace period followed it. */
+  /** The time of each connection's last accepted post, and whether a leave with a grace period followed it. */
   readonly #lastPosts = new Map<string, { at: number; isLeaving: boolean }>()
   readonly #lockSeqs = new Map<string, number>()
-  /** The claims of this loss of state, by place. */
+  /** The claims since the last loss of state, by place: the claimed fence of each connection. */
   #claims = new Map<string, Map<string, number>>()
   #claimsUntil = -Infinity
   #members = new Map<string, string>()
   readonly #rows = new Map<string, Grant>()
-  /** The number of accepted saves and of grants: a run in which nothing happens proves nothing. */
+  /** Counts what happened, because a run without grants or saves proves nothing. */
   readonly counts = { grants: 0, saves: 0, refusedSaves: 0, claims: 0, takeOvers: 0 }
 
   lost(claimsUntil: number): void {
     this.#claimsUntil = claimsUntil
     this.#claims = new Map()
-    // The store forgot which calls it has seen. A client lets go of a lock that a late call left behind.
+    // The store no longer knows which calls it has seen, so a late call may lock a place. The client then releases it.
     this.#lockSeqs.clear()
     for (const grants of this.#grants.values()) {
       const last = grants.at(-1)
-      // How long ago is not known here: the store says so at its next step.
+      // The time of the loss is not known here: `acted` sets it at the next step of the store.
       if (last?.until === Infinity) last.until = NaN
     }
   }
@@ -62,7 +62,7 @@ export class LockWatch implements StoreWatch {
       for (const connectionId of known.keys()) if (!present.has(connectionId)) known.delete(connectionId)
   }
 
-  /** Saves a row, as an app does: `UPDATE ... WHERE fence <= :fence`. No save may follow one of a later grant. */
+  /** Saves a row, as an app does: `UPDATE ... WHERE fence <= :fence`. Reports a save after one of a later grant. */
   save(location: unknown, fence: number): void {
     const place = JSON.stringify(location)
     const grants = this.#grants.get(place) ?? []
@@ -77,7 +77,7 @@ export class LockWatch implements StoreWatch {
     }
   }
 
-  /** Checks the answer of `isLocked`, which was asked at `since`: it is true only if the lock was held at some time from then on. */
+  /** Checks that `isLocked`, called at `since`, answered true only if the lock was held at some time from then on. */
   checked(location: unknown, memberId: string, fence: number, since: number): void {
     const grants = this.#grants.get(JSON.stringify(location)) ?? []
     const wasHeld = grants.some((grant) => grant.memberId === memberId && grant.fence === fence && grant.until >= since)
@@ -85,8 +85,8 @@ export class LockWatch implements StoreWatch {
   }
 
   /**
-   * Returns whether its holder may still believe in a lock: it is held, or it ended a moment ago by another cause than time,
-   * which the holder knows by its own clock.
+   * Returns whether a holder may still believe in a lock: the lock is held, or it ended recently. If it ended by time,
+   * the holder must notice within `timerMs` by its own clock; otherwise within `beliefMs`.
    */
   isCredible(location: unknown, fence: number, now: number): boolean {
     const grant = this.#grants.get(JSON.stringify(location))?.find((each) => each.fence === fence)
@@ -97,7 +97,7 @@ export class LockWatch implements StoreWatch {
   #note({ action, outcome }: LockStep, now: number): void {
     if (action.type === 'post' && outcome.type === 'posted' && /^(applied|same)$/.test(outcome.outcome)) {
       const known = this.#lastPosts.get(action.connectionId)
-      // A post that came before changes nothing for a connection that is leaving.
+      // A repeated post (`same`) does not undo the leave of a connection.
       if (!known?.isLeaving || outcome.outcome === 'applied')
         this.#lastPosts.set(action.connectionId, { at: now, isLeaving: false })
     }
@@ -141,7 +141,7 @@ export class LockWatch implements StoreWatch {
     this.counts.grants += 1
   }
 
-  /** Compares the locks of the state with the grants that still last. */
+  /** Compares the locks in the state of the store with the grants that have not ended. */
   #compare(steps: LockStep[], { connections }: RoomState, now: number): void {
     const held = new Map<string, { connectionId: string; fence: number }>()
     for (const { connectionId, locks = [] } of connections)
@@ -169,7 +169,7 @@ export class LockWatch implements StoreWatch {
       }
   }
 
-  /** A claim was granted: no other claim that could be granted was higher. */
+  /** Checks that a granted claim was the highest among those of present connections that are not leaving. */
   #isHighest(place: string, connectionId: string, connections: RoomState['connections']): void {
     const claims = this.#claims.get(place)
     const own = claims?.get(connectionId)
@@ -182,14 +182,14 @@ export class LockWatch implements StoreWatch {
     claims.clear()
   }
 
-  /** Locks end at their time with the sweep that follows. */
+  /** Checks, after a sweep, that a connection with a lock has posted within lockMs. */
   #isInTime(steps: LockStep[], connectionId: string, now: number): void {
     if (!steps.some(({ action }) => action.type === 'sweep')) return
     const last = this.#lastPosts.get(connectionId)
     if (last && now - last.at > simRules.lockMs) this.#say(`${connectionId} kept a lock without posting`)
   }
 
-  /** Whether the lock ended by itself, or somebody ended it. */
+  /** Returns true if a lock ended by time, with its connection, or by an unlock or a release. */
   #hasCause(grant: Grant, steps: LockStep[], connections: RoomState['connections'], now: number): boolean {
     const { place, connectionId, fence } = grant
     if (!connections.some((known) => known.connectionId === connectionId)) return true
@@ -206,7 +206,7 @@ export class LockWatch implements StoreWatch {
     return false
   }
 
-  /** A lock that another grant replaced: its holder was gone, or a window of the same member took it over. */
+  /** Checks a lock that another grant replaced: it had ended before, or a window of the same member took it over. */
   #hasSuccessor(
     grant: Grant,
     next: Grant | undefined,

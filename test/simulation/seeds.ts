@@ -2,22 +2,22 @@ import { expect, test } from 'vitest'
 import { simulate } from './world.js'
 
 /*
- * SEED=123 npx vitest run test/simulation/part   one run again
- * npm run soak:simulation                        5,000 seeds
- * SEEDS=200000 npm run soak:simulation           many more
+ * SEED=123 npx vitest run test/simulation/part   repeats the run of one seed
+ * npm run soak:simulation                        runs 5,000 seeds
+ * SEEDS=200000 npm run soak:simulation           runs 200,000 seeds
  */
 
 const seeds = Number(process.env['SEEDS'] ?? 100)
 const only = process.env['SEED']
-// Files run side by side, and tests of one file do not: each of as many files takes its share.
+// Vitest runs files in parallel, but not the tests of one file. So each of four files runs a quarter of the seeds.
 const parts = 4
 
-/** One part of all seeds, as a test. */
+/** Defines a test that runs one part of all seeds. */
 export function simulatePart(part: number): void {
   const first = only === undefined ? part : Number(only)
   const last = only === undefined ? seeds : first
   test.skipIf(only !== undefined && part > 1)(
-    'whatever goes wrong between store, nodes and people, locks and broadcasts keep their laws, and everyone comes to the truth',
+    'locks and broadcasts keep their laws and all clients converge, whatever faults each seed injects',
     { timeout: 7_200_000 },
     async () => {
       const sums: Record<string, number> = {}
@@ -27,7 +27,7 @@ export function simulatePart(part: number): void {
         expect(wrongs, `SEED=${seed}`).toEqual([])
         for (const [what, count] of Object.entries(counts)) sums[what] = (sums[what] ?? 0) + count
       }
-      // Laws that are never tried hold always: locks, saves, claims, take-overs, broadcasts. A save with an old fence is rare.
+      // Every kind of event must have happened, or its law was not tested. A refused save with an old fence is rare.
       const expected = Object.entries(sums).filter(([what]) => what !== 'refusedSaves' || seeds >= 1_000)
       if (only === undefined && seeds >= 100) expect(expected.filter(([, sum]) => sum === 0)).toEqual([])
     },

@@ -2,12 +2,12 @@ import type { Clock } from '../../src/shared/clock.js'
 
 type Timer = { at: number; order: number; run: () => void }
 
-/** Time that jumps from one timer to the next. Timers that are due at the same time run in the order in which they were set. */
+/** A clock that jumps from one timer to the next. Timers due at the same time run in the order of their creation. */
 export class SimClock implements Clock {
   readonly #startMs: number
   #now = 0
   #order = 0
-  /** A binary heap: there are thousands, and the next is asked for at each step. */
+  /** A binary heap of timers: there are thousands, and each step needs the next one. */
   readonly #heap: Timer[] = []
   readonly #calledOff = new Set<Timer>()
 
@@ -23,7 +23,7 @@ export class SimClock implements Clock {
     return new Date(this.wallMs())
   }
 
-  /** Returns the time of the wall clock with fractions of a millisecond, which Redis has. */
+  /** Returns the time of the wall clock with fractions of a millisecond, as Redis has them. */
   wallMs(): number {
     return this.#startMs + this.#now
   }
@@ -34,12 +34,12 @@ export class SimClock implements Clock {
     return () => void this.#calledOff.add(timer)
   }
 
-  /** Resolves after so long, in this time. */
+  /** Resolves after `ms` milliseconds of simulated time. */
   pass(ms: number): Promise<void> {
     return new Promise((resolve) => this.after(ms, resolve))
   }
 
-  /** Runs on for so long. */
+  /** Advances the simulated time by `forMs` milliseconds, and runs the timers that become due. */
   async run(forMs: number): Promise<void> {
     const end = this.#now + forMs
     await new Promise<void>((resolve) => setImmediate(resolve))
@@ -84,8 +84,8 @@ export class SimClock implements Clock {
 
 const isBefore = (a: Timer, b: Timer) => a.at < b.at || (a.at === b.at && a.order < b.order)
 
-// Nothing here waits for anything but timers and promises, and sixteen rounds of these bring the longest chain to its next
-// timer. A turn of the event loop would do as well, and take three times as long.
+// The simulated code waits only for timers and promises. Sixteen rounds of promises are enough for the longest chain to
+// reach its next timer. A turn of the event loop would work too, but takes three times as long.
 async function settled(): Promise<void> {
   for (let round = 0; round < 16; round++) await Promise.resolve()
 }

@@ -33,7 +33,7 @@ export const roomId = 'r'
 /** The input of `broadcastToRoom`. */
 export type SimBroadcast = { connectionKey: string; payload: number; to: string | undefined; nonce: string }
 
-/** One process: the real hub and the real backend, over a line to the store that can be cut. */
+/** One server process: the real hub and the real backend, with a connection to the store that can be cut. */
 export class SimNode {
   readonly hub: Hub
   readonly port: ReturnType<SimRedis['port']>
@@ -86,12 +86,12 @@ export class SimNode {
     return (outcome as { reply: UnlockLocationOutput }).reply
   }
 
-  /** Whether a member holds a place, as an app asks before it saves. */
+  /** Returns whether a member holds a place, as an app checks before it saves. */
   isLocked(location: Place, memberId: string, fence: number): Promise<boolean> {
     return this.#room.isLocked({ location, memberId, fence })
   }
 
-  /** An administrator ends the lock of a place. */
+  /** Ends the lock of a place, as an administrator does. */
   async release(location: Place): Promise<void> {
     await this.#room.unlock(location)
   }
@@ -108,7 +108,7 @@ export class SimNode {
     })
   }
 
-  /** The server itself broadcasts. */
+  /** Broadcasts as the server itself, not as a member. */
   async announce(payload: number): Promise<void> {
     await this.#room.broadcast('mark', payload)
   }
@@ -133,7 +133,7 @@ export class SimNode {
     })
   }
 
-  /** The process is gone, between two steps. */
+  /** Kills the process between two steps. */
   kill(): void {
     this.isDead = true
     this.port.isCut = true

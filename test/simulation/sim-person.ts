@@ -20,32 +20,32 @@ import { roomId, type Place, type SimBroadcast, type SimEvent, type SimNode, typ
 
 type SimRoom = Omit<Room<SimTypes>, 'leave'>
 
-/** The probabilities of faults between people and nodes. */
+/** The probabilities of faults between people (clients) and nodes: calls that are lost, repeated or slow. */
 export type Roads = { lost: number; twice: number; slow: number }
 
 /** The places that people lock. */
 export const lockPlaces: readonly Place[] = [1, 2]
 
 /**
- * A window of somebody with our real client, on roads of chance. Their places count up, so that a step back can be seen. Two
- * windows of one member have one key of the member.
+ * One window with our real client, whose calls have random faults. The places that a person posts count up, so that an
+ * older place after a newer one is noticed. Two windows of the same member have the same memberKey.
  */
 export class SimPerson {
   readonly name: number
   readonly memberKey: string
   readonly memberId: string
-  /** The newest place that they posted. */
+  /** The number of the newest place that this person posted. */
   newest = 0
   fate: 'here' | 'crashed' | 'left' = 'here'
-  /** When they said so; `null` until that was acknowledged. */
+  /** The time at which an acknowledged leave was sent; `null` until then. */
   leftAt: number | null = null
   connectionId = ''
   /** The violations that this person observed. */
   readonly wrongs: string[] = []
   roads: Roads = { lost: 0, twice: 0, slow: 0 }
-  /** Resolves when the code of locks and broadcasts is loaded, which takes real time in the middle of simulated time. */
+  /** Resolves when the lazily loaded code of locks and broadcasts is loaded, which takes real, not simulated, time. */
   readonly loaded: Promise<unknown>
-  /** The locks that this window believes to hold, with the number of their uses. */
+  /** The locks that this window believes it holds, each with the number of its uses. */
   readonly #uses = new Map<Lock<SimTypes>, number>()
   readonly #clock: SimClock
   readonly #chance: Chance
@@ -75,7 +75,7 @@ export class SimPerson {
     const mine: Clock = {
       now: () => clock.now(),
       date: () => clock.date(),
-      // A crashed person does nothing more.
+      // Timers of a crashed person do nothing.
       after: (ms, run) => clock.after(ms, () => this.fate !== 'crashed' && run()),
     }
     const wire: Transport<SimTypes> = {
@@ -105,14 +105,14 @@ export class SimPerson {
     this.loaded = Promise.allSettled([sendNothing, lockNothing])
   }
 
-  /** Returns what is wrong with what this person sees, if the store is at this event id; `null` when nothing is. */
+  /** Returns what is wrong in this person's view when the store is at this event id, or `null`. */
   faultAt(id: string): string | null {
     if (this.#room.others.some(({ connections }) => connections.some(({ stale }) => stale)))
       return 'sees somebody stale'
     return this.#laws.views.faultOf<SimTypes>(id, this.#room, this.memberId, lockPlaces)
   }
 
-  /** The locks that this window believes to hold. */
+  /** The locks that this window believes it holds. */
   get locks(): Lock<SimTypes>[] {
     return [...this.#uses.keys()]
   }
@@ -121,7 +121,7 @@ export class SimPerson {
     return this.#room.status.state === 'live'
   }
 
-  /** Places of one person are a thousand apart from those of another. */
+  /** Posts the next place. Each person has a range of a thousand places. */
   move(): void {
     this.newest++
     this.#room.post(this.place)
@@ -131,7 +131,7 @@ export class SimPerson {
     return this.name * 1_000 + this.newest
   }
 
-  /** Asks for a place, and gives up after a while. */
+  /** Tries to lock a place, and gives up after a random time. */
   lock(place: Place, takeOver: boolean): void {
     const patience = new AbortController()
     this.#clock.after(this.#chance.between(50, 20_000), () => patience.abort(new Error('given up')))
@@ -157,7 +157,7 @@ export class SimPerson {
     void lock.release()
   }
 
-  /** Saves what a lock protects. Not every app asks `isLocked` before. */
+  /** Saves the row that a lock protects. Half of the saves first check `isLocked`, because not every app does. */
   async save(lock: Lock<SimTypes>): Promise<void> {
     const { location, fence } = lock
     const node = this.#chance.one(this.#nodes())
@@ -172,7 +172,7 @@ export class SimPerson {
       await this.#clock.pass(this.#chance.one([0.1, 5, 15_000]))
       this.#laws.locks.save(location, fence)
     } catch {
-      // The request did not arrive, or the node is out of reach.
+      // The request was lost, or the node has no connection to the store.
     }
   }
 
@@ -186,7 +186,7 @@ export class SimPerson {
     this.#room.update({ activity })
   }
 
-  /** Somebody with our key says that it leaves: the next post needs another key. */
+  /** Sends a leave with this person's connectionKey, so that the client must continue with another key. */
   disown(): void {
     if (this.#connectionKey)
       void this.#chance
@@ -195,7 +195,7 @@ export class SimPerson {
         .catch(() => {})
   }
 
-  /** The page is reloaded: a leave with a grace period is the last that it sends. */
+  /** Unloads the page for a reload: the last thing that it sends is a leave with a grace period. */
   unload(): void {
     const node = this.#chance.one(this.#nodes())
     const key = this.#connectionKey
@@ -212,13 +212,13 @@ export class SimPerson {
     void this.#close()
   }
 
-  /** Gone without a word; `halfOpen`: and nobody is told, not even by the network. */
+  /** Crashes the client without a leave. With `halfOpen` its streams stay open: the network reports nothing. */
   crash(halfOpen: boolean): void {
     this.fate = 'crashed'
     if (!halfOpen) for (const cut of this.#streams) cut()
   }
 
-  /** The network cuts their streams. */
+  /** Cuts this person's streams, as a network failure does. */
   cut(): void {
     for (const cut of this.#streams) cut()
   }
@@ -233,7 +233,7 @@ export class SimPerson {
       if (!isOpen) return
       close()
       this.#clock.after(this.#chance.between(1, 50), () => {
-        // A crashed person hears nothing, and so does not begin to poll.
+        // The client of a crashed person is not notified, and so does not begin to poll.
         if (this.fate === 'crashed' || isClosedByClient) return
         listener.ended({ error: new LocationError('network', 'The stream was cut.'), retry: true })
       })
@@ -261,7 +261,7 @@ export class SimPerson {
             if (!isOpen || node.isDead || this.fate === 'crashed') return
             listener.heard()
             listener.event(id, event as SimEvent)
-            // A view that is newer is not changed: the stream is opened again.
+            // An event that the view rejects as outdated closes the stream, and then there is nothing to check.
             if (isOpen && (event.type === 'snapshot' || event.type === 'changes')) this.#watch(id)
           })
         }
@@ -277,7 +277,7 @@ export class SimPerson {
     }
   }
 
-  /** Nobody is seen to go back, unless the room began anew. */
+  /** Checks the view after an event: no other person may step back to an older place, except in a new epoch. */
   #watch(id: string): void {
     const { epoch } = parseEventId(id)!
     if (epoch !== this.#epoch) this.#shown.clear()
@@ -314,7 +314,7 @@ export class SimPerson {
 
   async #request<R>(run: (node: SimNode) => Promise<R>): Promise<R> {
     const node = this.#chance.one(this.#nodes())
-    // Some proxy tries again by itself, much later and elsewhere.
+    // Some proxies repeat a call by themselves, much later and at another node.
     if (this.#chance.is(this.roads.twice)) {
       const again = this.#chance.one(this.#nodes())
       this.#clock.after(this.#chance.between(10, 15_000), () => void run(again).catch(() => {}))
@@ -329,7 +329,7 @@ export class SimPerson {
     const node = this.#chance.one(this.#nodes())
     const sentAt = this.#clock.now()
     await this.#clock.pass(this.#chance.between(0.5, 20))
-    // Not every client says which of its posts was the last.
+    // Half of the leaves have no seq, because not every client sends one.
     await node.leave(connectionKey, this.#chance.is(0.5) ? seq : undefined)
     this.leftAt = sentAt
   }

@@ -13,22 +13,22 @@ import { RoomMachine } from '../../src/server/rules/room.js'
 import type { Chance } from './chance.js'
 import type { SimClock } from './sim-clock.js'
 
-/** The probabilities of faults on the way to the store and back. */
+/** The probabilities that messages between nodes and the store are lost, doubled or delayed. */
 export type Weather = { lost: number; twice: number; late: number }
 
 type Step = { actions: Action[]; now: number }
 type Stored = { room: RoomMachine; steps: Step[]; epoch: string; lineage: number; startMs: number }
 
-/** Watches the truth: everything that the store carries out, and its state after it. */
+/** Is notified of every action that the store executes, and of the state after it. */
 export interface StoreWatch {
-  /** The store lost its state. `claimsUntil`: the time until which only claims to locks count; `-Infinity` when none were lost. */
+  /** The store lost its state. Until `claimsUntil`, only claims to locks count; `-Infinity` when no lock was lost. */
   lost(claimsUntil: number): void
   acted(actions: readonly Action[], outcomes: readonly Outcome[], state: RoomState, now: number): void
 }
 
 /**
- * A Redis of one's own that speaks as the script does, with the rules of room.ts inside. Loses, doubles and delays what
- * passes, stands still, begins anew, and fails over to a replica that lacks the last writes.
+ * A simulated Redis that answers like our scripts and applies the rules of room.ts. It loses, doubles and delays
+ * messages, becomes unreachable, restarts empty, and fails over to a replica that lacks the last writes.
  */
 export class SimRedis {
   weather: Weather = { lost: 0, twice: 0, late: 0 }
@@ -39,7 +39,7 @@ export class SimRedis {
   readonly #listeners = new Map<string, Set<(message: string) => void>>()
   readonly #watch: StoreWatch
   #lineage = 1
-  /** When this Redis was started, by the wall clock: the first one long ago. */
+  /** The time of the wall clock at which this Redis was started. The first one was started long ago. */
   #startedAt = -Infinity
   #revocations: [string, string[]][] = []
 
@@ -49,7 +49,7 @@ export class SimRedis {
     this.#watch = watch
   }
 
-  /** Everything is gone. */
+  /** Restarts the store empty. */
   startEmpty(): void {
     this.#lineage++
     this.#startedAt = this.#clock.wallMs()
@@ -57,7 +57,7 @@ export class SimRedis {
     this.#revocations = []
   }
 
-  /** A replica takes over that did not hear of the last writes. */
+  /** Fails over to a replica that lacks the last writes. */
   failOver(): void {
     this.#lineage++
     for (const stored of this.#rooms.values()) {
@@ -67,12 +67,12 @@ export class SimRedis {
     }
   }
 
-  /** The room as it is; there is one at most. */
+  /** Returns the state of the room. A simulation has at most one. */
   state(): RoomState | undefined {
     for (const { room, epoch } of this.#rooms.values()) return { ...room.state(), epoch }
   }
 
-  /** The way to it of one process. */
+  /** Returns the connection of one process to the store. */
   port(): RedisPort & { isCut: boolean; lose(): void } {
     const mine = new Set<[string, (message: string) => void]>()
     let onGap = () => {}
@@ -97,7 +97,7 @@ export class SimRedis {
         }
       },
       onGap: (listener: () => void) => void (onGap = listener),
-      /** The subscribing connection was lost, and another is there. */
+      /** Reports to the backend that its subscribing connection was lost and replaced. */
       lose: () => onGap(),
       close: async () => mine.clear(),
     }
@@ -112,11 +112,11 @@ export class SimRedis {
     return reply
   }
 
-  /** The time that passes on the way; some do not arrive. */
+  /** Lets the time of a network transfer pass. Throws if the message is lost. */
   async #travel(isCut: () => boolean): Promise<void> {
     await this.#clock.pass(this.#chance.between(0.1, 3))
     if (!isCut() && !this.#chance.is(this.weather.lost / 4)) return
-    // A connection that is lost takes its time to say so.
+    // A lost connection is noticed only after a while.
     await this.#clock.pass(this.#chance.between(10, 3_000))
     throw new Error('connection lost')
   }
@@ -176,7 +176,7 @@ export class SimRedis {
     return known
   }
 
-  /** What was locked before may be claimed for a while, unless there was nothing to lose. */
+  /** Returns the time until which claims are collected, or `-Infinity` if no state was lost. */
   #claimsUntil(hasLost: boolean, now: number): number {
     const until = hasLost ? now + simRules.claimMs : -Infinity
     this.#watch.lost(until)
@@ -195,7 +195,7 @@ export class SimRedis {
     return id
   }
 
-  /** Answers a health check. Its announcement is not lost: here a subscribing connection loses messages, but is never dead. */
+  /** Answers a health check. Its announcement is never lost: simulated subscribing connections do not go dead. */
   #echo(channel: string, number: string): string {
     for (const listener of this.#listeners.get(channel) ?? []) this.#clock.after(1, () => listener(number))
     return 'ok'
@@ -215,7 +215,7 @@ export class SimRedis {
 
 export const simRules = rules
 
-/** Returns a room after the steps that a replica heard of. Its locks are gone: the script deletes them, and collects claims. */
+/** Returns a room after the steps that a replica received. It has no locks: the script deletes them for claims. */
 function replayed({ epoch, startMs, steps }: Stored, claimsUntil: number): RoomMachine {
   const room = new RoomMachine(epoch, micros(startMs), simRules, claimsUntil)
   const isOfLocks = ({ type }: Action) => ['lock', 'unlock', 'release', 'checkLock'].includes(type)
@@ -245,7 +245,7 @@ function outcomeText(outcome: Outcome): string {
   return `lockChecked\n${outcome.isHeld === null ? '' : Number(outcome.isHeld)}`
 }
 
-/** What the script says about a lock. */
+/** Returns the script's reply to a lock or unlock action. */
 function replyText(type: string, reply: LockLocationOutput | UnlockLocationOutput): string {
   const { outcome } = reply
   if (outcome === 'locked') return [type, outcome, reply.fence].join('\n')
@@ -287,7 +287,7 @@ const graves = ({ connectionId, at, reason }: RoomState['left'][number]) => [
 const optional = (text: string) => (text === '' ? undefined : Number(text))
 const kept = (json: string) => ({ json, value: JSON.parse(json) as unknown })
 
-/** The actions of a call, as the script reads them. */
+/** Decodes the actions of a call, as the script does. */
 function decodeActions(fields: string[]): Action[] {
   const actions: Action[] = []
   const take = (count: number) =>

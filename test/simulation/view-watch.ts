@@ -5,22 +5,22 @@ import type { RoomState } from 'hereabouts/server'
 import type { Member } from '../../src/client/store/member.js'
 import { activeAtOf, bySpeaking, mostActive } from '../../src/shared/speaking.js'
 
-/** The part of a room that shows what others do. */
+/** The part of a client's room that shows other members. */
 export type Shown<T extends RoomTypes> = {
   readonly others: readonly Member<T>[]
   lockedBy(location: T['location']): Member<T> | null
 }
 
-/** Checks that whoever is at a version sees what the store had at it, by whatever path of frames they came. */
+/** Checks that a client at a version shows what the store had at that version, whatever frames led it there. */
 export class ViewWatch {
-  /** The connections at each version that the store had, by event id. */
+  /** The connections that the store had at each version, by event id. */
   readonly #states = new Map<string, readonly Connection[]>()
 
   acted({ epoch, version, connections }: RoomState): void {
     this.#states.set(`${epoch}.${version}`, connections)
   }
 
-  /** Returns what is wrong with a room at an event id; `null` when nothing is. `self` is shown as its own drafts are. */
+  /** Returns what is wrong in a client's room at an event id, or `null`. Ignores `self`, which shows unsent posts. */
   faultOf<T extends RoomTypes>(
     id: string,
     room: Shown<T>,
@@ -29,11 +29,11 @@ export class ViewWatch {
   ): string | null {
     const stored = this.#states.get(id)
     if (!stored) return `was shown ${id}, which never was`
-    // Before the first reply, nobody knows their own member.
+    // Before its first reply a client does not know its own memberId, so `self` is left out here.
     const shown = room.others.filter(
       ({ memberId, connections }) => memberId !== self && connections.some(({ stale }) => !stale),
     )
-    // Somebody may still be shown by a window of the time before the store lost its state.
+    // After a loss of state a member may be shown with a stale and a new window. Such members are not compared.
     const isMixed = (memberId: string) =>
       shown.some((member) => member.memberId === memberId && member.connections.some(({ stale }) => stale))
     const seen = shown.filter(({ memberId }) => !isMixed(memberId)).map(seenMember)
@@ -67,7 +67,7 @@ function seenMember({ memberId, location, activity, connections }: Member<RoomTy
   }
 }
 
-/** The members of a snapshot, by the speaking rule. */
+/** Groups the connections of a snapshot by member. The first connection of each speaks for the member. */
 function membersOf(stored: readonly Connection[]) {
   return [...new Set(stored.map(({ memberId }) => memberId))].map((memberId) => {
     const own = stored.filter((known) => known.memberId === memberId).sort(bySpeaking)

@@ -2,12 +2,12 @@ import { expect, test, vi } from 'vitest'
 import { roomId } from './sim-node.js'
 import { simulate } from './world.js'
 
-// A run takes a tenth of a second, and seconds on a busy machine.
+// A run takes a tenth of a second, but several seconds on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
 
-/* What makes the simulation worth believing. The runs themselves are in part-*.test.ts. */
+/* Tests of the simulation itself: it detects a fault and is repeatable. The runs are in part-*.test.ts. */
 
-test('a node that differs from the store when a run ends is reported', async () => {
+test('the simulation reports a node whose version differs from the store at the end of a run', async () => {
   const { wrongs } = await simulate(1, ([node]) => {
     void node!.hub.use(roomId, ({ timeline }) => {
       const { epoch, version } = timeline
@@ -18,6 +18,6 @@ test('a node that differs from the store when a run ends is reported', async () 
   expect((await simulate(1)).wrongs).toEqual([])
 })
 
-test('a seed repeats its run', async () => {
+test('two runs of the simulation with the same seed have the same report', async () => {
   expect(await simulate(2)).toEqual(await simulate(2))
 })

@@ -7,19 +7,19 @@ import { SimRedis } from './sim-redis.js'
 
 const startMs = 1_767_225_600_000
 
-/** What a run did, and what was not as promised in it. */
+/** The result of a run: the violations of laws, and how often each kind of event happened. */
 export type Report = { wrongs: string[]; counts: Laws['locks']['counts'] & Laws['broadcasts']['counts'] }
 
 /**
- * A store, nodes and people, all of the real code but the store, and a seed that decides what goes wrong. First there is
- * chaos; then all is well, and everybody must come to the truth in bounded time.
+ * Runs a store, nodes and people. All but the store is real code, and the seed decides about faults. First there are
+ * faults; then they end, and all nodes and clients must converge to the store in bounded time.
  *
- * @param beforeLastLook is called before nodes are compared with the store for the last time.
+ * @param beforeLastLook is called before the nodes are compared with the store for the last time.
  */
 export async function simulate(seed: number, beforeLastLook?: (nodes: readonly SimNode[]) => void): Promise<Report> {
   const chance = new Chance(seed)
   const { random } = Math
-  // Backoffs, slots and keys of the real code go by the same chance.
+  // The real code gets its backoffs, slots and keys from the same seed.
   Math.random = chance.next
   crypto.getRandomValues = (bytes) => {
     if (bytes instanceof Uint8Array) bytes.forEach((_, i) => (bytes[i] = 256 * chance.next()))
@@ -31,7 +31,7 @@ export async function simulate(seed: number, beforeLastLook?: (nodes: readonly S
     return { wrongs, counts: world.counts }
   } finally {
     Math.random = random
-    // The one of the prototype is left.
+    // Removes the replacement, so that the method of the prototype is used again.
     delete (crypto as Partial<Crypto>).getRandomValues
   }
 }
@@ -44,7 +44,7 @@ class World {
   readonly #people: SimPerson[] = []
   readonly #wrongs: string[] = []
   readonly #laws = new Laws()
-  /** When the store last lost what it had been told. */
+  /** The time at which the store last lost state. */
   #forgotAt = -Infinity
 
   constructor(chance: Chance) {
@@ -129,7 +129,7 @@ class World {
     else holder.become(this.#chance.is(0.5) ? 'idle' : 'active')
   }
 
-  /** An app that does not wait for its own save: somebody else may save before it arrives. */
+  /** Releases a lock without waiting for the save, as some apps do: another person may save before the save arrives. */
   #saveAndRelease(holder: SimPerson): void {
     if (this.#chance.is(0.6)) void holder.save(holder.locks[0]!)
     const place = holder.locks[0]!.location
@@ -148,7 +148,7 @@ class World {
         .catch(() => {})
   }
 
-  /** Another page takes the place of one that is unloaded, mostly within its grace period, and wants its locks. */
+  /** Replaces a page by a new one of the same member, mostly within the grace period. The new page wants the locks. */
   async #reload(person: SimPerson | undefined, roads: SimPerson['roads']): Promise<void> {
     if (!person || this.#people.length >= 12) return
     const places = person.locks.map(({ location }) => location)
@@ -184,7 +184,7 @@ class World {
     this.#forgotAt = this.#clock.now()
   }
 
-  /** Time goes on, and what must hold at any time is looked at. */
+  /** Advances the time, and checks the laws that must hold at any time. */
   async #pass(ms: number): Promise<void> {
     await this.#clock.run(ms)
     for (const person of this.#here)
@@ -201,13 +201,13 @@ class World {
   }
 
   /**
-   * All is well from now on: nodes know the room within moments. People may wait three beats until they try again, find then
-   * that the room began anew, and keep those in sight for a lease and a beat whom they miss.
+   * Checks convergence without faults. Nodes converge within moments. Clients may take longer: they retry after up to
+   * three heartbeats, may find a new epoch, and show missing members for another lease and heartbeat.
    */
   async #settle(beforeLastLook?: (nodes: readonly SimNode[]) => void): Promise<void> {
     await this.#pass(8_000)
     for (const person of this.#here) person.become('active')
-    // The last words are said; from here the room is silent but for renewals.
+    // The announcement of this last change is lost. After it there are only renewals of leases.
     this.#here[0]?.move()
     this.#redis.weather.lost = 1
     await this.#pass(60)
@@ -216,7 +216,7 @@ class World {
     await this.#compareNodes()
     for (let second = 0; second < 60; second++) await this.#pass(1_000)
     this.#compareLocks()
-    // Places that nobody holds can be locked by anybody.
+    // A place without a holder can be locked by everyone.
     const here = this.#here
     for (const place of lockPlaces) if (here.length > 0) this.#chance.one(here).lock(place, false)
     await this.#pass(1_000)
@@ -248,7 +248,7 @@ class World {
     return connections.find(({ locks = [] }) => locks.some(({ location }) => location === place))
   }
 
-  /** Whoever holds a place in the store believes it, and nobody else does. */
+  /** Checks that exactly the holders in the store believe that they hold their locks. */
   #compareLocks(): void {
     const held = (this.#redis.state()?.connections ?? []).flatMap(({ connectionId, locks = [] }) =>
       locks.map(({ location, fence }) => `${connectionId} ${String(location)} ${fence}`),
@@ -266,7 +266,7 @@ class World {
       const compared = hub.use(roomId, ({ timeline }) => {
         answers += 1
         const { epoch, version } = this.#redis.state()!
-        // A lease that ended just now is still on its way.
+        // The commit of a lease that just ended may still be on its way to the node.
         if (this.#clock.wallMs() - version / 1_000 < 100) return
         if (timeline.id() !== `${epoch}.${version}`)
           this.#wrongs.push(`a node is at ${timeline.id()}, the store at ${epoch}.${version}`)

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Builds stale targets, for tests of build output: the bin needs the package, a page of the demo needs both. */
+/** Builds the given targets if they are out of date. The CLI needs the package; a page of the demo needs both. */
 export function built(...targets: ('package' | 'demo')[]): void {
   execFileSync(process.execPath, ['scripts/build.mjs', '--if-stale', ...targets], { cwd: root, stdio: 'pipe' })
 }

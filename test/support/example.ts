@@ -11,7 +11,7 @@ export interface Running extends AsyncDisposable {
   readonly said: string
   /** Resolves with the exit code. */
   readonly status: Promise<number | null>
-  /** Interrupts it, as Ctrl-C does. */
+  /** Interrupts the program, as Ctrl-C does. */
   interrupt(): void
 }
 
@@ -55,8 +55,8 @@ export function example(name: string): Example | null {
 /** Waits for the address that a program prints. */
 export async function addressOf(running: Running): Promise<string> {
   const address = () => /http:\/\/[\w.[\]:]+:\d+/.exec(running.said)?.[0]
-  await until('it says where it listens', address, 30_000).catch((error: Error) => {
-    throw new Error(`${error.message}. It said: ${running.said}`)
+  await until('the program prints its address', address, 30_000).catch((error: Error) => {
+    throw new Error(`${error.message}. Output of the program: ${running.said}`)
   })
   return address()!
 }
@@ -76,7 +76,7 @@ function launch(args: string[], env: Record<string, string> = {}): Running {
     try {
       if (child.pid) process.kill(-child.pid, name)
     } catch {
-      // It has already ended.
+      // The process has already ended, so there is nothing to signal.
     }
   }
   return {

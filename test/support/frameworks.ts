@@ -13,8 +13,8 @@ const browserBuilds: Record<string, string> = {
 }
 
 /**
- * Gives tests in jsdom the builds of Svelte and Solid for browsers, and other tests those for servers, and compiles .svelte files for
- * either. The package itself has no such file.
+ * Resolves Svelte and Solid to their browser builds in jsdom tests, and to their server builds in other tests. Compiles
+ * .svelte files of tests and examples for the same target; the package itself has none.
  */
 export const frameworks = (): Plugin => ({
   name: 'frameworks',

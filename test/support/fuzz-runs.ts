@@ -23,13 +23,13 @@ export async function inParts(
   for (; done < runs && performance.now() < endsAt; done += size) {
     const seed = (fuzzSeed + done) % 2 ** 31
     await part({ seed, numRuns: Math.min(size, runs - done) }).catch((error: unknown) => {
-      throw new Error(`Again: npm run fuzz -- --seed ${fuzzSeed} --from ${done} --runs ${runs}`, { cause: error })
+      throw new Error(`Repeat with: npm run fuzz -- --seed ${fuzzSeed} --from ${done} --runs ${runs}`, { cause: error })
     })
   }
   done = Math.min(done, runs)
   if (isFuzzing)
     console.log(
-      `${from} to ${done} of ${runs}, seed ${fuzzSeed}: no failure${done < runs ? `; go on with: npm run fuzz -- --seed ${fuzzSeed} --from ${done} --runs ${runs}` : ''}`,
+      `${from} to ${done} of ${runs}, seed ${fuzzSeed}: no failure${done < runs ? `; continue with: npm run fuzz -- --seed ${fuzzSeed} --from ${done} --runs ${runs}` : ''}`,
     )
   return done - from
 }

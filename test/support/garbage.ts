@@ -32,7 +32,7 @@ export function activeResources(): Record<string, number> {
 export async function settled(before: Record<string, number>): Promise<void> {
   const more = () => Object.entries(activeResources()).filter(([kind, count]) => count > (before[kind] ?? 0))
   await until('nothing is left running', () => more().length === 0, 30_000).catch((thrown: unknown) => {
-    throw new Error(`${JSON.stringify(more())} are left of ${JSON.stringify(before)}`, { cause: thrown })
+    throw new Error(`Still active: ${JSON.stringify(more())}; before: ${JSON.stringify(before)}`, { cause: thrown })
   })
 }
 

@@ -24,7 +24,7 @@ export const kept = (value: unknown): StoredValue => ({ json: JSON.stringify(val
 const connectionId = fc.constantFrom('c1', 'c2', 'c3', 'c4')
 const seq = fc.option(fc.integer({ min: 1, max: 9 }), { nil: undefined })
 
-/** Presence values whose keys come, change and go, with names that would break a naive merge. */
+/** Presence values whose keys are added, changed and removed. Keys such as `__proto__` would break a naive merge. */
 const presence = fc.dictionary(
   fc.constantFrom('a', 'typing', '__proto__', '1'),
   fc.constantFrom(true, null, [], { x: 1, y: [2] }),
@@ -111,7 +111,7 @@ export const history = fc.array(step, { minLength: 1, maxLength: 40 })
 
 export type Played = { outcomes: Outcome[]; commit: Commit | null; now: number }
 
-/** A room with a clock, for tests that play a history. */
+/** A room machine with a clock, for tests that play a history of actions. */
 export class Play {
   readonly room: RoomMachine
   now = startMs

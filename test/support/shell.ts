@@ -4,8 +4,8 @@ import { until } from './until.js'
 export type ShellResult = { status: number | null | 'ended by us'; said: string }
 
 /**
- * Runs a script to its end. A script without an end is killed once `isEnough` accepts its output, or after the time limit
- * of `until`.
+ * Runs a script to its end. A script that does not end is killed when `isEnough` accepts its output, or after the time
+ * limit of `until`.
  */
 export async function shell(
   script: string,

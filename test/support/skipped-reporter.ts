@@ -1,6 +1,6 @@
 import type { Reporter, TestModule, Vitest } from 'vitest/node'
 
-/** Names the skipped tests of each file at the end of a run, so that nothing is left out silently. */
+/** Prints the skipped tests of each file at the end of a run, so that no test is skipped unnoticed. */
 export class SkippedReporter implements Reporter {
   #vitest: Vitest | undefined
 

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-// Works with jsdom's `URL` too.
+// Creates no `URL` object, so that it also works in jsdom tests, where `URL` is the class of jsdom.
 export const root = join(dirname(fileURLToPath(import.meta.url)), '../../')
 
 /** A fenced block of a document: ```ts server.ts has the language `ts` and the rest `server.ts`. */
@@ -21,14 +21,14 @@ export function blocksOf(doc: string): Block[] {
     } else if (open) open.code += `${text.slice(open.indent)}\n`
     else if (fence) open = { doc, line: index + 2, language, rest, code: '', fence, indent: indent.length }
   }
-  if (open) throw new Error(`${doc}:${open.line - 1}: this block is never closed`)
+  if (open) throw new Error(`${doc}:${open.line - 1}: the code block that begins here is never closed`)
   return blocks
 }
 
 /**
  * Writes the TypeScript of documents as files that a compiler can read, each at the line where the document has it, so
- * that `README.md/line-12.ts(14,3)` is line 14 of README.md. A block that begins with `// continues` is the rest of
- * the one before it; one that names a file (```ts server.ts) can be imported by the others of its document.
+ * that `README.md/line-12.ts(14,3)` is line 14 of README.md. A block that begins with `// continues` is appended to the
+ * block before it. A block that names a file (```ts server.ts) can be imported by other blocks of its document.
  */
 export function writeSnippets(folder: string, docs: string[]): string[] {
   const files = new Map<string, string>()
@@ -37,7 +37,7 @@ export function writeSnippets(folder: string, docs: string[]): string[] {
     for (const { language, rest, line, code } of blocksOf(doc)) {
       if (language !== 'ts' && language !== 'tsx') continue
       const continues = code.startsWith('// continues')
-      if (continues && !file) throw new Error(`${doc}:${line}: continues what?`)
+      if (continues && !file) throw new Error(`${doc}:${line}: "// continues" has no block before it`)
       if (!continues || !file) file = `${doc}/${/^[\w-]+\.tsx?$/.test(rest) ? rest : `line-${line}.${language}`}`
       const before: string = files.get(file) ?? ''
       files.set(file, before + '\n'.repeat(line - before.split('\n').length) + code)

@@ -12,7 +12,7 @@ export class TestSink implements Sink<Bytes> {
   onStall = () => {}
 
   write({ body }: Bytes): boolean {
-    if (this.state !== 'open') throw new Error('It has ended')
+    if (this.state !== 'open') throw new Error('The sink was written to after its end')
     this.parts.push(body)
     return !this.isFull
   }

@@ -9,7 +9,7 @@ export async function until(what: string, holds: () => unknown, withinMs = 20_00
   const end = performance.now() + withinMs
   for (;;) {
     if (await holds()) return
-    if (performance.now() > end) throw new Error(`Waited ${withinMs} ms in vain until ${what}`)
+    if (performance.now() > end) throw new Error(`Waited ${withinMs} ms, but this did not happen: ${what}`)
     await passing(5)
   }
 }
@@ -29,7 +29,7 @@ export class Inbox<T> {
 
   /** Resolves with the item at an index, and waits for it if necessary. */
   async at(index: number, withinMs?: number): Promise<T> {
-    await until(`there are ${index + 1} of them, not only ${this.all.length}`, () => this.all.length > index, withinMs)
+    await until(`${index + 1} items are received, not only ${this.all.length}`, () => this.all.length > index, withinMs)
     return this.all[index]!
   }
 }

@@ -2,7 +2,7 @@ import { locationContract, serveLocations, type ContractTarget } from 'hereabout
 import { describe, expect, test } from 'vitest'
 import { cells, fastTiming, targetTiming } from '../contract/target.js'
 
-/* A contract case that does not apply to a target says so, whatever the test runner. */
+/* A contract case that does not apply to a target is skipped or rejects, in each test runner. */
 
 const { profile: _profile, presence: _presence, broadcasts: _broadcasts, locks: _locks, ...bare } = cells
 const noServer: ContractTarget = { url: 'http://127.0.0.1:1', ...bare }
@@ -22,13 +22,13 @@ describe('a contract case that does not apply', () => {
   const name = 'each anonymous post without a key makes a new connection'
   const identify = { identify: () => ({ memberId: 'ada' }), authorize: () => true }
 
-  test('a contract case that does not apply gives its reason to skip() when the server identifies every caller', async () => {
+  test('a contract case for anonymous callers gives its reason to skip() when the server identifies every caller', async () => {
     await using server = await serveLocations({ timing: fastTiming, ...identify })
     const reasons = await reasonsOf(name, { url: server.url, timing: targetTiming, ...bare })
     expect(reasons).toEqual(['the server identifies this caller.'])
   })
 
-  test('a contract case that does not apply rejects when it is run without a context, so that it never passes unchecked', async () => {
+  test('a contract case that does not apply rejects when it is run without a context', async () => {
     await using server = await serveLocations({ timing: fastTiming, ...identify })
     await expect(caseOf(name, { url: server.url, timing: targetTiming, ...bare }).run()).rejects.toThrow(
       'This case does not apply: the server identifies this caller.',
@@ -36,7 +36,7 @@ describe('a contract case that does not apply', () => {
   })
 })
 
-test('the contract has the cases about a feature exactly for a target with the field of that feature', () => {
+test('the contract has the cases about a feature only for a target with the field of that feature', () => {
   const namesOf = (target: ContractTarget) => locationContract(target).map(({ name }) => name)
   const always = namesOf(noServer)
   const { broadcasts, profile, presence, locks } = cells
@@ -54,6 +54,6 @@ test('the contract has the cases about a feature exactly for a target with the f
   expect(always.filter((name) => /presence value|broadcast|lock|profile is shown/.test(name))).toEqual([])
 })
 
-test('the run function of a case has no parameters, so that Jest and Mocha pass no callback', () => {
+test('the `run` function of a contract case has length 0, so that Jest and Mocha pass no callback', () => {
   for (const { name, run } of locationContract(noServer)) expect(run.length, name).toBe(0)
 })

@@ -7,14 +7,14 @@ import type { CellTypes } from '../support/cell-types.js'
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
 
 describe('a fake room', () => {
-  test('a fake room is joined and live, with those who were there', async () => {
+  test('a fake room is joined and live, and shows the members of `others`', async () => {
     await using fake = await fakeRoom({ others: { ada: { location: cell(1), profile: { name: 'Ada' } } } })
     expect(fake.room.status).toEqual({ state: 'live' })
     expect(fake.room.others).toMatchObject([{ memberId: 'ada', profile: { name: 'Ada' }, location: cell(1) }])
     expect(fake.room.self).toMatchObject({ memberId: 'me', location: null })
   })
 
-  test('a fake room has others who enter, move, change and leave as they are told', async () => {
+  test('a fake room emits events when the test lets other members enter, move, change and leave', async () => {
     await using fake = await fakeRoom()
     const news: [string, object][] = []
     for (const kind of ['entered', 'moved', 'updated', 'left'] as const)
@@ -34,7 +34,7 @@ describe('a fake room', () => {
     ])
   })
 
-  test('a fake room keeps what we post, and refuses it when told to', async () => {
+  test('a fake room records our posts, and refuses them after `refusesPosts`', async () => {
     await using fake = await fakeRoom({ profile: { name: 'Me' } })
     fake.room.post(cell(3))
     await fake.room.flush()
@@ -48,7 +48,7 @@ describe('a fake room', () => {
     expect(fake.room.self).toMatchObject({ location: cell(3) })
   })
 
-  test('a fake room loses its connection, and what happens meanwhile is seen when it is restored', async () => {
+  test('a fake room that loses its connection emits `lost`, and `restored` with the moves that it missed', async () => {
     const clock = manualClock()
     await using fake = await fakeRoom({ clock, others: { ada: { location: cell(1) } } })
     const heard: string[] = []
@@ -64,7 +64,7 @@ describe('a fake room', () => {
     expect(heard).toEqual(['lost', 'restored'])
   })
 
-  test('a fake room can be without its store', async () => {
+  test('a fake room is `degraded` until the test calls `recovers`', async () => {
     await using fake = await fakeRoom()
     await fake.degrades()
     expect(fake.room.status).toEqual({ state: 'degraded' })
@@ -72,7 +72,7 @@ describe('a fake room', () => {
     expect(fake.room.status).toEqual({ state: 'live' })
   })
 
-  test('a fake room is left like any other', async () => {
+  test('a fake room that is closed has the status `closed` with the reason `left`', async () => {
     const fake = await fakeRoom()
     await fake.close()
     expect(fake.room.status).toMatchObject({ state: 'closed', reason: 'left' })

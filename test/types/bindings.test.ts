@@ -42,7 +42,7 @@ const place = { sheet: 'Q3', row: 1, col: 1 }
 const unrun = (_never: () => unknown): void => {}
 
 describe('the composables for Vue', () => {
-  test('the composables for Vue are typed by the router', () => {
+  test('the composables for Vue have the types of the router', () => {
     unrun(() => {
       const composables = vue.createLocationComposables(wholeClient())
       const room = composables.provideRoom(() => ({ room: 'a', profile: { nick: 'ada' }, location: place }))
@@ -74,7 +74,7 @@ describe('the composables for Vue', () => {
     })
   })
 
-  test('the composables for Vue lack what the router lacks', () => {
+  test('the composables for Vue lack the features that the router lacks', () => {
     unrun(() => {
       const composables = vue.createLocationComposables(plainClient())
       const room = composables.useRoom()
@@ -91,7 +91,7 @@ describe('the composables for Vue', () => {
 })
 
 describe('the stores for Svelte', () => {
-  test('the stores for Svelte are typed by the router', () => {
+  test('the stores for Svelte have the types of the router', () => {
     unrun(() => {
       const stores = svelte.createLocationStores(wholeClient())
       const room = stores.provideRoom(() => ({ room: 'a', profile: { nick: 'ada' }, location: place }))
@@ -115,7 +115,7 @@ describe('the stores for Svelte', () => {
     })
   })
 
-  test('the stores for Svelte lack what the router lacks', () => {
+  test('the stores for Svelte lack the features that the router lacks', () => {
     unrun(() => {
       const stores = svelte.createLocationStores(plainClient())
       const room = stores.useRoom()
@@ -132,7 +132,7 @@ describe('the stores for Svelte', () => {
 })
 
 describe('the primitives for Solid', () => {
-  test('the primitives for Solid are typed by the router', () => {
+  test('the primitives for Solid have the types of the router', () => {
     unrun(() => {
       const primitives = solid.createLocationPrimitives(wholeClient())
       primitives.RoomProvider({ room: 'a', profile: { nick: 'ada' }, location: place, children: [] })
@@ -155,7 +155,7 @@ describe('the primitives for Solid', () => {
     })
   })
 
-  test('the primitives for Solid lack what the router lacks', () => {
+  test('the primitives for Solid lack the features that the router lacks', () => {
     unrun(() => {
       const primitives = solid.createLocationPrimitives(plainClient())
       const room = primitives.useRoom()

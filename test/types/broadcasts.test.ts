@@ -30,7 +30,7 @@ const client = () => createLocationClient<typeof app>({ url: '/trpc', path: 'doc
 const unrun = (_never: () => unknown): void => {}
 
 describe('a router with broadcasts', () => {
-  test('a router with broadcasts names each broadcast and its payload, for one name and for several', () => {
+  test('the room types of a router name each broadcast and its payload, for one broadcast and for several', () => {
     expectTypeOf<RoomTypesOf<typeof app>>().toEqualTypeOf<Types>()
     expectTypeOf<RoomTypesOf<typeof app>['broadcasts']>().toEqualTypeOf<Types['broadcasts']>()
     expectTypeOf<RoomTypesOf<typeof standalone.router>['broadcasts']>().toEqualTypeOf<{ reaction: { emoji: string } }>()
@@ -64,7 +64,7 @@ describe('a router with broadcasts', () => {
     })
   })
 
-  test('a router with broadcasts refuses unknown names, wrong payloads and a broadcast from a watched room', () => {
+  test('unknown names of broadcasts, wrong payloads and a broadcast from a watched room do not compile', () => {
     unrun(async () => {
       const room = client().join('a')
       // @ts-expect-error: no broadcast has this name
@@ -85,7 +85,7 @@ describe('a router with broadcasts', () => {
     })
   })
 
-  test('a router with broadcasts takes plain schemas under names that are not reserved', () => {
+  test('reserved names of broadcasts, and schemas that are not of plain JSON, do not compile', () => {
     unrun(() => {
       // @ts-expect-error: the name is reserved
       createLocationHub({ location: cellLocation, broadcasts: { 'hereabouts:typing': z.boolean() } })
@@ -98,7 +98,7 @@ describe('a router with broadcasts', () => {
 })
 
 describe('a hub without broadcasts', () => {
-  test('a hub without broadcasts has no broadcast for the server, and its router no procedure', () => {
+  test('a hub without broadcasts has no `broadcast` method, and its router has no `broadcastToRoom`', () => {
     unrun(async () => {
       const plain = createLocationHub({ location: cellLocation })
       // @ts-expect-error: there are no broadcasts

@@ -161,7 +161,7 @@ describe('locations and profiles', () => {
     })
   })
 
-  test('locations and profiles have the same types when they are read', () => {
+  test('locations and profiles that are read have the types of those that are posted', () => {
     unrun(() => {
       const room = createLocationClient<Of['server']>({ url }).join('sheet')
       expectTypeOf(room.others).toEqualTypeOf<readonly Member<RoomTypesWith<{ location: CellLocation }>>[]>()

@@ -35,7 +35,7 @@ const profileClient = () => createLocationClient<typeof withProfile>({ url: '/tr
 const unrun = (_never: () => unknown): void => {}
 
 describe('the room types of a router', () => {
-  test('the room types of a router name every feature, and are never or false for one that the router lacks', () => {
+  test('the room types of a router name every feature, with `never` or `false` for a feature that the router lacks', () => {
     expectTypeOf<RoomTypesOf<typeof plain>>().toEqualTypeOf<Plain>()
     expectTypeOf<RoomTypesOf<typeof standalone.router>>().toEqualTypeOf<Plain>()
     expectTypeOf<RoomTypesOf<typeof withProfile, 'locations'>>().toEqualTypeOf<WithProfile>()
@@ -67,7 +67,7 @@ describe('the room types of a router', () => {
 })
 
 describe('a router without a profile schema', () => {
-  test('a router without a profile schema has no profile in its client and hooks', () => {
+  test('the client and the hooks of a router without a profile schema take no profile', () => {
     unrun(() => {
       const client = plainClient()
       const room = client.join('a', { location: null })
@@ -88,7 +88,7 @@ describe('a router without a profile schema', () => {
     })
   })
 
-  test('a router without a profile schema has no profile on the server and in tests', () => {
+  test('the hub and the fake room of a router without a profile schema take no profile', () => {
     unrun(async () => {
       await plainHub.room('a').post({ memberId: 'bot', location: null })
       // @ts-expect-error: there is no profile
@@ -111,7 +111,7 @@ describe('a router without a profile schema', () => {
 })
 
 describe('a router with a profile schema', () => {
-  test('a router with a profile schema has a profile everywhere', () => {
+  test('the client, hooks and fake room of a router with a profile schema have profiles of its type', () => {
     unrun(async () => {
       const client = profileClient()
       client.join('a', { profile: { nick: 'ada' } }).update({ profile: { nick: 'ada' } })
@@ -132,7 +132,7 @@ describe('a router with a presence schema', () => {
   const router = t.router({ locations: createLocationRouter({ ...options, hub }) })
   type Types = RoomTypesOf<typeof router>
 
-  test('a router with a presence schema has typed presence values everywhere', () => {
+  test('the client, hooks, hub and fake room of a router with a presence schema have typed presence values', () => {
     unrun(async () => {
       expectTypeOf<Types['presence']>().toEqualTypeOf<z.output<typeof value>>()
       const client = createLocationClient<typeof router>({ url: '/trpc', path: 'locations' })
@@ -147,7 +147,7 @@ describe('a router with a presence schema', () => {
       room.setPresence({ tping: true })
       // @ts-expect-error: a presence value is never null
       room.setPresence(null)
-      // @ts-expect-error: who only watches posts nothing
+      // @ts-expect-error: a watched room has no methods that post
       client.watch('a').setPresence({ typing: true })
       createLocationHooks(client).useSetPresence()({ typing: true })
       // @ts-expect-error: typing is a boolean
@@ -171,7 +171,8 @@ describe('a router without presence values, broadcasts and locks', () => {
     unrun(() => {
       const room = profileClient().join('a')
       const hooks = createLocationHooks(profileClient())
-      // Not `never`: a name that is in the type is offered by editors.
+      // The methods are absent, not of the type `never`: an editor would offer the name of a method that is in the
+      // type.
       expectTypeOf<
         Extract<keyof typeof room, 'setPresence' | 'broadcast' | 'lock' | 'lockedBy'>
       >().toEqualTypeOf<never>()
@@ -207,7 +208,7 @@ describe('a hub with locks', () => {
   const hub = createLocationHub({ location: cellLocation, locks: { idleMs: 60_000 } })
   const locking = t.router({ locations: createLocationRouter({ ...options, hub }) })
 
-  test('a hub with locks has lock methods on the server, and its router says so', () => {
+  test('a hub with locks has lock methods, and so do the rooms of its router', () => {
     unrun(() => {
       const place = { sheet: 'Q3', row: 1, col: 1 }
       void hub.room('a').isLocked({ location: place, memberId: 'ada', fence: 1 })
@@ -225,7 +226,7 @@ describe('a hub with locks', () => {
       void room.lock(place, { takeOver: true }).then((lock) => lock?.release())
       room.lockedBy(place)
       client.watch('a').lockedBy(place)
-      // @ts-expect-error: a room that is only watched locks nothing
+      // @ts-expect-error: a watched room has no `lock`
       void client.watch('a').lock(place)
       // @ts-expect-error: a place is a location
       void room.lock(null)
@@ -237,7 +238,7 @@ describe('a hub with locks', () => {
 })
 
 describe('membersAt', () => {
-  test('membersAt takes the one option that there is', () => {
+  test('membersAt takes no option but `windows`', () => {
     unrun(() => {
       const room = profileClient().join('a')
       const place = { sheet: 'Q3', row: 1, col: 1 }

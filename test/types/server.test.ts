@@ -56,7 +56,7 @@ test('the two readings of a clock cannot be compared or subtracted', () => {
   unrun((clock: Clock) => {
     // @ts-expect-error a monotonic reading is no time of day
     void (clock.date() < clock.now())
-    // @ts-expect-error the same
+    // @ts-expect-error a monotonic reading and a time of day cannot be subtracted
     void (clock.now() - clock.date())
   })
   expect(systemClock.date().getTime() - Date.now()).toBeLessThan(1_000)
@@ -141,7 +141,7 @@ describe('a schema', () => {
     >()
   })
 
-  test('a schema that transforms is refused by the compiler, with an explanation, and at run time', () => {
+  test('a schema that transforms values does not compile, with an explanation, and is refused at run time', () => {
     expect(() =>
       // @ts-expect-error: a location, profile or presence schema must not transform
       createLocationHub({ location: z.object({ row: z.string().transform(Number) }) }),
@@ -151,7 +151,7 @@ describe('a schema', () => {
       createLocationHub({ location: z.object({ row: z.number().default(0) }) }),
     ).toThrow(/\.optional\(\)/)
     expect(() =>
-      // @ts-expect-error: a profile must not transform either
+      // @ts-expect-error: a profile schema must not transform values
       createLocationHub({ location: cellLocation, profile: z.object({ name: z.string().transform(Number) }) }),
     ).toThrow(LocationError)
     expect(() =>
@@ -159,7 +159,7 @@ describe('a schema', () => {
       createLocationHub({ location: z.object({ at: z.date() }) }),
     ).toThrow(LocationError)
     expect(() =>
-      // @ts-expect-error: nor is a map, at any depth that schemas have
+      // @ts-expect-error: a map is not JSON, at any depth of a schema
       createLocationHub({ location: z.object({ a: z.array(z.object({ b: z.map(z.string(), z.string()) })) }) }),
     ).toThrow(LocationError)
     unrun(() => [
@@ -211,12 +211,12 @@ test.for([
     z.object({ sheet: z.codec(z.string(), z.string(), { decode: (text) => `${text}!`, encode: (text) => text }) }),
   ],
   ['preprocesses', z.object({ sheet: z.preprocess(String, z.string()) })],
-] as const)('a schema that %s is refused when the hub is made', ([, location]) => {
+] as const)('a schema that compiles but %s values is refused when the hub is created', ([, location]) => {
   expect(() => createLocationHub({ location: location as z.ZodType<object, object> })).toThrow(LocationError)
 })
 
 describe('identify, authorize and anonymous', () => {
-  test('identify, authorize and anonymous require identify with authorize, or anonymous: true', () => {
+  test('a server requires `identify` with `authorize`, or `anonymous: true`', () => {
     expect(() =>
       // @ts-expect-error: neither identify nor anonymous
       createLocationServer({ location: cellLocation }),
@@ -240,7 +240,7 @@ describe('identify, authorize and anonymous', () => {
     })
   })
 
-  test('identify, authorize and anonymous receive the context type of the given procedure', () => {
+  test('`identify` and `authorize` receive the context type of the given procedure', () => {
     const narrowed = t.procedure.use(({ next }) => next({ ctx: { session: { id: 7 } } }))
     createLocationRouter({
       hub,
@@ -270,7 +270,7 @@ describe('identify, authorize and anonymous', () => {
     )
   })
 
-  test('identify, authorize and anonymous must return the types of the profile schema, a Date and a boolean', () => {
+  test('`identify` must return a profile of the schema and a Date, and `authorize` a boolean', () => {
     unrun(() => {
       createLocationServer({
         location: cellLocation,

@@ -27,7 +27,7 @@ async function serve(served: ReturnType<typeof appBefore>['app']) {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}/trpc`
 }
 
-// Twenty times as fast as usual, with limits that allow one member to run the whole contract.
+// All timing runs twenty times as fast as usual, and limits allow one member to run the whole contract.
 const most = 10_000
 const limits = {
   postBurst: most,
@@ -68,34 +68,34 @@ const clientOf = (url: string, cookie = '') =>
     ],
   })
 
-test('at most fifteen lines were added, and none taken away that is not in another form among them', () => {
+test('src/app.ts differs from before/app.ts in at most fifteen added lines and five replaced lines', () => {
   const lines = (path: string) => readFileSync(path, 'utf8').split('\n').filter(Boolean)
   const [before, now] = [lines('before/app.ts'), lines('src/app.ts')]
   const added = now.filter((line) => !before.includes(line))
   assert.ok(added.length <= 15, `${added.length} lines:\n${added.join('\n')}`)
-  // Imports, and createExpressMiddleware, which is createLocationMiddleware now.
+  // The five changed lines: the imports, and createExpressMiddleware, which becomes createLocationMiddleware.
   const changed = before.filter((line) => !now.includes(line))
   assert.equal(changed.length, 5, changed.join('\n'))
 })
 
-describe('what the app does besides is as it was before:', () => {
+describe('the app besides its locations', () => {
   for (const [name, at] of [
-    ['before', urlBefore],
+    ['without locations', urlBefore],
     ['with locations', url],
   ] as const) {
-    test(`superjson, cookies, uploads and batches, ${name}`, async () => {
+    test(`superjson, cookies, uploads and batches work in the app ${name}`, async () => {
       const { trpc } = await signedIn(at, 'Ada')
       const [mine, again] = await Promise.all([trpc.docs.mine.query(), trpc.docs.mine.query()])
       assert.deepEqual(mine, new Set(['budget', 'plan']))
       assert.deepEqual(again, mine)
       const form = new FormData()
-      // More bytes than a location may have.
+      // The file has more bytes than a location may have.
       form.append('file', new File(['x'.repeat(100_000)], 'plan.txt'))
       assert.deepEqual(await trpc.docs.upload.mutate(form), { name: 'plan.txt', bytes: 100_000 })
     })
   }
 
-  test('errors, byte for byte', async () => {
+  test('the app with locations answers errors with the same bytes as the app without', async () => {
     const ask = async (at: string, path: string, init?: RequestInit) => {
       const response = await fetch(`${at}/${path}`, init)
       const { status, headers } = response
@@ -124,7 +124,7 @@ describe('what the app does besides is as it was before:', () => {
 })
 const stackless = (body: string) => body.replaceAll(/"stack":"(\\.|[^"\\])*"/g, '"stack":""')
 
-describe('two routers, one app', () => {
+describe('two location routers in one app', () => {
   test('the memberId comes from the session, and each router has its own locations', async () => {
     const { cookie } = await signedIn(url, 'Ada')
     const headers = { cookie }

@@ -28,7 +28,7 @@ export async function createApp(locations = createLocations()): Promise<NestExpr
     forceCloseConnections: true,
     bodyParser: false,
   })
-  // The procedures parse their own bodies and report errors in tRPC's form.
+  // Nest parses the bodies of all other routes only: the procedures parse their own, and report errors in tRPC's form.
   const isElsewhere = ({ url = '', headers }: IncomingMessage) =>
     !url.startsWith('/trpc/') && headers['content-type']?.startsWith('application/json') === true
   return app.useBodyParser('json', { type: isElsewhere }).enableShutdownHooks()

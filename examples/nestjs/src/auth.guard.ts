@@ -4,7 +4,7 @@ import type { Request } from 'express'
 export type User = { id: string; name: string }
 export type SignedIn = Request & { user: User }
 
-/** Your guard: a JWT, a session. Here a token is a user's name. */
+/** Stands for your guard, which checks a JWT or a session. In this example, the token is the user's name. */
 @Injectable()
 export class AuthGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -5,7 +5,8 @@ import { Observable } from 'rxjs'
 type Position = { user: string; sheet: string; row: number; col: number }
 
 /**
- * The article's first version, unchanged. `npm run measure` compares it with this one. Do not copy it.
+ * The article's first version, unchanged. `npm run measure` compares it with the version in this folder. Do not copy
+ * it.
  */
 @Controller('first-version')
 export class FirstVersionController {
@@ -17,7 +18,7 @@ export class FirstVersionController {
     const known = this.positions.find(({ user }) => user === position.user)
     if (known) Object.assign(known, position)
     else this.positions.push(position)
-    // Sends everything to every viewer, whether or not it changed.
+    // Sends the positions of all members to every viewer, whether or not they changed.
     this.emitter.emit('positions', this.positions)
   }
 

@@ -6,7 +6,10 @@ import type { AppRouter, Locations } from './locations.js'
 
 export const LOCATIONS = Symbol('locations')
 
-/** A route, not `app.use()`: Nest runs guards for routes only. With `@Res()` the middleware sends the answer. */
+/**
+ * Serves the procedures in a route, not by `app.use()`: Nest runs guards for routes only. With `@Res()`, the middleware
+ * sends the answer.
+ */
 @Controller('trpc')
 @UseGuards(AuthGuard)
 export class LocationsController {

@@ -1,4 +1,5 @@
-// npm run measure: compares the bytes that the article's first version and this one send for 100 posts to 10 viewers.
+// npm run measure: compares the bytes that the article's first version and this version send for 100 posts to 10
+// viewers.
 import { createApp } from './app.js'
 import { FirstVersionController } from './first-version.controller.js'
 import { createLocations } from './locations.js'
@@ -10,7 +11,7 @@ const cell = (n: number) => ({ sheet: 'Q3', row: n, col: n % 16 })
 type Way = {
   post(name: string, n: number): { path: string; body: object }
   stream: string
-  /** Makes the server send the first bytes of a stream; without them fetch never resolves. */
+  /** True if the server sends bytes to a new stream before the next post. These bytes are awaited, and not counted. */
   beforehand: boolean
 }
 const firstVersion: Way = {
@@ -76,7 +77,9 @@ async function view(url: string, headers: Record<string, string>): Promise<Viewe
   return viewer
 }
 
-/** The size without heartbeats, which are sent every ten seconds whether or not anybody posts. */
+/**
+ * Returns the size of all streams without heartbeats, which are sent every ten seconds whether or not anybody posts.
+ */
 function sumOf(viewers: Viewer[]) {
   const texts = viewers.map(({ text }) => text.replaceAll(/data: {"type":"beat".*\nid: .*\n\n\n/g, ''))
   return {

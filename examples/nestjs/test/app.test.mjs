@@ -5,7 +5,7 @@ import { locationContract } from 'hereabouts/testing'
 import { createApp } from '../dist/app.js'
 import { createLocations } from '../dist/locations.js'
 
-// Twenty times as fast as usual, with limits that allow one member to run the whole contract.
+// All timing runs twenty times as fast as usual, and limits allow one member to run the whole contract.
 const most = 10_000
 const limits = {
   postBurst: most,
@@ -28,14 +28,14 @@ after(() => app.close())
 const as = (name) => ({ url, headers: { authorization: `Bearer ${name}` } })
 const cell = (row) => ({ sheet: 'Q3', row, col: 2 })
 
-describe('the protocol, in a Nest app', { concurrency: 8 }, () => {
+describe('the protocol contract in a Nest app', { concurrency: 8 }, () => {
   const timing = { leaseMinMs: 500, leaseMaxMs: 15_000, closedMs: 750, graceMaxMs: 1_000, patienceMs: 10_000 }
   const target = { ...as('Ada'), location: cell, badLocation: cell(-1), timing }
   for (const { name, run } of locationContract(target)) test(name, run)
 })
 
-describe('the guard', () => {
-  test('determines the memberId and the profile, whatever the caller posts', async () => {
+describe('a Nest app with a guard', () => {
+  test('the user of the guard determines the memberId and the profile, whatever the caller posts', async () => {
     const client = createLocationClient(as('Grace'))
     const room = client.join('lobby', { location: cell(1), profile: { name: 'Somebody else' } })
     await room.flush()
@@ -44,20 +44,20 @@ describe('the guard', () => {
     await client.close()
   })
 
-  test('answers a call without a token with 401, in the form of Nest', async () => {
+  test('a call without a token is answered 401 in the form of Nest', async () => {
     const response = await fetch(`${url}/getLocations?input=${encodeURIComponent('{"room":"lobby"}')}`)
     assert.equal(response.status, 401)
     assert.match((await response.json()).message, /Send a token/)
   })
 
-  test('lets authorize decide who may read which room', async () => {
+  test('a user whom authorize refuses cannot watch a room', async () => {
     const client = createLocationClient(as('Eve'))
     await assert.rejects(client.watch('@ada/diary').ready(), { code: 'forbidden' })
     await client.close()
   })
 })
 
-test('a new member sees the others at once, and a member who closes the client leaves', async () => {
+test('a member who joins sees the others at once, and a member whose client closes leaves the room', async () => {
   const [ada, bob] = [createLocationClient(as('Ada')), createLocationClient(as('Bob'))]
   const here = ada.join('sheet-1', { location: cell(4) })
   await Promise.all([here.flush(), here.ready()])
@@ -73,7 +73,7 @@ test('a new member sees the others at once, and a member who closes the client l
   await bob.close()
 })
 
-test('closing the app ends its open streams first', async () => {
+test('closing the app ends the open location streams first', async () => {
   const other = await createApp(createLocations({ timing: { drainMs: 50 } }))
   await other.listen(0, '127.0.0.1')
   const client = createLocationClient({ ...as('Ada'), url: `${await other.getUrl()}/trpc` })

@@ -15,7 +15,7 @@ export type BotsCommand = Target & {
   cols: number
   /** Moves per second of each bot. */
   rate: number
-  /** Added to every bot's profile, besides its name. */
+  /** The fields that every bot's profile has besides its name. */
   profile?: object
   /** The time that the bots stay, in seconds from when all have joined. */
   for?: number

@@ -11,14 +11,17 @@ export type BroadcastCommand = Target & {
   /** The name of the broadcast. */
   broadcast: string
   payload: unknown
-  /** The member who alone receives it. Default: everybody. */
+  /** The memberId of the only member who receives the broadcast. Default: everybody. */
   to?: string
-  /** The key of a connection that is in the room. Default: a new one enters for a moment. */
+  /** The key of a connection that is in the room. Default: a new connection enters, sends the broadcast and leaves. */
   key?: string
   name?: string
 }
 
-/** The longest time for which a connection may say that it was not used: so it moves no other window of its member. */
+/**
+ * The longest time since its last use that a connection may post. A connection that enters with it does not become the
+ * one that speaks for its member, so no other window of the member moves.
+ */
 const dayMs = 86_400_000
 
 /** Sends one broadcast to everybody who sees a room now. */
@@ -34,7 +37,7 @@ export async function broadcast(command: BroadcastCommand, output: Output): Prom
   }
 }
 
-/** Only a connection that is in the room may send. */
+/** Enters the room for a moment, because only a connection that is in the room may send. */
 async function enter(command: BroadcastCommand, connectionKey: string): Promise<void> {
   const { room, name } = command
   const profile = name === undefined ? undefined : { name }
@@ -64,6 +67,9 @@ async function send(command: BroadcastCommand, connectionKey: string, output: Ou
 
 const noBroadcasts = 'This server has no broadcasts: give its hub `broadcasts`, the schemas of their payloads by name.'
 
-/** True when the location router, which has answered the post, has no such procedure. */
+/**
+ * True when the location router has no procedure for broadcasts. The router has already answered the post, so its
+ * address is right.
+ */
 const isMissing = (error: unknown) =>
   error instanceof LocationError && error.code === 'bad-input' && error.message.startsWith('No procedure found')

@@ -14,14 +14,14 @@ import { clientOf, mutate, type AnyRoom, type Target } from '../target.js'
 
 export type PostCommand = Target & {
   room: string
-  /** Any JSON value, or the stream to read locations from. */
+  /** The location: any JSON value, or the stream from which locations are read. */
   location: { value: unknown } | { from: NodeJS.ReadableStream }
   profile: object | undefined
   presence?: object
   activity?: Activity
   key?: string
   memberKey?: string
-  /** In seconds. */
+  /** The lease that a post asks for, in seconds. */
   lease?: number
   stay?: boolean
 }
@@ -39,7 +39,7 @@ export async function post(command: PostCommand, output: Output, clock: Clock): 
     key = (await patiently(() => postOnce(command, location, key, output), signal, clock)) ?? key
 }
 
-/** Returns the key for the next post, if the server issued one. */
+/** Posts one location. Returns the key for the next post, if the server issued one. */
 async function postOnce(command: PostCommand, location: unknown, key: string | undefined, output: Output) {
   const { room, profile, presence, activity, memberKey, lease } = command
   const leaseMs = lease === undefined ? undefined : lease * 1_000
@@ -60,7 +60,7 @@ const advice = {
   left: 'left: this key has left the room and stays blocked; post without --key to get a new one.',
 }
 
-/** Retries when the server's rate limit says how long to wait: a pipeline may be faster than the limit. */
+/** Runs `act` again when the server's rate limit says how long to wait: a pipeline may be faster than the limit. */
 async function patiently<T>(act: () => Promise<T>, signal: AbortSignal, clock: Clock): Promise<T | undefined> {
   while (!signal.aborted) {
     try {
@@ -81,7 +81,7 @@ async function stay(command: PostCommand, output: Output, clock: Clock): Promise
   const enter = async (first: unknown) => {
     room = client.join(id, { location: first, ...(profile && { profile }) })
     if (activity) room.update({ activity })
-    // With unknown schemas, the type of the patch is never.
+    // The type of the value is `never`, because the schemas are unknown here.
     if (presence) room.setPresence(presence as never)
     followStatus(room, { target: command, output, clock })
     await arrival({ room, target: command, signal, clock })

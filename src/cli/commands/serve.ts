@@ -19,8 +19,8 @@ const schemas = {
   text: textLocation,
 }
 /**
- * Any presence value within the limits, any payload of two broadcasts, and locks: `post --presence`, `broadcast` and clients
- * that lock work without a server of your own.
+ * The features of a server without a config file: any presence value within the limits, any payload of two broadcasts,
+ * and locks. So `post --presence`, `broadcast` and clients that lock work without a server of your own.
  */
 const features = {
   presence: z.record(z.string(), z.unknown()),
@@ -35,7 +35,10 @@ export type ServeCommand = {
   location: LocationKind
   origin?: string[]
   allowHost?: string[]
-  /** In seconds. Default: the `timing.drainMs` of the file, or 1. */
+  /**
+   * The time over which open streams end when the server stops, in seconds. Default: the `timing.drainMs` of the file,
+   * or 1.
+   */
   drain?: number
   /** A JavaScript file whose default export are options of `createLocationServer`. */
   config?: string
@@ -43,7 +46,7 @@ export type ServeCommand = {
   metrics?: number
 }
 
-/** Serves rooms without sign-in until a signal stops it, and then drains its streams. */
+/** Serves rooms until a signal arrives, and then drains the open streams. */
 export async function serve(command: ServeCommand, output: Output): Promise<never> {
   const { port, host } = command
   const metrics = command.metrics === undefined ? undefined : await newMetrics()
@@ -82,7 +85,10 @@ export async function serve(command: ServeCommand, output: Output): Promise<neve
   return new Promise(() => {})
 }
 
-/** Creates the server: the file's options before ours, and those of the command line before both. */
+/**
+ * Creates the server. Options of the command line take precedence over those of the file, and these over the defaults
+ * of this command.
+ */
 function serverOf(
   command: ServeCommand,
   config: ServerConfig | null,
@@ -106,7 +112,8 @@ function serverOf(
     return createLocationServer(options)
   } catch (thrown) {
     if (!(thrown instanceof Error)) throw thrown
-    // The messages about these options begin with their names.
+    // The message of an error about one of these options begins with its name. If the option was given on the command
+    // line, the error does not name the file.
     const ofCommandLine = [...(origin ? ['origins '] : []), ...(allowHost ? ['allowedHosts '] : [])]
     if (ofCommandLine.some((option) => thrown.message.startsWith(option)))
       throw new Failure(exitCode.usage, thrown.message, thrown)

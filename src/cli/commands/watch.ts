@@ -101,7 +101,7 @@ function printEvents(room: AnyWatch, locks: LockList, output: Output, most = Inf
     const where = output.style('dim', `${leftText[reason]}from ${placeText(previous)}`)
     tell('left', member, { location: null, previous, reason }, verb('left') + where)
   })
-  /** Prints what concerns a member who may have left meanwhile; `null`: the server. */
+  /** Prints an event of a member, who may have left meanwhile, or of the server (`null`). */
   const tellOf = (memberId: string | null, type: string, details: object, text: string) => {
     const member = room.members.find((each) => each.memberId === memberId)
     const title = member ? nameText(member, room.members, output) : senderText(memberId, output)

@@ -11,8 +11,9 @@ export type BroadcastOptions = {
 /** The part of a room that hears broadcasts. */
 export interface BroadcastListening<T extends RoomTypes> {
   /**
-   * Calls `run` for each broadcast of this name that another connection or the server sends. Returns a function that ends
-   * this. A broadcast that is sent while we are not live is not received. Exceptions and rejections go to `logger`.
+   * Calls `run` for each broadcast of this name that another connection or the server sends. Returns a function that
+   * removes the listener. A broadcast that is sent while we are not live is not received. Exceptions and rejections go
+   * to `logger`.
    */
   onBroadcast<K extends BroadcastName<T>>(name: K, run: (event: BroadcastEvent<T, K>) => unknown): () => void
 }
@@ -20,11 +21,11 @@ export interface BroadcastListening<T extends RoomTypes> {
 /** The part of a room that sends and hears broadcasts. It exists when the hub has `broadcasts`. */
 export interface RoomBroadcasts<T extends RoomTypes> extends BroadcastListening<T> {
   /**
-   * Sends a message to everybody who sees the room now. It is not kept: who comes later does not get it, and a slow reader
-   * may lose it.
+   * Sends a message to everybody who sees the room now. The server does not keep it: members who come later do not get
+   * it, and a slow reader may lose it.
    *
-   * Resolves to `true` when the server took it, and to `false` when it was not sent or may be lost: while we are not live,
-   * or when the server refuses it because there are too many. Then an `error` event says why.
+   * Resolves to `true` when the server took it, and to `false` when it was not sent or may be lost: while we are not
+   * live, or when the server refuses it because there are too many. Then an `error` event says why.
    *
    * Rejects with a LocationError `bad-input` or `too-large` when the name or the payload is wrong.
    */

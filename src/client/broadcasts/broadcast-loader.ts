@@ -4,8 +4,8 @@ import { firstLoad } from '../first-load.js'
 import type { BroadcastingRoom, SendBroadcast } from './room-broadcasts.js'
 
 /**
- * Returns the function that loads the code of a room's broadcasts and resolves with the one that sends. When the code cannot
- * be loaded, nothing is received, and sending resolves to `false`.
+ * Returns a function that loads the code of a room's broadcasts and resolves with the function that sends one. When the
+ * code cannot be loaded, no broadcast is received, and sending resolves to `false`.
  */
 export const lazyBroadcasts = <T extends RoomTypes>(room: BroadcastingRoom<T>, connection: ServerConnection) => {
   let loading: Promise<SendBroadcast> | undefined

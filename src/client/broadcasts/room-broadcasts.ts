@@ -15,16 +15,19 @@ export type BroadcastingRoom<T extends RoomTypes> = {
   transport: Transport<T>
   store: Store<T>
   pace: { timing: Pick<Hello, 'features'>; deadlineMs(): number }
-  /** Our own presence, as which we send. */
+  /** Our own presence, whose connection key each broadcast names. */
   presence: { readonly key: string | undefined }
 }
 
 export type SendBroadcast = (name: string, payload: unknown, options?: BroadcastOptions) => Promise<boolean>
 
-/** Received items are remembered up to this number, as many as a room of the server keeps. */
+/** The most received broadcasts that are remembered, to ignore duplicates: as many as the server keeps of a room. */
 const ringSize = 256
 
-/** Calls the listeners of each item that arrives, unless it is our own or a duplicate. Returns the function that sends. */
+/**
+ * Calls the listeners of each broadcast that arrives, unless it is our own or a duplicate. Returns the function that
+ * sends.
+ */
 export function openBroadcasts<T extends RoomTypes>(
   { room, transport, store, pace, presence }: BroadcastingRoom<T>,
   connection: ServerConnection,
@@ -37,10 +40,10 @@ export function openBroadcasts<T extends RoomTypes>(
     store.emit('error', { error })
     return false
   }
-  /** Returns why nothing can be sent now; `null` when something can. */
+  /** Returns the reason why no broadcast can be sent now; `null` when one can. */
   const obstacle = (): LocationError | null => {
     const { state } = connection.link
-    // A failure without a status is one of the network.
+    // `failureOf` gives an error without a status the code `network`.
     if (state !== 'live') return failureOf({ message: `Not sent: the connection is ${state}.` }).error
     if (pace.timing.features?.includes('broadcasts')) return null
     return failureOf({ message: 'unavailable: Not sent: this server has no broadcasts.' }).error
@@ -70,7 +73,7 @@ export function openBroadcasts<T extends RoomTypes>(
   }
 }
 
-/** Returns a function that returns true for an item that is no duplicate of a recent one. */
+/** Returns a function that returns true for a broadcast that is no duplicate of a recent one. */
 function noteNewItems() {
   const recent = new Set<string>()
   return ({ connectionId, nonce }: BroadcastItem): boolean => {

@@ -4,9 +4,12 @@ import { activityOf, changesAt, type ActivitySignals, type Thresholds } from './
 
 export interface ActivityTrackerOptions extends Thresholds {
   clock: Clock
-  /** Where the activity is posted. It begins as `active`. `use` is called at the first input while another window speaks. */
+  /**
+   * Posts the activity, which begins as `active`. `use` is called at the first input while another window represents
+   * us.
+   */
   presence: { update(change: { activity: Activity }): void; use(): void }
-  /** Shows which of our windows speaks for us, and which is this one. */
+  /** Tells which of our windows represents us (the first connection of `self`), and which one is this window. */
   store: {
     readonly snapshot: { readonly self: { readonly connections: readonly { readonly connectionId: string }[] } | null }
     own(change: object): { readonly connectionId: string | null }
@@ -33,10 +36,11 @@ export function trackActivity({ clock, presence, store, ...thresholds }: Activit
   }
   const onInput = () => {
     signals = { ...signals, inputAt: clock.now() }
-    // While active, the timer is enough: a pointer may move a thousand times a second.
+    // While active, input needs no update, because the timer reads `inputAt`: a pointer may move a thousand times a
+    // second.
     if (activity !== 'active') return update()
     const speaker = store.snapshot.self?.connections[0]
-    // Once for each use of the other window, which goes on speaking until the answer arrives.
+    // Posted once for each use of the other window, which represents us until the answer to this post arrives.
     if (speaker && speaker !== answered && speaker.connectionId !== store.own({}).connectionId) presence.use()
     answered = speaker
   }

@@ -6,8 +6,8 @@ export interface PageListener {
   /** The page was restored from the back/forward cache, or was prerendered and is opened now. */
   shown(): void
   /**
-   * A retry is likely to work, and what is open may be dead: the network is back or is another one (`changed`), or somebody
-   * looks at the page again.
+   * The network is back or is another one (`changed`), or somebody looks at the page again: a retry is likely to work,
+   * and open connections may be dead.
    */
   woken(changed: boolean): void
 }
@@ -16,7 +16,7 @@ export interface PageListener {
 export const isPrerendered = (): boolean =>
   typeof document !== 'undefined' && (document as { prerendering?: boolean }).prerendering === true
 
-/** Listens to the events of a browser's page. Returns a function that stops it. */
+/** Listens to the events of a browser's page. Returns a function that removes the listeners. */
 export function followPage({ hidden, shown, woken }: PageListener): () => void {
   const controller = new AbortController()
   const { signal } = controller
@@ -28,7 +28,7 @@ export function followPage({ hidden, shown, woken }: PageListener): () => void {
   on('pageshow', ({ persisted }) => persisted && shown())
   on('prerenderingchange', shown, document)
   on('online', onChange)
-  // Chromium says when the kind of network changes, such as from Wi-Fi to a cable.
+  // Chromium reports a change of the kind of network, such as from Wi-Fi to a cable.
   const { connection } = navigator as { connection?: EventTarget }
   if (connection) on('change', onChange, connection)
   on('focus', () => wake(false))
@@ -36,10 +36,13 @@ export function followPage({ hidden, shown, woken }: PageListener): () => void {
   return () => controller.abort()
 }
 
-/** True while somebody looks at another tab. False where there is no page. */
+/** True while the page is hidden, for example behind another tab. False where there is no page. */
 export const isHidden = (): boolean => globalThis.document?.visibilityState === 'hidden'
 
-/** The activity without the code that tracks it: a hidden page is away. Returns a function that stops it. */
+/**
+ * Reports the activity by visibility alone, for a page that could not load the activity tracker. Returns a function
+ * that ends it.
+ */
 export function followVisibility(changed: (activity: Activity) => void): () => void {
   const update = () => changed(isHidden() ? 'away' : 'active')
   document.addEventListener('visibilitychange', update)

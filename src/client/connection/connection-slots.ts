@@ -1,4 +1,6 @@
-/** A browser opens six connections to an origin over HTTP/1.1; streams leave two of them for other requests. */
+/**
+ * The most streams to an origin. Over HTTP/1.1, a browser opens six connections to it: two are left for other requests.
+ */
 const slots = 4
 
 /**
@@ -25,7 +27,10 @@ const takeLock = (name: string, signal: AbortSignal) =>
       .catch(() => taken(true))
   })
 
-/** Derived from the resources this page loaded. Another origin may hide its protocol; then HTTP/1.1 is assumed. */
+/**
+ * True when the page last loaded a resource of this origin over HTTP/2 or HTTP/3. An origin that hides its protocol
+ * counts as HTTP/1.1.
+ */
 function isMultiplexed(origin: string): boolean {
   const loaded = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
   const protocols = loaded.filter(({ name }) => name.startsWith(`${origin}/`)) as PerformanceResourceTiming[]

@@ -3,11 +3,13 @@ import { cut, type Failure } from './failure.js'
 
 /** The part of the state that is kept from one stream to the next. */
 type Memory = {
-  /** Attempts in a row with neither a stream that lasted for a heartbeat interval nor an answered poll. */
+  /**
+   * The number of attempts in a row with neither a stream that lasted for a heartbeat interval nor an answered poll.
+   */
   readonly failures: number
-  /** The time of the first of them. */
+  /** The time of the first of these failures. */
   readonly failingSince: number
-  /** Refusals that were retried once since a stream lasted for a heartbeat interval. */
+  /** The codes of refusals that were retried once since a stream last lasted for a heartbeat interval. */
   readonly forgiven: readonly LocationErrorCode[]
   /** Until this time, a digest mismatch is ignored. */
   readonly mendableAt: number
@@ -29,16 +31,16 @@ export type ConnectionState = Memory &
 export type RetryContext = { now: number; random: number; beatMs: number }
 
 /**
- * Backoff with full jitter: from 0 to a limit that doubles with each failure, from beatMs / 20 to 3 * beatMs. The limit is
- * at most the time for which it has failed: after an outage nobody waits longer than the outage took, and the clients are
- * spread over that time.
+ * Backoff with full jitter: from 0 to a limit that doubles with each failure, from beatMs / 20 to 3 * beatMs. The limit
+ * is at most `failingMs`, the time since the first failure: after an outage no client waits longer than the outage
+ * took, and the clients are spread over that time.
  */
 export function backoffMs(failures: number, { random, beatMs }: RetryContext, failingMs = Infinity): number {
   const least = beatMs / 20
   return random * Math.min(3 * beatMs, least * 2 ** Math.max(0, failures - 1), Math.max(least, failingMs))
 }
 
-/** The same, but at least the server's `retryAfterMs`. */
+/** Returns the time until a retry: the backoff, but at least the `retryAfterMs` of the server's error. */
 export const retryDelayMs = (failures: number, error: LocationError, context: RetryContext, failingMs?: number) =>
   Math.max(backoffMs(failures, context, failingMs), error.retryAfterMs ?? 0)
 
@@ -69,7 +71,7 @@ export function opened(link: ConnectionState, now: number): ConnectionState {
   return { ...memoryOf(link), obstacle: null, state: 'live', since: now, degraded: false }
 }
 
-/** A poll was answered. A stream that is still awaited counts as held back. */
+/** A poll was answered. A stream whose hello is still awaited then counts as held back. */
 export function polled(link: ConnectionState, now: number): ConnectionState {
   if (link.state === 'connecting' && !link.obstacle)
     return { ...link, failures: 0, obstacle: { error: cut('no answer').error, times: 0, until: now } }
@@ -77,10 +79,12 @@ export function polled(link: ConnectionState, now: number): ConnectionState {
 }
 
 /**
- * The view took an event. While the server has lost its backend (`degraded`), the view may be out of date and posts fail.
+ * The view applied an event. While the server has lost its backend (`degraded`), the view may be out of date and posts
+ * fail.
  */
 export function followed(link: ConnectionState, degraded: boolean): ConnectionState {
-  // An answer that the view cannot take is a failure like no answer.
+  // While polling, failures end only with an answer that the view applied: one that it cannot apply counts as no
+  // answer.
   if (link.state === 'polling' && link.failures) return { ...link, failures: 0, forgiven: [] }
   return link.state === 'live' && link.degraded !== degraded ? { ...link, degraded } : link
 }
@@ -92,7 +96,7 @@ export function ended(link: ConnectionState, failure: Failure, context: RetryCon
   // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
   const lasted = link.state === 'live' && context.now - link.since >= context.beatMs
   const forgiven = lasted ? [] : link.forgiven
-  // Single requests do not pass either: streams may be as well as they.
+  // If polls are not answered either, streams may work as well as single requests: they no longer count as blocked.
   const obstacle = link.state === 'polling' && !link.answered ? null : link.obstacle
   // While polling, a failed attempt to open a stream does not end the polls.
   if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
@@ -120,7 +124,7 @@ function obstructedBy(
   { now, random, beatMs }: RetryContext,
 ): ConnectionState {
   const times = (link.obstacle?.times ?? 0) + 1
-  // The first error is more telling than that of the last attempt.
+  // The error of the first attempt tells more than that of the last.
   const why = link.obstacle?.error ?? error
   const until = now + Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1)) * (1 - random / 5)
   // Polls that went on during the attempt continue.
@@ -153,7 +157,7 @@ export function hurried(link: ConnectionState, context: RetryContext): Connectio
     return { ...link, obstacle: { ...link.obstacle, until: soon } }
   // A wait that the server asked for is kept.
   if (link.state !== 'waiting' || link.error.retryAfterMs) return link
-  // A failure without a network says nothing about the next attempt.
+  // Failures while there was no network say nothing about the next attempt: at most one is kept.
   return { ...link, failures: Math.min(link.failures, 1), retryAt: Math.min(link.retryAt, soon) }
 }
 
@@ -161,7 +165,7 @@ export function hurried(link: ConnectionState, context: RetryContext): Connectio
 export const isPresent = (link: ConnectionState): boolean =>
   link.state === 'live' || (link.state === 'polling' && link.answered) || isProbing(link)
 
-/** True while a stream is tried and polls go on. */
+/** True while a stream is tried again and polls go on beside it. */
 const isProbing = (link: ConnectionState): boolean =>
   link.state === 'connecting' && link.obstacle !== null && link.failures === 0
 

@@ -21,13 +21,13 @@ import type { RoomTypes } from '../../shared/room-types.js'
 
 export interface ConnectionOptions<T extends RoomTypes> {
   clock: Clock
-  /** Opens a stream that resumes, or, after the view diverged, starts with a snapshot. */
+  /** Opens a stream. It resumes or, when `anew` says that the view diverged, starts with a snapshot. */
   open(listener: StreamListener<T>, anew: boolean): () => void
-  /** Polls while streams are blocked; the same events with the same ids. */
+  /** Polls while streams are blocked. Polls bring the same events with the same ids as streams. */
   poll(listener: PollListener<T>, anew: () => boolean): () => void
   /** The server's hello, called before `changed` reports the live state; `id`: the position where the stream resumes. */
   greeted(id: string, hello: Hello): void
-  /** Bytes of any kind arrived. */
+  /** Bytes of any kind arrived on the stream. */
   heard(): void
   received(id: string, event: LocationEvent<T>): Applied<T>
   /** Called once a heartbeat interval while polling, in place of a stream's heartbeat. */
@@ -69,7 +69,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     if (next === link) return
     link = next
     const { state, obstacle } = link
-    // A refused stream leaves a timer behind, which would report the refusal as silence.
+    // Also stops the timer of a refused stream, which would report silence later.
     if (state === 'closed') closeAll()
     else if (!obstacle || state === 'waiting') pausePolls()
     if (state === 'waiting') after(link.retryAt - clock.now(), resume)
@@ -89,13 +89,14 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
           if (next !== link) changed((link = next))
         },
         beaten: options.beaten,
-        // Nothing passes: the stream may be as well as the polls.
+        // When polls beside an awaited stream fail, too, nothing shows that only streams are blocked: the polls end,
+        // and the stream is still awaited.
         failed: (failure) => (isAwaited() && failure.retry ? pausePolls() : end(failure)),
       },
       () => anew,
     )
   }
-  /** True while a stream is tried that no polls stand in for. */
+  /** True while the hello of a stream is awaited and streams do not count as blocked. */
   const isAwaited = () => link.state === 'connecting' && !link.obstacle
   const resume = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {
@@ -104,13 +105,13 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   }
   const heard = () => {
     options.heard()
-    // Before hello, bytes are not enough: a proxy may hold back the rest.
-    if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('silence')))
+    // Before hello, bytes do not postpone the timeout: a proxy may let the first bytes pass and hold back the rest.
+    if (link.state === 'live') after(2.5 * context().beatMs, () => end(cut('no data')))
   }
   let startedAt = 0
   const start = () => {
     closeStream()
-    // Something may hold the stream back until its end. It is awaited further, and the room is shown and our lease renewed meanwhile.
+    // A proxy may hold the stream back until its end. After a while, polls show the room and renew our lease beside it.
     stopWaiting()
     stopWaiting = clock.after(0.4 * context().beatMs, () => isAwaited() && startPolls())
     startedAt = clock.now()
@@ -118,7 +119,10 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
     closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }
-  /** True when something may hold streams back: attempts hang, or fail again and again, and polls will show whether they pass. */
+  /**
+   * True when a proxy may block streams: this attempt hung, or is the third failure in a row. Polls will show whether
+   * requests pass.
+   */
   const isHeldBack = ({ answered, retry }: Failure) => {
     if (link.state !== 'connecting' || answered || !retry) return false
     const { now, beatMs } = context()
@@ -139,7 +143,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     pausePolls()
   }
 
-  /** An event of the wrong form may leave the view half changed: it is loaded again. */
+  /** Applies an event. An event of the wrong form may leave the view half changed, so the view is loaded again. */
   const take = (id: string, event: LocationEvent<T>): Applied<T> => {
     try {
       return received(id, event)

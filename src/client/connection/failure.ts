@@ -8,7 +8,7 @@ export type Failure = {
   retry: boolean
   /** True when something between us and the server blocks streams; single requests may work. */
   obstructed?: boolean
-  /** True when our server itself gave this answer, so that nothing is in the way. */
+  /** True when our server itself gave this answer, so that no proxy blocks the way. */
   answered?: boolean
 }
 
@@ -24,8 +24,8 @@ type Thrown = {
 }
 
 /**
- * Turns what a call threw into a `Failure`. Only the refusal of a procedure is final: a bare status may come from a proxy
- * in the middle of a deploy.
+ * Turns the error of a call into a `Failure`. Only a refusal by a procedure is final: a bare HTTP status may come from
+ * a proxy in the middle of a deploy.
  *
  * @param url the URL of the procedures, named in the error when no location router answers there.
  */
@@ -37,7 +37,8 @@ export function failureOf(thrown: unknown, url?: string): Failure {
     return { error: noRouter(url, cause ?? thrown), retry: true, obstructed }
   const [, said, sentence = message] = ours.exec(message) ?? []
   const code = (said as LocationErrorCode | undefined) ?? codeOf(status)
-  // The sentence is the fallback, for a server without the field. It is anchored: other sentences name times too.
+  // For a server without the field, the time is read from the end of the message. Elsewhere, a message may name other
+  // times.
   const wait = Number(data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1])
   const retryAfterMs = clamped(wait, 1, 3_600_000, undefined)
   const error = new LocationError(code, sentence, { cause: thrown, ...(retryAfterMs && { retryAfterMs }) })
@@ -51,11 +52,14 @@ const noRouter = (url: string, cause: unknown) =>
     { cause },
   )
 
-/** An answer that did not come from our server but from a proxy, a login page or an index.html, the latter with status 200. */
+/**
+ * Returns the error for an answer that is not from our server but, for example, from a proxy. `foreign` is true for
+ * status 200, which a login page or an index.html has.
+ */
 export const foreignAnswer = (status: number) =>
   Object.assign(new Error(`The server answered ${status}.`), { code: status, foreign: status === 200 })
 
-/** A failure for a stream that ended and may be opened again. */
+/** Returns the failure of a stream that ended and may be opened again. */
 export const cut = (why: string, obstructed = false): Failure => ({
   error: new LocationError('network', `The stream ended (${why}).`),
   retry: true,

@@ -8,21 +8,21 @@ import type { RoomTypes } from '../../shared/room-types.js'
 export interface PollListener<T extends RoomTypes> {
   event(id: string, event: LocationEvent<T>): void
   polled(): void
-  /** Called as often as a stream would have a heartbeat. */
+  /** Called once a heartbeat interval, like the heartbeat of a stream. */
   beaten(): void
-  /** Called once: no poll follows. */
+  /** Called when a poll failed: no poll follows. */
   failed(failure: Failure): void
 }
 
 export interface PollOptions<T extends RoomTypes> extends PollListener<T> {
   clock: Clock
   context(): RetryContext
-  /** One `getLocations` with the newest id. */
+  /** Calls `getLocations` with the newest event id. */
   ask(): Promise<GetLocationsOutput<T>>
   failureOf(thrown: unknown): Failure
 }
 
-/** Returns the time until the next poll: a fifth to a half of a heartbeat, by default 2 to 5 seconds. */
+/** Returns the time until the next poll: a fifth to a half of a heartbeat interval, by default 2 to 5 seconds. */
 export const pollDelayMs = ({ random, beatMs }: RetryContext): number => beatMs * (0.2 + 0.3 * random)
 
 /** Polls for new events. Returns a function that stops the polls. */

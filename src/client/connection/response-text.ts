@@ -1,9 +1,9 @@
 import { checkLength } from './wire-limits.js'
 
-/** Reads a body to its end, as text. @throws Error when it is too long; the rest is not read then. */
+/** Reads a body to its end, as text. @throws Error when the body is too long; the rest is not read then. */
 export async function textOf(response: Response): Promise<string> {
   const reader = response.body?.getReader?.()
-  // A runtime without streams, such as React Native, has already read it; the body of node-fetch is a stream of Node.
+  // Without streams, as in React Native, the body has already been read; the body of node-fetch is a stream of Node.
   if (!reader) return response.text()
   const decoder = new TextDecoder()
   let text = ''

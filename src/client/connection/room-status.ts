@@ -30,7 +30,7 @@ export function statusOf(link: ConnectionState, clock: Clock): RoomStatus {
   if (link.state === 'closed') return { state: 'closed', reason: link.reason, error: link.error }
   if (link.state === 'live') return { state: link.degraded ? 'degraded' : 'live' }
   if (obstacle && isPresent(link)) return { state: 'polling', error: obstacle.error }
-  // Between two streams of which the first served its time, nothing has failed yet.
+  // After a stream that ended as a matter of routine, nothing has failed yet: the status is `connecting`.
   if (link.state === 'waiting' && failures)
     return { state: 'waiting', retryAt: dateAt(clock, link.retryAt), attempt: failures, error: link.error }
   return { state: 'connecting', ...(link.state !== 'waiting' && link.error && { error: link.error }) }

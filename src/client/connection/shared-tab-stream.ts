@@ -9,14 +9,18 @@ import { aborted, takeSlot } from './connection-slots.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
 /*
- * A browser opens at most six connections to an origin over HTTP/1.1, in all tabs together: six streams would block every
- * other request. So the tabs that show the same room to the same member share one stream. The tab that holds the lock is
- * the leader and forwards the events. When it closes or crashes, the browser gives the lock to the next tab in the queue.
+ * A browser opens at most six connections to an origin over HTTP/1.1, in all tabs together: six streams would block
+ * every other request. So the tabs that show the same room to the same member share one stream. The tab that holds a
+ * Web Lock is the leader and forwards the events. When the leader closes or crashes, the browser gives the lock to the
+ * next tab in the queue.
  */
 
-/** Tabs forward events as the server sends them. The type makes a new revision of the wire protocol show up here. */
+/**
+ * The revision of the wire protocol, in which tabs forward the server's events. Its type makes this line fail to
+ * compile after a new revision.
+ */
 const protocol: Hello['protocol'] = 1
-/** The revision of the messages between tabs: a tab from before a deploy must not lead a tab that speaks another one. */
+/** The revision of the messages between tabs: a tab from before a deploy must not lead a tab with another revision. */
 const revision = 5
 
 export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
@@ -26,7 +30,10 @@ export type TabStreamOptions<T extends RoomTypes> = TabContext<T> & {
   scope: unknown[]
   openStream: OpenSubscription<T>
   clock: Clock
-  /** Passed in, so that this lazily loaded file imports nothing of the first load. */
+  /**
+   * The function `cut` of failure.ts. It is passed in, so that this lazily loaded file imports nothing of the first
+   * load.
+   */
   cut: FirstLoad['cut']
 }
 
@@ -36,7 +43,10 @@ type Message<T extends RoomTypes> =
   /** The leader's answer: the tab that asked need not take over. */
   | { type: 'here'; to: string }
   | { type: 'event'; to: string | null; id: string; event: LocationEvent<T> }
-  /** The leader's stream failed before its hello. An error loses its class and its code in a message. */
+  /**
+   * The leader's stream failed before its hello. The fields of the error are copied: in a message, an error loses class
+   * and code.
+   */
   | {
       type: 'failed'
       to: null
@@ -59,9 +69,9 @@ export function openTabStream<T extends RoomTypes>(
     const close = openStream(asked, heard)
     signal.addEventListener('abort', close, { once: true })
   }
-  /** A stream to the server, if this page may have one more. */
+  /** Opens a stream to the server if a slot is free; otherwise reports that all slots are taken. */
   const open = async (asked: OnLocationInput, heard: StreamListener<T>) => {
-    // A page that cannot count its streams opens them all the same.
+    // A page that cannot count the streams of the browser opens its stream without a slot.
     const slot = await takeSlot(url, signal).catch(() => true)
     if (signal.aborted) return
     if (slot) openNow(asked, heard)
@@ -70,7 +80,8 @@ export function openTabStream<T extends RoomTypes>(
   const alone = () => openNow({ ...input, connectionKey }, listener)
   let stopWaiting = () => {}
   const begin = async () => {
-    // Reading does not depend on writing: while our first post hangs, the room is read on a stream of our own.
+    // Waits for our member id, but not long: while our first post hangs, the room is read on a stream of this tab's
+    // own.
     const memberId = await whoAmI(new Promise((resolve) => (stopWaiting = clock.after(rest.beatMs / 5, resolve))))
     stopWaiting()
     if (signal.aborted) return
@@ -78,7 +89,7 @@ export function openTabStream<T extends RoomTypes>(
     const name = `hereabouts ${protocol}.${revision} ${JSON.stringify([url, ...scope, input.room, memberId])}`
     sharedStream({ name, open, alone, clock, cut, signal, ...rest }, input, listener)
   }
-  // A browser may have locks and channels and refuse them, for example in a sandboxed frame.
+  // A browser may refuse locks and channels, for example in a sandboxed frame: then this tab has a stream of its own.
   begin().catch(alone)
   return () => {
     stopWaiting()
@@ -109,10 +120,10 @@ function sharedStream<T extends RoomTypes>(
   const me = String(Math.random())
   let lastEventId = input.lastEventId ?? null
   let hello: { id: string; event: LocationEvent<T> } | null = null
-  /** The time since which this tab leads. */
+  /** The time since which this tab leads; `null` while it does not. */
   let leadsSince: number | null = null
   let isAlone = false
-  // A channel has no target origin: it never leaves this one.
+  // The messages of a BroadcastChannel have no target origin: they never leave this origin.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   const send = (message: Message<T>) => channel.postMessage(message)
   const ask = () => send({ type: 'ask', by: me, lastEventId, doubted })
@@ -128,21 +139,25 @@ function sharedStream<T extends RoomTypes>(
     leadsSince = clock.now()
     stopAsking()
     const passOn = (id: string, event: LocationEvent<T>) => {
-      // A bye is for the leader only: the next tab takes over.
+      // A bye ends the stream of the leader only: the next tab takes over.
       if (event.type !== 'bye') send({ type: 'event', to: null, id, event })
       take(id, event)
     }
     const ended = (failure: Failure) => {
       const { error, retry, obstructed, answered } = failure
       const { code, message, retryAfterMs } = error
-      // A refusal may be about this tab alone, whose token is old: the next tab asks for itself.
+      // A refusal is not passed on: it may concern only this tab, whose token is old. The next tab asks the server
+      // itself.
       if (retry && !hello)
         send({ type: 'failed', to: null, error: { code, message, retryAfterMs }, obstructed, answered })
       listener.ended(failure)
     }
     void open({ ...input, lastEventId: lastEventId ?? undefined }, { ...listener, event: passOn, ended })
   }
-  /** Leads while the lock is held: until this tab closes, or another tab that finds it frozen steals the lock. */
+  /**
+   * Waits for the lock, then leads until this tab closes, or until another tab finds this one frozen and steals the
+   * lock.
+   */
   const queue = async (how: LockOptions) => {
     try {
       await navigator.locks.request(name, how, () => {
@@ -151,11 +166,11 @@ function sharedStream<T extends RoomTypes>(
       })
     } catch {
       if (signal.aborted) return
-      if (leadsSince !== null) listener.ended(cut('another tab leads'))
+      if (leadsSince !== null) listener.ended(cut('another tab took over'))
       else standAlone()
     }
   }
-  /** This page gets no lock: it has a stream of its own and speaks with no other tab. */
+  /** Opens a stream of this tab's own and leaves the channel, because this tab gets no lock. */
   const standAlone = () => {
     if (isAlone || leadsSince !== null) return
     isAlone = true
@@ -167,7 +182,7 @@ function sharedStream<T extends RoomTypes>(
   const answer = (to: string, known: string | null) => {
     send({ type: 'here', to })
     if (!hello) return
-    // Like a server's hello, it names the position to resume from; a snapshot follows when the tab missed something.
+    // Like a server's hello, ours names the position to resume from. A snapshot follows when the tab missed something.
     send({ type: 'event', to, ...hello, id: view.id ?? hello.id })
     if (view.id === null || view.id === known) return
     const snapshot: LocationEvent<T> = { type: 'snapshot', connections: [...view.connections.values()] }
@@ -181,21 +196,25 @@ function sharedStream<T extends RoomTypes>(
   const heard = ({ data }: MessageEvent<Message<T>>) => {
     if (leadsSince !== null) {
       if (data.type !== 'ask') return
-      // The tab that asks is next in the queue. A stream that was opened just now is what comes of such a doubt.
+      // The requests of the asking tab get no answer (`doubted`), so our stream may be dead: we end it, and the next
+      // tab in the queue leads. A stream younger than half a heartbeat interval stays: it was probably opened because
+      // of a doubt.
       if (data.doubted && clock.now() - leadsSince > beatMs / 2) return listener.ended(cut('another tab got no answer'))
       return answer(data.by, data.lastEventId)
     }
     if (data.type === 'ask' || (data.to !== null && data.to !== me)) return
     stopAsking()
-    // A tab that had its hello takes over at once; one that waits for it would fail like the leader, only later.
+    // A tab that has had a hello will lead next, and ignores this. A tab without one would fail like the leader, but
+    // later.
     if (data.type === 'failed') return hello ? undefined : failWith(data)
     if (data.type === 'here') return listener.opened()
-    // A tab without the earlier events cannot apply this one: it asks the leader when that says hello.
+    // A tab without the earlier events cannot apply this event. It asks the leader for them when the leader gets a
+    // hello.
     if (hello || data.to === me) take(data.id, data.event)
     else if (data.event.type === 'hello') ask()
   }
   channel.addEventListener('message', heard)
-  // A leader that does not answer is frozen or hung; a lock that cannot even be stolen will never be granted.
+  // A leader that does not answer is frozen: we steal its lock. If that is not granted either, we give up on sharing.
   let stopAsking = clock.after(beatMs / 10, () => {
     stopAsking = clock.after(beatMs / 10, standAlone)
     void queue({ steal: true })

@@ -5,11 +5,11 @@ export type Headers = () => Record<string, string> | Promise<Record<string, stri
 
 export interface OneShotInit extends Pick<FirstLoad, 'checkLength' | 'foreignAnswer'> {
   fetch: typeof fetch
-  /** Called once for each stream. */
+  /** Returns the headers of the request. Called once for each stream. */
   headers: Headers
   /** The server answered with a stream. */
   opened(): void
-  /** Bytes of any kind arrived. */
+  /** Bytes of any kind arrived on the stream. */
   heard(): void
 }
 
@@ -30,7 +30,7 @@ class StreamError extends Event {
 /**
  * An EventSource for one connection: HTML §9.2 (https://html.spec.whatwg.org/multipage/server-sent-events.html) without
  * reconnection. The standard reconnects to the same URL with the same id every three seconds, at the same time as every
- * other client; connection-state.ts uses backoff and jitter instead. So this one ends at its first error.
+ * other client; connection-state.ts uses backoff and jitter instead. So this EventSource ends at its first error.
  */
 export class OneShotEventSource extends EventTarget {
   readonly CLOSED = 2

@@ -33,13 +33,13 @@ export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint, firs
     const end = (failure: Failure) => {
       if (over) return
       close()
-      // Polls will show whether our server is there at all.
-      listener.ended(failure.obstructed ? cut('something else answered', true) : failure)
+      // The polls that follow an obstructed stream will show whether our server can be reached at all.
+      listener.ended(failure.obstructed ? cut('another server answered', true) : failure)
     }
     const context = { opened: unlessOver(listener.opened), heard: unlessOver(listener.heard) }
     const subscription = link(operation('subscription', `${prefix}onLocation`, input, context)).subscribe({
       next({ result }) {
-        // tRPC would reconnect by itself here: after a 5xx error or its inactivity timeout.
+        // The stream ends here instead of reconnecting, as tRPC would do after a 5xx error or its inactivity timeout.
         if (result.type === 'state') {
           if (result.state === 'connecting' && result.error) end(failureOf(result.error, url))
         } else if (!over && 'data' in result) {
@@ -48,8 +48,8 @@ export function subscriptionOpener<T extends RoomTypes>(endpoint: Endpoint, firs
         }
       },
       error: (thrown) => end(failureOf(thrown, url)),
-      // A `return` event ends a subscription for good in a stock client.
-      complete: () => end(cut('return')),
+      // Retried: a `return` event would end the subscription of a stock client for good.
+      complete: () => end(cut('ended by the server')),
     })
     const close = () => {
       over = true

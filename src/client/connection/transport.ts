@@ -25,11 +25,11 @@ export interface Transport<T extends RoomTypes> {
   lostMs: number
   idleMs: number
   awayMs: number
-  /** Receives what a listener throws or rejects with. */
+  /** Receives the exceptions and rejections of listeners. */
   report(thrown: unknown): void
-  /** The transport that the status names, when the client may fall back to another one. */
+  /** Returns the transport in use, for `room.status.transport`. Absent when the client has no other to fall back to. */
   state?(): { transport: TransportName }
-  /** Closes what may be open to the server under an earlier sign-in. */
+  /** Closes a connection to the server that was opened under an earlier sign-in. */
   reconnect?(): void
 }
 
@@ -43,5 +43,5 @@ export type ProcedureNames = {
   transformer: unknown
 }
 
-/** Another way to the server, from an entry of its own: the return value of `webSocket()`. */
+/** The return value of `webSocket()`: replaces the HTTP transport of a client. */
 export type ClientTransport = <T extends RoomTypes>(http: Transport<T>, names: ProcedureNames) => Transport<T>

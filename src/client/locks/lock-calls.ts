@@ -5,9 +5,13 @@ import type { Place } from './place.js'
 
 /** The calls about the locks of a room. */
 export interface LockCalls<T extends RoomTypes> {
-  /** Asks for a place until the server decides. `null`: nobody wants the place any more, or it was lost. */
+  /**
+   * Asks for a place until the server decides. Resolves to `null` when nobody wants the place any more, or it was lost.
+   */
   ask(place: Place<T>, own: { takeOver?: true; claim?: number }): Promise<LockLocationOutput | null>
-  /** Best effort: a lock that stays is found in the room, and released again. */
+  /**
+   * Releases a lock, by best effort: a lock that stays is seen in the room later, and released then (lock-watch.ts).
+   */
   unlock(location: T['location'], fence: number): Promise<void>
 }
 
@@ -17,7 +21,7 @@ export function openLockCalls<T extends RoomTypes>(locking: LockingRoom<T>): Loc
   let lockSeq = 0
 
   const wait = (ms: number) => new Promise<void>((resolve) => transport.clock.after(ms, resolve))
-  /** Calls one after the other, so that they arrive in the order of their numbers. */
+  /** Makes one call after the other, so that they arrive in the order of their `lockSeq`. */
   const call = (procedure: 'lockLocation' | 'unlockLocation', own: object): Promise<unknown> => {
     const send = () => {
       const input = { room, connectionKey: presence.key, lockSeq: ++lockSeq, ...own }
@@ -25,17 +29,17 @@ export function openLockCalls<T extends RoomTypes>(locking: LockingRoom<T>): Loc
     }
     return (latest = latest.then(send, send))
   }
-  /** The server does not count us as present: a post of ours will. */
+  /** Waits because the server does not count us as present. From the second time on, also posts our state again. */
   const enterAgain = (failures: number) => {
     if (failures > 1) presence.postAgain()
     return wait((pace.timing.beatMs / 20) * Math.min(failures, 10))
   }
-  /** @throws LocationError when the room has no locks that could be asked for. */
+  /** Waits until we are in the room. @throws LocationError when the room was left, or the server has no locks. */
   const ready = async () => {
     await presence.flush()
     await store.expect(() => store.view.id !== null || hasLeft())
     if (hasLeft()) throw new LocationError('closed', 'The room was left: join it again.')
-    // Before the first hello, and while polling, only the server knows.
+    // Before the first hello or poll, only the server knows whether it has locks: the call is made.
     if (pace.timing.features && !pace.timing.locks)
       throw new LocationError('misconfigured', 'This server has no locks: set `locks: true` on its hub.')
   }

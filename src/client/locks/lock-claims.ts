@@ -12,7 +12,7 @@ export interface LockClaims<T extends RoomTypes> {
   stop(): void
 }
 
-/** After the server lost its state, claims our locks again. `claimed` is called after each answer. */
+/** Claims our locks again after the server lost its state. Calls `claimed` after each answer. */
 export function openLockClaims<T extends RoomTypes>(
   { transport, store, pace, presence, connection, own, parseEventId }: LockingRoom<T>,
   { ask }: LockCalls<T>,
@@ -24,7 +24,7 @@ export function openLockClaims<T extends RoomTypes>(
   const shownId = () => parseEventId(store.view.id)
   const granted = (place: Place<T>, fence: number) =>
     void Object.assign(place, { fence, epoch: shownId()?.epoch, isSeen: false })
-  /** The server lost its state: what we held may become ours again. */
+  /** Claims a place that we held before the server lost its state: it may become ours again. */
   const claim = async (place: Place<T>) => {
     place.isClaiming = true
     const reply = await ask(place, { claim: place.fence }).catch(() => null)

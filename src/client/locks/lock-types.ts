@@ -2,22 +2,26 @@ import type { RoomTypes } from '../../shared/room-types.js'
 import type { Member } from '../store/member.js'
 
 /**
- * A place that this client holds. Calls for one place share one lock: it ends when it was released as often as it was taken. With
- * `await using`, it is released at the end of the block, in runtimes that have `Symbol.asyncDispose`.
+ * A place that this client holds. Calls for one place share one lock, which ends when it was released as often as it
+ * was taken. With `await using`, the lock is released at the end of the block, in runtimes that have
+ * `Symbol.asyncDispose`.
  */
 export interface Lock<T extends RoomTypes> {
   readonly location: T['location']
-  /** Orders the locks of this place: save it with what you write, and let no save with a lower one overwrite it. */
+  /**
+   * A number that orders the locks of this place. Save it with your data, and let no save with a lower fence overwrite
+   * them.
+   */
   readonly fence: number
-  /** Aborts when the lock is lost: the server said so, or no post was acknowledged for 30 seconds. */
+  /** Aborts when the lock is lost: when the server says so, or when no post was acknowledged for 30 seconds. */
   readonly signal: AbortSignal
-  /** Ends one use of this lock. The last one frees the place. Never rejects. */
+  /** Ends one use of this lock. The end of the last use frees the place. Never rejects. */
   release(): Promise<void>
 }
 
 /** The part of a room that shows locks. */
 export interface LockView<T extends RoomTypes> {
-  /** Returns the member who has a place; `null` when it is free. */
+  /** Returns the member who has locked a place; `null` when the place is free. */
   lockedBy(location: T['location']): Member<T> | null
 }
 
@@ -37,5 +41,5 @@ export interface RoomLockMethods<T extends RoomTypes> extends LockView<T> {
 /** The options of `room.lock`. */
 export type LockOptions = { signal?: AbortSignal; takeOver?: true }
 
-/** `Yes` for an app with locks, otherwise nothing. */
+/** `Yes` for an app with locks, otherwise `unknown`. */
 export type IfLocks<T extends RoomTypes, Yes> = [T['locks']] extends [true] ? Yes : unknown

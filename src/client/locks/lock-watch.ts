@@ -3,13 +3,15 @@ import type { LockCalls } from './lock-calls.js'
 import type { LockingRoom } from './locking-room.js'
 import type { Places } from './place.js'
 
-/** Ends what time ends: a lock that the server can no longer know to be ours, one of an idle page, and one that nobody wants. */
+/**
+ * Ends a lock that the server may no longer count as ours, a lock of an idle page, and a lock that nobody here wants.
+ */
 export interface LockWatch {
   check(): void
   stop(): void
 }
 
-/** Calls `check` of its own accord when something is due. `due` runs it with all other checks. */
+/** Creates the watch. A timer calls `due` when the next lock may end; `due` runs `check` and all other checks. */
 export function openLockWatch<T extends RoomTypes>(
   { transport, store, pace, presence, own, canonicalText }: LockingRoom<T>,
   { unlock }: LockCalls<T>,
@@ -37,7 +39,10 @@ export function openLockWatch<T extends RoomTypes>(
       }
     }
   }
-  /** Returns when our locks end: for want of an accepted post, and because nobody uses the page. */
+  /**
+   * Returns the times at which our locks end: `lostAt` without a newer accepted post, `idleAt` while nobody uses the
+   * page.
+   */
   const endsAt = (now: number) => {
     const { locks } = pace.timing
     const lockMs = Math.min(positive(locks?.lockMs, 30_000), 600_000)
@@ -65,5 +70,5 @@ export function openLockWatch<T extends RoomTypes>(
   }
 }
 
-/** Returns a number of the wire; `usual` when it is no positive number. */
+/** Returns a number that the server sent; `usual` when it is no positive number. */
 const positive = (value: unknown, usual: number) => (typeof value === 'number' && value > 0 ? value : usual)

@@ -25,7 +25,7 @@ export interface LockingRoomParts<T extends RoomTypes> {
 /** A room as its locks see it, and the code of the first load that they use. */
 export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T>, FirstLoad {
   connection: Pick<ServerConnection, 'connect'>
-  /** True when we left the room, and not only the server refused us. */
+  /** True when we left the room; false when the server refused us, after which we may return. */
   hasLeft(): boolean
   /** The locks of our connection, as the room shows them. */
   own(): readonly { readonly location: T['location']; readonly fence: number }[] | undefined

@@ -2,7 +2,7 @@ import type { RoomTypes } from '../../shared/room-types.js'
 import type { FirstLoad } from '../first-load.js'
 import type { Lock } from './lock-types.js'
 
-/** A place that we hold, or want. `users`: how often it was taken and not released. */
+/** A place that we hold or want. `users` is the number of callers that took it and have not released it. */
 export type Place<T extends RoomTypes> = {
   readonly text: string
   readonly location: T['location']
@@ -10,10 +10,10 @@ export type Place<T extends RoomTypes> = {
   fence: number
   /** The epoch in which the fence counts. */
   epoch: string | undefined
-  /** The room has shown the lock. */
+  /** True when the room has shown the lock. */
   isSeen: boolean
   isClaiming: boolean
-  /** Whether somebody asked for it with `takeOver`. */
+  /** True when a caller asked for the place with `takeOver`. */
   takeOver: true | undefined
   lock: Lock<T> | null
   readonly lost: AbortController
@@ -22,11 +22,11 @@ export type Place<T extends RoomTypes> = {
 
 /** The places of a room that we hold or want. */
 export interface Places<T extends RoomTypes> {
-  /** By the canonical text of their locations. */
+  /** The places, by the canonical text of their locations. */
   readonly byText: ReadonlyMap<string, Place<T>>
-  /** Returns those that we hold. */
+  /** Returns the places that we hold. */
   held(): Place<T>[]
-  /** Returns the place with this text, which is new when we do not have it. */
+  /** Returns the place with this text. Creates it when there is none. */
   enter(text: string): Place<T>
   forget(place: Place<T>): void
   /** Forgets a place, and aborts the signal of its lock. */

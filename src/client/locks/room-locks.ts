@@ -20,14 +20,14 @@ export function openRoomLocks<T extends RoomTypes>(
   const calls = openLockCalls(room)
   let unsubscribe = () => {}
 
-  /** The room is left, and all locks with it. */
+  /** Ends all locks, because the room was left. */
   const close = () => {
     unsubscribe()
     watch.stop()
     claims.stop()
     for (const place of places.byText.values()) places.lose(place)
   }
-  /** Compares what we hold with the time, and with what the room shows. */
+  /** Ends the locks whose time is over, and compares our locks with those that the room shows. */
   const check = () => {
     if (hasLeft()) return close()
     watch.check()
@@ -39,15 +39,15 @@ export function openRoomLocks<T extends RoomTypes>(
   const take = async (place: Place<T>): Promise<Lock<T> | null> => {
     const reply = await decided(calls, place)
     if (reply?.outcome !== 'locked') {
-      // At once, so that the next call does not join this one.
+      // Forgotten at once, so that the next call asks the server anew instead of joining this call.
       places.forget(place)
       return null
     }
-    // Given up, and asked for again meanwhile: the lock is the newer asker's, whose call is answered with the same fence.
+    // This call was given up, and a newer one asks for the place: it gets this lock, with the same fence.
     if (place.users === 0 && places.byText.has(place.text)) return null
     claims.granted(place, reply.fence)
     place.lock = lockOf(place, () => release(place))
-    // Every caller gave up meanwhile.
+    // Every caller gave up meanwhile: the lock is released at once.
     if (place.users === 0) void release(place)
     check()
     return place.lock
@@ -74,7 +74,10 @@ export function openRoomLocks<T extends RoomTypes>(
   }
 }
 
-/** Asks for a place. Once somebody asked with `takeOver`, an answer to a call without it decides nothing. */
+/**
+ * Asks for a place. When a caller with `takeOver` joins while a call without it is under way, the answer `taken` is not
+ * final: the place is asked for again, with `takeOver`.
+ */
 async function decided<T extends RoomTypes>(calls: LockCalls<T>, place: Place<T>): Promise<LockLocationOutput | null> {
   for (;;) {
     const { takeOver } = place
@@ -92,7 +95,7 @@ function lockOf<T extends RoomTypes>(place: Place<T>, release: () => Promise<voi
     signal: place.lost.signal,
     release,
   }
-  // Safari lacked it in early 2026.
+  // Safari lacked `Symbol.asyncDispose` in early 2026.
   if (Symbol.asyncDispose) Object.assign(lock, { [Symbol.asyncDispose]: release })
   return lock
 }

@@ -8,8 +8,9 @@ export function newKey(): string {
 }
 
 /**
- * Returns the member key of this window: a reload keeps it, another window has its own. Node >= 25 and Deno have a
- * sessionStorage too, but one for the whole process, which would make two clients one member.
+ * Returns the member key of this window: a reload keeps the key, and another window has its own. Without a document,
+ * the key is new each time: Node >= 25 and Deno have one sessionStorage for the whole process, which would make two
+ * clients one member.
  */
 export function storedMemberKey(): string {
   const key = newKey()

@@ -11,10 +11,13 @@ import type { RoomTypes } from '../../shared/room-types.js'
 export interface OutboxSenderOptions<T extends RoomTypes> {
   clock: Clock
   context(): RetryContext
-  /** The least time between two posts, between two that change only the presence value, and what a busy room asked for. */
+  /**
+   * Returns the least times in ms between two posts: in general, before a post that changes only the presence value,
+   * and in a busy room.
+   */
   spacing(): [postMs: number, presenceMs: number, askedMs: number]
   send(post: OutboxPost<T>): Promise<PostLocationOutput>
-  /** The server accepted the post: our ids are known. */
+  /** The server answered the post with our ids. */
   acknowledged(reply: PostLocationOutput): void
   refused(error: LocationError): void
   /** This connection has left, or belongs to another member: the next post needs a new key. */
@@ -30,7 +33,7 @@ export interface OutboxSender<T extends RoomTypes> {
   write(draft: OutboxDraft<T>, isUrgent?: boolean): void
   /** Applies a step to the outbox and sends the post that is due then. */
   step(change: (box: Outbox<T>) => Outbox<T>): void
-  /** Stops sending until `resume`, which posts everything again with a newer seq. */
+  /** Stops sending until `resume`, which posts the newest draft again with a newer seq. */
   pause(): void
   resume(): void
 }
@@ -54,7 +57,7 @@ export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptio
     const dueMs = dueAt(box, ...options.spacing())
     if (!open || dueMs === null) return
     const delayMs = dueMs - clock.now()
-    // The time is not compared again: a clock that stands still must not hold a post back.
+    // The timer posts without comparing times again: a clock that stands still must not hold a post back.
     if (delayMs > 0) stopTimer = clock.after(delayMs, post)
     else post()
   }
@@ -63,7 +66,8 @@ export function openOutboxSender<T extends RoomTypes>(options: OutboxSenderOptio
     const { inFlight } = box
     if (!inFlight) return
     const settle = (then: () => void) => {
-      // After a change of key or a stay in the back/forward cache, this reply is ignored.
+      // After a change of key or a stay in the back/forward cache, this post is no longer in flight: its reply is
+      // ignored.
       if (open && box.inFlight === inFlight) then()
     }
     options

@@ -11,7 +11,7 @@ export type OutboxDraft<T extends RoomTypes> = {
   readonly profile?: T['profile'] | null
   readonly activity?: Activity
   readonly presence?: T['presence']
-  /** The page was used since the draft before, which is otherwise equal. */
+  /** Set in a draft that differs from the previous one only in that the page was used since. */
   readonly used?: true
 }
 
@@ -35,7 +35,7 @@ export type Outbox<T extends RoomTypes> = {
   readonly posted: number
   /** The newest edition that the server acknowledged. */
   readonly acked: number
-  /** The draft of that edition. The room shows it, and it remains when a newer one is refused. */
+  /** The draft of the edition `acked`, which the room shows. It remains when a newer draft is refused. */
   readonly shown: OutboxDraft<T> | null
   readonly inFlight: OutboxPost<T> | null
   readonly sentAt: number
@@ -70,7 +70,7 @@ export const emptyOutbox: Outbox<never> = {
   refusal: null,
 }
 
-/** The app wrote a new draft; an older one that was not sent yet is dropped. */
+/** The app wrote a new draft. An older draft that was not sent yet is dropped. */
 export function written<T extends RoomTypes>(box: Outbox<T>, draft: OutboxDraft<T>, isUrgent = true): Outbox<T> {
   const edition = box.edition + 1
   return { ...box, newest: draft, edition, urgent: isUrgent ? edition : box.urgent }
@@ -80,8 +80,8 @@ export function written<T extends RoomTypes>(box: Outbox<T>, draft: OutboxDraft<
  * Returns the time of the next post; `null` when none is due.
  *
  * @param postMs the least time between two posts.
- * @param presenceMs the same, for a post that changes only the presence value.
- * @param askedMs the time that a busy room asked for: for every post but a renewal.
+ * @param presenceMs the least time before a post that changes only the presence value.
+ * @param askedMs the least time before a post that a busy room asked for. It does not delay renewals of the lease.
  */
 export function dueAt<T extends RoomTypes>(
   box: Outbox<T>,
@@ -95,7 +95,9 @@ export function dueAt<T extends RoomTypes>(
   return Math.max(box.sentAt + spacing, box.retryAt)
 }
 
-/** The next post is `inFlight`. A state that was sent before keeps its seq, so that a retry is the same post. */
+/**
+ * Puts the newest draft in flight. A draft that was sent before keeps its seq, so that the server recognizes a retry.
+ */
 export function sent<T extends RoomTypes>(box: Outbox<T>, now: number): Outbox<T> {
   const { newest: draft, edition, posted } = box
   if (!draft) return box
@@ -103,7 +105,7 @@ export function sent<T extends RoomTypes>(box: Outbox<T>, now: number): Outbox<T
   return { ...box, seq, posted: edition, sentAt: now, inFlight: { draft, edition, seq } }
 }
 
-/** The server answered. */
+/** The server answered the post in flight. */
 export function answered<T extends RoomTypes>(
   box: Outbox<T>,
   reply: { outcome: PostOutcome; seq: number },
@@ -120,7 +122,7 @@ export function answered<T extends RoomTypes>(
         ...idle,
         acked: post.edition,
         shown: post.draft,
-        // A renewal of the previous draft does not deliver the refused one.
+        // After a refusal, a renewal posts the draft before the refused one: the refused draft is still not delivered.
         error: post.edition === box.refusal?.edition ? box.error : null,
         retryAt: -Infinity,
         failures: 0,
@@ -155,7 +157,8 @@ export function failed<T extends RoomTypes>(
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, error, refusal: { edition: post.edition, error }, renewing: false }
   if (box.edition > post.edition) return refused
-  // The draft that the room shows needs no post, unless it is the one that was refused.
+  // The draft that the room shows becomes the newest again and needs no post. If it was itself refused, no draft is
+  // left.
   return { ...refused, newest: box.shown === post.draft ? null : box.shown, acked: box.edition }
 }
 
@@ -169,7 +172,10 @@ export function hastened<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
   return { ...box, retryAt: -Infinity }
 }
 
-/** The post in flight may hang in a dead socket: it is due again with its seq, and the reply to the first is ignored. */
+/**
+ * The post in flight may hang on a dead socket: it is due again with the same seq, and a reply to the first try is
+ * ignored.
+ */
 export function replaced<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
   return box.inFlight ? { ...box, inFlight: null, sentAt: -Infinity } : box
 }
@@ -187,7 +193,7 @@ export function again<T extends RoomTypes>(box: Outbox<T>, seq = box.seq): Outbo
 /** The draft is posted under a new connection key. */
 export const rekeyed = <T extends RoomTypes>(box: Outbox<T>): Outbox<T> => again(box, 0)
 
-// The first repeat is immediate; repeated requests for one back off.
+// The server asked for the post again. The first repeat is immediate; further repeats in a row use backoff.
 function delayed<T extends RoomTypes>(box: Outbox<T>, context: RetryContext): Outbox<T> {
   const retryAt = box.failures ? context.now + backoffMs(box.failures, context) : box.retryAt
   return { ...box, failures: box.failures + 1, retryAt }

@@ -6,12 +6,12 @@ import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
 import type { ToldEpoch } from './split-room.js'
 
-/** Takes the ids of replies, heartbeats and snapshots. */
+/** Called with the event id of each reply to a post, each heartbeat and each snapshot. */
 export type EpochWatch = (from: ToldEpoch['from'], id: string | undefined) => void
 
 /**
- * Reports a room that several processes have in their own memory, once. The code that decides is loaded when two epochs
- * differ for the first time; a page that cannot load it is not told.
+ * Reports once when several server processes keep this room, each in its own memory. The code that detects this is
+ * loaded when two epochs differ for the first time; when it cannot be loaded, nothing is reported.
  */
 export function watchEpochs<T extends RoomTypes>({
   transport: { clock },
@@ -23,12 +23,12 @@ export function watchEpochs<T extends RoomTypes>({
   pace: Pace
 }): EpochWatch {
   let judge: Promise<(told: ToldEpoch) => void> | undefined
-  /** The epoch of the newest reply that came before the room was there. */
+  /** The epoch of the newest reply to a post that arrived before the first snapshot. */
   let early: string | undefined
   const tell = (told: ToldEpoch) => {
     if (!judge && told.epoch === told.shown) return
     judge ??= import('./split-room.js').then(({ reportSplitRoom }) => reportSplitRoom(pace, store, firstLoad))
-    // The chunk may not be there.
+    // A deploy may have removed the chunk.
     judge.then((take) => take(told)).catch(() => {})
   }
   return (from, id) => {

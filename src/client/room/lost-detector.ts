@@ -2,17 +2,17 @@ import type { Clock } from '../../shared/clock.js'
 
 /** Distinguishes a lost connection from a short interruption. */
 export interface LostDetector {
-  /** Called at each change of whether events of the room reach us. */
+  /** Called when events of the room begin (`present`) or cease to reach us. */
   note(present: boolean): void
-  /** Called when we left or were refused, which is not a loss of connection. */
+  /** Called when we left the room or were refused, which is not a loss of connection. */
   stop(): void
 }
 
 /**
  * Calls `changed` when the connection is lost and when it is restored.
  *
- * @param lostMs interruptions shorter than this are not reported.
- * @param changed its `since` is the monotonic reading at which the interruption began.
+ * @param lostMs shorter interruptions, in milliseconds, are not reported.
+ * @param changed receives `since`, the monotonic reading at which the interruption began.
  */
 export function detectLoss(
   clock: Clock,

@@ -29,63 +29,66 @@ export interface OwnPresenceOptions<T extends RoomTypes> {
   transport: Transport<T>
   store: Store<T>
   pace: Pace
-  /** Takes the ids of the replies to our posts. */
+  /** Called with the event id of each reply to our posts. */
   told: EpochWatch
-  /** False when we only watch: then there is no connection of ours, and nothing is posted. */
+  /** False when we only watch the room: then we have no connection key, and nothing is posted. */
   joined: boolean
-  /** The state of the connection by which we see the room. */
+  /** Returns the state of the connection that brings the events of the room. */
   link(): ConnectionState
-  /** Opens that connection again, with our newest key. */
+  /** Opens the connection that brings the events of the room again, with our newest key. */
   reconnect(): void
 }
 
-/** The part of a draft besides the location. */
+/** The profile and the activity: the part of our state that `room.update` changes. */
 export type OwnAttributes<T extends RoomTypes> = {
-  /** `null` takes the profile back. */
+  /** `null` removes the profile. */
   profile?: T['profile'] | null
   activity?: Activity
 }
 
-/** The keys of a presence value to change; one that is `undefined` is removed. */
+/** The keys of a presence value to change. A key whose value is `undefined` is removed. */
 export type PresencePatch<Presence> = Presence extends object
   ? { [K in keyof Presence]?: Presence[K] | undefined }
   : never
 
 /** Our own presence in a room: our connection key and what we post. */
 export interface OwnPresence<T extends RoomTypes> {
-  /** The connection's secret. */
+  /** The secret key of our connection; `undefined` when we only watch. */
   readonly key: string | undefined
-  /** When the newest post that the server accepted was sent. */
+  /** The time at which the newest post that the server accepted was sent. */
   readonly acceptedAt: number
   /**
-   * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when none is
-   * answered until `patience` resolves.
+   * Resolves to our member id from the server's replies to our posts; `null` when a post of ours failed, and when no
+   * post was answered by the time that `patience` resolves.
    */
   whoAmI(patience: Promise<void>): Promise<string | null>
   /** Posts our first location. @throws LocationError `bad-input` when a value is not JSON; then nothing has changed. */
   enter(location: T['location'] | null, change: OwnAttributes<T>): void
-  /** Posts our location. A value that is not JSON changes nothing, and is reported as the server's refusals are. */
+  /**
+   * Posts our location. A value that is not JSON is not posted; an `error` event reports it like a refusal of the
+   * server.
+   */
   post(location: T['location'] | null, change?: OwnAttributes<T>): void
   update(change: OwnAttributes<T>): void
-  /** Changes our presence value by key. What is not JSON is reported as `post` reports it. */
+  /** Changes our presence value by key. A value that is not JSON is reported as `post` reports it. */
   setPresence(patch: PresencePatch<T['presence']>): void
-  /** Posts that somebody uses this page, if the server understands that. */
+  /** Posts that somebody uses this page, if the server lists the feature `used`. */
   use(): void
   flush(): Promise<void>
   /** Renews our lease after a heartbeat or a hello. */
   renew(): void
-  /** The server is reachable: posts that wait for a retry are sent at once. */
+  /** Sends posts that wait for a retry at once. Called when the server is reachable. */
   hasten(): void
-  /** The post in flight may hang in a dead socket: it is sent again. */
+  /** Sends the post in flight again, because it may hang on a dead socket. */
   replace(): void
-  /** The server lost its state: posts ours again. */
+  /** Posts our state again, after the server lost the state of the room. */
   postAgain(): void
-  /** Our key belongs to another member: makes a new one. */
+  /** Makes a new connection key, because ours belongs to another member. */
   rekey(): void
   /** Stops posting until `resume`, which posts everything again. */
   pause(): void
   resume(): void
-  /** Tells the server that we leave; `graceMs`: perhaps not for good. Never rejects. */
+  /** Tells the server that we leave. With `graceMs`, the server waits that long for us to return. Never rejects. */
   depart(graceMs?: number): Promise<void>
 }
 
@@ -94,13 +97,16 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
   const { context, deadlineMs } = pace
   let connectionKey = joined ? newKey() : undefined
   let memberId: string | null = null
-  /** Our id while nobody told it to us, and a stream was opened all the same. */
+  /** `''` when a stream was opened although the server had not told us our member id; otherwise `null`. */
   let guest: '' | null = null
   let attributes: Partial<OutboxDraft<T>> = {}
-  /** We have a presence value, which the server was not sent because it has not listed that feature. */
+  /** True when the newest post left our presence value out, because the server has not listed that feature. */
   let isWithheld = false
   let hasReported = false
-  /** When this page was last used: it was joined, moved, became active, or got input while another window spoke. */
+  /**
+   * The time of the last join, move, return to `active`, or input while another window represented us: the last use of
+   * this page.
+   */
   let usedAt = context().now
   let acceptedAt = -Infinity
   const understands = (feature: string) => pace.timing.features?.includes(feature)
@@ -109,7 +115,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     connectionKey = newKey()
     store.own({ connectionId: null })
   }
-  // The polls of a hidden tab are throttled to one a minute, and only polls remind us to post.
+  // While polling, posts ask for a long lease: a browser throttles the polls of a hidden tab to one a minute, and the
+  // lease is renewed after a poll.
   let isLongLeaseAllowed = true
   const send = async (post: OutboxPost<T>): Promise<PostLocationOutput> => {
     const { presence, ...draft } = post.draft
@@ -123,7 +130,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       return await transport.post(
         {
           ...draft,
-          // Not `undefined`: a transformer would send the key, which a router without presence values refuses.
+          // Left out, not `undefined`: a transformer would send the key, which a router without presence values
+          // refuses.
           ...(presence !== undefined && !isWithheld && { presence }),
           ...(understands('used') && { activeAgoMs: Math.min(context().now - usedAt, 86_400_000) }),
           room,
@@ -135,7 +143,8 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
         deadlineMs(),
       )
     } catch (error) {
-      // The server may allow only shorter leases, and no hello has said so: its default is better than no presence.
+      // The server may allow only shorter leases, which a hello would have told us: the post is sent again for a
+      // default lease.
       if (!asksForLongLease || failureOf(error).error.code !== 'bad-input') throw error
       isLongLeaseAllowed = false
       return send(post)
@@ -149,11 +158,11 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     memberId = own
     store.own({ connectionId, memberId })
     guest = null
-    // Another member signed in here: we may no longer share the stream of the previous member's tabs.
+    // Another member signed in on this page: we may no longer share the stream of the previous member's tabs.
     if (before !== null && before !== own) reconnect()
   }
   const refused = (error: LocationError) => {
-    // What was refused is not posted again with the next change.
+    // The refused attributes are dropped, so that the next change does not post them again.
     attributes = { ...(sender.box.newest ?? attributes), used: undefined }
     store.emit('error', { error })
     if (memberId === null || !/^(unauthorized|forbidden)$/.test(error.code)) return
@@ -177,10 +186,11 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
     },
   })
   const enter = (location: T['location'] | null, change?: Partial<OutboxDraft<T>>) => {
-    // `undefined` is not a location, but a property that is `undefined` would be treated as left out.
+    // `sameJson` throws for a value that is not JSON. The location is an item of an array, because a property that is
+    // `undefined` would count as left out.
     sameJson([location, { ...change }], null)
     if (!change || change.activity === 'active') usedAt = context().now
-    // A use that the server does not know yet goes with the next post.
+    // If the server has not acknowledged yet that this page was used, the next post repeats it.
     const { newest, acked, edition } = sender.box
     const used = (acked < edition && newest?.used) || undefined
     const draft = copied({ ...attributes, ...change, location, used })
@@ -193,7 +203,7 @@ export function openOwnPresence<T extends RoomTypes>(options: OwnPresenceOptions
       unsendable = null
       enter(location, change)
     } catch (thrown) {
-      // Not thrown: it would unmount the page of a React app, which the same value of a wrong shape does not.
+      // Reported, not thrown: an exception would unmount a React app, as a value that the server refuses does not.
       const error = (unsendable = thrown as LocationError)
       queueMicrotask(() => refused(error))
     }

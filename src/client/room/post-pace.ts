@@ -4,16 +4,22 @@ import type { RetryContext } from '../connection/connection-state.js'
 
 /** The timing of a room. */
 export interface Pace {
-  /** From the newest hello; the server's defaults before the first. */
+  /** The timing in the newest hello; the server's defaults before the first hello. */
   timing: Pick<Hello, 'beatMs' | 'leaseMs' | 'postMs' | 'presenceMs' | 'features' | 'locks'>
-  /** The time between two posts that the last reply asked for, since the newest hello; otherwise 0. */
+  /**
+   * The least time in ms between two posts that the last reply of a busy room asked for; 0 when none did since the
+   * newest hello.
+   */
   askedMs: number
   context(): RetryContext
   /** The timeout of a request. */
   deadlineMs(): number
-  /** Called when open connections may be dead. For half a heartbeat interval the timeouts are short, so that dead sockets are left soon. */
+  /**
+   * Shortens the timeouts for half a heartbeat interval. Called when open sockets may be dead, so that they are given
+   * up soon.
+   */
   doubt(): void
-  /** True for that time. */
+  /** True for half a heartbeat interval after `doubt()`. */
   isDoubted(): boolean
 }
 

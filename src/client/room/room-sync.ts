@@ -22,7 +22,7 @@ export interface RoomSyncOptions<T extends RoomTypes> {
   store: Store<T>
   pace: Pace
   presence: OwnPresence<T>
-  /** Takes the ids of heartbeats and snapshots. */
+  /** Called with the event id of each heartbeat and snapshot. */
   told: EpochWatch
 }
 
@@ -32,17 +32,23 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
   const { clock } = transport
   const { view } = store
   let stopForgetting = () => {}
-  /** Until then, the next frame contains what we missed. */
+  /** Until this time, the next frame counts as what we missed while we were disconnected. */
   let catchingUpUntil = -Infinity
-  /** That frame follows hello at once; on a slow network, bytes of it keep arriving. */
+  /**
+   * Returns the end of the wait for the frame with what we missed. The frame follows hello at once; on a slow network,
+   * each byte extends the wait.
+   */
   const soon = () => clock.now() + pace.timing.beatMs / 40
   const lostDetector = openLostDetector(transport, store)
 
-  /** Gives the connections that are not in the snapshot after a restart time to come back. */
+  /**
+   * After a restart of the server, gives the connections that the snapshot lacks time to come back before they are
+   * removed.
+   */
   const waitForStale = () => {
     presence.postAgain()
     stopForgetting()
-    // The longest backoff is three heartbeats (connection-state.ts): by then everybody has had time to return.
+    // The longest backoff is three heartbeat intervals (connection-state.ts): by then, all clients can have returned.
     const patienceMs = pace.timing.leaseMs + pace.timing.beatMs
     stopForgetting = clock.after(patienceMs, () => store.announce(forgetStale(view)))
   }
@@ -51,21 +57,21 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     if (event.type === 'beat' || event.type === 'snapshot') told(event.type, eventId)
     const applied = applyEvent(view, eventId, event)
     if (event.type === 'broadcast') store.emit(event.type, event)
-    // A heartbeat shows that the server is well, whatever it answered before.
+    // A heartbeat shows that the server works, even if earlier posts failed: our lease is renewed.
     if (event.type === 'beat') presence.renew()
     if (applied.outcome !== 'shown') return applied
     const caughtUp = clock.now() < catchingUpUntil
     catchingUpUntil = -Infinity
     if (before) store.announce(applied.shifts, caughtUp)
     else store.take(applied.shifts)
-    // Only a new epoch gives them more time; other snapshots do not.
+    // Only a new epoch gives stale connections more time; other snapshots do not.
     if (view.stale.size && parseEventId(eventId)?.epoch !== before?.epoch) waitForStale()
     return applied
   }
   const changed = (link: ConnectionState) => {
     if (link.state === 'waiting' && link.error.code === 'connection-owned') presence.rekey()
     const status = statusOf(link, clock)
-    // The first poll contains what we missed.
+    // The answer to the first poll contains what we missed.
     if (status.state === 'polling' && store.snapshot.status.state !== 'polling') catchingUpUntil = Infinity
     if (link.state === 'closed') lostDetector.stop()
     else lostDetector.note(isPresent(link))
@@ -85,7 +91,8 @@ export function openRoomSync<T extends RoomTypes>(options: RoomSyncOptions<T>): 
     greeted(id, hello) {
       pace.timing = timingOf(hello)
       pace.askedMs = 0
-      // A server that does not resume sends a snapshot, sooner or later; one that resumes may have nothing to send.
+      // A server that cannot resume our stream will send a snapshot, however late. A server that resumes may have
+      // nothing to send.
       catchingUpUntil = id === view.id ? soon() : Infinity
       // The hello of a shared stream has no connection id; the replies to our posts have it.
       if (hello.connectionId !== null) store.own({ connectionId: hello.connectionId })
@@ -135,7 +142,8 @@ function requestsOf<T extends RoomTypes>(options: RoomSyncOptions<T>): Pick<Conn
         context: pace.context,
         async ask() {
           const answer = await transport.ask(inputOf(anew()), pace.deadlineMs())
-          // An answer replaces the features, as a hello does. The rest of the timing stays that of the newest hello.
+          // The answer to a poll replaces these fields, as a hello does. The rest of the timing stays that of the
+          // newest hello.
           const { features, presenceMs, locks } = answer
           pace.timing = timingOf({ ...pace.timing, features, presenceMs, locks })
           return answer

@@ -40,12 +40,12 @@ export type Room<T extends RoomTypes> = RoomCore<T> &
 /** `Yes` for an app with a presence schema, otherwise `unknown`. */
 export type IfPresence<T extends RoomTypes, Yes> = [T['presence']] extends [never] ? unknown : Yes
 
-/** The part of a room that has presence values. It exists when the hub has a `presence` schema. */
+/** The method of a room for presence values. It exists when the hub has a `presence` schema. */
 export interface RoomPresenceMethods<T extends RoomTypes> {
   /**
-   * Changes our presence value by key: `{ typing: true }`. A key that is `undefined` is removed, and the others stay. Posts that
-   * change nothing else are at least 100 ms apart, and the newest wins. Never throws, like `post`; it raises `misconfigured` when
-   * the server has no presence schema.
+   * Changes our presence value by key: `{ typing: true }`. A key whose value is `undefined` is removed, and other keys
+   * stay. Posts that change only the presence value are at least 100 ms apart, and the newest wins. Never throws, like
+   * `post`; an `error` event with the code `misconfigured` says that the server has no presence schema.
    */
   setPresence(patch: PresencePatch<T['presence']>): void
 }
@@ -53,25 +53,28 @@ export interface RoomPresenceMethods<T extends RoomTypes> {
 /** The part of a room that every router has. */
 export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
   readonly id: string
-  /** `others`, and `self` when it is known. */
+  /** All members: `others`, and `self` when it is known. */
   readonly members: readonly Member<T>[]
   /**
    * Sets our location. The latest call wins: at most one post is in flight, and none is queued. Never throws: a location
    * that is not JSON (such as NaN) or that the server refuses raises an `error` event, and `flush` rejects.
    */
   post(location: T['location'] | null): void
-  /** Resolves when the newest post is acknowledged. Rejects with a LocationError when it is refused or the room is left. */
+  /**
+   * Resolves when the newest post is acknowledged. Rejects with a LocationError when that post is refused or the room
+   * is left.
+   */
   flush(): Promise<void>
   /** Resolves with the first snapshot. Rejects with a LocationError when the room is refused or left. */
   ready(): Promise<void>
   /**
-   * Changes our profile or activity; a profile of `null` takes it back. In a browser the activity follows input and page visibility by itself until it is set
-   * here.
+   * Changes our profile or activity; a profile of `null` removes ours. In a browser, the activity follows input and
+   * page visibility by itself until it is set here.
    */
   update(own: OwnAttributes<T>): void
-  /** Connects now, while waiting or after a refusal. */
+  /** Connects at once, while the room waits for its next attempt or after it was closed by a refusal. */
   retry(): void
-  /** Returns one of the others by member id; `null` when they are not here, or for our own id. */
+  /** Returns another member by id; `null` when that member is not in the room, and for our own id. */
   other(memberId: string): Member<T> | null
   /**
    * Returns the members at exactly this location: the same array while the members are the same. Each member is counted
@@ -85,8 +88,8 @@ export interface RoomCore<T extends RoomTypes> extends RoomSnapshot<T> {
   /** Returns the same object until something changes. */
   getSnapshot(): RoomSnapshot<T>
   /**
-   * Releases this handle. Other handles of the same room stay, and the last `leave()` closes it: then it shows nobody.
-   * Repeated calls have no effect. Resolves when the server was told or cannot be reached; never rejects.
+   * Releases this handle. The room stays open for its other handles; the last `leave()` closes the room, which then
+   * shows nobody. Repeated calls have no effect. Resolves when the server was told or cannot be reached; never rejects.
    */
   leave(): Promise<void>
 }
@@ -99,7 +102,10 @@ export type WatchedRoom<T extends RoomTypes> = WatchedRoomCore<T> &
 /** The part of a watched room that every router has. */
 export type WatchedRoomCore<T extends RoomTypes> = Omit<RoomCore<T>, 'post' | 'flush' | 'update'>
 
-/** A room without `leave`, which each handle has for itself. When we only watch, it has no methods that post. */
+/**
+ * A room as its handles share it: without `leave`, which each handle has for itself. If watched, without methods that
+ * post.
+ */
 export type JoinedRoom<T extends RoomTypes> = Omit<RoomCore<T>, 'leave'>
 
 /** The options of `client.watch`, which shows a room without being in it. */
@@ -112,7 +118,7 @@ export type WatchOptions<T extends RoomTypes> = {
 /** The options of `client.join`. */
 export type JoinOptions<T extends RoomTypes> = WatchOptions<T> & {
   location?: T['location'] | null
-  /** Default: the one that the member has; `null` takes it back. */
+  /** Default: the profile that the member already has; `null` removes it. */
   profile?: T['profile'] | null
 }
 
@@ -140,7 +146,7 @@ export function openRoom<T extends RoomTypes>(
   showInitial(store, initial)
   if (joining) {
     const { profile, location = null } = joining
-    // A tab that was opened in the background has not been looked at.
+    // A tab that was opened in the background is away at once, because nobody has looked at it.
     const isAway = transport.awayMs === 0 && isHidden()
     presence.enter(location, { profile, ...(isAway && { activity: 'away' as const }) })
   }
@@ -170,7 +176,7 @@ export function openRoom<T extends RoomTypes>(
       stopActivity()
       presence.pause()
       connection.close('left')
-      // Somebody else may sign in on this page: nobody is shown any more.
+      // A room that was left shows nobody, because somebody else may sign in on this page.
       const { view } = store
       store.own({ connectionId: null, memberId: null })
       store.take([...view.connections.keys(), ...view.stale.keys()].map((connectionId) => view.set(connectionId, null)))
@@ -180,9 +186,9 @@ export function openRoom<T extends RoomTypes>(
 }
 
 /**
- * Follows the page of a browser: it is closed, woken, looked at and used. The code for the latter is loaded now, because at the
- * first sign of life the network may be dead. Where it cannot be loaded, only waiting retries become due, dead sockets are
- * noticed by their silence, and a hidden page is away.
+ * Follows the page of a browser: whether it is open, back from a sleep, visible and used. The code for all but the
+ * first is loaded now, because after a sleep the network may be dead. When the code cannot be loaded, only waiting
+ * retries become due after a sleep, dead sockets are noticed by their silence, and a hidden page is away.
  */
 function followPageOf<T extends RoomTypes>(
   parts: RoomSyncOptions<T>,
@@ -222,7 +228,7 @@ function followPageOf<T extends RoomTypes>(
   }
 }
 
-/** Listening to broadcasts of any name: what a router without broadcasts has is never called. */
+/** `onBroadcast` for any name. Every room has it; the types of a router without broadcasts hide it. */
 type AnyListening<T extends RoomTypes> = {
   onBroadcast(name: string, run: (event: BroadcastEvent<T>) => unknown): () => void
 }
@@ -260,12 +266,12 @@ const watchedRoom = <T extends RoomTypes>(
   getSnapshot: () => store.snapshot,
   ready: () => store.expect(() => store.view.id !== null || closedBy(connection.link)),
   retry() {
-    // There is an error while waiting and after a refusal; none when live or left.
+    // A room that is live or was left has no error, and is not retried.
     const { link } = connection
     if (!('error' in link && link.error)) return
     const isClosed = closedBy(link)
     connection.connect()
-    // The page may have been hidden while the room was closed: then nothing was posted since.
+    // If the page was hidden while the room was closed, our posts are still paused.
     if (isClosed) presence.resume()
     else presence.hasten()
   },

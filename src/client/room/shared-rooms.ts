@@ -20,9 +20,9 @@ export interface LocationClient<T extends RoomTypes> {
    */
   reconnect(): void
   /**
-   * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for it: the leave request
-   * needs the session. For another user of the same page, create a new client. Resolves when the server was told or cannot
-   * be reached; never rejects.
+   * Leaves every room: others no longer see us, and no room shows anybody. Before a sign-out, wait for the returned
+   * promise: the leave request needs the session. For another user of the same page, create a new client. Resolves when
+   * the server was told or cannot be reached; never rejects.
    */
   close(): Promise<void>
 }
@@ -43,7 +43,8 @@ export function openClient<T extends RoomTypes>(transport: Transport<T>): Locati
 
   const enter = (name: string, joining: JoinOptions<T> | null, { initial, signal }: WatchOptions<T>) => {
     if (closed) throw new LocationError('closed', 'This client is closed: create a new one.')
-    // The server compares names in this form, and answers which character it refuses. A route's parameter may be undefined.
+    // The server compares room ids in Unicode normal form C, and its refusal names the character that it refuses.
+    // `name` may be undefined, like a missing parameter of a route.
     const id = typeof name === 'string' ? name.normalize() : ''
     if (!/^[^\p{Cc}\p{Cs}]{1,128}$/u.test(id))
       throw new LocationError('bad-input', 'A room id must be 1 to 128 visible characters.')
@@ -77,7 +78,7 @@ function shareRoom<T extends RoomTypes>(
   { room, renew, close }: ReturnType<typeof openRoom<T>>,
   ending: () => void,
 ): SharedRoom<T> {
-  /** The release function of each handle: removes its listener from a signal that may outlive the room. */
+  /** The open handles, each as a function that removes its abort listener: a signal may outlive the room. */
   const holders = new Set<() => void>()
   let ended: Promise<void> | undefined
   const end = () => {

@@ -3,11 +3,11 @@ import type { LocationError } from '../../shared/errors.js'
 import type { Store } from '../store/store.js'
 import type { Pace } from './post-pace.js'
 
-/** An id that the server told us: in a reply to a post of ours, in a heartbeat, or in a snapshot. */
+/** An epoch that the server told us: in a reply to a post of ours, in a heartbeat, or in a snapshot. */
 export type ToldEpoch = {
   from: 'post' | 'beat' | 'snapshot'
   epoch: string
-  /** The epoch that the view had when it was told. */
+  /** The epoch that the view had when `epoch` arrived. */
   shown: string
   now: number
 }
@@ -16,14 +16,17 @@ export const splitRoomMessage =
   'Several server processes answer, and each has this room for itself: people see a part of the others only. ' +
   'Give every process the same Redis backend, or run one process.'
 
-/** Epochs are remembered up to this number, so that a server that invents them cannot fill the memory. */
+/**
+ * The most superseded epochs that are remembered, so that a server that sends ever new epochs cannot fill the memory.
+ */
 const most = 32
 
 /**
- * Detects a room that several processes have in their own memory. A room has one epoch at a time, and a superseded epoch
- * does not come back. After a restart or a failover, posts and stream disagree, too, but for less than a heartbeat interval.
+ * Detects a split room: several server processes keep the room, each in its own memory. A room that is not split has
+ * one epoch at a time, and a superseded epoch does not come back. After a restart or a failover, the replies to posts
+ * and the stream name different epochs, too, but for less than a heartbeat interval.
  *
- * Returns a function that takes what the server tells us, and returns true when the room is certainly split.
+ * Returns a function that takes each epoch that the server tells us, and returns true when the room is certainly split.
  *
  * @param heartbeatMs returns the heartbeat interval.
  */
@@ -31,22 +34,23 @@ export function detectSplitRoom(heartbeatMs: () => number): (told: ToldEpoch) =>
   let superseded: string[] = []
   let changedAt = -Infinity
   let returns = 0
-  /** Since when the posts are answered from another epoch than the stream's. */
+  /** The time since when the replies to posts have named another epoch than the stream. */
   let disagreeingSince = Infinity
-  /** True when a heartbeat of the stream confirmed its epoch since. */
+  /** True when a heartbeat has confirmed the epoch of the stream since `disagreeingSince`. */
   let confirmed = false
 
   const posted = ({ epoch, shown, now }: ToldEpoch) => {
-    // The reply to a post that was sent before the room began anew: its timeout is two heartbeat intervals.
+    // A late reply to a post that was sent in the previous epoch: the timeout of a post is two heartbeat intervals.
     const isLate = superseded.includes(epoch) && now - changedAt < 2 * heartbeatMs()
-    // A balancer may send every other post to the process of the stream: that these agree says nothing.
+    // A reply that names the epoch of the stream proves nothing: a balancer may send every other post to the stream's
+    // process.
     if (epoch === shown || isLate) return false
     disagreeingSince = Math.min(disagreeingSince, now)
     return confirmed && now - disagreeingSince >= heartbeatMs()
   }
   const beaten = ({ now }: ToldEpoch) => {
     const before = confirmed
-    // A heartbeat of the previous process may have been under way with the reply of the next.
+    // In the first tenth of a heartbeat interval, a late heartbeat of the previous process confirms nothing.
     confirmed ||= now - disagreeingSince >= heartbeatMs() / 10
     return before
   }
@@ -65,7 +69,7 @@ export function detectSplitRoom(heartbeatMs: () => number): (told: ToldEpoch) =>
   }
 }
 
-/** Returns a function that takes what the server tells us, and raises an error when the room is split, once. */
+/** Returns a function that takes each epoch that the server tells us, and raises one error when the room is split. */
 export function reportSplitRoom<T extends RoomTypes>(
   pace: Pace,
   store: Pick<Store<T>, 'fail'>,

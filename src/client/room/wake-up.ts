@@ -4,10 +4,10 @@ import type { FirstLoad } from '../first-load.js'
 import type { RoomSyncOptions } from './room-sync.js'
 
 /**
- * Returns the function to call at each sign of life. Retries that wait are due at once. After a sleep, or in
- * another network, open connections may be dead without an error: hanging posts are sent again, and a query tests the stream.
- * `changed`: the network is another one, so that the stream is replaced without a test. The same query tests the stream when
- * posts begin to fail without an answer of our server.
+ * Returns the function to call when the page is looked at again or the network is back. It makes waiting retries due at
+ * once. After a sleep or in another network, open connections may be dead without an error: hanging posts are sent
+ * again, and a query tests the stream. When the network is another one (`changed`), the stream is replaced without a
+ * test. The same query tests the stream when posts begin to fail without an answer of our server.
  */
 export function wakeUp<T extends RoomTypes>(
   options: RoomSyncOptions<T>,
@@ -24,10 +24,10 @@ export function wakeUp<T extends RoomTypes>(
   const test = async () => {
     const before = view.id
     const ask = () => transport.ask({ room, lastEventId: before ?? undefined }, pace.deadlineMs())
-    // A refusal is an answer, too: the server is there.
-    // The answer may be anything, also `null`: a proxy or another server may have sent it.
+    // The stream may be dead when our server does not answer, or answers with another id than ours. A refusal is an
+    // answer. The answer may be anything, also `null`, because a proxy or another server may have sent it.
     const dead = await ask().then((answer: { id: string } | null) => answer?.id !== before, isUnanswered)
-    // The change that the query saw may still be on its way on the stream.
+    // The stream has a moment to bring the change that the query saw, before it is replaced.
     if (!dead) return
     clock.after(pace.timing.beatMs / 20, () => {
       if (isOpen() && view.id === before) connection.renew()
@@ -41,7 +41,7 @@ export function wakeUp<T extends RoomTypes>(
   return (changed) => {
     connection.hurry()
     presence.hasten()
-    // Several signs come together, such as focus and visibility.
+    // Several events come together, such as focus and visibility: one test is enough.
     const isRepeated = clock.now() < testedAt + pace.timing.beatMs / 10
     if (isRepeated && !changed) return
     testedAt = clock.now()
@@ -54,9 +54,9 @@ export function wakeUp<T extends RoomTypes>(
 }
 
 /**
- * Calls `failing` when posts begin to fail. A development proxy, such as Vite's, keeps the stream of a server that is gone
- * open, and answers each request with an error of its own. A post that is accepted again, and the time after which a
- * developer expects a restarted server to be back, end a wait for the next stream.
+ * Calls `failing` when posts begin to fail: a development proxy, such as Vite's, keeps the stream of a stopped server
+ * open, and answers each request with an error of its own. Also shortens a wait for the next stream, when a post is
+ * accepted again and, in development, after a fifth of a heartbeat interval, when a restarted server should be back.
  */
 function followFailures<T extends RoomTypes>(
   { transport: { url, clock }, store, pace, presence }: RoomSyncOptions<T>,
@@ -68,7 +68,7 @@ function followFailures<T extends RoomTypes>(
     stopTimer()
     if (current.postError && !previous.postError) failing(current.postError)
     if (current.state !== 'waiting') return
-    // Later, since it changes the status again: other listeners are told of this change first.
+    // `hurry` changes the status again, so it runs in a microtask, after all listeners were called for this change.
     if (previous.postError && !current.postError) queueMicrotask(connection.hurry)
     if (!isLookedAtInDevelopment(url)) return
     stopTimer = clock.after(pace.timing.beatMs / 5, () => {

@@ -4,7 +4,7 @@ import { copied } from '../../shared/frozen.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { Store } from './store.js'
 
-/** Shows a reply of `getLocations` that the app has from its server. */
+/** Shows a reply of `getLocations` that the app got from its server, for example with a server-rendered page. */
 export function showInitial<T extends RoomTypes>(store: Store<T>, initial: GetLocationsOutput<T> | undefined): void {
   if (!initial) return
   const { id, event } = copied(initial)

@@ -6,8 +6,9 @@ import type { RoomTypes } from '../../shared/room-types.js'
 export type MembersAtOptions = { windows?: 'all' }
 
 /**
- * The members of a room by location. The index is built by the first lookup and kept up to date by each change. It finds a
- * member by the first `windows` of the member's connections; the first one is where the member is shown.
+ * The members of a room by location. The index is built by the first lookup and kept up to date by each change. A
+ * member is found at the locations of the member's first `windows` connections; the first connection is where the
+ * member is shown.
  */
 export class LocationIndex<T extends RoomTypes> {
   readonly #windows: number
@@ -17,7 +18,10 @@ export class LocationIndex<T extends RoomTypes> {
     this.#windows = windows
   }
 
-  /** Returns the members at exactly this location: the same array while the members are the same, so that 2,000 cells can ask. */
+  /**
+   * Returns the members at exactly this location: the same array while the members are the same, so that of 2,000 cells
+   * only those that changed are rendered again.
+   */
   at(location: T['location'], members: readonly Member<T>[]): readonly Member<T>[] {
     if (!this.#byText) {
       this.#byText = new Map()

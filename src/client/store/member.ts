@@ -6,17 +6,20 @@ import { activeAtOf, bySpeaking, mostActive } from '../../shared/speaking.js'
 import { sameJson } from './same-json.js'
 import type { RoomTypes } from '../../shared/room-types.js'
 
-/** Nobody, as a list. */
+/** The empty list of members. */
 export const nobody: readonly never[] = Object.freeze([])
 
-/** One tab or script of a member. The times are those of its last change and of its last use, by the server's clock. */
+/**
+ * One tab or script of a member. `at` is the time of its last change, `activeAt` of its last use, by the server's
+ * clock.
+ */
 export interface MemberConnection<T extends RoomTypes> {
   readonly connectionId: string
   readonly location: T['location'] | null
   readonly activity: Activity
   readonly at: Date
   readonly activeAt: Date
-  /** True when the connection was known before our connection, or the server's state, was lost and has not been seen again yet. */
+  /** True from the loss of our connection or of the server's state until this connection is seen again. */
   readonly stale: boolean
 }
 
@@ -29,11 +32,11 @@ export interface Member<T extends RoomTypes> {
   readonly profile: T['profile'] | null
   readonly location: T['location'] | null
   readonly activity: Activity
-  /** The presence value of the connection that speaks; `{}` while it has posted none. */
+  /** The presence value of the connection that was used last; `{}` while that connection has posted none. */
   readonly presence: T['presence']
   /** When the member last used one of the connections. */
   readonly lastActiveAt: Date
-  /** The one that was used last comes first. */
+  /** The connections of the member in this room. The one that was used last comes first. */
   readonly connections: readonly MemberConnection<T>[]
 }
 
@@ -43,14 +46,14 @@ export interface OwnState<T extends RoomTypes> {
   readonly memberId: string | null
   readonly draft: OutboxDraft<T> | null
   readonly since: Date | null
-  /** Why our posts are not delivered. */
+  /** The reason why our posts are not delivered. */
   readonly postError?: LocationError | null
 }
 
-/** The change of one member: `before` is `null` when the member came, `now` when the member went. */
+/** The change of one member: `before` is `null` when the member entered, and `now` is `null` when the member left. */
 export type MemberChange<T extends RoomTypes> = { readonly before: Member<T> | null; readonly now: Member<T> | null }
 
-/** A connection of a member, with what the app sees of it. */
+/** A connection with the fields that order the connections of a member. `shown` is the object that the app sees. */
 export type OrderedConnection<T extends RoomTypes> = {
   connectionId: string
   memberId: string
@@ -101,7 +104,7 @@ export function overlayOwn<T extends RoomTypes>(
   const isMoved = !sameJson(location, shown.location)
   if (!isMoved && activity === shown.activity) return
   own.shown = { ...shown, location, activity }
-  // The server has the same rule: becoming idle does not count as a use of the connection.
+  // A move and `active` count as a use of the connection, `idle` and `away` do not. The server has the same rule.
   if (isMoved || activity === 'active') own.activeAt = Infinity
 }
 

@@ -7,10 +7,13 @@ import type { RoomTypes } from '../../shared/room-types.js'
 type MemberEventBase<T extends RoomTypes> = {
   /** The member that the event is about. */
   member: Member<T>
-  /** True when it happened while we were disconnected and is reported late: worth showing, not worth a flash or a sound. */
+  /**
+   * True when the event happened while we were disconnected and is reported late: show it, but without a flash or a
+   * sound.
+   */
   caughtUp: boolean
 }
-/** The part of a member that others see besides the location. */
+/** The profile and the activity of a member. */
 export type Appearance<T extends RoomTypes> = { profile: T['profile'] | null; activity: Activity }
 
 /** The events about the other members of a room. */
@@ -42,8 +45,8 @@ export type MemberEvent<T extends RoomTypes> = {
 }[keyof MemberEvents<T>]
 
 /**
- * Derives the events of a roster's changes; our own member makes none. Events are by member, not by connection: a member
- * that reloads a page or moves to another tab has neither left nor entered.
+ * Derives room events from the changes of a roster. Our own member causes none. Events are about members, not
+ * connections: a member that reloads a page or moves to another tab has neither left nor entered.
  */
 export function roomEventsOf<T extends RoomTypes>(
   changes: readonly MemberChange<T>[],
@@ -52,7 +55,7 @@ export function roomEventsOf<T extends RoomTypes>(
   caughtUp: boolean,
 ): MemberEvent<T>[] {
   const others = changes.filter(({ before, now }) => (now ?? before)?.memberId !== selfId)
-  // `left` events come first: a name that changed hands is free before it is taken.
+  // `left` events come first, so that an app frees a name before another member enters with the same name.
   return [
     ...others.flatMap((change) => leftEventOf(change, shifts, caughtUp)),
     ...others.flatMap((change) => presentEventsOf(change, caughtUp)),

@@ -24,7 +24,7 @@ export class Roster<T extends RoomTypes> {
 
   /** Applies the view's `shifts` and our own state. With `away`, every connection is shown as stale. */
   update(view: View<T>, own: OwnState<T>, shifts: readonly Shift<T>[], away: boolean): MemberChange<T>[] {
-    // A connection that becomes stale makes no shift, because it must not raise an event.
+    // Connections that became stale are not among the shifts, because becoming stale must not raise an event.
     const touched = new Set(Array.from(view.stale.values(), ({ memberId }) => memberId))
     for (const { connectionId, previous, current } of shifts) {
       if (previous) touched.add(previous.memberId)

@@ -1,6 +1,9 @@
 import { canonicalJson } from '../../shared/canonical-json.js'
 
-/** The canonical text of a JSON value. The server limits the depth to less; a value that contains itself has no end. */
+/**
+ * Returns the canonical text of a JSON value. The depth limit stops at values that contain themselves; the server's is
+ * lower.
+ */
 export const canonicalText = (value: unknown) => canonicalJson(value, 1_000)
 
 /** True when two JSON values, such as two locations, are equal; the order of keys does not matter. */

@@ -13,15 +13,24 @@ import type { RoomTypes } from '../../shared/room-types.js'
 /** The events of a room. Member events are about the others only, and not about those in the first snapshot. */
 export type RoomEvents<T extends RoomTypes> = MemberEvents<T> & {
   status: { previous: RoomStatus; current: RoomStatus }
-  /** No contact with the room for `lostMs`. `since` is the time at which the interruption was noticed. All members but our own are shown as stale. */
+  /**
+   * We had no contact with the room for `lostMs`. `since` is the time at which the interruption was noticed. All
+   * members but our own are shown as stale.
+   */
   lost: { since: Date; status: RoomStatus }
   /** After `lost`: the room is up to date again. */
   restored: { since: Date; awayMs: number }
-  /** A post was refused, or the room was; `misconfigured`: several server processes have this room, each for itself. */
+  /**
+   * A post or the room was refused, or, with the code `misconfigured`, the server is set up wrongly: for example,
+   * several server processes keep this room, each in its own memory.
+   */
   error: { error: LocationError }
 }
 
-/** The events of a store: those of the room, and broadcasts as they arrive and, with a name, as listeners get them. */
+/**
+ * The events of a store: the room's, `broadcast` with broadcasts as they arrive, and `broadcast <name>` with each as
+ * the app gets it.
+ */
 type StoreEvents<T extends RoomTypes> = RoomEvents<T> & {
   broadcast: Broadcasts<T>
   [named: `broadcast ${string}`]: BroadcastEvent<T>
@@ -56,7 +65,7 @@ export interface Store<T extends RoomTypes> {
   /** Sets whether all members are shown as stale. It becomes visible with the next `show`. */
   away(away: boolean): void
   emit<K extends keyof StoreEvents<T>>(event: K, value: StoreEvents<T>[K]): void
-  /** Emits an `error` event. Without a listener, it goes to the console. */
+  /** Emits an `error` event. Without a listener for it, the error is written to the console. */
   fail(error: LocationError): void
   membersAt(location: T['location'], options?: MembersAtOptions): readonly Member<T>[]
   other(memberId: string): Member<T> | null
@@ -66,7 +75,9 @@ export interface Store<T extends RoomTypes> {
   expect(outcome: () => Error | boolean): Promise<void>
 }
 
-/** Creates a store. `report` receives what a listener throws or rejects with; the other listeners are called all the same. */
+/**
+ * Creates a store. `report` receives the exceptions and rejections of listeners; the other listeners are still called.
+ */
 export function createStore<T extends RoomTypes>(since: Date, report: (thrown: unknown) => void): Store<T> {
   const view = new View<T>()
   const roster = new Roster<T>()
@@ -80,17 +91,17 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
 
   const call = <V>(listener: Listener<V>, value: V) => {
     try {
-      // A listener may be async.
+      // An async listener may reject.
       ;(listener(value) as Promise<void> | undefined)?.then?.(null, report)
     } catch (thrown) {
       report(thrown)
     }
   }
-  /** Calls the listeners that were there when the event began, except those that were removed meanwhile. */
+  /** Calls the listeners that were registered when the event began, except those that were removed meanwhile. */
   const notify = <V>(listeners: Set<Listener<V>> | undefined, value: V) =>
     new Set(listeners).forEach((listener) => listeners!.has(listener) && call(listener, value))
   const emit: Store<T>['emit'] = (event, value) => notify<never>(listeners[event], frozen(value) as never)
-  /** Without a listener of `error`, a failure goes to the console of a developer. */
+  /** Writes a failure to the console, unless the app listens to `error`. */
   const warnUnlessHeard = (unheard: LocationError) => {
     if (!listeners.error?.size)
       void import('./unheard-error.js').then(
@@ -102,7 +113,7 @@ export function createStore<T extends RoomTypes>(since: Date, report: (thrown: u
     const previous = snapshot
     connectionStatus = changed
     const before = previous.status.postError
-    // The same failure again is no news.
+    // A failure with the same code and message keeps the previous error object, so that the status does not change.
     const postError = before && isEqualError(before, own.postError) ? before : own.postError
     const changes = roster.update(view, own, shifts, away)
     const { self, others } = roster

@@ -2,7 +2,7 @@ import type { ProcedureNames } from '../connection/transport.js'
 
 type Transformer = { serialize(value: unknown): unknown; deserialize(value: unknown): unknown }
 
-/** The names of the procedures, and the app's transformer. */
+/** Writes calls with the full names of procedures, and applies the app's transformer to inputs and outputs. */
 export type ProcedureWire = {
   params(procedure: string, input: unknown): object
   output(data: unknown): unknown

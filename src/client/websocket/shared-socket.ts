@@ -4,7 +4,7 @@ import type { SseFallback } from './sse-fallback.js'
 
 /** The time in which a socket must open, and a stream on it must begin, in milliseconds. */
 export const beginMs = 4_000
-/** How long a socket stays open that nobody uses, in milliseconds. */
+/** The time in milliseconds after which a socket that nobody uses is closed. */
 const idleMs = 1_000
 
 export type SocketAddress = {
@@ -20,7 +20,7 @@ export class SharedSocket {
   readonly #fallback: SseFallback
   #connection: SocketConnection | null = null
   #stopIdle = () => {}
-  /** Called when anything has arrived. */
+  /** The listeners to call when any message has arrived on the socket. */
   readonly hearing = new Set<() => void>()
   readonly #close = () => this.close()
 
@@ -30,7 +30,7 @@ export class SharedSocket {
     this.#fallback = fallback
   }
 
-  /** The socket if messages can be sent at once. */
+  /** The socket if it can send messages at once; otherwise `null`. */
   get ready(): SocketConnection | null {
     return this.#connection?.isReady ? this.#connection : null
   }
@@ -44,7 +44,7 @@ export class SharedSocket {
     this.#connection?.close()
   }
 
-  /** Closes the socket soon, unless somebody uses it by then. */
+  /** Closes the socket after a second, if no request uses it then. */
   closeWhenIdle(): void {
     this.#stopIdle()
     this.#stopIdle = this.#clock.after(idleMs, () => {
@@ -54,7 +54,7 @@ export class SharedSocket {
 
   #connect(): SocketConnection {
     const connection = this.#open()
-    // A page with an open socket is not kept in the back/forward cache.
+    // Closed on `pagehide`: a browser does not keep a page with an open socket in the back/forward cache.
     if (typeof document !== 'undefined') globalThis.addEventListener('pagehide', this.#close)
     return connection
   }

@@ -18,11 +18,11 @@ export type SocketLike = {
   ): void
 }
 
-/** What one request on a socket is told. */
+/** The callbacks of one request on a socket. */
 export type RequestListener = {
-  /** A message about it has arrived. */
+  /** A message about the request has arrived. */
   message(result: { type?: string; data?: unknown }): void
-  /** The server refused it. */
+  /** The server refused the request. */
   refused(error: object): void
   /** The socket has closed. */
   closed(failure: Failure): void
@@ -34,9 +34,11 @@ export type SocketConnectionOptions = {
   /** The time in which the socket must open. */
   openMs: number
   connectionParams: (() => unknown) | undefined
-  /** Called when anything has arrived. */
+  /** Called when any message has arrived. */
   heard: () => void
-  /** Called once, when the socket has closed. `hasFailed`: it failed, without a reason from the server, before any hello. */
+  /**
+   * Called once, when the socket has closed. `hasFailed`: it failed before any hello, and the server gave no reason.
+   */
   closed: (hasFailed: boolean) => void
 }
 
@@ -60,7 +62,7 @@ export class SocketConnection {
 
   constructor(options: SocketConnectionOptions) {
     this.#options = options
-    // `open` may throw: it comes before the timer, which would otherwise stay.
+    // `open` may throw, so it is called before the timer is started, which would otherwise stay.
     this.#socket = options.open()
     this.#stopTimer = options.clock.after(options.openMs, () => this.end(cut('the WebSocket did not open')))
     this.#socket.addEventListener('open', () => void this.#greet())
@@ -80,9 +82,10 @@ export class SocketConnection {
     return this.#requests.size === 0
   }
 
-  /** Sends a request. Streams wait until the socket is open. @returns its id. */
+  /** Sends a request as soon as the socket is open. @returns the id of the request. */
   request(method: 'mutation' | 'subscription', params: object, listener: RequestListener): number {
-    // Streams have the small ids: the server keeps whole messages for the ids that many clients use.
+    // Streams are numbered 1, 2, 3 and calls -1, -2, -3: the server caches whole messages for the ids that many clients
+    // use.
     const id = method === 'subscription' ? ++this.#streams : --this.#calls
     this.#requests.set(id, listener)
     const text = JSON.stringify({ id, method, params })
@@ -143,7 +146,7 @@ export class SocketConnection {
     this.#ping()
   }
 
-  /** Asks for an answer that a server gives at once, even while it lets a stream wait. A dead socket gives none. */
+  /** Sends a PING. A server answers it at once, even while it lets a stream wait; on a dead socket no answer comes. */
   #ping(): void {
     if (this.isReady) this.#socket.send('PING')
   }
@@ -157,7 +160,7 @@ export class SocketConnection {
       checkLength(data.length)
       this.#take(JSON.parse(data) as Answer)
     } catch (cause) {
-      const error = new LocationError('network', 'A message of the WebSocket is not of the protocol.', { cause })
+      const error = new LocationError('network', 'A message of the WebSocket does not follow the protocol.', { cause })
       this.end({ error, retry: true })
     }
   }

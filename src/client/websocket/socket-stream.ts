@@ -25,7 +25,8 @@ export class SocketStream<T extends RoomTypes> {
   constructor(parts: SocketStreamParts, input: OnLocationInput, listener: StreamListener<T>) {
     this.#parts = parts
     this.#listener = listener
-    // A listener is not called before it has the function that closes the stream.
+    // Begins a moment later, so that the listener is not called before its owner has the function that closes the
+    // stream.
     this.#stopTimer = parts.clock.after(0, () => this.#begin(input))
   }
 
@@ -57,7 +58,10 @@ export class SocketStream<T extends RoomTypes> {
     this.#listener.heard()
   }
 
-  /** Ends only this stream when the socket works, because the server lets it wait. A dead socket is closed for all streams. */
+  /**
+   * Ends a stream without a hello: only this stream while the socket works and the server lets it wait; all streams of
+   * a dead socket.
+   */
   #giveUp(failure: Failure): void {
     if (!this.#hasHeard) return this.#socket!.end(failure)
     this.#socket!.stop(this.#id)
@@ -68,7 +72,7 @@ export class SocketStream<T extends RoomTypes> {
     if (type === 'started') return this.#listener.opened()
     if (type !== 'data') {
       this.#socket?.forget(this.#id)
-      return this.#end(cut('stopped'))
+      return this.#end(cut('stopped by the server'))
     }
     const { id, data: event } = this.#parts.wire.output(data) as Tracked<LocationEvent<T>>
     if (event?.type === 'hello') {

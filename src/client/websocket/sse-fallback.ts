@@ -1,11 +1,11 @@
 import type { Failure } from '../connection/failure.js'
 
-/** How long SSE is used after WebSockets did not work, in milliseconds. */
+/** The time in milliseconds for which SSE is used after WebSockets did not work. */
 const fallbackMs = 300_000
 
 export type SseFallback = ReturnType<typeof sseFallback>
 
-/** Decides when SSE is used: for five minutes after two sockets in a row that brought no hello. */
+/** Decides when SSE is used: for five minutes after two sockets in a row that failed before a hello. */
 export function sseFallback(now: () => number) {
   let failures = 0
   let until = -Infinity
@@ -20,7 +20,10 @@ export function sseFallback(now: () => number) {
       failures += 1
       if (failures >= 2) until = now() + fallbackMs
     },
-    /** When streams over HTTP do not work either, WebSockets were not the cause. */
+    /**
+     * Wraps the listener of a stream over HTTP. If that stream fails, too, WebSockets were not the cause: they are
+     * tried again.
+     */
     watch<L extends { event(id: string, event: { type: string }): void; ended(failure: Failure): void }>(
       listener: L,
     ): L {

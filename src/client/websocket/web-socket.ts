@@ -14,8 +14,9 @@ export type WebSocketOptions = {
   /** The URL of the server's WebSockets, such as `wss://example.com/trpc`; in a page also a path, such as `/trpc`. */
   url: string | URL
   /**
-   * What the server's `createContext` receives as `info.connectionParams`, such as a token: a browser sends no headers with a
-   * WebSocket, only cookies. Called for each socket. Default: nothing.
+   * Returns the object that the server's `createContext` receives as `info.connectionParams`, with a token, for
+   * example: a browser sends no headers with a WebSocket, only cookies. Called for each socket. Default: nothing is
+   * sent.
    */
   connectionParams?: () => Record<string, string> | Promise<Record<string, string>>
   /** Default: the global `WebSocket`. Node 20 has none: pass that of `ws`. */
@@ -23,9 +24,10 @@ export type WebSocketOptions = {
 }
 
 /**
- * Sends and receives over a WebSocket: pass it as `transport` to `createLocationClient`. A post costs the server about half of
- * what it costs over HTTP. The client still needs the HTTP `url`: it leaves rooms and polls over HTTP, and it falls back to SSE when
- * two sockets in a row have failed before a room was live. `room.status.transport` says what is used.
+ * Sends and receives over a WebSocket: pass it as `transport` to `createLocationClient`. A post costs the server about
+ * half of what it costs over HTTP. The client still needs the HTTP `url`: it leaves rooms and polls over HTTP, and it
+ * falls back to SSE when two sockets in a row have failed before a room was live. `room.status.transport` names the
+ * transport in use.
  *
  * ```ts
  * createLocationClient<AppRouter>({ url: '/trpc', transport: webSocket({ url: '/trpc' }) })
@@ -52,7 +54,7 @@ function socketTransport<T extends RoomTypes>(
           socket.forget(id)
           resolve(wire.output(data) as PostLocationOutput)
         },
-        // The caller reads a refusal as it reads one of tRPC.
+        // The caller reads this refusal like an error of tRPC: by `message`, `data` and `shape`.
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors
         refused: (shape) => reject({ ...shape, shape }),
         closed: ({ error }) => reject(error),

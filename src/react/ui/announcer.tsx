@@ -10,13 +10,13 @@ import type { UiMember, UiRoom } from './ui-types.js'
 /** The props of `Announcer`. */
 export interface AnnouncerProps<M extends UiMember> extends UiProps<M> {
   room: UiRoom<M>
-  /** Where the time comes from, for tests. Default: the system clock. */
+  /** The clock, for tests. Default: the system clock. */
   clock?: Clock
 }
 
 /** The shortest time in milliseconds between two announcements. */
 const batchMs = 4_000
-/** The most names in one sentence. The others are a number. */
+/** The most names in one sentence. Further members are announced as a number. */
 const namesSaid = 3
 
 /** Tells screen readers who joined and left, every 4 s at most. Moves are never announced. Render it once per page. */
@@ -46,8 +46,9 @@ export const Announcer = forwardRef(function Announcer<M extends UiMember>(
 }) as <M extends UiMember>(props: AnnouncerProps<M> & { ref?: Ref<HTMLDivElement> }) => ReactNode
 
 /**
- * Reports who entered and who left in the last 4 s, then once nobody, which clears the text so that the same sentence is
- * announced again. A member who did both is not reported, and neither is what happened while we were disconnected.
+ * Reports the members who entered and left in the last 4 s. After the last report, it reports nobody once: this clears
+ * the text, so that the same sentence can be announced again. Ignores members who did both, and events while we were
+ * disconnected.
  */
 function collect<M extends UiMember>(
   room: UiRoom<M>,

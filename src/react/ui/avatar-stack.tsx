@@ -35,7 +35,7 @@ export const AvatarStack = forwardRef(function AvatarStack<M extends UiMember>(
   const Picture = (props.components?.Avatar ?? Avatar) as ComponentType<AvatarProps<M>>
   const words = wordsOf(props.labels)
   const entries = entriesOf(words, members, recent)
-  // The last place is a button for at least two members: one alone is shown there.
+  // The last place is a button only for two or more members: a single member is shown there instead.
   const shown = entries.length > max ? entries.slice(0, Math.max(0, max - 1)) : entries
   const hidden = entries.length - shown.length
   const choices = onSelect ? shown.filter(({ isGone }) => !isGone).length : 0
@@ -104,7 +104,7 @@ function Person<M extends UiMember>({ entry, onSelect, focus, children }: Person
       {children}
       <span className="hb-tip">
         <bdi translate="no">{name}</bdi>
-        {/* Outside of the name, which may turn around what follows it. */}
+        {/* Outside of the name's `bdi`: a name may change the direction of the text after it. */}
         {state && <span>{`, ${state}`}</span>}
       </span>
     </>

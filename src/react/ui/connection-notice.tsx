@@ -12,14 +12,17 @@ export interface ConnectionNoticeProps extends UiProps {
   status: RoomStatus
   /** Called by the button: `() => room.retry()`. Without it there is no button. */
   onRetry?(): void
-  /** Where the time comes from, for tests. Default: the system clock. */
+  /** The clock, for tests. Default: the system clock. */
   clock?: Clock
 }
 
-/** The time in milliseconds that a connection has to come back before anybody is told. */
+/** The time in milliseconds that a connection has to come back before the notice is shown. */
 const patienceMs = 5_000
 
-/** Says that the connection is lost, after 5 s. While all is well it shows nothing. */
+/**
+ * Says that the connection is lost or that posts are refused, after 5 s, and that a room is closed, at once. Otherwise
+ * shows nothing.
+ */
 export const ConnectionNotice = forwardRef<HTMLDivElement, ConnectionNoticeProps>(function ConnectionNotice(
   { status, onRetry, clock = systemClock, labels, className, style },
   ref,
@@ -27,7 +30,7 @@ export const ConnectionNotice = forwardRef<HTMLDivElement, ConnectionNoticeProps
   const words = wordsOf(labels)
   const trouble = troubleOf(status, words)
   const isLate = useLate(trouble !== '', clock)
-  // A closed room does not open again by itself.
+  // A closed room is reported at once, because it does not open again by itself.
   const text = isLate || status.state === 'closed' ? trouble : ''
   return (
     <div
@@ -36,7 +39,7 @@ export const ConnectionNotice = forwardRef<HTMLDivElement, ConnectionNoticeProps
       style={style}
       data-state={text ? status.state : undefined}
     >
-      {/* It is there before its text is: screen readers announce changes of a region that they know. */}
+      {/* Rendered without text, too: screen readers announce only changes of a region that is already there. */}
       {/* oxlint-disable-next-line jsx-a11y/prefer-tag-over-role -- `output` is announced less reliably */}
       <p role="status">{text}</p>
       {text && status.state === 'waiting' && <Countdown until={status.retryAt} words={words} clock={clock} />}
@@ -53,13 +56,13 @@ export const ConnectionNotice = forwardRef<HTMLDivElement, ConnectionNoticeProps
 function troubleOf(status: RoomStatus, words: UiLabels): string {
   const { state, postError } = status
   if (state === 'closed') return status.error ? words.closed(status.error.message) : ''
-  // The same words for both, because they take turns: nothing is announced twice.
+  // Both states have the same words, because they take turns: nothing is announced twice.
   if (state === 'waiting' || state === 'connecting') return words.offline
   if (postError) return words.unsent(postError.message)
   return state === 'degraded' ? words.degraded : ''
 }
 
-/** Returns true when `isOn` has been true for some time. */
+/** Returns true when `isOn` has been true for 5 s. */
 function useLate(isOn: boolean, clock: Clock): boolean {
   const [isLate, setLate] = useState(false)
   useEffect(() => {
@@ -73,7 +76,7 @@ function useLate(isOn: boolean, clock: Clock): boolean {
   return isOn && isLate
 }
 
-/** Outside of the live region: a screen reader would read each second. */
+/** The countdown is rendered outside of the live region, because a screen reader would read each second. */
 function Countdown({ until, words, clock }: { until: Date; words: UiLabels; clock: Clock }) {
   const [, setTick] = useState(0)
   const seconds = Math.ceil((until.getTime() - clock.date().getTime()) / 1000)

@@ -5,23 +5,23 @@ export type Point = { x: number; y: number }
 
 type Cursor = {
   element: HTMLElement | undefined
-  /** Whether the element is shown, as it was last written. */
+  /** True if the element was shown when it was last written. */
   isShown?: boolean
   /** The position that is shown. */
   x: number
   y: number
-  /** The position to which it glides; `null` while the member has no pointer. */
+  /** The position to which the cursor glides; `null` while the member has no pointer. */
   target: Point | null
 }
 
-/** The time in which a cursor covers two thirds of its way. */
+/** The time in milliseconds in which a cursor covers two thirds of its way. */
 const glideMs = 60
-/** A cursor does not glide over more pixels than this. */
+/** A cursor jumps when its target is farther away than this, in pixels. */
 const farPx = 800
 
 /**
- * The positions of the cursors of one area. It writes them to the elements, so that a move renders nothing. Cursors glide in
- * one frame loop, which runs only while one of them moves.
+ * The positions of the cursors of one area. They are written to the elements directly, so that a move renders nothing
+ * in React. Cursors glide in one frame loop, which runs only while a cursor moves.
  */
 export class CursorLayer {
   /** The size of the area in pixels, for fractions; 1 by 1 when points are in pixels. */
@@ -30,7 +30,10 @@ export class CursorLayer {
   readonly #moving = new Set<Cursor>()
   readonly #step = (elapsedMs: number) => this.#glide(elapsedMs)
 
-  /** Moves a cursor. With `jump`, it is there at once. A point that is no pair of numbers hides it. */
+  /**
+   * Lets a cursor glide to a point or, with `jump`, puts it there at once. A point that is no pair of numbers hides the
+   * cursor.
+   */
   move(id: string, point: Point | null | undefined, jump: boolean): void {
     const cursor = this.#cursorOf(id)
     const before = cursor.target
@@ -43,7 +46,7 @@ export class CursorLayer {
     }
   }
 
-  /** Sets the elements of the cursors, by member id, and forgets all others. */
+  /** Sets the elements of the cursors, by member id, and forgets the cursors without an element. */
   bind(elements: ReadonlyMap<string, HTMLElement>): void {
     for (const [id, cursor] of this.#cursors)
       if (!elements.has(id)) {
@@ -102,7 +105,7 @@ function write(cursor: Cursor, scale: Point): void {
   const { element, x, y, target } = cursor
   if (!element) return
   const isShown = target !== null
-  // Once a frame for each cursor that moves: only what changed is written.
+  // Called once a frame for each moving cursor, so only changes are written to the element.
   if (cursor.isShown !== isShown) element.hidden = !(cursor.isShown = isShown)
   if (isShown) element.style.transform = `translate(${(x * scale.x).toFixed(1)}px, ${(y * scale.y).toFixed(1)}px)`
 }

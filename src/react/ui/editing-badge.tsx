@@ -8,7 +8,10 @@ import type { UiMember } from './ui-types.js'
 
 /** A lock as the badge reads it. */
 export interface UiLock<M extends UiMember> {
-  /** `taken`: by `holder`. `otherWindow`: by ourselves, in another window. Every other state shows nothing. */
+  /**
+   * `taken`: `holder` has the lock. `otherWindow`: we have it in another window. In every other state, the badge shows
+   * nothing.
+   */
   readonly state: string
   readonly holder?: M | null
 }
@@ -23,9 +26,11 @@ export interface EditingInputProps {
 export interface EditingBadgeProps<M extends UiMember> extends UiProps<M> {
   /** The lock of the place: for example what `useLock` returns, or `{ state: 'taken', holder }`. */
   lock: UiLock<M> | null | undefined
-  /** All members of the room: then no two of them have the same colour. */
+  /** All members of the room. With this prop, no two of them have the same colour. */
   members?: readonly M[]
-  /** The id of the text, for the `aria-describedby` of the input. Default: an own one, which `children` is given. */
+  /**
+   * The id of the text, for the `aria-describedby` of the input. Default: a generated id, which `children` receives.
+   */
   id?: string
   /** Renders the input. */
   children?(input: EditingInputProps): ReactNode

@@ -16,7 +16,7 @@ export function cancelAnimation(animation: Animation): void {
 }
 
 function nextFrame(now: number): void {
-  // The usual time between two frames stands in for the first one.
+  // The first frame has no frame before it: the usual time between two frames is assumed.
   const elapsedMs = lastFrameAt === null ? 16 : now - lastFrameAt
   lastFrameAt = now
   for (const animation of running) if (!animation(elapsedMs)) running.delete(animation)

@@ -10,29 +10,29 @@ export interface UiLabels<M extends UiMember = UiMember> {
   someone: string
   idle: string
   away: string
-  /** Said of a member in `recent`. */
+  /** The state of a member in `recent`, who left. */
   gone: string
   /** The name of the list of all members. */
   members(count: number): string
   /** The text of the button for the members without an avatar. */
   more(count: number): string
-  /** Said of that button, after its text. */
+  /** The words after the text of that button, for screen readers. */
   showAll(count: number): string
-  /** Said by `EditingBadge`. */
+  /** Shown by `EditingBadge` while another member edits. */
   editing(name: string): string
   editingElsewhere: string
   /** Announced by `Announcer`, at most three names at a time. */
   entered(names: readonly string[], more: number): string
   /** Announced by `Announcer` when members left. */
   left(names: readonly string[], more: number): string
-  /** Said by `ConnectionNotice`. */
+  /** Shown by `ConnectionNotice` while the connection is lost. */
   offline: string
   degraded: string
   /** Our own posts are refused, for the reason in `message`. */
   unsent(message: string): string
   /** The room is closed, for the reason in `message`. */
   closed(message: string): string
-  /** The next attempt to connect comes in so many seconds. */
+  /** The time in seconds until the next attempt to connect. */
   countdown(seconds: number): string
   retry: string
 }
@@ -65,13 +65,14 @@ const defaults: Omit<UiLabels, 'name'> = {
 }
 
 /**
- * Returns a name for a sentence. Characters that turn the direction of writing are enclosed, so that they turn nothing of the
- * sentence around: U+202E in a name would show what follows it from right to left.
+ * Returns a name for use in a sentence. A name with characters that change the direction of writing is enclosed in
+ * isolates, so that the rest of the sentence keeps its direction: U+202E in a name would show the text after the name
+ * from right to left.
  */
 export const isolated = (name: string): string =>
   /[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufefc]/.test(name) ? `\u2068${name}\u2069` : name
 
-/** Returns the default words with those of the app over them. */
+/** Returns the default words, except those that the app replaces. */
 export function wordsOf<M extends UiMember>(labels: UiLabelsProp<M>): UiLabels<M> {
   const words = { ...defaults, ...labels }
   return { name: (member) => nameIn(member) || words.someone, ...words }

@@ -9,7 +9,7 @@ import type { UiMember } from './ui-types.js'
 /** The props of `MemberFlag`. */
 export interface MemberFlagProps<M extends UiMember> extends UiProps<M> {
   member: M
-  /** All members of the room: then no two of them have the same colour. */
+  /** All members of the room. With this prop, no two of them have the same colour. */
   members?: readonly M[]
   /** The text. Default: the name, and "idle" or "away" for screen readers. */
   children?: ReactNode

@@ -3,7 +3,7 @@
 import { useEffect, useId, useRef, useState, type ReactNode } from 'react'
 
 export type MemberListProps = {
-  /** The text of the button, what is said after it, and the name of the list that it opens. */
+  /** The text of the button, the words after it for screen readers, and the name of the list that the button opens. */
   text: string
   buttonLabel: string
   listLabel: string
@@ -15,7 +15,9 @@ export type MemberListProps = {
 /** The distance in pixels between the button, the list and the edges of the window. */
 const gap = 8
 
-/** A button and the list that it opens, above everything else on the page. Escape closes it, and focus returns. */
+/**
+ * A button and the list that it opens, above everything else on the page. Escape closes the list, and focus returns.
+ */
 export function MemberList({ text, buttonLabel, listLabel, focus, children }: MemberListProps) {
   const [isOpen, setOpen] = useState(false)
   const button = useRef<HTMLButtonElement>(null)
@@ -49,10 +51,10 @@ export function MemberList({ text, buttonLabel, listLabel, focus, children }: Me
         <span className="hb-avatar hb-more">{text}</span>
       </button>
       {isOpen && (
-        // The keyboard scrolls a list without buttons.
+        // With a `tabIndex`, the keyboard can scroll a list without buttons.
         // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
         <dialog ref={panel} id={id} className="hb-list" popover="manual" aria-label={listLabel} tabIndex={0}>
-          {/* Called by event handlers only. */}
+          {/* `close` is called by event handlers only. */}
           {/* oxlint-disable-next-line react/refs */}
           {children(close)}
         </dialog>
@@ -87,7 +89,7 @@ function show(button: HTMLElement, panel: HTMLDialogElement, close: (isDone: boo
   }
   const escape = (event: KeyboardEvent) => {
     if (event.key !== 'Escape') return
-    // A dialog around the stack stays open.
+    // Not passed on, so that a dialog around the stack stays open.
     event.preventDefault()
     event.stopPropagation()
     close(true)

@@ -28,7 +28,7 @@ export function paintOf(member: UiMember, members: readonly UiMember[]): CSSProp
   const color =
     typeof chosen === 'string' && /^#[0-9a-f]{6}$/i.test(chosen) ? chosen : colorOf(member.memberId, members)
   const [red, green, blue] = [1, 3, 5].map((start) => (parseInt(color.slice(start, start + 2), 16) / 255) ** 2.2)
-  // The relative luminance at which black and white have the same contrast (WCAG 2.2), which is 4.6 there.
+  // At the relative luminance 0.18, black and white have the same contrast (WCAG 2.2): 4.6.
   const ink = 0.2126 * red! + 0.7152 * green! + 0.0722 * blue! > 0.18 ? '#000' : '#fff'
   return { '--hb-color': color, '--hb-ink': ink } as CSSProperties
 }

@@ -13,7 +13,7 @@ export type MemberRowsProps<M extends UiMember> = {
   onSelect: ((member: M) => void) | undefined
 }
 
-/** Everybody with name, activity and place, one below the other. */
+/** The members with name, activity and place, one below the other. */
 export function MemberRows<M extends UiMember>({ entries, place, picture, onSelect }: MemberRowsProps<M>) {
   const { list, button } = useRovingFocus(entries.filter(({ isGone }) => !isGone).length)
   return (
@@ -28,7 +28,7 @@ export function MemberRows<M extends UiMember>({ entries, place, picture, onSele
             {picture(entry)}
             <span className="hb-row-text">
               <bdi translate="no">{name}</bdi>
-              {/* The comma separates what a screen reader says. */}
+              {/* For screen readers, an invisible comma separates the name and the details. */}
               {details.length > 0 && <span className="hb-unseen">, </span>}
               <span className="hb-details">{details.join(', ')}</span>
             </span>

@@ -1,4 +1,6 @@
 import { useEffect, useLayoutEffect } from 'react'
 
-/** A layout effect. Nothing is mounted on a server, and React 18 warns about layout effects there. */
+/**
+ * A layout effect. On a server, where nothing is mounted, a plain effect: React 18 warns about layout effects there.
+ */
 export const useMountEffect = typeof document === 'undefined' ? useEffect : useLayoutEffect

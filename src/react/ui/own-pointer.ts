@@ -1,6 +1,9 @@
 import type { Point } from './cursor-layer.js'
 
-/** Reports the pointer while it is over an area, and `null` when it leaves or the window loses focus. */
+/**
+ * Reports the pointer's position while it is over an area, and `null` when it leaves or the window loses focus. Returns
+ * a function that ends this.
+ */
 export function followPointer(
   area: HTMLElement,
   isRelative: boolean,

@@ -1,8 +1,8 @@
 import { useState, type KeyboardEvent } from 'react'
 
 /**
- * One tab stop for a list of buttons, among which the arrow keys, Home and End move. Returns the props of the list and, by
- * index, of each button.
+ * Makes a list of buttons one tab stop, in which the arrow keys, Home and End move the focus. Returns the props of the
+ * list and, by index, of each button.
  */
 export function useRovingFocus(count: number) {
   const [chosen, setChosen] = useState(0)

@@ -15,7 +15,7 @@ export interface StackEntry<M extends UiMember> {
   readonly style: CSSProperties
 }
 
-/** Returns the members, then those of `recent` who have not come back. */
+/** Returns the entries of the members, then of those in `recent` who have not come back. */
 export function entriesOf<M extends UiMember>(
   words: UiLabels<M>,
   members: readonly M[],

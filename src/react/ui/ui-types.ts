@@ -12,9 +12,9 @@ export interface UiMember {
 export interface UiRoom<M extends UiMember> {
   readonly members: readonly M[]
   readonly others: readonly M[]
-  /** Calls `run` with the room now and after each change. Returns a function that stops it. */
+  /** Calls `run` with the room now and after each change. Returns a function that ends the subscription. */
   subscribe(run: (snapshot: { readonly others: readonly M[] }) => void): () => void
-  /** Calls `listener` for each event of this kind. Returns a function that stops it. */
+  /** Calls `listener` for each event of this kind. Returns a function that removes the listener. */
   on(
     event: 'entered' | 'left' | 'moved',
     listener: (event: { readonly member: M; readonly caughtUp: boolean }) => void,

@@ -8,7 +8,7 @@ export type RoomAction = 'read' | 'post'
  * The caller's identity, as `identify` returns it. Without `profile`, the member may set their own profile in a post.
  */
 export type Identity<P> = {
-  /** 1 to 128 visible characters. It is brought to Unicode normal form C. */
+  /** The id of the member: 1 to 128 visible characters. The id is converted to Unicode normal form C. */
   memberId: string
   profile?: P
   /**
@@ -17,8 +17,8 @@ export type Identity<P> = {
    */
   scope?: string
   /**
-   * The time at which this identity stops being valid. Open streams are closed then, and the client reconnects with
-   * fresh headers. Default: the identity does not expire.
+   * The time at which this identity stops being valid. Open streams are closed at that time, and the client reconnects
+   * with fresh headers. Default: the identity does not expire.
    */
   expiresAt?: Date
 }
@@ -27,8 +27,8 @@ export type Identity<P> = {
 export type CallerMember<P> = { memberId: string; profile: P | null }
 
 /**
- * The access options: your `identify` and `authorize` callbacks, or `anonymous: true`. The one with `identify` comes last:
- * a compiler reports what is missing from the last.
+ * The access options: your `identify` and `authorize` callbacks, or `anonymous: true`. The type with `identify` comes
+ * last in the union, because the compiler reports what is missing from the last type.
  */
 export type Access<Ctx, P> = AnonymousAccess<Ctx> | MemberAccess<Ctx, P>
 
@@ -51,9 +51,9 @@ type MemberAccess<Ctx, P> = {
    *
    * The answer is reused for posts and queries for `timing.recheckMs` (60 seconds), because a member who moves posts
    * twenty times a second and your database should not be asked as often. It is reused for every request of the same
-   * member and `scope` in the same room. So it must depend on nothing else in `ctx`: return what it depends on as
-   * the `scope` of `identify`. `timing.recheckMs: 0` asks for every post and query. A stream asks when it is opened,
-   * and again after `recheckMs`, at a heartbeat.
+   * member and `scope` in the same room. So the answer must not depend on anything else in `ctx`: return such data as
+   * the `scope` of `identify`. With `timing.recheckMs: 0`, `authorize` is called for every post and query. For a
+   * stream, `authorize` is called when the stream is opened, and again after `recheckMs`, at a heartbeat.
    */
   authorize(options: {
     ctx: Ctx

@@ -4,11 +4,11 @@ import type { Logger } from '../options/logger.js'
 import type { Metrics } from '../options/metrics.js'
 
 /*
- * Callbacks of the app. They may throw, hang or return anything; none of that may affect a call other than the one that
- * they were run for.
+ * Callbacks of the app. They may throw, hang or return anything; none of that may affect any call except the one for
+ * which they were run.
  */
 
-/** The time limit for one callback of the app. */
+/** The time limit for one callback of the app, with the clock that measures it. */
 export type Deadline = { clock: Clock; hookMs: number }
 
 /**
@@ -38,7 +38,7 @@ const unfailing =
     try {
       ignoreErrors(callback(...args))
     } catch {
-      // The logger itself may be what failed: there is nowhere to report this.
+      // The error is not logged, because the callback that failed may be the logger.
     }
   }
 
@@ -54,6 +54,6 @@ export const safeMetrics = (metrics: Metrics): Metrics => ({
   called: unfailing((...args) => metrics.called(...args)),
   fannedOut: unfailing((...args) => metrics.fannedOut(...args)),
   streamEnded: unfailing((why) => metrics.streamEnded(why)),
-  // Called once, while the hub is created, where metrics that cannot work may throw.
+  // `watch` is called once, while the hub is created. Metrics that cannot work may throw there.
   watch: (read) => metrics.watch(read),
 })

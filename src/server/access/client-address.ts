@@ -18,15 +18,15 @@ uncounted.addAddress('::1', 'ipv6')
 uncounted.addSubnet('fc00::', 7, 'ipv6')
 uncounted.addSubnet('fe80::', 10, 'ipv6')
 
-/** The key of every string that is not an address. */
+/** The rate-limit key of every string that is not an IP address. */
 export const invalidAddress = 'invalid'
 
 /**
  * Returns the key under which an address is rate-limited: an IPv4 address itself, or the /64 network of an IPv6
  * address, since one household or machine is assigned a whole /64. `null` means that the address is not counted: it is
  * absent, of this machine, or of a private network. A port after the address is ignored, since it is new on every
- * connection. All strings that are not an address share one key, `invalidAddress`: a key for each would let a caller
- * choose a new one.
+ * connection. All strings that are not an address share one key, `invalidAddress`: if each had its own key, a caller
+ * could evade the limits with a new string.
  */
 export function addressKey(address: string | null | undefined): string | null {
   if (!address) return null
@@ -38,7 +38,10 @@ export function addressKey(address: string | null | undefined): string | null {
   return key
 }
 
-/** Keys by address. The same few thousand callers post many times a second, and parsing costs more than charging. */
+/**
+ * Keys by address. They are cached because the same few thousand callers post many times a second, and parsing an
+ * address costs more than charging a call.
+ */
 const cache = new Map<string, string | null>()
 const maxCached = 4_096
 
@@ -53,8 +56,8 @@ function computeKey(address: string): string | null {
 }
 
 /**
- * Removes the port of `1.2.3.4:443` and `[2001:db8::1]:443`, and the brackets of an IPv6 address. IPv6 without brackets
- * stays as it is: its last group cannot be told from a port.
+ * Removes the port of `1.2.3.4:443` and `[2001:db8::1]:443`, and the brackets of an IPv6 address. An IPv6 address
+ * without brackets stays as it is, because its last group cannot be distinguished from a port.
  */
 function withoutPort(address: string): string {
   const [, ipv6] = /^\[([^\]]*:[^\]]*)\](?::\d+)?$/.exec(address) ?? []

@@ -27,17 +27,23 @@ export type GateOptions = {
 
 const maxAnswers = 10_000
 
-/** Identifies and authorizes callers with the app's callbacks, and caches what `authorize` answered. */
+/** Identifies and authorizes callers with the app's callbacks, and caches the answers of `authorize`. */
 export class Gate<Ctx> {
   readonly #access: Access<Ctx, unknown>
   readonly #options: GateOptions
   #hasReportedIdentity = false
-  /** Incremented by every revocation: an answer that was requested before the increment is no longer valid. */
+  /**
+   * Incremented by every revocation: an answer of `authorize` that was requested before the increment is no longer
+   * valid.
+   */
   generation = 0
   /** The cached answers of `authorize`, by member, scope, room and action. */
   readonly #answers = new Map<string, { memberId: string; isAllowed: boolean; until: number }>()
 
-  /** @throws LocationError `misconfigured` */
+  /**
+   * @throws LocationError `misconfigured` unless `identify` and `authorize` are given, or `anonymous: true` without
+   * `identify`.
+   */
   constructor(access: Access<Ctx, unknown>, options: GateOptions) {
     // The types enforce this too, but without this check a mistake in plain JavaScript would allow everyone everything.
     const { identify, authorize, anonymous }: Partial<Record<keyof typeof access, unknown>> = access
@@ -79,8 +85,8 @@ export class Gate<Ctx> {
   }
 
   /**
-   * A profile from `identify` that fails the app's own schema is not the caller's fault: the member is shown without
-   * one.
+   * A profile from `identify` that fails the app's own schema is not the caller's fault: the member is shown without a
+   * profile.
    */
   async #parseProfile(profile: unknown): Promise<StoredValue> {
     try {

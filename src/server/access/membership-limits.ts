@@ -3,12 +3,12 @@ import { networkKey, networkTimes, type LimitedCaller } from '../options/caller.
 import type { Limits } from '../options/limits.js'
 
 /**
- * A connection or a stream in a room. `isHeld` is asked rather than a release awaited: a connection also ends by
- * expiry, by a revocation or through another process, which this process only sees in the room's state.
+ * A connection or a stream in a room. `isHeld` is called, instead of waiting for a release, because a connection also
+ * ends by expiry, by a revocation or through another process, and this process only sees that in the room's state.
  */
 export type Membership = { readonly isConnection: boolean; isHeld(): boolean }
 
-/** The number of rooms that one member or address may be in, and of connections in each room. */
+/** The largest number of rooms that one member or address may be in, and of connections in each room. */
 type Quota = { rooms: number; connections: number }
 
 /** The memberships of one member or address, by room. */
@@ -20,7 +20,9 @@ type Rooms = Map<string, Set<Membership>>
  * purge kept.
  */
 export class MembershipLimits {
-  /** By member (`m:<memberId>`), or by address (`a:<address>`) and /48 network of IPv6 (`n:<network>`). */
+  /**
+   * The memberships, by member (`m:<memberId>`), or by address (`a:<address>`) and /48 network of IPv6 (`n:<network>`).
+   */
   readonly #rooms = new Map<string, Rooms>()
   readonly #memberQuota: Quota
   readonly #addressQuota: Quota
@@ -40,7 +42,7 @@ export class MembershipLimits {
   /**
    * Adds a membership.
    *
-   * @throws LocationError `room-full` when the caller's quota of rooms, or of connections here, is used up.
+   * @throws LocationError `room-full` when the caller's quota of rooms, or of connections in this room, is used up.
    */
   take({ memberId, address }: LimitedCaller, room: string, membership: Membership): void {
     // The backend limits the connections of one member in a room, across all processes.
@@ -48,7 +50,8 @@ export class MembershipLimits {
     // Anonymous callers of one address share one quota.
     else if (address !== null) {
       const network = networkKey(address)
-      // A membership that the address may not have must not count for its network, and is asked for first.
+      // The network is checked before the address is charged, and charged after that: a membership that the address is
+      // refused must not count for its network.
       if (network !== null) this.#assertFits(`n:${network}`, room, membership, this.#networkQuota)
       this.#take(`a:${address}`, room, membership, this.#addressQuota)
       if (network !== null) this.#take(`n:${network}`, room, membership, this.#networkQuota)

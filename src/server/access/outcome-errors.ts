@@ -11,6 +11,6 @@ export function assertPosted(outcome: Outcome): asserts outcome is Extract<Outco
   const message =
     outcome.of === 'room'
       ? 'This room has reached its limit of connections: try again later.'
-      : 'You have this room open in too many tabs or programs: close one, and this one follows.'
+      : 'You have this room open in too many tabs or programs: close one, and this one connects.'
   throw new LocationError('room-full', message)
 }

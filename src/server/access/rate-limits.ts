@@ -95,7 +95,7 @@ const nounOf = {
 }
 
 /**
- * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`
+ * When an app's errorFormatter drops `retryAfterMs`, clients read it from the end of the message: `again in <n> ms.`
  */
 const tooMany = (action: ChargedAction, retryAfterMs: number) =>
   new LocationError('rate-limited', `Too many ${nounOf[action]}: try again in ${retryAfterMs} ms.`, { retryAfterMs })

@@ -1,18 +1,19 @@
 import type { Clock } from '../../shared/clock.js'
 import type { Logger } from '../options/logger.js'
 
-/** The shortest time between two lines for the same reason, in milliseconds. */
+/** The shortest time between two log lines for the same procedure and error code, in milliseconds. */
 const quietMs = 60_000
 
-/** Refusals that have a line of their own elsewhere, or that are no fault of the caller. */
+/** The error codes of refusals that are logged elsewhere, or that are not the caller's fault. */
 const reportedElsewhere = new Set(['rate-limited', 'unavailable', 'closed', 'misconfigured', 'other'])
 
-/** Refusals whose sentence may quote what the caller sent, which belongs in no log. */
+/** The error codes whose message may quote the caller's input, which must not be logged. */
 const quotesTheCaller = new Set(['bad-input', 'too-large'])
 
 /**
- * Logs why calls are refused: at most one line a minute for each call and reason, so that an operator sees why nobody can
- * post, and a flood of calls does not flood the log. Calls and reasons are few, so the memory is bounded.
+ * Logs why calls are refused: at most one line a minute for each procedure and error code, so that an operator sees why
+ * nobody can post, and a flood of calls does not flood the log. The memory is bounded, because procedures and error
+ * codes are few.
  */
 export class RefusalLog {
   readonly #clock: Clock
@@ -27,7 +28,7 @@ export class RefusalLog {
   /**
    * @param call the name of the procedure.
    * @param code the error code of the refusal.
-   * @param reason the sentence that the caller is sent.
+   * @param reason the message that the caller is sent.
    */
   note(call: string, code: string, reason: string): void {
     if (reportedElsewhere.has(code)) return

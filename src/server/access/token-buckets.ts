@@ -3,7 +3,7 @@ type Bucket = { tokens: number; at: number }
 /** The rate of a token bucket: the tokens that are added each second, and the most that it holds. */
 export type Rate = { perSecond: number; burst: number }
 
-/** The most buckets in memory. A new key then evicts the bucket that was not used for longest. */
+/** The most buckets in memory. One more key evicts the bucket that was not used for the longest time. */
 const maxBuckets = 50_000
 
 /** One token bucket for each key: `perSecond` tokens are added each second, up to `burst`. */
@@ -19,8 +19,8 @@ export class TokenBuckets {
   }
 
   /**
-   * Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until enough tokens are
-   * there.
+   * Takes tokens, at most a full bucket. Returns 0 on success, otherwise the milliseconds until the bucket has enough
+   * tokens.
    */
   take(key: string, now: number, tokens = 1): number {
     this.#purgeFull(now)
@@ -30,7 +30,7 @@ export class TokenBuckets {
     const missing = cost - available
     // The tolerance absorbs rounding: a caller who waited exactly as long as they were told must get through.
     const waitMs = missing > 1e-9 ? Math.ceil((missing / this.#perSecond) * 1_000) : 0
-    // Deleted first, so that the map stays in the order of use.
+    // The bucket is deleted first, so that the map stays in the order of use.
     this.#buckets.delete(key)
     this.#buckets.set(key, { tokens: waitMs === 0 ? Math.max(0, available - cost) : available, at: now })
     if (this.#buckets.size > maxBuckets) this.#buckets.delete(this.#buckets.keys().next().value!)

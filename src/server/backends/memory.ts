@@ -38,7 +38,7 @@ export function memoryBackend(): Backend {
       revokeListeners.add(listener)
       return () => revokeListeners.delete(listener)
     },
-    // Memory is always reachable.
+    // Memory is always reachable, so that no change of health is ever reported.
     onHealth: () => () => {},
     async close() {
       rooms.clear()
@@ -60,7 +60,7 @@ class MemoryRoom {
     const { clock, rules, sweepMs, startedAt = -Infinity } = options
     const now = clock.now()
     this.#leaseClock = new LeaseClock(now, sweepMs)
-    // Who held a lock in the process before this one may still believe so, and is on the way back.
+    // A client that held a lock in the process before this one may still believe that it does, and may be reconnecting.
     const claimsUntil = now < startedAt + rules.lockMs ? now + rules.claimMs : -Infinity
     this.#room = new RoomMachine(newEpoch(), micros(clock.date()), rules, claimsUntil)
   }

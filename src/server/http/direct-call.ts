@@ -18,12 +18,12 @@ export type Call = {
   searchParams: URLSearchParams
 }
 
-/** Posts have no query, and there are thousands of them each second. */
+/** One empty object for all posts: they have no query string, and there are thousands of posts a second. */
 const noSearchParams = new URLSearchParams()
 
 /**
- * Returns the call that a request makes; null when it is not plain, for example when it is a batch, or when its URL, host
- * or body needs a full parser.
+ * Returns the call that a request makes. Returns null when the request is not a plain call, for example when it is a
+ * batch, or when its URL, host or body needs a full parser.
  */
 export function plainCall(
   request: NodeRequest,
@@ -58,14 +58,17 @@ export function procedurePathOf(segment: string, router: AnyTRPCRouter): string 
   return pathSeparator === undefined || pathSeparator === '.' ? segment : segment.split(pathSeparator).join('.')
 }
 
-/** The input of a call, as tRPC reads it: at most once; an error in it is thrown by `getRawInput`. */
+/** The input of a call. As in tRPC, it is read at most once, and `getRawInput` throws the error of an invalid input. */
 export type CallInput = {
   getRawInput(): Promise<unknown>
   /** Returns the input if it was read, for error reports. */
   result(): unknown
   /** Returns true if `getRawInput` was called. */
   wasRead(): boolean
-  /** Returns the body if it was read here: a request body can be read only once. */
+  /**
+   * Returns the text of the request's body if `getRawInput` has read it. A body can be read only once, so tRPC needs
+   * this text.
+   */
   text(): string | undefined
 }
 
@@ -92,7 +95,8 @@ export function inputOf(
     async getRawInput() {
       const input = await (reading ??= read())
       if (type !== 'subscription') return input
-      // HTML §9.2.3 sends the id as a header; clients that cannot set headers put it into the URL.
+      // EventSource sends the id of the last event as a header (HTML §9.2.3). Clients that cannot set headers put the
+      // id into the URL.
       const lastEventId =
         request.headers['last-event-id'] ?? searchParams.get('lastEventId') ?? searchParams.get('Last-Event-Id')
       if (!lastEventId) return input
@@ -122,7 +126,7 @@ export function infoOf(
     get signal() {
       return disconnect.signal
     },
-    // A getter: few apps use it, and parsing a URL costs as much as reading the call.
+    // A getter, because few apps use the URL and parsing it costs as much as reading the call.
     get url() {
       const isSecure = request.socket !== undefined && 'encrypted' in request.socket
       return new URL(request.url ?? '', `${isSecure ? 'https' : 'http'}://${hostOf(request)}`)
@@ -131,9 +135,9 @@ export function infoOf(
 }
 
 /**
- * Returns the body as text: the one that a middleware parsed before, or the one that is received.
+ * Returns the body as text: the body that an earlier middleware has parsed, or else the body read from the request.
  *
- * @param onRead called with the text that was taken from the request; with '' when the body is too large or breaks off.
+ * @param onRead called with the text that was read from the request; with '' when the body is too large or breaks off.
  */
 function readBody(request: NodeRequest, maxBytes: number | undefined, onRead: (text: string) => void): Promise<string> {
   const { body } = request
@@ -165,7 +169,10 @@ function readBody(request: NodeRequest, maxBytes: number | undefined, onRead: (t
 }
 
 const isJson = (contentType: string) => contentType.split(';', 1)[0]!.trim().toLowerCase() === 'application/json'
-/** True if a body was parsed or will be received. Empty bodies, and streams in place of a body, are left to tRPC. */
+/**
+ * True if an earlier middleware has parsed a body, or if one will be received. Empty bodies, and streams in place of a
+ * body, are left to tRPC.
+ */
 const hasBody = ({ body, readableEnded, headers }: NodeRequest) =>
   body === undefined
     ? !readableEnded && Number(headers['content-length']) > 0
@@ -181,7 +188,10 @@ const plainUrl = /^\/(?![/\\])[!-"$-[\]-~]*$/
 const hostOf = ({ headers }: NodeRequest) =>
   headers.host ?? (headers[':authority'] as string | undefined) ?? 'localhost'
 
-/** True if a Host header is a plain name or address. The pattern alone would accept ports and numbers that are too large. */
+/**
+ * True if a Host header is a plain name or address. The URL parser rejects ports and numbers that are too large, which
+ * the pattern would accept.
+ */
 function isPlainHost(host: string): boolean {
   // Most servers are called by one name: the last valid host is cached.
   if (host === lastPlainHost) return true

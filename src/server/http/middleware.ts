@@ -23,7 +23,7 @@ import { serveInOrder } from './pipelined-requests.js'
 import type { AdapterOptions } from './trpc-fallback.js'
 import { cutWhenUnread } from './unread-answers.js'
 
-/** The parts of a request that the types need; those of `node:http`, `node:http2` and Express have them. */
+/** The parts of a request that the types of the middleware need: a request of `node:http`, `node:http2` or Express. */
 export type HttpRequest = {
   method?: string | undefined
   url?: string | undefined
@@ -50,7 +50,10 @@ export type LocationMiddlewareOptions<
     requestGuard?: boolean
     /** Creates the tRPC context. Default: no context. */
     createContext?: (options: { req: Req; res: Res; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
-    /** The largest body of a request, in bytes. Default: no limit. It does not apply to a body that was parsed before. */
+    /**
+     * The largest body of a request, in bytes. Default: no limit. It does not apply to a body that an earlier
+     * middleware has parsed.
+     */
     maxBodySize?: number
     /**
      * Sends location streams as gzip to clients that accept it. Each frame is compressed once for all subscribers. Default:
@@ -109,7 +112,10 @@ export function createLocationMiddleware<R extends AnyTRPCRouter, Req = HttpRequ
   }
 }
 
-/** tRPC's own options are checked too: one that this version does not know would not reach the fast path. */
+/**
+ * The checks of all options, tRPC's own included. An option that this version does not know is refused: the fast path
+ * would ignore it.
+ */
 const middlewareOptionChecks: OptionChecks<LocationMiddlewareOptions<AnyTRPCRouter>> = {
   router: isRouter,
   requestGuard: isBoolean,
@@ -126,7 +132,9 @@ const middlewareOptionChecks: OptionChecks<LocationMiddlewareOptions<AnyTRPCRout
   ...originOptionChecks,
 }
 
-/** Returns the hub of a router's location procedures; undefined while they are in a lazy router that is not loaded. */
+/**
+ * Returns the hub of a router's location procedures; undefined while they are in a lazy router that is not loaded yet.
+ */
 export function firstHubOf(router: AnyTRPCRouter) {
   let hub = firstHubs.get(router)
   if (hub) return hub

@@ -8,19 +8,23 @@ import type { NodeRequest, NodeResponse } from './sink.js'
  * memory until the client reads, and would open streams whose responses may never begin.
  */
 
-/** The most requests of one socket that wait for an earlier response. No client that follows the standards sends as many. */
+/**
+ * The maximum number of requests of one socket that wait for an earlier response. No client that follows the standards
+ * sends as many.
+ */
 export const maxWaitingRequests = 100
 
 const waiting = new WeakMap<Socket, number>()
 
 /**
  * Calls `serve` when the earlier responses on the request's socket have been handed to the kernel: at once, unless the
- * client pipelines. A request whose socket closes before is never served. A socket with more than `maxWaitingRequests`
- * waiting requests is destroyed.
+ * client pipelines. A request whose socket closes before that is never served. A socket with more than
+ * `maxWaitingRequests` waiting requests is destroyed.
  */
 export function serveInOrder(request: NodeRequest, response: NodeResponse, serve: () => void): void {
   const socket: unknown = request.socket
-  // A response without a socket is queued behind another one. Test doubles have no socket at all.
+  // In Node, a response has no socket (`null`) while it is queued behind another response. Test doubles have no socket
+  // at all, and are served at once.
   if (response.socket !== null || !(response instanceof ServerResponse) || !(socket instanceof Socket)) return serve()
   if (socket.destroyed) return
   const count = waiting.get(socket) ?? 0

@@ -71,7 +71,7 @@ export class RequestHandler {
     response.once('close', () => response.writableEnded || disconnect.abort())
     const input = inputOf(call, request, router, maxBytes)
     const outcome = await this.#run(call, input, request, response, disconnect)
-    // A middleware may have thrown after the stream was opened.
+    // A middleware may have thrown after the stream was opened: the stream is closed.
     if ('error' in outcome && call.type === 'subscription') iterableFor(disconnect.signal)?.subscriber.close()
     if (hasDisconnected(response)) return this.#closeAbandoned({ call, input, outcome }, request)
     if ('value' in outcome) {
@@ -82,7 +82,8 @@ export class RequestHandler {
         if (hasDisconnected(response)) return
         if (head) return this.#attach({ events: value, head, call, input, ctx, disconnect }, request, response)
       } else if (call.type === 'subscription') {
-        // The app has wrapped the stream: its generator must learn of every end, as it does in tRPC.
+        // The app has wrapped the stream in a generator of its own, which must be told whenever the response ends, as
+        // in tRPC.
         response.once('close', () => disconnect.abort())
         this.#warnOnce(call)
       } else if (this.#reply(value, response)) return
@@ -97,12 +98,14 @@ export class RequestHandler {
     const { ctx, cause } =
       'error' in outcome ? { ctx: outcome.ctx, cause: outcome.error } : { ctx: undefined, cause: outcome.contextError }
     const error = getTRPCErrorFromUnknown(cause)
-    // The client disconnected while it sent the body. tRPC reports nothing either: it waits for the rest forever.
+    // The client disconnected while it sent the body. Nothing is reported, as in tRPC, which would wait forever for the
+    // rest of the body.
     if (error.code === 'CLIENT_CLOSED_REQUEST') return
     const report = () =>
       this.#options.onError?.({ error, path, type, input: input.result(), ctx, req: request } as never)
     report()
-    // tRPC reports an error of a subscription twice: when it fails, and when the error is written.
+    // tRPC reports an error of a subscription twice, and so does this: when the call fails, and when the error would be
+    // written.
     if (type === 'subscription') report()
   }
 
@@ -148,7 +151,7 @@ export class RequestHandler {
     }
     response.setHeader('content-type', 'application/json')
     response.setHeader('vary', 'trpc-accept, accept')
-    // `write` and `end` separately, so that no content-length is set, as with tRPC.
+    // `write` and `end` are called separately, so that no content-length is set, as with tRPC.
     response.write(body)
     response.flush?.()
     response.end()
@@ -230,13 +233,19 @@ function hasStreamsDisabled(router: AnyTRPCRouter): boolean {
 const hasDisconnected = ({ destroyed, stream }: NodeResponse & { stream?: { destroyed: boolean } }) =>
   destroyed || stream?.destroyed === true
 
-/** True for an object without nested objects or functions, as our replies are. A reply that a middleware replaced may hold values that tRPC rejects. */
+/**
+ * True for an object without nested objects or functions, such as the replies of the location procedures. A reply that
+ * a middleware replaced may hold values that tRPC rejects.
+ */
 const isFlat = (value: unknown) =>
   typeof value === 'object' &&
   value !== null &&
   Object.values(value).every((item) => typeof item !== 'object' && typeof item !== 'function')
 
-/** Writes the head as tRPC's adapter does: a status that a procedure set is kept, and each cookie has its own header. */
+/**
+ * Writes the status and the headers as tRPC's adapter does: a status that a procedure set is kept, and each cookie has
+ * its own header.
+ */
 function writeHead({ status, headers }: StreamHead, response: NodeResponse): void {
   if (response.statusCode === 200) response.statusCode = status
   for (const [name, value] of headers) if (name !== 'set-cookie') response.setHeader(name, value)

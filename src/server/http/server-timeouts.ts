@@ -4,7 +4,10 @@ import type { Timing } from '../options/timing.js'
 /** The timeouts of a Node server that bound how long a request and an idle socket may take, in milliseconds; 0 disables one. */
 export type ServerTimeouts = { headersTimeout?: number; requestTimeout?: number; timeout?: number }
 
-/** Longer than the 60 seconds after which common load balancers (ALB, nginx, HAProxy) close an idle connection. */
+/**
+ * The default time that an idle connection stays open: longer than the 60 seconds after which common load balancers
+ * (ALB, nginx, HAProxy) close one.
+ */
 const defaultKeepAliveMs = 70_000
 /** The longest delay of a timer in Node. */
 const longestTimerMs = 2 ** 31 - 1
@@ -15,8 +18,7 @@ const longestTimerMs = 2 ** 31 - 1
  * @throws LocationError `misconfigured` when `keepAliveMs` is not a usable time.
  */
 export function idleTimeoutMs(keepAliveMs = defaultKeepAliveMs): number {
-  if (typeof keepAliveMs === 'number' && keepAliveMs > 0 && keepAliveMs <= longestTimerMs)
-    return Math.ceil(keepAliveMs)
+  if (typeof keepAliveMs === 'number' && keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return Math.ceil(keepAliveMs)
   throw new LocationError(
     'misconfigured',
     `keepAliveMs is ${String(keepAliveMs)}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
@@ -24,9 +26,9 @@ export function idleTimeoutMs(keepAliveMs = defaultKeepAliveMs): number {
 }
 
 /**
- * Returns the timeouts for a server of our own. Headers must arrive within half of `requestMs`, the whole request within
- * three quarters: Node checks only at intervals, and a slow request must be cut before the tombstone that it could
- * conflict with expires.
+ * Returns the timeouts for a server that this package creates. Headers must arrive within half of `requestMs`, the
+ * whole request within three quarters: Node checks only at intervals, and a slow request must be cut before the
+ * tombstone that it could conflict with expires.
  */
 export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAliveTimeout: number) {
   const longestMs = Math.max(requestMs, 1_000)
@@ -41,7 +43,7 @@ export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAlive
 
 /**
  * Returns a warning for each timeout of an app's own server that is too long. Node's default `requestTimeout` is five
- * minutes, and by default it has no `timeout` at all.
+ * minutes, and its default `timeout` is 0, which means none.
  */
 export function serverTimeoutWarnings(
   { headersTimeout, requestTimeout, timeout }: ServerTimeouts,
@@ -56,7 +58,7 @@ export function serverTimeoutWarnings(
     warnings.push(
       'server.headersTimeout is 0: a request whose headers never end holds its socket forever; set a timeout.',
     )
-  // Heartbeats keep a quiet stream alive only when they come more often than the timeout.
+  // Heartbeats keep an idle stream open only when they are sent more often than the server's `timeout` expires.
   if (timeout === 0)
     warnings.push(
       `server.timeout is 0: an answer of your own routes that its client does not read stays in memory; set it to ${beatMs * 1.5}.`,

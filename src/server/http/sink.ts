@@ -5,7 +5,10 @@ import type { Traffic } from '../options/metrics.js'
 import type { Bytes, Encoded } from '../rooms/sse-encoding.js'
 
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & { body?: unknown; path?: string }
-/** HTTP/2's response has the same methods under types of its own; its `flushHeaders` and `write` behave the same. */
+/**
+ * A response of HTTP/1.1 or HTTP/2. HTTP/2's has the same methods under types of its own; its `flushHeaders` and
+ * `write` behave the same.
+ */
 export type NodeResponse = (ServerResponse | (Http2ServerResponse & ServerResponse)) & { flush?: () => void }
 
 /** The output of one stream. It has no queue: `write` passes everything on, and reports backpressure. */
@@ -55,7 +58,8 @@ class SocketSink implements Sink<Bytes> {
   readonly #traffic: ByteCount
   #timeoutMs = 0
   #isWatched = false
-  // Node's own socket timeout also sees bytes that the kernel took of an unfinished write; no public API tells.
+  // Node's own socket timeout also counts bytes that the kernel took of an unfinished write as progress; no public API
+  // reports these bytes.
   readonly #stalled = () => this.onStall()
 
   constructor(response: ServerResponse, socket: Socket, traffic: ByteCount) {
@@ -64,7 +68,7 @@ class SocketSink implements Sink<Bytes> {
     this.#traffic = traffic
     const drained = () => this.onDrain()
     socket.on('drain', drained)
-    // With keep-alive, the socket may carry another response after this one.
+    // With keep-alive, the same socket may carry another response later.
     response.once('close', () => socket.off('drain', drained))
   }
 
@@ -74,7 +78,8 @@ class SocketSink implements Sink<Bytes> {
   }
 
   watch(stallMs: number): void {
-    // Node destroys a socket whose timeout has no listener; therefore the response listens, but only while it is watched.
+    // Node destroys a socket when its timeout expires without a listener. So the response has a listener, but only
+    // while the socket is watched.
     this.#response.off('timeout', this.#stalled)
     if (stallMs > 0) this.#response.on('timeout', this.#stalled)
     // The app's server may set its own socket timeout: it is restored when watching ends.

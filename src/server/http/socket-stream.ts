@@ -7,23 +7,23 @@ import type { Subscriber } from '../rooms/subscriber.js'
 export type SocketStreamOptions = {
   serializer: Serializer
   clock: Clock
-  /** Destroys the stream when its reader accepted no byte for so long. */
+  /** Destroys the stream when its client accepts no byte for this long. */
   stallMs: number
-  /** Destroys the stream when its reader did not accept all of one frame within this time. */
+  /** Destroys the stream when its client does not accept all of one frame within this time. */
   frameStallMs: number
-  /** Sends tRPC's ping after so long without an event; 0 disables it, since heartbeats do the same. */
+  /** Sends tRPC's ping after this long without an event. 0 disables the ping: heartbeats serve the same purpose. */
   pingMs: number
-  /** Ends the body after so long; 0 disables it. */
+  /** Ends the response body after this long; 0 means no limit. */
   maxDurationMs: number
   /** Called after `maxDurationMs` has ended the body. */
   onMaxDuration: () => void
-  /** Returns the error as tRPC would send it to the client. */
+  /** Returns an error in the form in which tRPC would send it to the client. */
   formatError: (error: Error) => unknown
 }
 
 /**
- * Writes a subscriber's frames directly to a socket. A slow consumer is sent nothing while its socket is full; when it has
- * drained, one coalesced frame leads from the subscriber's version to the current one.
+ * Writes a subscriber's frames directly to a socket. A slow consumer is sent nothing while its socket is full. After
+ * the socket has drained, one coalesced frame leads from the subscriber's version to the current one.
  */
 export class SocketStream {
   readonly #subscriber: Subscriber
@@ -93,7 +93,10 @@ export class SocketStream {
     }
   }
 
-  /** Ends the stream by the server, with an error if there is one. tRPC's `return` event is not sent, so that the client reconnects. */
+  /**
+   * Ends the stream from the server's side, with an error if there is one. tRPC's `return` event is not sent, so that
+   * the client reconnects.
+   */
   #end(error: Error | null): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -122,7 +125,10 @@ export class SocketStream {
     if (!this.#hasFrameTimer) this.#startFrameTimer(frameStallMs)
   }
 
-  /** Keeps one timer running across frames: otherwise each large frame would start one and cancel it again. */
+  /**
+   * Starts the timer for `frameStallMs`. One timer keeps running across frames: otherwise each large frame would start
+   * a timer and cancel it again.
+   */
   #startFrameTimer(waitMs: number): void {
     const { clock, frameStallMs } = this.#options
     this.#hasFrameTimer = true
@@ -144,8 +150,8 @@ export class SocketStream {
   }
 
   /**
-   * Destroys the stream at the second stall report in a row. The socket is watched for half of `stallMs`; one that accepted
-   * a byte in between does not report.
+   * Destroys the stream at the second consecutive stall report. The sink watches the socket for half of `stallMs` at a
+   * time, and reports a stall only if the client accepted no byte in that time.
    */
   #handleStall(): void {
     if (!this.#isFull) return
@@ -178,7 +184,7 @@ export class SocketStream {
   #release(): void {
     this.#cancelDuration()
     this.#cancelPing()
-    // A full socket keeps its frame timer: a body that has ended may stall too.
+    // While the socket is full, the frame timer keeps running: the rest of a body that has ended may stall too.
     if (!this.#isFull) this.#cancelFrameTimer()
     this.#subscriber.onOwed = () => {}
   }

@@ -69,7 +69,7 @@ export async function streamHead(
 ): Promise<StreamHead | null> {
   const resolved = resolveResponse({
     ...options,
-    // An error is reported to the app later, when the request is answered.
+    // The app's `onError` is not called here: an error is reported later, when the request is answered.
     onError: undefined,
     ...routerWithOutcome(options.router, call, input, { ctx, value: pendingEvents }),
     req: incomingMessageToRequest(request, response, { maxBodySize: null }),
@@ -102,7 +102,7 @@ const pendingEvents: AsyncIterable<never> = {
 /** Returns a router and a `createContext` that only reproduce a known outcome. */
 function routerWithOutcome(router: AnyTRPCRouter, { path, procedure }: Call, input: CallInput, outcome: TrpcOutcome) {
   const resolve = async ({ getRawInput }: { getRawInput: () => Promise<unknown> }) => {
-    // tRPC passes the input to `onError` if it was read.
+    // tRPC passes the input to `onError` only if the input was read: it is read here if the direct call has read it.
     if (input.wasRead()) await getRawInput().catch(() => {})
     if ('value' in outcome) return outcome.value
     throw 'error' in outcome ? outcome.error : outcome.contextError

@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/clock.js'
 import type { Timing } from '../options/timing.js'
 import type { NodeResponse } from './sink.js'
 
-/** The two write timeouts of a response: without any progress, and for the whole of it. */
+/** The two write timeouts of a response: `stallMs` without any progress, and `frameStallMs` for all of the response. */
 export type WriteTimeouts = Pick<Timing, 'stallMs' | 'frameStallMs'>
 
 /**
@@ -24,7 +24,10 @@ export function cutWhenUnread(
   else if (response instanceof Http2ServerResponse) cutStreamWhenUnread(response, clock, timeouts)
 }
 
-/** Node bounds what one HTTP/2 session holds in memory (10 MB), but not for how long. */
+/**
+ * Destroys an HTTP/2 stream whose client does not read the response. Node limits the memory of one HTTP/2 session (10
+ * MB), but not the time for which the memory is held.
+ */
 function cutStreamWhenUnread(response: Http2ServerResponse, clock: Clock, timeouts: WriteTimeouts): void {
   const { stream } = response
   const { stallMs, frameStallMs } = timeouts
@@ -34,7 +37,8 @@ function cutStreamWhenUnread(response: Http2ServerResponse, clock: Clock, timeou
     if (isEventStream(response)) return
     if (stream.writableLength === 0) return void (cancelTimer = clock.after(stallMs / 2, check))
     cancelTimer = clock.after(frameStallMs, cut)
-    // Node calls it when the whole session wrote nothing for that long, also while the app has nothing to write.
+    // Node calls this listener when the whole session wrote nothing for half of `stallMs`, even if the app has nothing
+    // to write. So the stream is destroyed only while bytes wait to be written.
     stream.setTimeout(stallMs / 2, () => {
       if (stream.writableLength > 0) cut()
     })
@@ -51,7 +55,8 @@ class AnswerWatch {
   #usualTimeoutMs = 0
   #cancelTimer = () => {}
   readonly #check = () => this.#checkProgress()
-  // The kernel took no byte for as long as the socket's timeout allows.
+  // Runs when the kernel took no byte for as long as the socket's timeout allows. The socket is destroyed if bytes
+  // still wait.
   readonly #handleTimeout = () => {
     if (this.#socket!.writableLength > 0) this.#socket!.destroy()
   }
@@ -64,7 +69,7 @@ class AnswerWatch {
 
   start(): void {
     this.#checkLater()
-    // Before Node's own listener, which sets the timeout of an idle connection.
+    // Prepended, because it must run before Node's own listener, which sets the timeout of an idle connection.
     this.#response.prependOnceListener('finish', () => this.#stop())
     this.#response.once('close', () => this.#cancelTimer())
   }
@@ -80,7 +85,9 @@ class AnswerWatch {
     else this.#checkLater()
   }
 
-  /** Reads nothing more from the client until it has read this response: bytes that arrive would count as progress. */
+  /**
+   * Stops reading from the client until the client has read this response: bytes that arrive would count as progress.
+   */
   #watch(socket: Socket): void {
     const { stallMs, frameStallMs } = this.#timeouts
     this.#socket = socket
@@ -100,7 +107,10 @@ class AnswerWatch {
   }
 }
 
-/** True when the client went before the response reached us, as during an app's own middleware: `close` does not come again. */
+/**
+ * True when the client disconnected before the response reached this package, for example during an app's own
+ * middleware. `close` is not emitted again after that.
+ */
 const isClosed = (response: NodeResponse | Http2ServerResponse) =>
   response instanceof Http2ServerResponse ? response.stream.destroyed : response.destroyed
 

@@ -8,13 +8,13 @@ import type { LiveRoom } from '../rooms/live-room.js'
 import { newEpoch } from '../rules/ids.js'
 import { toStoredValue } from '../validation/stored-value.js'
 
-/** A broadcast as a member or the server gives it. The payload matches the app's schema. */
+/** A broadcast as a member or the server sends it. The payload matches the app's schema. */
 export type Given = {
   name: string
   payload: unknown
   connectionId: string | null
   memberId: string | null
-  /** The member who alone receives it. `undefined`: everybody. */
+  /** The only member who receives the broadcast. `undefined`: everybody. */
   to: string | undefined
   nonce?: string | undefined
 }
@@ -38,7 +38,7 @@ export class Broadcasting {
   }
 
   /**
-   * Sends a broadcast to a room. Resolves when the backend took it.
+   * Sends a broadcast to a room. Resolves when the backend has accepted the broadcast.
    *
    * @throws LocationError `bad-input`, `too-large`, `rate-limited` when the room is over its limit, `unavailable`
    */

@@ -15,14 +15,15 @@ export interface LockActions {
 /** The locks of a room for use by the server itself. */
 export interface HubRoomLocks<T extends RoomTypes> {
   /**
-   * Returns whether a member holds a place with this fence. It asks the backend, never a copy in this process. Call it last,
-   * inside the transaction that saves: the guarantee is the fence that you store with the row.
+   * Returns whether a member holds a place with this fence. The answer comes from the backend, never from a copy in
+   * this process. Call `isLocked` last, inside the transaction that saves. The guarantee is not this call but the fence
+   * that you store with the row.
    *
    * @throws LocationError `bad-input`, `too-large`; `unavailable` when the backend is unreachable or has just lost its state.
    */
   isLocked(lock: { location: T['location']; memberId: string; fence: number }): Promise<boolean>
   /**
-   * Ends the lock of a place, whoever holds it: for administrators. Returns whether somebody held it.
+   * Ends the lock of a place, regardless of its holder, for administrators. Returns whether somebody held the place.
    *
    * @throws LocationError `bad-input`, `too-large`, `unavailable`
    */
@@ -35,7 +36,7 @@ export function hubRoomLocks<T extends RoomTypes>(hub: LockActions, id: string):
   return {
     async isLocked({ location, memberId, fence }) {
       const member = nameOf(memberId, 'member')
-      // Drivers of databases return a large integer as text, which would equal no fence.
+      // Database drivers may return a large integer as text, which would equal no fence.
       if (!Number.isSafeInteger(fence))
         throw new LocationError(
           'bad-input',

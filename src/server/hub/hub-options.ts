@@ -37,13 +37,13 @@ export interface HubOptions<
    */
   profile?: SP & (SP extends Schema ? Unchanged<SP> : false)
   /**
-   * The schema of a presence value: what changes often and is not a place, such as `{ typing: true }`. An object that is
-   * patched by key; it must accept `{}`. Default `false`: there are no presence values.
+   * The schema of a presence value: what changes often and is not a place, such as `{ typing: true }`. The value is an
+   * object that is patched by key, and the schema must accept `{}`. Default `false`: there are no presence values.
    */
   presence?: SV & (SV extends Schema ? Unchanged<SV> & AcceptsEmpty<SV> : false)
   /**
-   * Lets members lock places of a room, so that only one edits a place at a time. `idleMs`: how long a client that is idle or
-   * away keeps its locks, in milliseconds; default 120,000. Default `false`.
+   * Lets members lock places of a room, so that only one member edits a place at a time. `idleMs`: how long a client
+   * that is idle or away keeps its locks, in milliseconds; default 120,000. Default `false`.
    */
   locks?: LK
   /**
@@ -57,11 +57,11 @@ export interface HubOptions<
   limits?: Partial<Limits>
   /** Durations in milliseconds that replace the defaults, or a `scale` for all of them. */
   timing?: TimingOptions
-  /** Default: the system clock. */
+  /** The source of time. Default: the system clock. */
   clock?: Clock
   /**
    * Receives log messages. `pinoLogger` adapts pino. Default of a hub: nothing is logged. Default of
-   * `createLocationServer`: warnings and errors go to the console; `silentLogger` asks for silence.
+   * `createLocationServer`: warnings and errors go to the console; with `silentLogger` nothing is logged.
    */
   logger?: Logger
   /**
@@ -71,10 +71,10 @@ export interface HubOptions<
   metrics?: Metrics
 }
 
-/** pino's methods take the details first: without the adapter every line would lose its message or its details. */
+/** pino's methods take the details first: without the adapter every log line would lose its message or its details. */
 const isLogger: OptionCheck = (value) => {
   if (typeof value === 'object' && value !== null && 'bindings' in value)
-    return 'a Logger, and pino is none: pass pinoLogger(pino)'
+    return 'a Logger, which pino is not: pass pinoLogger(pino)'
   return hasMethods('a Logger, with info(), warn() and error(): console is one', ['info', 'warn', 'error'])(value)
 }
 

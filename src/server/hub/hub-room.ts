@@ -51,18 +51,18 @@ export interface HubRoomBroadcasts<T extends RoomTypes> {
 /** The part of `HubRoom` that every hub has. */
 export interface HubRoomCore<T extends RoomTypes> {
   /**
-   * Returns the members of the room. Profile, location and presence value are those of the connection that a member used last, which is
-   * the first in `connections`. The activity is that of the most active one.
+   * Returns the members of the room. Profile, location and presence value are those of the connection that a member
+   * used last, which is the first in `connections`. The activity is that of the most active connection.
    *
    * @throws LocationError `unavailable`
    */
   members(): Promise<readonly RoomMember<T>[]>
-  /** Returns the number of members. @throws LocationError `unavailable` */
+  /** Returns the number of members of the room. @throws LocationError `unavailable` */
   count(): Promise<number>
   /**
-   * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds pass
-   * without another post. Default 30,000; 5,000 to 300,000. A profile of `null` takes the profile back. `presence` is the
-   * whole presence value; absent: unchanged.
+   * Posts the location of a member, who needs no stream of their own. The member leaves when `leaseMs` milliseconds
+   * pass without another post. Default 30,000; 5,000 to 300,000. A profile of `null` removes the profile. `presence` is
+   * the whole presence value; absent: unchanged.
    *
    * @throws LocationError `bad-input`, `too-large`, `room-full`, `rate-limited`, `unavailable`
    */
@@ -84,12 +84,12 @@ export interface HubRoomCore<T extends RoomTypes> {
 /** A member who is in a room. */
 export interface RoomMember<T extends RoomTypes> extends CallerMember<T['profile']> {
   location: T['location'] | null
-  /** `{}` while the member has posted none. */
+  /** The presence value of the member; `{}` while the member has posted none. */
   presence: T['presence']
   activity: Activity
-  /** When the member last used one of the connections. */
+  /** The time at which the member last used one of the connections. */
   lastActiveAt: Date
-  /** The one that was used last comes first. */
+  /** The connections of the member. The connection that was used last comes first. */
   connections: readonly Connection<T>[]
 }
 
@@ -108,7 +108,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
     count: () => hub.use(id, ({ timeline }) => timeline.memberCount),
     post: async ({ memberId: member, location, profile, presence, leaseMs }) => {
       const memberId = nameOf(member, 'member')
-      // Both are read now: the caller may change its objects while this waits.
+      // All values are read now, because the caller may change its objects while the post waits.
       const [place, stored, value] = await Promise.all([
         hub.parse(z.nullable(hub.location), location),
         profile === undefined ? undefined : hub.parseProfile(profile),
@@ -128,7 +128,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
       for (const connectionId of defaultConnectionIdsOf(memberId)) {
         const outcome = await hub.act(id, { ...post, connectionId })
         assertPosted(outcome)
-        // `stale`: the connection has used up its last seq.
+        // `stale`: the connection has reached the largest possible `seq`.
         if (outcome.outcome !== 'left' && outcome.outcome !== 'stale') return
       }
       const retryAfterMs = hub.timing.tombstoneMs
@@ -150,7 +150,7 @@ export function hubRoom<T extends RoomTypes>(hub: HubActions, room: string): Hub
   return methods
 }
 
-/** @throws LocationError `bad-input` when this hub has no presence values. */
+/** Returns the presence schema of a hub. @throws LocationError `bad-input` when the hub has no presence values. */
 function presenceSchemaOf({ presence }: HubActions): Schema {
   if (presence !== false) return presence
   throw new LocationError('bad-input', 'This hub has no presence values: give createLocationHub the option presence.')

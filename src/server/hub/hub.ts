@@ -34,14 +34,14 @@ import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing } from '../options/timing.js'
 
 /**
- * `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive. `draining`: new streams are
- * refused, because the hub is draining or closed.
+ * The health of a hub. `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive.
+ * `draining`: new streams are refused, because the hub is draining or closed.
  */
 export type HubHealth = 'ready' | 'degraded' | 'draining'
 
 /** The rooms of one server process. All location routers of a process share one hub. */
 export interface LocationHub<T extends RoomTypes> {
-  /** Carries types for inference. Always `undefined`. */
+  /** Carries the room types for type inference. At run time it is always `undefined`. */
   readonly '~types'?: T
   /**
    * Returns a room for use by the server itself.
@@ -53,7 +53,7 @@ export interface LocationHub<T extends RoomTypes> {
    * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
    * every process.
    *
-   * @throws LocationError `bad-input` when an id is not valid, such as a number: it would match nobody.
+   * @throws LocationError `bad-input` when an id is not valid, for example a number, which would match nobody.
    */
   revoke(memberId: string, room?: string): Promise<void>
   /**
@@ -98,11 +98,11 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly location: Schema
   readonly profile: Schema
   readonly broadcasting: Broadcasting
-  /** `false`: this hub has no presence values. */
+  /** The schema of a presence value; `false` when this hub has no presence values. */
   readonly presence: OptionalSchema
-  /** `null` when places cannot be locked. */
+  /** The lock settings that clients are told; `null` when places cannot be locked. */
   readonly locks: Hello['locks'] | null
-  /** The features, as hello and the answers to polls list them. */
+  /** The features of the hub, as `hello` and the answers to polls list them. */
   readonly features: FeatureInfo
   readonly rateLimits: RateLimits
   readonly membershipLimits: MembershipLimits
@@ -207,7 +207,11 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     return toStoredValue(location, 'location', { maxBytes: this.limits.locationBytes, maxDepth: this.limits.depth })
   }
 
-  /** Converts a parsed location that is locked. @throws LocationError `bad-input`, `too-large` */
+  /**
+   * Converts the parsed location of a lock to the form in which it is stored.
+   *
+   * @throws LocationError `bad-input`, `too-large`
+   */
   keepPlace(location: unknown): StoredValue {
     return toStoredValue(location, 'location', { maxBytes: this.limits.lockBytes, maxDepth: this.limits.depth })
   }
@@ -299,7 +303,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   }
 }
 
-/** Returns what a hub says of its features. */
+/** Returns the features of a hub, as `hello` lists them. */
 function featuresOf({ broadcasting, presence, locks, timing }: Omit<Hub, 'features'>): FeatureInfo {
   return {
     features: [
@@ -313,7 +317,7 @@ function featuresOf({ broadcasting, presence, locks, timing }: Omit<Hub, 'featur
   }
 }
 
-/** Returns what clients are told about locks; `null` without them. */
+/** Returns the lock settings that clients are told; `null` when places cannot be locked. */
 function locksOf(option: LocksOption | undefined, lockMs: number): Hello['locks'] | null {
   if (!option) return null
   const { idleMs = 120_000 } = option === true ? {} : option

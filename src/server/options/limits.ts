@@ -3,47 +3,55 @@
  * number of calls that may come at once. Each limit has a default.
  */
 export type Limits = {
-  /** Size of a request body, in bytes. Applies to the server of `createLocationServer`. Default 8,192. */
+  /** Maximum size of a request body, in bytes. Applies to the server of `createLocationServer`. Default 8,192. */
   bodyBytes: number
-  /** Size of a location as canonical JSON in UTF-8, in bytes. Default 2,048. */
+  /** Maximum size of a location as canonical JSON in UTF-8, in bytes. Default 2,048. */
   locationBytes: number
-  /** Size of a profile as canonical JSON in UTF-8, in bytes. Default 1,024. */
+  /** Maximum size of a profile as canonical JSON in UTF-8, in bytes. Default 1,024. */
   profileBytes: number
-  /** Size of the payload of a broadcast as canonical JSON in UTF-8, in bytes. Default 1,024. */
+  /** Maximum size of the payload of a broadcast as canonical JSON in UTF-8, in bytes. Default 1,024. */
   broadcastBytes: number
-  /** Size of one event of broadcasts, with its framing, in bytes. Further items follow in the next event. Default 65,536. */
+  /**
+   * Maximum size of one event of broadcasts, with its framing, in bytes. Further broadcasts follow in the next event.
+   * Default 65,536.
+   */
   broadcastEventBytes: number
-  /** Size of a presence value as canonical JSON in UTF-8, in bytes. Default 2,048. */
+  /** Maximum size of a presence value as canonical JSON in UTF-8, in bytes. Default 2,048. */
   presenceBytes: number
-  /** Keys of a presence value. Default 32. */
+  /** Maximum number of keys of a presence value. Default 32. */
   presenceKeys: number
-  /** Nesting of a location, a profile, a presence value or a payload, in levels. Default 8, at most 100. */
+  /** Maximum nesting of a location, a profile, a presence value or a payload, in levels. Default 8, at most 100. */
   depth: number
-  /** Calls in one HTTP batch; each one counts. Applies to the server of `createLocationServer`. Default 8. */
+  /**
+   * Maximum number of calls in one HTTP batch. The rate limits count each of these calls. Applies to the server of
+   * `createLocationServer`. Default 8.
+   */
   batch: number
-  /** Posts of one member, each second. Default 30. */
+  /** Posts that one member may make each second. Default 30. */
   postsPerSecond: number
-  /** Posts of one member at once. Default 60. */
+  /** Posts that one member may make at once (burst). Default 60. */
   postBurst: number
-  /** Queries of one member, each second. `countMembers` counts as one query for every ten rooms. Default 10. */
+  /**
+   * Queries that one member may make each second. `countMembers` counts as one query for every ten rooms. Default 10.
+   */
   readsPerSecond: number
-  /** Queries of one member at once. Default 60. */
+  /** Queries that one member may make at once (burst). Default 60. */
   readBurst: number
-  /** Leaves of one member, each minute. Default 10. */
+  /** Calls to `leaveRoom` that one member may make each minute. Default 10. */
   leavesPerMinute: number
-  /** Leaves of one member at once. Default 30. */
+  /** Calls to `leaveRoom` that one member may make at once (burst). Default 30. */
   leaveBurst: number
-  /** New connections of one member in all rooms, each minute. Default 10. */
+  /** New connections that one member may make in all rooms together, each minute. Default 10. */
   connectionsPerMinute: number
-  /** New connections of one member in all rooms at once. Default 30. */
+  /** New connections that one member may make in all rooms together, at once (burst). Default 30. */
   connectionBurst: number
-  /** Streams that one member opens, each minute. Default 10. */
+  /** Streams that one member may open each minute. Default 10. */
   streamsPerMinute: number
-  /** Streams that one member opens at once. Default 30. */
+  /** Streams that one member may open at once (burst). Default 30. */
   streamBurst: number
-  /** Broadcasts of one member, each second. Default 10. */
+  /** Broadcasts that one member may send each second. Default 10. */
   broadcastsPerSecond: number
-  /** Broadcasts of one member at once. Default 20. */
+  /** Broadcasts that one member may send at once (burst). Default 20. */
   broadcastBurst: number
   /** Broadcasts that this process accepts for one room, each second, and at once. Default 200. */
   roomBroadcastsPerSecond: number
@@ -52,35 +60,38 @@ export type Limits = {
    * the address. Default 20.
    */
   addressTimes: number
-  /** Connections in one room. Default 1,000. */
+  /** Maximum number of connections in one room. Default 1,000. */
   roomConnections: number
-  /** Connections of one identified member in one room: tabs and scripts. Anonymous members cannot be counted. Default 64. */
+  /**
+   * Maximum number of connections (tabs and scripts) of one identified member in one room. Anonymous members cannot be
+   * counted. Default 64.
+   */
   memberConnections: number
-  /** Anonymous connections of one address in one room. Default 200. */
+  /** Maximum number of anonymous connections of one address in one room. Default 200. */
   addressConnections: number
   /**
-   * Rooms in which one member has connections or streams. An anonymous address may be in `addressTimes` as many.
-   * Default 32.
+   * Maximum number of rooms in which one member has connections or streams. The anonymous callers of one address may be
+   * in `addressTimes` times as many rooms. Default 32.
    */
   memberRooms: number
-  /** Size of a location that is locked, as canonical JSON in UTF-8, in bytes. Default 512. */
+  /** Maximum size of a location that is locked, as canonical JSON in UTF-8, in bytes. Default 512. */
   lockBytes: number
-  /** Locks of one connection. Default 8. */
+  /** Maximum number of locks of one connection. Default 8. */
   connectionLocks: number
-  /** Locks in one room. Default 1,000. */
+  /** Maximum number of locks in one room. Default 1,000. */
   roomLocks: number
-  /** Open streams in this process. Default 20,000. */
+  /** Maximum number of open streams in this process. Default 20,000. */
   streams: number
   /**
-   * Open sockets of the server of `createLocationServer`. Further sockets are closed before a byte is read. Default
-   * 25,000.
+   * Maximum number of open sockets of the server of `createLocationServer`. Further sockets are closed before a byte is
+   * read. Default 25,000.
    */
   sockets: number
-  /** Open streams of one member. Default 64. */
+  /** Maximum number of open streams of one member. Default 64. */
   memberStreams: number
-  /** Open streams of one member in one room. One more ends the oldest. Default 64. */
+  /** Maximum number of open streams of one member in one room. One more stream ends the oldest. Default 64. */
   memberRoomStreams: number
-  /** Open streams of one address. Default 1,000. */
+  /** Maximum number of open streams of one address. Default 1,000. */
   addressStreams: number
 }
 
@@ -122,5 +133,8 @@ export const defaultLimits: Limits = {
   addressStreams: 1_000,
 }
 
-/** Deeper values would overflow the stack of functions that visit them recursively. */
+/**
+ * The largest values that an app may set. A value nested deeper than 100 levels would overflow the stack of recursive
+ * functions.
+ */
 export const largestLimits: Partial<Limits> = { depth: 100 }

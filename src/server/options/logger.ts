@@ -2,11 +2,11 @@ import { createHmac, randomBytes } from 'node:crypto'
 
 /** Receives the log messages of a hub. `console` implements it. */
 export interface Logger {
-  /** Receives what is worth knowing, such as a limit that is off. */
+  /** Receives messages for information, such as a limit that is disabled. */
   info(message: string, details?: object): void
-  /** Receives what an operator should look at, such as a slow backend. */
+  /** Receives messages that an operator should look at, such as a slow backend. */
   warn(message: string, details?: object): void
-  /** Receives what is broken, such as an unreachable backend or a listener that throws. */
+  /** Receives messages about failures, such as an unreachable backend or a listener that throws. */
   error(message: string, details?: object): void
 }
 

@@ -5,9 +5,12 @@ export type CallOutcome = string
 
 /** Receives the measurements of a hub. None of them names a room, a member or an address. */
 export interface Metrics {
-  /** Called when a procedure has answered, after `tookMs` milliseconds. A stream counts when it is open. */
+  /** Called when a procedure has answered, after `tookMs` milliseconds. A stream has answered when it is open. */
   called(procedure: string, outcome: CallOutcome, tookMs: number): void
-  /** Called when one frame was sent to the subscribers of a room. `tookMs` is how long that kept the process busy. */
+  /**
+   * Called when one frame was sent to the subscribers of a room. `tookMs` is how long the sending kept the process
+   * busy.
+   */
   fannedOut(subscribers: number, tookMs: number): void
   /** Called when a stream has ended. `closed`: the client closed it. */
   streamEnded(why: ByeReason | 'closed'): void
@@ -23,17 +26,22 @@ export type Readings = Readonly<Traffic> & { rooms: number; connections: number;
  * collected.
  */
 export type Traffic = {
-  /** Events written to subscribers, heartbeats included. */
+  /** The number of events written to subscribers, heartbeats included. */
   frames: number
-  /** Bytes of these events. Events that tRPC's own adapter writes are not counted. */
+  /**
+   * The number of bytes of the events written to subscribers. Events that tRPC's own adapter writes are not counted.
+   */
   bytes: number
   /** The number of times a slow consumer received several frames merged into one. */
   merged: number
   /** The number of times a room was read again from the backend because the copy in this process was or may have been stale. */
   rereads: number
-  /** Broadcasts that arrived in the rooms of this process. */
+  /** The number of broadcasts that arrived in the rooms of this process. */
   broadcasts: number
-  /** Broadcasts that a slow consumer did not receive, because newer ones took their place; counted for each consumer. */
+  /**
+   * The number of broadcasts that a slow consumer did not receive, because newer broadcasts took their place; counted
+   * for each consumer.
+   */
   broadcastsLost: number
 }
 

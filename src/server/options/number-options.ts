@@ -1,10 +1,11 @@
 import { LocationError } from '../../shared/errors.js'
 
 /**
- * Returns the defaults with an app's own numbers over them. An option that is `undefined` keeps its default.
+ * Returns the default numbers, replaced by the app's own where the app sets one. An option that is `undefined` keeps
+ * its default.
  *
  * @param path the option that holds the numbers, for error messages: `limits`.
- * @param most the largest value of each option that has one.
+ * @param most the largest allowed value of each option that has a maximum.
  * @throws LocationError `misconfigured` for an unknown name, or for a value that is not a number of 0 or more.
  */
 export function mergeNumbers<T extends Record<string, number>>(

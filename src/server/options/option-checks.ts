@@ -3,15 +3,15 @@ import { LocationError } from '../../shared/errors.js'
 /** Returns what an option must be, as the end of the sentence "x must be ..."; null when the value is right. */
 export type OptionCheck = (value: unknown) => string | null
 
-/** The names of the options of each member of a union. */
+/** The names of the options of all members of a union type. */
 type NameOf<T> = T extends unknown ? keyof T & string : never
 
-/** One check for every option: the compiler reports an option of the type that has none. */
+/** One check for every option: the compiler reports an option of the type that has no check. */
 export type OptionChecks<T> = Readonly<Record<NameOf<T>, OptionCheck>>
 
 /**
- * Refuses options that would silently do nothing, or something else than they say. An option that is `undefined` counts
- * as left out.
+ * Refuses unknown options and wrong values, which would silently do nothing or something unexpected. An option that is
+ * `undefined` counts as left out.
  *
  * @param owner the function that takes the options, for error messages.
  * @throws LocationError `misconfigured`, with the name of the option and what to do.
@@ -32,20 +32,20 @@ const misconfigured = (message: string) => new LocationError('misconfigured', me
 const isObject = (value: unknown): value is Record<string, unknown> =>
   Object.prototype.toString.call(value) === '[object Object]'
 
-/** Accepts everything: the option is checked elsewhere, in full. */
+/** Accepts every value, because the option is checked completely elsewhere. */
 export const checkedElsewhere: OptionCheck = () => null
 
 export const isBoolean: OptionCheck = (value) => (typeof value === 'boolean' ? null : 'true or false')
 
 export const isFunction: OptionCheck = (value) => (typeof value === 'function' ? null : 'a function')
 
-/** A function whose answer is not awaited. */
+/** Accepts a function whose result is used without being awaited. */
 export const isSyncFunction: OptionCheck = (value) =>
   typeof value === 'function' && value.constructor.name !== 'AsyncFunction'
     ? null
-    : 'a function that returns its answer, and not a promise: what it waits for belongs into your context'
+    : 'a function that returns its result and not a promise: do asynchronous work when you create your context'
 
-/** An object or a function that has these methods. */
+/** Accepts an object or a function that has these methods. */
 export const hasMethods =
   (what: string, names: readonly string[]): OptionCheck =>
   (value) => {
@@ -58,7 +58,7 @@ export const isPlainObject =
   (value) =>
     isObject(value) ? null : what
 
-/** A tRPC router. */
+/** Accepts a tRPC router. */
 export const isRouter: OptionCheck = (value) => {
   const { _def } = (isObject(value) || typeof value === 'function' ? value : {}) as { _def?: { procedures?: unknown } }
   return isObject(_def?.procedures) ? null : 'a tRPC router: the value that t.router() returned'

@@ -12,8 +12,8 @@ export type Timing = {
   /** The longest lease that a post may ask for. Default 300,000. */
   leaseMaxMs: number
   /**
-   * The rest of a lease after the client closed its stream. Longer than a heartbeat interval, so that a client that
-   * reconnects elsewhere renews it in time. Default 15,000.
+   * How long a lease lasts after the client closed its stream. Longer than a heartbeat interval, so that a client that
+   * reconnects elsewhere renews the lease in time. Default 15,000.
    */
   closedMs: number
   /** The longest grace period that a leave may ask for. Default 5,000. */
@@ -23,7 +23,8 @@ export type Timing = {
   /** How long a lock outlasts the last post of its holder, whatever the lease is. Default 30,000. */
   lockMs: number
   /**
-   * How long only those who held a lock may take it again, after a process or Redis lost its state. Default 5,000.
+   * How long after a process or Redis lost its state only the former holder of a lock may take that lock again. Default
+   * 5,000.
    */
   claimMs: number
   /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */
@@ -42,8 +43,8 @@ export type Timing = {
   /** Interval at which leases are checked. Default 250. */
   sweepMs: number
   /**
-   * Age at which an answer of `authorize` is asked for again. 0: for every post and query, and at every heartbeat of a
-   * stream. Default 60,000.
+   * Age at which a cached answer of `authorize` is no longer used. 0: `authorize` is asked for every post and query,
+   * and at every heartbeat of a stream. Default 60,000.
    */
   recheckMs: number
   /** How long `identify` and `authorize` may take. Default 5,000. */
@@ -95,13 +96,15 @@ export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
   return timing
 }
 
-/** The longest delay of a timer in Node and in browsers, about 25 days. A longer one would be cut to it. */
+/**
+ * The longest delay of a timer in Node and in browsers, about 25 days. A longer delay would be shortened to this one.
+ */
 const longestMs = 2 ** 31 - 1
 const largestScale = Math.floor(longestMs / Math.max(...Object.values(defaultTiming)))
 const longestTiming = Object.fromEntries(Object.keys(defaultTiming).map((name) => [name, longestMs]))
 
 function assertUsable(timing: Timing): void {
-  // The timer wheel advances in steps that are derived from these two.
+  // The timer wheel advances in steps that are derived from `beatMs` and `sweepMs`.
   if (!(timing.beatMs > 0 && timing.sweepMs > 0))
     throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')
   for (const [least, most] of [

@@ -10,11 +10,12 @@ export type DirectPost = (ctx: unknown, getRawInput: () => Promise<unknown>) => 
 
 const directPosts = new WeakMap<object, DirectPost>()
 
-/** Returns the direct way of running a procedure, if it has one. */
+/** Returns the function that runs a procedure without tRPC's middleware chain, if there is one. */
 export const directPostOf = (procedure: object): DirectPost | undefined => directPosts.get(procedure)
 
 /**
- * Sets the direct way of running a procedure, unless the base procedure has middlewares or inputs that it would skip.
+ * Sets the function that runs a procedure without tRPC's middleware chain, unless the base procedure has middlewares or
+ * inputs: they would be skipped.
  */
 export function allowDirectPost(procedure: object, baseProcedure: object, directPost: DirectPost): void {
   if (isBare(baseProcedure)) directPosts.set(procedure, directPost)

@@ -11,10 +11,10 @@ import type { Frame } from '../rooms/frames.js'
 const frames = new WeakMap<object, AnsweredFrame>()
 const queries = new WeakSet<object>()
 
-/** A frame, and what the hub says of its features in the same answer. */
+/** A frame, and the hub's feature information, which is part of the same answer. */
 type AnsweredFrame = { frame: Frame; features: FeatureInfo }
 
-/** Returns the answer that consists of a frame and what the hub says of its features. */
+/** Returns the answer that consists of a frame and the hub's feature information. */
 export function answerWith(frame: Frame, features: FeatureInfo): GetLocationsOutput {
   const answer = { id: frame.id, event: frozen(frame.event), ...frozen(features) }
   frames.set(answer, { frame, features })

@@ -38,7 +38,7 @@ export class LockCalls {
     const caller: Caller = await this.#gate.caller(ctx)
     const { memberId } = caller
     const place = this.#hub.keepPlace(location)
-    // The address was already charged.
+    // The caller's address was already charged before the input was read: only the member is charged here.
     this.#hub.rateLimits.charge('post', { memberId: memberId ?? anonymousMemberIdOf(connectionKey), address: null })
     await this.#gate.admit(ctx, caller, room, 'post')
     return { connectionId: connectionIdOf(connectionKey), memberId, location: place, lockSeq }

@@ -2,8 +2,8 @@ import type { AnyTRPCRouter } from '@trpc/server'
 import type { Logger } from '../options/logger.js'
 
 /*
- * An app merges the record of `createLocationRouter` into its router, and may lose a procedure on the way: it spreads an
- * object of its own over the record, or picks procedures from it. Clients would get a 404 for one feature only.
+ * An app merges the record of `createLocationRouter` into its router, and may lose a procedure on the way: it spreads
+ * an object of its own over the record, or picks procedures from it. Clients would then get a 404 for a single feature.
  */
 
 /** The procedures of one record by name, and the logger of its hub. */
@@ -12,13 +12,16 @@ type LocationRecordInfo = { names: readonly string[]; logger: Logger }
 const records = new WeakMap<object, LocationRecordInfo>()
 const checked = new WeakSet<AnyTRPCRouter>()
 
-/** Remembers which procedures belong together. */
+/** Remembers which procedures `createLocationRouter` returned together, and the logger of their hub. */
 export function noteRecord(record: Readonly<Record<string, object>>, logger: Logger): void {
   const info = { names: Object.keys(record), logger }
   for (const procedure of Object.values(record)) records.set(procedure, info)
 }
 
-/** Logs a warning for each procedure that a router has lost, once for each router. It does not see lazy routers. */
+/**
+ * Logs a warning for each procedure that a router has lost, once for each router. Procedures in lazy routers are not
+ * checked.
+ */
 export function warnOfLostProcedures(router: AnyTRPCRouter): void {
   if (checked.has(router)) return
   checked.add(router)

@@ -154,19 +154,26 @@ export class Procedures {
     this.#hub.rateLimits.charge('read', { memberId: null, address: this.#address(ctx) }, more)
     this.#chargeMember(caller.memberId, 'read', 1 + more)
     const count = async (room: string) => {
-      // Callers keep lists of rooms: a room that they may no longer read must not hide all others.
+      // A room that the caller may not read is left out: callers keep lists of rooms, and one forbidden room must not
+      // hide all others.
       if (!(await this.#mayRead(ctx, caller, room))) return []
       return [{ room, members: await this.#hub.use(room, ({ timeline }) => timeline.memberCount) }]
     }
     return (await Promise.all(rooms.map(count))).flat()
   }
 
-  /** Returns the member that a context belongs to; `null` when callers are anonymous. @throws LocationError as a call does. */
+  /**
+   * Returns the member that a context belongs to; `null` when callers are anonymous. @throws LocationError as a call
+   * does.
+   */
   async memberIdOf(ctx: unknown): Promise<string | null> {
     return (await this.#gate.caller(ctx)).memberId
   }
 
-  /** Returns the key of a context's address; `null` when it is not counted. @throws LocationError `unavailable` */
+  /**
+   * Returns the key of a context's address; `null` when no per-address limits apply to it. @throws LocationError
+   * `unavailable`
+   */
   addressOf(ctx: unknown): string | null {
     return this.#address(ctx)
   }
@@ -209,20 +216,24 @@ export class Procedures {
   }
 
   /**
-   * Returns whether a leave has to be carried out. A caller without a right in a room has nothing to leave there, unless the
-   * connection is present: a leave must not open any room that a caller names.
+   * Returns whether a leave has to be carried out. A caller without rights in a room can leave it only if the
+   * connection is present: otherwise a leave could open any room that a caller names.
    */
   async #mayLeave(ctx: unknown, caller: Caller, room: string, connectionId: string): Promise<boolean> {
     if (await this.#hub.openConnection(room, connectionId)) return true
     try {
       return (await this.#mayRead(ctx, caller, room)) || (await this.#may(ctx, caller, room, 'post'))
     } catch {
-      // The app cannot answer now. A leave takes nothing from anybody else, and is not sent again.
+      // The app's access check failed. The leave is carried out: it affects only the caller's connection, and clients
+      // do not send it again.
       return true
     }
   }
 
-  /** Removes a connection whose member lost the right to post while the post was in progress, after the revocation. */
+  /**
+   * Checks the right to post again when rights were revoked during a post, and removes the connection if the right is
+   * gone: the revocation may have run before the connection entered.
+   */
   async #removeIfRevoked(live: LiveRoom, ctx: unknown, caller: Caller, connectionId: string, generation: number) {
     if (this.#gate.generation === generation) return
     try {
@@ -238,7 +249,7 @@ export class Procedures {
   }
 
   /**
-   * Returns the key of the caller's address; `null` when it is not counted.
+   * Returns the key of the caller's address; `null` when no per-address limits apply to it.
    *
    * @throws LocationError `unavailable` when `clientIp` fails.
    */
@@ -299,7 +310,10 @@ export type BroadcastInput = {
   nonce?: string | undefined
 }
 
-/** Returns a connection of the room. One that this process does not know may have entered through another process. */
+/**
+ * Returns a connection of the room. When this process does not know the connection, the room is refreshed first: the
+ * connection may have entered through another process.
+ */
 async function presentConnection(live: LiveRoom, connectionId: string) {
   const known = live.timeline.connection(connectionId)
   if (known) return known

@@ -55,7 +55,10 @@ import { toTRPCError, withTRPCErrors } from './trpc-errors.js'
 type AnyBuilder = TRPCProcedureBuilder<any, any, any, any, any, any, any, false>
 type CtxOf<B extends AnyBuilder> = inferProcedureBuilderResolverOptions<B>['ctx']
 
-/** The procedures as a plain record: five, and `broadcastToRoom` for a hub with broadcasts. */
+/**
+ * The procedures as a plain record: five, two more for a hub with locks, and `broadcastToRoom` for a hub with
+ * broadcasts.
+ */
 export type LocationRecord<T extends RoomTypes> = PlainLocationRecord<T> & IfBroadcasts<T, BroadcastRecord<T>>
 
 /** The procedure of a hub with broadcasts. */
@@ -67,7 +70,10 @@ export type BroadcastRecord<T extends RoomTypes> = {
   }>
 }
 
-/** The five procedures of every hub. A `type`, not an `interface`: tRPC requires an index signature. */
+/**
+ * The five procedures of every hub, and the two of a hub with locks. A `type`, not an `interface`: tRPC requires an
+ * index signature.
+ */
 export type PlainLocationRecord<T extends RoomTypes> = {
   postLocation: TRPCMutationProcedure<{ input: PostLocationInput<T>; output: PostLocationOutput; meta: unknown }>
   leaveRoom: TRPCMutationProcedure<{ input: LeaveRoomInput; output: LeaveRoomOutput; meta: unknown }>
@@ -129,7 +135,7 @@ export function locationRecord<T extends RoomTypes, B extends AnyBuilder>(
 ): LocationRecord<T> {
   const { hub } = options
   if (!(hub instanceof Hub)) throw new TypeError('createLocationHub() must return a Hub')
-  // The resolvers below do not depend on the types of the app's builder; those of the record are written out above.
+  // The resolvers below do not depend on the types of the app's builder. The types of the record are written out above.
   const procedure = options.procedure as unknown as PlainBuilder
   const calls = new Procedures(hub, options, options.clientIp)
   if (!options.clientIp) hub.logger.warn('clientIp is not set: per-address limits are disabled.')
@@ -217,7 +223,7 @@ export const hubOf = (procedure: object): Hub | undefined => hubs.get(procedure)
 /** Returns whether `createLocationRouter` made a procedure. */
 export const isLocationProcedure = (procedure: object): boolean => hubs.has(procedure)
 
-/** Returns whether inputs can be parsed without a promise. */
+/** Returns whether all schemas of a hub parse synchronously. */
 const isSynchronousHub = ({ location, profile, presence, broadcasting }: Hub) =>
   [location, profile, presence, ...Object.values(broadcasting.schemas ?? {})].every(
     (schema) => schema === false || isSynchronous(schema),

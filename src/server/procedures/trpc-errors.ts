@@ -41,7 +41,7 @@ export async function withTRPCErrors<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Returns the code of a LocationError, also one that tRPC or we wrapped; `other` for any other error. */
+/** Returns the code of a LocationError, even if tRPC or this package has wrapped it; `other` for any other error. */
 export function errorCodeOf(error: unknown): string {
   return locationErrorIn(error)?.code ?? 'other'
 }

@@ -3,13 +3,13 @@ import { Frame } from './frames.js'
 
 /** A broadcast on its way to the streams of a room. */
 export type RoomBroadcast = {
-  /** Unique among the broadcasts of all processes. */
+  /** The id of the broadcast, unique among the broadcasts of all processes. */
   id: string
-  /** The item that viewers get. */
+  /** The broadcast as viewers get it. */
   item: BroadcastItem
-  /** The member it is for; `null`: everybody. */
+  /** The only member who receives the broadcast; `null`: everybody. */
   to: string | null
-  /** The epoch of the item's `after`. */
+  /** The epoch of the version `item.after`. */
   epoch: string
 }
 
@@ -19,18 +19,24 @@ export const ringSize = 256
 /** The SSE framing of an event and the JSON around its items, in bytes. */
 const framingBytes = 160
 
-/** What a subscriber tells the ring: where its reader is in the room, and whether a broadcast for a member is for it. */
+/**
+ * A reader of the ring: the event id and version that it has of the room, and whether it receives broadcasts to a
+ * member.
+ */
 export type RingReader = { id: string; version: number; isFor(memberId: string): boolean }
 
-/** What a subscriber takes. `frame` is `null` when nothing is for it; `lost` counts the broadcasts that were overwritten. */
+/**
+ * The result of `take`. `frame` is `null` when no broadcast is for the reader. `lost` is the number of broadcasts that
+ * were overwritten before the reader took them.
+ */
 export type Taken = { frame: Frame | null; cursor: number; lost: number }
 
 type Entry = RoomBroadcast & { bytes: number }
 
 /**
- * The newest broadcasts of a room. Each subscriber holds one number, its cursor, and takes what came after it. A subscriber
- * that falls behind by more than the ring loses the oldest. Subscribers with the same cursor get the same frame, and so
- * the same bytes, unless a broadcast is for one of them alone.
+ * The newest broadcasts of a room. Each subscriber holds one number, its cursor, and takes the broadcasts after it. A
+ * subscriber that falls behind by more than the size of the ring loses the oldest broadcasts. Subscribers with the same
+ * cursor get the same frame, and so the same bytes, unless a broadcast is for only one of them.
  */
 export class BroadcastRing {
   readonly #eventBytes: number
@@ -38,7 +44,7 @@ export class BroadcastRing {
   /** The number of the first entry, counted from the first broadcast of the room. */
   #first = 0
   #directed = 0
-  /** The frames for everybody, by cursor, for viewers at the event id `#sharedId`. */
+  /** The frames that all readers share, by cursor, for readers at the event id `#sharedId`. */
   readonly #shared = new Map<number, Taken>()
   #sharedId = ''
 
@@ -61,7 +67,7 @@ export class BroadcastRing {
     this.#shared.clear()
   }
 
-  /** Returns the next event for a reader, and the cursor that it has after it. */
+  /** Returns the next event for a reader, and the reader's cursor after that event. */
   take(cursor: number, reader: RingReader): Taken {
     const from = Math.max(cursor, this.#first)
     const lost = from - cursor
@@ -78,7 +84,7 @@ export class BroadcastRing {
     return this.#entries.slice(from - this.#first).some(({ to }) => to !== null && isFor(to))
   }
 
-  /** Collects items up to the size of one event; the first one is taken whatever its size. */
+  /** Collects items up to the size of one event; the first item is taken whatever its size. */
   #collect(from: number, { id, version, isFor }: RingReader, isShared: boolean): Taken {
     const items: BroadcastItem[] = []
     let bytes = framingBytes

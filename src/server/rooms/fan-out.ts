@@ -1,7 +1,9 @@
 import type { Clock } from '../../shared/clock.js'
 import type { Timing } from '../options/timing.js'
 
-/** The number of readers that are woken before the event loop serves other work: about ten milliseconds of it. */
+/**
+ * The number of readers that are woken in one slice, before the event loop serves other work: about ten milliseconds.
+ */
 const sliceSize = 2_000
 
 /** A reader that a fan-out wakes. `isPumped`: it writes later, in a microtask, rather than inside `wake`. */
@@ -17,15 +19,15 @@ export type FanOutOptions = {
 }
 
 /**
- * Wakes the readers of a room in slices, and sets the room's pace by it: the longer a fan-out takes, the later the next
+ * Wakes the readers of a room in slices, and sets the pace of the room: the longer a fan-out takes, the later the next
  * one begins.
  */
 export class FanOut {
   readonly #options: FanOutOptions
   #nextTickAt = 0
-  /** The time between the last two frames, at most `frameMaxMs`. */
+  /** The frame interval that the last fan-out asks for: four times its duration, at most `frameMaxMs`. */
   #frameMs = 0
-  /** Fan-outs in progress: the current one, plus readers that waited for a compressed frame. */
+  /** The number of fan-outs in progress: the current one, and those to readers that waited for a compressed frame. */
   #inProgress = 0
 
   constructor(options: FanOutOptions) {
@@ -41,7 +43,10 @@ export class FanOut {
     return this.#inProgress > 0
   }
 
-  /** The time to leave between two posts, when frames of this room are further apart than posts; otherwise `undefined`. */
+  /**
+   * The interval that clients should leave between two posts, in milliseconds, when frames of this room are further
+   * apart than posts; otherwise `undefined`.
+   */
   get postMs(): number | undefined {
     const { frameMinMs, postMs } = this.#options.timing
     const frameMs = Math.ceil(Math.max(this.#frameMs, frameMinMs))
@@ -57,20 +62,24 @@ export class FanOut {
   }
 
   /**
-   * Wakes the readers whose compressed frame was not ready when the others were woken. This is a fan-out too: it runs
-   * in slices, and the next tick waits for it.
+   * Wakes the readers whose compressed frame was not ready when the others were woken. They are woken in slices, and
+   * the next tick waits for them, as in every fan-out.
    */
   wakeLater(waiting: Iterable<Reader>): void {
-    // The pace follows the whole room: a few late readers may only slow it down.
+    // The fan-out to the whole room sets the frame interval. The fan-out to a few late readers may lengthen the
+    // interval, but not shorten it.
     this.#wakeAll(waiting, this.#options.clock.now(), this.#frameMs)
   }
 
-  /** Wakes the readers of broadcasts, for which no frame waits. Calls `done` with the milliseconds that it took. */
+  /**
+   * Wakes the readers of broadcasts. Frames of the room do not wait for this fan-out. Calls `done` with its duration in
+   * milliseconds.
+   */
   wakeForBroadcasts(subscribers: ReadonlySet<Reader>, done: (fanOutMs: number) => void): void {
     this.#wakeSlice(subscribers[Symbol.iterator](), 0, done)
   }
 
-  /** @param leastMs the least time between frames afterwards. */
+  /** @param leastMs the shortest frame interval after this fan-out. */
   #wakeAll(waiting: Iterable<Reader>, startedAt: number, leastMs: number): void {
     this.#inProgress += 1
     this.#wakeSlice(waiting[Symbol.iterator](), 0, (fanOutMs) => this.#ended(startedAt, fanOutMs, leastMs))
@@ -109,7 +118,7 @@ export class FanOut {
   }
 
   #ended(startedAt: number, fanOutMs: number, leastMs: number): void {
-    // Never earlier than the tick itself has set it.
+    // The next tick is never moved before the time that `begin` set.
     const frameMs = Math.min(4 * fanOutMs, this.#options.timing.frameMaxMs)
     this.#frameMs = Math.max(leastMs, frameMs)
     this.#nextTickAt = Math.max(this.#nextTickAt, startedAt + frameMs)

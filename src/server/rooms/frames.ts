@@ -9,7 +9,10 @@ export class Frame {
   readonly event: LocationEvent
   /** The version that a subscriber has after this frame. */
   readonly version: number
-  /** True when every subscriber of the room may get this event. Others are about one subscriber, or carry nothing about the room. */
+  /**
+   * True when every subscriber of the room may get this event. Other events are about one subscriber, or contain
+   * nothing about the room.
+   */
   readonly isShared: boolean
   #json: string | undefined
   #answer: Uint8Array | undefined
@@ -24,7 +27,10 @@ export class Frame {
     this.isShared = isShared
   }
 
-  /** Returns the bytes on the wire. The last serializer's bytes are cached, since an app usually has one. */
+  /**
+   * Returns the bytes of the event on the wire. Only the bytes of the last serializer are cached, because an app
+   * usually has one.
+   */
   encoded(serializer: Serializer): Encoded {
     if (this.#encoded && this.#encodedBy === serializer) return this.#encoded
     this.#encodedBy = serializer
@@ -40,7 +46,7 @@ export class Frame {
   /**
    * Returns the bytes of tRPC's answer to a query that returns this frame. Cached like `encoded`.
    *
-   * @param features what the hub says of its features: the same object for every frame of a hub.
+   * @param features the features of the hub, which must be the same object for every frame of a hub.
    */
   answered(serializer: Serializer, features: FeatureInfo): Uint8Array {
     if (this.#answer && this.#answeredBy === serializer) return this.#answer
@@ -85,17 +91,20 @@ export class Frames {
   }
 
   /**
-   * Returns the frame from a version to the present one: the changes, or the snapshot if they are over half the room.
+   * Returns the frame from a version to the present one: the changes, or the snapshot when more than half of the room
+   * changed.
    */
   since(version: number): Frame {
     const cached = this.#since.get(version)
     if (cached) return cached
-    // The timeline no longer knows who left before its floor, so changes could not report them.
+    // Below the floor of the timeline, changes could not report all connections that left: the timeline has forgotten
+    // some.
     if (version < this.#timeline.floor) return this.snapshot()
     const changes = this.#timeline.since(version)
     const entries = (changes.entered?.length ?? 0) + (changes.changed?.length ?? 0) + (changes.left?.length ?? 0)
     const frame = entries * 2 > this.#timeline.size && entries > 1 ? this.snapshot() : this.#frame(changes)
-    // Callers choose the version, and in a quiet room no commit clears the cache for hours: it must be bounded.
+    // The cache must be bounded: callers choose the version, and in a room without posts no commit clears the cache for
+    // hours.
     if (this.#since.size >= maxCachedFrames) this.#since.delete(this.#since.keys().next().value!)
     this.#since.set(version, frame)
     return frame

@@ -21,7 +21,7 @@ export type LiveRoomOptions = {
   metrics: Metrics
   /** The traffic counters, shared by all rooms of a hub. */
   traffic: Traffic
-  /** The largest event of broadcasts, in bytes. */
+  /** The maximum size of one event of broadcasts, in bytes. */
   broadcastEventBytes: number
 }
 
@@ -46,12 +46,12 @@ export class LiveRoom {
   degraded = false
   /** True when only this room is unreachable, for example while one cluster shard is down. */
   #isLost = false
-  /** The number of calls that use this room now. It stays open for them. */
+  /** The number of calls that use this room now. The room stays open until they end. */
   users = 0
   readonly traffic: Traffic
   readonly broadcasts: RoomBroadcasts
   readonly #opened: BackendRoom
-  /** The versions of the present timeline. */
+  /** The versions that the present timeline had, by time. */
   #history: VersionHistory
   #timeline: Timeline
   #frames: Frames
@@ -59,18 +59,18 @@ export class LiveRoom {
   readonly timing: Timing
   #pending: Pending[] = []
   #isCommitting = false
-  /** True when a commit was applied that the subscribers were not woken for yet. */
+  /** True when a commit was applied and the subscribers have not been woken for it yet. */
   #fanOutIsDue = false
   #tickIsDue = false
   readonly #fanOut: FanOut
   /** The time until which the room stays open although it is empty. */
   #keepUntil = 0
-  /** True once this process saw a connection in the room, present or left: its state is worth keeping. */
+  /** True once this process saw a connection in the room, present or left: the room's state is worth keeping. */
   wasShown: boolean
 
   static async open(id: string, options: LiveRoomOptions): Promise<LiveRoom> {
     const { backend, clock, rules, startedAt, timing } = options
-    // The backend may report before its `open` resolves: those reports wait for the room.
+    // The backend may report before its `open` resolves: those reports wait until the room exists.
     const early: ((room: LiveRoom) => void)[] = []
     let room: LiveRoom | null = null
     const report = (run: (room: LiveRoom) => void): void => {
@@ -126,17 +126,23 @@ export class LiveRoom {
     return this.#frames
   }
 
-  /** The time to leave between two posts, when frames of this room are further apart than posts; otherwise `undefined`. */
+  /**
+   * The interval that clients should leave between two posts, in milliseconds, when frames of this room are further
+   * apart than posts; otherwise `undefined`.
+   */
   get postMs(): number | undefined {
     return this.#fanOut.postMs
   }
 
-  /** True when the state here may be out of date: subscribers get `degraded` in place of heartbeats. */
+  /** True when the state in this process may be out of date: subscribers get `degraded` in place of heartbeats. */
   get isOutOfReach(): boolean {
     return this.degraded || this.#isLost
   }
 
-  /** True when nobody was ever in the room and nothing uses it: it is open only because a leave named it. */
+  /**
+   * True when nobody was ever in the room and nothing uses it: the room is open only because a call to leave it named
+   * it.
+   */
   get isUnused(): boolean {
     return !this.wasShown && !this.#isUsed
   }
@@ -165,16 +171,18 @@ export class LiveRoom {
     this.#keepUntil = this.clock.now() + tombstoneMs + 2 * sweepMs
   }
 
-  /** Expires lapsed leases, and forgets who left so long ago that no viewer needs to be told. */
+  /** Ends expired leases, and forgets connections that left so long ago that no viewer needs to be told. */
   sweep(): void {
-    // Also while only tombstones are left: the backend treats a room that is not swept as stalled.
+    // The room is swept even while only tombstones are left, because the backend treats a room that is not swept as
+    // stalled.
     if (this.timeline.size > 0 || this.clock.now() < this.#keepUntil) this.act({ type: 'sweep' }).catch(() => {})
     const old = this.#history.note(this.timeline.version, this.clock.now())
     if (old !== null) this.timeline.forgetLeavers(old)
   }
 
   /**
-   * Refreshes the room when a viewer, coming from another process, has already seen a newer version than it has here.
+   * Refreshes the room when a viewer, coming from another process, has already seen a newer version than this process
+   * has.
    */
   async catchUpWith(lastEventId: string | null | undefined): Promise<void> {
     // When the backend is unreachable, the present state is served as it is.
@@ -190,7 +198,7 @@ export class LiveRoom {
     }
   }
 
-  /** Brings the room up to date with the backend, if that is reachable. */
+  /** Brings the room up to date with the backend, if the backend is reachable. */
   async refresh(): Promise<void> {
     await this.#opened.refresh().catch(() => {})
   }
@@ -230,14 +238,14 @@ export class LiveRoom {
     if (this.#isLost) for (const subscriber of this.subscribers) subscriber.beat()
   }
 
-  /** Schedules the next tick: at once after a quiet time, otherwise at the end of the frame interval. */
+  /** Schedules the next tick: at once when the frame interval is over, otherwise at its end. */
   #schedule(): void {
     if (this.#tickIsDue || this.#isCommitting || this.#fanOut.isInProgress) return
     if (!this.#fanOutIsDue && this.#pending.length === 0) return
     this.#tickIsDue = true
     const at = this.#fanOut.nextTickAt
     const waitMs = at - this.clock.now()
-    // A microtask, so that the calls of one batch request share a tick.
+    // The tick runs in a microtask, so that the calls of one batch request share it.
     if (waitMs <= 0) queueMicrotask(() => void this.#tick())
     else this.clock.after(waitMs, () => this.#tickUnlessPostponed(at))
   }

@@ -10,29 +10,32 @@ export type RoomBroadcastsOptions = {
   clock: Clock
   timing: Timing
   traffic: Traffic
-  /** The largest event, in bytes. */
+  /** The maximum size of one event of broadcasts, in bytes. */
   eventBytes: number
-  /** Returns whether the room here shows what the sender's server showed. */
+  /** Returns whether the room in this process has reached the version that the sender's server had. */
   isShown(broadcast: RoomBroadcast): boolean
-  /** The time of the next frame of the room: its pace holds for broadcasts too. */
+  /** Returns the time from which the next frame of the room may go out. Broadcasts keep the same pace. */
   nextTickAt(): number
   /** Wakes all subscribers, then calls `done` with the milliseconds that this took. */
   wakeAll(done: (fanOutMs: number) => void): void
 }
 
 /**
- * The broadcasts that arrive in one room of this process. They keep their order: one that waits for its version holds back
- * those behind it, each for at most 100 ms. A fan-out of broadcasts waits for the pace of the room's frames, but no frame
- * waits for a broadcast.
+ * The broadcasts that arrive in one room of this process. They keep their order: a broadcast that waits for its version
+ * holds back the broadcasts behind it, each for at most 100 ms. A fan-out of broadcasts waits for the pace of the
+ * room's frames, but no frame waits for a broadcast.
  */
 export class RoomBroadcasts {
   readonly ring: BroadcastRing
   readonly #options: RoomBroadcastsOptions
-  /** The ids of the newest broadcasts: a backend may deliver one twice, for example while it replaces a connection. */
+  /**
+   * The ids of the newest broadcasts: a backend may deliver a broadcast twice, for example while it replaces a
+   * connection.
+   */
   readonly #known = new Set<string>()
   readonly #waiting: (RoomBroadcast & { until: number })[] = []
   #isTimed = false
-  /** True when broadcasts arrived that the subscribers were not woken for yet. */
+  /** True when broadcasts arrived and the subscribers have not been woken for them yet. */
   #isDue = false
   #nextAt = 0
 
@@ -41,7 +44,7 @@ export class RoomBroadcasts {
     this.ring = new BroadcastRing(options.eventBytes)
   }
 
-  /** Takes a broadcast from the backend, as `encodeBroadcast` wrote it. Another text is ignored. */
+  /** Takes a broadcast from the backend, as `encodeBroadcast` wrote it. Any other text is ignored. */
   receive(text: string): void {
     const broadcast = decodeBroadcast(text)
     if (!broadcast || this.#known.has(broadcast.id)) return
@@ -69,7 +72,10 @@ export class RoomBroadcasts {
     })
   }
 
-  /** Says that a frame of the room wakes all subscribers now: they take their broadcasts with it. */
+  /**
+   * Called when a frame of the room wakes all subscribers: they take their broadcasts after that frame, without a
+   * fan-out for broadcasts.
+   */
   carried(): void {
     this.#isDue = false
   }

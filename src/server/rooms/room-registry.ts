@@ -16,25 +16,26 @@ export type RoomRegistryOptions = {
   timing: Timing
   metrics: Metrics
   logger: Logger
-  /** The largest event of broadcasts, in bytes. */
+  /** The maximum size of one event of broadcasts, in bytes. */
   broadcastEventBytes: number
-  /** The time between two turns of the wheel, in milliseconds. */
+  /** The time between two turns of the timer wheel, in milliseconds. */
   turnMs: number
-  /** Called with every turn, for other work at the same interval. */
+  /** Called with every turn of the timer wheel, for other work at the same interval. */
   onTurn: () => void
 }
 
-/** The most open rooms in which nobody ever was. */
+/** The largest number of open rooms in which nobody ever was. */
 const maxUnused = 1_000
 
 /**
- * The open rooms of this process. A room is opened when it is first used, swept in turn, and closed when it is idle.
+ * The open rooms of this process. A room is opened when it is first used, swept at regular intervals, and closed when
+ * it is idle.
  */
 export class RoomRegistry {
   readonly #options: RoomRegistryOptions
   readonly #traffic = newTraffic()
   readonly #rooms = new Map<string, Promise<LiveRoom>>()
-  /** The slot in which each room is swept. */
+  /** The timer-wheel slot in which each room is swept. */
   readonly #sweeps: TimerWheel<LiveRoom>
   /** The rooms in which nobody ever was, the longest unused first. */
   readonly #unused = new Set<LiveRoom>()
@@ -54,7 +55,7 @@ export class RoomRegistry {
     return this.#isDegraded
   }
 
-  /** The present values for metrics. */
+  /** Returns the present readings of the rooms, for metrics. */
   readings(): Omit<Readings, 'streams' | 'isReady'> {
     let connections = 0
     for (const { timeline } of this.#sweeps) connections += timeline.size
@@ -115,7 +116,8 @@ export class RoomRegistry {
   }
 
   /**
-   * Starts the one timer that drives every heartbeat and every sweep. Missed turns are made up for, at most one round.
+   * Starts the one timer that drives every heartbeat and every sweep. Turns that the timer missed are made up for, at
+   * most 100 of them.
    */
   #turn(): void {
     if (this.#isTurning || this.#isClosed || this.#sweeps.size === 0) return
@@ -144,7 +146,8 @@ export class RoomRegistry {
   }
 
   /**
-   * Closes the oldest unused rooms above the limit: a leave may name any room, and opens it only to refuse a late post.
+   * Closes the oldest unused rooms above the limit: a call to leave may name any room, and opens it only so that a late
+   * post can be refused.
    */
   #closeUnused(): void {
     for (const room of this.#unused) {

@@ -4,14 +4,16 @@ export type Serializer = { serialize(value: unknown): unknown }
 /** Bytes to send, plain and as one chunk of an HTTP/1.1 body. Both are views of one buffer. */
 export type Bytes = { readonly body: Uint8Array; readonly chunk: Uint8Array }
 /**
- * One encoded event. `isShared`: every subscriber of the room gets the same bytes, which tell nothing about any of
- * them.
+ * One encoded event. `isShared`: every subscriber of the room gets the same bytes, which contain nothing about a single
+ * subscriber.
  */
 export type Encoded = Bytes & { readonly isShared: boolean }
 
 const lineBreak = '\r\n'
 
-/** RFC 9112 §7.1: the size in hexadecimal, a line break, the data, a line break. */
+/**
+ * Builds a chunk of an HTTP/1.1 body (RFC 9112 §7.1): the size in hexadecimal, a line break, the data, a line break.
+ */
 function chunkOf(bytes: number, fill: (body: Buffer) => void): Bytes {
   const size = bytes.toString(16) + lineBreak
   const chunk = Buffer.allocUnsafe(size.length + bytes + lineBreak.length)

@@ -9,15 +9,15 @@ type StreamLimitOptions = Pick<Limits, 'streams' | 'memberStreams' | 'memberRoom
 export class StreamLimits {
   readonly #limits: StreamLimitOptions
   readonly #retryAfterMs: number
-  /** In the order in which they were opened. */
+  /** The open streams of each member, in the order in which they were opened. */
   readonly #ofMember = new Map<string, Set<Subscriber>>()
-  /** By address, and by /48 network of IPv6. */
+  /** The number of open streams, by address and by /48 network of IPv6. */
   readonly #ofAddress = new Map<string, number>()
   readonly #addressOf = new Map<Subscriber, string | null>()
 
   /**
-   * @param retryAfterMs the wait that a refused caller is told, in milliseconds: the end of a stream cannot be
-   * predicted.
+   * @param retryAfterMs how long a refused caller is told to wait, in milliseconds. It is fixed, because the end of a
+   * stream cannot be predicted.
    */
   constructor(limits: StreamLimitOptions, retryAfterMs: number) {
     this.#limits = limits
@@ -48,7 +48,7 @@ export class StreamLimits {
       throw this.#tooMany('You', memberStreams)
   }
 
-  /** Returns the stream that must end when the member opens one more in this room. */
+  /** Returns the member's oldest stream in a room, when it must end because the member opens one more there. */
   oldestTooMany(memberId: string | null, room: string): Subscriber | undefined {
     if (memberId === null) return undefined
     const here = Array.from(this.#ofMember.get(memberId) ?? []).filter((subscriber) => subscriber.room.id === room)
@@ -79,7 +79,7 @@ export class StreamLimits {
   }
 
   /**
-   * Clients of an app whose errorFormatter drops `retryAfterMs` read it from the end of the message: `again in <n> ms.`
+   * When an app's errorFormatter drops `retryAfterMs`, clients read it from the end of the message: `again in <n> ms.`
    */
   #tooMany(subject: 'You' | 'Your address' | 'Your network', limit: number): LocationError {
     const have = subject === 'You' ? 'have' : 'has'
@@ -88,7 +88,7 @@ export class StreamLimits {
   }
 }
 
-/** The keys that a stream of an address is counted under. */
+/** Returns the keys under which a stream of an address is counted. */
 function keysOf(address: string | null): string[] {
   if (address === null) return []
   const network = networkKey(address)

@@ -12,16 +12,16 @@ import { StreamLimits } from './stream-limits.js'
 import { Subscriber } from './subscriber.js'
 import { maxSlots, TimerWheel } from './timer-wheel.js'
 
-/** One function for all streams: there are thousands, and each function of its own takes 64 bytes. */
+/** One function that all streams share: there are thousands of streams, and a function for each would take 64 bytes. */
 const nothing = (): void => {}
-/** The least number of slots over which heartbeats are spread. */
+/** The smallest number of timer-wheel slots over which heartbeats are spread. */
 const minBeatSlots = 100
 /** The number of steps in which a draining process closes its streams. */
 const drainSteps = 100
 
 export type StreamOptions = {
   room: LiveRoom
-  /** The connection that opens the stream; `null` when it only watches. */
+  /** The connection that opens the stream; `null` when the stream only watches. */
   connectionId: string | null
   memberId: string | null
   /** The key under which the stream counts towards the limit of streams per address; absent or `null`: it counts towards none. */
@@ -29,11 +29,12 @@ export type StreamOptions = {
   lastEventId: string | null | undefined
   /** The time at which the caller's identity expires, by the wall clock; `null`: never. */
   expiresAt: Date | null
-  /** Resolves to whether the caller may still read. */
+  /** Resolves to whether the caller may still read the room. */
   recheck: () => Promise<boolean>
   /**
-   * True on a WebSocket, which carries several streams and posts: the stream does not rotate, is refused rather than
-   * another one replaced, and whether its client is alive is for the socket to find out. Default: false.
+   * True for a stream on a WebSocket, which carries several streams and posts. Such a stream does not rotate. When the
+   * member has too many streams, it is refused instead of replacing the oldest. The socket, not the stream, finds out
+   * whether the client is alive. Default: false.
    */
   isOnSocket?: boolean
 }
@@ -41,10 +42,10 @@ export type StreamOptions = {
 /** The deadlines and checks of one stream. */
 type Upkeep = {
   rotateAt: number
-  /** The time by which its first frame must have been taken. */
+  /** The time by which the first frame of the stream must have been taken. */
   beginBy: number
   recheckAt: number
-  /** The time at which its connection was last seen present; `null` when it was not yet. */
+  /** The time at which the connection of the stream was last seen present; `null` while it has never been. */
   presentAt: number | null
   recheck: () => Promise<boolean>
   expiresAt: Date | null
@@ -58,11 +59,11 @@ type StreamRegistryOptions = {
   timing: Timing
   limits: Limits
   metrics: Metrics
-  /** The features that each hello names, and what clients need to know of them. */
+  /** The features that each `hello` lists, with the settings that clients need for them. */
   features: FeatureInfo
 }
 
-/** The open streams of this process. Sends their heartbeats and ends them when their time is over. */
+/** The open streams of this process. Sends their heartbeats and ends them at their deadlines. */
 export class StreamRegistry {
   readonly #clock: Clock
   readonly #features: FeatureInfo
@@ -70,7 +71,10 @@ export class StreamRegistry {
   readonly #metrics: Metrics
   readonly #limits: StreamLimits
   readonly #upkeep = new Map<Subscriber, Upkeep>()
-  /** The slot in which each stream gets its heartbeat: spread, so that they do not all come at once. */
+  /**
+   * The slot in which each stream gets its heartbeat. The slots spread the heartbeats, so that they are not all sent at
+   * once.
+   */
   readonly #beats: TimerWheel<Subscriber>
   readonly #beatSlots: number
   #isDraining = false
@@ -149,23 +153,26 @@ export class StreamRegistry {
     return subscriber
   }
 
-  /** Serves the next slot: sends heartbeats, and ends the streams whose time is over. */
+  /** Serves the next slot: sends heartbeats, and ends the streams that have reached a deadline. */
   turn(): void {
     const now = this.#clock.now()
     for (const subscriber of this.#beats.turn()) {
       const upkeep = this.#upkeep.get(subscriber)!
-      // The wall clock may have been stepped since the timer for this was set.
+      // The expiry is checked here too, because the wall clock may have been stepped since the timer for it was set.
       if (this.#isExpired(upkeep)) subscriber.end('expired')
       else if (now >= upkeep.rotateAt) subscriber.end('rotated')
       else if (this.#isAbandoned(subscriber, upkeep, now)) subscriber.end('slow')
-      // When its streams are disabled, tRPC drops what the resolver returned without closing it.
+      // When an app disables streams in tRPC, tRPC drops the iterable that the resolver returned without closing it.
       else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
       else subscriber.beat()
       if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }
   }
 
-  /** Sends a heartbeat to every stream at once, for news that must not wait for their slots. */
+  /**
+   * Sends a heartbeat to every stream at once, so that clients need not wait for its slot to learn that the backend is
+   * unreachable.
+   */
   beatAll(): void {
     for (const subscriber of this.#upkeep.keys()) subscriber.beat()
   }
@@ -186,13 +193,13 @@ export class StreamRegistry {
     this.#isDraining = true
     const leaving = [...this.#upkeep.keys()]
     const steps = Math.min(leaving.length, drainSteps)
-    // Equal steps, to within one stream.
+    // All steps end the same number of streams, to within one.
     const before = (step: number) => Math.floor((step * leaving.length) / steps)
     for (let step = 0; step < steps; step++) {
       await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
       for (const subscriber of leaving.slice(before(step), before(step + 1))) subscriber.end('draining')
     }
-    // The last streams still have to write their bye.
+    // Waits for one more step, because the last streams still have to write their bye.
     await new Promise<void>((resolve) => this.#clock.after(this.#timing.drainMs / drainSteps, resolve))
   }
 
@@ -216,7 +223,10 @@ export class StreamRegistry {
     return expiresAt !== null && expiresAt <= this.#clock.date()
   }
 
-  /** Ends the stream when its identity expires. A timer that the wall clock has overtaken backwards is set again. */
+  /**
+   * Ends the stream when its identity expires. When the wall clock was stepped back meanwhile, the timer is early and
+   * is set again.
+   */
   #awaitExpiry(subscriber: Subscriber, upkeep: Upkeep): void {
     if (upkeep.expiresAt === null) return
     const leftMs = upkeep.expiresAt.getTime() - this.#clock.date().getTime()
@@ -228,7 +238,7 @@ export class StreamRegistry {
 
   async #recheck(subscriber: Subscriber, upkeep: Upkeep): Promise<void> {
     upkeep.recheckAt = this.#clock.now() + this.#timing.recheckMs
-    // Only a clear refusal ends a stream. When the app cannot answer now, it is asked again.
+    // Only a clear refusal ends a stream. When the app cannot answer now, it is asked again after `recheckMs`.
     const mayRead = await upkeep.recheck().catch((error: unknown) => !isRefusal(error))
     if (!mayRead) revoke(subscriber)
   }
@@ -241,16 +251,17 @@ export class StreamRegistry {
     this.#beats.delete(subscriber)
     room.subscribers.delete(subscriber)
     this.#metrics.streamEnded(subscriber.endedBy ?? 'closed')
-    // A reader that disconnected may be gone, or may be reconnecting. A stream that the server ended says nothing about
-    // it.
+    // A reader that disconnected may be gone, or may be reconnecting. The end of a stream that the server ended says
+    // nothing about its reader.
     if (by === 'peer' && connectionId !== null && ownsConnection(subscriber))
       room.act({ type: 'shorten', connectionId, leaseMs: this.#timing.closedMs }).catch(() => {})
   }
 }
 
 /**
- * Returns whether the stream's connection is present and its own. Somebody who learned a key may have opened a stream with it
- * while its owner was away: once the owner is back, such a stream only watches.
+ * Returns whether the stream's connection is present and belongs to the member of the stream. Somebody who learned a
+ * connectionKey may have opened a stream with it while the owner of the key was away. Once the owner is back, such a
+ * stream only watches.
  */
 function ownsConnection({ memberId, connectionId, room }: Subscriber): boolean {
   const known = connectionId === null ? undefined : room.timeline.connection(connectionId)

@@ -6,9 +6,9 @@ export type SubscriberIterableOptions<T> = {
   envelope: (frame: Frame) => T
   /** Converts an error to one that the tRPC adapter understands. */
   toError: (error: Error) => Error
-  /** Aborted when the reader disconnects. */
+  /** The signal that is aborted when the reader disconnects. */
   signal: AbortSignal | undefined
-  /** Called with the signal when the first event is asked for. */
+  /** Called with the signal when the first event is requested. */
   onFirstPull?: (signal: AbortSignal | undefined) => void
 }
 
@@ -46,7 +46,7 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
     }
     const close = () => subscriber.close()
     signal.addEventListener('abort', close, { once: true })
-    // A caller may open any number of streams under one signal that outlives them all.
+    // The listener is removed, because a caller may open any number of streams under one signal that outlives them all.
     subscriber.onEnded = () => signal.removeEventListener('abort', close)
   }
 
@@ -62,8 +62,8 @@ export class SubscriberIterable<T> implements AsyncIterable<T, void> {
             subscriber.room.traffic.frames += 1
             return { done: false, value: this.#envelope(frame) }
           }
-          // Throws rather than returns: tRPC reports a return to its clients, which then stop for good. An AbortError
-          // only ends the response body.
+          // The iterator throws instead of returning: tRPC reports a return to its clients, which then stop for good.
+          // An AbortError only ends the response body.
           if (subscriber.isClosed) throw subscriber.endedWith ? this.toError(subscriber.endedWith) : aborted()
           await new Promise<void>((resolve) => (subscriber.onOwed = resolve))
         }

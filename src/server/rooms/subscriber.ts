@@ -6,17 +6,17 @@ import type { LiveRoom, RoomSubscriber } from './live-room.js'
 /** The way in which the server ends a stream: with a bye, and then with an error if the end is final. */
 type Ending = { bye: ByeReason; error: LocationError | null }
 
-/** One function for all streams: there are thousands, and each function of its own takes 64 bytes. */
+/** One function that all streams share: there are thousands of streams, and a function for each would take 64 bytes. */
 const nothing = (): void => {}
 
 /**
- * One open `onLocation` stream. It holds one number, the version that its reader has, and is due whatever leads from
- * there to the room's present version. Its writer takes one frame at a time, when the reader has room for it: there is
- * no queue.
+ * One open `onLocation` stream. It stores the version that its reader has, and is owed the frame that leads from there
+ * to the room's present version. Its writer takes one frame at a time, when the reader has room for it, so there is no
+ * queue.
  */
 export class Subscriber implements RoomSubscriber {
   readonly room: LiveRoom
-  /** The connection that opened this stream; `null` when it only watches. */
+  /** The connection that opened this stream; `null` when the stream only watches. */
   readonly connectionId: string | null
   readonly memberId: string | null
   /** Called when there may be a frame to take. Set by the writer of the stream. */
@@ -30,7 +30,9 @@ export class Subscriber implements RoomSubscriber {
   #version: number
   #hello: Hello | null
   #beatDue = false
-  /** Where the reader is in the room's ring of broadcasts: those of before are not for it. */
+  /**
+   * The reader's cursor in the room's ring of broadcasts. Broadcasts from before the stream was opened are not sent.
+   */
   #cursor: number
   #ending: Ending | null = null
   #isClosed = false
@@ -77,8 +79,8 @@ export class Subscriber implements RoomSubscriber {
   }
 
   /**
-   * Returns the next broadcasts. They come last: neither a frame of the room nor a heartbeat, by which clients renew their
-   * leases, waits for them.
+   * Returns the next broadcasts. Broadcasts come last, so that frames of the room do not wait for them, and neither do
+   * heartbeats, by which clients renew their leases.
    */
   #takeBroadcasts(): Frame | null {
     const { broadcasts, timeline, traffic } = this.room
@@ -91,7 +93,7 @@ export class Subscriber implements RoomSubscriber {
     return frame
   }
 
-  /** The member who reads this stream. An anonymous stream's member is the one that its connection belongs to. */
+  /** The member who reads this stream. For an anonymous stream, this is the member to whom its connection belongs. */
   get reader(): string | null {
     const { memberId, connectionId, room } = this
     if (memberId !== null || connectionId === null) return memberId
@@ -138,7 +140,7 @@ export class Subscriber implements RoomSubscriber {
    * Continues after the room was read again from the backend. When no changes lead from this stream's version to the
    * new state, the stream restarts with a snapshot.
    *
-   * @param epoch the epoch in which this stream's version was.
+   * @param epoch the epoch of the version that the reader has.
    */
   goOnFrom(epoch: string): void {
     if (!this.room.timeline.leadsFrom({ epoch, version: this.#version })) this.restart()

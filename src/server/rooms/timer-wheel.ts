@@ -1,4 +1,6 @@
-/** Multiples of it, without their whole part, are spread evenly over 0 to 1, however many there are. */
+/**
+ * The fractional parts of the multiples of this number are spread evenly over 0 to 1, however many multiples there are.
+ */
 const goldenFraction = 0.618_033_988_749_895
 
 /** The most slots of a ring: with more, extreme options would cost gigabytes of empty slots. */
@@ -19,7 +21,10 @@ export class TimerWheel<T> {
     return this.#slotOf.size
   }
 
-  /** Adds an item to a slot of the coming round. Chance has no part in it: items that are added in turn are spread evenly. */
+  /**
+   * Adds an item to a slot of the coming round. The slot is not chosen at random, so that items that are added one
+   * after another are spread evenly.
+   */
   add(item: T): void {
     this.#added += 1
     const place = (this.#added * goldenFraction) % 1

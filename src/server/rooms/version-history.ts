@@ -1,13 +1,16 @@
-/** Marks in one retention period. More would take memory; fewer would keep versions longer than they need to be. */
+/**
+ * The number of marks in one retention period. More marks would take memory; fewer would keep versions longer than
+ * necessary.
+ */
 const marksPerPeriod = 32
 
 /**
- * The versions that a room had in the last `keepMs`, to within a part of it. Versions themselves do not tell their age:
- * they follow the wall clock of another machine. Pure: time is an argument.
+ * The versions that a room had in the last `keepMs`, with a resolution of 1/32 of that time. A version does not reveal
+ * its age, because versions may follow the wall clock of another machine. Pure: time is an argument.
  */
 export class VersionHistory {
   readonly #keepMs: number
-  /** In the order of time; never more than `marksPerPeriod` and a few. */
+  /** The marks, in the order of time; never more than `marksPerPeriod` and a few. */
   #marks: { at: number; version: number }[] = []
 
   constructor(keepMs: number) {

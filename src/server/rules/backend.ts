@@ -6,31 +6,39 @@ import type { PresenceValue } from '../../shared/presence.js'
 import type { Logger } from '../options/logger.js'
 
 /*
- * The port between a hub and the storage of its rooms. It knows only actions and commits, so a backend can be a map in
- * this process or a database that many processes share. test/contract holds every backend to the same behaviour.
+ * The port between a hub and the storage of its rooms. The port has only actions and commits, so a backend can be a map
+ * in this process or a database that many processes share. test/contract holds every backend to the same behaviour.
  */
 
-/** A value and its canonical JSON. Two values are equal when their JSON is. */
+/** A value and its canonical JSON. Two values are equal when their JSON is equal. */
 export type StoredValue = { readonly json: string; readonly value: unknown }
 
 /** Adds a connection to the room, or updates it. A field that is `undefined` stays unchanged. */
 export type PostAction = {
   type: 'post'
   connectionId: string
-  /** The owner of the connection, when it is new. */
+  /** The member who owns the connection, if the post creates it. */
   memberId: string
-  /** `true` refuses the post when the connection belongs to another member. `false`: the key alone is sufficient. */
+  /**
+   * `true`: the post is refused when the connection belongs to another member. `false`: the key alone is sufficient.
+   */
   owned: boolean
-  /** `undefined`: one more than the stored `seq`. */
+  /** The `seq` of the post. `undefined`: one more than the stored `seq`. */
   seq: number | undefined
   location: StoredValue
   profile: StoredValue | undefined
   activity: Activity | undefined
-  /** The whole presence value: an object. */
+  /** The whole presence value of the connection: an object. */
   presence?: StoredValue | undefined
-  /** The connection is used, although nothing else may have changed: it speaks for its member from now on. */
+  /**
+   * Marks the connection as used even if nothing else changed: from now on the member is shown with the location,
+   * profile and presence value of this connection.
+   */
   used?: true | undefined
-  /** How long before this post the connection was last used, in milliseconds. Counts only when the connection enters. */
+  /**
+   * How long before this post the connection was last used, in milliseconds. Only counts when the connection enters the
+   * room.
+   */
   activeAgoMs?: number | undefined
   leaseMs: number
 }
@@ -39,7 +47,7 @@ export type PostAction = {
 export type LeaveAction = {
   type: 'leave'
   connectionId: string
-  /** Refuses the leave when the connection belongs to another member. `null`: the key alone is sufficient. */
+  /** The leave is refused when the connection belongs to another member. `null`: the key alone is sufficient. */
   memberId: string | null
   seq: number | undefined
   graceMs: number
@@ -61,13 +69,13 @@ export type LockAction = {
   memberId: string | null
   location: StoredValue
   lockSeq: number
-  /** The fence that the connection had before the room lost its state. */
+  /** A claim: the fence that the connection had on this place before the room lost its state. */
   claim?: number | undefined
-  /** Takes the place from a live connection of the same member too. */
+  /** Takes the place from another connection of the same member, even if that connection is not leaving. */
   takeOver?: true | undefined
 }
 
-/** Ends the lock of a connection, if it has this fence. */
+/** Ends the lock that a connection has on a place, if the lock has this fence. */
 export type UnlockAction = {
   type: 'unlock'
   connectionId: string
@@ -77,13 +85,13 @@ export type UnlockAction = {
   fence: number
 }
 
-/** Ends the lock of a place, whoever has it. */
+/** Ends the lock of a place, regardless of its holder. */
 export type ReleaseAction = { type: 'release'; location: StoredValue }
 
-/** Asks whether a member holds a place with this fence. */
+/** Asks whether a member holds the lock of a place, and whether the lock has this fence. */
 export type CheckLockAction = { type: 'checkLock'; location: StoredValue; memberId: string; fence: number }
 
-/** Anything that changes a room. `type` tells the actions apart. */
+/** An action on a room. `type` tells the actions apart. */
 export type Action =
   | PostAction
   | LeaveAction
@@ -98,11 +106,13 @@ export type Action =
 /**
  * The result of an action.
  *
- * - `posted`: `seq` is the stored one. `version` is that of the commit that shows an applied post, otherwise 0.
+ * - `posted`: `seq` is the stored `seq`. `version` is the version of the commit that shows the post; 0 unless the post
+ *   was applied.
  * - `owned`: refused, because the connection belongs to another member.
  * - `full`: refused, because the room, or the member in it, has the maximum of connections.
- * - `released`: whether somebody held the place.
- * - `lockChecked`: `null` when nobody knows, because the room lost its state and claims are being collected.
+ * - `released`: `wasHeld` says whether somebody held the place.
+ * - `lockChecked`: `isHeld` is `null` while the holder is unknown, because the room lost its state and claims are being
+ *   collected.
  */
 export type Outcome =
   | { type: 'posted'; outcome: PostOutcome; memberId: string; seq: number; version: number }
@@ -113,7 +123,7 @@ export type Outcome =
   | { type: 'released'; wasHeld: boolean }
   | { type: 'lockChecked'; isHeld: boolean | null }
 
-/** The changes that one batch of actions made to the room. `prev` is the version that it follows. */
+/** The changes that one batch of actions made to the room. `prev` is the version that the commit follows. */
 export type Commit = {
   epoch: string
   prev: number
@@ -128,7 +138,7 @@ export type ConnectionChange = {
   location?: unknown
   profile?: unknown
   activity?: Activity
-  /** The whole presence value, also when it is empty. */
+  /** The whole presence value of the connection, even when it is empty. */
   presence?: PresenceValue
   /** Present when the connection was used in a way that its other changes do not imply: see `impliesUse`. */
   activeAt?: number
@@ -136,7 +146,9 @@ export type ConnectionChange = {
   locks?: ConnectionLock[]
 }
 
-/** A room as a backend returns it to a hub. A viewer below version `floor` needs a snapshot instead of changes. */
+/**
+ * A room as a backend returns it to a hub. A viewer whose version is below `floor` needs a snapshot instead of changes.
+ */
 export type RoomState = {
   epoch: string
   version: number
@@ -168,8 +180,8 @@ export type RoomOptions = {
   clock: Clock
   rules: RoomRules
   /**
-   * When the hub was created, by `clock.now()`. A room in memory that is opened soon after may have lost its state.
-   * Default: long ago.
+   * When the hub was created, by `clock.now()`. A room in memory that is opened soon after that may have lost its
+   * state. Default: long ago.
    */
   startedAt?: number
   /**
@@ -177,13 +189,16 @@ export type RoomOptions = {
    * stalled.
    */
   sweepMs: number
-  /** Called with every commit of every process, in order. */
+  /** Called with every commit of the room, from every process, in order. */
   onCommit: (commit: Commit) => void
   /** Called with the whole room after commits were missed or a new epoch began. The next commit follows this state. */
   onReset: (state: RoomState) => void
-  /** Called with every broadcast of every process, in one order. One that was published after a commit follows it. */
+  /**
+   * Called with every broadcast in the room, from every process, in the order in which they were published. A broadcast
+   * that was published after a commit is delivered after that commit.
+   */
   onBroadcast?: (text: string) => void
-  /** Called when this room alone becomes unreachable, and when it is reachable again. */
+  /** Called when only this room becomes unreachable, and when it is reachable again. */
   onHealth?: (health: 'up' | 'down') => void
 }
 
@@ -212,8 +227,8 @@ export interface BackendRoom {
 }
 
 /**
- * `down`: no room can be used, or this process cannot follow them. `partial`: some rooms cannot be used, and other processes
- * cannot use them either. `up`: all can be used.
+ * `down`: no room can be used, or this process cannot follow the changes of rooms. `partial`: some rooms cannot be
+ * used, and other processes cannot use them either. `up`: all rooms can be used.
  */
 export type BackendHealth = 'up' | 'partial' | 'down'
 
@@ -222,7 +237,7 @@ export interface Backend {
   /** Opens a room: returns its current state and delivers every later commit in order. */
   open(room: string, options: RoomOptions): Promise<BackendRoom>
   /**
-   * Checks once, before a server listens, that the backend meets the requirements. Resolves when the backend is
+   * Checks once, before a server listens, that the backend meets the requirements. Also resolves when the backend is
    * unreachable.
    *
    * @throws LocationError `misconfigured`
@@ -233,8 +248,8 @@ export interface Backend {
   /** Registers a listener for every revocation of every process. Returns a function that removes it. */
   onRevoke(listener: (memberId: string, room?: string) => void): () => void
   /**
-   * Registers a listener that is called with each change of health, and with the error that shows it. Returns a function
-   * that removes it.
+   * Registers a listener that is called with each change of health, and with the error that revealed the change.
+   * Returns a function that removes it.
    */
   onHealth(listener: (health: BackendHealth, error?: Error) => void): () => void
   /** Closes what the backend has opened. It does not close a database client that was passed to it. */

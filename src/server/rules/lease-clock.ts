@@ -7,13 +7,16 @@ export class LeaseClock {
   #lastRead: number
   #lostMs = 0
 
-  /** @param readIntervalMs how often `read` is normally called. Four times as long a gap counts as a stall. */
+  /**
+   * @param readIntervalMs the interval at which `read` is normally called. A gap of more than four intervals counts as
+   * a stall.
+   */
   constructor(now: number, readIntervalMs: number) {
     this.#lastRead = now
     this.#readIntervalMs = readIntervalMs
   }
 
-  /** For how long the clock has stood still, in milliseconds. */
+  /** For how long the lease clock has stood still so far, in milliseconds. */
   get lostMs(): number {
     return this.#lostMs
   }

@@ -1,14 +1,14 @@
 import type { StoredValue } from './backend.js'
 
-/** The wish of a connection to get back a place that it held before the room lost its state. */
+/** A connection's request to get back a place that it held before the room lost its state. */
 export type Claim = { connectionId: string; location: StoredValue; fence: number }
 
 /**
- * The claims of a room that lost its state. They are collected for a while, and then the highest of each place wins: an
- * older holder may be back before the newer one. Pure, like the room.
+ * The claims of a room that lost its state. Claims are collected for a while. Then the claim with the highest fence
+ * wins each place, because an older holder may reconnect before the newest one. No I/O, no clock.
  */
 export class LockClaims {
-  /** Ordered by insertion: of equal claims the earlier wins. */
+  /** Ordered by insertion, because the earlier of two claims with equal fences wins. */
   readonly #claims = new Map<string, Claim>()
   #until: number
 
@@ -17,7 +17,7 @@ export class LockClaims {
     this.#until = until
   }
 
-  /** The time until which claims are collected; `Infinity` when they were settled. */
+  /** The time until which claims are collected; `Infinity` once they are settled. */
   get until(): number {
     return this.#until > -Infinity ? this.#until : Infinity
   }
@@ -40,7 +40,7 @@ export class LockClaims {
     this.#claims.set(key, claim)
   }
 
-  /** Takes a claim back. Returns whether there was one with this fence. */
+  /** Withdraws a claim. Returns whether the connection had a claim to the place with this fence. */
   remove(connectionId: string, location: StoredValue, fence: number): boolean {
     const key = keyOf(connectionId, location)
     return this.#claims.get(key)?.fence === fence && this.#claims.delete(key)
@@ -56,7 +56,10 @@ export class LockClaims {
     for (const [key, claim] of this.#claims) if (claim.location.json === location.json) this.#claims.delete(key)
   }
 
-  /** Ends the collection, once. Returns the claims, the highest first. */
+  /**
+   * Ends the collection of claims when its time is over. Returns the claims, the highest fence first; none before that
+   * time and in later calls.
+   */
   settle(now: number): Claim[] {
     if (this.#until === -Infinity || now < this.#until) return []
     this.#until = -Infinity

@@ -2,28 +2,39 @@ import type { ConnectionLock, LockHolder, LockLocationOutput, UnlockLocationOutp
 import type { CheckLockAction, LockAction, RoomRules, StoredValue, UnlockAction } from './backend.js'
 import { LockClaims } from './lock-claims.js'
 
-/** A present connection, as far as locks depend on it. `stalledMs`: as in `Moment`, at its last accepted post. */
+/**
+ * The part of a present connection that locks depend on. `stalledMs` is that of `Moment`, at the connection's last
+ * accepted post.
+ */
 export type Locker = LockHolder & { leaving: boolean; leaseMs: number; leaseEnd: number; stalledMs: number }
 
-/** The room that the locks belong to. */
+/** The room that the locks belong to, as the locks use it. */
 export type LockRoom = {
-  /** Returns a present connection. One whose lease or locks have expired loses them first. */
+  /**
+   * Returns a connection if it is present. An expired lease removes the connection first, and expired locks end first.
+   */
   live(connectionId: string, moment: Moment): Locker | undefined
   /** Tells viewers that the locks of a connection changed. */
   changed(connectionId: string, moment: Moment): void
 }
 
 /**
- * The time for leases in milliseconds, and the version that the current batch leads to. `stalledMs`: for how long leases
- * stood still so far. Locks do not stand still: their holders count the time by their own clocks.
+ * The time of one batch of actions: the time for leases in milliseconds, and the version that the batch leads to.
+ * `stalledMs`: for how long the lease clock has stood still so far. The time of locks does not stand still, because
+ * their holders measure it by their own clocks.
  */
 export type Moment = { now: number; version: number; stalledMs: number }
 
 type Lock = { location: StoredValue; fence: number }
-/** The lock record of one connection. `end`: the time, stalls included, at which its locks end unless it posts. */
+/**
+ * The lock record of one connection. `end`: the time, stalls included, at which its locks end unless the connection
+ * posts.
+ */
 type Kept = { lockSeq: number; locks: Lock[]; end: number }
 
-/** A fence is a version. A claim further ahead of the clock was made up. */
+/**
+ * A fence is a version, in microseconds. A claim whose fence is further ahead of the clock than this is not genuine.
+ */
 const mostAheadMicros = 60_000_000
 
 /**
@@ -40,14 +51,17 @@ export class RoomLocks {
   #lastFence = 0
   #nextEnd = Infinity
 
-  /** @param claimsUntil while the time is before this, only who held a place before the state was lost may get it. */
+  /**
+   * @param claimsUntil until this time, only a connection that held a place before the room lost its state may lock
+   * that place.
+   */
   constructor(rules: RoomRules, room: LockRoom, claimsUntil: number) {
     this.#rules = rules
     this.#room = room
     this.#claims = new LockClaims(claimsUntil)
   }
 
-  /** Returns a time of leases before which no lock ends by itself and no claim is granted. */
+  /** Returns a time of the lease clock before which no lock expires and no claim is granted. */
   nextEnd(stalledMs: number): number {
     return Math.min(this.#nextEnd - stalledMs, this.#claims.until)
   }
@@ -83,7 +97,7 @@ export class RoomLocks {
     return { outcome: 'gone', ...(holder && { holder: namesOf(holder) }) }
   }
 
-  /** Takes a place from whoever has it. Returns whether somebody had it. */
+  /** Ends the lock of a place, regardless of its holder. Returns whether somebody held the place. */
   release(location: StoredValue, moment: Moment): boolean {
     this.#claims.drop(location)
     const isHeld = this.#holderOf(location, moment) !== undefined
@@ -91,7 +105,10 @@ export class RoomLocks {
     return isHeld
   }
 
-  /** Returns whether a member holds a place with this fence; `null` while claims are collected: nobody knows. */
+  /**
+   * Returns whether a member holds the lock of a place with a given fence; `null` while claims are collected, because
+   * the holder is unknown then.
+   */
   check({ location, memberId, fence }: CheckLockAction, moment: Moment): boolean | null {
     if (this.#claims.isOpen(moment.now)) return null
     const holder = this.#holderOf(location, moment)
@@ -99,7 +116,7 @@ export class RoomLocks {
     return this.#kept.get(holder.connectionId)!.locks.some((lock) => isOf(lock, location) && lock.fence === fence)
   }
 
-  /** The connection posted: its locks stay for another `lockMs`. */
+  /** Renews the locks of a connection that posted: they last for another `lockMs`. */
   renew(connectionId: string, now: number, stalledMs: number): void {
     const kept = this.#kept.get(connectionId)
     if (kept && kept.locks.length > 0) this.#setEnd(kept, now + stalledMs + this.#rules.lockMs)
@@ -115,8 +132,9 @@ export class RoomLocks {
   }
 
   /**
-   * The connection is gone, and its locks with it: viewers are told that it left. Its `lockSeq` stays: when the connection
-   * returns, a call from before may still be on its way.
+   * Ends the locks and the claims of a connection that is gone. Viewers are not told about the locks, because they are
+   * told that the connection left. Its `lockSeq` is kept: when the connection returns, an earlier lock call may still
+   * be in flight.
    */
   end(connectionId: string): void {
     const kept = this.#kept.get(connectionId)
@@ -125,12 +143,12 @@ export class RoomLocks {
     this.#claims.forget(connectionId)
   }
 
-  /** The tombstone of the connection was purged: no call of it is on its way any more. */
+  /** Forgets the `lockSeq` of a connection whose tombstone was purged: none of its lock calls is in flight any more. */
   forget(connectionId: string): void {
     this.#kept.delete(connectionId)
   }
 
-  /** Ends all locks whose time is over. */
+  /** Ends all expired locks. */
   sweep(moment: Moment): void {
     if (timeOf(moment) < this.#nextEnd) return
     this.#nextEnd = Infinity
@@ -140,10 +158,11 @@ export class RoomLocks {
     }
   }
 
-  /** Grants the claims, once, when they are no longer collected. */
+  /** Grants the claims, once, when the time for collecting them is over. */
   settle(moment: Moment): void {
     for (const { connectionId, location, fence } of this.#claims.settle(moment.now)) {
-      // In this order: the script looks at a connection only when the place is free, and that may end its lease.
+      // The order matters. Like the Redis script, this looks at a connection only when the place is free, because
+      // looking at it may end its lease.
       if (this.#holders.has(location.json)) continue
       const locker = this.#room.live(connectionId, moment)
       if (!locker || locker.leaving) continue
@@ -161,7 +180,7 @@ export class RoomLocks {
     return { outcome: 'taken', holder: null, retryAfterMs: Math.ceil(this.#claims.until - now) }
   }
 
-  /** @param claim the fence that the connection had, when it gets the place back. */
+  /** @param claim the former fence of the connection, when a claim is granted. */
   #take(location: StoredValue, locker: Locker, moment: Moment, takeOver: boolean, claim = 0): LockLocationOutput {
     const kept = this.#keptOf(locker.connectionId)
     const time = timeOf(moment)
@@ -173,7 +192,7 @@ export class RoomLocks {
     const isFull = !holder && this.#holders.size >= this.#rules.roomLocks
     if (isFull || kept.locks.length >= this.#rules.connectionLocks) return { outcome: 'full' }
     if (holder) this.#drop(location.json, moment)
-    // Two places may be granted in one commit, and one place twice: fences differ all the same.
+    // One commit may grant two places, or the same place twice. Each grant gets a fence of its own even then.
     const fence = Math.max(moment.version, this.#lastFence + 1, claim + 1)
     this.#lastFence = fence
     kept.locks.push({ location, fence })
@@ -213,9 +232,12 @@ export class RoomLocks {
 const isOf = (lock: Lock, { json }: StoredValue) => lock.location.json === json
 const namesOf = ({ memberId, connectionId }: Locker): LockHolder => ({ memberId, connectionId })
 
-/** The time of locks, which goes on while leases stand still. */
+/** Returns the time of locks, which goes on while the lease clock stands still. */
 const timeOf = ({ now, stalledMs }: Moment) => now + stalledMs
 
-/** The time of a connection's last accepted post. Earlier than it was when the lease was shortened: the client may be gone. */
+/**
+ * Returns the time of a connection's last accepted post. When the lease was shortened, it returns an earlier time,
+ * because the client may be gone.
+ */
 const lastPostOf = ({ leaseEnd, leaseMs, stalledMs }: Locker, time: number) =>
   Math.min(time, leaseEnd - leaseMs + stalledMs)

@@ -28,12 +28,12 @@ type Present = {
   activity: Connection['activity']
   presence: StoredValue
   at: number
-  /** The version at which it was last used. */
+  /** The version at which the connection was last used. */
   activeAt: number
   seq: number
   leaseMs: number
   leaseEnd: number
-  /** For how long leases had stood still at its last accepted post. */
+  /** For how long the lease clock had stood still at the connection's last accepted post, in milliseconds. */
   stalledMs: number
   /**
    * The connection asked to leave with a grace period: when its lease expires, the reason is `left` instead of `lost`.
@@ -41,7 +41,7 @@ type Present = {
   leaving: boolean
 }
 
-/** The record of a connection that is gone. It prevents that a late post brings the connection back. */
+/** The record of a connection that is gone. The record prevents that a late post brings the connection back. */
 type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number }
 
 /** The changes of the current batch to one connection. `shown`: viewers knew the connection before the batch. */
@@ -62,7 +62,7 @@ export class RoomMachine {
   readonly #rules: RoomRules
   readonly #present = new Map<string, Present>()
   readonly #connectionsOf = new Map<string, number>()
-  /** Ordered by insertion, so that the oldest come first. */
+  /** The tombstones of the room, ordered by insertion, so that the oldest come first. */
   readonly #tombstones = new Map<string, Tombstone>()
   /** Tombstones of connections that no viewer was ever shown. Ordered by insertion. */
   readonly #unseen = new Map<string, Tombstone>()
@@ -73,7 +73,8 @@ export class RoomMachine {
 
   /**
    * @param nowMicros the first version of this epoch, in microseconds.
-   * @param claimsUntil until this time of leases, only who held a place before the state was lost may get it.
+   * @param claimsUntil until this time of the lease clock, only a connection that held a place before the room lost its
+   * state may lock that place.
    */
   constructor(epoch: string, nowMicros: number, rules: RoomRules, claimsUntil = -Infinity) {
     this.epoch = epoch
@@ -110,7 +111,8 @@ export class RoomMachine {
    *
    * @param now the time for leases, in milliseconds.
    * @param nowMicros the wall clock time for versions, in microseconds.
-   * @param stalledMs for how long leases stood still so far. Locks end all the same.
+   * @param stalledMs for how long the lease clock has stood still so far, in milliseconds. Locks expire even while it
+   * stands still.
    */
   act(
     actions: readonly Action[],
@@ -120,7 +122,7 @@ export class RoomMachine {
   ): { outcomes: Outcome[]; commit: Commit | null } {
     this.#stalledMs = stalledMs
     const prev = this.#version
-    // Strictly increasing within an epoch, and exact in a double until the year 2255.
+    // Versions strictly increase within an epoch. A double holds them exactly until the year 2255.
     const version = Math.max(nowMicros, prev + 1)
     this.#locks.settle(this.#moment(now, version))
     const outcomes = actions.map((action) => this.#step(action, now, version))
@@ -162,9 +164,9 @@ export class RoomMachine {
     // A connection that left stays out, even when a post arrives late. A connection that was lost may come back.
     if (tombstone && tombstone.reason !== 'lost') return posted('left', post, tombstone)
     const seq = post.seq ?? (last ? last.seq + 1 : 1)
-    // Nothing can follow the last integer that JSON carries exactly: the connection needs a new key.
+    // No seq can follow the largest integer that JSON carries exactly: the connection needs a new key.
     if (last && seq > Number.MAX_SAFE_INTEGER) return posted('stale', post, last)
-    // A retry and a reordered request look the same from here: only a newer seq may speak.
+    // The server cannot distinguish a retry from a reordered request: only a post with a newer seq is applied.
     if (last && seq < last.seq) return posted('stale', post, last)
     if (tombstone && seq === tombstone.seq) return posted('expired', post, tombstone)
     if (!known) return this.#enter(post, seq, now, version)
@@ -188,7 +190,8 @@ export class RoomMachine {
     const activeAt = Math.max(1, version - Math.round(activeAgoMs * 1_000))
     const shown = { connectionId, memberId, location, profile, activity, presence, at: version, activeAt }
     const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, stalledMs: 0, leaving: false }
-    // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again.
+    // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again that
+    // it left.
     this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
     this.#tombstones.delete(connectionId)
     this.#unseen.delete(connectionId)
@@ -198,7 +201,10 @@ export class RoomMachine {
     return posted('applied', post, entering, version)
   }
 
-  /** Copies the changed fields of a post. Returns whether there were any. */
+  /**
+   * Applies the changed fields of a post to its connection. Returns false when nothing changed and the post is no use
+   * of the connection.
+   */
   #show(known: Present, post: PostAction, version: number): boolean {
     const { location, profile = known.profile, activity = known.activity, presence = known.presence } = post
     const change: ConnectionChange = { connectionId: known.connectionId }
@@ -275,7 +281,8 @@ export class RoomMachine {
       if (now < tombstone.purgeAt) break
       this.#tombstones.delete(connectionId)
       this.#locks.forget(connectionId)
-      // A viewer below this version cannot learn of the leave from changes any more: it needs a snapshot.
+      // Once the tombstone is purged, changes no longer tell a viewer below its version that the connection left: such
+      // a viewer needs a snapshot.
       this.#floor = Math.max(this.#floor, tombstone.at)
     }
     for (const [connectionId, tombstone] of this.#unseen) {
@@ -286,8 +293,8 @@ export class RoomMachine {
   }
 
   /**
-   * Returns a present connection. One whose lease has expired is removed first, and locks that have expired end, so that
-   * every rule sees the current room.
+   * Returns a connection if it is present. If its lease has expired, it is removed first, and expired locks end first,
+   * so that every rule sees the current room.
    */
   #live(connectionId: string, now: number, version: number): Present | undefined {
     const known = this.#present.get(connectionId)
@@ -328,7 +335,7 @@ export class RoomMachine {
     const tombstone = { connectionId, memberId: known?.memberId ?? memberId, seq, reason, at, purgeAt }
     const shown = this.#tombstones.has(connectionId) || this.#drafts.get(connectionId)?.shown
     const tombstones = shown ? this.#tombstones : this.#unseen
-    // Deleted first, so that the new entry is the last.
+    // The old entry is deleted first, so that the new entry is the last of the map.
     tombstones.delete(connectionId)
     tombstones.set(connectionId, tombstone)
     if (this.#unseen.size > maxUnseen) this.#forgetUnseen(this.#unseen.keys().next().value!)

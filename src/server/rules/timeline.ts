@@ -22,7 +22,9 @@ type Shown = {
  */
 export class Timeline {
   readonly epoch: string
-  /** The version before the last commit. A viewer that is neither at this nor at the current version lags behind. */
+  /**
+   * The version before the last commit. A viewer that is neither at this version nor at the current one lags behind.
+   */
   previous: number
   #version: number
   #floor: number
@@ -30,7 +32,7 @@ export class Timeline {
   readonly #left = new Map<string, Left>()
   readonly #connectionsOf = new Map<string, number>()
   readonly #digest = new Digest()
-  /** The entries of the last commit for connections whose presence value it changed. */
+  /** The changes of presence values in the last commit, by connection id. */
   #patches = new Map<string, ReturnType<typeof presencePatch>>()
 
   constructor(state: RoomState) {
@@ -50,12 +52,12 @@ export class Timeline {
     return this.#floor
   }
 
-  /** The number of connections. */
+  /** The number of connections in the room. */
   get size(): number {
     return this.#shown.size
   }
 
-  /** The number of members who own these connections. */
+  /** The number of members who have a connection in the room. */
   get memberCount(): number {
     return this.#connectionsOf.size
   }
@@ -68,7 +70,7 @@ export class Timeline {
     return this.#shown.get(connectionId)?.connection
   }
 
-  /** Returns whether a member has a connection here. */
+  /** Returns whether a member has a connection in the room. */
   hasMember(memberId: string): boolean {
     return this.#connectionsOf.has(memberId)
   }
@@ -82,7 +84,8 @@ export class Timeline {
   }
 
   /**
-   * Applies a commit. Returns false when it does not follow the current version, which means that a commit was missed.
+   * Applies a commit. Returns false when the commit does not follow the current version, which means that a commit was
+   * missed.
    */
   apply(commit: Commit): boolean {
     if (commit.epoch !== this.epoch || commit.prev !== this.#version) return false
@@ -108,7 +111,7 @@ export class Timeline {
     return epoch === this.epoch && this.#floor <= version && version <= this.#version
   }
 
-  /** Returns whether a viewer may have seen newer state than this: another epoch, or a later version. */
+  /** Returns whether a viewer may have seen a newer state than this timeline has: another epoch, or a later version. */
   isBehind(lastEventId: string | null | undefined): boolean {
     const id = parseEventId(lastEventId)
     return id !== null && (id.epoch !== this.epoch || id.version > this.#version)
@@ -179,7 +182,7 @@ export class Timeline {
 
   #leave(left: Left): void {
     this.#remove(left.connectionId)
-    // Deleted first, so that the map stays in the order of leaving.
+    // The old entry is deleted first, so that the map stays in the order of leaving.
     this.#left.delete(left.connectionId)
     this.#left.set(left.connectionId, left)
   }
@@ -212,7 +215,7 @@ function changedSince(shown: Shown, version: number): Changed {
   return isImplied ? changed : { ...changed, activeAt }
 }
 
-/** Omits empty lists, because most frames have one entry. */
+/** Returns a `changes` event without its empty lists, because most frames have one entry. */
 function changesOf(from: string, entered: Connection[], changed: Changed[], left: Left[]): Changes {
   return {
     type: 'changes',

@@ -11,9 +11,11 @@ export type Drainable = {
   close(): Promise<void>
 }
 
-// Ctrl-C in a terminal reaches npm and its child, and npm forwards it: the child receives one signal twice.
+// A signal that follows within this time is a duplicate. Ctrl-C in a terminal reaches npm and its child, and npm
+// forwards it: the child receives one signal twice.
 const duplicateMs = 500
-// All streams have ended by then: a slow backend must not delay the exit beyond the usual 30 seconds.
+// The maximum time for closing the server after draining. All streams have ended by then, and a slow backend must not
+// delay the exit beyond the usual 30 seconds.
 const closeMs = 5_000
 
 /**

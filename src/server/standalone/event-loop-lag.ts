@@ -1,10 +1,12 @@
 import type { Clock } from '../../shared/clock.js'
 
 const intervalMs = 500
-/** How long a stall is reported: longer than the usual interval between two readiness checks. */
+/**
+ * The time in milliseconds for which a stall is reported: longer than the usual interval between two readiness checks.
+ */
 const rememberedMs = 10_000
 
-/** Measures how late this process runs its timers: every request has to wait for as long. */
+/** Measures how late this process runs its timers: every request has to wait equally long. */
 export class EventLoopLag {
   readonly #clock: Clock
   #dueAt = Infinity
@@ -18,7 +20,7 @@ export class EventLoopLag {
   /** The longest delay of the last 10 seconds, in milliseconds. */
   get lagMs(): number {
     const now = this.#clock.now()
-    // A stall may still be going on: then the timer is overdue, and has not run yet.
+    // During a stall, the timer is overdue and has not run yet: the delay up to now counts too.
     this.#note(now)
     return now < this.#worst.until ? this.#worst.lagMs : 0
   }

@@ -10,10 +10,11 @@ import { LocationError } from '../../shared/errors.js'
  * whose `code` names the reason (`EADDRINUSE`, `EACCES`).
  */
 export async function listen(server: Server, port: number, host: string): Promise<string> {
-  // Node's own error (`ERR_SERVER_ALREADY_LISTEN`) does not say where it listens.
+  // Node's own error (`ERR_SERVER_ALREADY_LISTEN`) does not name the address that the server already listens on.
   if (server.listening)
     throw new LocationError('misconfigured', `This server listens already, at ${urlOf(server)}: create another one.`)
-  // Node takes another text for the path of a pipe, and an empty host, as of an unset variable, for all addresses.
+  // Node takes a port that is not a number for the path of a pipe, and an empty host, for example from an unset
+  // variable, for all addresses.
   const isAddress = typeof host === 'string' && host !== ''
   if (!isAddress || !/^\d+$/.test(String(port)))
     throw new LocationError('misconfigured', adviceFor(null, port, isAddress ? host : JSON.stringify(host)))
@@ -42,7 +43,7 @@ export async function closeServer(server: Server): Promise<void> {
   for (const cancel of cancels) cancel()
 }
 
-/** A server that listens on all addresses is not called by the wildcard address. */
+/** The addresses to put into a URL in place of the wildcard addresses, which clients cannot connect to. */
 const reachableAddresses: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 function urlOf(server: Server): string {

@@ -3,14 +3,17 @@ import type { IncomingMessage } from 'node:http'
 const advice =
   'clientIp: not set, so callers from this machine and from private networks are not limited by address; behind a proxy, set clientIp.'
 
-/** The headers by which a proxy tells whose request it passes on. */
+/** The headers in which proxies describe the client of a request that they forward. */
 const proxyHeaders = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'via']
 
 /** Warns once, when it is known that a proxy may be in front of a server without `clientIp`. */
 export interface ProxyWarning {
-  /** A server that listens on loopback only is either behind a proxy or used on this machine alone: requests will tell. */
+  /**
+   * Called when the server listens. Warns at once unless it listens on loopback only: such a server is either behind a
+   * proxy or used only on this machine, and the headers of its requests will show which.
+   */
   listening(isLoopback: boolean): void
-  /** Looks for the header of a proxy in a request. */
+  /** Called with each request. Warns when the request has a header that proxies add. */
   requested(request: Pick<IncomingMessage, 'headers'>): void
 }
 

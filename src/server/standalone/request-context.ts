@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ServerContext } from './server-context.js'
 
-/** The response to a context's request, for the headers that depend on an error. */
+/** The key under which a context holds the response, for headers that depend on an error, such as `retry-after`. */
 const responseKey = Symbol('response')
 
 /** @param response the answer to the request; a WebSocket has none. */
 export function contextOf(request: IncomingMessage, response?: ServerResponse): ServerContext {
   let headers: Headers | undefined
   return {
-    // Created on first use: an anonymous server never reads them, and every post would pay for them.
+    // The headers are converted on first use: an anonymous server never reads them, and every post would pay for the
+    // conversion.
     get headers() {
       return (headers ??= headersOf(request))
     },

@@ -95,7 +95,10 @@ export type LocationServerOptions<
 > = HubOptions<SL, SP, LK, SV, SB> &
   Access<ServerContext, NoInfer<OptionalOut<SP>>> &
   OriginOptions & {
-    /** A folder of files to serve beside the procedures, with a content security policy that allows only its own. */
+    /**
+     * A folder of files to serve beside the procedures. Their content security policy allows only resources of the same
+     * origin, and images over https.
+     */
     static?: string
     /**
      * Sends streams as gzip to clients that accept it. Each frame is compressed once for all subscribers. Default: false.
@@ -108,9 +111,9 @@ export type LocationServerOptions<
      */
     webSocket?: boolean
     /**
-     * How long an idle connection stays open, in milliseconds. Behind a load balancer it must be longer than the balancer's
-     * own idle timeout: otherwise the balancer may send a request over a connection that the server is closing, and it
-     * is lost. Default: 70,000.
+     * The time that an idle connection stays open, in milliseconds. Behind a load balancer it must be longer than the
+     * balancer's own idle timeout: otherwise the balancer may send a request over a connection that the server is
+     * closing, and the request is lost. Default: 70,000.
      */
     keepAliveMs?: number
     /**
@@ -120,7 +123,8 @@ export type LocationServerOptions<
     clientIp?: ClientIp<ServerContext>
     /**
      * Returns procedures of your own, which the server serves beside the location procedures: for example a mutation that saves
-     * what a lock guards. The names of the location procedures are taken. Rate limits do not apply to them. Default: none.
+     * what a lock guards. The names of the location procedures are reserved. Rate limits do not apply to your own.
+     * Default: none.
      *
      * ```ts
      * procedures: ({ procedure }) => ({ time: procedure.query(() => Date.now()) })
@@ -129,7 +133,7 @@ export type LocationServerOptions<
     procedures?: (tools: ProcedureTools<SchemaTypes<SL, SP, LK, SV, SB>>) => R
   }
 
-/** An empty path means the working folder to Express: all of the app's source. */
+/** Refuses an empty path, which Express takes for the working folder with all of the app's source, and the root. */
 const isFolder: OptionCheck = (value) =>
   typeof value === 'string' && value !== '' && dirname(resolve(value)) !== resolve(value)
     ? null
@@ -147,7 +151,7 @@ const serverOptionChecks: OptionChecks<LocationServerOptions<Schema, OptionalSch
   procedures: isSyncFunction,
 }
 
-/** `url` is the address of the pages, `trpcUrl` the one that clients are given. */
+/** `url` is the address of the pages; `trpcUrl` is the address that clients take as `url`. */
 export type ListeningAt = { url: string; trpcUrl: string }
 
 /** An HTTP server with a location router, and the procedures of the option `procedures`. */
@@ -162,11 +166,17 @@ export interface LocationServer<T extends RoomTypes, R extends TRPCRouterRecord 
    * the server listens already, or the backend is unusable; `closed` after `close()`.
    */
   listen(port?: number, host?: string): Promise<ListeningAt>
-  /** Ends everything at once. To let clients reconnect elsewhere first, call `hub.drain()`, or use `drainOnSignals(server)`. */
+  /**
+   * Ends all streams and closes the server at once. To let clients reconnect elsewhere first, call `hub.drain()`, or
+   * use `drainOnSignals(server)`.
+   */
   close(): Promise<void>
 }
 
-/** The largest message of a WebSocket client, in bytes: all subscriptions of a client that reconnects fit into it. */
+/**
+ * The largest message of a WebSocket client, in bytes. When a client reconnects, all of its subscriptions fit into one
+ * message.
+ */
 const maxMessageBytes = 256 * 1024
 
 /** The event loop lag above which `/readyz` answers `late`, so that the process is sent no new clients. */
@@ -211,7 +221,7 @@ export function createLocationServer<
     const health = hub.health()
     return health === 'ready' && loop.lagMs > lateMs ? 'late' : health
   }
-  // With `clientIp`, the app has said who the callers are.
+  // With `clientIp`, the app itself returns the addresses of callers, so no warning about proxies is needed.
   const proxies = options.clientIp ? undefined : warnAboutProxies((message) => logger.warn(message))
   const webApp = createWebApp({ folder: options.static, readiness, logger })
   const answer = (request: IncomingMessage, response: ServerResponse) => {
@@ -219,7 +229,7 @@ export function createLocationServer<
     cutWhenUnread(response, hub.clock, timing)
     response.setHeader('x-content-type-options', 'nosniff')
     response.setHeader('referrer-policy', 'no-referrer')
-    // Procedures do not pass Express: its cost for each response is higher than that of a post.
+    // Requests under `/trpc` bypass Express, which costs more for each response than a whole post.
     if (!/^\/trpc(?=[/?]|$)/.test(request.url ?? '')) webApp(request, response)
     else if (
       guardRequest(request, response, originRules, {
@@ -274,7 +284,8 @@ function routerFor<T extends RoomTypes>(hub: Hub<T>, options: RouterOptions<T>) 
     // Clients must not see stack traces.
     isDev: false,
     errorFormatter: ({ shape, error }) => withRetryAfterMs(shape, error),
-    // Longer than the 2.5 heartbeats after which our own client reconnects, so that a stock client leaves a dead stream too.
+    // Makes tRPC's own client leave a dead stream too. The time is longer than the 2.5 heartbeat intervals after which
+    // the client of this package reconnects.
     sse: { client: { reconnectAfterInactivityMs: 3 * hub.timing.beatMs } },
   })
   const access = options as unknown as Access<ServerContext, unknown>
@@ -287,7 +298,7 @@ function routerFor<T extends RoomTypes>(hub: Hub<T>, options: RouterOptions<T>) 
       throw new LocationError('misconfigured', `procedures: ${taken} is a location procedure: choose another name.`)
     return t.router({ ...record, ...own })
   } catch (error) {
-    // Nobody else could close a hub whose server was not created.
+    // The hub is closed here: the caller gets no server, and could not close it.
     void hub.close()
     throw error
   }
@@ -308,7 +319,7 @@ function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'lim
   return new RequestHandler(options, compress, true)
 }
 
-/** Returns an `onError` that logs errors which are not the caller's. */
+/** Returns an `onError` that logs internal errors: all others are the caller's. */
 function failureLogger(logger: Logger) {
   return ({ error, path, type }: { error: TRPCError; path: string | undefined; type: string }): void => {
     if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })

@@ -8,7 +8,10 @@ const reserved = 64
 /** The shortest time between two log lines: a flood of connections must not flood the log. */
 const quietMs = 10_000
 
-/** Returns how many file descriptors this process may have, sockets included; `Infinity` where the system does not tell. */
+/**
+ * Returns the number of file descriptors that this process may open, sockets included; `Infinity` where the system does
+ * not report it.
+ */
 export function openFilesLimit(): number {
   try {
     // proc(5): the first number is the soft limit. Node raises it to the hard limit at startup.
@@ -23,8 +26,8 @@ export function openFilesLimit(): number {
 export const socketsWithin = (openFiles: number): number => Math.max(openFiles - reserved, Math.floor(openFiles / 2))
 
 /**
- * Limits the number of sockets of a server: a connection above the limit is closed before a byte is read, and open ones
- * stay. Logs this at most every 10 seconds.
+ * Limits the number of sockets of a server. A connection above the limit is closed before a byte is read, and open
+ * connections are kept. Logs this at most every 10 seconds.
  */
 export function limitSockets(server: Server, most: number, { clock, logger }: { clock: Clock; logger: Logger }): void {
   server.maxConnections = most

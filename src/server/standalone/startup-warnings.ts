@@ -8,13 +8,16 @@ type StartedServer = {
   /** True if `anonymous` is set without `authorize`. */
   isOpenToAll: boolean
   origins?: readonly string[] | undefined
-  /** The folder of the option `static`, if it has no page. */
+  /** The folder of the option `static`, if it has no `index.html`. */
   emptyFolder?: string | null
   limits: Limits
   timing: Timing
 }
 
-/** Returns one sentence for each option that weakens a default: what it allows, and what to do. */
+/**
+ * Returns one sentence for each option that weakens a default. The sentence says what the option allows, and what to
+ * do.
+ */
 export function startupWarnings({
   address,
   isOpenToAll,

@@ -46,6 +46,9 @@ function staticFiles(folder: string) {
   })
 }
 
-/** Returns the absolute path of a folder of files that has no page; `null` when it has one, or when there is no folder. */
+/**
+ * Returns the absolute path of the static folder if it has no `index.html`; `null` if it has one, or if no folder is
+ * configured.
+ */
 export const emptyFolderOf = (folder: string | undefined): string | null =>
   folder === undefined || existsSync(join(folder, 'index.html')) ? null : resolve(folder)

@@ -2,7 +2,7 @@ import { LocationError } from '../../shared/errors.js'
 import type { BroadcastSchemas, Schema } from '../../shared/schema-types.js'
 import { assertPlainSchema } from './plain-schema.js'
 
-/** The beginning of the names that are kept for this package. */
+/** The prefix of broadcast names that are reserved for this package. */
 const reserved = 'hereabouts:'
 const nameShape = /^[^\p{Cc}\p{Cs}]{1,64}$/u
 
@@ -21,7 +21,7 @@ export function checkedBroadcasts(schemas: unknown): BroadcastSchemas | undefine
     if (!nameShape.test(name)) throw misconfigured('The name of a broadcast must be 1 to 64 visible characters.')
     assertPlainSchema(schema, `broadcasts.${name}`)
   }
-  // Without a prototype, no name is found that the app did not give.
+  // The copy has no prototype, so that a lookup finds only names that the app gave.
   return Object.assign(Object.create(null), schemas) as BroadcastSchemas
 }
 

@@ -19,19 +19,22 @@ export async function parseInput<S extends Schema>(
   return dataOf(await withDeadline('The schema', parseSafely(schema, value), deadline))
 }
 
-/** A refinement of the app may throw. Then the value was not checked, and it is refused. */
+/** A refinement of the app may throw. The value has not been checked then, and is refused. */
 const parseSafely = <S extends Schema>(schema: S, value: unknown) =>
   z.safeParseAsync(schema, value).catch((cause: unknown) => {
     throw new LocationError('bad-input', 'The input could not be checked.', { cause })
   })
 
-/** `parseInput` for a synchronous schema. zod compiles those and needs a third of the time. */
+/** `parseInput` for a synchronous schema. zod compiles such schemas and needs a third of the time. */
 export function parseInputSync<S extends Schema>(schema: S, value: unknown, maxDepth: number): z.output<S> {
   assertMaxDepth(value, maxDepth)
   return dataOf(z.safeParse(schema, value))
 }
 
-/** Runs before any schema: a recursive schema would follow a hostile value until the stack overflows. */
+/**
+ * Refuses a value that is nested too deeply. Runs before any schema, because a recursive schema would follow a hostile
+ * value until the stack overflows.
+ */
 function assertMaxDepth(value: unknown, maxDepth: number): void {
   if (isDeeperThan(value, maxDepth))
     throw new LocationError('bad-input', `The input is nested more than ${maxDepth} levels deep.`)
@@ -57,7 +60,7 @@ function messageOf(error: z.$ZodError): string {
   return `${sentences.join('; ').slice(0, 400)}.`
 }
 
-/** The issues to report for one issue. For a union these are the issues of the branch that has the fewest. */
+/** Returns the issues to report for one issue of zod: for a union, the issues of the branch that has the fewest. */
 function leafIssues(issue: z.$ZodIssue): z.$ZodIssue[] {
   if (issue.code !== 'invalid_union' || issue.errors.length === 0) return [issue]
   const closest = issue.errors.reduce((best, branch) => (branch.length < best.length ? branch : best))

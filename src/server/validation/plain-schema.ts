@@ -31,7 +31,8 @@ export function assertPlainSchema(schema: Schema, kind: string): void {
     try {
       const override = ({ zodSchema, jsonSchema }: VisitedSchema) => {
         if (isChanging(zodSchema)) throw new TypeError(`A ${zodSchema._zod.def.type} of this kind changes its value.`)
-        // zod closes open objects in the output schema only. That does not change a posted value.
+        // zod closes open objects in the output schema only. This difference does not change a posted value, so it is
+        // ignored.
         delete jsonSchema.additionalProperties
       }
       return JSON.stringify(z.toJSONSchema(schema, { io, override }))
@@ -47,7 +48,7 @@ export function assertPlainSchema(schema: Schema, kind: string): void {
 
 /**
  * Refuses a presence schema that does not accept `{}`, the value of a connection that has posted none. A schema with an
- * asynchronous refinement is checked by its first value.
+ * asynchronous refinement is not checked here.
  *
  * @throws LocationError `misconfigured`
  */
@@ -69,7 +70,8 @@ function isChanging({ _zod: { def } }: z.$ZodTypes): boolean {
 }
 
 /**
- * True when no part of a plain schema can be asynchronous. Only code of the app can be: a custom check or a refinement.
+ * True when no part of a plain schema can be asynchronous. Only the app's own code can be asynchronous: a custom check
+ * or a refinement.
  */
 export function isSynchronous(schema: Schema): boolean {
   let synchronous = true

@@ -22,12 +22,18 @@ export type AppCallsOptions = {
 
 type Addressed = { id: number | string; method?: string }
 
-/** What a socket leaves to tRPC: calls of the app's own procedures, and location streams that a middleware has wrapped. */
+/**
+ * The calls that a socket leaves to tRPC: those of the app's own procedures, and location streams that a middleware has
+ * wrapped.
+ */
 export class AppCalls {
   readonly #options: AppCallsOptions
-  /** The facade that takes new messages. */
+  /** The facade that handles new messages. */
   #current: TrpcFacade | null = null
-  /** Facades of earlier contexts, and those of wrapped streams: each is kept while it has a subscription. */
+  /**
+   * The facades of earlier contexts, and below those of wrapped streams. Each is kept while it has a call or a
+   * subscription.
+   */
   readonly #others = new Set<TrpcFacade>()
   readonly #streams = new Map<TrpcFacade, Subscriber | undefined>()
 
@@ -62,7 +68,8 @@ export class AppCalls {
   deliver(parsed: unknown): void {
     const current = this.#facade()
     if (!Array.isArray(parsed)) return (this.#ownerOf(parsed) ?? current).deliver(parsed)
-    // tRPC tells a procedure its place in the array, so a message that another facade takes is replaced.
+    // tRPC tells a procedure its index in the array. So that the indexes do not change, a message that another facade
+    // handles is replaced by a stop of the same subscription.
     const own = parsed.map((each: Addressed) => {
       const owner = this.#ownerOf(each)
       if (!owner || owner === current) return each
@@ -72,14 +79,14 @@ export class AppCalls {
     current.deliver(own)
   }
 
-  /** Returns the facade that has the subscription to which a message belongs. */
+  /** Returns the facade with the open subscription to which a message belongs. */
   #ownerOf(message: unknown): TrpcFacade | undefined {
     const { id, method } = message as Addressed
     if (method !== 'subscription.stop' && method !== 'subscription') return undefined
     return this.#all().find((facade) => facade.owns(id))
   }
 
-  /** Lets tRPC answer messages of which at least one is not valid: it runs none of them. */
+  /** Lets tRPC answer messages of which at least one is not valid: tRPC runs none of them. */
   deliverInvalid(parsed: unknown): void {
     this.#facade().deliverInvalid(parsed)
   }
@@ -88,7 +95,7 @@ export class AppCalls {
     this.#facade().deliverRaw(data, isBinary)
   }
 
-  /** Lets tRPC send a stream that was opened before. */
+  /** Lets tRPC send a location stream that was opened before, and that a middleware has wrapped. */
   deliverStream(
     { id, prefix, path }: SubscriptionCall,
     ctx: unknown,
@@ -101,7 +108,8 @@ export class AppCalls {
       signal?.addEventListener('abort', () => controller.abort(), { once: true })
       return value
     }
-    // The others stay there: a second subscription with this id is refused for the id, and not for its path.
+    // The other procedures stay in this router, so that tRPC refuses a second subscription with this id because of its
+    // id, and not because its path is unknown.
     const procedures = Object.assign(Object.create(router._def.procedures as object) as object, {
       [path]: Object.assign(resolve, { _def: procedure._def }),
     })
@@ -113,14 +121,16 @@ export class AppCalls {
     facade.deliver({ id, ...jsonrpc, method: 'subscription', params: { path } })
   }
 
-  /** Asks for the context again at the next call. Open subscriptions keep theirs. */
+  /** Makes the next call ask for the context again. Open subscriptions keep the old one. */
   renewContext(): void {
     if (!this.#current) return
     if (this.#current.subscriptions > 0 || this.#current.pending > 0) this.#others.add(this.#current)
     this.#current = null
   }
 
-  /** Sends nothing more of location streams: their end here is not the end of their subscriptions. */
+  /**
+   * Stops sending location streams: when a socket closes, tRPC would send their end as the end of the subscriptions.
+   */
   endStreams(): void {
     for (const facade of this.#streams.keys()) facade.mute()
   }
@@ -130,7 +140,7 @@ export class AppCalls {
     for (const facade of this.#all()) facade.close()
   }
 
-  /** tRPC would send the end of a stream to its client as a final error. */
+  /** Handles the end of a wrapped stream. Without this, tRPC would send the end to the client as a final error. */
   #endWith(facade: TrpcFacade, subscriber: Subscriber): void {
     const release = subscriber.onEnded
     subscriber.onEnded = () => {

@@ -38,7 +38,7 @@ import {
   upgradeRefusal,
 } from './upgrade-answers.js'
 
-/** A listener of Node's events; the types of the app's own server and `ws` decide about its arguments. */
+/** A listener of a Node event. The types of its arguments are those of the app's own server and of `ws`. */
 // oxlint-disable-next-line typescript/no-explicit-any
 type Listener = (...args: any[]) => void
 
@@ -73,7 +73,7 @@ type Attachment =
       wss?: never
     }
   | {
-      /** A server of `ws` that handles upgrades itself. Its origin check is made once a socket is open. */
+      /** A server of `ws` that handles upgrades itself. Origin and host are checked after a socket has opened. */
       wss: WsServer
       server?: never
       path?: never
@@ -91,7 +91,7 @@ export type LocationWebSocketOptions<R extends AnyTRPCRouter, Req = HttpRequest>
     createContext?: (options: { req: Req; res: WsSocket; info: TRPCRequestInfo }) => Awaitable<inferRouterContext<R>>
     /** `false` disables the check of `Origin` and `Host`. Default: true. */
     requestGuard?: boolean
-    /** The most queries and mutations of one message. Default: no limit for the app's own procedures. */
+    /** The maximum number of queries and mutations in one message. Default: no limit for the app's own procedures. */
     maxBatchSize?: number
     /** The largest message of a client, in bytes. It does not apply to an app's own `wss`. Default: 1 MiB. */
     maxMessageBytes?: number
@@ -154,7 +154,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
 
   const accept = (ws: WebSocket, request: IncomingMessage) => {
     if (!hasReadableUrl(request)) return closeUnreadable(ws)
-    // An upgrade that we answer ourselves was refused before.
+    // The option `server`: a full handler has already refused the upgrade. The option `wss`: the limit is checked here.
     const isTooMany = wss !== undefined && isFull()
     const session = openSession(environment, registry, ws, request, wss === undefined)
     const refusal = upgradeRefusal(request, rules)
@@ -164,7 +164,8 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   const own = wss ? null : new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: maxMessageBytes, autoPong: false }) // prettier-ignore
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if ((request.url ?? '').split('?', 1)[0] !== path) {
-      // Another listener may serve this path. Without one, the connection would hang.
+      // Another listener for upgrades may serve this path. Without one, nobody would answer and the connection would
+      // hang.
       if (server!.listenerCount('upgrade') === 1) answerUpgrade(socket, 404, '{"error":"Not found."}')
       return
     }

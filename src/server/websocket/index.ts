@@ -1,6 +1,6 @@
 /**
- * WebSockets beside Server-Sent Events, for apps whose people post many times a second. It needs `ws`, an optional peer
- * dependency.
+ * Serves WebSockets in addition to Server-Sent Events, for apps whose users post many times a second. The package `ws`,
+ * an optional peer dependency, must be installed.
  *
  * @module hereabouts/server/websocket
  */

@@ -2,20 +2,20 @@ import type { Frame } from '../rooms/frames.js'
 import type { Serializer } from '../rooms/sse-encoding.js'
 
 /*
- * The bytes of WebSocket messages. tRPC puts the id of a request first, so what follows it is the same for all
- * subscribers of a room: it is encoded once, and usually also the whole message, since most clients count their
- * requests from 1.
+ * The bytes of WebSocket messages. tRPC writes the id of a request first, so the rest of a message is the same for all
+ * subscribers of a room and is encoded once. Usually the whole message can be shared too, since most clients number
+ * their requests from 1.
  */
 
-/** Bytes to write one after the other. */
+/** A message, as buffers to write one after the other. */
 export type Message = readonly Uint8Array[]
 
-/** Bodies above this size are not copied behind each prefix: the socket writes two buffers. */
+/** Bodies above this size are not copied behind each prefix: prefix and body are written as two buffers. */
 const largestCopied = 4 * 1024
-/** The most whole messages that are kept for one frame. */
+/** The maximum number of whole messages, with different prefixes, that are cached for one frame. */
 const maxWhole = 16
 
-/** Returns the header of an unmasked text message of one piece (RFC 6455 §5.2). */
+/** Returns the header of an unmasked, unfragmented text message (RFC 6455 §5.2). */
 function headerOf(bytes: number): Buffer {
   if (bytes < 126) return Buffer.from([0x81, bytes])
   if (bytes < 65_536) return Buffer.from([0x81, 126, bytes >> 8, bytes & 255])
@@ -25,7 +25,7 @@ function headerOf(bytes: number): Buffer {
   return header
 }
 
-/** Returns a text as one message. */
+/** Returns a text as one WebSocket message, header included. */
 export function textMessage(text: string): Uint8Array {
   const bytes = Buffer.byteLength(text)
   const header = headerOf(bytes)
@@ -35,7 +35,7 @@ export function textMessage(text: string): Uint8Array {
   return message
 }
 
-/** Returns how each message about a request begins, as tRPC writes it. */
+/** Returns the beginning of each message about a request, as tRPC writes it. */
 export const prefixOf = (id: number | string, jsonrpc: '2.0' | undefined): string =>
   `{"id":${JSON.stringify(id)},${jsonrpc === undefined ? '' : `"jsonrpc":"${jsonrpc}",`}`
 
@@ -44,7 +44,7 @@ type EncodedFrame = { serializer: Serializer; body: Buffer; whole: Map<string, M
 
 const encodedFrames = new WeakMap<Frame, EncodedFrame>()
 
-/** Returns a frame as a message, given the beginning that `prefixOf` returned. */
+/** Returns a frame as a WebSocket message, given the beginning that `prefixOf` returned. */
 export function frameMessage(frame: Frame, serializer: Serializer, prefix: string): Message {
   let encoded = encodedFrames.get(frame)
   if (encoded?.serializer !== serializer) {

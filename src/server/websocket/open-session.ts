@@ -39,11 +39,11 @@ export function openSession(
   ws.on('pong', received)
   ws.on('ping', (data) => {
     received()
-    // RFC 6455 §5.5.3: only the latest ping needs an answer. A client that does not read gets none.
+    // A client that does not read gets no pong: RFC 6455 §5.5.3 requires an answer to the latest ping only.
     if (doesPong && !req.socket.writableNeedDrain && ws.readyState === ws.OPEN) ws.pong(data)
     session.regulate()
   })
-  // The client has broken the WebSocket protocol, or the connection: `close` follows.
+  // Ignored: when the client violates the WebSocket protocol or the connection breaks, `close` follows.
   ws.on('error', ignore)
   ws.once('close', () => {
     registry.delete(session)

@@ -1,9 +1,9 @@
 import { callTRPCProcedure, type AnyTRPCProcedure, type AnyTRPCRouter } from '@trpc/server'
 
-/** Resolves when the socket has room for the next value; `null` when it has room now. */
+/** Returns a promise that resolves when the socket has room for the next value; `null` when it has room now. */
 export type Pace = () => Promise<void> | null
 
-/** Returns a stream that is asked for its next value only when the socket has room for it. */
+/** Returns a stream that requests its next value only when the socket has room for it. */
 export function paced(value: unknown, pace: Pace): unknown {
   if (typeof value !== 'object' || value === null || !(Symbol.asyncIterator in value)) return value
   const source = value as AsyncIterable<unknown>
@@ -28,18 +28,19 @@ export function paced(value: unknown, pace: Pace): unknown {
 type Procedures = Record<string, unknown>
 
 /**
- * The router that tRPC's handler sees: the app's, except that the streams of its subscriptions are paced. tRPC itself sends
- * a stream as fast as the app makes it, whether the client reads or not. An observable is not paced: it pushes its values.
+ * The router that tRPC's handler sees: the app's router, except that the streams of its subscriptions are paced. tRPC
+ * itself sends a stream as fast as the app produces it, whether the client reads or not. An observable is not paced,
+ * because it pushes its values.
  */
 export class PacedSubscriptions {
   readonly router: AnyTRPCRouter
   readonly #pace: Pace
   readonly #original: AnyTRPCRouter
-  /** The paced procedures by path, before those of the app. */
+  /** The paced procedures by path. Its prototype is the record of the app's procedures. */
   readonly #procedures: Procedures
   /**
-   * The number of open subscriptions by path. An entry is removed at 0: behind a lazy router a client may name any path, so
-   * that the map would grow without bound.
+   * The number of open subscriptions by path. An entry is removed at 0: behind a lazy router a client may name any
+   * path, so the map could grow without bound.
    */
   readonly #open = new Map<string, number>()
 
@@ -50,7 +51,7 @@ export class PacedSubscriptions {
     this.router = { ...router, _def: { ...router._def, procedures: this.#procedures } } as AnyTRPCRouter
   }
 
-  /** Paces a path while a subscription of it is open. */
+  /** Counts a subscription of a path. The streams of the path are paced while at least one is open. */
   add(path: string): void {
     this.#open.set(path, (this.#open.get(path) ?? 0) + 1)
     const known = (this.#original._def.procedures as Record<string, AnyTRPCProcedure | undefined>)[path]

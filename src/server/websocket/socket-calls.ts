@@ -17,7 +17,7 @@ import {
 } from './socket-messages.js'
 import { SocketSubscription, type SubscriptionCall, type SubscriptionOwner } from './socket-subscription.js'
 
-/** The most subscriptions of one socket. */
+/** The maximum number of open subscriptions on one socket. */
 const maxSubscriptions = 256
 
 type DuplicateCall = { id: number | string; jsonrpc?: '2.0' | undefined; params: { path: string; input?: unknown } }
@@ -26,7 +26,7 @@ type AppCall = DuplicateCall & { method: 'query' | 'mutation' | 'subscription' }
 
 const tooMany = () => new LocationError('room-full', `A socket may have at most ${maxSubscriptions} subscriptions.`)
 
-/** What the calls of a socket need of it. */
+/** The parts of a socket that its calls need. */
 export interface CallsOwner extends SubscriptionOwner {
   /** The outcome of `createContext`; null while it is not known. */
   readonly knownContext: ContextResult | null
@@ -53,7 +53,7 @@ export class SocketCalls {
     this.#req = req
   }
 
-  /** The open location subscriptions that no middleware of the app has wrapped. */
+  /** The open location subscriptions whose streams no middleware of the app has wrapped. */
   get #own(): readonly SocketSubscription[] {
     return [...this.#subscriptions.values()]
   }
@@ -106,14 +106,14 @@ export class SocketCalls {
     this.#app?.endStreams()
   }
 
-  /** Ends everything after the socket has closed. */
+  /** Ends all calls and subscriptions after the socket has closed. */
   close(): void {
     for (const subscription of this.#own) subscription.close()
     this.#subscriptions.clear()
     this.#app?.close()
   }
 
-  /** Handles a text of the client. */
+  /** Handles a text message of the client. */
   handle(text: string, data: Buffer): void {
     let parsed: unknown
     try {
@@ -132,7 +132,7 @@ export class SocketCalls {
     if (!messages) return this.#leaveToApp((app) => app.deliverInvalid(parsed))
     const refusal = sizeRefusal(messages, data.length, this.#owner.environment)
     if (refusal) this.#refuseAll(messages, refusal)
-    // tRPC tells a procedure its place in the array.
+    // The array is passed on whole, because tRPC tells a procedure its index in the array.
     else if (messages.items.every((item) => this.#isApps(item)) && subscriptionsIn(messages.items) <= this.#vacant)
       this.#leaveToApp((app) => app.deliver(parsed), messages.items)
     else for (const item of messages.items) this.#handleItem(item)
@@ -143,7 +143,7 @@ export class SocketCalls {
     return item.kind === 'app' && !(item.isSubscription && item.id !== null && this.#subscriptions.has(item.id))
   }
 
-  /** Answers each request of a message, and reports the error once, as tRPC does. */
+  /** Answers each request of a message with an error, and reports the error once, as tRPC does. */
   #refuseAll({ ids, items }: Messages, error: Error): void {
     const ctx = this.#owner.knownContext?.ok ? this.#owner.knownContext.value : undefined
     const [first] = items
@@ -186,7 +186,10 @@ export class SocketCalls {
     this.#owner.refuse(prefixOf(id, jsonrpc), error, { type: 'subscription', path, input, ctx })
   }
 
-  /** Hands messages to tRPC. It takes the context as it is, so calls of a refused socket are answered here. */
+  /**
+   * Hands messages to tRPC once the context is known. If the socket was refused, the calls are answered here: tRPC
+   * itself would not check that.
+   */
   #leaveToApp(deliver: (app: AppCalls) => void, items: readonly Item[] = []): void {
     if (this.#owner.knownContext?.ok) return deliver(this.#appCalls())
     this.#guard(this.#leaveLater(deliver, items))
@@ -240,7 +243,7 @@ export class SocketCalls {
     }
   }
 
-  /** A rejection that nothing handles would end the process. */
+  /** Handles rejections of `work`: an unhandled rejection would end the process. */
   #guard(work: Promise<void>): void {
     work.catch((cause: unknown) => this.#owner.fail(cause))
   }

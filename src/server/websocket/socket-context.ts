@@ -7,11 +7,11 @@ import type { SocketEnvironment } from './socket-environment.js'
 type ConnectionParams = TRPCRequestInfo['connectionParams']
 export type ContextResult = { ok: true; value: unknown } | { ok: false; error: TRPCError }
 
-/** The errors after which a caller may not go on; any other error may pass. */
+/** The codes of errors that refuse a caller. Any other error of `createContext` may be temporary. */
 const refusals = new Set(['UNAUTHORIZED', 'FORBIDDEN'])
 export const isRefusal = (error: unknown) => error instanceof TRPCError && refusals.has(error.code)
 
-/** Returns true when a client announces connection parameters: they are its first message. */
+/** Returns true when the URL of a WebSocket announces that the client's first message holds connection parameters. */
 export const announcesParams = ({ url = '' }: IncomingMessage): boolean => /[?&]connectionParams=1(&|$)/.test(url)
 
 /** Reads connection parameters from the first message, as tRPC does. @throws TRPCError `PARSE_ERROR` */
@@ -27,7 +27,10 @@ export function connectionParamsIn(text: string): ConnectionParams {
   return parseConnectionParamsFromUnknown((message as { data?: unknown }).data)
 }
 
-/** Creates the app's context of one socket. The app may look at a session that has changed, so it is created again and again. */
+/**
+ * Creates the app's context for one socket: when it opens, and again every `timing.recheckMs`, because the session that
+ * the context depends on may have changed.
+ */
 export class SocketContext {
   readonly #environment: SocketEnvironment
   readonly #req: IncomingMessage
@@ -42,7 +45,7 @@ export class SocketContext {
     this.#signal = signal
   }
 
-  /** @param readParams returns the connection parameters; what it throws is the result's error. */
+  /** @param readParams returns the connection parameters; an error that it throws becomes the error of the result. */
   async create(readParams: () => ConnectionParams = () => this.#params): Promise<ContextResult> {
     try {
       const { createContext } = this.#environment

@@ -11,30 +11,33 @@ import type { OnError, TrpcAnswers } from './trpc-answers.js'
 
 export type CreateContext = (options: { req: IncomingMessage; res: WebSocket; info: TRPCRequestInfo }) => unknown
 
-/** What all sockets of one handler share. */
+/** The router, the options and the state that all sockets of one handler share. */
 export type SocketEnvironment = {
   router: AnyTRPCRouter
   createContext: CreateContext | undefined
   onError: OnError | undefined
-  /** The most queries and mutations of one message. */
+  /** The maximum number of queries and mutations in one message. */
   maxBatchSize: number | undefined
   answers: TrpcAnswers
   clock: Clock
   timing: Timing
   limits: Limits
   logger: Logger
-  /** Returns how callers are identified; `undefined` while the location procedures are in a router that is not loaded. */
+  /**
+   * Returns the functions that identify callers; `undefined` while the location procedures are in a lazy router that is
+   * not loaded yet.
+   */
   access: () => CallerAccess | undefined
   isDraining: () => boolean
 }
 
-/** Close codes (RFC 6455 §7.4 and its registry). */
+/** WebSocket close codes (RFC 6455 §7.4 and the IANA registry). */
 export const closeCodes = {
   normal: 1000,
-  /** The server or its process restarts: connect again at once, elsewhere. */
+  /** The server or its process restarts: the client should connect again at once, to another process. */
   serviceRestart: 1012,
-  /** A limit or an outage: connect again later. */
+  /** A limit or an outage: the client should connect again later. */
   tryAgainLater: 1013,
-  /** The caller may not, or no longer, use this socket as it is. */
+  /** The caller is not, or no longer, allowed to use this socket. */
   policyViolation: 1008,
 } as const

@@ -14,7 +14,7 @@ export type OwnCall = {
   input: unknown
 }
 
-/** One message, in the order of the client. `app`: for tRPC, as it was parsed. */
+/** One message, in the order in which the client sent them. Kind `app`: for tRPC, as it was parsed. */
 export type Item =
   | { kind: 'own'; call: OwnCall }
   | { kind: 'stop'; id: number | string; raw: unknown }
@@ -24,20 +24,20 @@ export type Messages = {
   items: Item[]
   /** The number of queries and mutations. */
   calls: number
-  /** The ids of all requests, for an answer to each of them. */
+  /** The ids of all requests, so that each of them can be answered. */
   ids: (number | string)[]
 }
 
 /** The longest text that may be a request's id, in bytes. */
 const longestId = 64
 
-/** The id of a request is too long, or a number that is not an integer. */
+/** Thrown when the id of a request is too long, or is a number that is not an integer. */
 export class BadId extends Error {}
 
 /**
  * Sorts messages into calls of location procedures and others.
  *
- * @returns null when a message is not valid: then tRPC answers for all of them.
+ * @returns null when a message is not valid: then tRPC answers all of them.
  * @throws BadId
  */
 export function sortMessages(parsed: unknown, router: AnyTRPCRouter): Messages | null {
@@ -89,7 +89,7 @@ function withLastEventId(input: unknown, lastEventId: string | undefined): unkno
 export const subscriptionsIn = (items: readonly Item[]): number =>
   items.filter((item) => item.kind === 'app' && item.isSubscription && item.id !== null).length
 
-/** Returns why a text holds too many calls, or too many bytes; null when it does not. */
+/** Returns an error when a text message holds too many calls or bytes; null when it does not. */
 export function sizeRefusal(
   { items, calls }: Messages,
   bytes: number,

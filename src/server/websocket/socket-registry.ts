@@ -5,12 +5,12 @@ import { TimerWheel } from '../rooms/timer-wheel.js'
 import type { SocketEnvironment } from './socket-environment.js'
 import { drainMs, type SocketSession } from './socket-session.js'
 
-/** The number of steps in which the sockets are looked after, within one heartbeat interval. */
+/** The number of steps into which a heartbeat interval is divided. Each step checks a part of the sockets. */
 const steps = 20
-/** The time that the sockets of a closed handler have for the closing handshake. */
+/** The time that the sockets of a closed handler have for the closing handshake, in milliseconds. */
 const lingerMs = 100
 
-/** The open sockets of one handler: counts them by address and looks after each once in a heartbeat interval. */
+/** The open sockets of one handler. Counts them by address, and checks each once in a heartbeat interval. */
 export class SocketRegistry {
   readonly #environment: SocketEnvironment
   readonly #wheel = new TimerWheel<SocketSession>(steps)
@@ -60,7 +60,10 @@ export class SocketRegistry {
     for (const key of keys) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1)
   }
 
-  /** Closes every socket. Those with calls in progress are waited for; those whose clients do not answer are destroyed. */
+  /**
+   * Closes every socket. A socket with calls in progress is closed after their answers, and a socket whose client does
+   * not answer the closing handshake is destroyed.
+   */
   async close(): Promise<void> {
     for (const session of this.#wheel) session.closeDraining()
     await this.#emptyWithin(lingerMs)
@@ -96,7 +99,7 @@ export class SocketRegistry {
     const silentMs = now - session.receivedAt
     if (isDraining() && !session.hasStreams) session.closeDraining()
     else if (session.isIdle && now - session.activeAt >= 3 * beatMs) session.closeIdle()
-    // Two pings were not answered: the client is gone, and nothing on the way has told.
+    // Two pings were not answered: the client has disconnected without closing the connection.
     else if (silentMs >= 4 * beatMs) session.terminate()
     else {
       if (silentMs >= 2 * beatMs) session.ping()

@@ -10,13 +10,16 @@ import type { SocketSubscription, SubscriptionCall } from './socket-subscription
 import type { SocketWriter } from './socket-writer.js'
 import type { ErrorSubject } from './trpc-answers.js'
 
-/** A socket is not read while this many bytes wait for its client, or while this many calls run. */
+/**
+ * Reading from a socket pauses while more than `maxUnsentBytes` bytes wait for its client, or while `maxPending` calls
+ * are in progress.
+ */
 const maxUnsentBytes = 2 ** 20
 const maxPending = 64
-/** How long a socket that drains waits for the answers of its calls. */
+/** The time in milliseconds for which a draining socket waits for the answers of its calls. */
 export const drainMs = 5_000
 
-/** One function for all sockets, to save memory. */
+/** One empty function for all sockets, to save memory. */
 const nothing = (): void => {}
 
 export type SessionOptions = {
@@ -24,7 +27,10 @@ export type SessionOptions = {
   ws: WebSocket
   req: IncomingMessage
   writer: SocketWriter
-  /** Called once, with the first context. @throws LocationError when the caller's address has too many sockets. */
+  /**
+   * Called once per socket, with its first context. @throws LocationError when the caller's address has too many
+   * sockets.
+   */
   admit: (session: SocketSession, ctx: unknown) => void
 }
 
@@ -38,7 +44,7 @@ export class SocketSession implements CallsOwner {
   readonly #contexts: SocketContext
   readonly #calls: SocketCalls
   #controller: AbortController | null = null
-  /** `null` until the connection parameters have arrived. */
+  /** The context; `null` until the connection parameters have arrived. */
   #context: Promise<ContextResult> | null = null
   /** The outcome of `#context`, once it is known. */
   knownContext: ContextResult | null = null
@@ -46,11 +52,11 @@ export class SocketSession implements CallsOwner {
   isClosing = false
   #isDraining = false
   #cancelDrain = nothing
-  /** When anything arrived last, pongs included. */
+  /** The time at which the last message, pongs included, arrived from the client. */
   receivedAt: number
-  /** When the last call or subscription began or ended. */
+  /** The time at which the last call or subscription began or ended. */
   activeAt: number
-  /** When the context was created. */
+  /** The time at which the context was last created. */
   checkedAt: number
 
   constructor({ environment, ws, req, writer, admit }: SessionOptions) {
@@ -93,7 +99,7 @@ export class SocketSession implements CallsOwner {
     this.regulate()
   }
 
-  /** Stops reading while the client does not read, or has many calls in progress. */
+  /** Pauses reading from the socket while its client does not read, or has many calls in progress. */
   regulate(): void {
     const isBusy = this.writer.unsentBytes > maxUnsentBytes || this.#calls.pending >= maxPending
     if (isBusy && !this.#ws.isPaused) this.#ws.pause()
@@ -154,7 +160,7 @@ export class SocketSession implements CallsOwner {
     this.#closeWith(error, closeCodes.normal)
   }
 
-  /** Refuses a socket that may not be opened. */
+  /** Closes a socket that is not allowed to open, with the reason. */
   closeRefused(cause: unknown): void {
     this.#closeWith(cause, closeCodes.policyViolation)
   }
@@ -181,7 +187,7 @@ export class SocketSession implements CallsOwner {
     this.writer.terminate()
   }
 
-  /** Reports a fault of the server, and destroys the socket it happened on. */
+  /** Logs a fault of the server, and destroys the socket on which it happened. */
   fail(cause: unknown): void {
     this.environment.logger.error('A WebSocket was closed because handling it failed.', { error: cause })
     this.terminate()
@@ -205,13 +211,14 @@ export class SocketSession implements CallsOwner {
     const create = async (): Promise<ContextResult> => {
       const result = await this.#contexts.create(readParams)
       this.knownContext = result
-      // A socket that has closed would be counted for ever.
+      // A socket that has closed meanwhile is not admitted: nothing would ever remove it from the count of open
+      // sockets.
       if (this.isClosing) return result
       const error = result.ok ? this.#admissionError(result.value) : result.error
       if (!error) return result
       const code = isRefusal(error) ? closeCodes.policyViolation : closeCodes.tryAgainLater
       this.writer.text(this.environment.answers.socketError(error, undefined, this.#req))
-      // Calls that wait for the context are refused first.
+      // Deferred, so that the calls that wait for the context are refused before the socket closes.
       setImmediate(() => this.writer.close(code, ''))
       return (this.knownContext = result.ok ? { ok: false, error: error as TRPCError } : result)
     }
@@ -233,7 +240,7 @@ export class SocketSession implements CallsOwner {
     if (this.#isDraining && this.#calls.pending === 0) this.#closeNow()
   }
 
-  /** Returns why the caller may not go on: it is another member now, or not known any more. */
+  /** Returns an error when the socket's caller is now another member or is no longer accepted; null otherwise. */
   async #changeOf(ctx: unknown): Promise<unknown> {
     const access = this.environment.access()
     if (!access) return null
@@ -245,7 +252,7 @@ export class SocketSession implements CallsOwner {
       this.#memberId = memberId
       return hasChanged ? new LocationError('unauthorized', 'You are signed in as somebody else: connect again.') : null
     } catch (error) {
-      // When the app cannot answer now, it is asked again.
+      // Any other error may be temporary: the socket stays open, and the app is asked again later.
       const code = locationErrorIn(error)?.code
       return isRefusal(error) || code === 'unauthorized' || code === 'forbidden' ? error : null
     }

@@ -9,10 +9,10 @@ import type { SocketEnvironment } from './socket-environment.js'
 import type { FrameSource, SocketWriter } from './socket-writer.js'
 import type { ErrorSubject } from './trpc-answers.js'
 
-/** A subscription to a room, as the client asked for it. */
+/** A subscription to a room, as the client requested it. */
 export type SubscriptionCall = { id: number | string; prefix: string; path: string; input: unknown }
 
-/** What a subscription needs of its socket. */
+/** The parts of a socket that a subscription needs. */
 export interface SubscriptionOwner {
   readonly environment: SocketEnvironment
   readonly writer: SocketWriter
@@ -30,9 +30,12 @@ export interface SubscriptionOwner {
   terminate(): void
 }
 
-/** Errors that pass by themselves: the stock client would give a subscription up at the first of them. */
+/**
+ * The codes of temporary errors, after which the server itself retries. tRPC's own client would end a subscription at
+ * the first of them.
+ */
 const passing = new Set(['unavailable', 'closed', 'rate-limited'])
-/** One function for all subscriptions, to save memory. */
+/** One empty function for all subscriptions, to save memory. */
 const nothing = (): void => {}
 const firstWaitMs = 250
 const longestWaitMs = 2_000
@@ -52,12 +55,12 @@ export class SocketSubscription implements FrameSource {
     this.#owner = owner
   }
 
-  /** The member whose stream this is; `undefined` until it is open. */
+  /** The member whose stream this is; `undefined` until the stream is open. */
   get memberId(): string | null | undefined {
     return this.#subscriber?.memberId
   }
 
-  /** Opens the stream. What passes by itself is waited for, up to `requestMs`. */
+  /** Opens the stream. Temporary errors are retried for up to `requestMs`. */
   async open(): Promise<void> {
     const { clock, timing } = this.#owner.environment
     const deadline = clock.now() + timing.requestMs
@@ -120,13 +123,13 @@ export class SocketSubscription implements FrameSource {
     this.#owner.writer.text(`${this.call.prefix}"result":{"type":"stopped"}}`)
   }
 
-  /** Ends the stream because the server closes the socket: the lease stays as it is. */
+  /** Ends the stream because the server closes the socket. The lease of the stream's connection is not shortened. */
   endFor(reason: 'draining' | 'expired' | 'slow'): void {
     this.#subscriber?.end(reason)
     this.close()
   }
 
-  /** Closes the stream after the client has left it. */
+  /** Closes the stream and releases everything that it holds. */
   close(): void {
     if (this.#isOver) return
     this.#isOver = true
@@ -148,7 +151,7 @@ export class SocketSubscription implements FrameSource {
     return callTRPCProcedure({ router, path, type: 'subscription', ctx: this.#ctx, getRawInput, signal, batchIndex: 0 })
   }
 
-  /** Closes a stream that was opened by a call that then failed, in a middleware of the app. */
+  /** Closes a stream whose call failed, in a middleware of the app, after it had opened the stream. */
   #dropStream(): void {
     if (this.#controller) iterableFor(this.#controller.signal)?.subscriber.close()
   }
@@ -161,7 +164,7 @@ export class SocketSubscription implements FrameSource {
     }
     const { subscriber } = value
     this.#subscriber = subscriber
-    // The stream is closed by `close()`: the signal and its listener are not needed any more.
+    // From here on `close()` closes the stream: the abort signal and its listener are no longer needed.
     subscriber.onEnded()
     subscriber.onEnded = nothing
     this.#controller = null
@@ -177,13 +180,13 @@ export class SocketSubscription implements FrameSource {
     this.#owner.refuse(prefix, cause, { type: 'subscription', path, input, ctx: this.#ctx })
   }
 
-  /** Ends the subscription after the server has ended its stream and sent its bye. */
+  /** Ends the subscription after the server has ended its stream and sent its `bye` event. */
   #end({ endedBy, endedWith }: Subscriber): void {
     if (endedWith) return this.#refuse(endedWith)
     if (endedBy === 'draining') return this.#owner.closeDraining()
     if (endedBy === 'expired') return this.#owner.closeExpired()
     if (endedBy === 'slow') return this.#owner.terminate()
-    // A stream over HTTP has taken the place of this one.
+    // A stream over HTTP has replaced this one, because there were too many streams.
     const message = 'You have too many open streams in this room: this one was replaced.'
     if (endedBy !== null) this.#refuse(new LocationError('room-full', message))
   }

@@ -6,14 +6,14 @@ import { textMessage, type Message } from './message-bytes.js'
 
 /** A stream that waits until the socket has room for its next frame. */
 export interface FrameSource {
-  /** Writes what it has. */
+  /** Writes the next frame, if there is one. */
   flush(): void
 }
 
 /** RFC 6455 §5.5: a status code, and at most 123 bytes of reason. */
 const maxReasonBytes = 123
 const openState = 1
-/** One function for all sockets: there are thousands, and each function of its own takes 64 bytes. */
+/** One empty function for all sockets: there are thousands, and a function for each would take 64 bytes. */
 const nothing = (): void => {}
 
 /**
@@ -50,12 +50,12 @@ export class SocketWriter {
     return this.#ws.readyState === openState
   }
 
-  /** True while the client has not read what was written before. */
+  /** True while the client has not read enough of the data that was written before. */
   get isFull(): boolean {
     return this.#isFull
   }
 
-  /** The bytes that the kernel did not take yet. */
+  /** The number of written bytes that the kernel has not taken yet. */
   get unsentBytes(): number {
     return this.#socket.writableLength
   }
@@ -89,12 +89,12 @@ export class SocketWriter {
     this.#waiting?.delete(source)
   }
 
-  /** Begins the closing handshake. What was written before is sent first. */
+  /** Begins the closing handshake. Data that was written before is sent first. */
   close(code: number, reason: string): void {
     if (this.isOpen) this.#ws.close(code, Buffer.from(reason).subarray(0, maxReasonBytes).toString())
   }
 
-  /** Destroys the socket without sending what is left. */
+  /** Destroys the socket without sending the data that is still buffered. */
   terminate(): void {
     this.#ws.terminate()
   }
@@ -111,14 +111,15 @@ export class SocketWriter {
     if (isFlowing || this.#isFull) return
     this.#isFull = true
     this.#stalledAt = -Infinity
-    // Node's socket timeout also sees bytes that the kernel took of an unfinished write; no other public API tells.
+    // Node's socket timeout also counts bytes that the kernel took of an unfinished write as progress; no other public
+    // API reports these bytes.
     this.#socket.on('timeout', this.#stalled)
     this.#socket.setTimeout(this.#timing.stallMs / 2)
     this.#cancelFrameTimer = this.#clock.after(this.#timing.frameStallMs, () => this.onStall())
   }
 
   #handleDrain(): void {
-    // `ws` writes control frames, which fill a socket unnoticed.
+    // Control frames, which `ws` itself writes, can fill a socket too: then `#isFull` is false when it drains.
     if (!this.#isFull) return this.onDrain()
     this.#isFull = false
     this.#socket.setTimeout(0)
@@ -130,7 +131,7 @@ export class SocketWriter {
     this.onDrain()
   }
 
-  /** Reports the second stall in a row: the socket is watched for half of `stallMs`. */
+  /** Calls `onStall` at the second consecutive stall: the socket is watched for half of `stallMs` at a time. */
   #handleStall(): void {
     if (!this.#isFull) return
     const { stallMs } = this.#timing

@@ -14,7 +14,10 @@ export type ErrorSubject = {
 /** Receives the errors of calls, as tRPC's `onError` does. */
 export type OnError = (about: ErrorSubject & { error: TRPCError; req: IncomingMessage }) => unknown
 
-/** The text of a client whose error cannot be formatted. It says nothing about the error, as tRPC's own. */
+/**
+ * The error that a client gets when the real error cannot be formatted. Like tRPC's own, it says nothing about the
+ * cause.
+ */
 const plainError = {
   code: -32_603,
   message: 'Internal server error',
@@ -56,20 +59,20 @@ export class TrpcAnswers {
     return this.refusal('{"id":null,', cause, { type: 'unknown', ctx }, req)
   }
 
-  /** Returns the shape of an error as JSON. */
+  /** Reports an error to the app, and returns its shape as JSON. */
   #shapeOf(cause: unknown, subject: ErrorSubject, req: IncomingMessage): string {
     const error = getTRPCErrorFromUnknown(toTRPCError(cause))
     const { type, path, input, ctx } = subject
     try {
       ignoreErrors(this.#onError?.({ error, path, type, ctx, req, input }))
     } catch {
-      // tRPC ignores an `onError` that fails, too.
+      // An error that the app's `onError` throws is ignored, as in tRPC.
     }
     const config = this.#router._def._config
     try {
       return JSON.stringify(this.output.serialize(getTRPCErrorShape({ config, error, type, path, input, ctx })))
     } catch {
-      // The app's formatter or transformer has failed, or made what JSON cannot write.
+      // The app's formatter or transformer threw, or returned a value that JSON cannot write.
       return JSON.stringify(this.output.serialize(plainError))
     }
   }

@@ -15,7 +15,7 @@ export type FacadeOptions = {
   /** Returns true while the socket is open. */
   isOpen: () => boolean
   send: (text: string) => void
-  /** Delays the values of subscriptions. */
+  /** Delays the values of subscriptions while the client does not read. */
   pace: Pace
   close: () => void
   /** Called when a call was answered or a subscription has ended. */
@@ -25,7 +25,10 @@ export type FacadeOptions = {
 type Answer = { id: RequestId | null; result?: { type?: string }; error?: unknown }
 
 const noBytes = Buffer.alloc(0)
-/** Begins the ids that tRPC's handler sees. It is longer than any id that a client may send. */
+/**
+ * The prefix of the ids that tRPC's handler sees. It is longer than any id that a client may send, so the two cannot
+ * collide.
+ */
 const internalIds = 'call '.padEnd(65, '-')
 
 /** The parts of a WebSocket that tRPC's handler uses. */
@@ -51,19 +54,22 @@ class FacadeClient extends EventEmitter {
 }
 
 /**
- * Hands messages to tRPC's own handler, which sees a WebSocket in it: for the app's own procedures, and for messages that
- * are not valid. tRPC answers them as it does without us.
+ * Passes messages to tRPC's own WebSocket handler, which takes this object for a WebSocket: calls of the app's own
+ * procedures, and messages that are not valid. tRPC answers them as it would without this package.
  */
 export class TrpcFacade {
   readonly #client: FacadeClient
   readonly #paced: PacedSubscriptions
-  /** Requests without a final answer, by id: a second one with the id of an open one is refused. */
+  /**
+   * The open subscriptions by id. `requests` also counts the requests that repeat the id of an open subscription, until
+   * tRPC has refused them.
+   */
   readonly #subscriptions = new Map<RequestId, { path: string; requests: number }>()
   /** The ids that clients gave to queries and mutations, by the ids that tRPC's handler sees. */
   readonly #calls = new Map<string, RequestId>()
   #callsBefore = 0
   #isMuted = false
-  /** Messages for a handler that was just created; `null` afterwards. */
+  /** Messages that wait until a new handler is ready; `null` from then on. */
   #waiting: (() => void)[] | null = []
   /** The message that tRPC's handler decodes next, as it was parsed. */
   #parsed: { value: unknown } | undefined
@@ -73,7 +79,7 @@ export class TrpcFacade {
     const hears = () => !this.#isMuted && isOpen()
     const sendAndSettle = (text: string) => {
       send(text)
-      // A socket that drains is closed here, so the last answer goes first.
+      // `onSettled` closes a draining socket, so the last answer is sent first.
       onSettled()
     }
     this.#client = new FacadeClient(hears, sendAndSettle, close)
@@ -90,7 +96,8 @@ export class TrpcFacade {
       this.#client as never,
       req,
     )
-    // tRPC waits for the connection parameters of its own. They have been read: `createContext` returns what became of them.
+    // tRPC's handler waits for a message with connection parameters. They were read before, so it gets an empty one;
+    // `createContext` returns the context that was created with them.
     if (/[?&]connectionParams=1(&|$)/.test(req.url ?? '')) this.#deliverParams()
   }
 
@@ -109,7 +116,7 @@ export class TrpcFacade {
     return this.#calls.size
   }
 
-  /** Sends no more answers, for example because the end of a stream is not the end of its subscription. */
+  /** Stops sending answers, for example because a stream ends whose subscription does not. */
   mute(): void {
     this.#isMuted = true
   }
@@ -139,7 +146,10 @@ export class TrpcFacade {
     })
   }
 
-  /** tRPC's handler takes the context in a microtask, and reports errors without it before. */
+  /**
+   * Delays messages until tRPC's handler has the context, which takes a microtask. Errors before that would be reported
+   * without a context.
+   */
   #whenReady(run: () => void): void {
     if (!this.#waiting) return run()
     if (this.#waiting.push(run) > 1) return
@@ -157,7 +167,10 @@ export class TrpcFacade {
     this.#client.emit('close')
   }
 
-  /** Counts a request, and returns it as tRPC's handler shall see it: clients may give one id to several calls. */
+  /**
+   * Counts a request, and returns the message for tRPC's handler. A query or mutation gets an id of our own, because a
+   * client may use one id for several calls.
+   */
   #noteCall(message: unknown): unknown {
     const { method, id, params } = message as { method: string; id: RequestId | null; params?: { path: string } }
     if (id === null || id === undefined) return message
@@ -196,7 +209,7 @@ export class TrpcFacade {
   #encode(message: unknown): string {
     const { id, result, error } = message as Answer
     const given = this.#calls.get(id as string)
-    // When JSON cannot write an answer, tRPC sends an error in its place.
+    // The id is removed after this line: when `JSON.stringify` throws, tRPC sends an error with the same id.
     const text = JSON.stringify(given === undefined ? message : { ...(message as Answer), id: given })
     if (given !== undefined) this.#calls.delete(id as string)
     else if (id !== null && (error !== undefined || result?.type === 'stopped')) this.#noteEnd(id)

@@ -4,7 +4,7 @@ import type { WebSocket } from 'ws'
 import { refusalOf, refusalResponse, type OriginRules, type Refusal } from '../http/guard/origin-check.js'
 import { closeCodes } from './socket-environment.js'
 
-/** Returns why an upgrade is refused; null when it may continue. */
+/** Returns the reason for which a WebSocket upgrade is refused; null when the upgrade may continue. */
 export function upgradeRefusal(request: IncomingMessage, rules: OriginRules | null): Refusal | null {
   return rules && refusalOf(request, rules)
 }
@@ -22,7 +22,7 @@ const phrases: Record<number, string> = {
 
 /** Answers an upgrade with an HTTP error and closes the connection. */
 export function answerUpgrade(socket: Duplex, httpStatus: number, body: string): void {
-  // The peer may be gone already, and an error without a listener would end the process.
+  // The client may have disconnected already, and an error without a listener would end the process.
   socket.on('error', () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${httpStatus} ${phrases[httpStatus] ?? 'Bad Request'}\r\nconnection: close\r\ncontent-type: application/json\r\n` +

@@ -3,9 +3,9 @@ import { demand, isSame, passing } from './demand.js'
 import { newKey, type Wire } from './http-client.js'
 import { Viewer } from './viewer.js'
 
-/** Broadcasts: messages that are not part of the state. The target has them. */
+/** Cases about broadcasts, which are not part of the state of a room. They need a target with broadcasts. */
 export const broadcastCases = {
-  async 'a broadcast reaches each open stream once, in one order, with the id that the stream has'(wire: Wire) {
+  async 'each open stream receives each broadcast once, in the order of sending, with its current id'(wire: Wire) {
     const { room, sender, connectionKey } = await present(wire)
     await using one = await Viewer.see(wire, { room })
     await using other = await Viewer.see(wire, { room, connectionKey })
@@ -31,7 +31,7 @@ export const broadcastCases = {
       )
       const names = items.map((item) => [item.name, item.connectionId, item.memberId, item.nonce])
       const expected = numbers.map((n) => [wire.target.broadcasts!.name, connectionId, memberId, `n${n}`])
-      // Its own client recognizes it by the connectionId.
+      // The client that sent a broadcast recognizes it by the connectionId.
       demand(isSame(names, expected), 'an item names its broadcast, its sender and its nonce.', items)
       const areTimed = items.every(({ at, after }) => Number.isSafeInteger(at) && Number.isSafeInteger(after))
       demand(areTimed, 'an item says when it was accepted, and after which version.', items)
@@ -94,7 +94,7 @@ export const broadcastCases = {
     const { outcome } = await wire.broadcast({ room, connectionKey: newKey(), n: 1 })
     demand(outcome === 'absent', 'a broadcast of a connection that is not in the room is answered absent.', outcome)
     await wire.leave({ room, connectionKey, graceMs: 0 })
-    // Another process may take a moment to notice.
+    // Another process may receive the leave a moment later.
     const deadline = AbortSignal.timeout(wire.timing.patienceMs)
     while ((await wire.broadcast({ room, connectionKey, n: 2 })).outcome !== 'absent') {
       demand(!deadline.aborted, 'a broadcast of a connection that has left is answered absent.')
@@ -133,7 +133,10 @@ export const broadcastCases = {
   },
 }
 
-/** The limit of a member. The target says how many broadcasts a member may send at once. */
+/**
+ * A case about the limit of broadcasts of a member. It needs a target with `burst`, the number that a member may send
+ * at once.
+ */
 export const broadcastLimitCases = {
   async 'a member who sends more broadcasts than allowed is answered rate-limited, with the time to wait'(wire: Wire) {
     const { room, connectionKey } = await present(wire)
@@ -146,11 +149,11 @@ export const broadcastLimitCases = {
     const areTimed = refusals.every(
       ({ code, message }) => code === 'TOO_MANY_REQUESTS' && /^rate-limited: .* again in \d+ ms\.$/.test(message),
     )
-    demand(areTimed, 'what is over the limit is answered rate-limited, with the time to wait.', refusals[0])
+    demand(areTimed, 'a broadcast over the limit is answered rate-limited, with the time to wait.', refusals[0])
   },
 }
 
-/** Returns a room with one connection, which sends. */
+/** Returns a new room and a connection in it, from which the case sends. */
 async function present(wire: Wire) {
   const room = wire.newRoom()
   const connectionKey = newKey()

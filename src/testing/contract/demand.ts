@@ -24,7 +24,7 @@ export async function inTime<T>(promise: Promise<T>, withinMs: number, rule: str
   return Promise.race([promise, late])
 }
 
-/** Waits in real time, for what takes time on a real server: a lease that expires, a grace period that ends. */
+/** Waits in real time, for the durations of a real server: until a lease expires or a grace period ends. */
 export const passing = (ms: number) =>
   new Promise<void>((resolve) => AbortSignal.timeout(ms).addEventListener('abort', () => resolve()))
 

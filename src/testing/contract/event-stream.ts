@@ -11,7 +11,8 @@ export async function* messagesOf(body: ReadableStream<Uint8Array>): AsyncGenera
     const lines = text.split(/\r\n|\n|\r/)
     text = lines.pop()!
     for (const line of lines) {
-      // "If the line is empty (a blank line): dispatch the event". An event without data is not dispatched.
+      // HTML §9.2.6: "If the line is empty (a blank line): dispatch the event". An event without data is not
+      // dispatched.
       if (line === '' && message.data !== null) yield { ...message, data: message.data }
       message = line === '' ? { ...blank, id: message.id } : withField(message, line)
     }
@@ -29,7 +30,9 @@ function withField(message: Draft, line: string): Draft {
   return message
 }
 
-/** The chunks of a body. A body that was cut simply ends: the reader needs no reason. */
+/**
+ * The chunks of a body. When the body is cut off, the chunks end without an error: the reader does not need the reason.
+ */
 async function* chunksOf(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   const reader = body.getReader()
   try {

@@ -89,7 +89,9 @@ export class Wire {
     return { name, payload: payload(n), ...input }
   }
 
-  /** Locks a place. While the server collects claims, as after a start, it asks again: with the next `lockSeq`. */
+  /**
+   * Locks a place. While the server collects claims, as after a start, the call is repeated with the next `lockSeq`.
+   */
   async lock(input: LockInput): Promise<LockLocationOutput> {
     for (let { lockSeq } = input; ; lockSeq++) {
       const answer = await this.mutate('lockLocation', { location: this.location(0), ...input, lockSeq })
@@ -112,12 +114,12 @@ export class Wire {
     return this.#data('countMembers', await this.query('countMembers', { rooms }))
   }
 
-  /** Returns an input as it is sent. */
+  /** Returns an input as the text to send: serialized by the target's transformer, as JSON. */
   written(input: unknown, indent = 0): string {
     return JSON.stringify(this.#transformer.serialize(input), null, indent)
   }
 
-  /** @param body the input, or a string to send unchanged in place of one. */
+  /** @param body the input, or a string that is sent unchanged in place of an input. */
   mutate(procedure: string, body: unknown): Promise<Answer> {
     const text = typeof body === 'string' ? body : this.written(body)
     const socket = this.#nextSocket()
@@ -172,7 +174,8 @@ export class Wire {
     const { result, error } = await socket.call(method, this.#path(procedure), text)
     if (!error) return { status: 200, data: this.#read(result?.data), refusal: null }
     const { code, ...refusal } = this.#refusal(error, JSON.stringify(error))
-    // A message that is not JSON is refused as a whole, and so with a code of its own.
+    // Over a WebSocket, a message that is not JSON has the code PARSE_ERROR, because no single call can be refused.
+    // Over HTTP it has BAD_REQUEST, which the cases expect.
     const isUnread = code === 'PARSE_ERROR' && parsed(text) === undefined
     return { status: refusal.status, data: undefined, refusal: { ...refusal, code: isUnread ? 'BAD_REQUEST' : code } }
   }

@@ -1,7 +1,7 @@
 import { demand, isSame } from './demand.js'
 import { newKey, type Answer, type Wire } from './http-client.js'
 
-/** Invalid input is rejected with a code and a sentence, and changes nothing. */
+/** Cases about invalid input, which is rejected with a code and a sentence and changes nothing. */
 export const inputCases = {
   async 'a location that fails its schema is rejected'(wire: Wire) {
     const { badLocation } = wire.target
@@ -33,7 +33,7 @@ export const inputCases = {
     const rooms = bad.map((room) => ({ room }))
     await refusesAll(wire, 'postLocation', { location: wire.location(0) }, rooms)
     await refusesAll(wire, 'getLocations', {}, rooms)
-    // A family of emoji and a Persian word need joiners; the last name is brought to normal form C.
+    // The emoji of a family and the Persian word contain joiners; the last id is not in normal form C yet.
     const good = ['x', 'x'.repeat(128), '🙂'.repeat(128), '\u{1f468}\u200d\u{1f467}', '\u0634\u200c\u0647', 'e\u0301']
     for (const room of good) {
       const { refusal } = await wire.query('getLocations', { room })
@@ -47,7 +47,7 @@ export const inputCases = {
     }))
     await refusesAll(wire, 'postLocation', { location: wire.location(0) }, bad)
     const { connectionKey: made } = await wire.post({ room: wire.newRoom() })
-    // An identified member has a default connection without a key, and may leave it without one.
+    // An identified member has a default connection, and may leave it without a key.
     await refusesAll(wire, 'leaveRoom', {}, made === undefined ? bad : [...bad, {}])
   },
 

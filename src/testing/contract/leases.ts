@@ -2,7 +2,7 @@ import { demand, passing } from './demand.js'
 import { Viewer } from './viewer.js'
 import { newKey, type Wire } from './http-client.js'
 
-/** The time for which a connection stays present without posting (room rules 1 and 7). */
+/** Cases about the time for which a connection stays present without posting (room rules 1 and 7). */
 export const leaseCases = {
   async 'a connection whose lease expires is lost, and enters again with the next seq'(wire: Wire) {
     const room = wire.newRoom()
@@ -67,7 +67,7 @@ export const leaseCases = {
     await own.until('room rule 7: only posts renew a lease.', () => !own.get(connectionId), leaseMinMs + patienceMs)
   },
 
-  async 'a stream with a key shortens the lease when its peer closes it'(wire: Wire) {
+  async 'the lease of a connection is shortened when the client closes a stream with its key'(wire: Wire) {
     const room = wire.newRoom()
     const connectionKey = newKey()
     const { leaseMaxMs, closedMs, patienceMs } = wire.timing

@@ -2,7 +2,7 @@ import { demand, isSame, passing } from './demand.js'
 import { Viewer } from './viewer.js'
 import { newKey, type Wire } from './http-client.js'
 
-/** Leaving, and posts that arrive late (room rules 2 and 3). */
+/** Cases about leaving, and about posts that arrive late (room rules 2 and 3). */
 export const leaveCases = {
   async 'a connection that left stays gone, whatever posts arrive late'(wire: Wire) {
     const room = wire.newRoom()

@@ -3,9 +3,9 @@ import { demand, isSame, passing } from './demand.js'
 import { idOf, newKey, type Wire } from './http-client.js'
 import { connectionsIn, Viewer } from './viewer.js'
 
-/** Locks: places that only one connection may edit. The target has them. */
+/** Cases about locks, which allow only one connection to edit a place. They need a target with locks. */
 export const lockCases = {
-  async 'a place that one connection locked is taken for every other, and viewers see who has it'(wire: Wire) {
+  async 'a locked place is answered taken to every other connection, and viewers see its holder'(wire: Wire) {
     const room = wire.newRoom()
     await using viewer = await Viewer.see(wire, { room })
     const { features, locks } = viewer.hello
@@ -23,7 +23,7 @@ export const lockCases = {
     await eventually(wire, room, 'a snapshot shows locks.', isAlone)
     const version = idOf(viewer.view.id!).version
     demand(fence >= version, 'a fence is at least the version of the frame that shows it.', { fence, version })
-    fenceOf(await other.lock(2, { location: wire.location(7) }), 'another place is free.')
+    fenceOf(await other.lock(2, { location: wire.location(7) }), 'a lock leaves all other places free.')
   },
 
   async 'a repeated lock call is answered with the same fence, and a call with a lower lockSeq is stale'(wire: Wire) {
@@ -72,14 +72,12 @@ export const lockCases = {
     await wire.leave({ room, connectionKey: one.connectionKey })
     const { event } = await viewer.change()
     const [left] = (event.type === 'changes' && event.left) || []
-    demand(left?.connectionId === one.names.connectionId, 'a leave is one frame.', event)
-    await eventually(wire, room, 'a lock ends with its connection.', holdsNothing)
+    demand(left?.connectionId === one.names.connectionId, 'a connection leaves in one frame.', event)
+    await eventually(wire, room, 'a lock ends when its connection leaves.', holdsNothing)
     fenceOf(await other.lock(1), 'the places of a connection that has left are free at once.')
   },
 
-  async "a member's other connection takes the place of one that is leaving, and who is leaving takes none"(
-    wire: Wire,
-  ) {
+  async 'a leaving connection gets no lock, and its place is free for another connection of the member'(wire: Wire) {
     const room = wire.newRoom()
     const memberKey = newKey()
     const [one, other] = [await editor(wire, room, memberKey), await editor(wire, room, memberKey)]
@@ -88,7 +86,7 @@ export const lockCases = {
     await wire.leave({ room, connectionKey: one.connectionKey, seq: 1, graceMs })
     const leaving = await one.lock(101, { location: wire.location(1) })
     demand(leaving.outcome === 'absent', 'a connection that is leaving takes no place.', leaving)
-    const next = fenceOf(await other.lock(1), "a member's other connection gets the place of one that is leaving.")
+    const next = fenceOf(await other.lock(1), "a member's other connection gets the place of a leaving connection.")
     demand(next > fence, 'the fences of a place strictly increase.', { fence, next })
     const isHeldOnce = (shown: Connection[]) =>
       isSame(
@@ -115,7 +113,7 @@ export const lockCases = {
     demand(refused.outcome === 'taken', 'takeOver takes nothing from another member.', refused)
   },
 
-  async 'a connection that is not in the room takes no place, and bad input is refused'(wire: Wire) {
+  async 'a lock call of a connection that is not in the room is answered absent, and bad input is refused'(wire: Wire) {
     const room = wire.newRoom()
     const absent = await wire.lock({ room, connectionKey: newKey(), lockSeq: 1 })
     demand(absent.outcome === 'absent', 'a connection that is not in the room takes no place.', absent)
@@ -139,7 +137,7 @@ export const lockCases = {
     await eventually(wire, room, 'a call that is refused changes nothing.', holdsNothing)
   },
 
-  async 'a connection holds a limited number of places'(wire: Wire) {
+  async 'a connection that holds perConnection places is answered full'(wire: Wire) {
     const room = wire.newRoom()
     const one = await editor(wire, room)
     const { perConnection = 8 } = wire.target.locks!
@@ -170,8 +168,8 @@ export const lockCases = {
 }
 
 /**
- * A connection that is in the room, and its lock calls. Each comes after a renewal, so that a slow machine does not let a lock
- * expire by accident, and each `lockSeq` leaves room for repeated calls.
+ * Enters a room with a new connection, and returns its lock calls. Each call first renews the lease, so that a slow
+ * machine does not let a lock expire by accident. Each `lockSeq` leaves room for repeated calls.
  */
 async function editor(wire: Wire, room: string, memberKey?: string) {
   const connectionKey = newKey()
@@ -194,7 +192,7 @@ async function editor(wire: Wire, room: string, memberKey?: string) {
 
 const holdsNothing = (shown: Connection[]) => !shown.some(({ locks }) => locks)
 
-/** Reads snapshots until one is as it should be: another process may take a moment to notice. */
+/** Reads snapshots until `holds` returns true: another process may receive a change a moment later. */
 async function eventually(wire: Wire, room: string, rule: string, holds: (shown: Connection[]) => boolean) {
   const deadline = AbortSignal.timeout(wire.timing.patienceMs)
   for (;;) {

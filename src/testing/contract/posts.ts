@@ -2,7 +2,7 @@ import { CaseSkipped, demand, isSame } from './demand.js'
 import { connectionsIn, Viewer } from './viewer.js'
 import { idOf, newKey, type Wire } from './http-client.js'
 
-/** The posts that are accepted, and their outcomes (room rules 1 and 6). */
+/** Cases about accepted posts and their outcomes (room rules 1 and 6). */
 export const postCases = {
   async 'a post needs only a room and a location'(wire: Wire) {
     const room = wire.newRoom()
@@ -186,7 +186,7 @@ export const postCases = {
   },
 }
 
-/** Profiles. The target has them. */
+/** Cases about profiles. They need a target with profiles. */
 export const profileCases = {
   async 'a posted profile is shown to viewers'(wire: Wire) {
     const profile = wire.target.profile!

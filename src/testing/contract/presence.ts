@@ -3,7 +3,10 @@ import { demand, isSame } from './demand.js'
 import { newKey, type Wire } from './http-client.js'
 import { connectionsIn, Viewer } from './viewer.js'
 
-/** Presence values: posted whole, sent by key, bounded. The target has them. */
+/**
+ * Cases about presence values, which are posted whole, sent by key, and bounded in size. They need a target with
+ * presence values.
+ */
 export const presenceCases = {
   async 'a posted presence value is shown in snapshots and changes, and kept when a post leaves it out'(wire: Wire) {
     const presence = wire.target.presence!
@@ -30,7 +33,7 @@ export const presenceCases = {
     demand(isSame(shown[0]?.presence, presence(2)), 'a snapshot carries the posted presence value.', shown)
   },
 
-  async 'changed and removed keys of a presence value lead to the view of the snapshot'(wire: Wire) {
+  async 'frames that change or remove keys of a presence value lead to the same view as a snapshot'(wire: Wire) {
     const presence = wire.target.presence!
     const room = wire.newRoom()
     const connectionKey = newKey()
@@ -46,7 +49,7 @@ export const presenceCases = {
       demand(isSame(view, shown), 'the frames of a presence value lead to the view of the snapshot.', { view, shown })
       const isShown = isSame(shown[0]?.presence ?? {}, value)
       demand(isShown, 'a presence value replaces the one before; {} is the value of none.', { value, shown })
-      // This view sees every second version, and so merged frames.
+      // The view `late` is updated at every second version only, so it gets merged frames.
       if (i % 2 === 1) continue
       await catchUp(wire, room, late)
       const merged = [...late.connections.values()]
@@ -73,16 +76,16 @@ export const presenceCases = {
     for (const [i, value] of [keys, { text: 'x'.repeat(2_048) }].entries()) {
       const { refusal } = await post(value, i + 2)
       const [shown] = await connectionsIn(wire, room)
-      // Without a refusal, the schema has dropped what it does not know.
+      // If the post was not refused, the schema has dropped the keys that it does not know.
       const isBounded = refusal ? isSame(shown, before[0]) : !isSame(shown?.presence, value)
       demand(isBounded, 'a presence value of more than 32 keys or 2 KiB is never shown.', { refusal, shown })
       if (refusal)
-        demand(/^(BAD_REQUEST|PAYLOAD_TOO_LARGE)$/.test(refusal.code), 'it is the caller who is wrong.', refusal)
+        demand(/^(BAD_REQUEST|PAYLOAD_TOO_LARGE)$/.test(refusal.code), 'an oversized value is bad input.', refusal)
     }
   },
 }
 
-/** Brings a view up to date by one event: a snapshot at first, later the changes since it was last here. */
+/** Brings a view up to date with one query: a snapshot at first, later the changes since the last query. */
 async function catchUp(wire: Wire, room: string, view: View): Promise<void> {
   const { id, event } = await wire.get({ room, lastEventId: view.id })
   applyEvent(view, id, event)

@@ -16,7 +16,7 @@ async function getFrom(wire: Wire, input: GetLocationsInput, id: string): Promis
   }
 }
 
-/** Queries without a stream. */
+/** Cases about queries, which need no stream. */
 export const queryCases = {
   async 'getLocations answers a snapshot, or the changes since an id'(wire: Wire) {
     const room = wire.newRoom()

@@ -2,7 +2,7 @@ import { demand, isSame } from './demand.js'
 import { Viewer } from './viewer.js'
 import { idOf, newKey, type Wire } from './http-client.js'
 
-/** Resuming with an id (room rule 5). */
+/** Cases about resuming from an id (room rule 5). */
 export const resumeCases = {
   async 'a viewer that resumes at the head is sent no frame before the next change'(wire: Wire) {
     const room = wire.newRoom()
@@ -96,7 +96,7 @@ export const resumeCases = {
 
   async 'malformed and forged ids are answered with a snapshot, never with an error'(wire: Wire) {
     const room = wire.newRoom()
-    // The queries below take longer than a short lease.
+    // This post has the longest lease, because the queries below take longer than a short lease.
     await wire.post({ room, connectionKey: newKey(), seq: 1, leaseMs: wire.timing.leaseMaxMs })
     const { epoch, version } = idOf((await wire.get({ room })).id)
     const forged = [

@@ -1,7 +1,7 @@
 import { inTime } from './demand.js'
 import type { Message } from './event-stream.js'
 
-/** A WebSocket to the server under test: that of `ws`, or the global one. */
+/** A WebSocket to the server under test: one of the package `ws`, or the global `WebSocket`. */
 export type ContractSocket = {
   /** Sends a text. */
   send(text: string): void
@@ -22,7 +22,10 @@ type Received = {
 }
 type Listener = (received: Received | null) => void
 
-/** One WebSocket that speaks the messages of PROTOCOL, "Over a WebSocket". It opens with the first call, and again after it has closed. */
+/**
+ * A client that sends and receives the messages of PROTOCOL, "Over a WebSocket". The first call opens the socket; after
+ * the socket has closed, the next call opens another.
+ */
 export class SocketWire {
   readonly #open: () => ContractSocket
   readonly #patienceMs: number
@@ -36,7 +39,8 @@ export class SocketWire {
   }
 
   /**
-   * Sends a call, and once more when the socket was closed instead of an answer: a server closes sockets that are idle.
+   * Sends a call. If the socket closes before the answer, the call is sent once more: a server closes sockets that are
+   * idle.
    *
    * @param input the input as JSON, or a text that is not JSON.
    */
@@ -55,7 +59,7 @@ export class SocketWire {
     return received
   }
 
-  /** Opens a stream; `close` ends it. Its messages are those that an event stream has. */
+  /** Opens a stream; `close` ends it. Its messages have the form of the messages of an event stream. */
   async stream(path: string, input: string, lastEventId: string | undefined) {
     const id = this.#newId()
     const params = `"path":"${path}","input":${input}${lastEventId === undefined ? '' : `,"lastEventId":"${lastEventId}"`}`
@@ -98,8 +102,8 @@ export class SocketWire {
   #receive(text: string): void {
     if (!text.startsWith('{')) return
     const received = JSON.parse(text) as Received
-    // A message that the server could not read has no id: the error belongs to the latest call. Any other error without an id
-    // is followed by the end of the socket.
+    // An error without an id answers a message that the server could not parse (PARSE_ERROR): it belongs to the latest
+    // call. After any other error without an id, the server closes the socket.
     if (received.id === null && !text.includes('PARSE_ERROR')) return
     this.#listeners.get(received.id ?? this.#lastId)?.(received)
   }

@@ -3,9 +3,9 @@ import { CaseSkipped, demand, isSame } from './demand.js'
 import { newKey, type Wire } from './http-client.js'
 import { connectionsIn, Viewer } from './viewer.js'
 
-/** Which connection of a member speaks: the one that was used last. */
+/** Cases about which connection of a member speaks for it: the connection that was used last. */
 export const speakingCases = {
-  async 'a post with used: true makes its connection the one that speaks'(wire: Wire) {
+  async 'a post with used: true makes its connection speak for its member'(wire: Wire) {
     const room = wire.newRoom()
     await using viewer = await Viewer.see(wire, { room })
     if (!viewer.hello.features?.includes('used')) throw new CaseSkipped('hello does not list used in features.')
@@ -21,16 +21,16 @@ export const speakingCases = {
       for (const connections of [viewer.connections, shown])
         demand(speakerOf(connections)?.connectionId === connectionId, rule, connections)
       const view = viewer.connections
-      demand(isSame(byId(view), byId(shown)), 'frames lead to the activeAt of the snapshot.', { view, shown })
+      demand(isSame(byId(view), byId(shown)), 'frames and snapshots show the same activeAt.', { view, shown })
     }
     const first = (await one(1)).connectionId
     const second = (await other(1)).connectionId
     await speaks(second, 'the connection that entered last speaks.')
     const used = await one(2, { used: true })
-    demand(used.outcome === 'applied', 'a post that says used is applied, even if nothing else changed.', used)
+    demand(used.outcome === 'applied', 'a post with used: true is applied, even if nothing else changed.', used)
     await speaks(first, 'a post with used: true makes its connection speak.')
     await other(2, { activity: 'idle' })
-    await speaks(first, 'a connection that becomes idle is not used.')
+    await speaks(first, 'a post with activity: idle does not make its connection speak.')
   },
 }
 

@@ -2,7 +2,7 @@ import { demand, isSame, passing } from './demand.js'
 import { Viewer } from './viewer.js'
 import { idOf, newKey, type Wire } from './http-client.js'
 
-/** The first events of a stream, and those that follow. */
+/** Cases about the first events of a stream and the events that follow. */
 export const streamCases = {
   async 'a stream begins with hello and a snapshot'(wire: Wire) {
     await using stream = await wire.open({ room: wire.newRoom() })
@@ -65,7 +65,7 @@ export const streamCases = {
     )
   },
 
-  async 'enter, move and leave each reach a viewer as changes from the id that it holds'(wire: Wire) {
+  async 'a viewer receives each enter, move and leave as changes from the id that it holds'(wire: Wire) {
     const room = wire.newRoom()
     const connectionKey = newKey()
     await using viewer = await Viewer.see(wire, { room })
@@ -180,7 +180,7 @@ export const streamCases = {
     await passing(viewer.hello.beatMs)
     const { connectionId } = await wire.post({ room, connectionKey: newKey(), seq: 1 })
     await viewer.until(
-      'an open stream delivers changes after a quiet heartbeat interval.',
+      'an open stream delivers changes after a heartbeat interval without changes.',
       () => viewer.get(connectionId) !== undefined,
       wire.timing.patienceMs,
     )

@@ -29,9 +29,12 @@ export type ContractTarget = {
   presence?(n: number): object
   /** One of the app's broadcasts. When absent, there are no cases about broadcasts. */
   broadcasts?: ContractBroadcasts
-  /** How places are locked. When absent, there are no cases about locks. */
+  /** The limits of locks, if the server has locks. When absent, there are no cases about locks. */
   locks?: ContractLocks
-  /** The server's timing where it differs from PROTOCOL. The heartbeat interval and the lease are read from `hello`. */
+  /**
+   * The server's timing where it differs from the defaults of PROTOCOL. The heartbeat interval and the lease are read
+   * from `hello`.
+   */
   timing?: Partial<ContractTiming>
 }
 
@@ -43,7 +46,7 @@ export type ContractBroadcasts = {
   payload(n: number): unknown
   /** A payload that the schema rejects. */
   badPayload: unknown
-  /** How many broadcasts a member may send at once. When absent, there is no case about this limit. */
+  /** The number of broadcasts that a member may send at once. When absent, there is no case about this limit. */
   burst?: number
 }
 
@@ -58,7 +61,7 @@ export type ContractTiming = {
   /** The shortest and the longest lease that a post may ask for. Default 5,000 and 300,000. */
   leaseMinMs: number
   leaseMaxMs: number
-  /** The rest of a lease after its peer closed the stream. Default 15,000. */
+  /** The time that a lease has left after the client closed its stream. Default 15,000. */
   closedMs: number
   /** The longest grace of a leave. Default 5,000. */
   graceMaxMs: number

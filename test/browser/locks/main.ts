@@ -2,7 +2,7 @@ import { createLocationClient, type Lock } from 'hereabouts/client'
 import type { CellLocation, RoomTypesWith } from 'hereabouts'
 import type { LocationServer } from 'hereabouts/server/standalone'
 
-/* A page that locks a place as soon as it is there, as an editor does that was reloaded. */
+/* A page that locks a place as soon as it is loaded, like an editor that was reloaded. */
 
 export type LockTypes = RoomTypesWith<{ location: CellLocation; locks: true }>
 type Router = LocationServer<LockTypes>['router']
@@ -12,7 +12,7 @@ const client = createLocationClient<Router>({ url: '/trpc', idleMs: Number(param
 const room = client.join(params.get('room') ?? 'r', { profile: { name: 'Ada' } })
 const place = { sheet: 'Q3', row: 1, col: 1 }
 let lock: Lock<LockTypes> | null = null
-/** When the lock was lost, by the clock of this page. */
+/** The time at which the lock was lost, by the clock of this page. */
 let lostAt: number | null = null
 const lockingSince = performance.now()
 const take = async () => {

@@ -33,7 +33,7 @@ async function start(options: { compress?: boolean; limits?: object } = {}) {
 }
 type Joined = Awaited<ReturnType<Awaited<ReturnType<typeof start>>['join']>>
 
-/** The notes that a room hears, each with its sender. */
+/** Collects the broadcasts `note` that a room receives, each with its sender. */
 function notesOf(room: Pick<Joined, 'onBroadcast'>) {
   const notes: string[] = []
   room.onBroadcast('note', ({ payload, memberId }) => notes.push(`${memberId}: ${payload}`))
@@ -47,7 +47,7 @@ const errorsOf = (room: Pick<Joined, 'on'>) => {
 
 describe('broadcasts between clients of a real server', () => {
   test.each([false, true])(
-    'broadcasts between clients of a real server reach every other connection, in order, with the sender (gzip: %s)',
+    'broadcasts reach every other connection of a room, in order and with their sender (gzip: %s)',
     async (compress) => {
       const { server, join } = await start({ compress })
       const [ada, window, bob] = [await join('ada'), await join('ada'), await join('bob')]
@@ -68,7 +68,7 @@ describe('broadcasts between clients of a real server', () => {
     },
   )
 
-  test('broadcasts between clients of a real server reach one member alone, in each of their windows, and watchers hear those for everybody', async () => {
+  test('a broadcast to one member reaches only the windows of that member, and watchers receive broadcasts to everybody', async () => {
     const { join, url } = await start()
     const [ada, bob, bobToo, cy] = [await join('ada'), await join('bob'), await join('bob'), await join('cy')]
     const client = createLocationClient<Awaited<ReturnType<typeof start>>['server']['router']>({ url })
@@ -83,7 +83,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(heard).toEqual([both, both, ['ada: all'], ['ada: all']])
   })
 
-  test('broadcasts between clients of a real server that are too many resolve to false with an error event, and later ones are sent again', async () => {
+  test('a broadcast over the rate limit resolves to false and raises an `error` event with `rate-limited`', async () => {
     const { join } = await start({ limits: { broadcastBurst: 2, broadcastsPerSecond: 1e-3 } })
     const ada = await join('ada')
     const errors = errorsOf(ada)
@@ -92,7 +92,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(errors).toEqual(['rate-limited'])
   })
 
-  test('broadcasts between clients of a real server with a wrong name, payload or size reject, and nothing is sent', async () => {
+  test('a broadcast with a wrong name, payload, recipient or size rejects, and is not sent', async () => {
     const { join } = await start()
     const [ada, bob] = [await join('ada'), await join('bob')]
     const notes = notesOf(bob)
@@ -108,7 +108,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(notes).toEqual(['ada: last'])
   })
 
-  test('broadcasts between clients of a real server of a member who may not post are refused, and so are those of a connection that is not in the room', async () => {
+  test('the server takes no broadcast from a reader, from an absent or foreign connection, or with invalid fields', async () => {
     const { join, url } = await start()
     const reader = await join('reader')
     expect(await reader.broadcast('note', 'x')).toBe(false)
@@ -133,7 +133,7 @@ describe('broadcasts between clients of a real server', () => {
     expect(await call({ connectionKey, more: 1 })).toMatchObject({ error: { data: { code: 'BAD_REQUEST' } } })
   })
 
-  test('broadcasts between clients of a real server that arrive twice are heard once', async () => {
+  test('a broadcast that is sent twice with the same nonce is received once', async () => {
     const { join, url } = await start()
     const bob = await join('bob')
     const notes = notesOf(bob)
@@ -163,7 +163,7 @@ describe('broadcasts of a fake room', () => {
       locks: false
     }>({ others: { ada: {} } })
 
-  test('broadcasts of a fake room are recorded, and others send theirs', async () => {
+  test('a fake room records our broadcasts and delivers those of other members and of the server', async () => {
     await using room = await fake()
     const heard: unknown[] = []
     room.room.onBroadcast('note', ({ payload, member, memberId }) => heard.push([payload, member?.memberId, memberId]))
@@ -177,7 +177,7 @@ describe('broadcasts of a fake room', () => {
     expect(room.broadcasts).toEqual([{ name: 'note', payload: 'yes', to: 'ada' }])
   })
 
-  test('broadcasts of a fake room are not sent without a connection, and say so', async () => {
+  test('a broadcast in a fake room without a connection resolves to false and raises an `error` event', async () => {
     await using room = await fake()
     const errors = errorsOf(room.room)
     await room.losesConnection()

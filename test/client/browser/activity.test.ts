@@ -23,7 +23,7 @@ test('the activity does not change before `changesAt`, which is later than now',
   )
 })
 
-test('a page hidden for `awayMs` is away, whatever the last input was', () => {
+test('a page is away exactly when it has been hidden for `awayMs`, whenever its last input was', () => {
   fc.assert(
     fc.property(attention, thresholds, ms, (attention, thresholds, now) => {
       const gone = attention.hiddenAt !== null && now - attention.hiddenAt >= thresholds.awayMs

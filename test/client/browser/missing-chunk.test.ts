@@ -10,7 +10,7 @@ vi.mock(import('../../../src/client/room/wake-up.js'), () => {
   throw new Error('A deploy removed this chunk.')
 })
 
-test('an `online` event hastens a waiting retry when the code that tests open connections cannot be loaded', async () => {
+test('an `online` event shortens the wait for the next attempt even when the wake-up code cannot be loaded', async () => {
   await using server = await scriptedServer()
   server.answers.status = 503
   server.answers.poll = () => Promise.reject(new Error('No call passes.'))

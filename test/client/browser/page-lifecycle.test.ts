@@ -15,7 +15,7 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-/** A room that is live in this page, with the code that a page loads a moment later. */
+/** Opens a live room in this page, after the code that a page loads on demand has been loaded. */
 async function openPage(beatMs = 10_000) {
   await import('../../../src/client/room/page-code.js')
   const clock = manualClock()
@@ -40,7 +40,7 @@ async function openPage(beatMs = 10_000) {
 
 const pageshow = (persisted: boolean) => dispatchEvent(new PageTransitionEvent('pageshow', { persisted }))
 
-test('pagehide sends a leave with a grace period by a keepalive request', async () => {
+test('`pagehide` sends a leave with a grace period of 3 s in a keepalive request', async () => {
   await using page = await openPage()
   dispatchEvent(new Event('pagehide'))
   const { connectionKey } = page.post
@@ -78,14 +78,14 @@ test('a restored page keeps a refused room closed until `retry()`', async () => 
   await page.room.flush()
 })
 
-test('the first pageshow of a page has no effect', async () => {
+test('a `pageshow` of a page that was not in the back/forward cache has no effect', async () => {
   await using page = await openPage()
   pageshow(false)
   await page.clock.advance(100)
   expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
 })
 
-test('an `online` event reconnects at once', async () => {
+test('an `online` event makes a waiting room reconnect within 0.5 s', async () => {
   await using page = await openPage()
   server.answers.status = 503
   server.answers.poll = () => Promise.reject(new Error('No call passes.'))
@@ -98,7 +98,7 @@ test('an `online` event reconnects at once', async () => {
   await server.stream()
 })
 
-describe('a sign of life while what is open may be dead', () => {
+describe('a page that is back while its connections may be dead', () => {
   const hangs = () => new Promise<never>(() => {})
   const signs = {
     online: () => dispatchEvent(new Event('online')),
@@ -106,7 +106,7 @@ describe('a sign of life while what is open may be dead', () => {
     visible: () => document.dispatchEvent(new Event('visibilitychange')),
   }
 
-  test('`online` replaces the stream and a post that hangs, which keeps its seq', async () => {
+  test('`online` replaces the stream and sends a hanging post again with the same seq', async () => {
     await using page = await openPage()
     await page.clock.advance(50)
     server.answers.post = hangs
@@ -119,7 +119,7 @@ describe('a sign of life while what is open may be dead', () => {
     await page.room.flush()
   })
 
-  test.each(['focus', 'visible'] as const)('%s replaces a stream when a query hangs for a second', async (sign) => {
+  test.each(['focus', 'visible'] as const)('on %s, the stream is replaced if a query hangs for 1 s', async (sign) => {
     await using page = await openPage()
     server.answers.poll = hangs
     signs[sign]()
@@ -130,7 +130,7 @@ describe('a sign of life while what is open may be dead', () => {
     expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
   })
 
-  test('focus replaces a stream that does not show what a query shows', async () => {
+  test('when a page gets focus, its stream is replaced if it does not bring the change that a query shows', async () => {
     await using page = await openPage()
     let answered = () => {}
     const done = new Promise<void>((resolve) => (answered = resolve))
@@ -145,7 +145,7 @@ describe('a sign of life while what is open may be dead', () => {
     expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
   })
 
-  test('focus keeps a stream that shows what a query shows, and asks once a second', async () => {
+  test('when a page gets focus, its stream is kept if a query shows no change, and there is one query a second', async () => {
     await using page = await openPage()
     signs.focus()
     signs.visible()
@@ -155,7 +155,7 @@ describe('a sign of life while what is open may be dead', () => {
     expect([server.polls(), server.waiting().streams, page.room.status.state]).toEqual([0, 0, 'live'])
   })
 
-  test('an attempt that hangs after `online` is given up after 1.25 s, not after 25 s', async () => {
+  test('an attempt to connect that hangs after `online` is given up after 1.25 s, not after 25 s', async () => {
     await using page = await openPage()
     server.answers.status = 0
     signs.online()
@@ -166,7 +166,7 @@ describe('a sign of life while what is open may be dead', () => {
 
 describe('posts that fail while the stream is live', () => {
   const cut = () => Promise.reject(new Error('no answer'))
-  /** A page whose posts fail with `answer`, as far as the second failure. */
+  /** Opens a page whose posts fail with `answer`, and waits for the second failure. */
   async function failing(answer: () => Promise<never>) {
     const page = await openPage()
     await page.clock.advance(50)
@@ -176,7 +176,7 @@ describe('posts that fail while the stream is live', () => {
     return page
   }
 
-  test('posts that fail while the stream is live replace the stream when a query is not answered by our server either', async () => {
+  test('failing posts replace a live stream when a query is not answered by our server either', async () => {
     server.answers.poll = () => Promise.reject(new Refusal('FORBIDDEN', 403, 'A page of the proxy.'))
     await using page = await failing(cut)
     await server.poll()
@@ -184,14 +184,14 @@ describe('posts that fail while the stream is live', () => {
     expect((await server.stream()).input.lastEventId).toBe('epochepoch1.1')
   })
 
-  test('posts that fail while the stream is live keep the stream when a query is answered, and ask once', async () => {
+  test('failing posts keep a live stream when a query is answered, and only one query is sent', async () => {
     await using page = await failing(cut)
     await server.poll()
     await page.clock.advance(9_000)
     expect([server.polls(), server.waiting().streams, page.room.status.state]).toEqual([0, 0, 'live'])
   })
 
-  test('posts that fail while the stream is live ask nothing when our server itself says that it cannot take them', async () => {
+  test('failing posts send no query when our server itself answers that it is unavailable', async () => {
     const unavailable = () => new Refusal('SERVICE_UNAVAILABLE', 503, 'unavailable: The room cannot be reached.')
     await using page = await failing(() => Promise.reject(unavailable()))
     await page.clock.advance(2_000)
@@ -207,7 +207,7 @@ describe('the wait for a server on this machine', () => {
     vi.restoreAllMocks()
     look('visible')
   })
-  /** A page whose server has been away for five minutes, and which waits for the next attempt. */
+  /** Opens a page whose server has been away for five minutes, and which waits for the next attempt to connect. */
   async function waiting() {
     const page = await openPage()
     server.answers.status = 503
@@ -219,21 +219,21 @@ describe('the wait for a server on this machine', () => {
     await until('it waits', async () => (await page.clock.advance(50), page.room.status.state === 'waiting'))
     return page
   }
-  /** Each attempt doubles the longest wait for the next. */
+  /** The number of failed attempts in a row: each one doubles the longest wait for the next. */
   const attemptOf = ({ status }: { status: RoomStatus }) => status.state === 'waiting' && status.attempt
 
-  test('the wait for a server on this machine is short while the page is looked at, however long the server was away', async () => {
+  test('the wait for a server on this machine stays short while the page is visible, also after five minutes', async () => {
     await using page = await waiting()
     expect(attemptOf(page.room)).toBeLessThan(4)
   })
 
-  test('the wait for a server on this machine grows while the page is hidden', async () => {
+  test('the wait for a server on this machine grows with each attempt while the page is hidden', async () => {
     look('hidden')
     await using page = await waiting()
     expect(attemptOf(page.room)).toBeGreaterThan(5)
   })
 
-  test('the wait for a server on this machine ends when a post is accepted', async () => {
+  test('the wait for a server on this machine ends within 3 s after a post is accepted', async () => {
     look('hidden')
     await using page = await waiting()
     server.answers.post = ({ seq = 0 }) => ({ outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq })
@@ -251,17 +251,17 @@ describe('the activity of a page', () => {
     Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })
     document.dispatchEvent(new Event('visibilitychange'))
   }
-  /** The activity tracker is loaded a moment after the room is opened. */
+  /** Opens a page whose activity tracker is already loaded. */
   const attentive = async () => {
     await import('../../../src/client/room/page-code.js')
-    // Heartbeats so rare that their absence is no silence: a client that polls would post by itself.
+    // Heartbeats are so rare that the stream does not count as silent: a client that polls would post by itself.
     const page = await openPage(60_000)
     await page.clock.advance(0)
     return page
   }
   afterEach(() => look('visible'))
 
-  test('the activity of a page is idle a minute after the last input, and active with the next', async () => {
+  test('a page posts `idle` a minute after its last input, and `active` with the next input', async () => {
     await using page = await attentive()
     await page.clock.advance(30_000)
     dispatchEvent(new Event('pointermove'))
@@ -276,7 +276,7 @@ describe('the activity of a page', () => {
     await page.room.flush()
   })
 
-  test('the activity of a page is away while the page is hidden, and back at once', async () => {
+  test('a page posts `away` when it is hidden, and `active` as soon as it is visible', async () => {
     await using page = await attentive()
     await page.clock.advance(50)
     look('hidden')
@@ -289,7 +289,7 @@ describe('the activity of a page', () => {
     await page.room.flush()
   })
 
-  test('the activity of a page is set by the app once the app has set it', async () => {
+  test('after the app has set the activity, input and visibility no longer change it', async () => {
     await using page = await attentive()
     await page.clock.advance(50)
     page.room.update({ activity: 'idle' })
@@ -309,7 +309,7 @@ test('a reload keeps the member key and makes a new connection key', async () =>
   expect(reloaded.post.connectionKey).not.toBe(page.post.connectionKey)
 })
 
-test('no page listener is left once every room is left', async () => {
+test('after the client is closed, events of the page send nothing', async () => {
   const page = await openPage()
   await page.client.close()
   await server.leave()
@@ -319,14 +319,14 @@ test('no page listener is left once every room is left', async () => {
   expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
 })
 
-describe('a page that nobody has opened', () => {
+describe('a page that nobody has looked at yet', () => {
   const define = (name: string, value: unknown) => Object.defineProperty(document, name, { value, configurable: true })
   afterEach(() => {
     define('prerendering', undefined)
     define('visibilityState', 'visible')
   })
 
-  test('a page that nobody has opened sends nothing while it is prerendered, and joins when it is opened', async () => {
+  test('a prerendered page sends nothing until it is opened, and then joins', async () => {
     define('prerendering', true)
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })
@@ -342,14 +342,14 @@ describe('a page that nobody has opened', () => {
     await client.close()
   })
 
-  test('a page that nobody has opened is away from the first post on when it is a tab in the background', async () => {
+  test('a tab that was opened in the background posts `away` from its first post on', async () => {
     define('visibilityState', 'hidden')
     await using page = await openPage()
     expect(page.post).toMatchObject({ activity: 'away' })
   })
 })
 
-test('the leave of a page that is closed takes the headers of the latest request', async () => {
+test('the leave of a page that is closed is sent with the headers of the latest request, without waiting for `headers`', async () => {
   const clock = manualClock()
   const leaves: (string | undefined)[] = []
   let asked = 0
@@ -370,7 +370,7 @@ test('the leave of a page that is closed takes the headers of the latest request
   const room = client.join('r')
   await room.flush()
   const latest = asked
-  // An identity SDK that reads a database: the page is gone before it answers.
+  // `headers` is as slow as an identity SDK that reads a database: the page is gone before it answers.
   slow = new Promise(() => {})
   dispatchEvent(new Event('pagehide'))
   await server.leave()

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { trackActivity } from '../../../src/client/browser/activity-tracker.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 
-test('the first input while another window speaks is posted once for each use of that window', () => {
+test('the first input in a window after another window was used is posted as a use, once for each use of the other window', () => {
   const uses: string[] = []
   let speaker = { connectionId: 'mine' }
   const stop = trackActivity({

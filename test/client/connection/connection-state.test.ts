@@ -22,7 +22,7 @@ const network = failure('network', true)
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
 describe('the reconnect backoff', () => {
-  test('the reconnect backoff stays between 0 and a limit that doubles up to three heartbeats', () => {
+  test('the reconnect backoff stays between 0 and a limit that doubles up to three heartbeat intervals', () => {
     fc.assert(
       fc.property(fc.nat(1000), random, fc.integer({ min: 10, max: 60_000 }), (failures, random, beatMs) => {
         const delayMs = backoffMs(failures, { now: 0, random, beatMs })
@@ -39,14 +39,14 @@ describe('the reconnect backoff', () => {
   })
 })
 
-describe('a connection that ended', () => {
+describe('the end of a stream', () => {
   const at = (now: number, random = 0.5) => ({ now, random, beatMs })
 
-  test('a connection that ended backs off further each time that a stream does not last', () => {
+  test('each stream that does not last doubles the limit of the backoff, up to three heartbeat intervals', () => {
     let link: ConnectionState = connecting()
     const delays = []
     for (let i = 0; i < 8; i++) {
-      // The first failure was long ago.
+      // The later failures come long after the first, so that the time since the first does not limit the backoff.
       const now = i && 600_000
       link = ended(reconnecting(link, now), network, at(now))
       if (link.state === 'waiting') delays.push(link.retryAt - now)
@@ -54,7 +54,7 @@ describe('a connection that ended', () => {
     expect(delays).toEqual([250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000])
   })
 
-  test('after an outage nobody waits longer than twice the outage and half a second, and a thousand clients are no herd', () => {
+  test('after an outage, all clients are back within twice its duration and 0.5 s, and fewer than 350 of 1,000 in any 100 ms', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1_000, max: 30_000 }), fc.nat(), (outageMs, seed) => {
         let state = seed
@@ -76,19 +76,19 @@ describe('a connection that ended', () => {
     )
   })
 
-  test('a connection that ended resets its failures after a stream that was live for a heartbeat interval', () => {
+  test('a stream that was live for a heartbeat interval resets the number of failures', () => {
     const failing = ended(ended(connecting(), network, at(0)), network, at(0))
     expect(ended(opened(failing, 0), network, at(beatMs - 1))).toMatchObject({ state: 'waiting', failures: 3 })
     expect(ended(opened(failing, 0), network, at(beatMs))).toMatchObject({ failures: 0, retryAt: beatMs + 250 })
   })
 
-  test('a connection that ended is closed by a refusal, with its reason', () => {
+  test('a refused stream closes the connection, with the code of the refusal as reason', () => {
     const link = ended(connecting(), failure('forbidden', false), at(0))
     expect(link).toMatchObject({ state: 'closed', reason: 'forbidden', error: { code: 'forbidden' } })
   })
 
   test.each(['unauthorized', 'connection-owned'] as const)(
-    'a connection that ended retries once, at once, after %s',
+    'a stream refused with %s is retried once, at once, and again only after a stream that lasted a heartbeat interval',
     (code) => {
       const again = ended(connecting(), failure(code, false), at(7))
       expect(again).toMatchObject({ state: 'waiting', retryAt: 7 })
@@ -96,20 +96,21 @@ describe('a connection that ended', () => {
         state: 'closed',
         reason: code,
       })
-      // One retry per stream that lasted, not one in total: tokens expire, for example every hour.
+      // One retry after each stream that lasted, not one in total: a token may expire every hour, for example.
       const live = opened(again, 8)
       expect(ended(live, failure(code, false), at(8 + beatMs))).toMatchObject({ state: 'waiting' })
-      // A server that says hello before each refusal would otherwise be asked without a pause.
+      // A stream that did not last allows no retry: a server that sends hello before each refusal would be asked
+      // without a pause.
       expect(ended(live, failure(code, false), at(9))).toMatchObject({ state: 'closed', reason: code })
     },
   )
 
-  test('a connection that ended waits for the retry delay that the server asks for', () => {
+  test('a failed stream is retried after the delay that the server asks for', () => {
     const link = ended(connecting(), failure('rate-limited', true, 60_000), at(0))
     expect(link).toMatchObject({ state: 'waiting', retryAt: 60_000 })
   })
 
-  test('a connection that ended otherwise never waits longer than three heartbeats', () => {
+  test('without a delay from the server, no wait for a stream is longer than three heartbeat intervals', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.constantFrom('open', 'end', 'hurried'), fc.nat(20_000), random)), (steps) => {
         let link: ConnectionState = connecting()
@@ -130,13 +131,13 @@ describe('a connection that ended', () => {
 describe('a view that diverged', () => {
   const live = opened(connecting(), 0)
 
-  test('a view that diverged reconnects at once when it missed a frame, however often', () => {
+  test('a view that missed a frame reconnects every time', () => {
     for (const now of [1, 2]) {
       expect(diverged(live, 'from', network, { now, random: 0.5, beatMs })).toMatchObject({ state: 'waiting' })
     }
   })
 
-  test('a view that diverged reconnects at most once in six heartbeats after a digest mismatch', () => {
+  test('a view whose digest differs from the server reconnects at most once in six heartbeat intervals', () => {
     const first = diverged(live, 'digest', network, { now: 1, random: 0, beatMs })
     expect(first.state).toBe('waiting')
     const next = opened(first, 2)
@@ -145,8 +146,8 @@ describe('a view that diverged', () => {
   })
 })
 
-describe('a hurried connection', () => {
-  test('a hurried connection shortens a wait and never extends one', () => {
+describe('news that the network is back', () => {
+  test('news that the network is back shortens a wait for the next attempt and never extends it', () => {
     const failing: ConnectionState = { ...connecting(), failures: 9 }
     const waiting = ended(failing, network, { now: 0, random: 0.9, beatMs })
     expect(hurried(waiting, { now: 10, random: 0.5, beatMs })).toMatchObject({ retryAt: 260 })
@@ -154,7 +155,7 @@ describe('a hurried connection', () => {
     expect(hurried(soon, { now: 0, random: 0.9, beatMs })).toMatchObject({ retryAt: 5 })
   })
 
-  test('a hurried connection keeps every other state, and a wait that the server asked for', () => {
+  test('news that the network is back does not change a live connection, or a wait that the server asked for', () => {
     const told = ended(connecting(), failure('rate-limited', true, 60_000), { now: 0, random: 0, beatMs })
     expect(hurried(told, { now: 10, random: 0.5, beatMs })).toBe(told)
     const live = opened(connecting(), 0)

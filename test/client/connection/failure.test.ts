@@ -4,15 +4,15 @@ import { failureOf } from '../../../src/client/connection/failure.js'
 describe('retryAfterMs', () => {
   const retryAfterMs = (message: string, data = {}) => failureOf({ message, shape: {}, data }).error.retryAfterMs
 
-  test('retryAfterMs is read from the field of the error', () => {
+  test('the field `retryAfterMs` of an error takes precedence over a time in the message', () => {
     expect(retryAfterMs('rate-limited: Too many posts: try again in 7 ms.', { retryAfterMs: 500 })).toBe(500)
   })
 
-  test('retryAfterMs falls back to the end of the sentence', () => {
+  test('without the field `retryAfterMs`, the time is read from the end of the message', () => {
     expect(retryAfterMs('rate-limited: Too many posts: try again in 700 ms.')).toBe(700)
   })
 
-  test('retryAfterMs is not a time that another sentence names', () => {
+  test('a time in the middle of a message is not read as `retryAfterMs`', () => {
     expect(retryAfterMs('unavailable: identify did not answer within 5000 ms: try again.')).toBeUndefined()
   })
 })

@@ -11,7 +11,7 @@ import type { CellTypes } from '../../support/cell-types.js'
 
 const hello: Hello = { type: 'hello', protocol: 1, connectionId: 'me', beatMs: 10_000, leaseMs: 30_000, postMs: 50 }
 
-/** A connection whose streams are answered by hand. */
+/** Opens a connection whose streams and polls the test answers. */
 function opening() {
   const clock = manualClock()
   const streams: StreamListener<CellTypes>[] = []
@@ -46,7 +46,7 @@ function opening() {
   }
 }
 
-test('beside a stream that is not answered for four seconds the room is polled, and the stream is awaited further', async () => {
+test('a stream without a hello for four seconds gets polls beside it, and a late hello ends the polls', async () => {
   const held = opening()
   await held.clock.advance(3_999)
   expect(held.polls()).toBe(0)
@@ -59,14 +59,14 @@ test('beside a stream that is not answered for four seconds the room is polled, 
   expect([held.connection.link.state, held.running()]).toEqual(['live', 0])
 })
 
-test('headers without a hello do not hold polls back', async () => {
+test('a stream with headers but without a hello for four seconds gets polls, too', async () => {
   const held = opening()
   held.streams[0]!.opened()
   await held.clock.advance(4_000)
   expect(held.polls()).toBe(1)
 })
 
-test('a stream that never comes is polled for without a pause, and tried again', async () => {
+test('polls go on without a pause when a stream times out and while the next stream is tried', async () => {
   const held = opening()
   await held.clock.advance(4_000)
   held.poll().polled()
@@ -77,21 +77,21 @@ test('a stream that never comes is polled for without a pause, and tried again',
   expect([held.connection.link.state, held.streams.length, held.running()]).toEqual(['connecting', 2, 1])
 })
 
-test('polls that fail beside a stream end, and the stream is awaited further', async () => {
+test('a poll that fails while a stream is awaited ends the polls, and the stream is still awaited', async () => {
   const held = opening()
   await held.clock.advance(4_000)
   held.poll().failed(cut('no network'))
   expect([held.connection.link.state, held.streams.length, held.running()]).toEqual(['connecting', 1, 0])
 })
 
-test('a refusal of polls beside a stream is final', async () => {
+test('a poll that is refused while a stream is awaited closes the connection', async () => {
   const held = opening()
   await held.clock.advance(4_000)
   held.poll().failed({ error: new LocationError('forbidden', 'No.'), retry: false })
   expect(held.connection.link.state).toBe('closed')
 })
 
-test('a connection that is closed or paused within four seconds is not polled', async () => {
+test('a connection that is closed or paused before its stream has a hello sends no polls', async () => {
   for (const end of ['close', 'pause'] as const) {
     const held = opening()
     held.connection[end]('left')
@@ -100,7 +100,7 @@ test('a connection that is closed or paused within four seconds is not polled', 
   }
 })
 
-test('a stream that is held back whole, and one that a gateway ends after five seconds, lead to polls', async () => {
+test('a stream without a hello for 25 s, and one that a gateway ends after 5 s, count as blocked, and the room is polled', async () => {
   const held = opening()
   await held.clock.advance(25_000)
   expect([held.connection.link.state, held.polls()]).toEqual(['polling', 1])
@@ -110,7 +110,7 @@ test('a stream that is held back whole, and one that a gateway ends after five s
   expect([gateway.connection.link.state, gateway.polls()]).toEqual(['polling', 1])
 })
 
-test('streams that fail at once lead to polls at the third failure in a row', async () => {
+test('streams that fail at once count as blocked at the third failure in a row, and the room is polled', async () => {
   const failing = opening()
   for (let nth = 0; nth < 3; nth++) {
     expect(failing.polls()).toBe(0)
@@ -120,7 +120,7 @@ test('streams that fail at once lead to polls at the third failure in a row', as
   expect([failing.connection.link.state, failing.polls()]).toEqual(['polling', 1])
 })
 
-test('a refusal by our own server, such as one that drains, leads to no polls', async () => {
+test('streams that our own server ends, for example while it drains, do not count as blocked: the room is not polled', async () => {
   const draining = opening()
   for (let nth = 0; nth < 6; nth++) {
     draining.streams.at(-1)!.ended({ ...cut('draining'), answered: true })

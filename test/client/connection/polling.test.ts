@@ -34,7 +34,7 @@ async function joined(server: ScriptedServer) {
   await server.post()
   await room.flush()
   const pass = async (ms: number) => {
-    // In steps, because the next timer is set only when the answer arrives.
+    // The time passes in steps, because the next timer is set only when an answer arrives.
     for (let passed = 0; passed < ms; passed += 500) {
       await clock.advance(500)
       await delivered()
@@ -44,13 +44,13 @@ async function joined(server: ScriptedServer) {
 }
 const namesIn = (room: Pick<Room<CellTypes>, 'others'>) => room.others.map((other) => other.memberId)
 
-/** Polls answer with ada, and nothing new after that. */
+/** Answers the first poll with Ada, and later polls with no change. */
 const withAda: ScriptedServer['answers']['poll'] = ({ lastEventId }) =>
   lastEventId
     ? { id: lastEventId, event: { type: 'changes', from: lastEventId } }
     : { id: id(1), event: { type: 'snapshot', connections: [one('ada')] } }
 
-test('a stream without a hello for four seconds gets polls beside it, and is closed after a heartbeat interval', async () => {
+test('a stream without a hello gets polls beside it after four seconds, and is closed after a heartbeat interval', async () => {
   await using server = await scriptedServer()
   server.answers.poll = withAda
   await using tab = await joined(server)
@@ -88,11 +88,11 @@ test('polls run every 2 to 5 seconds from the newest id, and posts renew the lea
   expect(server.polls()).toBeGreaterThanOrEqual(3)
   expect(server.polls()).toBeLessThanOrEqual(10)
   expect((await server.poll()).lastEventId).toBe(id(1))
-  // A heartbeat interval without a post is answered, with a lease that outlives a throttled timer.
+  // After a heartbeat interval without a post, the client renews its lease, for longer than a browser throttles timers.
   expect(await server.post()).toMatchObject({ seq: 1, leaseMs: 90_000 })
 })
 
-test('a polling client whose long lease is refused posts with the default lease, and is present', async () => {
+test('a polling client whose long lease is refused posts again with the default lease, and remembers the refusal', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -110,12 +110,12 @@ test('a polling client whose long lease is refused posts with the default lease,
   expect(accepted.leaseMs).toBeUndefined()
   await delivered()
   expect(tab.room.status).toEqual({ state: 'polling', error: expect.anything() })
-  // The refusal is remembered: later posts do not ask again.
+  // The refusal is remembered: later posts do not ask for a long lease again.
   await tab.pass(20_000)
   expect((await server.post()).leaseMs).toBeUndefined()
 })
 
-test('a polling client sends what the newest poll lists among the features, and nothing else', async () => {
+test('a polling client posts `activeAgoMs` only while the newest poll lists the feature `used`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = (input) => ({ ...(withAda(input) as GetLocationsOutput<CellTypes>), features: ['used'] })
@@ -125,7 +125,7 @@ test('a polling client sends what the newest poll lists among the features, and 
   tab.room.update({ activity: 'idle' })
   await tab.pass(500)
   expect(await server.post()).toMatchObject({ seq: 2, activeAgoMs: expect.any(Number) as number })
-  // Another process answers now, which is older.
+  // Polls are now answered by a server process of an older version.
   server.answers.poll = withAda
   await tab.pass(5_500)
   tab.room.update({ activity: 'active' })
@@ -134,7 +134,7 @@ test('a polling client sends what the newest poll lists among the features, and 
   expect(await server.post()).not.toHaveProperty('activeAgoMs')
 })
 
-test('a poll emits `entered` for members who came', async () => {
+test('a poll that brings a new member emits `entered` without `caughtUp`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -149,7 +149,7 @@ test('a poll emits `entered` for members who came', async () => {
   expect(tab.heard).toMatchObject([['entered', { member: { memberId: 'bob' }, caughtUp: false }]])
 })
 
-test('the stream is retried while polls go on, and replaces them when it opens', async () => {
+test('a blocked stream is tried again while polls go on, and ends the polls when it opens', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = withAda
@@ -191,7 +191,7 @@ test('a failed attempt to open a stream does not stop the polls', async () => {
   expect(tab.room.status.state).toBe('polling')
 })
 
-test('when polls fail too, the room waits and reports `misconfigured`', async () => {
+test('a room whose streams and polls get answers of another server waits and reports `misconfigured`', async () => {
   await using server = await scriptedServer()
   server.answers.contentType = 'text/html'
   server.answers.poll = () => {

@@ -50,7 +50,7 @@ test('the messages do not depend on where the stream is cut into pieces', () => 
   )
 })
 
-test('an id lasts until the next one, and an id with a NULL is ignored', () => {
+test('an event id applies to all messages until the next id, and an id with a NULL character is ignored', () => {
   const ids = messagesOf('id: 1\n\ndata: a\n\ndata: b\n\nid: 2\0\ndata: c\n\nid\ndata: d\n\n').map(
     (each) => each.lastEventId,
   )
@@ -61,7 +61,7 @@ test('an event without a final blank line is discarded', () => {
   expect(messagesOf('data: a\n\ndata: b\n')).toMatchObject([{ data: 'a' }])
 })
 
-test('a long line in small pieces takes linear time', () => {
+test('a line of 8 MB in 100,000 pieces is parsed in linear time, within 2 s', () => {
   const feed = eventStream(() => {}, checkLength)
   const startedAt = performance.now()
   for (let i = 0; i < 100_000; i++) feed('x'.repeat(80))

@@ -10,11 +10,14 @@ import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { CellTypes } from '../../support/cell-types.js'
 import { until } from '../../support/until.js'
 
-/* A proxy, a wrong server or a broken one is input too: here it sends every field with every kind of wrong value. */
+/*
+ * Answers may come from a proxy, a wrong server or a broken one: here, each field is sent with every kind of wrong
+ * value.
+ */
 
 type Router = LocationServer<CellTypes>['router']
 
-/** As JSON text: some of these have no JavaScript form, and NaN arrives as null. */
+/** Wrong values as JSON text: JSON.stringify cannot write some of them, such as 1e999. */
 const hostileValues = [
   '0',
   '-1',
@@ -54,7 +57,9 @@ const snapshot = { type: 'snapshot', connections: [member] }
 const changes = { type: 'changes', from: 'epochepoch1.1', entered: [member], changed: [member], left: [member] }
 const reply = { outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq: 1 }
 
-/** Answers each procedure with the text that `answers` has for it: events of a stream, or the data of a call. */
+/**
+ * Starts a server that answers each procedure with a text of `answers`: the events of a stream, or the data of a call.
+ */
 async function wrongServer(answers: { stream?: string[]; post?: string; poll?: string; error?: string }) {
   const counts = { streams: 0, posts: 0, polls: 0 }
   const send = (res: ServerResponse, data: string) => {
@@ -83,7 +88,9 @@ async function wrongServer(answers: { stream?: string[]; post?: string; poll?: s
   }
 }
 
-/** Joins a room and lets `seconds` pass in steps of 100 ms, in which answers arrive. Returns how often the server was asked. */
+/**
+ * Joins a room and lets `seconds` pass in steps of 100 ms, in which answers arrive. Returns the numbers of requests.
+ */
 async function requestsIn(seconds: number, answers: Parameters<typeof wrongServer>[0]) {
   await using server = await wrongServer(answers)
   const clock = manualClock()
@@ -100,7 +107,7 @@ async function requestsIn(seconds: number, answers: Parameters<typeof wrongServe
   return { ...server.counts, status }
 }
 
-/** An object with one field replaced by a text that JSON.stringify would not write. */
+/** Returns an object as JSON, with the value of one field replaced by a text that JSON.stringify would not write. */
 const withField = (object: object, field: string, text: string) =>
   JSON.stringify({ ...object, [field]: '@' }).replace('"@"', text)
 const eachField = (object: object) =>
@@ -121,18 +128,18 @@ describe('numbers that the server sends', () => {
     }
   })
 
-  test('usual numbers of a hello are kept', () => {
+  test('usual numbers of a hello are kept, and features that are not a list count as none', () => {
     const timing = { beatMs: 500, leaseMs: 1_500, postMs: 2.5, presenceMs: 75, features: ['used'] }
     expect(timingOf(timing)).toEqual(timing)
     expect(timingOf({ ...timing, features: 'used' as never })).toEqual({ ...timing, features: [] })
   })
 
-  test('a number above the limit counts as the limit, anything else that is wrong as not sent', () => {
+  test('a number above its limit counts as the limit, and any other wrong value as absent', () => {
     expect(clamped(11, 1, 10, 'usual')).toBe(10)
     for (const value of [0, NaN, '5', null, undefined]) expect(clamped(value, 1, 10, 'usual')).toBe('usual')
   })
 
-  test('a hostile retryAfterMs is at most an hour, and never a pause of nothing', () => {
+  test('a hostile `retryAfterMs` is ignored or taken as 1 ms to an hour', () => {
     for (const retryAfterMs of hostileNumbers) {
       const { error } = failureOf({ message: 'unavailable: Draining.', shape: {}, data: { retryAfterMs } })
       if (error.retryAfterMs === undefined) continue
@@ -142,8 +149,8 @@ describe('numbers that the server sends', () => {
   })
 })
 
-describe('the client neither crashes nor retries in a busy loop', () => {
-  // With backoff, 10 s take at most about 20 attempts: the limits of the pauses double from 0.5 s.
+describe('the client of a hostile server', () => {
+  // With backoff, a client makes at most about 20 attempts in 10 s, because the limits of the pauses double from 0.5 s.
   const calm = 25
 
   test.concurrent.each(eachField(hello))(
@@ -276,7 +283,7 @@ describe('a response that never ends', () => {
     ['a line', 'data: ', piece],
     ['a message of many lines', 'data: x\n', Buffer.from('data: xxxxxxxxxxxxxxxx\n'.repeat(2_000))],
     ['a line of another field', 'id: ', piece],
-  ])('%s of a stream ends the connection after 8 MiB, with a reason and a pause', async (_, start, pieces) => {
+  ])('%s without an end ends the stream after 8 MiB, with an error and a pause', async (_, start, pieces) => {
     await using server = await endless('text/event-stream', start, pieces)
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })
@@ -290,7 +297,7 @@ describe('a response that never ends', () => {
     await client.close()
   })
 
-  test('a JSON answer ends the request after 8 MiB, with a reason and a pause', async () => {
+  test('a JSON answer without an end ends the request after 8 MiB, with an error and a pause', async () => {
     await using server = await endless('text/html', '{"result":{"data":"')
     const clock = manualClock()
     const client = createLocationClient<Router>({ url: server.url, clock })
@@ -299,7 +306,7 @@ describe('a response that never ends', () => {
     expect(room.status).toMatchObject({
       error: { code: 'network', message: expect.stringContaining('8 MiB') as string },
     })
-    // One stream, which was HTML, and one poll.
+    // The server got one request for a stream, which it answered with HTML, and one poll.
     expect(server.requests()).toBe(2)
     await client.close()
   })

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest'
 
 const chunk = '../../../src/client/locks/room-locks.js'
 
-test('a lock whose code cannot be loaded is refused with a LocationError, and the next call loads it again', async () => {
+test('`lock` rejects with `network` when its code cannot be loaded, and the next call loads the code again', async () => {
   await using fake = await fakeRoom<RoomTypesWith<{ location: CellLocation; locks: true }>>()
   const place = { sheet: 'Q3', row: 1, col: 1 }
   vi.doMock(chunk, () => {

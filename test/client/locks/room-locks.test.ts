@@ -4,7 +4,7 @@ import { serveLocations } from 'hereabouts/testing'
 import { expect, onTestFinished, test } from 'vitest'
 import { until } from '../../support/until.js'
 
-/* `room.lock` on a real server, whose times are a twentieth of the usual ones. */
+/* `room.lock` on a real server, whose heartbeat interval is a twentieth of the default. */
 
 const cell = (row: number) => ({ sheet: 'Q3', row, col: 1 })
 const serve = (options: { port?: number; timing?: object } = {}) =>
@@ -14,7 +14,7 @@ const serve = (options: { port?: number; timing?: object } = {}) =>
     identify: ({ ctx }) => ({ memberId: ctx.headers.get('x-member') ?? 'nobody' }),
     authorize: () => true,
     ...options,
-    // A busy machine does not exceed the times of leases and locks.
+    // Leases and locks are long, so that a busy machine does not exceed their times.
     timing: { scale: 1 / 20, claimMs: 0, lockMs: 30_000, leaseMs: 30_000, ...options.timing },
   })
 
@@ -57,7 +57,7 @@ test('a place that one member locked is taken for others until it is released as
   expect(lock.signal.aborted).toBe(false)
 })
 
-test('another window of the member takes a place over only when it says so, and the first one is told', async () => {
+test('another window of the member gets a locked place only with `takeOver`, and the lock of the first window then aborts', async () => {
   const { join } = await stage()
   const [first, second] = [await join('ada'), await join('ada')]
   const lock = (await first.lock(cell(1)))!
@@ -66,22 +66,22 @@ test('another window of the member takes a place over only when it says so, and 
   await until('the first window is told', () => lock.signal.aborted)
 })
 
-test('a call with takeOver is not answered by a pending call without it', async () => {
+test('a call with `takeOver` takes the place while a call without it is pending, and both calls get the lock', async () => {
   const { join } = await stage()
   const [first, second] = [await join('ada'), await join('ada')]
   const lock = (await first.lock(cell(1)))!
   const asked = [second.lock(cell(1)), second.lock(cell(1), { takeOver: true })]
   const [joined, taken] = await Promise.all(asked)
   expect(taken).not.toBe(null)
-  // Both calls of the window are for the same lock.
+  // Both calls of the second window resolve with the same lock.
   expect(joined).toBe(taken)
   await until('the first window is told', () => lock.signal.aborted)
-  // A call that was answered is not joined either.
+  // A call with `takeOver` does not join a call that was answered, either.
   expect(await first.lock(cell(1))).toBe(null)
   expect(await first.lock(cell(1), { takeOver: true })).not.toBe(null)
 })
 
-test('a lock that was asked for and given up in time is not left behind', async () => {
+test('a call of `lock` that is aborted while pending leaves the place free', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]
   const controller = new AbortController()
@@ -91,7 +91,7 @@ test('a lock that was asked for and given up in time is not left behind', async 
   await until('it is free', async () => (await bob.lock(cell(1))) !== null)
 })
 
-test('an administrator ends a lock, and its signal aborts', async () => {
+test('when the hub unlocks a place, the signal of its lock aborts', async () => {
   const { join, hub } = await stage()
   const ada = await join('ada')
   const lock = (await ada.lock(cell(1)))!
@@ -114,7 +114,7 @@ test('a lock survives the restart of a server that has rooms in memory, with a h
   await until('bob sees it', () => bob.lockedBy(cell(1))?.memberId === 'ada')
 })
 
-test('a lock is lost by the clock of its holder when the server cannot be reached', async () => {
+test('a lock is lost by the clock of its holder when the server cannot be reached for `lockMs`', async () => {
   const { join, kill } = await stage({ timing: { lockMs: 1_500 } })
   const ada = await join('ada')
   const lock = (await ada.lock(cell(1)))!
@@ -122,7 +122,7 @@ test('a lock is lost by the clock of its holder when the server cannot be reache
   await until('its time is over', () => lock.signal.aborted)
 })
 
-test('a client that is away releases its locks', async () => {
+test('a client that is away for `idleMs` releases its locks', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]
   const lock = (await ada.lock(cell(1)))!
@@ -131,7 +131,7 @@ test('a client that is away releases its locks', async () => {
   await until('bob gets it', async () => (await bob.lock(cell(1))) !== null)
 })
 
-test('a place that is asked for again right after it was given up stays locked', async () => {
+test('a place that is asked for again while an aborted call is still pending stays locked', async () => {
   const { url, hub } = await stage()
   let answer = () => {}
   const answered = new Promise<void>((resolve) => (answer = resolve))
@@ -141,7 +141,7 @@ test('a place that is asked for again right after it was given up stays locked',
     headers: { 'x-member': 'ada' },
     async fetch(input, init) {
       const response = await fetch(input, init)
-      // The answer to the first call is slow.
+      // Holds back the answer to the first call.
       if ((input as string).includes('lockLocation') && ++calls === 1) await answered
       return response
     },
@@ -156,14 +156,14 @@ test('a place that is asked for again right after it was given up stays locked',
   const again = ada.lock(cell(1))
   answer()
   const lock = (await again)!
-  // A call after everything that was queued before it.
+  // Calls are made one after the other: all earlier calls are answered before this one.
   expect(await ada.lock(cell(2))).not.toBe(null)
   const held = { location: cell(1), memberId: 'ada', fence: lock.fence }
   expect(await hub().room('r').isLocked(held)).toBe(true)
   expect(lock.signal.aborted).toBe(false)
 })
 
-/** A member whose calls of `lockLocation` a test sees. The first one is answered with `answer`, if there is one. */
+/** Joins a room and records the calls of `lockLocation`. The first call is answered with `answer`, if it is given. */
 async function observed(url: string, answer?: object) {
   const inputs: { claim?: number }[] = []
   const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
@@ -181,14 +181,14 @@ async function observed(url: string, answer?: object) {
   return { room, inputs }
 }
 
-test('a client that the server does not count as present posts, and asks again', async () => {
+test('a call of `lock` that the server answers with `absent` is made again', async () => {
   const { url } = await stage()
   const { room, inputs } = await observed(url, { outcome: 'absent' })
   expect(await room.lock(cell(1))).toMatchObject({ location: cell(1) })
   expect(inputs).toHaveLength(2)
 })
 
-test('after a restart of the server, a holder claims its place with the fence that it had', async () => {
+test('after a restart of the server, a holder claims its place with its old fence', async () => {
   const { url, kill, restart } = await stage()
   const { room, inputs } = await observed(url)
   const lock = (await room.lock(cell(1)))!
@@ -200,13 +200,13 @@ test('after a restart of the server, a holder claims its place with the fence th
   expect(inputs.slice(1).map(({ claim }) => claim)).toEqual(inputs.slice(1).map(() => fence))
 })
 
-test('a page that continues from a server-rendered room locks before its first hello', async () => {
+test('a page with a server-rendered room can lock a place before its first hello', async () => {
   const { join, url } = await stage()
   await join('bob')
   const client = createLocationClient<Awaited<ReturnType<typeof serve>>['server']['router']>({
     url,
     headers: { 'x-member': 'ada' },
-    // No stream opens: no hello tells what the server has.
+    // No stream opens, so no hello says whether the server has locks.
     fetch: (input, init) =>
       (input as string).includes('onLocation') ? new Promise<Response>(() => {}) : fetch(input, init),
   })
@@ -216,7 +216,7 @@ test('a page that continues from a server-rendered room locks before its first h
   expect(await room.lock(cell(1))).toMatchObject({ location: cell(1) })
 })
 
-test('a server without locks says so', async () => {
+test('`lock` rejects with `misconfigured` when the server has no locks', async () => {
   const server = await serveLocations()
   onTestFinished(() => server.close())
   const client = createLocationClient({ url: server.url } as never)
@@ -225,7 +225,7 @@ test('a server without locks says so', async () => {
   await expect(room.lock(cell(1))).rejects.toMatchObject({ code: 'misconfigured' })
 })
 
-test('locks end when the room is left', async () => {
+test('leaving a room aborts its locks and frees their places', async () => {
   const { join } = await stage()
   const [ada, bob] = [await join('ada'), await join('bob')]
   const lock = (await ada.lock(cell(1)))!

@@ -40,25 +40,25 @@ describe('the outbox', () => {
     expect(posting(box(1, 2, 3)).inFlight).toMatchObject({ draft: { location: 3 }, seq: 1 })
   })
 
-  test('the outbox has one post in flight', () => {
+  test('the outbox sends no post while another one is in flight', () => {
     const busy = written(posting(box(1)), { location: 2 })
     expect(due(busy)).toBeNull()
     expect(due(applied(busy, 20))).toBe(postMs)
   })
 
-  test('the outbox waits longer before a post that changes only the presence value, and not for anything else', () => {
+  test('the outbox waits `presenceMs` before a post that changes only the presence value, and `postMs` before any other', () => {
     const dueWith = (of: Box) => dueAt(of, postMs, 100)
     const draft = { location: 1 }
     const presenceOnly = written(applied(posting(box(1))), draft, false)
     expect(dueWith(presenceOnly)).toBe(100)
     expect(dueWith(written(presenceOnly, { location: 2 }))).toBe(postMs)
     expect(dueWith(written(written(presenceOnly, { location: 2 }), { location: 2 }, false))).toBe(postMs)
-    // The location under the presence value was not acknowledged yet.
+    // The draft changes only the presence value, but the post before it, with the location, was not acknowledged.
     const unanswered = written(posting(box(1)), draft, false)
     expect(dueWith(failed(unanswered, network, moment(0, 0)))).toBeLessThan(100)
   })
 
-  test('the outbox leaves the time that a busy room asked for between two posts, and not before a renewal', () => {
+  test('the outbox waits as long as a busy room asked for before a post, but not before a renewal', () => {
     const idle = applied(posting(box(1)))
     expect(dueAt(written(idle, { location: 2 }), postMs, 100, 250)).toBe(250)
     expect(dueAt(written(idle, { location: 1 }, false), postMs, 100, 250)).toBe(250)
@@ -70,13 +70,13 @@ describe('the outbox', () => {
     expect(due(applied(posting(box(1))))).toBeNull()
   })
 
-  test('the outbox retries an unchanged state with the same seq, a changed one with the next', () => {
+  test('the outbox retries an unchanged state with the same seq, and sends a changed state with the next seq', () => {
     const lost = failed(posting(box(1)), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
     expect(posting(written(lost, { location: 2 })).inFlight).toMatchObject({ seq: 2 })
   })
 
-  test('the outbox backs off while posts get no answer, and resets the backoff after an answer', () => {
+  test('the outbox doubles its backoff while posts get no answer, and `hastened` ends the wait', () => {
     let lost = posting(box(1))
     const waits = []
     for (let i = 0; i < 4; i++) {
@@ -100,7 +100,7 @@ describe('an answer to a post', () => {
     expect(posting(told).inFlight).toMatchObject({ seq: 8, draft: { location: 1 } })
   })
 
-  test('`stale` to a renewal sends nothing more', () => {
+  test('`stale` as the answer to a renewal makes no further post due', () => {
     const renewing = posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1))))))
     expect(due(answered(renewing, { outcome: 'stale', seq: 7 }, moment(0)))).toBeNull()
   })
@@ -112,12 +112,12 @@ describe('an answer to a post', () => {
     expect(posting(told).inFlight).toMatchObject({ seq: 2 })
   })
 
-  test('`left` makes seq begin again at 1', () => {
+  test('`left` makes the outbox begin again at seq 1', () => {
     const told = answered(posting(applied(posting(box(1, 2)))), { outcome: 'left', seq: 5 }, moment(0))
     expect(posting(again(told)).inFlight).toMatchObject({ seq: 1 })
   })
 
-  test('`expired` again and again is retried with backoff', () => {
+  test('the first `expired` answer is retried at once, and further ones in a row with backoff', () => {
     let told = posting(box(1))
     const waits = []
     for (let i = 0; i < 5; i++) {
@@ -161,28 +161,28 @@ describe('a refused post', () => {
 })
 
 describe('a heartbeat', () => {
-  test('a heartbeat is answered with the last state and its seq', () => {
+  test('a heartbeat makes the outbox post the last state again with the same seq', () => {
     const quiet = heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))
     expect(due(quiet)).toBe(postMs)
     expect(posting(quiet).inFlight).toMatchObject({ draft: { location: 1 }, seq: 1 })
   })
 
-  test('a heartbeat is answered once', () => {
+  test('a heartbeat makes the outbox post once', () => {
     const renewed = applied(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))))
     expect(due(renewed)).toBeNull()
   })
 
-  test('a heartbeat needs no answer when a post was acknowledged since the previous heartbeat', () => {
+  test('a heartbeat makes no post due when a post was acknowledged since the previous heartbeat', () => {
     expect(due(heartbeatReceived(applied(posting(box(1)))))).toBeNull()
   })
 
-  test('a heartbeat whose renewal got no answer is answered later', () => {
+  test('a renewal that got no answer is sent again with the same seq', () => {
     const lost = failed(posting(heartbeatReceived(heartbeatReceived(applied(posting(box(1)))))), network, moment(0))
     expect(posting(lost).inFlight).toMatchObject({ seq: 1 })
   })
 })
 
-/** Arbitrary sequences of events for a client, with a server that follows the rules of a room. */
+/** Arbitrary sequences of events for a client and a server that follows the rules of a room. */
 type Step = { kind: 'say' | 'beat' | 'lose request' | 'lose reply' | 'answer' | 'expire' | 'wake'; value: number }
 const steps = fc.array(
   fc.record({
@@ -205,8 +205,8 @@ class Server {
   }
 }
 
-describe('outbox law', () => {
-  test('after any sequence of events the server converges to the newest state, present, and seq never decreases', () => {
+describe('laws of the outbox', () => {
+  test('after any sequence of events, the server has the newest state, the client is present, and seq never decreased', () => {
     fc.assert(
       fc.property(steps, (history) => {
         const server = new Server()
@@ -264,7 +264,7 @@ describe('outbox law', () => {
     )
   })
 
-  test('after a room lost its state, each client posts again at a random time within a tenth of a heartbeat', () => {
+  test('after a room lost its state, each client posts again at a random time within a tenth of a heartbeat interval', () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), (random) => {
         const told = applied(posting(box(1)))
@@ -272,7 +272,7 @@ describe('outbox law', () => {
         const dueMs = due(forgotten(told, moment(5_000, random)))!
         expect(dueMs).toBeGreaterThanOrEqual(5_000)
         expect(dueMs).toBeLessThan(6_000)
-        // The state that the server had keeps its seq.
+        // The state that the server acknowledged keeps its seq.
         expect(posting(forgotten(told, moment(5_000, random))).seq).toBe(told.seq)
       }),
     )

@@ -2,7 +2,7 @@ import { createLocationClient } from 'hereabouts/client'
 import { expect, test } from 'vitest'
 import { scriptedServer } from '../../support/servers/scripted-server.js'
 
-test('a post without a presence value has no key for it, which a transformer would send as undefined', async () => {
+test('a post without a presence value has no `presence` key, which a transformer would send as undefined', async () => {
   await using server = await scriptedServer()
   const posts: object[] = []
   const client = createLocationClient({

@@ -7,7 +7,7 @@ import { cell, type Cells } from '../../support/clients/stock-client.js'
 
 const patience = { timeout: 600_000 }
 
-test(`joining and leaving ${cycles} rooms leaks nothing`, patience, async () => {
+test(`joining and leaving ${cycles} fake rooms leaks no room, timer or socket`, patience, async () => {
   const cycle = async () => {
     const fake = await fakeRoom({ others: { ada: {} } })
     fake.room.on('moved', () => {})
@@ -25,7 +25,7 @@ test(`joining and leaving ${cycles} rooms leaks nothing`, patience, async () => 
 })
 
 test(
-  `${cycles} of one client that lives on leave nothing on it, on its signal, or on the server`,
+  `joining and leaving ${cycles} rooms with one client leaks no room, no abort listener and no member on the server`,
   patience,
   async () => {
     const before = activeResources()
@@ -39,7 +39,7 @@ test(
     const cycle = async (nth: number) => {
       const id = `room-${nth % 10}`
       const own = new AbortController()
-      // Listeners that an app adds to a room and never removes.
+      // The listeners below reference this object. The app adds them to the room and never removes them.
       const component = { shown: 0 }
       const room = client.join(id, { location: cell(nth % 1000), signal: AbortSignal.any([own.signal]) })
       const again = client.join(id, { signal })

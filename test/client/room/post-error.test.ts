@@ -18,7 +18,7 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-/** A room whose stream is live. */
+/** Joins a room and makes its stream live. */
 async function liveRoom() {
   const clock = manualClock()
   const client = createLocationClient<Router>({ url: server.url, clock })
@@ -38,13 +38,13 @@ test.each([
   ['TOO_MANY_REQUESTS', 429, 'room-full', 'This room has 2 connections, which is the limit.'],
   ['BAD_REQUEST', 400, 'bad-input', 'row: too large.'],
 ] as const)(
-  'a refused post (%s, %i, %s) is in `status.postError` while the room is live',
+  'a refused post (%s, %i, %s) sets `status.postError` while the room is live, and is written to the console once',
   async (code, http, said, sentence) => {
     refuse(code, http, `${said}: ${sentence}`)
     await using live = await liveRoom()
     await until('the refusal is shown', () => live.room.status.postError)
     expect(live.room.status).toMatchObject({ state: 'live', postError: { code: said, message: sentence } })
-    // Without a listener of `error`, a developer reads it in the console, once.
+    // Without a listener of `error`, the refusal is written to the console once.
     await until('the console has it', () => warn.mock.calls.length > 0)
     live.room.post(cell(1))
     await live.clock.advance(50)
@@ -53,7 +53,7 @@ test.each([
   },
 )
 
-test('`status.postError` ends when a newer post is acknowledged, and not before', async () => {
+test('`status.postError` outlasts renewals of the lease and ends when a newer post is acknowledged', async () => {
   await using live = await liveRoom()
   await live.room.flush()
   refuse('BAD_REQUEST', 400, 'bad-input: That cell is locked.')
@@ -73,7 +73,7 @@ test('`status.postError` ends when a newer post is acknowledged, and not before'
   expect(live.room.status).toEqual({ state: 'live' })
 })
 
-test('posts that fail again and again are in `status.postError`; a single failure is not', async () => {
+test('the second failure in a row of a post sets `status.postError`, the first one does not', async () => {
   await using live = await liveRoom()
   await live.room.flush()
   let failures = 0
@@ -86,7 +86,7 @@ test('posts that fail again and again are in `status.postError`; a single failur
   expect(live.room.status).toMatchObject({ state: 'live', postError: { code: 'network' } })
 })
 
-test('a failure that repeats is one status event', async () => {
+test('a post that fails repeatedly with the same message emits one status event', async () => {
   await using live = await liveRoom()
   await live.room.flush()
   const events: string[] = []
@@ -104,7 +104,7 @@ test('a failure that repeats is one status event', async () => {
   expect(events.filter((event, nth) => event === events[nth - 1])).toEqual([])
 })
 
-test('with a listener of `error` nothing is written to the console', async () => {
+test('with a listener of `error`, a refused post writes nothing to the console', async () => {
   refuse('FORBIDDEN', 403, 'forbidden: You may only look.')
   const client = createLocationClient<Router>({ url: server.url, clock: manualClock() })
   const room = client.join('r')
@@ -116,13 +116,13 @@ test('with a listener of `error` nothing is written to the console', async () =>
   expect(warn).not.toHaveBeenCalled()
 })
 
-test('the reason of a failed attempt stays in `status.error` while the next one goes on', async () => {
+test('the error of a failed attempt to connect stays in `status.error` during the next attempt', async () => {
   server.answers.status = 503
   const clock = manualClock()
   const client = createLocationClient<Router>({ url: server.url, clock })
   const room = client.watch('r')
   await until('the first attempt failed', () => room.status.state === 'waiting')
-  // The next attempt is not answered.
+  // The next attempt to connect gets no answer.
   server.answers.status = 0
   await clock.advance(500)
   expect(room.status).toMatchObject({ state: 'connecting', error: { code: 'unavailable' } })

@@ -32,7 +32,7 @@ const digestOf = (...connections: { connectionId: string; at: number }[]) => {
   return digest.toString()
 }
 
-/** Resolves when the room meets the condition. It is checked at each change of the room, without a timer. */
+/** Resolves when `holds` returns true. Calls it at each change of the room, without a timer. */
 const until = (room: Pick<AnyRoom, 'subscribe'>, holds: () => boolean) =>
   new Promise<void>((resolve) => {
     let stop = () => {}
@@ -50,7 +50,7 @@ const delivered = async () => {
   for (let i = 0; i < 20; i++) await turn()
 }
 
-// The code of streams is loaded on demand. Loaded before, it takes no real time while the clock stands still.
+// Loads the code of streams in advance: loaded on demand, it would take real time while the manual clock stands still.
 await import('../../../src/client/connection/subscription.js')
 
 function clientOf(server: ScriptedServer, options: { headers?: () => Record<string, string> } = {}) {
@@ -65,7 +65,7 @@ function clientOf(server: ScriptedServer, options: { headers?: () => Record<stri
   return { client, clock, thrown, [Symbol.asyncDispose]: () => client.close() }
 }
 
-/** A room that is live and shows `others`. */
+/** Joins a room that is live and shows `others`. */
 async function liveRoom(server: ScriptedServer, ...others: Connection<CellTypes>[]) {
   const { client, clock, thrown } = clientOf(server)
   const room = client.join('r')
@@ -101,7 +101,7 @@ describe('joining a room', () => {
     expect(post.memberKey).toMatch(/^[\w-]{22}$/)
   })
 
-  test('joining a room with a location sends one post', async () => {
+  test('two posts in the task in which a room is joined are sent as one post with the join', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r', { profile: { name: 'Ada' } })
@@ -112,7 +112,7 @@ describe('joining a room', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('joining a room twice shares one connection, which ends when the last handle leaves', async () => {
+  test('joining a room twice shares one connection, which is closed when the last handle leaves', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
@@ -144,13 +144,13 @@ describe('joining a room', () => {
     expect(server.waiting().leaves).toBe(0)
     await room.leave()
     expect(room.status.state).toBe('closed')
-    // A handle that left earlier does not leave for a handle that joined later.
+    // `leave()` of an old handle does not close the room for a handle that joined later.
     const next = opened.client.join('r')
     await Promise.all([hasty.leave(), room.leave()])
     expect(next.status.state).not.toBe('closed')
   })
 
-  test('a room has one name in any normal form', async () => {
+  test('room ids that differ only in their Unicode normal form join the same room', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('e\u0301')
@@ -160,7 +160,7 @@ describe('joining a room', () => {
   })
 
   test.each(['', 'a\u0000b', '\ud800', 'x'.repeat(129), undefined as never, null as never, 5 as never])(
-    'a room that cannot be, %j, is the caller’s mistake',
+    'joining or watching a room with the invalid id %j throws `bad-input` and sends nothing',
     async (id) => {
       await using server = await scriptedServer()
       await using opened = clientOf(server)
@@ -175,7 +175,7 @@ describe('joining a room', () => {
     },
   )
 
-  test('`headers` that return nothing, as without a token, are no headers', async () => {
+  test('a client whose `headers` function returns undefined posts and opens a stream without own headers', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server, { headers: () => undefined as never })
     opened.client.join('r')
@@ -183,7 +183,7 @@ describe('joining a room', () => {
     await server.post()
   })
 
-  test('joining a room calls `headers` for each request, and the connectionKey is the only secret in a URL', async () => {
+  test('a joined room calls `headers` for each request, and the URL of its stream contains no secret but the connectionKey', async () => {
     await using server = await scriptedServer()
     let asked = 0
     await using opened = clientOf(server, { headers: () => ({ authorization: `Bearer ${++asked}` }) })
@@ -203,7 +203,7 @@ describe('joining a room', () => {
     expect((await server.stream()).headers.authorization).toMatch(/^Bearer [3-9]$/)
   })
 
-  test('joining a room ends when the signal is aborted', async () => {
+  test('aborting the `signal` of a join leaves the room', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const controller = new AbortController()
@@ -214,7 +214,7 @@ describe('joining a room', () => {
     expect(room.status).toEqual({ state: 'closed', reason: 'left', error: null })
   })
 
-  test('joining a room removes its abort listener from the signal, however the room ends', async () => {
+  test('a joined room removes its listener from the abort `signal` when it is left and when the client is closed', async () => {
     await using server = await scriptedServer()
     const opened = clientOf(server)
     const { signal } = new AbortController()
@@ -229,12 +229,12 @@ describe('joining a room', () => {
     expect(listens()).toBe(1)
     await opened.client.close()
     expect(listens()).toBe(0)
-    // Joining with an aborted signal leaves at once.
+    // A join with an aborted signal leaves the room at once.
     await using other = clientOf(server)
     expect(other.client.join('t', { signal: AbortSignal.abort() }).status.state).toBe('closed')
   })
 
-  test('joining a room with a server-rendered snapshot shows it and resumes from its event id', async () => {
+  test('a room joined with a server-rendered snapshot shows it at once and resumes the stream from its event id', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const initial = { id: id(5), event: { type: 'snapshot' as const, connections: [one('ada')] } }
@@ -251,7 +251,7 @@ describe('joining a room', () => {
     for (const method of ['post', 'flush', 'update']) expect(method in room).toBe(false)
   })
 
-  test('joining a room as a watcher posts nothing', async () => {
+  test('a watched room sends no post and no leave, also after a heartbeat', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -268,7 +268,7 @@ describe('joining a room', () => {
   })
 })
 
-describe('a stream that ends', () => {
+describe('the end of a stream', () => {
   const ends: [string, (stream: ScriptedStream) => void][] = [
     ['cut', (stream) => stream.cut()],
     ['cut in the middle of an event', (stream) => (stream.write('data: {"type":"cha'), setImmediate(stream.cut))],
@@ -277,7 +277,7 @@ describe('a stream that ends', () => {
     ['closed by a `bye`', (stream) => stream.event(id(1), { type: 'bye', reason: 'draining' })],
     ['told that the server is full', (stream) => stream.error('SERVICE_UNAVAILABLE', 503, 'unavailable: Draining.')],
   ]
-  test.each(ends)('a stream that ends resumes from its last event id when it was %s', async (_, end) => {
+  test.each(ends)('after a stream was %s, the next stream resumes from the last event id', async (_, end) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     end(live.stream)
@@ -291,7 +291,7 @@ describe('a stream that ends', () => {
     expect(server.waiting().streams).toBe(0)
   })
 
-  test('a stream that ends silently is detected by a timeout, which any byte resets', async () => {
+  test('a stream without a byte for 25 seconds is reopened, and each byte restarts that time', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(24_000)
@@ -305,7 +305,7 @@ describe('a stream that ends', () => {
     expect((await live.nextStream()).input.lastEventId).toBe(id(1))
   })
 
-  test('a stream that ends silently is detected by the heartbeat interval of its `hello`', async () => {
+  test('a stream without a byte for 2.5 heartbeat intervals of its `hello` counts as ended', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -317,7 +317,7 @@ describe('a stream that ends', () => {
     expect(room.status.state).not.toBe('live')
   })
 
-  test('a stream that ends before it was answered is retried', { timeout: 20_000 }, async () => {
+  test('a stream request without a response is retried', { timeout: 20_000 }, async () => {
     await using server = await scriptedServer()
     server.answers.status = 0
     await using opened = clientOf(server)
@@ -338,7 +338,7 @@ describe('a stream that ends', () => {
   })
 
   test.each([503, 429, 404, 500])(
-    'a stream that ends before it began, with HTTP status %i, is retried',
+    'a stream request that is answered with HTTP status %i is retried within 0.5 s',
     async (status) => {
       await using server = await scriptedServer()
       server.answers.status = status
@@ -352,7 +352,7 @@ describe('a stream that ends', () => {
     },
   )
 
-  test('a stream that ends after a long time live reports no failure, because rotation is routine', async () => {
+  test('a stream that was live for a heartbeat interval and then ends is reported as `connecting`, without an error', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(10_000)
@@ -361,7 +361,7 @@ describe('a stream that ends', () => {
     expect(live.room.status).toEqual({ state: 'connecting' })
   })
 
-  test('a stream that ends is reopened at once by `retry()`', async () => {
+  test('`retry()` reopens a stream at once while the room waits', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.cut()
@@ -371,8 +371,8 @@ describe('a stream that ends', () => {
   })
 })
 
-describe('an interruption', () => {
-  test('an interruption that is short emits no event', async () => {
+describe('an interruption of the connection', () => {
+  test('an interruption of less than five seconds emits no event', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.cut()
@@ -384,7 +384,7 @@ describe('an interruption', () => {
     expect(live.room.others[0]?.connections[0]?.stale).toBe(false)
   })
 
-  test('an interruption of five seconds emits `lost`, and the others are shown as stale until `restored`', async () => {
+  test('an interruption of five seconds emits `lost`, and other members are shown as stale until `restored`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     const since = live.clock.date()
@@ -395,7 +395,7 @@ describe('an interruption', () => {
     await live.clock.advance(4_999)
     expect(live.news).toEqual([])
     await live.clock.advance(1)
-    // The retry delay is random, so the retry may have begun already.
+    // The delay of the next attempt is random, so that attempt may have begun already.
     const state = expect.stringMatching(/^(waiting|connecting)$/) as string
     expect(live.news).toMatchObject([['lost', { since, status: { state } }]])
     expect(live.room.others).toMatchObject([{ location: cell(1), connections: [{ stale: true }] }])
@@ -410,7 +410,7 @@ describe('an interruption', () => {
   })
 
   test.each([3_600_000, -3_600_000])(
-    'retryAt and since are times of the wall clock after a step of it by %i ms, as after a sleep',
+    'after the wall clock was set by %i ms, as after a sleep, `retryAt` and `since` are times of that clock',
     async (stepMs) => {
       await using server = await scriptedServer()
       await using live = await liveRoom(server, one('ada', 1, cell(1)))
@@ -429,7 +429,7 @@ describe('an interruption', () => {
     },
   )
 
-  test('an interruption emits no `lost` after we left, nor before the room was ever live', async () => {
+  test('a room that was left emits no `lost`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.room.leave()
@@ -437,7 +437,7 @@ describe('an interruption', () => {
     expect(live.news).toEqual([])
   })
 
-  test('an interruption marks the events that were missed as caught up, and later events not', async () => {
+  test('after an interruption, missed events have `caughtUp: true` and later events `caughtUp: false`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -453,7 +453,7 @@ describe('an interruption', () => {
     ])
   })
 
-  test('an interruption without missed events marks nothing as caught up', async () => {
+  test('after an interruption without missed events, a later move has `caughtUp: false`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -467,7 +467,7 @@ describe('an interruption', () => {
     expect(live.news).toMatchObject([['moved', { caughtUp: false }]])
   })
 
-  test('an interruption marks missed events as caught up when they arrive slowly', async () => {
+  test('after an interruption, missed events that arrive slowly still have `caughtUp: true`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -484,7 +484,7 @@ describe('an interruption', () => {
     expect(live.news).toMatchObject([['moved', { caughtUp: true }]])
   })
 
-  test('an interruption marks a late snapshot as caught up when the server cannot resume', async () => {
+  test('when a server that cannot resume sends its snapshot late, the moves in it have `caughtUp: true`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)))
     live.stream.cut()
@@ -502,7 +502,7 @@ describe('an interruption', () => {
     ])
   })
 
-  test('an interruption shows `degraded` while the server reports that its store is unreachable', async () => {
+  test("the status is `degraded` from the server's `degraded` event until its next heartbeat", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(1), { type: 'degraded', reason: 'backend' })
@@ -513,7 +513,7 @@ describe('an interruption', () => {
     expect(live.news).toEqual([])
   })
 
-  test('an interruption reports `misconfigured` when no location server answers at the URL', async () => {
+  test('a room reports `misconfigured` with the URL when the server answers 404 there', async () => {
     await using server = await scriptedServer()
     server.answers.status = 404
     await using opened = clientOf(server)
@@ -529,8 +529,8 @@ describe('an interruption', () => {
   })
 })
 
-describe('a view that missed a frame', () => {
-  test('a view that missed a frame requests a snapshot when changes do not start at its event id', async () => {
+describe('the detection of missed frames', () => {
+  test("changes that do not start at the view's event id make the client request a snapshot, until it gets one", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(3), { type: 'changes', from: id(2), entered: [one('bob')] })
@@ -549,7 +549,7 @@ describe('a view that missed a frame', () => {
     expect(live.news).toMatchObject([['entered', { member: { memberId: 'm-bob' } }]])
   })
 
-  test('a view that missed a frame requests a snapshot after a digest mismatch, at most once in six heartbeats', async () => {
+  test("a heartbeat with another digest than the view's makes the client request a snapshot, once in six heartbeat intervals", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.beat(id(1), 2, digestOf(one('ada'), one('bob')))
@@ -564,7 +564,7 @@ describe('a view that missed a frame', () => {
     expect(server.waiting().streams).toBe(0)
   })
 
-  test('a view that missed a frame keeps its stream when the digest agrees', async () => {
+  test('a heartbeat with the digest of the view keeps the stream', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.beat(id(1), 1, digestOf(one('ada')))
@@ -573,12 +573,12 @@ describe('a view that missed a frame', () => {
   })
 })
 
-describe('a refused stream', () => {
+describe('refused streams', () => {
   test.each([
     ['FORBIDDEN', 403, 'forbidden: You may not read this room.', 'forbidden'],
     ['BAD_REQUEST', 400, 'bad-input: A room id must be visible.', 'bad-input'],
     ['NOT_FOUND', 404, 'No such procedure', 'bad-input'],
-  ])('a refused stream with %s closes the room with the reason of the error', async (code, status, message, reason) => {
+  ])('a stream refused with %s closes the room with the reason of the error', async (code, status, message, reason) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -596,7 +596,7 @@ describe('a refused stream', () => {
     await room.ready()
   })
 
-  test('a refused stream with UNAUTHORIZED is retried once with new headers', async () => {
+  test('a stream refused with UNAUTHORIZED is retried once with new headers, and a second refusal closes the room', async () => {
     await using server = await scriptedServer()
     let token = 'old'
     await using opened = clientOf(server, { headers: () => ({ authorization: token }) })
@@ -614,7 +614,7 @@ describe('a refused stream', () => {
     expect(room.status).toMatchObject({ state: 'closed', reason: 'unauthorized', error: { message: 'Sign in.' } })
   })
 
-  test('a refused stream because another member owns the connection is retried with a new key', async () => {
+  test('a stream refused because another member owns the connection is retried with a new connection key', async () => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.join('r')
@@ -640,7 +640,7 @@ describe('a refused stream', () => {
         stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
       },
     ],
-  ])('a refused stream %s closes the room for good: no timer reopens it', async (_, refuse) => {
+  ])('a stream refused with FORBIDDEN %s closes the room, and no timer reopens it', async (_, refuse) => {
     await using server = await scriptedServer()
     await using opened = clientOf(server)
     const room = opened.client.watch('r')
@@ -668,14 +668,14 @@ describe('a refused stream', () => {
         throw new Refusal('FORBIDDEN', 403, 'connection-owned: Make a new connectionKey.')
       },
     ],
-  ])('a refused stream keeps the room closed until `retry()`, also when a post %s', async (_, answer) => {
+  ])('a room closed by a refused stream stays closed until `retry()` when a later post %s', async (_, answer) => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
     live.stream.error('FORBIDDEN', 403, 'forbidden: You may no longer read this room.')
     await statusIs(live.room, 'closed')
     server.answers.post = ({ seq = 0 }) => {
-      // Accepts the next attempt, if there is one.
+      // The answer below is for the first attempt only; a further attempt is accepted.
       server.answers.post = post
       return { outcome: 'applied', connectionId: 'me', memberId: 'm-me', seq, ...answer() }
     }
@@ -694,7 +694,7 @@ describe('a refused stream', () => {
     await statusIs(live.room, 'live')
   })
 
-  test('a refused stream after `bye: revoked` is not retried', async () => {
+  test('`bye: revoked` closes the room with the reason `forbidden`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.event(id(1), { type: 'bye', reason: 'revoked' })
@@ -704,7 +704,7 @@ describe('a refused stream', () => {
 })
 
 describe('posts', () => {
-  test('posts are conflated: only the newest waits, one is in flight, and they are sent at least postMs apart', async () => {
+  test('one post is in flight, only the newest waits, and posts are sent at least `postMs` apart', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     let answer = () => {}
@@ -738,7 +738,7 @@ describe('posts', () => {
     expect(server.waiting().posts).toBe(0)
   })
 
-  test('posts are shown as our own location at once, before the server answers', async () => {
+  test('a posted location is shown as our own at once, before the server answers', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(7)))
     live.room.post(cell(7))
@@ -782,7 +782,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(2), seq: 3 })
   })
 
-  test('posts that are refused are dropped and reported', async () => {
+  test('a refused post is dropped, `flush` rejects and an `error` event gives the reason', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -820,7 +820,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 2 })
   })
 
-  test('posts of a connection that has left are sent with a new key, and the stream reopens with it', async () => {
+  test('when the server answers that the connection has left, post and stream are sent again with a new connection key', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const { post } = server.answers
@@ -835,7 +835,7 @@ describe('posts', () => {
     expect(await server.post()).toMatchObject({ location: cell(1), seq: 1, connectionKey: next.input.connectionKey })
   })
 
-  test('posts under an abandoned key are not awaited, and their answers are ignored', async () => {
+  test('after a change of the connection key, answers to posts with the old key are ignored', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const answers: (() => void)[] = []
@@ -861,7 +861,7 @@ describe('posts', () => {
     await flush
   })
 
-  test('posts of values that JSON cannot represent are reported as a refusal of the server is, and never thrown', async () => {
+  test('a posted value that JSON cannot represent is reported by an `error` event and by `flush`, and `post` does not throw', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const circular: { itself?: object } = {}
@@ -873,7 +873,7 @@ describe('posts', () => {
       () => live.room.post(cell(NaN)),
       () => live.room.post(undefined as never),
       () => live.room.post(circular as never),
-      // A lone surrogate, as `slice` leaves it of an emoji.
+      // `slice` cuts the emoji in half and leaves a lone surrogate.
       () => live.room.update({ profile: { name: 'Ada 🎉'.slice(0, 5) } }),
     ]
     for (const mistake of mistakes) {
@@ -892,7 +892,7 @@ describe('posts', () => {
 describe('a heartbeat', () => {
   const beat = (stream: ScriptedStream) => stream.beat(id(1), 0, digestOf())
 
-  test('a heartbeat is answered with the last post, unless a post was acknowledged since the previous heartbeat', async () => {
+  test('a heartbeat makes the client repeat its last post, unless a post was acknowledged since the previous heartbeat', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     await live.clock.advance(50)
@@ -922,7 +922,7 @@ describe('a heartbeat', () => {
     expect(await server.post()).toMatchObject({ seq: 2 })
   })
 
-  test('a heartbeat is not needed after `hello`: each new stream renews the lease', async () => {
+  test('the `hello` of a new stream makes the client renew its lease without a heartbeat', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.stream.cut()
@@ -935,7 +935,7 @@ describe('a heartbeat', () => {
 })
 
 describe('the other members', () => {
-  test('the other members are reported per member when they enter, move, are updated and leave', async () => {
+  test("`entered`, `moved`, `updated` and `left` are emitted for another member's changes, in order", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     const { stream, room, news } = live
@@ -961,7 +961,7 @@ describe('the other members', () => {
     ])
   })
 
-  test('the other members emit `updated` when only their activity changes', async () => {
+  test("`updated` is emitted when only another member's activity changes", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.event(id(2), {
@@ -976,7 +976,7 @@ describe('the other members', () => {
     ])
   })
 
-  test('the other members who reload cause no events', async () => {
+  test("another member's change from one tab to another emits no event", async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('tab-1', 1, cell(1), 'ada'))
     live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'ada')] })
@@ -991,7 +991,7 @@ describe('the other members', () => {
     expect(live.news).toEqual([])
   })
 
-  test('the other members do not include our own other tab', async () => {
+  test('`others` does not include our own other tab, which is a second connection of `self`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('me', 1, null, 'm-me'))
     live.stream.event(id(2), { type: 'changes', from: id(1), entered: [one('tab-2', 2, cell(1), 'm-me')] })
@@ -1003,7 +1003,7 @@ describe('the other members', () => {
     expect(live.room.self).toMatchObject({ location: cell(5), connections: [{ connectionId: 'me' }, {}] })
   })
 
-  test('the other members stay visible for a lease and a heartbeat after the server lost its state, without a `left` event', async () => {
+  test('members that a restarted server lacks are stale for a lease and a heartbeat interval, and only then emit `left`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -1021,7 +1021,7 @@ describe('the other members', () => {
     expect(left()).toMatchObject([['left', { member: { memberId: 'm-bob' }, reason: 'lost' }]])
   })
 
-  test('the other members stay no longer than a lease and a heartbeat, however many snapshots follow', async () => {
+  test('members that a restarted server lacks disappear after a lease and a heartbeat interval, also when another snapshot arrives', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'), one('bob'))
     live.stream.cut()
@@ -1036,7 +1036,7 @@ describe('the other members', () => {
     expect(names(live.room)).toEqual(['m-ada'])
   })
 
-  test('the other members cause no `left` events after we left', async () => {
+  test('a room that was left emits no `left` for the members that were shown', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada'))
     live.stream.cut()
@@ -1049,7 +1049,7 @@ describe('the other members', () => {
     expect(live.news).toEqual([])
   })
 
-  test('the other members that did not change keep their object identity', async () => {
+  test('other members that did not change keep their object identity', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server, one('ada', 1, cell(1)), one('bob', 1, cell(2)))
     const [ada, bob] = live.room.others
@@ -1069,7 +1069,7 @@ describe('the other members', () => {
     expect(live.room.membersAt(cell(3))).toEqual([live.room.others[1]])
   })
 
-  test('the other members are still shown when a listener throws', async () => {
+  test('a listener that throws is reported, and the other listeners and the view are not affected', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     live.room.on('entered', () => {
@@ -1086,7 +1086,7 @@ describe('the other members', () => {
 })
 
 describe('leaving a room', () => {
-  test('leaving a room posts one leave, closes the stream and rejects pending promises', async () => {
+  test('leaving a room sends one leave request, closes the stream and rejects a pending `flush`', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     server.answers.post = () => new Promise(() => {})
@@ -1106,7 +1106,7 @@ describe('leaving a room', () => {
     expect(server.waiting().leaves).toBe(0)
   })
 
-  test('leaving a room never rejects', async () => {
+  test('`leave()` resolves when the server cannot be reached', async () => {
     const server = await scriptedServer()
     const live = await liveRoom(server)
     await server[Symbol.asyncDispose]()
@@ -1122,8 +1122,8 @@ describe('leaving a room', () => {
   })
 })
 
-describe('a post that is answered for another member, who signed in here', () => {
-  test('a post that is answered for another member, who signed in here closes the stream of the previous member and opens another, once', async () => {
+describe('a sign-in as another member', () => {
+  test('the first post that is answered for another member closes the stream of the previous member and opens one new stream', async () => {
     await using server = await scriptedServer()
     await using live = await liveRoom(server)
     const postAs = async (memberId: string, row: number) => {

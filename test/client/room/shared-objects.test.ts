@@ -26,7 +26,7 @@ async function joined(options: JoinOptions<CellTypes> = {}) {
   const stream = await server.stream()
   const first = await server.post()
   await room.flush()
-  /** The next post, which is sent when the pace allows it. */
+  /** Returns the next post, after the least time between two posts. */
   const nextPost = async () => {
     await clock.advance(50)
     return server.post()
@@ -45,16 +45,16 @@ async function joined(options: JoinOptions<CellTypes> = {}) {
   }
 }
 
-/** Objects of the app that it changes in place, and how it hands them to the room. */
+/** The ways in which an app hands an object to a room before it changes the object in place. */
 const handedIn: [edge: string, hand: (room: AnyRoom, own: { at: CellLocation; profile: MemberProfile }) => void][] = [
   ['post()', (room, { at }) => room.post(at)],
   ['update() of the profile', (room, { profile }) => room.update({ profile })],
   ['post() after update()', (room, { at, profile }) => (room.update({ profile }), room.post(at))],
 ]
 
-describe('an object of the app that is changed in place', () => {
+describe('objects that the app changes in place', () => {
   test.each(handedIn)(
-    'an object of the app that is changed in place and handed to %s again is posted',
+    'an object that the app changes in place and hands to %s again is posted with its new values',
     async (_, hand) => {
       await using opened = await joined()
       const { room, nextPost } = opened
@@ -74,7 +74,7 @@ describe('an object of the app that is changed in place', () => {
   )
 
   test.each(handedIn)(
-    'an object of the app that is changed in place and not handed to %s again changes no later post',
+    'an object that the app handed to %s and then changes in place does not change later posts',
     async (_, hand) => {
       await using opened = await joined()
       const { room, nextPost } = opened
@@ -90,7 +90,7 @@ describe('an object of the app that is changed in place', () => {
     },
   )
 
-  test('an object of the app that is changed in place after join() changes nothing that is posted', async () => {
+  test('an object that the app handed to join() and then changes in place is posted with its values at the join', async () => {
     const profile = { name: 'Ada' }
     const location = { sheet: 'Q3', row: 1, col: 1 }
     const server = await scriptedServer()
@@ -106,7 +106,7 @@ describe('an object of the app that is changed in place', () => {
     expect(await server.post()).toMatchObject({ profile: { name: 'Ada' }, location: { row: 1 } })
   })
 
-  test('an object of the app that is changed in place after it was `initial` changes nothing that the room shows', async () => {
+  test('an `initial` snapshot that the app changes in place after join() does not change what the room shows', async () => {
     const initial: GetLocationsOutput<CellTypes> = {
       id: 'epochepoch1.1',
       event: { type: 'snapshot', connections: [structuredClone(ada)] },
@@ -119,7 +119,7 @@ describe('an object of the app that is changed in place', () => {
   })
 })
 
-/** Everything in `value` that an app could change, with its path. */
+/** Returns the paths of all parts of `value` that are not frozen. */
 function mutableParts(value: unknown, path: string): string[] {
   if (typeof value !== 'object' || value === null || value instanceof Error) return []
   return [
@@ -128,7 +128,7 @@ function mutableParts(value: unknown, path: string): string[] {
   ]
 }
 
-test('nothing that a room hands out can be changed by the app', async () => {
+test('all lists, members, statuses and events that a room hands out are frozen', async () => {
   await using opened = await joined({ profile: { name: 'Me' }, location: { sheet: 'Q3', row: 3, col: 3 } })
   const { room, stream } = opened
   const handedOut: Record<string, unknown> = {}
@@ -162,7 +162,7 @@ test('nothing that a room hands out can be changed by the app', async () => {
   for (const [name, value] of Object.entries(handedOut)) expect(mutableParts(value, name)).toEqual([])
 })
 
-test('an error that a room hands out stays open to error trackers', async () => {
+test('an error that a room hands out is not frozen, so that error trackers can add fields', async () => {
   await using opened = await joined()
   const { room, stream } = opened
   const failed = new Promise<Error>((resolve) => void room.on('error', ({ error }) => resolve(error)))
@@ -170,7 +170,7 @@ test('an error that a room hands out stays open to error trackers', async () => 
   expect(Object.isFrozen(await failed)).toBe(false)
 })
 
-test('a client that was closed, as before a sign-out, has told the server and shows nobody', async () => {
+test('closing a client sends a leave request, empties its rooms and makes later joins throw', async () => {
   await using opened = await joined({ profile: { name: 'Me' } })
   const { room, client, server, stream } = opened
   stream.hello()

@@ -4,7 +4,7 @@ import { detectSplitRoom, type ToldEpoch } from '../../../src/client/room/split-
 
 const beatMs = 10_000
 
-/** What a view is told: it takes the epoch of each snapshot. */
+/** Tells the detector about epochs, like a room whose view takes the epoch of each snapshot. */
 function viewOf(first: string) {
   const isSplit = detectSplitRoom(() => beatMs)
   let shown = first
@@ -19,7 +19,7 @@ function viewOf(first: string) {
   }
 }
 
-/** A beginning anew: how long the stream of the process before is still there, and what comes late of it. */
+/** New epochs of a room: how long the previous epoch and its stream last, and which of its messages arrive late. */
 const beginnings = fc.record({
   epochMs: fc.integer({ min: 2 * beatMs, max: 5 * beatMs }),
   posts: fc.nat(4),
@@ -30,7 +30,7 @@ const beginnings = fc.record({
   lateReplyMs: fc.option(fc.nat(2 * beatMs - 1)),
 })
 
-test('restarts and failovers are not reported, whatever of the epoch before is still under way', () => {
+test('restarts and failovers do not count as a split room, whichever messages of the previous epoch arrive late', () => {
   fc.assert(
     fc.property(fc.array(beginnings, { maxLength: 20 }), (history) => {
       const view = viewOf('epoch0')
@@ -43,7 +43,8 @@ test('restarts and failovers are not reported, whatever of the epoch before is s
           tell('beat')
           tell('post', before)
         }
-        // The next process answers posts already, while the stream is gone or, after a failover, its node is behind.
+        // The next process already answers posts while the stream is gone or, after a failover, while the process of
+        // the stream is behind.
         const [atFirst, later] = failover ? [behindMs / 2, behindMs / 2] : [Math.min(goneMs, 900), goneMs]
         for (let i = 0; i < posts; i++) tell('post', next)
         view.pass(atFirst)
@@ -60,11 +61,11 @@ test('restarts and failovers are not reported, whatever of the epoch before is s
   )
 })
 
-test('two processes are reported within two heartbeats after the other one applied a post', () => {
+test('a split room is detected within two heartbeats after another process than that of the stream applied a post', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(beatMs - 1), { maxLength: 5 }), fc.nat(beatMs), (posts, at) => {
       const view = viewOf('ours')
-      // Earlier posts were applied by the process of our stream.
+      // These earlier posts were applied by the process of our stream.
       for (const ms of posts) {
         view.pass(ms)
         expect(view.tell('post')).toBe(false)
@@ -79,7 +80,7 @@ test('two processes are reported within two heartbeats after the other one appli
   )
 })
 
-test('two processes are reported with a post that the other one applied a heartbeat interval after the first', () => {
+test('a split room is detected by a second post to the other process, a heartbeat interval after the first one', () => {
   const view = viewOf('ours')
   expect(view.tell('post', 'theirs')).toBe(false)
   view.pass(beatMs - 50)
@@ -90,7 +91,7 @@ test('two processes are reported with a post that the other one applied a heartb
   expect(view.tell('post', 'theirs')).toBe(true)
 })
 
-test('polls and streams that two processes answer by turns are reported when a superseded epoch came back twice', () => {
+test('a split room is detected when two epochs alternate in snapshots and a superseded epoch comes back twice', () => {
   const view = viewOf('ours')
   const told = ['theirs', 'ours', 'theirs'].map((epoch) => (view.pass(beatMs), view.tell('snapshot', epoch)))
   expect(told).toEqual([false, false, true])

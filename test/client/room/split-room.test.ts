@@ -11,7 +11,9 @@ beforeEach(() => void warn.mockClear())
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
 const advice = expect.stringMatching(/each has this room for itself.* Redis/) as string
 
-/** A client of two servers that know nothing of each other: the stream comes from the first one. */
+/**
+ * Starts two servers that know nothing of each other, and a client. `fetchOf` decides which server gets which request.
+ */
 async function twoServers(fetchOf: (urls: string[]) => typeof fetch) {
   const clock = manualClock()
   const servers = await Promise.all([serveLocations({ clock }), serveLocations({ clock })])
@@ -37,7 +39,7 @@ const postsElsewhere =
     return fetch(url.includes('onLocation') ? url : elsewhere + url.slice(url.indexOf('/trpc') + 5), init)
   }
 
-test('a client whose posts reach another process than its stream says so once, and what to do', async () => {
+test('a client whose posts and stream reach different processes writes one warning with advice to the console', async () => {
   await using split = await twoServers(postsElsewhere)
   const room = split.client.join('r')
   await room.ready()
@@ -49,7 +51,7 @@ test('a client whose posts reach another process than its stream says so once, a
   expect(room.status.state).toBe('live')
 })
 
-test('a listener of `error` is told of several processes as `misconfigured`, and the console is left alone', async () => {
+test('a room that is split among processes raises `misconfigured`, and with a listener of `error` the console stays empty', async () => {
   await using split = await twoServers(postsElsewhere)
   const room = split.client.join('r')
   const errors: object[] = []
@@ -59,7 +61,7 @@ test('a listener of `error` is told of several processes as `misconfigured`, and
   expect(warn).not.toHaveBeenCalled()
 })
 
-test('a balancer that sends each request to the next of two processes is reported while somebody moves', async () => {
+test('a room behind a balancer that alternates between two processes raises `misconfigured` while the member moves', async () => {
   await using split = await twoServers(byTurns)
   const room = split.client.join('r')
   const codes: string[] = []
@@ -73,7 +75,7 @@ test('a balancer that sends each request to the next of two processes is reporte
   expect(codes).toEqual(['misconfigured'])
 })
 
-test('one process is never reported, also when it is restarted', async () => {
+test('a room of one process raises no error, also when the process is restarted', async () => {
   const clock = manualClock()
   const first = await serveLocations({ clock })
   const { port, url } = first

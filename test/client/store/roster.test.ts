@@ -24,7 +24,7 @@ const doing = fc.record({
 const history = fc.array(doing, { maxLength: 40 })
 type Doing = typeof doing extends fc.Arbitrary<infer T> ? T : never
 
-/** Three tabs each for m0 and m1, one for m2. */
+/** Returns the connection of a tab: m0 and m1 have three tabs each, m2 has one. */
 const connection = ({ who, cell }: Doing, at: number): Connection<Types> => ({
   connectionId: `c${who}`,
   memberId: `m${Math.floor(who / 3)}`,
@@ -53,7 +53,7 @@ function play(history: Doing[], eachStep: (roster: Roster<Types>, at: number) =>
   return { view, roster, own, away }
 }
 
-/** The same view, seen for the first time. */
+/** Returns a new roster that is built from the same view at once. */
 function afresh({ view, own, away }: ReturnType<typeof play>) {
   const roster = new Roster<Types>()
   const all = [...view.connections.values(), ...view.stale.values()]
@@ -68,7 +68,7 @@ describe('a roster', () => {
   test('a roster updated step by step equals one that is built from the final view', () => {
     fc.assert(
       fc.property(history, (history) => {
-        // The index of locations is updated from its first use on.
+        // The index of locations is kept up to date only after its first use, so it is used in each step.
         const played = play(history, (roster) => {
           roster.membersAt({ cell: 0 })
           roster.membersAt({ cell: 0 }, { windows: 'all' })
@@ -126,7 +126,7 @@ describe('a roster', () => {
     )
   })
 
-  test('a roster returns exactly the members who came, went or changed', () => {
+  test('an update of a roster returns exactly the members who entered, left or changed', () => {
     const view = new View<Types>()
     const roster = new Roster<Types>()
     const set = (who: number, cell: number, at: number) =>

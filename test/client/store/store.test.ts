@@ -10,7 +10,7 @@ describe('a listener', () => {
     return { reported, store: createStore(new Date(0), (thrown) => reported.push(thrown)) }
   }
 
-  test('a listener that is async and rejects is reported like one that throws', async () => {
+  test('the rejection of an async listener is reported, both of an event and of a subscription', async () => {
     const { reported, store } = opened()
     const failing = async () => Promise.reject(error)
     store.on('error', failing)
@@ -20,7 +20,7 @@ describe('a listener', () => {
     expect(reported).toEqual([error, error])
   })
 
-  test('a listener that removes and adds itself is called once an event', () => {
+  test('a listener that removes and adds itself during an event is called once', () => {
     const { store } = opened()
     let calls = 0
     let off = () => {}

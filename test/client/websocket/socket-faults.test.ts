@@ -6,7 +6,7 @@ import type { CellTypes } from '../../support/cell-types.js'
 
 /* Faults of sockets that a real server does not produce on demand. With a real server: test/client/websocket.test.ts. */
 
-/** A socket whose server is the test. */
+/** A WebSocket whose server is played by the test. */
 class FakeSocket extends EventTarget {
   static made: FakeSocket[] = []
   readyState = 0
@@ -66,14 +66,14 @@ function transport(Socket: unknown = FakeSocket) {
 
 const kind = ({ sockets }: ReturnType<typeof transport>) => sockets.state!().transport
 
-/** Opens a socket with two streams on it, and lets the test end it. */
+/** Opens a socket with two streams on it. */
 async function twoStreams(client: ReturnType<typeof transport>) {
   const streams = [client.open('q3'), client.open('q4')]
   await client.clock.advance(0)
   return { streams, socket: FakeSocket.made.at(-1)! }
 }
 
-describe('a socket that cannot be made', () => {
+describe('a WebSocket constructor that throws', () => {
   afterEach(() => vi.unstubAllGlobals())
 
   const Refused = function () {
@@ -111,7 +111,7 @@ describe('a socket that cannot be made', () => {
 })
 
 describe('the fallback to SSE', () => {
-  test('one failed socket counts once, whatever number of streams it had', async () => {
+  test('a failed socket counts as one failure even with two streams, and the second failed socket leads to SSE', async () => {
     const client = transport()
     const first = await twoStreams(client)
     first.socket.fails()
@@ -122,7 +122,7 @@ describe('the fallback to SSE', () => {
     expect(kind(client)).toBe('sse')
   })
 
-  test('sockets that the client closes do not count as failures', async () => {
+  test('sockets that the client closes do not count as failures of WebSockets', async () => {
     const client = transport()
     for (const _ of [1, 2, 3]) {
       await twoStreams(client)
@@ -131,7 +131,7 @@ describe('the fallback to SSE', () => {
     expect([kind(client), FakeSocket.made.length]).toEqual(['websocket', 3])
   })
 
-  test('sockets that a hidden page closes do not count as failures', async () => {
+  test('sockets that are closed on `pagehide` do not count as failures of WebSockets', async () => {
     const listeners = new Set<() => void>()
     vi.stubGlobal('document', { baseURI: 'http://host/' })
     vi.stubGlobal('addEventListener', (_: string, hide: () => void) => listeners.add(hide))
@@ -145,7 +145,7 @@ describe('the fallback to SSE', () => {
     expect([kind(client), FakeSocket.made.length, listeners.size]).toEqual(['websocket', 3, 0])
   })
 
-  test('sockets that brought a hello do not count as failures', async () => {
+  test('sockets that fail after a hello do not count as failures of WebSockets', async () => {
     const client = transport()
     for (const _ of [1, 2, 3]) {
       const { socket, streams } = await twoStreams(client)
@@ -161,7 +161,7 @@ describe('the fallback to SSE', () => {
 })
 
 describe('a stream without a hello', () => {
-  /** A socket with one stream that has begun, and a second one. */
+  /** Opens a socket with one stream that has had its hello, and a second stream without one. */
   async function withSecondStream() {
     const client = transport()
     const healthy = client.open('q3')
@@ -175,7 +175,7 @@ describe('a stream without a hello', () => {
     return { client, healthy, second, socket }
   }
 
-  test('only the stream that the server holds back ends, while the socket answers', async () => {
+  test('a stream without a hello for 4 s ends alone while its socket answers PING', async () => {
     const { client, healthy, second, socket } = await withSecondStream()
     expect(socket.sent.at(-1)).toBe('PING')
     socket.says('PONG')
@@ -185,7 +185,7 @@ describe('a stream without a hello', () => {
     expect([socket.readyState, kind(client)]).toEqual([1, 'websocket'])
   })
 
-  test('a stream that has ended for want of a hello does not keep its socket open', async () => {
+  test('a stream that has ended without a hello does not keep its socket open', async () => {
     const { client, healthy, second, socket } = await withSecondStream()
     socket.says('PONG')
     await client.clock.advance(4_000)
@@ -195,14 +195,14 @@ describe('a stream without a hello', () => {
     expect(socket.readyState).toBe(3)
   })
 
-  test('a post sends no PING', async () => {
+  test('a post over a WebSocket sends no PING', async () => {
     const { client, socket } = await withSecondStream()
     const before = socket.sent.length
     void client.sockets.post({ room: 'q3' } as never, 1_000).catch(() => {})
     expect(socket.sent.slice(before)).toEqual([expect.stringContaining('postLocation')])
   })
 
-  test('a stream that the server stops leaves the socket to the others, and closes it when idle', async () => {
+  test('a stream that the server stops ends alone, and its socket closes a second after the last stream', async () => {
     const { client, healthy, second, socket } = await withSecondStream()
     socket.says({ id: 2, result: { type: 'stopped' } })
     expect([healthy.failures.length, second.failures.length]).toEqual([0, 1])
@@ -211,13 +211,13 @@ describe('a stream without a hello', () => {
     expect(socket.readyState).toBe(3)
   })
 
-  test('a socket that answers nothing ends with all of its streams', async () => {
+  test('a socket that does not answer PING for 4 s is closed with all of its streams', async () => {
     const { client, healthy, second, socket } = await withSecondStream()
     await client.clock.advance(4_000)
     expect([healthy.failures.length, second.failures.length, socket.readyState]).toEqual([1, 1, 3])
   })
 
-  test('the only stream of a socket ends without the socket when the server answers PING', async () => {
+  test('a stream without a hello for 4 s that is the only one ends, and its socket stays open if it answers PING', async () => {
     const client = transport()
     const stream = client.open('q3')
     await client.clock.advance(0)

@@ -3,7 +3,7 @@ import { get, inputOf, rawClient } from '../../support/network/raw-client.js'
 import { twins } from '../../support/servers/twins.js'
 import { until } from '../../support/until.js'
 
-/* Aborted requests leave nothing behind. */
+/* Aborted stream requests leave no timer, socket or subscriber behind. */
 
 const inParallel = 50
 const request = get(`/trpc/locations.onLocation?${inputOf({ room: 'busy', connectionKey: 'k'.repeat(22) })}`)
@@ -22,19 +22,19 @@ test('2,000 aborted streams leave no timer, socket or subscriber behind', { time
     const coming = Array.from({ length: inParallel }, async (_, i) => {
       const client = rawClient(ours.port)
       client.send(request)
-      // Some abort before the response begins.
+      // Some requests are aborted before their response begins.
       if (i % 5 > 0) await client.events(3).then(() => (opened += 1))
       client.leave(i % 2 === 0 ? 'abruptly' : undefined)
     })
     await Promise.all([...coming, ours.post('busy', 1, nth)])
   }
   await until('all streams are closed', () => ours.hub.streams.size === 0)
-  await until('all connections are', () => ours.sockets.size === 0)
+  await until('all connections are closed', () => ours.sockets.size === 0)
   expect(opened).toBe(1_600)
   expect(live.subscribers.size).toBe(0)
   expect(live.users).toBe(0)
-  // The sockets of the test itself are not counted.
-  await until('their timers are gone', () => timers() <= before)
+  // Only timers are counted, because the test itself has open sockets.
+  await until('the timers of the streams are gone', () => timers() <= before)
   const failed = ours.said.filter((each) => 'error' in each)
   expect(failed).toEqual([])
 })

@@ -8,7 +8,7 @@ import { ringSize } from '../../../src/server/rooms/broadcast-ring.js'
 import { get, inputOf } from '../../support/network/raw-client.js'
 import { until } from '../../support/until.js'
 
-/* Many broadcasts, and readers of which one reads nothing. */
+/* Many broadcasts to two readers, one of which does not read. */
 
 const room = 'storm'
 const noteBytes = 1_000
@@ -32,7 +32,7 @@ async function stormyRoom() {
     await new Promise((resolve) => server.close(resolve))
   })
   const { port } = server.address() as AddressInfo
-  /** Opens a stream. Resolves with both ends of it, and the numbers of the notes that it got. */
+  /** Opens a stream. Resolves with both ends of its socket, and with the numbers of the notes that it receives. */
   const open = async () => {
     const socket = connect(port, '127.0.0.1').setEncoding('latin1')
     onTestFinished(() => void socket.destroy())
@@ -60,20 +60,20 @@ async function stormyRoom() {
 }
 const hasHello = (text: string) => text.includes('"type":"snapshot"') || text.includes('"type":"hello"')
 
-test('a reader that reads nothing costs less than one ring of broadcasts, and loses the oldest when it reads again', async () => {
+test('a stream that is not read costs the server less memory than one ring of broadcasts, and resumes with the newest ones in order', async () => {
   const { hub, open } = await stormyRoom()
   const [reading, stalled] = [await open(), await open()]
   stalled.socket.pause()
   const padding = '-'.repeat(noteBytes - 10)
   let sent = 0
   let most = 0
-  /** Sends half a ring, and waits until those who read have it. */
+  /** Sends as many broadcasts as half a ring holds, and waits until the reading stream has them. */
   const burst = async () => {
     for (let i = 0; i < ringSize / 2; i++) await hub.room(room).broadcast('note', `${sent++} ${padding}`)
-    await until('the others have it', () => reading.notes.at(-1) === sent - 1)
+    await until('the reading stream has them', () => reading.notes.at(-1) === sent - 1)
     most = Math.max(most, stalled.serverSide.writableLength)
   }
-  // More than the buffers of the system take, and then four rings more.
+  // First fills the buffers of the operating system, and then sends four rings more.
   while (stalled.serverSide.writableLength === 0) await burst()
   for (let bursts = 0; bursts < 8; bursts++) await burst()
   expect(most).toBeLessThan(ringSize * noteBytes)

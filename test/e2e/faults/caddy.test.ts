@@ -15,7 +15,7 @@ import { until } from '../../support/until.js'
 
 const hasCaddy = spawnSync('caddy', ['version']).status === 0
 
-/** Returns a Caddy in front of a server, with the site of docs/deploying.md. */
+/** Starts Caddy in front of a server, with the site configuration of docs/deploying.md. */
 async function caddy(serverPort: number, site: string) {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-caddy-'))
   const port = await freePort()
@@ -64,7 +64,7 @@ const sites: [what: string, site: string, compress: boolean][] = [
 
 describe.skipIf(!hasCaddy && !process.env['CI'])('behind Caddy with encode gzip', { timeout: 60_000 }, () => {
   test.for(sites)(
-    'every post arrives at once %s, and a stream ends at the server when its client closes it',
+    'behind Caddy %s, each post reaches a stream at once, and the server notices when the client closes the stream',
     async ([, site, compress]) => {
       await using server = await serveLocations({ compress, timing: { beatMs: 60_000, leaseMs: 300_000 } })
       await using proxy = await caddy(server.port, site)

@@ -18,7 +18,8 @@ const runs = Number(process.env['FAULT_RUNS'] ?? 200)
 const scale = Number(process.env['FAULT_SCALE'] ?? 1 / 50)
 const atOnce = 5
 /**
- * A silent stream is detected after 25 s, it is retried within 30 s, and a lease ends after 30 s. One heartbeat is added.
+ * The bound for convergence. A silent stream is detected after 25 s and retried within 30 s, and a lease ends after
+ * 30 s; one heartbeat is added.
  * Before its first hello a client does not know the scale: it waits 10 s for the hello, and after failed attempts it polls
  * every 10 s and tries a stream again after 30 s.
  */
@@ -27,12 +28,12 @@ const boundMs = 95_000 * scale + 45_000
 const kinds: Record<string, Faults> = {
   'lost requests and answers': { drop: 0.3 },
   'requests that overtake each other': { delayMs: 60 },
-  'requests that get there twice': { duplicate: 0.5, delayMs: 20 },
+  'requests that arrive twice': { duplicate: 0.5, delayMs: 20 },
   'a proxy that answers 502 and 503': { badGateway: 0.4 },
-  'streams that break off anywhere': { cut: 0.7 },
-  'streams that fall silent': { halfOpen: 0.7 },
-  'a proxy that holds streams back': { buffering: true },
-  'all of it': { drop: 0.15, delayMs: 40, duplicate: 0.2, badGateway: 0.15, cut: 0.4, halfOpen: 0.2 },
+  'streams that are cut at any byte': { cut: 0.7 },
+  'streams that stay open without data': { halfOpen: 0.7 },
+  'a proxy that buffers streams': { buffering: true },
+  'all these faults together': { drop: 0.15, delayMs: 40, duplicate: 0.2, badGateway: 0.15, cut: 0.4, halfOpen: 0.2 },
 }
 
 describe('a room after network faults', { timeout: 600_000 }, () => {
@@ -67,7 +68,7 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
         clock: skewedClock(systemClock, { offsetMs: (i - 1) * 3_600_000, rate: 1 + (i - 1) / 50 }),
       }),
     )
-    // This member has no network faults.
+    // The witness only watches, and its network has no faults.
     const witness = createLocationClient<Router>({ url: server.url })
     const seen = witness.watch(id)
     const truth = () => placesIn(seen.members)
@@ -91,16 +92,16 @@ describe('a room after network faults', { timeout: 600_000 }, () => {
         rooms.every((room) => placesIn(room.members).join() === there.join())
       )
     }
-    await until(`all see the same (seed ${seed})`, agree, boundMs).catch((error: Error) => {
+    await until(`all clients show the same (seed ${seed})`, agree, boundMs).catch((error: Error) => {
       throw new Error(`${error.message}\n${report(truth(), last, rooms)}`)
     })
     await Promise.all(clients.map((client) => client.close()))
-    await until(`nobody remains (seed ${seed})`, () => truth().length === 0, boundMs)
+    await until(`the room is empty (seed ${seed})`, () => truth().length === 0, boundMs)
     await witness.close()
   }
 
   const each = Math.ceil(runs / Object.keys(kinds).length)
-  test.each(Object.entries(kinds))(`converges after %s (${each} seeds)`, async (_, faults) => {
+  test.each(Object.entries(kinds))(`all clients of a room converge after %s (${each} seeds)`, async (_, faults) => {
     for (let first = 0; first < each; first += atOnce) {
       const seeds = Array.from({ length: Math.min(atOnce, each - first) }, (_, i) => first + i + 1)
       await Promise.all(seeds.map((seed) => converges(seed, faults)))

@@ -33,7 +33,7 @@ afterAll(async () => {
   await server.close()
 })
 
-test('a server killed behind a development proxy is noticed by the next post, and its return within seconds', async () => {
+test('behind a development proxy, our client notices a killed server by its next post, and its return within seconds', async () => {
   const { port } = vite.httpServer!.address() as AddressInfo
   const client = createLocationClient<typeof server.router>({ url: `http://127.0.0.1:${port}/trpc` })
   const room = client.join('r')

@@ -14,9 +14,9 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
   const atOnce = 256
   const people = ['𓀀', '𓀁', '𓀂', '𓀃'].map((name) => ({ memberId: name, profile: { name: name.repeat(8) } }))
 
-  test(`after any of its first ${bytes} bytes resumes and converges`, async () => {
+  test(`a stream that is cut after any of its first ${bytes} bytes resumes and converges to the room`, async () => {
     const room = 'every-byte'
-    // No lease may end during the test.
+    // Leases are longer than the test, so that no connection expires.
     await using server = await serveLocations({ timing: { scale, leaseMs: 600_000 } })
     const hub = server.hub.room(room)
     let row = 0
@@ -25,7 +25,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
       for (const [col, person] of people.entries()) await hub.post({ ...person, location: { ...cell(row), col } })
     }
     await moveAll()
-    // The text of one uncut stream.
+    // Records the text of one stream that is not cut.
     const recording = new AbortController()
     const input = encodeURIComponent(JSON.stringify({ room }))
     const { body } = await fetch(`${server.url}/onLocation?input=${input}`, recording)
@@ -38,7 +38,7 @@ describe('a stream that is cut', { timeout: 120_000 }, () => {
     recording.abort()
     expect(recorded.toString()).toContain('"type":"snapshot"')
     expect(recorded.toString().match(/"type":"changes"/g)!.length).toBeGreaterThan(5)
-    // One more change, which was in none of the streams.
+    // A change after all cuts, which none of the cut streams contained.
     await moveAll()
 
     const viewerCutAfter = (length: number) => {

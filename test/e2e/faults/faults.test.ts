@@ -27,14 +27,14 @@ describe('a server that is killed and restarted', () => {
       const everyone = [ada, bob, eve]
       const isComplete = () => everyone.every(({ room }) => room.others.length === 2)
       try {
-        await until('everyone sees everyone', isComplete)
+        await until('all clients show all members', isComplete)
         for (const each of everyone) each.news.length = 0
         const seen: number[] = []
         for (const { room } of everyone) room.subscribe(({ others }) => void seen.push(others.length))
         await running.close()
         running = await serveLocations({ timing: slower, port })
-        await until('all are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
-        await until('everyone sees everyone anew', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
+        await until('all clients are live again', () => everyone.every(({ room }) => room.status.state === 'live'))
+        await until('no member is shown as stale', () => isComplete() && everyone.every(({ room }) => isFresh(room)))
         ada.room.post(cell(7))
         await until('a move gets through', () => rowsSeen(bob.room).includes(7) && rowsSeen(eve.room).includes(7))
         expect(Math.min(...seen)).toBe(2)
@@ -46,7 +46,7 @@ describe('a server that is killed and restarted', () => {
   )
 
   test(
-    'a server that is killed and restarted moves made while it is down are kept, and only the newest is shown',
+    'moves that are made while the server is down are kept, and only the newest is shown after the restart',
     { timeout: 60_000 },
     async () => {
       let running = await serveLocations({ timing: slower })
@@ -54,7 +54,7 @@ describe('a server that is killed and restarted', () => {
       await using ada = joined(url, 'away', cell(1))
       await using bob = joined(url, 'away', cell(2))
       try {
-        await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+        await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
         const rows = new Set<number | undefined>()
         bob.room.on('moved', ({ current }) => void rows.add(current?.row))
         await running.close()
@@ -71,7 +71,7 @@ describe('a server that is killed and restarted', () => {
 })
 
 describe('posts', () => {
-  test('posts that arrive in reverse order end at the newest', async () => {
+  test('posts that arrive at the server in reverse order leave every client at the newest location', async () => {
     const held: (() => Promise<Reply>)[] = []
     await using proxy = await faultProxy(server.url, {
       call: (call, pass) => new Promise((resolve) => held.push(async () => {
@@ -87,7 +87,7 @@ describe('posts', () => {
     const connectionKey = newKey()
     const rows = [1, 2, 3, 4, 5]
     const posts = rows.map((row) => client.postLocation.mutate({ room, connectionKey, seq: row, location: cell(row) }))
-    await until('all are on their way', () => held.length === rows.length)
+    await until('all posts have reached the proxy', () => held.length === rows.length)
     for (const release of held.reverse()) await release()
     const outcomes = (await Promise.all(posts)).map(({ outcome }) => outcome)
     // The posts may have been reordered on the way to the proxy. All clients must agree on one order.
@@ -103,7 +103,7 @@ describe('posts', () => {
     expect(viewer.diverged).toEqual([])
   })
 
-  test('posts that arrive twice are applied once', async () => {
+  test('posts that a proxy delivers twice are applied once', async () => {
     await using proxy = await faultProxy(server.url, {
       async call(call, pass) {
         await pass(call)
@@ -168,7 +168,7 @@ describe('posts', () => {
     held[0]!()
     const late = { room, connectionKey: newKey(), location: cell(9) }
     await stockClient(server.url).postLocation.mutate(late)
-    await until('what came after it is shown', () => viewer.view.connections.size > 0)
+    await until('the post after the leave is shown', () => viewer.view.connections.size > 0)
     expect([...viewer.view.connections.values()].map(({ location }) => location?.row)).toEqual([9])
     await ada[Symbol.asyncDispose]()
   })
@@ -210,7 +210,7 @@ describe('a stream', () => {
     const room = 'lost-frames'
     await using ada = joined(proxy.url, room, cell(1))
     await using bob = joined(server.url, room, cell(2))
-    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
     for (const row of [3, 4, 5]) {
       bob.room.post(cell(row))
       await bob.room.flush()
@@ -219,7 +219,7 @@ describe('a stream', () => {
     expect(ada.news).not.toContain('left')
   })
 
-  test('a stream of a stock client resumes after a cut at any place', { timeout: 90_000 }, async () => {
+  test('a stream of a stock client resumes after a cut at each of 20 byte offsets', { timeout: 90_000 }, async () => {
     // A stock client does not repeat a post whose headers come too late for the server's timeout.
     await using patient = await serveLocations({ timing: slower })
     const client = stockClient(patient.url)

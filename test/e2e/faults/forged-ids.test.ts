@@ -37,7 +37,7 @@ const forged = fc
   .oneof(
     fc.string({ maxLength: 200 }),
     fc.string({ unit: 'binary', maxLength: 60 }).filter((text) => !/\p{Cs}/u.test(text)),
-    // Nearly right: another epoch, an impossible version, a future one.
+    // Ids that are nearly valid: with another epoch, an impossible version or a future version.
     fc.tuple(base64url, fc.nat()).map((parts) => parts.join('.')),
     fc.tuple(base64url, fc.bigInt({ min: 0n, max: 10n ** 30n })).map((parts) => parts.join('.')),
     fc.integer({ min: 0, max: version - secondsAgo }).map((before) => `${epoch}.${before}`),
@@ -94,6 +94,6 @@ test(
   },
 )
 
-test('the right id resumes', async () => {
+test('a stream with a genuine last event id resumes with changes, not with a snapshot', async () => {
   expect(await ask(id)).toMatchObject({ id, event: { type: 'changes', from: id } })
 })

@@ -25,7 +25,7 @@ afterAll(() => server.close())
 const never = () => new Promise<Reply>(() => {})
 
 describe('a stream of one byte per packet', patience, () => {
-  // Characters of four bytes each, in every field that may hold a name.
+  // Every field that may hold a name has characters of four bytes.
   const profile = { name: '𓀀𓁐🦊🧭𝒜𐌰' }
   const room = '𝒮𝒽𝑒𝑒𝓉 🦉'
   const place = (row: number) => ({ sheet: '📊𐍈', row, col: 0 })
@@ -64,7 +64,7 @@ describe('a stream of one byte per packet', patience, () => {
         { profile, location: place(0) },
       ]),
     )
-    // Every character arrived in parts.
+    // Every character of four bytes arrived in parts: no packet had four bytes.
     expect(longest).toBeLessThan(4)
     expect(ada.news.filter((event) => event === 'left' || event === 'error')).toEqual([])
     expect(stock.diverged).toEqual([])
@@ -87,7 +87,7 @@ describe.concurrent('a server that answers 503 to every stream for twenty second
     const room = 'unavailable'
     await using ada = joined(proxy.url, room, cell(0), { lostMs: 5_000 * scale })
     await using bob = joined(server.url, room, cell(1))
-    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
     const words: string[] = []
     ada.room.on('lost', () => words.push('lost'))
     ada.room.on('restored', () => words.push('restored'))
@@ -120,7 +120,7 @@ describe.concurrent('a server that answers 503 to every stream for twenty second
 })
 
 describe.concurrent('a half-open connection', patience, () => {
-  /** Open connections stay open but no longer pass data in this direction. New connections work. */
+  /** The directions in which open connections stop passing data, without being closed. New connections work. */
   const lines: Record<string, { down: boolean; up: boolean }> = {
     'from the server to us': { down: true, up: false },
     'from us to the server': { down: false, up: true },
@@ -148,15 +148,15 @@ describe.concurrent('a half-open connection', patience, () => {
       const room = `half-open ${name}`
       await using ada = joined(proxy.url, room, cell(0), { lostMs: 5_000 * scale })
       await using bob = joined(server.url, room, cell(1))
-      await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+      await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
       dead = true
       ada.room.post(cell(5))
       bob.room.post(cell(6))
       const diedAt = performance.now()
       await until('ada is seen where she is', () => rowsSeen(bob.room)[0] === 5, 2 * beatMs + slackMs)
-      await until('bob is, too', () => rowsSeen(ada.room)[0] === 6, 2.5 * beatMs + slackMs)
-      // A lease that was not renewed would have ended by now.
-      await until('two beats later', () => performance.now() - diedAt > leaseMs + 2 * beatMs, leaseMs + 3 * beatMs)
+      await until('bob is seen where he is', () => rowsSeen(ada.room)[0] === 6, 2.5 * beatMs + slackMs)
+      // Waits for longer than a lease, so that a lease that is not renewed ends.
+      await until('the lease is over', () => performance.now() - diedAt > leaseMs + 2 * beatMs, leaseMs + 3 * beatMs)
       await ada.room.flush()
       expect(rowsSeen(bob.room)).toEqual([5])
       expect(rowsSeen(ada.room)).toEqual([6])
@@ -174,7 +174,7 @@ describe.concurrent('a half-open connection', patience, () => {
     const room = 'half-open for good'
     await using ada = joined(proxy.url, room, cell(0), { lostMs: 5_000 * scale })
     await using bob = joined(server.url, room, cell(1))
-    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
     let lost = false
     ada.room.on('lost', () => (lost = true))
     dead = true
@@ -183,19 +183,19 @@ describe.concurrent('a half-open connection', patience, () => {
     await until('ada knows', () => lost, 30_000 * scale + slackMs)
     expect(rowsSeen(ada.room)).toEqual([1])
     dead = false
-    await until('both are back', () => rowsSeen(bob.room).length === 1 && isFresh(ada.room), 8 * beatMs + slackMs)
+    await until('clients are back', () => rowsSeen(bob.room).length === 1 && isFresh(ada.room), 8 * beatMs + slackMs)
   })
 })
 
 describe.concurrent('a server that is killed and restarted', patience, () => {
-  test(`${restarts} times gets every member back each time, and no member is shown to leave`, async () => {
+  test(`a server that is killed and restarted ${restarts} times gets every member back each time, and no member is shown to leave`, async () => {
     const timing = { scale }
     let running = await serveLocations({ timing })
     const { port, url } = running
     const everyone = [1, 2, 3].map((row) => joined(url, 'restarts', cell(row)))
     const [ada] = everyone
     try {
-      await until('everyone sees everyone', () => everyone.every(({ room }) => room.others.length === 2))
+      await until('all clients show all members', () => everyone.every(({ room }) => room.others.length === 2))
       const seen: number[] = []
       for (const { room, news } of everyone) {
         news.length = 0
@@ -208,7 +208,7 @@ describe.concurrent('a server that is killed and restarted', patience, () => {
         const agree = () =>
           everyone.every(({ room }) => room.status.state === 'live' && isFresh(room) && room.others.length === 2) &&
           everyone.slice(1).every(({ room }) => rowsSeen(room).includes(100 + times))
-        await until(`everyone is back after ${times} restarts`, agree, 4 * beatMs + 20_000)
+        await until(`all members are back after ${times} restarts`, agree, 4 * beatMs + 20_000)
         // Every other time the server is killed before the clients reset their backoff, so they wait longer.
         if (times % 2 === 0) await passing(beatMs)
       }
@@ -236,7 +236,7 @@ describe.concurrent('a stream that ends with bye', patience, () => {
     })
     await using ada = joined(proxy.url, 'rotated', cell(0))
     await using bob = joined(rotating.url, 'rotated', cell(1))
-    await until('they see each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
+    await until('clients show each other', () => rowsSeen(ada.room).length === 1 && rowsSeen(bob.room).length === 1)
     const states = new Set<string>()
     ada.room.on('status', ({ current }) => states.add(current.state))
     ada.news.length = 0
@@ -257,17 +257,17 @@ describe.concurrent('a stream that ends with bye', patience, () => {
     const { port, url } = running
     const everyone = [1, 2, 3].map((row) => joined(url, 'drained', cell(row)))
     try {
-      await until('everyone sees everyone', () => everyone.every(({ room }) => room.others.length === 2))
+      await until('all clients show all members', () => everyone.every(({ room }) => room.others.length === 2))
       for (const { news } of everyone) news.length = 0
       await running.hub.drain()
-      await until('nobody is live', () => everyone.every(({ room }) => room.status.state !== 'live'))
+      await until('no client is live', () => everyone.every(({ room }) => room.status.state !== 'live'))
       await running.close()
       running = await serveLocations({ timing: { scale }, port })
       everyone[0]!.room.post(cell(9))
       const agree = () =>
         everyone.every(({ room }) => room.status.state === 'live' && isFresh(room) && room.others.length === 2) &&
         everyone.slice(1).every(({ room }) => rowsSeen(room).includes(9))
-      await until('everyone is back', agree, 3 * beatMs + slackMs)
+      await until('all members are back', agree, 3 * beatMs + slackMs)
       expect(everyone.flatMap(({ news }) => news)).toEqual(['moved', 'moved'])
     } finally {
       for (const person of everyone) await person[Symbol.asyncDispose]()

@@ -27,7 +27,7 @@ type Place = { n: number; text: string }
 async function busyRoom(timing: TimingOptions, { members = 1, bytes = 250_000 } = {}) {
   const place = z.object({ n: z.int(), text: z.string() })
   const hub = createLocationHub({ location: place, timing: { frameStallMs: 60_000, leaseMs: 300_000, ...timing } })
-  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub gave a hub that is not a Hub')
   const t = initTRPC.create()
   const router = t.router(createLocationRouter({ hub, procedure: t.procedure, anonymous: true }))
   const server = createServer(createLocationMiddleware({ router, requestGuard: false }))
@@ -75,7 +75,7 @@ function viewer(port: number) {
   const seen = { frames: 0, isClosed: false, outcomes: new Set<string>() }
   let text = ''
   socket.on('data', (chunk: string) => {
-    // Chunk sizes are on separate lines that are no fields of an event.
+    // The text contains the sizes of HTTP chunks, on lines of their own that the pattern below skips.
     text += chunk
     const events = text.split('\n\n\n')
     text = events.pop()!
@@ -105,14 +105,14 @@ describe('a slow consumer', () => {
     await using busy = await busyRoom({ stallMs: 60_000 })
     using quick = reader(busy.port)
     using slow = reader(busy.port)
-    await until('both have the snapshot', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
+    await until('readers have snapshots', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
     slow.socket.pause()
-    // More than the buffers between two local sockets hold.
+    // This is more than the buffers between two local sockets hold.
     while (quick.seen.bytes < 25_000_000) await busy.move()
     const { timeline } = await busy.live()
-    await until('the quick one has it all', () => quick.seen.text.includes(`id: ${timeline.id()}`))
+    await until('the quick reader shows the newest state', () => quick.seen.text.includes(`id: ${timeline.id()}`))
     slow.socket.resume()
-    await until('the slow one has it all', () => slow.seen.text.includes(`id: ${timeline.id()}`))
+    await until('the slow reader shows the newest state', () => slow.seen.text.includes(`id: ${timeline.id()}`))
     expect(slow.seen.isClosed).toBe(false)
     expect(slow.seen.bytes).toBeLessThan(0.75 * quick.seen.bytes)
   })
@@ -125,13 +125,13 @@ describe('a slow consumer', () => {
       await using phone = await slowProxy(busy.port, 50_000)
       using slow = viewer(phone.port)
       const beganAt = performance.now()
-      await until('everyone is in sight', () => slow.view.connections.size === 1_000, 20_000)
+      await until('the slow reader shows all members', () => slow.view.connections.size === 1_000, 20_000)
       expect(phone.bytes).toBeGreaterThan(200_000)
       expect(performance.now() - beganAt).toBeGreaterThan(3_000)
       for (let times = 0; times < 5; times++)
         await Promise.all(Array.from({ length: 200 }, (_, member) => busy.move(member)))
       const { timeline } = await busy.live()
-      await until('it sees what is true', () => slow.view.id === timeline.id(), 20_000)
+      await until('the slow reader shows the newest state', () => slow.view.id === timeline.id(), 20_000)
       for (const { connectionId, location } of timeline.connections())
         expect(slow.view.connections.get(connectionId)?.location).toEqual(location)
       expect([...slow.seen.outcomes]).not.toContain('diverged')
@@ -140,26 +140,26 @@ describe('a slow consumer', () => {
   )
 
   test(
-    'a slow consumer that takes no byte for too long is cut without a bye, and its lease is shortened',
+    'a slow consumer that accepts no byte for stallMs is cut without a bye, and its lease is not shortened',
     { timeout: 60_000 },
     async () => {
       await using busy = await busyRoom({ stallMs: 300, closedMs: 100, sweepMs: 50 })
       const connectionKey = newKey()
       using quick = reader(busy.port)
       using slow = reader(busy.port, { connectionKey })
-      await until('both have the snapshot', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
+      await until('readers have snapshots', () => [quick, slow].every(({ seen }) => seen.text.includes('"snapshot"')))
       const { timeline, subscribers } = await busy.live()
       const connectionId = [...subscribers].find((each) => each.connectionId !== null)!.connectionId!
       await busy.hub.act(room, posting(connectionId, 1, { n: 0, text: '' }, { leaseMs: 300_000 }))
       slow.socket.pause()
       await fill(busy, 1)
-      await until('it is cut', () => subscribers.size === 1)
+      await until('the stalled stream is cut', () => subscribers.size === 1)
       const end = performance.now() + 500
       while (performance.now() < end) await busy.move()
       expect(timeline.connection(connectionId)).toBeDefined()
       expect(quick.seen.isClosed).toBe(false)
       slow.socket.resume()
-      await until('it finds itself cut', () => slow.seen.isClosed)
+      await until('the client notices that its stream was cut', () => slow.seen.isClosed)
       expect(slow.seen.text).not.toContain('"bye"')
     },
   )
@@ -168,9 +168,9 @@ describe('a slow consumer', () => {
     await using busy = await busyRoom({ stallMs: 1_500, frameStallMs: 2_500 }, { members: 160 })
     await using phone = await slowProxy(busy.port, 2_000_000)
     using slow = reader(phone.port)
-    await until('it has begun', () => busy.hub.streams.size === 1)
+    await until('the stream is open', () => busy.hub.streams.size === 1)
     const beganAt = performance.now()
-    await until('it is cut', () => busy.hub.streams.size === 0)
+    await until('the stalled stream is cut', () => busy.hub.streams.size === 0)
     expect(performance.now() - beganAt).toBeGreaterThan(2_000)
     expect(slow.seen.bytes).toBeGreaterThan(2_000_000)
     expect(slow.seen.bytes).toBeLessThan(40_000_000)
@@ -181,7 +181,7 @@ describe('a slow consumer', () => {
     await using phone = await slowProxy(busy.port, 5_000_000)
     using slow = reader(phone.port)
     const { timeline } = await busy.live()
-    await until('it has a snapshot of 25 MB', () => slow.seen.text.includes(`id: ${timeline.id()}`), 30_000)
+    await until('the reader has a snapshot of 25 MB', () => slow.seen.text.includes(`id: ${timeline.id()}`), 30_000)
     expect(slow.seen.bytes).toBeGreaterThan(25_000_000)
     expect(slow.seen.isClosed).toBe(false)
     expect(busy.hub.streams.size).toBe(1)
@@ -195,7 +195,7 @@ describe('fifty stalled consumers', () => {
     const stalled = Array.from({ length: 50 }, () => reader(busy.port))
     try {
       for (const { socket } of stalled) socket.pause()
-      await until('all are there', () => busy.hub.streams.size === 51)
+      await until('all streams are open', () => busy.hub.streams.size === 51)
       await fill(busy, 50)
       const { timeline } = await busy.live()
       const waits: number[] = []
@@ -203,7 +203,7 @@ describe('fifty stalled consumers', () => {
         const postedAt = performance.now()
         await busy.move()
         const id = `id: ${timeline.id()}\n\n\n`
-        await until('the one who reads has it', () => quick.seen.text.includes(id))
+        await until('the reading client shows the newest state', () => quick.seen.text.includes(id))
         waits.push(performance.now() - postedAt)
       }
       const held = [...busy.sockets].map(({ writableLength }) => writableLength)

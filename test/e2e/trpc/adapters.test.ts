@@ -13,8 +13,9 @@ import { until } from '../../support/until.js'
 import type { CellTypes } from '../../support/cell-types.js'
 
 /*
- * The same procedures behind every adapter that tRPC has. A stream that the server cuts must end the body and say no more:
- * a `return` event would stop stock clients for good, an error event would trouble them, and onError would trouble the owner.
+ * The same procedures behind each HTTP adapter. A stream that the server ends must end its body without another event:
+ * after a `return` event stock clients never reconnect, an error event would reach the app's error handlers, and a call
+ * of onError would report a failure where there is none.
  */
 
 type App = ReturnType<typeof locationApp>
@@ -110,7 +111,7 @@ async function streamOf({ fetch }: Served, input: object, user = 'ada'): Promise
 const eventsIn = ({ text }: Body) => Array.from(text.matchAll(/^event: (.*)$/gm), ([, name]) => name)
 
 describe.for(adapters)('behind %s', ([, serve]) => {
-  test('a stream brings hello, a snapshot, and what changes', async () => {
+  test('a stream sends hello, a snapshot, and each change, whichever adapter serves it', async () => {
     await using app = locationApp()
     await using server = await serve(app)
     const body = await streamOf(server, { room: 'x' })
@@ -126,7 +127,7 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     expect(app.errors).toEqual([])
   })
 
-  test('a stream that is drained says bye and ends: no return, no error, nothing for onError', async () => {
+  test('a stream of a hub that drains ends with a `bye` event, without a `return` event, an error event or a call of onError', async () => {
     await using app = locationApp({ timing: { scale: 1 / 100 } })
     await using server = await serve(app)
     const body = await streamOf(server, { room: 'x' })
@@ -137,11 +138,11 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     expect(body.text).toMatch(/data: \{"type":"bye","reason":"draining"\}\nid: [\w-]{11}\.\d+\n\n\n$/)
     expect(app.errors).toEqual([])
     const refused = await streamOf(server, { room: 'x' })
-    await until('the next one is refused', () => refused.ended)
+    await until('the next stream is refused', () => refused.ended)
     expect(refused.text).toMatch(/serialized-error.*SERVICE_UNAVAILABLE/s)
   })
 
-  test('a stream that is rotated says bye and ends', async () => {
+  test('a stream that reaches its maximum age (rotateMs) ends with a `bye` event whose reason is `rotated`', async () => {
     await using app = locationApp({ timing: { beatMs: 100, rotateMs: 200 } })
     await using server = await serve(app)
     const body = await streamOf(server, { room: 'x' })
@@ -151,7 +152,7 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     expect(app.errors).toEqual([])
   })
 
-  test('a stream whose identity expires says bye and ends', async () => {
+  test('a stream whose identity expires ends with a `bye` event whose reason is `expired`', async () => {
     const identify = () => ({ memberId: 'ada', expiresAt: new Date(Date.now() + 200) })
     await using app = locationApp({ access: { ...people, identify } })
     await using server = await serve(app)
@@ -162,12 +163,12 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     expect(app.errors).toEqual([])
   })
 
-  test('a stream of one who was revoked ends with FORBIDDEN, and only theirs', async () => {
+  test('revoking a member ends the stream of that member with FORBIDDEN, and no stream of another member', async () => {
     await using app = locationApp({ access: people })
     await using server = await serve(app)
     const ada = await streamOf(server, { room: 'x' }, 'ada')
     const bob = await streamOf(server, { room: 'x' }, 'bob')
-    await until('both have begun', () => ada.text.includes('"snapshot"') && bob.text.includes('"snapshot"'))
+    await until('both streams have begun', () => ada.text.includes('"snapshot"') && bob.text.includes('"snapshot"'))
     await app.hub.revoke('ada')
     await until('the body has ended', () => ada.ended)
     expect(eventsIn(ada)).toEqual(['connected', 'serialized-error'])
@@ -177,7 +178,7 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     await bob.cancel()
   })
 
-  test('a hub that closes ends its streams', async () => {
+  test('closing the hub ends each stream without an error event or a call of onError', async () => {
     await using app = locationApp()
     await using server = await serve(app)
     const body = await streamOf(server, { room: 'x' })
@@ -188,7 +189,7 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     expect(app.errors).toEqual([])
   })
 
-  test('a reader that goes away shortens its lease', async () => {
+  test('a client that disconnects from its stream gets a shorter lease', async () => {
     await using app = locationApp({ timing: { scale: 1 / 20 } })
     await using server = await serve(app)
     const connectionKey = newKey()
@@ -198,13 +199,13 @@ describe.for(adapters)('behind %s', ([, serve]) => {
     const body = await streamOf(server, { room: 'x', connectionKey })
     await until('the snapshot is here', () => body.text.includes(connectionId))
     await body.cancel()
-    await until('it is gone', async () => (await app.hub.room('x').count()) === 0, 5_000)
+    await until('the connection is gone', async () => (await app.hub.room('x').count()) === 0, 5_000)
     expect(app.errors).toEqual([])
   })
 })
 
-describe('called on the server', () => {
-  test('a stream is an async iterable that ends when its signal is aborted', async () => {
+describe('location procedures called on the server', () => {
+  test('onLocation called on the server returns an async iterable, which throws an AbortError when the signal is aborted', async () => {
     await using app = locationApp()
     const closing = new AbortController()
     const { locations } = app.caller(null, closing.signal)
@@ -217,7 +218,7 @@ describe('called on the server', () => {
         events.push(event)
       }
     })()
-    await until('it has begun', () => events.length === 2)
+    await until('the stream has begun', () => events.length === 2)
     await locations.postLocation({ room: 'x', location: cell(1) })
     await until('the post is seen', () => events.length === 3)
     expect(events.map(({ type }) => type)).toEqual(['hello', 'snapshot', 'changes'])
@@ -225,7 +226,7 @@ describe('called on the server', () => {
     await expect(reading).rejects.toMatchObject({ name: 'AbortError' })
   })
 
-  test('a reader may stop at any time', async () => {
+  test('onLocation called on the server allows `break` in a for-await loop after any event', async () => {
     await using app = locationApp()
     const { locations } = app.caller()
     for await (const _event of await locations.onLocation({ room: 'x' })) break
@@ -233,7 +234,7 @@ describe('called on the server', () => {
     expect(counted).toEqual({ room: 'x', members: 0 })
   })
 
-  test('queries and mutations are plain calls', async () => {
+  test('queries and mutations called on the server return their results directly', async () => {
     await using app = locationApp()
     const { locations } = app.caller()
     const { connectionKey, id } = await locations.postLocation({ room: 'x', location: cell(1) })

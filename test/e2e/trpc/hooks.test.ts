@@ -29,7 +29,7 @@ function perhaps<T>(hook: string, wanted: string | null | undefined, usual: T): 
   return way ? (way() as T) : usual
 }
 
-/** The status of each answer. tRPC answers 400 to any error of an input; the code in our message is `unavailable`. */
+/** The expected statuses. tRPC answers 400 to any failure of an input; our message then has the code `unavailable`. */
 const answers: [hook: string, statuses: Record<keyof typeof ways, number>][] = [
   ['identify', { throws: 401, rejects: 401, hangs: 503, 'returns nothing': 401, 'returns an invalid value': 500 }],
   ['authorize', { throws: 503, rejects: 503, hangs: 503, 'returns nothing': 403, 'returns an invalid value': 403 }],
@@ -47,7 +47,7 @@ const newServer = () =>
     identify: ({ ctx }) => perhaps('identify', ctx.headers.get('x-hook'), { memberId: ctx.headers.get('x-name') ?? '' }), // prettier-ignore
     authorize: ({ ctx }) => perhaps('authorize', ctx.headers.get('x-hook'), true),
     clientIp: ({ ctx }) => perhaps('clientIp', ctx.headers.get('x-hook'), '203.0.113.7'),
-    // Both are called for every request, and fail each time.
+    // The logger and the metrics are called for every request, and fail each time.
     logger: { info: throwing, warn: (): void => Promise.reject(new Error('x')) as never, error: throwing },
     metrics: { ...prometheusMetrics(), called: throwing, fannedOut: throwing, streamEnded: throwing },
   })
@@ -66,11 +66,11 @@ describe.each(answers)('%s', (hook, statuses) => {
   }
 
   test.each(Object.entries(statuses))(
-    'that %s is answered %i, and other callers are served meanwhile',
+    `a call for which ${hook} %s is answered %i, and other callers are served meanwhile`,
     async (way, status) => {
       const client = stockClient(server.url, { headers: { 'x-name': 'viewer' } })
       using stream = subscribed(client, { room: 'r' })
-      await until('there is a snapshot', () => stream.told.length > 0)
+      await until('the viewer has a snapshot', () => stream.told.length > 0)
       const wanted = `${hook} ${way}`
       const hurt = post('eve', wanted, hook === 'schema' ? wanted : 'A1')
       const others = await Promise.all([1, 2, 3].map((n) => post(`other ${n}`, '', `${wanted} ${n}`)))

@@ -12,7 +12,7 @@ import { cell } from '../../support/clients/stock-client.js'
 import { tagged } from '../../support/tagged.js'
 import { until } from '../../support/until.js'
 
-/* Our procedures in somebody else's router: under their context, their middlewares, their errors, their transformer. */
+/* Location procedures in the router of an app, with the app's context, middlewares, error format and transformer. */
 
 type Context = { session: { login: string } | null }
 
@@ -98,7 +98,7 @@ function stock(url: string, login?: string) {
 }
 
 describe("a location router merged into an app's own router", () => {
-  test('the procedures run under its context and middlewares, one and two levels deep', async () => {
+  test("location procedures that are merged into an app's router, one or two levels deep, run with the app's context and middlewares", async () => {
     await using app = await served()
     const { version, locations, docs } = stock(app.url, 'ada')
     const [{ since }, reply] = await Promise.all([
@@ -107,14 +107,14 @@ describe("a location router merged into an app's own router", () => {
     ])
     expect(since).toEqual(new Date(0))
     expect(reply).toMatchObject({ outcome: 'applied', memberId: 'ada' })
-    // The same record under another name is the same hub.
+    // Both paths hold the same procedures, and so the same hub.
     expect(await docs.presence.countMembers.query({ rooms: ['lobby'] })).toEqual([{ room: 'lobby', members: 1 }])
     expect(await docs.title.query()).toBe('Q3')
     expect(await app.hub.room('lobby').members()).toMatchObject([{ memberId: 'ada', profile: { name: 'ADA' } }])
     expect(app.calls).toEqual(['locations.postLocation', 'docs.presence.countMembers'])
   })
 
-  test('a stock subscription passes through the transformer', async () => {
+  test("a stock subscription to merged location procedures uses the app's transformer", async () => {
     await using app = await served()
     const ada = stock(app.url, 'ada')
     const types: string[] = []
@@ -129,7 +129,7 @@ describe("a location router merged into an app's own router", () => {
     expect(types).toEqual(['hello', 'snapshot', 'changes'])
   })
 
-  test('errors are as the app formats them, and keep our code and sentence', async () => {
+  test("errors of merged location procedures have the app's error format, and keep our error code and message", async () => {
     await using app = await served()
     const refused = stock(app.url, 'ada').locations.getLocations.query({ room: 'bob-private' })
     await expect(refused).rejects.toMatchObject({
@@ -143,7 +143,7 @@ describe("a location router merged into an app's own router", () => {
     })
   })
 
-  test('our client works at either place', async () => {
+  test('two of our clients see each other when one hub is merged into a router at two paths, one client at each', async () => {
     await using app = await served()
     const ada = createLocationClient<App, 'locations'>({
       url: app.url,
@@ -158,7 +158,7 @@ describe("a location router merged into an app's own router", () => {
       headers: { 'x-login': 'bob' },
     })
     const [adas, bobs] = [ada.join('lobby', { location: cell(1) }), bob.join('lobby', { location: cell(2) })]
-    await until('they see each other', () => adas.others.length === 1 && bobs.others.length === 1)
+    await until('both clients show each other', () => adas.others.length === 1 && bobs.others.length === 1)
     expect(adas.others[0]).toMatchObject({ memberId: 'bob', profile: { name: 'BOB' }, location: cell(2) })
     bobs.post(cell(3))
     await until('the move is seen', () => adas.others[0]?.location?.row === 3)
@@ -167,7 +167,7 @@ describe("a location router merged into an app's own router", () => {
     await ada.close()
   })
 
-  test('our client is told what the app says of a stranger', async () => {
+  test("our client closes the room as `unauthorized`, with the message of the app, when the app's middleware refuses the caller", async () => {
     await using app = await served()
     const client = createLocationClient<App, 'locations'>({ url: app.url, path: 'locations', transformer: tagged })
     const room = client.join('lobby')

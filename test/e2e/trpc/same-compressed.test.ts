@@ -9,7 +9,7 @@ import { get, inputOf, post, rawClient, type RawClient } from '../../support/net
 import { alike, headersIn, quiet, seenOf, twins, type Twin, type TwinOptions } from '../../support/servers/twins.js'
 import { until } from '../../support/until.js'
 
-/* With `compress`, what a client decodes is what tRPC's own middleware sends as it is. */
+/* With `compress`, the decoded response of our middleware equals the plain response of tRPC's own middleware. */
 
 const live = (input: unknown = { room: 'q3' }) => `/trpc/locations.onLocation?${inputOf(input)}`
 const takesGzip = { 'accept-encoding': 'gzip, deflate, br' }
@@ -21,7 +21,7 @@ const compressing = (options: TwinOptions = {}): TwinOptions => ({
 })
 const sse = (options: object) => compressing({ trpc: { sse: options } })
 
-/** The observed answer without the one expected difference. */
+/** Returns a response without the expected differences: our Content-Encoding and the accept-encoding in our Vary. */
 function decoded<T extends { headers: string[] }>(twin: Twin, { headers, ...seen }: T) {
   const isGzip = (line: string) => line === 'content-encoding: gzip'
   const [vary] = headers.filter((line) => line.startsWith('vary:'))
@@ -31,7 +31,7 @@ function decoded<T extends { headers: string[] }>(twin: Twin, { headers, ...seen
   return { ...seen, headers: rest }
 }
 
-/** The events so far of a client's first answer, compressed or not. */
+/** Returns the events received so far in a client's first response, decompressed if necessary. */
 function eventsOf({ answers: [answer] }: RawClient): string[] {
   if (!answer || answer.body.length === 0) return []
   const isGzip = answer.headers.some(([, value]) => value === 'gzip')
@@ -45,7 +45,7 @@ async function events(client: RawClient, count: number) {
   return { status, headers: headersIn(headers), events: eventsOf(client).slice(0, count) }
 }
 
-/** The bytes of one stream: at its beginning, and after each of two moves. */
+/** Returns the head and the events of one stream: its first events, and the events of two moves. */
 async function moved(twin: Twin, request: Buffer, atOnce = 3) {
   using client = rawClient(twin.port)
   client.send(request)
@@ -59,7 +59,7 @@ async function moved(twin: Twin, request: Buffer, atOnce = 3) {
   return decoded(twin, seen)
 }
 
-/** A stream that ends by itself, whole and with its checksum, and whether the connection can be used for more. */
+/** Returns the whole response of a stream that the server ends, and the next response on the same connection. */
 async function ended(twin: Twin, request: Buffer, run?: (twin: Twin) => unknown) {
   using client = rawClient(twin.port)
   client.send(request)
@@ -84,9 +84,9 @@ describe('a gzip-compressed stream', () => {
   const cases: [string, Buffer, TwinOptions?][] = [
     ['of a room', asking()],
     ['in HTTP/1.0', get(live(), { headers: takesGzip, version: '1.0' })],
-    ['of a connection that is to close', asking(live(), { connection: 'close' })],
-    ['with options for its client', asking(), sse({ client: { reconnectAfterInactivityMs: 5_000 } })],
-    ['on node:http alone', asking(), compressing({ stock: 'standalone' })],
+    ['with Connection: close', asking(live(), { connection: 'close' })],
+    ['with tRPC options for the client', asking(), sse({ client: { reconnectAfterInactivityMs: 5_000 } })],
+    ['on node:http without Express', asking(), compressing({ stock: 'standalone' })],
     ['behind helmet', asking(), mounted((app, handler) => app.use(helmet()).use('/trpc', handler))],
     [
       'behind compression()',
@@ -94,7 +94,7 @@ describe('a gzip-compressed stream', () => {
       mounted((app, handler) => app.use(compression({ threshold: 0 })).use('/trpc', handler)),
     ],
     [
-      'behind somebody who has a write of their own',
+      'behind a middleware that replaces response.write',
       asking(),
       mounted((app, handler) =>
         app
@@ -131,7 +131,7 @@ describe('a gzip-compressed stream', () => {
     expect(heard[2]).toContain('"changed"')
   })
 
-  test('a gzip-compressed stream contains the pings of tRPC', async () => {
+  test("a gzip-compressed stream contains tRPC's pings, when they are enabled", async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events: heard } = await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -159,8 +159,8 @@ describe('a gzip-compressed stream', () => {
     },
   )
 
-  test('a gzip-compressed stream that compression() would have compressed too is compressed once', async () => {
-    // Without tRPC's word that nobody may, it does.
+  test('a gzip-compressed stream is compressed once, even if the middleware compression() would compress it too', async () => {
+    // compression() skips responses with `no-transform`, which tRPC sets. Here it is removed from Cache-Control.
     const transformable: express.RequestHandler = (_request, response, next) => {
       const setHeader = response.setHeader.bind(response)
       response.setHeader = (name, value) => setHeader(name, name === 'cache-control' ? 'private' : value)
@@ -182,7 +182,7 @@ describe('a gzip-compressed stream', () => {
     expect(seen.body).toContain('event: connected')
   })
 
-  test('a gzip-compressed stream over HTTP/2', async () => {
+  test('a gzip-compressed stream over HTTP/2 decompresses to the uncompressed stream', async () => {
     await using pair = await twins(compressing({ stock: 'http2' }))
     const text = await alike(pair, async (twin) => {
       const session = connect(`http://127.0.0.1:${twin.port}`)
@@ -210,19 +210,19 @@ describe('a gzip-compressed stream', () => {
 
 describe('content negotiation of a stream', () => {
   const headers: [string, Record<string, string>, 'gzip' | 'plain'][] = [
-    ['nothing', {}, 'plain'],
-    ['an empty word', { 'accept-encoding': '' }, 'plain'],
-    ['other encodings', { 'accept-encoding': 'br, zstd, deflate' }, 'plain'],
+    ['no value', {}, 'plain'],
+    ['an empty value', { 'accept-encoding': '' }, 'plain'],
+    ['only encodings other than gzip', { 'accept-encoding': 'br, zstd, deflate' }, 'plain'],
     ['gzip with a quality of 0', { 'accept-encoding': 'gzip;q=0, *' }, 'plain'],
-    ['no gzip, anything else', { 'accept-encoding': '*, gzip;q=0' }, 'plain'],
-    ['identity rather', { 'accept-encoding': 'identity, gzip;q=0.5' }, 'plain'],
-    ['identity', { 'accept-encoding': 'identity' }, 'plain'],
+    ['* and gzip;q=0', { 'accept-encoding': '*, gzip;q=0' }, 'plain'],
+    ['a higher quality for identity than for gzip', { 'accept-encoding': 'identity, gzip;q=0.5' }, 'plain'],
+    ['only identity', { 'accept-encoding': 'identity' }, 'plain'],
     ['gzip', { 'accept-encoding': 'gzip' }, 'gzip'],
-    ['what a browser says', { 'accept-encoding': 'gzip, deflate, br, zstd' }, 'gzip'],
-    ['GZIP', { 'accept-encoding': 'GZIP' }, 'gzip'],
-    ['gzip with a quality', { 'accept-encoding': 'br;q=1.0, gzip;q=0.2' }, 'gzip'],
-    ['anything', { 'accept-encoding': '*' }, 'gzip'],
-    ['anything but as it is', { 'accept-encoding': 'gzip;q=0.1, identity;q=0' }, 'gzip'],
+    ['the value of a browser', { 'accept-encoding': 'gzip, deflate, br, zstd' }, 'gzip'],
+    ['GZIP in capitals', { 'accept-encoding': 'GZIP' }, 'gzip'],
+    ['gzip of a low quality', { 'accept-encoding': 'br;q=1.0, gzip;q=0.2' }, 'gzip'],
+    ['*', { 'accept-encoding': '*' }, 'gzip'],
+    ['gzip of a low quality and identity;q=0', { 'accept-encoding': 'gzip;q=0.1, identity;q=0' }, 'gzip'],
   ]
   test.for(headers)('Accept-Encoding with %s selects the right encoding and a Vary header', async ([, given, form]) => {
     await using pair = await twins(compressing())
@@ -236,7 +236,7 @@ describe('content negotiation of a stream', () => {
     await until('the snapshot is here', () => eventsOf(client).join('').includes('"snapshot"'))
   })
 
-  test('content negotiation of a stream keeps a Content-Encoding or Vary: * header of the app', async () => {
+  test("a stream is not compressed when the app has set Content-Encoding, and the app's `Vary: *` is kept", async () => {
     const meta = { 'content-encoding': 'identity', vary: '*' }
     const says = { responseMeta: () => ({ headers: new Headers(meta) }), compress: true }
     await using pair = await twins({ middleware: says })
@@ -254,11 +254,11 @@ describe('content negotiation of a stream', () => {
     ['a post', post('/trpc/locations.postLocation', { room: 'q3', location: null }, { headers: takesGzip })],
     ['a query', asking('/trpc/version')],
     ['a stream that is refused', asking(live({ room: 'closed' }))],
-    ['a stream of somebody else', asking('/trpc/countdown')],
-    ['a HEAD', Buffer.from(asking().toString().replace(/^GET/, 'HEAD'))],
+    ["a subscription of the app's own", asking('/trpc/countdown')],
+    ['a HEAD request', Buffer.from(asking().toString().replace(/^GET/, 'HEAD'))],
   ]
   test.for(others)(
-    'content negotiation of a stream leaves a response that is not a location stream uncompressed: %s',
+    '`compress` leaves a response that is not a location stream uncompressed: %s',
     async ([, request]) => {
       await using pair = await twins(compressing())
       await alike(pair, async (twin) => {

@@ -15,20 +15,20 @@ const subscribe = (id: unknown, input: unknown = { room: 'q3' }, path = 'locatio
 const call = (id: unknown, method: string, path: string, input?: unknown) => ({ id, method, params: { path, input } })
 const stop = (id: unknown) => ({ id, method: 'subscription.stop' })
 
-/** Cases that send texts at once and then wait for so many answers. */
+/** Each case sends its messages together, and then waits for the given number of answers. */
 const cases: [name: string, answers: number, messages: unknown[], options?: Parameters<typeof sameTalk>[1]][] = [
   ['a post', 1, [call(1, 'mutation', 'locations.postLocation', posted)]],
-  ['a post with a text as id', 1, [call('a', 'mutation', 'locations.postLocation', posted)]],
-  ['a post with jsonrpc', 1, [{ ...call(1, 'mutation', 'locations.postLocation', posted), jsonrpc: '2.0' }]],
+  ['a post whose id is text', 1, [call('a', 'mutation', 'locations.postLocation', posted)]],
+  ['a post with a jsonrpc field', 1, [{ ...call(1, 'mutation', 'locations.postLocation', posted), jsonrpc: '2.0' }]],
   ['a post two routers down', 1, [call(1, 'mutation', 'deep.presence.postLocation', posted)]],
   [
-    'a post without a middleware of the app',
+    'a post, without a middleware of the app,',
     1,
     [call(1, 'mutation', 'locations.postLocation', posted)],
     { isBare: true },
   ],
   ['a query', 1, [call(1, 'query', 'locations.getLocations', { room: 'q3' })]],
-  ['a count', 1, [call(1, 'query', 'locations.countMembers', { rooms: ['q3'] })]],
+  ['a countMembers query', 1, [call(1, 'query', 'locations.countMembers', { rooms: ['q3'] })]],
   ['a leave', 1, [call(1, 'mutation', 'locations.leaveRoom', { room: 'q3', connectionKey: key })]],
   [
     'a batch',
@@ -43,17 +43,17 @@ const cases: [name: string, answers: number, messages: unknown[], options?: Para
   ],
   ['a bad input', 1, [call(1, 'mutation', 'locations.postLocation', { room: '' })]],
   ['a bad input of a subscription', 1, [subscribe(1, { room: '' })]],
-  ['a refused room', 1, [subscribe(1, { room: 'closed' })]],
-  ['a refused caller', 1, [subscribe(1)], { headers: {} }],
+  ['a subscription to a room that authorize refuses', 1, [subscribe(1, { room: 'closed' })]],
+  ['a subscription of a caller that identify refuses', 1, [subscribe(1)], { headers: {} }],
   [
-    'a bug in identify',
+    'a query for which identify throws a bug',
     1,
     [call(1, 'query', 'locations.getLocations', { room: 'q3' })],
     { headers: { 'x-user': 'bug' } },
   ],
   ['an unknown path', 2, [call(1, 'query', 'nothing'), subscribe(2, {}, 'locations.nothing')]],
   [
-    'a wrong method',
+    'calls with the wrong method',
     2,
     [call(1, 'query', 'locations.postLocation', posted), call(2, 'mutation', 'locations.onLocation', {})],
   ],
@@ -66,7 +66,7 @@ const cases: [name: string, answers: number, messages: unknown[], options?: Para
   ['a ping', 1, ['PING']],
   ['a pong', 1, ['PONG', call(1, 'query', 'version')]],
   [
-    'the own procedures of the app',
+    "calls of the app's own procedures",
     4,
     [
       call(1, 'query', 'version'),
@@ -76,25 +76,25 @@ const cases: [name: string, answers: number, messages: unknown[], options?: Para
     ],
   ],
   [
-    'subscriptions of the app',
+    "the app's own subscriptions",
     12,
     [subscribe(1, undefined, 'ticks'), subscribe(2, undefined, 'countdown'), subscribe(3, undefined, 'failing')],
   ],
   ['a lazy router', 1, [call(1, 'mutation', 'late.postLocation', posted)]],
   [
-    'an error formatter',
+    'a call whose error the app formats',
     2,
     [call(1, 'mutation', 'locations.postLocation', {}), subscribe(2, {})],
     { trpc: { errorFormatter: ({ shape }: { shape: object }) => ({ ...shape, more: 1 }) } },
   ],
   [
-    'a transformer, and a post',
+    'a post that a transformer encodes',
     1,
     [call(1, 'mutation', 'locations.postLocation', tagged.serialize(posted))],
     { trpc: { transformer: tagged } },
   ],
   [
-    'a transformer, and a stream',
+    'a subscription that a transformer encodes',
     3,
     [subscribe(1, tagged.serialize({ room: 'q3' }))],
     { trpc: { transformer: tagged } },
@@ -124,7 +124,7 @@ if (hasSeparators)
   ])
 
 describe('messages over a WebSocket', () => {
-  test.for(cases)('%s', async ([, answers, messages, options]) => {
+  test.for(cases)('%s gets the answers of stock tRPC over a WebSocket', async ([, answers, messages, options]) => {
     const seen = await sameTalk(async (socket) => {
       socket.send(...messages)
       await socket.has(answers)
@@ -132,7 +132,7 @@ describe('messages over a WebSocket', () => {
     expect(Object.values(seen.byRequest).flat().length).toBeGreaterThanOrEqual(answers)
   })
 
-  test('a stream has the same frames, and is stopped by its id', async () => {
+  test('a stream over a WebSocket has the same frames as with stock tRPC, and is stopped by its id', async () => {
     const { byRequest } = await sameTalk(async (socket, twin) => {
       socket.send(subscribe(1, { room: 'q3', connectionKey: key }))
       await socket.has(3)
@@ -148,7 +148,7 @@ describe('messages over a WebSocket', () => {
     expect(byRequest['1']).toHaveLength(9)
   })
 
-  test('a stream resumes from the id of the last event, in its parameters or its input', async () => {
+  test('a stream over a WebSocket resumes from the last event id in its parameters or in its input, as with stock tRPC', async () => {
     await sameTalk(async (socket, twin) => {
       await twin.post('q3', 1, 4)
       socket.send(subscribe(1))
@@ -168,7 +168,7 @@ describe('messages over a WebSocket', () => {
     })
   })
 
-  test('a second subscription with the id of an open one is refused', async () => {
+  test('a second subscription with the id of an open one is refused over a WebSocket, as by stock tRPC', async () => {
     await sameTalk(async (socket) => {
       socket.send(subscribe(1))
       await socket.has(3)
@@ -177,7 +177,7 @@ describe('messages over a WebSocket', () => {
     })
   })
 
-  test('a stream that a middleware of the app wraps has the same frames', async () => {
+  test('a stream that a middleware of the app wraps has the same frames over a WebSocket as with stock tRPC', async () => {
     await sameTalk(async (socket, twin) => {
       socket.send(subscribe(1, { room: 'q3' }, 'wrapped.onLocation'))
       await socket.has(3)
@@ -188,7 +188,7 @@ describe('messages over a WebSocket', () => {
     })
   })
 
-  test('an array of stops ends streams that a middleware wraps, streams of the app and location streams', async () => {
+  test("an array of stop messages ends wrapped streams, the app's own streams and location streams, as with stock tRPC", async () => {
     await sameTalk(async (socket) => {
       const streams = [
         subscribe(1, { room: 'q3' }, 'wrapped.onLocation'),
@@ -196,7 +196,7 @@ describe('messages over a WebSocket', () => {
         subscribe(3, undefined, 'ticks'),
         subscribe(4),
       ]
-      // One after the other: random values are compared by the order in which they come.
+      // The streams open one after the other, because random values are compared by their order of arrival.
       for (const [at, stream] of streams.entries()) {
         socket.send(stream)
         await socket.has(3 * (at + 1))
@@ -206,7 +206,7 @@ describe('messages over a WebSocket', () => {
     })
   })
 
-  test('an array with the ids of open subscriptions is refused for each of them', async () => {
+  test('an array of calls that reuse the ids of open subscriptions is refused for each id, as by stock tRPC', async () => {
     await sameTalk(async (socket) => {
       socket.send(subscribe(1, { room: 'q3' }, 'wrapped.onLocation'), subscribe(2, undefined, 'ticks'))
       await socket.has(6)
@@ -215,7 +215,7 @@ describe('messages over a WebSocket', () => {
     })
   })
 
-  test('a context that cannot be created refuses the socket', async () => {
+  test('a WebSocket whose context cannot be created is refused, as by stock tRPC', async () => {
     const createContext = () => {
       throw new Error('No context.')
     }

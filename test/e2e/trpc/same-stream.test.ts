@@ -22,7 +22,7 @@ const live = (input: unknown = { room: 'q3' }, procedure = 'locations.onLocation
   `/trpc/${procedure}?${inputOf(input)}`
 const key = 'k'.repeat(22)
 
-/** The bytes of one stream: at its beginning, and after each of two moves. */
+/** Returns the head and the events of one stream: its first events, and the events of two moves. */
 async function moved(twin: Twin, request: Buffer, atOnce = 3, before?: RawClient) {
   using client = rawClient(twin.port)
   client.send(request)
@@ -37,7 +37,7 @@ async function moved(twin: Twin, request: Buffer, atOnce = 3, before?: RawClient
   return seen
 }
 
-/** A stream that ends by itself, and whether the connection can be used for more. */
+/** Returns the whole response of a stream that the server ends, and the next response on the same connection. */
 async function ended(twin: Twin, request: Buffer, run?: (twin: Twin) => unknown) {
   using client = rawClient(twin.port)
   client.send(request)
@@ -67,15 +67,15 @@ const partial: TwinOptions['createContext'] = ({ req }) => {
 }
 const sse = (options: object): TwinOptions => ({ trpc: { sse: options } })
 
-describe('the response of our SSE handler', () => {
+describe('the SSE response of our middleware', () => {
   const separated: [string, Buffer, TwinOptions][] = [
     [
-      'with another separator of names',
+      'to a path with the separator ~',
       get(live(undefined, 'deep~presence~onLocation')),
       { trpc: { pathSeparator: '~' } },
     ],
     [
-      'with another separator of names, and dots',
+      'to a path with dots, when the separator is ~',
       get(live(undefined, 'deep.presence.onLocation')),
       { trpc: { pathSeparator: '~' } },
     ],
@@ -83,21 +83,24 @@ describe('the response of our SSE handler', () => {
   const cases: [string, Buffer, TwinOptions?][] = [
     ['of a room', get(live())],
     ['of a connection', get(live({ room: 'q3', connectionKey: key }))],
-    ['two routers down', get(live(undefined, 'deep.presence.onLocation'))],
-    ['three routers down', get(live(undefined, 'deep.deeper.presence.onLocation'))],
-    ['of a router that is loaded when it is asked for', get(live(undefined, 'late.onLocation'))],
-    ['by a native EventSource', get(live(), { headers: { accept: 'text/event-stream', 'cache-control': 'no-cache' } })],
-    ['with a media type', get(live(), { headers: { 'content-type': 'application/json' } })],
-    ['with connection parameters', get(`${live()}&connectionParams=${encodeURIComponent('{"token":"t"}')}`)],
-    ['with parameters of somebody else', get(`${live()}&since=1&since=2`)],
-    ['with a fragment', get(`${live()}#there`)],
-    ['with a path that is percent-encoded', get(live(undefined, 'locations%2EonLocation'))],
-    ['of a host with a path', get(live(), { headers: { host: 'a/b' } })],
-    ['of an IPv6 host', get(live(), { headers: { host: '[::1]:80' } })],
-    ['in HTTP/1.0', get(live(), { version: '1.0' })],
-    ['of a connection that is to close', get(live(), { headers: { connection: 'close' } })],
+    ['of a procedure two routers deep', get(live(undefined, 'deep.presence.onLocation'))],
+    ['of a procedure three routers deep', get(live(undefined, 'deep.deeper.presence.onLocation'))],
+    ['of a router that is loaded lazily', get(live(undefined, 'late.onLocation'))],
     [
-      'by a POST that overrides the method',
+      'to the headers of a native EventSource',
+      get(live(), { headers: { accept: 'text/event-stream', 'cache-control': 'no-cache' } }),
+    ],
+    ['to a request with a Content-Type', get(live(), { headers: { 'content-type': 'application/json' } })],
+    ['to a URL with connection parameters', get(`${live()}&connectionParams=${encodeURIComponent('{"token":"t"}')}`)],
+    ['to a request with unknown query parameters', get(`${live()}&since=1&since=2`)],
+    ['to a URL with a fragment', get(`${live()}#there`)],
+    ['to a path that is percent-encoded', get(live(undefined, 'locations%2EonLocation'))],
+    ['to a Host header that contains a path', get(live(), { headers: { host: 'a/b' } })],
+    ['to an IPv6 Host header', get(live(), { headers: { host: '[::1]:80' } })],
+    ['in HTTP/1.0', get(live(), { version: '1.0' })],
+    ['with Connection: close', get(live(), { headers: { connection: 'close' } })],
+    [
+      'to a POST that overrides the method',
       asked('POST', '/trpc/locations.onLocation', {
         headers: { 'content-type': 'application/json' },
         body: '{"room":"q3"}',
@@ -105,22 +108,22 @@ describe('the response of our SSE handler', () => {
       { middleware: { allowMethodOverride: true } },
     ],
     ['with a transformer', get(live(tagged.serialize({ room: 'q3' }))), { trpc: { transformer: tagged } }],
-    ['with options for its client', get(live()), sse({ client: { reconnectAfterInactivityMs: 5_000 } })],
+    ['with tRPC options for the client', get(live()), sse({ client: { reconnectAfterInactivityMs: 5_000 } })],
     ['with status, headers and cookies of responseMeta', get(live()), { middleware: cookies }],
     ['with a status that the context set', get(live()), { createContext: partial }],
-    ['with pings that nobody needs', get(live()), sse({ ping: { enabled: true, intervalMs: 60_000 } })],
-    ['with pings that never come', get(live()), sse({ ping: { enabled: true, intervalMs: Infinity } })],
-    ['that a middleware wrapped', get(live(undefined, 'wrapped.onLocation'))],
+    ['with pings that are rarer than the events', get(live()), sse({ ping: { enabled: true, intervalMs: 60_000 } })],
+    ['with an infinite ping interval', get(live()), sse({ ping: { enabled: true, intervalMs: Infinity } })],
+    ['of a stream that a middleware wraps', get(live(undefined, 'wrapped.onLocation'))],
     ...(hasSeparators ? separated : []),
   ]
-  test.for(cases)('%s', async ([, request, options]) => {
+  test.for(cases)('the SSE response %s has the same bytes as from stock tRPC', async ([, request, options]) => {
     await using pair = await twins(options)
     const { events } = await alike(pair, (twin) => moved(twin, request))
     expect(events.at(-1)).toContain('changed')
     expect(pair.ours.said).toContainEqual({ aborted: expect.any(String), reason: 'AbortError' })
   })
 
-  test('the response of our SSE handler has headers of its own, where the app has a say in them', async () => {
+  test("two SSE responses each have the headers that the app's responseMeta returns for their caller, as with stock tRPC", async () => {
     await using pair = await twins({ middleware: cookies })
     for (const user of ['ada', 'bob']) {
       const request = get(live(), { headers: { 'x-user': user } })
@@ -129,7 +132,7 @@ describe('the response of our SSE handler', () => {
     }
   })
 
-  test('the response of our SSE handler contains the same pings as that of stock tRPC', async () => {
+  test('the SSE response of our middleware contains the same pings as that of stock tRPC', async () => {
     await using pair = await twins(sse({ ping: { enabled: true, intervalMs: 50 } }))
     const { events } = await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -143,23 +146,23 @@ describe('the response of our SSE handler', () => {
   })
 })
 
-describe('a stream resumes', () => {
+describe('resuming a stream', () => {
   const ways: [string, (id: string) => Buffer][] = [
-    ['by a header', (id) => get(live(), { headers: { 'Last-Event-ID': id } })],
-    ['by its address', (id) => get(`${live()}&lastEventId=${id}`)],
-    ['by its address, spelled as the header', (id) => get(`${live()}&Last-Event-Id=${id}`)],
-    ['by its input', (id) => get(live({ room: 'q3', lastEventId: id }))],
+    ['from the id in the Last-Event-ID header', (id) => get(live(), { headers: { 'Last-Event-ID': id } })],
+    ['from the id in the query parameter lastEventId', (id) => get(`${live()}&lastEventId=${id}`)],
+    ['from the id in the query parameter Last-Event-Id', (id) => get(`${live()}&Last-Event-Id=${id}`)],
+    ['from the id in its input', (id) => get(live({ room: 'q3', lastEventId: id }))],
     [
-      'by a header that differs from its input',
+      'from the header, when header and input have different ids',
       (id) => get(live({ room: 'q3', lastEventId: 'x.1' }), { headers: { 'last-event-id': id } }),
     ],
     [
-      'by an empty header: from its input',
+      'from its input, when the header is empty',
       (id) => get(live({ room: 'q3', lastEventId: id }), { headers: { 'last-event-id': '' } }),
     ],
-    ['by an id that nobody gave out: not at all', () => get(live(), { headers: { 'last-event-id': 'AAAAAAAAAAA.1' } })],
+    ['from an id that nobody issued: not at all', () => get(live(), { headers: { 'last-event-id': 'AAAAAAAAAAA.1' } })],
   ]
-  test.for(ways)('a stream resumes %s', async ([name, request]) => {
+  test.for(ways)('a stream resumes %s, as with stock tRPC', async ([name, request]) => {
     await using pair = await twins()
     const { events } = await alike(pair, async (twin) => {
       for (const key of [1, 2, 3, 4]) await twin.post('q3', key, key)
@@ -175,7 +178,7 @@ describe('a stream resumes', () => {
   })
 })
 
-describe('a stream is refused as by stock tRPC', () => {
+describe('a refused stream', () => {
   const cases: [string, Buffer, TwinOptions?][] = [
     ['by identify', get(live(), { headers: { 'x-user': '' } })],
     ['by authorize', get(live({ room: 'closed' }))],
@@ -185,7 +188,7 @@ describe('a stream is refused as by stock tRPC', () => {
       'for having a last event id but no input',
       get('/trpc/locations.onLocation', { headers: { 'last-event-id': 'x.1' } }),
     ],
-    ['for an input that is a list, and an id', get(live(['q3']), { headers: { 'last-event-id': 'x.1' } })],
+    ['for an input that is a list, with a last event id', get(live(['q3']), { headers: { 'last-event-id': 'x.1' } })],
     ['for an input that is not JSON', get('/trpc/locations.onLocation?input=%7B')],
     ['for an input that a transformer cannot read', get(live(null)), { trpc: { transformer: tagged } }],
     ['in a batch', get(`/trpc/locations.onLocation?batch=1&${inputOf({ 0: { room: 'q3' } })}`)],
@@ -197,19 +200,19 @@ describe('a stream is refused as by stock tRPC', () => {
         body: '{"room":"q3"}',
       }),
     ],
-    ['for a form', get(live(), { headers: { 'content-type': 'multipart/form-data; boundary=x' } })],
+    ['for a multipart form', get(live(), { headers: { 'content-type': 'multipart/form-data; boundary=x' } })],
     ['for an invalid Host header', get(live(), { headers: { host: 'a:99999' } })],
     ['for invalid connection parameters', get(`${live()}&connectionParams=7`)],
     ['for a context that throws', get(live()), { createContext: () => Promise.reject(new Error('No such tenant.')) }],
     ['with status, headers and cookies of responseMeta', get(live({ room: 'closed' })), { middleware: cookies }],
     ['when subscriptions are disabled', get(live()), sse({ enabled: false })],
     [
-      'where pings would come too late',
+      'when pings are rarer than the inactivity limit of clients',
       get(live()),
       sse({ ping: { enabled: true, intervalMs: 2_000 }, client: { reconnectAfterInactivityMs: 1_000 } }),
     ],
     [
-      'where responseMeta throws',
+      'when responseMeta throws',
       get(live()),
       {
         middleware: {
@@ -220,7 +223,7 @@ describe('a stream is refused as by stock tRPC', () => {
       },
     ],
     [
-      'by a middleware before it',
+      'by an HTTP middleware in front of the router',
       get(live()),
       {
         middleware: {
@@ -229,14 +232,14 @@ describe('a stream is refused as by stock tRPC', () => {
       },
     ],
   ]
-  test.for(cases)('a stream is refused as by stock tRPC %s', async ([, request, options]) => {
+  test.for(cases)('a stream refused %s gets the same response as from stock tRPC', async ([, request, options]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => ended(twin, request))
     expect(pair.ours.said.some((each) => 'error' in each)).toBe(true)
   })
 })
 
-describe('a stream ends as with stock tRPC', () => {
+describe('the end of a stream', () => {
   test('a stream ends as with stock tRPC when the client disconnects, and the app is notified', async () => {
     for (const how of [undefined, 'abruptly'] as const) {
       await using pair = await twins()
@@ -331,7 +334,7 @@ describe('a stream ends as with stock tRPC', () => {
       const before = listeners()
       for (let nth = 1; nth <= 12; nth++) {
         client.send(get(live()))
-        await until('it is open', () => twin.hub.streams.size === 1)
+        await until('the stream is open', () => twin.hub.streams.size === 1)
         await twin.hub.revoke('ada')
         await client.answer(nth)
       }
@@ -343,10 +346,10 @@ describe('a stream ends as with stock tRPC', () => {
   })
 })
 
-describe('a call whose client disconnected early', () => {
+describe('a call whose client disconnects before its context exists', () => {
   const slow = (run: () => unknown): TwinOptions => ({
     async createContext({ req }) {
-      await until('its client has gone', () => req.destroyed)
+      await until('the client has disconnected', () => req.destroyed)
       run()
       return { user: 'ada' }
     },
@@ -358,34 +361,34 @@ describe('a call whose client disconnected early', () => {
     ['opens no stream', () => {}],
     ['is reported to the app when it fails', fail],
   ]
-  test.for(cases)('a call whose client disconnected early %s', async ([, run]) => {
+  test.for(cases)('a call whose client disconnects before its context exists %s', async ([, run]) => {
     for (const request of [get(live()), post('/trpc/locations.postLocation', { room: 'q3', location: null })]) {
       await using pair = await twins(slow(run))
       await alike(pair, async (twin) => {
         using client = rawClient(twin.port)
         client.send(request)
-        await until('it is heard', () => twin.said.length > 0)
+        await until('the call is recorded', () => twin.said.length > 0)
         client.leave()
-        await until('it has come to its end', () => twin.said.length > 1)
+        await until('the end of the call is recorded', () => twin.said.length > 1)
         await quiet(twin)
       })
     }
   })
 })
 
-describe("a subscription of the app's own is sent as by stock tRPC", () => {
+describe('subscriptions that are sent as by stock tRPC', () => {
   const cases: [string, string, number][] = [
     ['a generator that does not end', '/trpc/ticks', 3],
     ['a generator that does not end, with a last event id', '/trpc/ticks?lastEventId=7', 3],
   ]
-  test.for(cases)("a subscription of the app's own is sent as by stock tRPC %s", async ([, path, count]) => {
+  test.for(cases)('an open subscription is sent as by stock tRPC: %s', async ([, path, count]) => {
     await using pair = await twins()
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
       client.send(get(path))
       const seen = await seenOfStream(client, count)
       client.leave()
-      await until('it has heard', () => twin.said.some((each) => 'aborted' in each))
+      await until('the app is notified of the disconnect', () => twin.said.some((each) => 'aborted' in each))
       return seen
     })
   })
@@ -393,14 +396,14 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
   const finite: [string, Buffer, TwinOptions?][] = [
     ['a generator that ends', get('/trpc/countdown')],
     ['a generator that fails', get('/trpc/failing')],
-    ['a room where streams end with their first event', get(live()), sse({ emitAndEndImmediately: true })],
+    ['a room stream that ends after its first event', get(live()), sse({ emitAndEndImmediately: true })],
   ]
-  test.for(finite)("a subscription of the app's own is sent as by stock tRPC %s", async ([, request, options]) => {
+  test.for(finite)('a subscription that ends is sent as by stock tRPC: %s', async ([, request, options]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => ended(twin, request))
   })
 
-  test('a stream that a middleware wrapped, and who made it is told once', async () => {
+  test('a stream that a middleware wraps is sent as by stock tRPC, and a process warning about the wrapping appears once', async () => {
     const told: { name: string; message: string }[] = []
     const listen = (warning: Error) => void told.push(warning)
     process.on('warning', listen)
@@ -419,7 +422,7 @@ describe("a subscription of the app's own is sent as by stock tRPC", () => {
   })
 })
 
-describe('over HTTP/2 our handler answers like stock tRPC', () => {
+describe('our handler over HTTP/2', () => {
   const over: TwinOptions = { stock: 'http2' }
   const headers = (path: string, more: Record<string, string> = {}): Record<string, string> => ({
     ':path': path,
@@ -427,7 +430,7 @@ describe('over HTTP/2 our handler answers like stock tRPC', () => {
     ...more,
   })
 
-  /** A stream of a session, and what came on it. */
+  /** Opens an HTTP/2 session with one request, and collects the head and the text of the response. */
   function opened(twin: Twin, about: Record<string, string>, body?: string) {
     const session = connect(`http://127.0.0.1:${twin.port}`)
     const stream = session.request(about, { endStream: body === undefined })
@@ -442,7 +445,7 @@ describe('over HTTP/2 our handler answers like stock tRPC', () => {
     return { stream, seen, [Symbol.dispose]: () => session.destroy() }
   }
 
-  test('an accepted post and a refused post', async () => {
+  test('accepted and refused posts over HTTP/2 get the same answers as from stock tRPC', async () => {
     for (const body of ['{"room":"q3","location":null}', '{', '', '{"room":"closed","location":null}']) {
       await using pair = await twins(over)
       await alike(pair, async (twin) => {
@@ -455,7 +458,7 @@ describe('over HTTP/2 our handler answers like stock tRPC', () => {
     }
   })
 
-  test('a stream that the client cancels', async () => {
+  test('a stream over HTTP/2 that the client cancels behaves as with stock tRPC, and the app is notified of the abort', async () => {
     await using pair = await twins(over)
     const { text } = await alike(pair, async (twin) => {
       using call = opened(twin, headers(live()))
@@ -470,7 +473,7 @@ describe('over HTTP/2 our handler answers like stock tRPC', () => {
     expect(pair.ours.said.at(-1)).toEqual({ aborted: 'locations.onLocation', reason: 'AbortError' })
   })
 
-  test('a stream that the server ends', async () => {
+  test('a stream over HTTP/2 that the server ends behaves as with stock tRPC', async () => {
     await using pair = await twins(over)
     await alike(pair, async (twin) => {
       using call = opened(twin, headers(live()))

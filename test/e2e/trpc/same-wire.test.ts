@@ -12,7 +12,7 @@ import { tagged } from '../../support/tagged.js'
 const key = 'k'.repeat(22)
 const posted = { room: 'q3', connectionKey: key, seq: 1, location: { sheet: 'Q3', row: 1, col: 2 } }
 
-/** Asks once, and then whether the connection can be used for more. */
+/** Returns the answer to a request, and the answer to a second request on the same connection. */
 async function askedOf(twin: Twin, request: Buffer) {
   using client = rawClient(twin.port)
   client.send(request)
@@ -49,13 +49,13 @@ describe.for([
   const cases: Case[] = [
     ['a post', 200, post('/trpc/locations.postLocation', posted)],
     ['a post without a key', 200, post('/trpc/locations.postLocation', { room: 'q3', location: null })],
-    ['a post two routers down', 200, post('/trpc/deep.presence.postLocation', posted)],
-    ['a post three routers down', 200, post('/trpc/deep.deeper.presence.postLocation', posted)],
-    ['a post to a router that is loaded when it is asked for', 200, post('/trpc/late.postLocation', posted)],
+    ['a post to a procedure two routers deep', 200, post('/trpc/deep.presence.postLocation', posted)],
+    ['a post to a procedure three routers deep', 200, post('/trpc/deep.deeper.presence.postLocation', posted)],
+    ['a post to a router that is loaded lazily', 200, post('/trpc/late.postLocation', posted)],
     ['a post with a query string', 200, post('/trpc/locations.postLocation?x=1&y', posted)],
-    ['a post with a fragment in its address', 200, post('/trpc/locations.postLocation#there', posted)],
+    ['a post with a fragment in its URL', 200, post('/trpc/locations.postLocation#there', posted)],
     [
-      'a post with parameters of its media type',
+      'a post whose Content-Type has parameters',
       200,
       post('/trpc/locations.postLocation', posted, { headers: { 'content-type': 'Application/JSON ; charset=utf-8' } }),
     ],
@@ -65,12 +65,12 @@ describe.for([
       post('/trpc/locations.postLocation', `\ufeff${JSON.stringify(posted)}`),
     ],
     [
-      'a post beyond ASCII',
+      'a post with characters beyond ASCII',
       200,
       post('/trpc/locations.postLocation', { ...posted, room: 'q3', location: { sheet: 'Größe €', row: 1, col: 2 } }),
     ],
     [
-      'a post that is no UTF-8',
+      'a post that is not valid UTF-8',
       200,
       post(
         '/trpc/locations.postLocation',
@@ -82,13 +82,13 @@ describe.for([
       ),
     ],
     [
-      'a post as large as may be',
+      'a post of exactly maxBodySize bytes',
       200,
       post('/trpc/locations.postLocation', posted),
       { middleware: { maxBodySize: JSON.stringify(posted).length } },
     ],
     [
-      'a post in chunks',
+      'a post with chunked transfer encoding',
       200,
       Buffer.concat([
         asked('POST', '/trpc/locations.postLocation', {
@@ -97,15 +97,15 @@ describe.for([
         Buffer.from(`${JSON.stringify(posted).length.toString(16)}\r\n${JSON.stringify(posted)}\r\n0\r\n\r\n`),
       ]),
     ],
-    ['a post with an input in its address too', 200, post('/trpc/locations.postLocation?input=7', posted)],
+    ['a post with another input in its query string', 200, post('/trpc/locations.postLocation?input=7', posted)],
     [
-      'a post with a cookie that the context set',
+      'a post whose context sets cookies',
       200,
       post('/trpc/locations.postLocation', posted),
       { createContext: setsCookies },
     ],
     [
-      'a query with a cookie that the context set',
+      'a query whose context sets cookies',
       200,
       get(`/trpc/locations.countMembers?${inputOf({ rooms: ['q3'] })}`),
       { createContext: setsCookies },
@@ -130,7 +130,7 @@ describe.for([
     ],
     ['a post to an absolute URL', 200, post('http://here.example/trpc/locations.postLocation', posted)],
   ]
-  test.for(cases)('%s gets the same answer as from stock tRPC', (one) => compare(one, isBare))
+  test.for(cases)('without a request guard, %s gets the same answer as from stock tRPC', (one) => compare(one, isBare))
 
   const refused: Case[] = [
     ['by identify', 401, post('/trpc/locations.postLocation', posted, { headers: { 'x-user': '' } })],
@@ -144,18 +144,18 @@ describe.for([
       post('/trpc/locations.postLocation', `{"room":"q3","location":${'['.repeat(50)}${']'.repeat(50)}}`),
     ],
     [
-      'for its size',
+      'for a body above maxBodySize',
       413,
       post('/trpc/locations.postLocation', { ...posted, more: 'x'.repeat(2_000) }),
       { middleware: { maxBodySize: 1_000 } },
     ],
     [
-      'for a name that is too long',
+      'for a sheet name that is too long',
       400,
       post('/trpc/locations.postLocation', { ...posted, location: { sheet: 'x'.repeat(3_000), row: 1, col: 1 } }),
     ],
     [
-      'for its size, in chunks',
+      'for a chunked body above maxBodySize',
       413,
       Buffer.concat([
         asked('POST', '/trpc/locations.postLocation', {
@@ -168,43 +168,43 @@ describe.for([
     ['for null in place of an input', 400, post('/trpc/locations.postLocation', 'null')],
     ['for a number in place of an input', 400, post('/trpc/locations.postLocation', '7')],
     ['for a list in place of an input', 400, post('/trpc/locations.postLocation', [posted])],
-    ['for bytes in place of an input', 400, post('/trpc/locations.postLocation', Buffer.from([0xff, 0xfe, 0]))],
+    ['for bytes that are not JSON', 400, post('/trpc/locations.postLocation', Buffer.from([0xff, 0xfe, 0]))],
     [
-      'for text in place of JSON',
+      'for the Content-Type text/plain',
       415,
       post('/trpc/locations.postLocation', posted, { headers: { 'content-type': 'text/plain' } }),
     ],
     [
-      'for bytes in place of JSON',
+      'for the Content-Type application/octet-stream',
       400,
       post('/trpc/locations.postLocation', posted, { headers: { 'content-type': 'application/octet-stream' } }),
     ],
     [
-      'for a form in place of JSON',
+      'for a multipart form',
       400,
       post('/trpc/locations.postLocation', '--x--\r\n', {
         headers: { 'content-type': 'multipart/form-data; boundary=x' },
       }),
     ],
-    ['for a key that is none', 400, post('/trpc/locations.leaveRoom', { room: 'q3', connectionKey: 'x' })],
+    ['for an invalid connectionKey', 400, post('/trpc/locations.leaveRoom', { room: 'q3', connectionKey: 'x' })],
     ['for a path of __proto__', 404, get('/trpc/__proto__')],
     ['for a bug in identify', 401, post('/trpc/locations.postLocation', posted, { headers: { 'x-user': 'bug' } })],
     [
-      'for one byte too many',
+      'for a body one byte above maxBodySize',
       413,
       post('/trpc/locations.postLocation', posted),
       { middleware: { maxBodySize: JSON.stringify(posted).length - 1 } },
     ],
     [
-      'for its media type',
+      'for an unsupported Content-Type',
       415,
       post('/trpc/locations.postLocation', 'room=q3', {
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
       }),
     ],
-    ['for having no media type', 415, asked('POST', '/trpc/locations.postLocation', { body: '{}' })],
+    ['for a missing Content-Type', 415, asked('POST', '/trpc/locations.postLocation', { body: '{}' })],
     ['for an unknown path', 404, post('/trpc/locations.postLocations', posted)],
-    ['for no path at all', 404, get('/trpc/')],
+    ['for an empty path', 404, get('/trpc/')],
     ['for a path of Object.prototype', 404, post('/trpc/toString', posted)],
     [
       'for an HTTP method that the procedure does not accept',
@@ -213,7 +213,7 @@ describe.for([
     ],
     ['for a mutation by GET', 405, get(`/trpc/locations.postLocation?${inputOf(posted)}`)],
     ['for a query by POST', 405, post('/trpc/locations.getLocations', { room: 'q3' })],
-    ['for a method that Fetch forbids', 500, asked('TRACE', '/trpc/locations.postLocation')],
+    ['for the HTTP method TRACE, which Fetch forbids', 500, asked('TRACE', '/trpc/locations.postLocation')],
     ['for an invalid Host header', 400, post('/trpc/locations.postLocation', posted, { headers: { host: 'a b' } })],
     [
       'for an invalid port in the Host header',
@@ -221,7 +221,7 @@ describe.for([
       post('/trpc/locations.postLocation', posted, { headers: { host: 'a:99999' } }),
     ],
     [
-      'for an address that ends in too large a number',
+      'for an invalid IPv4 address in the Host header',
       400,
       post('/trpc/locations.postLocation', posted, { headers: { host: '1.2.3.999' } }),
     ],
@@ -233,14 +233,14 @@ describe.for([
       { createContext: throwing('No such tenant.') },
     ],
     [
-      'for a context that throws what is no error',
+      'for a context that throws a value that is not an Error',
       500,
       post('/trpc/locations.postLocation', posted),
       { createContext: throwing('nothing', String) },
     ],
-    ['for a query that fails', 500, get('/trpc/broken')],
+    ["for a query of the app's own that throws", 500, get('/trpc/broken')],
     [
-      'for asking for JSON lines without a batch',
+      'for requesting JSON lines without a batch',
       400,
       post('/trpc/locations.postLocation', posted, { headers: { 'trpc-accept': 'application/jsonl' } }),
     ],
@@ -249,18 +249,18 @@ describe.for([
   test.for(refused)('a call refused %s gets the same error as from stock tRPC', (one) => compare(one, isBare))
 
   const odd: Case[] = [
-    ['HEAD', 204, asked('HEAD', '/trpc/locations.postLocation')],
-    ['OPTIONS', 415, asked('OPTIONS', '/trpc/locations.postLocation')],
-    ['a dot that is percent-encoded', 200, post('/trpc/locations%2EpostLocation', posted)],
-    ['a letter that is percent-encoded', 200, post('/trpc/locations.%70ostLocation', posted)],
-    ['a host with a path', 200, post('/trpc/locations.postLocation', posted, { headers: { host: 'a/b' } })],
+    ['the method HEAD', 204, asked('HEAD', '/trpc/locations.postLocation')],
+    ['the method OPTIONS', 415, asked('OPTIONS', '/trpc/locations.postLocation')],
+    ['a percent-encoded dot in its path', 200, post('/trpc/locations%2EpostLocation', posted)],
+    ['a percent-encoded letter in its path', 200, post('/trpc/locations.%70ostLocation', posted)],
+    ['a path in its Host header', 200, post('/trpc/locations.postLocation', posted, { headers: { host: 'a/b' } })],
     [
       'connection parameters',
       200,
       post(`/trpc/locations.postLocation?connectionParams=${encodeURIComponent('{"token":"t"}')}`, posted),
     ],
     [
-      'connection parameters by another spelling',
+      'connection parameters in another spelling',
       200,
       post(`/trpc/locations.postLocation?connection%50arams=${encodeURIComponent('{"token":"t"}')}`, posted),
     ],
@@ -296,18 +296,18 @@ describe.for([
       ),
     ],
     [
-      'a batch that is too long',
+      'a batch above maxBatchSize',
       400,
       post('/trpc/locations.postLocation,echo?batch=1', {}),
       { middleware: { maxBatchSize: 1 } },
     ],
     [
-      'a batch where there are none',
+      'a batch, when batching is disabled,',
       400,
       post('/trpc/locations.postLocation?batch=1', { 0: posted }),
       { middleware: { allowBatching: false } },
     ],
-    ['a batch of kinds that do not mix', 400, post('/trpc/locations.postLocation,version?batch=1', {})],
+    ['a batch of a mutation and a query', 400, post('/trpc/locations.postLocation,version?batch=1', {})],
     [
       'a method override',
       200,
@@ -320,15 +320,15 @@ describe.for([
       post('/trpc/locations.postLocation', tagged.serialize(posted)),
       { trpc: { transformer: tagged } },
     ],
-    ['a transformer, and a query', 200, get('/trpc/version'), { trpc: { transformer: tagged } }],
+    ['a transformer, for a query,', 200, get('/trpc/version'), { trpc: { transformer: tagged } }],
     [
-      'what a transformer cannot read',
+      'an input that the transformer cannot read',
       400,
       post('/trpc/locations.postLocation', 'null'),
       { trpc: { transformer: tagged } },
     ],
     [
-      'a transformer that cannot write',
+      'an output that the transformer cannot write',
       500,
       post('/trpc/locations.postLocation', tagged.serialize(posted)),
       { trpc: { transformer: unable } },
@@ -346,49 +346,49 @@ describe.for([
       { middleware: cookies },
     ],
     [
-      'status, headers and cookies of a refusal',
+      'status, headers and cookies of responseMeta for a refusal',
       418,
       post('/trpc/locations.postLocation', {}),
       { middleware: cookies },
     ],
     [
-      'status, headers and cookies of a batch',
+      'status, headers and cookies of responseMeta for a batch',
       201,
       post('/trpc/locations.postLocation?batch=1', { 0: posted }),
       { middleware: cookies },
     ],
     [
-      'a middleware before it',
+      'an HTTP middleware in front of the router',
       200,
       post('/trpc/locations.postLocation', posted),
       { middleware: { middleware: nextWith() } },
     ],
     [
-      'a middleware that returns null',
+      'an HTTP middleware that calls next(null)',
       200,
       post('/trpc/locations.postLocation', posted),
       { middleware: { middleware: nextWith(null) } },
     ],
     [
-      'a middleware that gives an error',
+      'an HTTP middleware that calls next with an error',
       500,
       post('/trpc/locations.postLocation', posted),
       { middleware: { middleware: nextWith(new Error('Not today.')) } },
     ],
     [
-      'a middleware that throws',
+      'an HTTP middleware that throws',
       500,
       post('/trpc/locations.postLocation', posted),
       { middleware: { middleware: throwing('Not today.') } },
     ],
     [
-      'a middleware that answers',
+      'an HTTP middleware that answers itself',
       204,
       asked('OPTIONS', '/trpc/locations.postLocation'),
       { middleware: { middleware: (_req: unknown, res: express.Response) => void res.writeHead(204).end() } },
     ],
     [
-      'a status that the context set',
+      'an HTTP status that the context sets',
       202,
       post('/trpc/locations.postLocation', posted),
       { createContext: ({ req }) => setting(req, 202) },
@@ -412,38 +412,38 @@ const behind: [string, TwinOptions][] = [
   ['helmet', mounted((app, handler) => app.use(helmet()).use('/trpc', handler))],
   ['pino-http', mounted((app, handler) => app.use(pinoHttp({ enabled: false })).use('/trpc', handler))],
   [
-    'all three',
+    'compression, helmet and pino-http',
     mounted((app, handler) => app.use(compression(), helmet(), pinoHttp({ enabled: false })).use('/trpc', handler)),
   ],
   ['express.json()', mounted((app, handler) => app.use(express.json()).use('/trpc', handler))],
   ['express.text()', mounted((app, handler) => app.use(express.text({ type: '*/*' })).use('/trpc', handler))],
-  ['the start of a path that takes on anything', mounted((app, handler) => app.use('/:any', handler))],
+  ['the path pattern /:any', mounted((app, handler) => app.use('/:any', handler))],
   [
-    'another middleware that reads the body and keeps it',
+    'another middleware that reads the whole request body',
     mounted((app, handler) => app.use(drained).use('/trpc', handler)),
   ],
-  ['express.json() after it', mounted((app, handler) => app.use('/trpc', handler).use(express.json()))],
-  ['node:http alone', { stock: 'standalone' }],
+  ['Express with express.json() after it', mounted((app, handler) => app.use('/trpc', handler).use(express.json()))],
+  ['node:http without Express', { stock: 'standalone' }],
 ]
 
-describe.for(behind)('a server mounted behind %s', ([, options]) => {
+describe.for(behind)('our middleware behind %s', ([, options]) => {
   const cases: [string, Buffer][] = [
     ['a post', post('/trpc/locations.postLocation', posted)],
     ['a post that is refused', post('/trpc/locations.postLocation', { ...posted, room: 'closed' })],
     [
-      'a post that takes gzip',
+      'a post with Accept-Encoding: gzip',
       post('/trpc/locations.postLocation', posted, { headers: { 'accept-encoding': 'gzip' } }),
     ],
     ['a post that is not JSON', post('/trpc/locations.postLocation', '{"room":')],
     ['a batch', post('/trpc/locations.postLocation?batch=1', { 0: posted })],
     ['a query', get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
   ]
-  test.for(cases)('answers %s exactly like stock tRPC', async ([, request]) => {
+  test.for(cases)('our middleware behind other middlewares answers %s exactly like stock tRPC', async ([, request]) => {
     await using pair = await twins(options)
     await alike(pair, (twin) => askedOf(twin, request))
   })
 
-  test('streams a room and its changes exactly like stock tRPC', async () => {
+  test('our middleware behind other middlewares streams a room and its changes exactly like stock tRPC', async () => {
     await using pair = await twins(options)
     await alike(pair, async (twin) => {
       using client = rawClient(twin.port)
@@ -509,7 +509,7 @@ function drained(request: express.Request, _response: unknown, next: () => void)
   request.on('end', () => next()).resume()
 }
 
-describe('on a server with the request guard', () => {
+describe('a server with the request guard', () => {
   const requestGuard = { origins: ['https://app.example'], allowedHosts: ['here.example'] }
   const evil = { headers: { origin: 'https://evil.example' } }
   const batch = (calls: number, path = 'locations.postLocation') =>
@@ -517,26 +517,26 @@ describe('on a server with the request guard', () => {
   const cases: Case[] = [
     ['a post', 200, post('/trpc/locations.postLocation', posted)],
     [
-      'a post of a page',
+      'a post from a listed origin',
       200,
       post('/trpc/locations.postLocation', posted, { headers: { origin: requestGuard.origins[0]! } }),
     ],
-    ['a post of a foreign page', 403, post('/trpc/locations.postLocation', posted, evil)],
+    ['a post from an unlisted origin', 403, post('/trpc/locations.postLocation', posted, evil)],
     ['a query', 200, get(`/trpc/locations.getLocations?${inputOf({ room: 'q3' })}`)],
-    ['a batch of eight', 200, batch(8)],
-    ['a batch of nine', 400, batch(9)],
-    ["a batch of nine of the app's own", 200, batch(9, 'echo')],
-    ['a batch of nine, one of them ours', 200, post(`/trpc/${'echo,'.repeat(8)}locations.postLocation?batch=1`, { 8: posted })], // prettier-ignore
-    ['a batch with a query of theirs', 200, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`)], // prettier-ignore
-    ['such a batch of a foreign page', 403, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`, evil)], // prettier-ignore
-    ["the app's own, of a foreign page", 200, get('/trpc/version', evil)],
-    ['what is not there', 404, get('/trpc/locations.nothing', evil)],
+    ['a batch of eight posts', 200, batch(8)],
+    ['a batch of nine posts', 400, batch(9)],
+    ["a batch of nine calls of the app's own", 200, batch(9, 'echo')],
+    ["a batch of eight calls of the app's own and one post", 200, post(`/trpc/${'echo,'.repeat(8)}locations.postLocation?batch=1`, { 8: posted })], // prettier-ignore
+    ["a batch of a query of the app's own and a location query", 200, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`)], // prettier-ignore
+    ["a batch of a query of the app's own and a location query from an unlisted origin", 403, get(`/trpc/version,locations.getLocations?batch=1&${inputOf({ 1: { room: 'q3' } })}`, evil)], // prettier-ignore
+    ["a query of the app's own from an unlisted origin", 200, get('/trpc/version', evil)],
+    ['an unknown procedure', 404, get('/trpc/locations.nothing', evil)],
   ]
-  test.for(cases)('%s gets the same answer as from stock tRPC', ([name, status, request]) =>
+  test.for(cases)('with the request guard, %s gets the same answer as from stock tRPC', ([name, status, request]) =>
     compare([name, status, request, { requestGuard }], true),
   )
 
-  test('what calls us alone is read no further than we say, also where no length is named', async () => {
+  test("the request guard rejects a chunked batch above 8 KiB with 413 if all its calls are location calls, and leaves the app's own calls alone", async () => {
     await using pair = await twins({ requestGuard })
     const large = 'x'.repeat(9_000)
     const chunks = (path: string) => {

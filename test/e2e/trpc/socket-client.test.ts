@@ -7,7 +7,7 @@ import type { Cells } from '../../support/clients/stock-client.js'
 import { cell } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* tRPC's own WebSocket client, as its documentation sets it up. */
+/* Subscriptions of tRPC's own WebSocket client (wsLink), set up as in its documentation. */
 
 function wsClient(url: string) {
   let sockets = 0
@@ -26,7 +26,7 @@ function wsClient(url: string) {
   }
 }
 
-/** Twelve subscriptions, and what each has received. */
+/** Opens twelve subscriptions, each to another room. Returns the events that each has received. */
 function twelve({ trpc }: ReturnType<typeof wsClient>) {
   return Array.from({ length: 12 }, (_, at) => {
     const seen = { types: [] as string[], rows: [] as (number | undefined)[], errors: [] as unknown[], isOver: false }
@@ -51,40 +51,40 @@ function twelve({ trpc }: ReturnType<typeof wsClient>) {
 
 const lives = (seen: ReturnType<typeof twelve>) => seen.every(({ types }) => types.includes('snapshot'))
 
-describe('tRPC`s wsLink', () => {
-  test('twelve subscriptions survive a restart of the server', async () => {
+describe("tRPC's wsLink", () => {
+  test('twelve subscriptions of wsLink resume by themselves after a restart of the server, without an error', async () => {
     const first = await serveLocations({ webSocket: true })
     const stock = wsClient(first.url)
     const seen = twelve(stock)
-    await until('all are live', () => lives(seen))
+    await until('all subscriptions have a snapshot', () => lives(seen))
     await first.close()
     await using second = await serveLocations({ webSocket: true, port: first.port })
-    await until('all have another hello', () =>
+    await until('all subscriptions have another hello', () =>
       seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
     )
     for (let at = 0; at < 12; at++) await second.hub.room(`room-${at}`).post({ memberId: 'ada', location: cell(7) })
-    await until('all have seen the post', () => seen.every(({ rows }) => rows.includes(7)))
+    await until('all subscriptions have the post', () => seen.every(({ rows }) => rows.includes(7)))
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
     expect(seen.some(({ isOver }) => isOver)).toBe(false)
     await stock.client.close()
   })
 
-  test('twelve subscriptions survive a drain', async () => {
+  test('twelve subscriptions of wsLink resume on the next server after a drain, without an error', async () => {
     const first = await serveLocations({ webSocket: true, timing: { drainMs: 200 } })
     const stock = wsClient(first.url)
     const seen = twelve(stock)
-    await until('all are live', () => lives(seen))
+    await until('all subscriptions have a snapshot', () => lives(seen))
     await first.hub.drain()
     await first.close()
     await using _second = await serveLocations({ webSocket: true, port: first.port })
-    await until('all have another hello', () =>
+    await until('all subscriptions have another hello', () =>
       seen.every(({ types }) => types.filter((type) => type === 'hello').length === 2),
     )
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
     await stock.client.close()
   })
 
-  test('twelve subscriptions wait while the server is unavailable for ten seconds', async () => {
+  test('twelve subscriptions of wsLink wait while authorize fails as `unavailable` for ten seconds, and then start on the same socket', async () => {
     const clock = manualClock()
     let isDown = true
     const authorize = () => {
@@ -102,23 +102,23 @@ describe('tRPC`s wsLink', () => {
     await until('the server is asked', async () => (await clock.advance(50), stock.sockets === 1))
     for (let waited = 0; waited < 10_000; waited += 500) {
       await clock.advance(500)
-      // A real client answers a ping meanwhile.
+      // The query is a round trip on the socket, so the client also answers a ping meanwhile.
       await stock.trpc.countMembers.query({ rooms: [] })
     }
     expect(seen.some(({ types }) => types.length > 0)).toBe(false)
     isDown = false
-    await until('all are live', async () => (await clock.advance(100), lives(seen)))
+    await until('all subscriptions have a snapshot', async () => (await clock.advance(100), lives(seen)))
     expect(seen.flatMap(({ errors }) => errors)).toEqual([])
     expect(stock.sockets).toBe(1)
     await stock.client.close()
   })
 
-  test('twelve subscriptions go on while the streams of others are rotated', async () => {
+  test('twelve subscriptions of wsLink continue on one socket while an SSE stream is rotated', async () => {
     const clock = manualClock()
     await using server = await serveLocations({ webSocket: true, clock, timing: { rotateMs: 60_000 } })
     const stock = wsClient(server.url)
     const seen = twelve(stock)
-    await until('all are live', () => lives(seen))
+    await until('all subscriptions have a snapshot', () => lives(seen))
     const closing = new AbortController()
     const input = encodeURIComponent(JSON.stringify({ room: 'room-0' }))
     const other = await fetch(`${server.url}/onLocation?input=${input}`, { signal: closing.signal })
@@ -137,7 +137,7 @@ describe('tRPC`s wsLink', () => {
     await stock.client.close()
   })
 
-  test('calls and subscriptions share a socket', async () => {
+  test('calls and subscriptions of wsLink share one socket', async () => {
     await using server = await serveLocations({ webSocket: true })
     const stock = wsClient(server.url)
     const seen = twelve(stock)

@@ -5,13 +5,13 @@ import { faultProxy, soonAgain } from '../../support/network/fault-proxy.js'
 import { cell, newKey, stockClient, subscribed, type Cells } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* Just tRPC: @trpc/client and eventsource, nothing of ours, get everything that the protocol promises. */
+/* @trpc/client with the package `eventsource`, without our client, gets everything that the protocol promises. */
 
 const server = await serveLocations({ timing: { scale: 1 / 20 } })
 afterAll(() => server.close())
 
 describe('a stock client', () => {
-  test('a stock client sees hello, then who is there, then what changes', async () => {
+  test('a stock client receives hello, then a snapshot of the room, then each change', async () => {
     const client = stockClient(server.url)
     const reply = await client.postLocation.mutate({ room: 'stock', location: cell(1) })
     expect(reply).toMatchObject({ outcome: 'applied', seq: 1, connectionKey: expect.stringMatching(/^[\w-]{22}$/) })
@@ -26,7 +26,7 @@ describe('a stock client', () => {
     expect(stream.errors.all).toEqual([])
   })
 
-  test('a stock client that is cut off comes back by itself where it was: no gap, no second snapshot, nothing overtaken', async () => {
+  test('a stock client whose stream is cut reconnects by itself and receives one merged change from its last event id, and no second snapshot', async () => {
     await using proxy = await faultProxy(server.url, { event: soonAgain })
     const client = stockClient(server.url)
     const room = 'cut-off'
@@ -35,7 +35,7 @@ describe('a stock client', () => {
     const [ada, ...others] = Array.from({ length: 6 }, newKey)
     for (const key of [ada!, ...others]) await post(key, 1, 0)
     using stream = subscribed(stockClient(proxy.url), { room })
-    await until('everyone is in sight', () => stream.view.connections.size === 6)
+    await until('the viewer shows all members', () => stream.view.connections.size === 6)
     await post(ada!, 2, 2)
     await until('the first move is in sight', () => stream.told.at(-1)?.event.type === 'changes')
     const held = stream.view.id
@@ -53,7 +53,7 @@ describe('a stock client', () => {
     expect(stream.completed).toBe(false)
   })
 
-  test('a stock client stays present by answering beats in three lines', async () => {
+  test('a stock client stays present while three lines of code answer each heartbeat with a post, and is shown as `lost` when they stop', async () => {
     const client = stockClient(server.url)
     const post = { room: 'three-lines', connectionKey: newKey(), seq: 1, location: cell(1) }
     const { connectionId } = await client.postLocation.mutate(post)
@@ -70,18 +70,18 @@ describe('a stock client', () => {
     })()
     using watcher = subscribed(client, { room: post.room })
     await until(
-      'there are five beats',
+      'there are five heartbeats',
       () => watcher.heard.all.filter(({ event }) => event.type === 'beat').length >= 5,
     )
-    // A lease is three beats: without the answers it would be over.
+    // A lease lasts for three heartbeats: without those posts it would have expired.
     expect(watcher.view.connections.has(connectionId)).toBe(true)
     expect(watcher.told).toHaveLength(1)
     subscription[Symbol.dispose]()
-    await until('it is gone when it answers no more', () => watcher.view.connections.size === 0)
+    await until('the connection is gone after it stopped posting', () => watcher.view.connections.size === 0)
     expect(watcher.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'lost' }] })
   })
 
-  test('a stock client with a batching link posts and asks in one request', async () => {
+  test('a stock client with httpBatchLink sends two posts in one request, which become one frame, and two queries in another', async () => {
     const client = stockClient(server.url, { batching: true })
     const room = 'batched'
     const replies = await Promise.all([
@@ -99,7 +99,7 @@ describe('a stock client', () => {
     expect(new Set(replies.map(({ id }) => id)).size).toBe(1)
   })
 
-  test('a stock client with a streaming batch link gets the same', async () => {
+  test('a stock client with httpBatchStreamLink sends two posts in one request, and both are applied', async () => {
     const client = createTRPCClient<Cells>({ links: [httpBatchStreamLink({ url: server.url })] })
     const room = 'streamed'
     const replies = await Promise.all([
@@ -109,21 +109,21 @@ describe('a stock client', () => {
     expect(replies.map(({ outcome }) => outcome)).toEqual(['applied', 'applied'])
   })
 
-  test('a stock client is told in the stream, and once, what it may not have', async () => {
+  test('a stock client that subscribes with a room id that is too long gets a BAD_REQUEST error inside the stream', async () => {
     using stream = subscribed(stockClient(server.url), { room: 'x'.repeat(129) })
     const error = await stream.errors.at(0)
     expect(error.data).toMatchObject({ code: 'BAD_REQUEST', httpStatus: 400, path: 'onLocation' })
     expect(error.message).toMatch(/^bad-input: room: /)
   })
 
-  test('a stock client that leaves is gone at once', async () => {
+  test('a stock client that calls leaveRoom is shown as `left` to other viewers at once', async () => {
     const client = stockClient(server.url)
     const connectionKey = newKey()
     using stream = subscribed(client, { room: 'leaving' })
     const { connectionId } = await client.postLocation.mutate({ room: 'leaving', location: null, connectionKey })
-    await until('it is there', () => stream.view.connections.has(connectionId))
+    await until('the connection is shown', () => stream.view.connections.has(connectionId))
     expect(await client.leaveRoom.mutate({ room: 'leaving', connectionKey })).toEqual({ outcome: 'left' })
-    await until('it is gone', () => !stream.view.connections.has(connectionId), 3_000)
+    await until('the connection is gone', () => !stream.view.connections.has(connectionId), 3_000)
     expect(stream.told.at(-1)!.event).toMatchObject({ left: [{ connectionId, reason: 'left' }] })
   })
 })

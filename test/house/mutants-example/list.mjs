@@ -11,5 +11,5 @@ export default [
     replace: '+seq > stored',
     tests,
   },
-  { name: 'outdated', rule: 'nothing by now', file, find: 'seq < stored', replace: 'true', tests },
+  { name: 'outdated', rule: 'the code of this rule was removed', file, find: 'seq < stored', replace: 'true', tests },
 ]

@@ -10,14 +10,14 @@ const labelOf = (element: Element) =>
   element.getAttribute('aria-label') ?? element.querySelector('.hb-tip')!.textContent
 const labels = (view: View) => view.all('.hb-stack > li > .hb-person').map(labelOf)
 
-test('a stack shows everybody in the order of the members while there is room', async () => {
+test('a stack with enough places shows all members in their order, without a button', async () => {
   await using view = await mounted(<AvatarStack members={people.slice(0, 4)} />)
   expect(labels(view)).toEqual(['Ada', 'Bo', 'Cy', 'Di'])
   expect(view.host.querySelector('ul')!.getAttribute('aria-label')).toBe('4 people here')
   expect(view.all('button')).toEqual([])
 })
 
-test('the last place of a stack stands for at least two members', async () => {
+test('the last place of a full stack is a button for two or more members', async () => {
   for (const max of [1, 2, 3, 4, 5]) {
     await using view = await mounted(<AvatarStack members={people} max={max} />)
     expect(view.host.querySelector('.hb-more')!.textContent).toBe(`+${7 - max}`)
@@ -28,27 +28,27 @@ test('the last place of a stack stands for at least two members', async () => {
   }
 })
 
-test('activity does not change the order of a stack and is said in words', async () => {
+test('activity is added to the label of a member in words and does not change the order of a stack', async () => {
   await using view = await mounted(<AvatarStack members={people.slice(0, 3)} />)
   const [ada, bo, cy] = people
   await view.show(<AvatarStack members={[{ ...ada!, activity: 'away' }, { ...bo!, activity: 'idle' }, cy!]} />)
   expect(labels(view)).toEqual(['Ada, away', 'Bo, idle', 'Cy'])
 })
 
-test('a name that turns the direction of writing turns nothing of a tooltip around', async () => {
+test('a name that changes the direction of writing is isolated from the rest of a tooltip', async () => {
   await using view = await mounted(<AvatarStack members={[member('Ada \u202eevil', { activity: 'idle' })]} />)
   const tip = view.host.querySelector('.hb-tip')!
   expect(tip.querySelector('bdi')!.textContent).toBe('Ada \u202eevil')
   expect(tip.textContent).toBe('Ada \u202eevil, idle')
 })
 
-test('members who left a moment ago come last, and those who came back are shown once', async () => {
+test('members in `recent` come last in a stack, and members who came back are shown once', async () => {
   await using view = await mounted(<AvatarStack members={people.slice(0, 2)} recent={people.slice(1, 3)} />)
   expect(labels(view)).toEqual(['Ada', 'Bo', 'Cy, left'])
   expect(view.host.querySelector('ul')!.getAttribute('aria-label')).toBe('2 people here')
 })
 
-test('the list of a stack opens with everybody and their places, and Escape returns the focus', async () => {
+test('the button of a stack opens a list of all members with their places, and Escape returns the focus', async () => {
   const placed = people.map((person, row) => ({ ...person, location: { sheet: 'Q3', row, col: 27 } }))
   await using view = await mounted(<AvatarStack members={placed} />)
   const more = view.host.querySelector('button')!
@@ -64,7 +64,7 @@ test('the list of a stack opens with everybody and their places, and Escape retu
   expect(document.activeElement).toBe(more)
 })
 
-test('the list of a stack closes when focus or a click goes elsewhere', async () => {
+test('the list of a stack closes when focus moves out of it or a click hits another element', async () => {
   await using view = await mounted(
     <>
       <AvatarStack members={people} />
@@ -83,7 +83,7 @@ test('the list of a stack closes when focus or a click goes elsewhere', async ()
   expect(view.host.querySelector('dialog')).toBe(null)
 })
 
-test('a stack is one tab stop, in which the arrow keys move', async () => {
+test('a stack of buttons is one tab stop, in which the arrow keys, Home and End move the focus', async () => {
   const onSelect = vi.fn()
   await using view = await mounted(<AvatarStack members={people} onSelect={onSelect} />)
   const stops = () => view.all('.hb-stack > li > button').filter(({ tabIndex }) => tabIndex === 0)
@@ -105,7 +105,7 @@ test('a stack is one tab stop, in which the arrow keys move', async () => {
   expect(onSelect).toHaveBeenCalledExactlyOnceWith(people[1])
 })
 
-test('choosing a member in the list closes it, returns the focus and reports the member', async () => {
+test('choosing a member in the list of a stack closes it, returns the focus and calls onSelect', async () => {
   const onSelect = vi.fn(() => expect(labelOf(document.activeElement!)).toBe(showAll))
   await using view = await mounted(<AvatarStack members={people} onSelect={onSelect} />)
   await click(view.all('button').at(-1)!)
@@ -118,7 +118,7 @@ test('choosing a member in the list closes it, returns the focus and reports the
   expect(view.host.querySelector('dialog')).toBe(null)
 })
 
-test('a stack keeps a tab stop when members leave', async () => {
+test('a stack keeps one tab stop when the focused button disappears', async () => {
   await using view = await mounted(<AvatarStack members={people} onSelect={() => {}} />)
   await focus(view.all('button').at(-1)!)
   await view.show(<AvatarStack members={people.slice(0, 2)} onSelect={() => {}} />)
@@ -140,7 +140,7 @@ test('initials are whole graphemes of the first and the last word', async () => 
   expect(view.all('.hb-avatar').map(({ textContent }) => textContent)).toEqual(Object.values(names))
 })
 
-test('a picture is shown only over https, and a broken one gives way to initials', async () => {
+test('an avatar shows a picture only over https, and initials when the picture is broken', async () => {
   const avatar = 'https://example.com/ada.png'
   const members = [
     member('Ada', { profile: { name: 'Ada', avatar } }),
@@ -153,7 +153,7 @@ test('a picture is shown only over https, and a broken one gives way to initials
   expect(view.all('.hb-avatar').map(({ textContent }) => textContent)).toEqual(['A', 'B'])
 })
 
-test('ink is black or white, whichever is readable on a chosen colour, and only #rrggbb is taken from a profile', async () => {
+test('text on a chosen colour is black or white, whichever is readable, and only #rrggbb is taken from a profile', async () => {
   const colors = ['#ffff00', '#000080', 'red;}', undefined]
   const members = colors.map((color, i) => member(`m${i}`, { profile: { name: 'X', ...(color && { color }) } }))
   await using view = await mounted(<AvatarStack members={members} />)

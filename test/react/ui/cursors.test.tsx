@@ -10,7 +10,7 @@ const at = (name: string, x: number, y: number, more: Partial<TestMember> = {}) 
   member(name, { location: { x, y }, ...more })
 const point = ({ location }: TestMember) => location as Point | null
 
-/** Frames run when a test says so. */
+/** The requested animation frames, which run when a test calls `frame`. */
 let frames: FrameRequestCallback[] = []
 let now = 0
 const frame = (elapsedMs = 16) => {
@@ -32,7 +32,7 @@ afterEach(() => {
 const cursor = (view: View, i = 0) => view.all('.hb-cursor')[i]!
 const x = (view: View, i = 0) => Number(/translate\((-?[\d.]+)px/.exec(cursor(view, i).style.transform)?.[1])
 
-test('a cursor glides in one frame loop, which stops when it has arrived', async () => {
+test('cursors glide in one frame loop, which stops when all cursors have arrived', async () => {
   const room = new TestRoom()
   room.set(at('Ada', 0, 0), at('Bo', 100, 0))
   await using view = await mounted(<Cursors room={room} point={point} coordinates="pixels" />)
@@ -49,7 +49,7 @@ test('a cursor glides in one frame loop, which stops when it has arrived', async
   expect(frames).toEqual([])
 })
 
-test('moves write to the elements and commit nothing in React', async () => {
+test('moves of cursors are written to the elements and cause no commit in React', async () => {
   const room = new TestRoom()
   let commits = 0
   room.set(at('Ada', 0, 0))
@@ -61,7 +61,7 @@ test('moves write to the elements and commit nothing in React', async () => {
   const before = commits
   await act(async () => {
     for (let i = 1; i <= 50; i++) {
-      // The profile of a member who only moves stays the same object.
+      // The profile stays the same object, as for a member who only moves.
       room.set({ ...room.members[0]!, location: { x: i, y: i } })
       frame()
     }
@@ -88,7 +88,7 @@ test.each([
   expect(x(view)).toBe(to)
 })
 
-test('a cursor without a point, or with one that is no pair of numbers, is hidden', async () => {
+test('a cursor whose point is missing or no pair of numbers is hidden', async () => {
   const room = new TestRoom()
   room.set(at('Ada', 5, 5), member('Bo'), at('Cy', NaN, 1))
   await using view = await mounted(<Cursors room={room} point={point} coordinates="pixels" />)
@@ -98,7 +98,7 @@ test('a cursor without a point, or with one that is no pair of numbers, is hidde
   expect(x(view, 1)).toBe(7)
 })
 
-test('relative points are fractions of the area', async () => {
+test('relative points of cursors are fractions of the area', async () => {
   const room = new TestRoom()
   room.set(at('Ada', 0.5, 0.25))
   vi.spyOn(HTMLElement.prototype, 'clientWidth', 'get').mockReturnValue(400)
@@ -107,7 +107,7 @@ test('relative points are fractions of the area', async () => {
   expect(cursor(view).style.transform).toBe('translate(200.0px, 50.0px)')
 })
 
-test('the own pointer is published over the area, and taken back when it leaves or the window loses focus', async () => {
+test('our own pointer is published over the area, and `null` when it leaves, the window loses focus or we unmount', async () => {
   const published: (Point | null)[] = []
   const publish = (point: Point | null) => void published.push(point)
   await using view = await mounted(
@@ -125,7 +125,7 @@ test('the own pointer is published over the area, and taken back when it leaves 
   expect(published).toEqual([{ x: 3, y: 4 }, null, { x: 3, y: 4 }, null, { x: 3, y: 4 }, null])
 })
 
-test('the layer is hidden from screen readers, its names stay out of translation, and unmounting leaves no listener', async () => {
+test('cursors are hidden from screen readers, their names are not translated, and unmounting removes all listeners', async () => {
   const room = new TestRoom()
   room.set(at('Ada', 1, 1, { activity: 'idle' }))
   await using view = await mounted(

@@ -14,7 +14,7 @@ export type TestMember = {
 
 const profiles = new Map<string, { name: string }>()
 
-/** The same profile object each time, as in a room whose members only move. */
+/** Returns the same profile object for a name each time, as in a room whose members only move. */
 function profileOf(name: string) {
   const profile = profiles.get(name) ?? { name }
   profiles.set(name, profile)
@@ -29,7 +29,7 @@ export const member = (name: string, more: Partial<TestMember> = {}): TestMember
   ...more,
 })
 
-/** Renders into the page. `show` renders again; disposing unmounts and removes it. */
+/** Renders a tree into the page. `show` renders another one; disposal unmounts the tree and removes its element. */
 export async function mounted(first: ReactNode) {
   const host = document.body.appendChild(document.createElement('div'))
   const root = createRoot(host)

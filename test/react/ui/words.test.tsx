@@ -10,7 +10,7 @@ import { click, member, mounted, TestRoom } from './support.js'
 const error = new LocationError('unavailable', 'No route to the server.')
 const live: RoomStatus = { state: 'live' }
 
-test('a flag shows the name on the colour of the member and says the activity', async () => {
+test('a flag shows the name on the colour of the member, and the activity in words', async () => {
   await using view = await mounted(<MemberFlag member={member('Ada', { activity: 'idle' })} className="mine" />)
   const flag = view.host.querySelector<HTMLElement>('.hb-flag.mine')!
   expect(flag.textContent).toBe('Ada, idle')
@@ -18,7 +18,7 @@ test('a flag shows the name on the colour of the member and says the activity', 
   expect(flag.style.getPropertyValue('--hb-color')).toMatch(/^#/)
 })
 
-test('an editing badge says who edits and makes its input read-only, focusable and described', async () => {
+test('an editing badge names the editor and makes its input read-only, but focusable and described by the badge', async () => {
   const field = (lock: { state: string; holder?: ReturnType<typeof member> | null } | null) => (
     <EditingBadge lock={lock}>{(input) => <input {...input} />}</EditingBadge>
   )
@@ -37,14 +37,14 @@ test('an editing badge says who edits and makes its input read-only, focusable a
   }
 })
 
-test('a name that turns the direction of writing turns nothing of a badge around', async () => {
+test('a name that changes the direction of writing is isolated from the rest of a badge', async () => {
   const lock = { state: 'taken', holder: member('Ada \u202eevil') }
   await using view = await mounted(<EditingBadge lock={lock} />)
-  // Isolated: what U+202E begins ends before the sentence goes on.
+  // The name is enclosed in isolates, which end the effect of U+202E before the rest of the sentence.
   expect(view.host.textContent).toBe('\u2068Ada \u202eevil\u2069 is editing')
 })
 
-test('a notice waits 5 s, counts outside of its live region, and is silent while all is well', async () => {
+test('a notice appears after 5 s, counts down outside of its live region, and is empty while the room is live', async () => {
   const clock = manualClock()
   const onRetry = vi.fn()
   const notice = (status: RoomStatus) => <ConnectionNotice status={status} onRetry={onRetry} clock={clock} />
@@ -78,7 +78,7 @@ test('a notice waits 5 s, counts outside of its live region, and is silent while
   expect(view.host.textContent).toBe('')
 })
 
-test('a notice says at once that a room is closed, after 5 s that posts are refused or the store is lost, and nothing about polls', async () => {
+test('a notice reports a closed room at once, refused posts or a degraded server after 5 s, and polling never', async () => {
   const clock = manualClock()
   await using view = await mounted(null)
   const said = async (status: RoomStatus, afterMs: number) => {
@@ -93,7 +93,7 @@ test('a notice says at once that a room is closed, after 5 s that posts are refu
   expect(await said({ state: 'polling', error }, 9_000)).toBe('')
 })
 
-test('an announcer says who joined and left, at most every 4 s, and never who moved', async () => {
+test('an announcer tells who joined and left, at most every 4 s, and never who moved', async () => {
   const clock = manualClock()
   const room = new TestRoom()
   await using view = await mounted(<Announcer room={room} clock={clock} />)

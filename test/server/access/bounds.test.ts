@@ -9,7 +9,7 @@ import { silentLogger } from '../../../src/server/options/logger.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { leaving, Play } from '../../support/histories.js'
 
-/* Whatever strangers send, each structure in memory has a bound: it is grown far above it, and looked at. */
+/* Each structure in memory that callers can make grow has an upper bound, and is filled far beyond that bound here. */
 
 /** Runs `grow` and returns the largest size that any Map or Set had meanwhile. */
 async function largestDuring(grow: () => unknown): Promise<number> {
@@ -40,9 +40,9 @@ const times = (count: number, run: (i: number) => unknown) => {
 }
 const address = (i: number) => `198.${18 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`
 
-/** Each structure, how it grows, and its documented bound. It may hold one entry more while it makes room. */
+/** Each structure, a function that fills it, and its documented bound. While it evicts, it may hold one entry more. */
 const table: [name: string, grow: () => unknown, bound: number][] = [
-  ['keys of addresses', () => times(9_000, (i) => addressKey(address(i))), 4_096],
+  ['cached address keys', () => times(9_000, (i) => addressKey(address(i))), 4_096],
   [
     'token buckets',
     () => {
@@ -52,7 +52,7 @@ const table: [name: string, grow: () => unknown, bound: number][] = [
     50_000,
   ],
   [
-    'answers of authorize()',
+    'cached answers of authorize()',
     async () => {
       const options = { clock: manualClock(), logger: silentLogger, hookMs: 5_000, recheckMs: 60_000 }
       const access = { identify: () => ({ memberId: 'ada' }), authorize: () => true }
@@ -72,13 +72,13 @@ const table: [name: string, grow: () => unknown, bound: number][] = [
   ],
 ]
 
-test.each(table)('%s are bounded', async (_, grow, bound) => {
+test.each(table)('the number of %s in memory stays within its documented bound', async (_, grow, bound) => {
   const largest = await largestDuring(grow)
   expect(largest).toBeGreaterThanOrEqual(bound)
   expect(largest).toBeLessThanOrEqual(bound + 1)
 })
 
-test('memberships that ended are purged, however many members, rooms and addresses they had', () => {
+test('the membership limits purge ended memberships: of 20,000, at most 1,026 are in memory at once', () => {
   const memberships = new MembershipLimits(defaultLimits)
   const ended = { isConnection: true, isHeld: () => false }
   let most = 0
@@ -91,7 +91,7 @@ test('memberships that ended are purged, however many members, rooms and address
   expect(most).toBeLessThanOrEqual(1_026)
 })
 
-test('memberships that are held are all kept, and released together', () => {
+test('the membership limits keep 3,000 memberships while these last, and purge them after they have ended', () => {
   const memberships = new MembershipLimits(defaultLimits)
   let isHeld = true
   const take = (i: number) =>
@@ -103,7 +103,7 @@ test('memberships that are held are all kept, and released together', () => {
   expect(memberships.size).toBeLessThanOrEqual(4_097)
 })
 
-test('the buckets of callers and rooms that are quiet for an hour are removed at the next call', () => {
+test('the rate-limit buckets of callers and rooms without a call for an hour are removed at the next call', () => {
   const clock = manualClock()
   const rates = new RateLimits(defaultLimits, clock, silentLogger)
   const actions = ['post', 'read', 'leave', 'connect', 'stream', 'broadcast'] as const

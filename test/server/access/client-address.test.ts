@@ -14,7 +14,7 @@ test.each([
   ['[2001:db8:1:2::1]', '2001:db8:1:2::/64'],
   ['[2001:db8:1:2::1]:443', '2001:db8:1:2::/64'],
   ['[::ffff:203.0.113.7]:443', '203.0.113.7'],
-])('%s is counted as %s', (address, as) => {
+])('per-address limits count the address %s as %s', (address, as) => {
   expect(addressKey(address)).toBe(as)
 })
 
@@ -36,7 +36,7 @@ test.each([
   ['127.0.0.1:8080'],
   [''],
   [undefined],
-])('%s is not counted: loopback, a private network, or absent', (address) => {
+])('per-address limits ignore the address %s, which is loopback, private or absent', (address) => {
   expect(addressKey(address)).toBeNull()
 })
 
@@ -48,7 +48,7 @@ test.each([
   ['192.169.0.1'],
   ['11.0.0.0'],
   ['fec0::1'],
-])('%s is outside every private network, and is counted', (address) => {
+])('per-address limits count the address %s, which is outside every private network', (address) => {
   expect(addressKey(address)).not.toBeNull()
 })
 
@@ -62,11 +62,11 @@ test.each([
   ['[203.0.113.7]:80'],
   ['2001:db8::1]:443'],
   ['256.1.1.1'],
-])('%s is not an address, and is counted with all others that are none', (address) => {
+])('per-address limits count %s, which is not an IP address, under one key for all such values', (address) => {
   expect(addressKey(address)).toBe(invalidAddress)
 })
 
-test('all IPv6 addresses of a /64 are counted as one, in any notation', () => {
+test('per-address limits count all IPv6 addresses of a /64 network as one address, in any notation', () => {
   const group = fc.nat(0xffff)
   fc.assert(
     fc.property(

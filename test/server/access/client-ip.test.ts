@@ -7,9 +7,9 @@ const input = encodeURIComponent('{"room":"r"}')
 const ask = async (url: string, headers: Record<string, string> = {}) =>
   (await raw(`${url}/getLocations?input=${input}`, { headers })).status
 
-describe('the address that a caller is limited by', () => {
-  test('the address that a caller is limited by does not depend on forwarding headers by default', async () => {
-    // Every request has the address of its socket, whatever its headers say.
+describe('per-address limits', () => {
+  test('per-address limits ignore forwarding headers such as X-Forwarded-For unless clientIp() reads them', async () => {
+    // ctx.ip is the address of the socket, whatever the headers say.
     await using server = await serveLocations({
       limits,
       clientIp: ({ ctx }) => ctx.ip.replace('127.0.0.1', '203.0.113.7'),
@@ -20,7 +20,7 @@ describe('the address that a caller is limited by', () => {
     expect(statuses).toEqual([200, 200, 429, 429, 429, 429])
   })
 
-  test('the address that a caller is limited by is the one that clientIp() returns', async () => {
+  test('per-address limits apply to the address that clientIp() returns', async () => {
     await using server = await serveLocations({
       limits,
       clientIp: ({ ctx }) => ctx.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() ?? ctx.ip,
@@ -30,13 +30,13 @@ describe('the address that a caller is limited by', () => {
     expect(await from('203.0.113.8')).toBe(200)
   })
 
-  test('the address that a caller is limited by is counted without its port', async () => {
+  test('per-address limits ignore the port of an address that clientIp() returns', async () => {
     let port = 50_000
     await using server = await serveLocations({ limits, clientIp: () => `203.0.113.7:${(port += 1)}` })
     expect([await ask(server.url), await ask(server.url), await ask(server.url)]).toEqual([200, 200, 429])
   })
 
-  test('the address that a caller is limited by is counted as one, with one warning, for all callers whose clientIp() is not an address', async () => {
+  test('per-address limits count all callers whose clientIp() result is not an IP address as one, and log one warning', async () => {
     const warnings: string[] = []
     const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
     let n = 0
@@ -47,12 +47,12 @@ describe('the address that a caller is limited by', () => {
     ])
   })
 
-  test('the address that a caller is limited by is not limited by default when it is a loopback address, whatever x-forwarded-for says', async () => {
+  test('per-address limits do not apply by default to a loopback address, whatever X-Forwarded-For says', async () => {
     await using server = await serveLocations({ limits })
     for (let i = 0; i < 5; i++) expect(await ask(server.url, { 'x-forwarded-for': '203.0.113.7' })).toBe(200)
   })
 
-  test("the address that a caller is limited by makes only that caller's call fail when clientIp() throws", async () => {
+  test('when clientIp() throws, only that call fails, with 503 and without the text of the error', async () => {
     await using server = await serveLocations({
       limits,
       clientIp({ ctx }) {

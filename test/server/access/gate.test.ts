@@ -35,7 +35,7 @@ describe('identify()', () => {
     })
   })
 
-  test('identify() with a memberId that is no name is answered `misconfigured`, names the character and is logged once', async () => {
+  test('a call whose memberId from identify() has an invisible character is `misconfigured`, names the character and is logged once', async () => {
     const error = vi.fn()
     const { gate } = gateOf(
       { identify: () => ({ memberId: 'a\u202eb' }), authorize: () => true },
@@ -49,42 +49,42 @@ describe('identify()', () => {
     expect(error).toHaveBeenCalledTimes(1)
   })
 
-  test('identify() with a memberId that is not in normal form C is brought to it', async () => {
+  test('a memberId that identify() returns is converted to Unicode normal form C', async () => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'Jose\u0301' }), authorize: () => true })
     expect(await gate.caller('x')).toMatchObject({ memberId: 'José' })
   })
 
-  test('identify() with a profile that its schema refuses still identifies the caller, without a profile', async () => {
+  test('when the schema refuses the profile that identify() returned, the caller is identified without a profile', async () => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada', profile: 'too long' }), authorize: () => true })
     expect(await gate.caller('x')).toMatchObject({ memberId: 'ada', profile: { json: 'null' } })
   })
 
   test.each([
-    ['nobody', () => null, 'unauthorized'],
+    ['null', () => null, 'unauthorized'],
     ['an expired identity', () => ({ memberId: 'ada', expiresAt: new Date(0) }), 'unauthorized'],
     ['an invisible memberId', () => ({ memberId: '\u200b' }), 'misconfigured'],
     ['a memberId that is not a string', () => ({ memberId: 7 }), 'misconfigured'],
     ['a scope that is not a string', () => ({ memberId: 'ada', scope: 7 }), 'misconfigured'],
     ['a scope too long for a key', () => ({ memberId: 'ada', scope: 'x'.repeat(257) }), 'misconfigured'],
     ['an invalid date', () => ({ memberId: 'ada', expiresAt: new Date(NaN) }), 'misconfigured'],
-  ])('identify() that returns %s refuses the call', async (_what, identify, code) => {
+  ])('a call is refused when identify() returns %s', async (_what, identify, code) => {
     const { gate } = gateOf({ identify: identify as never, authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code })
   })
 
-  test('identify() that throws is answered `unauthorized`, with the error as the cause', async () => {
+  test('a call whose identify() throws is answered `unauthorized`, with the error as the cause', async () => {
     const cause = new Error('bad token')
     const { gate } = gateOf({ identify: () => Promise.reject(cause), authorize: () => true })
     await expect(gate.caller('x')).rejects.toMatchObject({ code: 'unauthorized', cause })
   })
 
-  test('identify() that throws a TRPCError has it passed on unchanged', async () => {
+  test('a TRPCError that identify() throws is passed on unchanged', async () => {
     const own = Object.assign(new Error('Pay first'), { name: 'TRPCError' })
     const { gate } = gateOf({ identify: () => Promise.reject(own), authorize: () => true })
     await expect(gate.caller('x')).rejects.toBe(own)
   })
 
-  test('identify() that hangs is answered `unavailable` after five seconds', async () => {
+  test('a call whose identify() hangs is answered `unavailable` after five seconds', async () => {
     const { clock, gate } = gateOf({ identify: () => new Promise<never>(() => {}), authorize: () => true })
     const asked = gate.caller('x').catch((error: unknown) => error)
     await clock.advance(5_000)
@@ -93,7 +93,7 @@ describe('identify()', () => {
 })
 
 describe('authorize()', () => {
-  test('authorize() is called once a minute for the same member, room and action', async () => {
+  test('authorize() is called at most once a minute for calls with the same member, room and action', async () => {
     const authorize = vi.fn(() => true)
     const { clock, gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     for (let i = 0; i < 5; i++) await gate.admit('ctx', ada, 'r', 'post')
@@ -107,7 +107,7 @@ describe('authorize()', () => {
     expect(authorize).toHaveBeenCalledTimes(5)
   })
 
-  test('authorize() is called separately for each scope of a member, and is told the scope', async () => {
+  test('authorize() is called separately for each scope of a member, and receives the scope', async () => {
     const authorize = vi.fn(({ scope }: { scope: string | null }) => scope === 'full')
     const { gate } = gateOf({ identify: ({ ctx }) => ({ memberId: 'ada', scope: ctx }), authorize })
     for (const [first, second] of [
@@ -135,14 +135,14 @@ describe('authorize()', () => {
     expect(authorize).toHaveBeenCalledTimes(5)
   })
 
-  test('authorize() has at most ten thousand cached answers, however many members, scopes and rooms there are', async () => {
+  test('at most 10,000 answers of authorize() are cached, however many members, scopes and rooms there are', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     for (let i = 0; i < 20_000; i++) await gate.admit('ctx', { ...ada, scope: `token ${i}` }, 'r', 'post')
     expect(gate.size).toBe(10_000)
   })
 
-  test('authorize() is called again for a fresh check, and after the member was revoked', async () => {
+  test('authorize() is called despite a cached answer when a call demands a fresh check or the member was revoked', async () => {
     const authorize = vi.fn(() => true)
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
     await gate.admit('ctx', ada, 'r', 'read')
@@ -157,12 +157,12 @@ describe('authorize()', () => {
     ['false', false],
     ['nothing', undefined],
     ['a truthy string', 'yes'],
-  ])('authorize() that returns %s refuses the action', async (_what, answer) => {
+  ])('an action is refused when authorize() returns %s', async (_what, answer) => {
     const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => answer as never })
     await expect(gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'forbidden' })
   })
 
-  test('authorize() that throws or hangs is answered `unavailable`', async () => {
+  test('an action whose authorize() throws, or hangs for five seconds, is answered `unavailable`', async () => {
     const throwing = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => Promise.reject(new Error('db')) })
     await expect(throwing.gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'unavailable' })
     const hanging = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => new Promise<never>(() => {}) })
@@ -171,7 +171,7 @@ describe('authorize()', () => {
     expect(await asked).toMatchObject({ code: 'unavailable' })
   })
 
-  test('authorize() has separate cached answers for members and rooms whose concatenated names are equal', async () => {
+  test('two pairs of member and room whose concatenated names are equal do not share a cached answer of authorize()', async () => {
     const { gate } = gateOf({
       identify: () => ({ memberId: 'x' }),
       authorize: ({ room }: { room: string }) => room === 'b',
@@ -184,7 +184,7 @@ describe('authorize()', () => {
 })
 
 describe('a thenable that is not a promise', () => {
-  test('a thenable that is not a promise is awaited up to the deadline, and its error is hidden from the caller', async () => {
+  test('a thenable that identify() returns is awaited for at most five seconds, and its error is hidden from the caller', async () => {
     // oxlint-disable-next-line unicorn/no-thenable
     const thenable = { then: (_: unknown, reject: (error: Error) => void) => reject(new Error('secret')) }
     const { gate } = gateOf({ identify: () => thenable as never, authorize: () => true })
@@ -197,21 +197,21 @@ describe('a thenable that is not a promise', () => {
   })
 })
 
-describe('access without identify()', () => {
-  test('access without identify() is misconfigured when both anonymous and identify are given', () => {
+describe('the access options', () => {
+  test('access options with both anonymous and identify are `misconfigured`', () => {
     expect(() => gateOf({ anonymous: true, identify: () => ({ memberId: 'ada' }) } as never)).toThrow(
       expect.objectContaining({ code: 'misconfigured' }),
     )
   })
 
-  test('access without identify() is misconfigured without anonymous: true, or with identify but no authorize', () => {
+  test('access options with neither anonymous: true nor identify, or with identify but no authorize, are `misconfigured`', () => {
     expect(() => gateOf({})).toThrow(LocationError)
     expect(() => gateOf({ identify: () => ({ memberId: 'ada' }) })).toThrow(
       expect.objectContaining({ code: 'misconfigured' }),
     )
   })
 
-  test('access without identify() allows everyone everything, or what authorize() allows', async () => {
+  test('with anonymous: true, every caller may do everything, or only what authorize() allows if it is given', async () => {
     const { gate } = gateOf({ anonymous: true })
     const nobody = await gate.caller('ctx')
     expect(nobody).toEqual({ memberId: null, scope: null, profile: undefined, expiresAt: null })

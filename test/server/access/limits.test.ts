@@ -66,7 +66,7 @@ const actions: [string, Partial<Limits>, number, (caller: Caller, i: number | st
 ]
 
 describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) => {
-  test('of a member are limited to the burst at once, and then to the refill rate', async () => {
+  test('the calls of a member are limited to the burst at once, and then to the refill rate', async () => {
     const { clock, as, times } = stage(limits)
     const ada = as({ user: 'ada' })
     expect(await times(2, (i) => act(ada, i))).toEqual(oks(2))
@@ -78,7 +78,7 @@ describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) =>
     expect(await times(2, (i) => act(ada, 6 + i))).toEqual(['ok', refused])
   })
 
-  test('of an address are limited to a multiple of the member limit, for all its members together', async () => {
+  test('the calls from an address are limited to a multiple of the member limit, for all its members together', async () => {
     const { as, times } = stage({ ...limits, addressTimes: 2 })
     const from = (ip: string) => (i: number) => act(as({ user: `user ${ip} ${i}`, ip }), `${ip} ${i}`)
     expect(await times(7, from('203.0.113.7'))).toEqual([...oks(6), refused])
@@ -86,13 +86,13 @@ describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) =>
     expect(await times(1, from('203.0.113.8'))).toEqual(['ok'])
   })
 
-  test('of loopback and private addresses are limited by member alone', async () => {
+  test('the calls from loopback and private addresses are limited per member only', async () => {
     const { as, times } = stage({ ...limits, addressTimes: 1 })
     for (const ip of ['127.0.0.1', '::1', '10.0.0.1', undefined])
       expect(await times(6, (i) => act(as({ user: `${ip} ${i}`, ...(ip && { ip }) }), `${ip} ${i}`))).toEqual(oks(6))
   })
 
-  test('of one IPv6 /64 share one limit', async () => {
+  test('the calls from one IPv6 /64 network share one limit', async () => {
     const { as, times } = stage({ ...limits, addressTimes: 1 })
     const from = (net: string) => (i: number) =>
       act(as({ user: `user ${net} ${i}`, ip: `2001:db8:0:${net}::${i + 1}` }), `${net} ${i}`)
@@ -100,7 +100,7 @@ describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) =>
     expect(await times(1, from('2'))).toEqual(['ok'])
   })
 
-  test('of one IPv6 /48 are limited to sixteen times the limit of an address', async () => {
+  test('the calls from one IPv6 /48 network are limited to sixteen times the limit of an address', async () => {
     const { as, times } = stage({ ...limits, addressTimes: 1 })
     const from = (site: string) => (i: number) =>
       act(as({ user: `user ${site} ${i}`, ip: `2001:db8:${site}:${(i + 1).toString(16)}::1` }), `${site} ${i}`)
@@ -108,7 +108,7 @@ describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) =>
     expect(await times(1, from('b'))).toEqual(['ok'])
   })
 
-  test('of anonymous callers are limited by address', async () => {
+  test('the calls of anonymous callers are limited by address', async () => {
     const { as, times } = stage({ ...limits, addressTimes: 1 }, { anonymous: true })
     const from = (ip: string) => (i: number) => act(as({ ip }), `${ip} ${i}`)
     expect(await times(4, from('203.0.113.7'))).toEqual([...oks(3), refused])
@@ -116,11 +116,11 @@ describe.each(actions)('the rate limit: %s', (_name, limits, perTokenMs, act) =>
   })
 })
 
-describe('a caller who is over a limit', () => {
-  test('a caller who is over a limit is told how long to wait, in the message and as retryAfterMs', async () => {
+describe('a caller who is over a rate limit', () => {
+  test('a caller who is over a rate limit is told how long to wait, in the error message and as retryAfterMs', async () => {
     const { as, times } = stage({ readsPerSecond: 2, readBurst: 1 })
     await times(1, () => as({}).getLocations({ room: 'r' }))
-    // 20 ms have passed, in which 0.04 tokens were added.
+    // 20 ms have passed since the first query, in which 0.04 tokens were added.
     await expect(as({}).getLocations({ room: 'r' })).rejects.toMatchObject({
       code: 'TOO_MANY_REQUESTS',
       message: 'rate-limited: Too many queries: try again in 480 ms.',
@@ -128,7 +128,7 @@ describe('a caller who is over a limit', () => {
     })
   })
 
-  test('a caller who is over a limit does not reach identify(), when the limit is that of the address', async () => {
+  test('a call from an address that is over its rate limit is refused before identify() is called', async () => {
     const { as, times } = stage({ readsPerSecond: 1, readBurst: 1, addressTimes: 1 })
     let asked = 0
     const from = {
@@ -147,27 +147,27 @@ describe('a caller who is over a limit', () => {
     expect(asked).toBe(1)
   })
 
-  test('a caller who is over a limit is charged for refused input too', async () => {
+  test('calls with invalid input count toward the rate limit too', async () => {
     const { as, times } = stage({ postsPerSecond: 1, postBurst: 2, addressTimes: 1 })
     const nonsense = () => as({ ip: '203.0.113.7' }).postLocation({ room: '', location: A1 })
     expect(await times(3, nonsense)).toEqual(['BAD_REQUEST', 'BAD_REQUEST', refused])
   })
 
-  test('a caller who is over a limit keeps the streams that are already open', async () => {
+  test('a caller who is over a rate limit keeps the streams that are already open', async () => {
     const { as, times, hub } = stage({ streamsPerMinute: 60, streamBurst: 2 })
     expect(await times(5, () => as({}).onLocation({ room: 'r' }))).toEqual(['ok', 'ok', refused, refused, refused])
     expect(hub.streams.size).toBe(2)
   })
 })
 
-test('counting many rooms costs more than counting one', async () => {
+test('a countMembers call for 100 rooms uses more of the query limit than one for nine rooms', async () => {
   const { as, times } = stage({ readsPerSecond: 1, readBurst: 12 })
   const rooms = Array.from({ length: 100 }, (_, i) => `room ${i}`)
   expect(await times(2, () => as({}).countMembers({ rooms }))).toEqual(['ok', refused])
   expect(await times(2, () => as({ user: 'bob' }).countMembers({ rooms: rooms.slice(0, 9) }))).toEqual(oks(2))
 })
 
-test('counting one room that is named 100 times authorizes it once and answers it once', async () => {
+test('a countMembers call that names a room 99 times authorizes the room once and returns one count for it', async () => {
   const asked: string[] = []
   const hub = createLocationHub({ location: cellLocation, clock: manualClock() })
   const t = initTRPC.create()
@@ -188,7 +188,7 @@ test('counting one room that is named 100 times authorizes it once and answers i
   ])
 })
 
-describe('the tabs of one member, with the default limits', () => {
+describe('the tabs of one member', () => {
   /** A tab posts with its own key and opens its own stream. */
   const tab = (caller: Caller, i: number) =>
     Promise.all([
@@ -197,7 +197,7 @@ describe('the tabs of one member, with the default limits', () => {
     ])
 
   test.each([12, 30])(
-    'the tabs of one member, with the default limits are accepted when %i of them open at once, and each keeps its stream',
+    'with the default limits, %i tabs of one member that open at once are all accepted and keep their streams',
     async (tabs) => {
       const { as, times, hub, clock } = stage()
       expect(await times(tabs, (i) => tab(as({}), i))).toEqual(oks(tabs))
@@ -206,7 +206,7 @@ describe('the tabs of one member, with the default limits', () => {
     },
   )
 
-  test('the tabs of one member, with the default limits are refused from the 65th on, with a sentence that says what to do', async () => {
+  test('the 65th tab of one member in a room is refused with an error message that says what to do', async () => {
     const { as, times } = stage({ connectionBurst: 100, postBurst: 100 })
     const post = (i: number) => as({}).postLocation({ room: 'r', location: A1, connectionKey: key(i) })
     expect(await times(64, post)).toEqual(oks(64))
@@ -214,7 +214,7 @@ describe('the tabs of one member, with the default limits', () => {
     let message = ''
     await times(1, () => post(64).catch((thrown: Error) => void (message = thrown.message)))
     expect(message).toBe(
-      'room-full: You have this room open in too many tabs or programs: close one, and this one follows.',
+      'room-full: You have this room open in too many tabs or programs: close one, and this one connects.',
     )
   })
 })
@@ -238,7 +238,7 @@ describe('streams', () => {
     for (let i = 0; i < 2; i++) await as({}).onLocation({ room: 'r' })
     await clock.advance(1)
     expect(hub.streams.size).toBe(2)
-    // A caller gets what `tracked()` made: [id, event].
+    // A tRPC caller receives each event as `tracked()` made it: [id, event].
     const next = async () => ((await oldest.next()).value as unknown as [string, object])[1]
     expect(await next()).toMatchObject({ type: 'hello' })
     expect(await next()).toMatchObject({ type: 'bye', reason: 'replaced' })
@@ -269,7 +269,7 @@ describe('streams', () => {
     expect(await times(4, (i) => as({ user: `user ${i}` }).onLocation({ room: 'r' }))).toEqual(['ok', 'ok', full, full])
   })
 
-  test('streams that ended no longer count, whichever side ended them', async () => {
+  test('a stream that has ended no longer counts toward the limits, whether the client or the server ended it', async () => {
     const { as, times, hub, clock } = stage({ ...many, memberStreams: 3, memberRoomStreams: 3, addressStreams: 3 })
     const ada = as({ ip: '203.0.113.7' })
     for (let round = 0; round < 5; round++) {
@@ -284,12 +284,12 @@ describe('streams', () => {
 })
 
 describe('rooms', () => {
-  // The documented figure is 100,000: `npm run soak:server`.
+  // The documented number of rooms is 100,000, which `npm run soak:server` tests.
   const named = process.env['SOAK'] === undefined ? 10_000 : 100_000
   const many = { connectionBurst: 10_000, streamBurst: 10_000, postBurst: 10_000, leaveBurst: 10_000 }
   const post = (caller: Caller, room: string) => caller.postLocation({ room, location: A1, connectionKey: key(0) })
 
-  test('rooms of one member are limited to 32, with connections or streams, and leaving one frees its place', async () => {
+  test('a member may be in at most 32 rooms with connections or streams, and may enter another after leaving one', async () => {
     const { as, times, clock } = stage(many)
     const ada = as({})
     const look = async (room: string) => void (await begun(await ada.onLocation({ room })))
@@ -304,7 +304,7 @@ describe('rooms', () => {
     expect(await times(20, (i) => post(ada, `later ${i}`))).toEqual([...oks(16), ...Array<string>(4).fill(refused)])
   })
 
-  test('rooms that a member names in any number use bounded memory', { timeout: 120_000 }, async () => {
+  test('a member who names 10,000 rooms holds 32 of them and at most 16 MB of heap', { timeout: 120_000 }, async () => {
     const { as, hub, clock, times } = stage({
       ...many,
       postsPerSecond: 1e6,
@@ -326,7 +326,7 @@ describe('rooms', () => {
     expect((await heapInUse()) - before).toBeLessThan(16e6)
   })
 
-  test('rooms of an anonymous address are limited to a multiple of the member limit, with a limit of connections in each', async () => {
+  test('an address of anonymous callers may be in a multiple of the rooms of a member, with a limit of connections in each', async () => {
     const { as, times } = stage(
       { ...many, memberRooms: 2, addressTimes: 2, addressConnections: 3 },
       { anonymous: true },
@@ -339,7 +339,7 @@ describe('rooms', () => {
     expect(await times(5, (i) => post(as({ ip: '203.0.113.9' }), `room ${i}`))).toEqual([...oks(4), refused])
   })
 
-  test('rooms of an anonymous IPv6 /48 are limited to sixteen times those of an address, and so are connections in one room', async () => {
+  test('an IPv6 /48 network of anonymous callers may have 16 times the rooms of an address, and 16 times its connections in a room', async () => {
     const { as, times } = stage(
       { ...many, memberRooms: 1, addressTimes: 1, addressConnections: 1 },
       { anonymous: true },
@@ -360,7 +360,7 @@ test('a query is charged by the size of its answer, to the member and to the add
   await times(0, async () => {})
   const size = JSON.stringify(await as({ user: 'eve' }).getLocations({ room: 'r' })).length
   expect(Math.floor(size / 16_384)).toBe(2)
-  // Each answer costs three of the four queries of a member, and of the eight of an address.
+  // Each answer costs three queries. A member may make four at once, and an address eight.
   expect(await times(2, () => as({ user: 'bob' }).getLocations({ room: 'r' }))).toEqual(['ok', refused])
   const ip = '8.8.8.8'
   const names = ['one', 'two', 'three']
@@ -379,7 +379,7 @@ const posted = (i: number): Action => ({
   leaseMs: 30_000,
 })
 
-test('a room that is named a hundred times is authorized, counted and charged once', async () => {
+test('a room that one countMembers call names 100 times is authorized, counted and charged once', async () => {
   const hub = createLocationHub({
     location: cellLocation,
     clock: manualClock(),
@@ -397,7 +397,7 @@ test('a room that is named a hundred times is authorized, counted and charged on
   expect(await caller.countMembers({ rooms })).toHaveLength(1)
 })
 
-test('a leave opens no room in which the caller has no right, and ends a connection that is present', async () => {
+test('leaveRoom by a caller without a right to the room opens no room, but removes a connection that is present', async () => {
   const clock = manualClock()
   const hub = createLocationHub({ location: cellLocation, clock })
   if (!(hub instanceof Hub)) throw new TypeError('a hub is a Hub')

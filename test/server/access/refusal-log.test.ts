@@ -29,7 +29,7 @@ async function refusingServer() {
 }
 
 describe('the log of refused calls', () => {
-  test('the log of refused calls has one line a minute for a call and a reason, and counts those in between', async () => {
+  test('the log of refused calls has one line a minute for each procedure and error code, with the number of refusals in between', async () => {
     await using served = await refusingServer()
     for (let i = 0; i < 5; i++) expect((await served.post({ room: 'closed', location })).status).toBe(403)
     expect(served.refusals()).toEqual([
@@ -41,16 +41,16 @@ describe('the log of refused calls', () => {
     expect(served.refusals()[1]).toMatchObject({ alsoSinceTheLastLine: 4 })
   })
 
-  test('the log of refused calls has a line for each reason', async () => {
+  test('the log of refused calls has a separate line for each error code', async () => {
     await using served = await refusingServer()
     await served.post({ room: 'closed', location })
     await served.post({ room: 'open', location: { sheet: 'Q3', row: -1, col: 2 } })
     expect(served.refusals().map((details) => (details as { code: string }).code)).toEqual(['forbidden', 'bad-input'])
-    // The sentence of a bad input may quote the caller.
+    // The message of a `bad-input` error may quote the caller, so it is not logged.
     expect(served.refusals()[1]).toEqual({ call: 'postLocation', code: 'bad-input' })
   })
 
-  test("the log of refused calls has a line for a call that passes the app's middlewares", async () => {
+  test("the log of refused calls has a line for a call that went through the app's middlewares", async () => {
     const lines: unknown[][] = []
     const logger: Logger = { ...silentLogger, warn: (...line) => void lines.push(line) }
     const t = initTRPC.create()
@@ -69,13 +69,13 @@ describe('the log of refused calls', () => {
   })
 })
 
-describe('a server without a logger', () => {
+describe('the console', () => {
   afterEach(() => void vi.restoreAllMocks())
 
   test.each([
-    ['writes refusals to the console', {}, 1],
-    ['is silent with silentLogger', { logger: silentLogger }, 0],
-  ])('a server without a logger %s', async (_, options, count) => {
+    ['when the server has no logger option', {}, 1],
+    ['but not when the logger is silentLogger', { logger: silentLogger }, 0],
+  ])('a refused call is written to the console %s', async (_, options, count) => {
     const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
     const access = { identify: () => ({ memberId: 'ada' }), authorize: () => false }
     const server = createLocationServer({ location: cellLocation, ...access, ...options })

@@ -52,7 +52,7 @@ describe('a rate-limited call of createLocationServer', () => {
     },
   )
 
-  test('a rate-limited call of createLocationServer is answered with both in a batch with a call that succeeds', async () => {
+  test('a rate-limited call in a batch with a call that succeeds is answered with retryAfterMs and a retry-after header', async () => {
     await using server = await served()
     const { headers, body } = await batch(server.url)
     const answers = JSON.parse(body) as { result?: object; error?: { data: object } }[]
@@ -61,7 +61,7 @@ describe('a rate-limited call of createLocationServer', () => {
     expect(headers['retry-after']).toBe('2')
   })
 
-  test('a rate-limited call of createLocationServer has neither when the error has no time to wait', async () => {
+  test('a call that is refused for bad input is answered without retryAfterMs and without a retry-after header', async () => {
     await using server = await served()
     const { status, headers, body } = await raw(`${server.url}/getLocations?input=${encodeURIComponent('{"room":""}')}`)
     expect([status, headers['retry-after']]).toEqual([400, undefined])
@@ -70,7 +70,7 @@ describe('a rate-limited call of createLocationServer', () => {
 })
 
 describe('toTRPCError', () => {
-  test('toTRPCError gives a LocationError of an own procedure its status, its code and its retryAfterMs', async () => {
+  test("toTRPCError turns a LocationError that an app's procedure throws into a TRPCError with its code and retryAfterMs", async () => {
     const t = initTRPC.create()
     const router = t.router({
       own: t.procedure.query(() => {
@@ -84,7 +84,7 @@ describe('toTRPCError', () => {
     })
   })
 
-  test('toTRPCError returns any other error as it is', () => {
+  test('toTRPCError returns an error that is not a LocationError unchanged', () => {
     for (const error of [new Error('x'), new TRPCError({ code: 'CONFLICT' })]) expect(toTRPCError(error)).toBe(error)
   })
 })

@@ -9,8 +9,8 @@ import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
 /*
- * Three tenants in one process. Each writes its own canary into everything that it may write, and tries the rooms, keys and
- * ids of the others. No tenant is ever sent a byte of another's canary.
+ * Three tenants share one process. Each writes a canary, a text of its own, into everything that it may write, and
+ * tries the rooms, keys and ids of the others. No tenant is ever sent a byte of another's canary.
  */
 
 const operations = 10_000
@@ -87,15 +87,15 @@ test(
         read: () => get('getLocations', { room, lastEventId: ids.get(other) }),
         count: () => get('countMembers', { rooms: [room, foreign] }),
         nonsense: () => post('postLocation', { room, location: { at: 7, [canary]: canary }, connectionKey: canary }),
-        // Another tenant's room, by its exact name.
+        // Reads the room of another tenant by its exact name.
         reach: () => get(n % 2 ? 'getLocations' : 'onLocation', { room: foreign }),
-        // Another tenant's key and id, in the tenant's own room.
+        // Posts in the tenant's own room with the key and the event id of another tenant.
         reuse: () => post('postLocation', { room, location, connectionKey: keys.get(`${other} ${member} ${n}`) ?? key, lastEventId: ids.get(other) }), // prettier-ignore
       }
       if (kind === 'reach' && other === tenant) return
       const { status, body, headers: answered } = await calls[kind]()
       const told = `${kind} ${body} ${JSON.stringify(answered)}`
-      // The caller already knows the names that it asked for.
+      // A count repeats the room names that the caller sent, so they are not a leak.
       sent.get(tenant)!.push(kind === 'count' && status === 200 ? told.replaceAll(foreign, '') : told)
       const id = /"id":"([\w-]+\.\d+)"/.exec(body)?.[1]
       if (id) ids.set(tenant, id)

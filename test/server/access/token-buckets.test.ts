@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { TokenBuckets } from '../../../src/server/access/token-buckets.js'
 
-test('a bucket allows its burst at once, and then its rate', () => {
+test('a token bucket allows its burst at once, and then calls at its refill rate', () => {
   const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
   for (let i = 0; i < 60; i++) expect(buckets.take('ada', 0)).toBe(0)
   expect(buckets.take('ada', 0)).toBe(34)
@@ -11,7 +11,7 @@ test('a bucket allows its burst at once, and then its rate', () => {
   expect(buckets.take('bob', 34)).toBe(0)
 })
 
-test('a caller who waits as long as told gets through', () => {
+test('a caller who waits for the time that a token bucket returned gets a token', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(200), { minLength: 1, maxLength: 200 }), (gaps) => {
       const buckets = new TokenBuckets({ perSecond: 10, burst: 5 })
@@ -28,7 +28,7 @@ test('a caller who waits as long as told gets through', () => {
   )
 })
 
-test('a full bucket is removed from memory', () => {
+test('a token bucket that has refilled completely is removed from memory', () => {
   const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
   for (let i = 0; i < 10_000; i++) buckets.take(`member ${i}`, i)
   expect(buckets.size).toBeLessThan(5_000)

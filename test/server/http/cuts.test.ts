@@ -11,14 +11,14 @@ import type { LiveRoom } from '../../../src/server/rooms/live-room.js'
 import { posting } from '../../support/histories.js'
 import { GzipTestSink, TestSink } from '../../support/test-sink.js'
 
-/* Every way in which a stream is cut, on every kind of output. */
+/* Tests every way in which the server cuts a stream, on every kind of output. */
 
 const [stallMs, frameStallMs, pingMs, maxDurationMs] = [10_000, 60_000, 3_000, 100_000]
 
-/** The far end of an output: what a test can do to it and see of it. */
+/** The client's end of an output, as a test controls and observes it. */
 type Reader = { isFull: boolean; state: string; watchedMs: number; onStall(): void; drain(): void; text: string }
 
-/** A response of HTTP/2, or one whose `write` a middleware has replaced. */
+/** Stands in for an HTTP/2 response, or for a response whose `write` a middleware has replaced. */
 class PatchedResponse extends EventEmitter {
   readonly sink = new TestSink()
   flushed = 0
@@ -82,7 +82,7 @@ async function stage(kind: string, options: Partial<SocketStreamOptions> = {}) {
 }
 
 describe.each(Object.keys(kinds))('a stream to %s', (kind) => {
-  test('is cut when its reader takes nothing for `stallMs`, and by nothing that it takes before', async () => {
+  test('a stream is cut when its reader accepts no byte for `stallMs`; an accepted byte restarts that time', async () => {
     const { clock, fill, reader, subscriber } = await stage(kind)
     reader.onStall()
     expect([reader.state, reader.watchedMs]).toEqual(['open', 0])
@@ -91,7 +91,7 @@ describe.each(Object.keys(kinds))('a stream to %s', (kind) => {
     await clock.advance(stallMs / 2)
     reader.onStall()
     expect(reader.state).toBe('open')
-    // Bytes that it took in between put off the second report.
+    // Bytes that the reader accepted meanwhile delayed the second stall report.
     await clock.advance(stallMs)
     reader.onStall()
     expect(reader.state).toBe('open')
@@ -100,7 +100,7 @@ describe.each(Object.keys(kinds))('a stream to %s', (kind) => {
     expect([reader.state, subscriber.endedBy]).toEqual(['cut', 'slow'])
   })
 
-  test('is cut when its reader does not take one frame within `frameStallMs`', async () => {
+  test('a stream is cut when its reader does not accept a whole frame within `frameStallMs`', async () => {
     const { clock, fill, reader, subscriber } = await stage(kind)
     await fill()
     await clock.advance(frameStallMs - 301)
@@ -109,7 +109,7 @@ describe.each(Object.keys(kinds))('a stream to %s', (kind) => {
     expect([reader.state, subscriber.endedBy]).toEqual(['cut', 'slow'])
   })
 
-  test('is not cut when its reader took the frame in time', async () => {
+  test('a stream is not cut when its reader accepts the frame within `frameStallMs`', async () => {
     const { clock, fill, reader } = await stage(kind)
     await fill()
     await clock.advance(frameStallMs - 1_000)
@@ -120,7 +120,7 @@ describe.each(Object.keys(kinds))('a stream to %s', (kind) => {
     expect(reader.state).toBe('open')
   })
 
-  test('ends after `maxDurationMs`, once', async () => {
+  test('a stream ends after `maxDurationMs`, and its end is reported once', async () => {
     const { clock, reader, ends } = await stage(kind, { maxDurationMs })
     await clock.advance(maxDurationMs - 1)
     expect(reader.state).toBe('open')
@@ -130,7 +130,7 @@ describe.each(Object.keys(kinds))('a stream to %s', (kind) => {
     expect(ends).toHaveLength(1)
   })
 
-  test('is sent a ping after `pingMs` without a frame, and none while its reader is full', async () => {
+  test('a stream is sent a ping after `pingMs` without a frame, and no ping while its reader is full', async () => {
     const { clock, post, fill, reader } = await stage(kind, { pingMs })
     const pings = () => reader.text.split('event: ping').length - 1
     await clock.advance(pingMs - 1)

@@ -44,8 +44,8 @@ const awkward = fc.constantFrom(
 )
 const tail = fc.array(awkward, { maxLength: 6 }).map((parts) => parts.join(''))
 
-describe('a plain call', () => {
-  test('a plain call has the path and the query that the URL standard reads', () => {
+describe('the fast path for plain calls', () => {
+  test('the fast path reads the same procedure path and query from a request as the URL standard', () => {
     fc.assert(
       fc.property(tail, tail, tail, (before, after, host) => {
         const url = `/${before}/look?${after}`
@@ -60,7 +60,7 @@ describe('a plain call', () => {
     )
   })
 
-  test('a plain call is a GET of a subscription, or a POST of a mutation with a JSON body', () => {
+  test('the fast path takes only a GET of a subscription and a POST of a mutation with a JSON body', () => {
     const json = { 'content-type': 'application/json', 'content-length': '2' }
     expect(callOf('GET', '/look')).toMatchObject({ path: 'look', type: 'subscription' })
     expect(callOf('POST', '/a/b/put?c=/d', json)).toMatchObject({ path: 'put', type: 'mutation' })

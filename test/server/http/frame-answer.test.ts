@@ -3,7 +3,7 @@ import { serveLocations } from 'hereabouts/testing'
 
 afterEach(() => void vi.restoreAllMocks())
 
-test('a room is serialized once for each version, however many callers ask for it', async () => {
+test('a room is serialized once for each version, however many callers query it with getLocations', async () => {
   await using server = await serveLocations()
   await server.hub.room('r').post({ memberId: 'ada', location: { sheet: 'Q3', row: 1, col: 2 } })
   const url = `${server.url}/getLocations?input=${encodeURIComponent('{"room":"r"}')}`

@@ -6,7 +6,7 @@ import { SocketStream } from '../../../src/server/http/socket-stream.js'
 import { Hub } from '../../../src/server/hub/hub.js'
 import type { Sink } from '../../../src/server/http/sink.js'
 
-/** A stream into a sink that takes its first `takes` writes and then no more. */
+/** A stream into a sink that is full after `takes` writes. */
 async function stalledAfter(takes: number) {
   const clock = manualClock()
   const hub = createLocationHub({ location: z.string(), clock })

@@ -23,11 +23,11 @@ async function listening(server: Server) {
   }
 }
 
-/** Straight to the socket, or through the response. */
+/** Returns how a sink writes: directly to the socket, or through the response. */
 const wayOf = (sink: Sink<Bytes>) => (sink.constructor.name === 'SocketSink' ? 'direct' : 'through the response')
 const event = encodeEvent('data: größer\n\n')
 
-/** Writes one event to a response that `prepare` has made, and ends it. */
+/** Writes one event to a response that `prepare` has set up, and ends the response. */
 async function written(prepare: Handle, request = get('/')) {
   const ways: string[] = []
   const handle: Handle = (request, response) => {
@@ -44,7 +44,7 @@ async function written(prepare: Handle, request = get('/')) {
   return { way: ways[0], body: body.toString() }
 }
 
-describe('events are written directly to the socket', () => {
+describe('how events are written', () => {
   test('events are written directly to the socket of a chunked HTTP/1.1 response whose headers are sent', async () => {
     const { way, body } = await written((_request, response) => response.flushHeaders())
     expect(way).toBe('direct')
@@ -68,9 +68,9 @@ describe('events are written directly to the socket', () => {
   })
 
   const others: [string, Handle, Buffer?][] = [
-    ['before the head is sent', () => {}],
+    ['before the headers are sent', () => {}],
     [
-      'when someone has put a write of their own in place',
+      'when a middleware has replaced `write`',
       (_request, response) => {
         const write = response.write.bind(response)
         response.write = ((chunk: string) => write(chunk)) as typeof response.write
@@ -78,7 +78,7 @@ describe('events are written directly to the socket', () => {
       },
     ],
     [
-      'when the length is known',
+      'when the response has a content-length',
       (_request, response) => {
         response.setHeader('content-length', event.body.length)
         response.flushHeaders()
@@ -86,13 +86,13 @@ describe('events are written directly to the socket', () => {
     ],
     ['in HTTP/1.0', (_request, response) => response.flushHeaders(), asked('GET', '/', { version: '1.0' })],
   ]
-  test.for(others)('events are written directly to the socket but not %s', async ([, prepare, request]) => {
+  test.for(others)('events are written through the response, not to the socket, %s', async ([, prepare, request]) => {
     const { way, body } = await written(prepare, request)
     expect(way).toBe('through the response')
     expect(body).toBe('data: größer\n\n')
   })
 
-  test('events are written directly to the socket but not while an earlier response uses the socket', async () => {
+  test('events are written through the response while an earlier response uses the socket', async () => {
     const held: ServerResponse[] = []
     const ways: string[] = []
     const handle: Handle = (_request, response) => {
@@ -112,7 +112,7 @@ describe('events are written directly to the socket', () => {
     expect(ways).toEqual(['through the response'])
   })
 
-  test('events are written directly to the socket but not in HTTP/2', async () => {
+  test('events are written through the response, not directly to the socket, in HTTP/2', async () => {
     const ways: string[] = []
     const http2 = createHttp2Server((request, response) => {
       const asNode = response as unknown as NodeResponse
@@ -132,7 +132,7 @@ describe('events are written directly to the socket', () => {
   })
 })
 
-test("the app's socket timeout is restored after watching", async () => {
+test("the app's socket timeout is restored when a sink stops watching the socket for stalls", async () => {
   const seen: (number | undefined)[] = []
   const http = createServer((request, response) => {
     response.flushHeaders()

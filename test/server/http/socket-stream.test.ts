@@ -12,7 +12,7 @@ import { TestSink } from '../../support/test-sink.js'
 const [stallMs, frameStallMs] = [10_000, 60_000]
 const plain = { serialize: (value: unknown) => value }
 
-/** A room on a clock that a test moves, with one stream that is written to a reader. */
+/** A room with a manual clock, and one stream that is written to a reader. */
 async function stage(options: Partial<SocketStreamOptions> = {}, reader = new TestSink()) {
   const clock = manualClock()
   const timers = new Set<object>()
@@ -87,7 +87,7 @@ describe('a slow consumer', () => {
     expect(full.reader.watchedMs).toBe(0)
   })
 
-  test('a slow consumer that is full repeatedly has one timer, which ends when it is due and when the reader disconnects', async () => {
+  test('a slow consumer whose socket fills repeatedly has one timer, which ends when it is due or the reader disconnects', async () => {
     const full = await stage()
     for (let n = 0; n < 3; n++) {
       full.reader.isFull = true
@@ -104,7 +104,7 @@ describe('a slow consumer', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('a slow consumer that is full at any moments converges with one that kept up', async () => {
+  test('a slow consumer whose socket is full at any moments converges to the state of the room', async () => {
     const steps = fc.array(fc.constantFrom('a', 'b', 'c', 'fill', 'drain'), { maxLength: 30 })
     await fc.assert(
       fc.asyncProperty(steps, async (history) => {
@@ -130,12 +130,12 @@ describe('a slow consumer', () => {
     )
   })
 
-  test('a slow consumer that accepts no byte is cut, and its lease is not shortened', async () => {
+  test('a slow consumer that accepts no byte for stallMs is cut, and its lease is not shortened', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c2', 'B2')
     expect(full.reader.watchedMs).toBe(stallMs / 2)
-    // A look each half of the time; one that was passed over in silence saw bytes go.
+    // The socket is checked every stallMs / 2. A check without a report means that bytes were accepted.
     for (const waitMs of [stallMs / 2, stallMs]) {
       await full.clock.advance(waitMs)
       full.reader.onStall()
@@ -150,7 +150,7 @@ describe('a slow consumer', () => {
     expect(full.actions).not.toContain('shorten')
   })
 
-  test('a slow consumer that does not finish a frame in time is cut, however many bytes it accepts', async () => {
+  test('a slow consumer that does not accept a whole frame within frameStallMs is cut', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -161,7 +161,7 @@ describe('a slow consumer', () => {
     expect(full.subscriber.room.subscribers.size).toBe(0)
   })
 
-  test('a slow consumer that finishes each frame in time is never cut', async () => {
+  test('a slow consumer that accepts each frame within frameStallMs is never cut', async () => {
     const slow = await stage()
     for (let n = 0; n < 10; n++) {
       slow.reader.isFull = true
@@ -173,7 +173,7 @@ describe('a slow consumer', () => {
     expect(slow.reader.types.filter((type) => type === 'changes').length).toBeGreaterThanOrEqual(10)
   })
 
-  test('a slow consumer is sent `bye` when its socket has drained', async () => {
+  test('a slow consumer whose stream the server ends is sent `bye` when its socket has drained', async () => {
     const full = await stage()
     full.reader.isFull = true
     await full.post('c1', 'B2')
@@ -186,7 +186,7 @@ describe('a slow consumer', () => {
     expect(full.timers.size).toBe(0)
   })
 
-  test('a slow consumer that never accepts its final frame is cut', async () => {
+  test('a slow consumer that does not accept its final frame within frameStallMs is cut', async () => {
     const full = await stage()
     full.reader.isFull = true
     full.subscriber.end('rotated')
@@ -216,7 +216,7 @@ describe('a reader that keeps up', () => {
     expect(reader.state).toBe('open')
   })
 
-  test('a reader that keeps up is pinged after silence, and not after events', async () => {
+  test('a reader that keeps up is sent a ping after pingMs without an event', async () => {
     const { clock, reader, post } = await stage({ pingMs: 1_000 })
     await clock.advance(700)
     await post('c1', 'B2')
@@ -226,14 +226,14 @@ describe('a reader that keeps up', () => {
     expect(reader.types.at(-1)).toBe('ping')
   })
 
-  test("a reader that keeps up is ended after tRPC's maxDurationMs, without a final event", async () => {
+  test("the stream of a reader that keeps up ends after tRPC's maxDurationMs, without a final event", async () => {
     const { clock, reader, outlived, hub, timers } = await stage({ maxDurationMs: 5_000, pingMs: 10_000 })
     await clock.advance(5_000)
     expect(reader.types).toEqual(['hello', 'snapshot'])
     expect([reader.state, outlived, hub.streams.size, timers.size]).toEqual(['ended', ['outlived'], 0, 0])
   })
 
-  test('a reader that keeps up that disconnects leaves no timer, is not written to, and has its lease shortened', async () => {
+  test('after a reader disconnects, its stream has no timer and writes nothing, and the lease of its connection is shortened', async () => {
     const { actions, clock, reader, stream, post, timers, hub } = await stage({ maxDurationMs: 50_000, pingMs: 1_000 })
     stream.close()
     expect(actions).toEqual(['shorten'])
@@ -245,7 +245,7 @@ describe('a reader that keeps up', () => {
 })
 
 describe('an app that throws', () => {
-  test('an app that throws while it serializes a frame ends that stream with the error', async () => {
+  test('an error that the app throws while it serializes a frame is sent as the last event of that stream', async () => {
     const serializer = {
       serialize(value: unknown) {
         if (JSON.stringify(value).includes('B2')) throw new Error('Too much to say.')
@@ -258,7 +258,7 @@ describe('an app that throws', () => {
     expect([reader.state, hub.streams.size]).toEqual(['ended', 0])
   })
 
-  test('an app that throws while it formats an error still ends the stream', async () => {
+  test('a revoked stream still ends when the app throws while it formats the final error', async () => {
     const formatError = () => {
       throw new Error('No words.')
     }

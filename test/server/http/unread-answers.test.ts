@@ -22,7 +22,7 @@ import { systemClock } from '../../../src/shared/clock.js'
 import { inputOf } from '../../support/network/raw-client.js'
 import { until } from '../../support/until.js'
 
-/* Clients that send requests and do not read the answers, in front of each way to serve the procedures. */
+/* Tests clients that send requests and do not read the answers, against each way to serve the procedures. */
 
 type App = { port: number; calls: () => number; streams: () => number; close(): Promise<unknown> }
 const closers: (() => Promise<unknown>)[] = []
@@ -30,10 +30,10 @@ afterEach(async () => {
   for (const close of closers.splice(0)) await close()
 })
 
-/** The server's ends of the connections. */
+/** The connections that the server has accepted and not closed. */
 const accepted = new Set<Socket>()
 
-/** Larger than what the kernel's buffers of a connection take. */
+/** An answer that is larger than the kernel's buffers of a connection. */
 const big = 'x'.repeat(32e6)
 const timing = { stallMs: 200, frameStallMs: 60_000 }
 
@@ -98,18 +98,18 @@ const ways: Record<string, () => Promise<App>> = {
 const opened = (port: number) => connect(port, '127.0.0.1').on('error', () => {})
 const isClosed = (socket: Socket) => until('the socket is closed', () => socket.closed, 10_000)
 
-describe.each(Object.entries(ways))('with %s', (way, start) => {
+describe.each(Object.entries(ways))('pipelined requests to %s', (way, start) => {
   const prefix = way === 'createLocationServer' ? '' : 'locations.'
   const get = (path: string) => `GET /trpc/${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`
   const stream = get(`${prefix}onLocation?${inputOf({ room: 'r' })}`)
   const read = get(`${prefix}getLocations?${inputOf({ room: 'r' })}`)
 
-  test('of six pipelined streams one is open, and none when the socket is gone', async () => {
+  test('of six streams that a client pipelines on one socket one is open, and none after the socket has closed', async () => {
     const app = await start()
     const socket = opened(app.port)
     socket.resume().write(stream.repeat(6))
     await until('a stream is open', () => app.streams() === 1)
-    // A request on another socket is answered after all of these have been parsed.
+    // An answer on another socket shows that the server has parsed all six requests.
     const other = opened(app.port)
     other.write(read)
     await new Promise((resolve) => other.once('data', resolve))
@@ -119,7 +119,7 @@ describe.each(Object.entries(ways))('with %s', (way, start) => {
     expect(app.calls()).toBe(2)
   })
 
-  test('a request behind an open stream is not served', async () => {
+  test('a request that a client pipelines behind an open stream is not served', async () => {
     const app = await start()
     const socket = opened(app.port)
     socket.resume().write(stream + read)
@@ -136,11 +136,11 @@ describe.each(Object.entries(ways))('with %s', (way, start) => {
     let text = ''
     socket.on('data', (bytes: Buffer) => (text += bytes.toString('latin1')))
     socket.write(read + get(`${prefix}onLocation`) + get(`${prefix}countMembers?${inputOf({ rooms: ['r'] })}`))
-    await until('three answers are here', () => text.split('HTTP/1.1').length > 3)
+    await until('three answers have arrived', () => text.split('HTTP/1.1').length > 3)
     expect(text).toMatch(/snapshot.*expected object.*members/s)
   })
 
-  test('a socket with more than 100 waiting requests is closed', async () => {
+  test('a socket on which more than 100 pipelined requests wait is closed', async () => {
     const app = await start()
     const socket = opened(app.port)
     socket.resume().write(stream + read.repeat(101))
@@ -149,7 +149,7 @@ describe.each(Object.entries(ways))('with %s', (way, start) => {
   })
 })
 
-/** Resolves with the milliseconds until the server has closed all of its connections. */
+/** Sends a request and reads no answer. Resolves to the milliseconds until the server has closed all connections. */
 async function cutAfter(port: number, request: string, whileOpen: (socket: Socket) => void = () => {}) {
   const socket = opened(port).pause()
   socket.write(request)
@@ -171,26 +171,26 @@ async function bigApp(times = timing) {
   return served(createLocationMiddleware({ router }), rest, () => hub.close())
 }
 
-test('an answer that is not read ends its socket after stallMs', { timeout: 40_000 }, async () => {
+test('an answer that its client does not read closes the socket after stallMs', { timeout: 40_000 }, async () => {
   const { port } = await bigApp()
   expect(await cutAfter(port, getBig)).toBeLessThan(30_000)
 })
 
-test('a client that does not read its answer is cut, even if it goes on sending', { timeout: 40_000 }, async () => {
+test('a client that reads no answer is disconnected, even while it sends more', { timeout: 40_000 }, async () => {
   const { port } = await bigApp()
-  // The head of a next request that never ends: bytes that are no HTTP would end the connection at once.
+  // Sends the headers of another request without end: bytes that are not HTTP would close the connection at once.
   const send = (socket: Socket) => socket.writable && socket.write('a')
   expect(await cutAfter(port, `${getBig}GET / HTTP/1.1\r\nx-slow: `, send)).toBeLessThan(30_000)
 })
 
-test('an answer that is read a few bytes at a time ends its socket after frameStallMs', async () => {
+test('an answer that its client reads a few bytes at a time closes the socket after frameStallMs', async () => {
   const { port } = await bigApp({ stallMs: 1_000, frameStallMs: 1_000 })
   const tookMs = await cutAfter(port, getBig, (socket) => socket.read(16_384))
   expect(tookMs).toBeGreaterThan(1_400)
 })
 
 test(
-  'an answer that is read slowly is sent to its end, and the connection stays open',
+  'an answer that its client reads slowly, but within frameStallMs, arrives whole, and the connection stays open',
   { timeout: 70_000 },
   async () => {
     const { port } = await bigApp({ stallMs: 10_000, frameStallMs: 60_000 })
@@ -201,7 +201,7 @@ test(
       for (let i = 0; i < 8; i++) bytes += (socket.read() as Buffer | null)?.length ?? 0
     }
     const timer = setInterval(readSome, 10)
-    await until('the answer is here', () => bytes > big.length, 60_000)
+    await until('the answer has arrived', () => bytes > big.length, 60_000)
     clearInterval(timer)
     socket.resume().write(getBig)
     await new Promise((resolve) => socket.once('data', resolve))
@@ -209,8 +209,8 @@ test(
   },
 )
 
-describe('over HTTP/2', () => {
-  /** A session whose client opens streams and reads nothing of them. */
+describe('answers over HTTP/2', () => {
+  /** Opens an HTTP/2 session. Returns a function that sends a request. */
   async function session(times = timing) {
     const { hub, router } = merged(times)
     const server = createHttp2Server(createLocationMiddleware({ router }) as never)
@@ -220,7 +220,7 @@ describe('over HTTP/2', () => {
     return (path: string) => client.request({ ':path': path }).on('error', () => {})
   }
 
-  test('an answer that is not read ends its stream after stallMs, and not the session', async () => {
+  test('over HTTP/2, an answer that its client does not read ends its stream after stallMs, but not the session', async () => {
     const request = await session()
     const unread = request('/medium').pause()
     await until('the server has closed the stream', () => unread.closed, 10_000)
@@ -230,7 +230,7 @@ describe('over HTTP/2', () => {
     expect(text).toContain('snapshot')
   })
 
-  test('an answer that is not read ends its stream after frameStallMs while the session sends others', async () => {
+  test('over HTTP/2, an unread answer ends its stream after frameStallMs while the session sends other answers', async () => {
     const request = await session({ stallMs: 1_000, frameStallMs: 200 })
     const unread = request('/medium').pause()
     const timer = setInterval(() => request(`/locations.getLocations?${inputOf({ room: 'r' })}`).resume(), 50)
@@ -238,18 +238,18 @@ describe('over HTTP/2', () => {
     clearInterval(timer)
   })
 
-  test('an event stream whose frames are read stays open', async () => {
+  test('over HTTP/2, an event stream whose frames are read stays open while an unread answer is cut', async () => {
     const request = await session({ stallMs: 100, frameStallMs: 100 })
     const stream = request(`/locations.onLocation?${inputOf({ room: 'r' })}`).setEncoding('utf8')
     let text = ''
     stream.on('data', (chunk: string) => (text += chunk))
-    await until('the snapshot is here', () => text.includes('snapshot'))
+    await until('the snapshot has arrived', () => text.includes('snapshot'))
     const other = request('/medium').pause()
     await until('an answer that is not read is cut', () => other.closed, 10_000)
     expect(stream.closed).toBe(false)
   })
 
-  test('an answer that was read is not cut while the app prepares the rest of it', async () => {
+  test('over HTTP/2, an answer whose first part was read is not cut while the app prepares the rest', async () => {
     const clock = manualClock()
     const server = createHttp2Server()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -266,7 +266,7 @@ describe('over HTTP/2', () => {
     await clock.advance(50)
     let text = ''
     answer.on('data', (chunk: string) => (text += chunk))
-    await until('the first part is here', () => text.length === 1e6)
+    await until('the first part has arrived', () => text.length === 1e6)
     await once(response.stream, 'timeout')
     response.end('the rest')
     await until('the stream is closed', () => answer.closed)
@@ -274,8 +274,8 @@ describe('over HTTP/2', () => {
   })
 })
 
-describe('a response whose client left while other middleware ran', () => {
-  /** Calls `cutWhenUnread` for a response after its client is gone. Returns the number of timers. */
+describe('a response whose client has disconnected', () => {
+  /** Calls `cutWhenUnread` for a response after its client has disconnected. Returns the number of timers started. */
   async function timersOf(response: Parameters<typeof cutWhenUnread>[0], leave: () => void) {
     const isGone = new Promise((resolve) => response.once('close', resolve))
     leave()
@@ -286,7 +286,7 @@ describe('a response whose client left while other middleware ran', () => {
     return timers
   }
 
-  test('a response whose client left before it is watched starts no timer', async () => {
+  test('cutWhenUnread() starts no timer for a response whose client has already disconnected', async () => {
     const server = createServer()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     closers.push(async () => server.close())
@@ -296,7 +296,7 @@ describe('a response whose client left while other middleware ran', () => {
     expect(await timersOf(response, () => socket.destroy())).toBe(0)
   })
 
-  test('a response over HTTP/2 whose client left before it is watched starts no timer', async () => {
+  test('cutWhenUnread() starts no timer for an HTTP/2 response whose client has already disconnected', async () => {
     const server = createHttp2Server()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const client = connectHttp2(`http://127.0.0.1:${(server.address() as AddressInfo).port}`)

@@ -59,7 +59,7 @@ const itemsOf = (frames: Frame[]) => frames.flatMap(({ event }) => (event.type =
 const notesOf = (subscriber: Subscriber) => itemsOf(framesOf(subscriber)).map(({ payload }) => payload)
 
 describe('delivery of broadcasts', () => {
-  test('a broadcast reaches every open stream once, with the id that the stream had, and the same frame for all', async () => {
+  test('a broadcast reaches every open stream once, as one shared frame with the current event id of the room', async () => {
     const { hub, send, read } = stage()
     const viewers = [await read(), await read()]
     await send('hi')
@@ -93,7 +93,7 @@ describe('delivery of broadcasts', () => {
     expect(typesOf(await open({ lastEventId }))).toEqual(['hello'])
   })
 
-  test('a frame of the room and a heartbeat go out before broadcasts', async () => {
+  test('a stream is sent its pending frame and heartbeat before broadcasts', async () => {
     const { clock, hub, room, read } = stage()
     const viewer = await read()
     await room.broadcast('note', 'hi')
@@ -102,7 +102,7 @@ describe('delivery of broadcasts', () => {
     expect(typesOf(viewer)).toEqual(['changes', 'beat', 'broadcast'])
   })
 
-  test('a slow consumer loses the oldest broadcasts, and the loss is counted', async () => {
+  test('a slow consumer that is 300 broadcasts behind gets the newest 256, and the 44 lost ones are counted', async () => {
     const { hub, send, read } = stage()
     const viewer = await read()
     for (let i = 0; i < 300; i++) await send(`${i}`)
@@ -110,7 +110,7 @@ describe('delivery of broadcasts', () => {
     expect(hub.readings()).toMatchObject({ broadcasts: 300, broadcastsLost: 44 })
   })
 
-  test('an event has at most 64 KiB, and the rest follows in the next one', async () => {
+  test('a broadcast event has at most 64 KiB, and further broadcasts follow in the next event', async () => {
     const { send, read } = stage()
     const viewer = await read()
     for (let i = 0; i < 200; i++) await send(String(i).padEnd(1_000, '-'))
@@ -122,7 +122,7 @@ describe('delivery of broadcasts', () => {
     expect(sizes[0]).toBeGreaterThan(60_000)
   })
 
-  test('a payload of more than 1 KiB, a wrong one and an unknown name are refused', async () => {
+  test('a broadcast with a payload above 1 KiB, a payload that its schema refuses or an unknown name is refused', async () => {
     const { room } = stage()
     await expect(room.broadcast('note', '-'.repeat(1_023))).rejects.toMatchObject({ code: 'too-large' })
     await room.broadcast('note', '-'.repeat(1_022))
@@ -131,7 +131,7 @@ describe('delivery of broadcasts', () => {
       await expect(room.broadcast(name as 'note', 'x')).rejects.toMatchObject({ code: 'bad-input' })
   })
 
-  test('a room takes 200 broadcasts at once and 200 a second', async () => {
+  test('a room accepts 200 broadcasts at once, and then 200 a second', async () => {
     const { clock, hub } = stage({ limits: {} })
     const room = hub.room('r') as unknown as AnyRoom
     const send = () => room.broadcast('note', 'x')
@@ -144,7 +144,7 @@ describe('delivery of broadcasts', () => {
 })
 
 describe('targeted broadcasts', () => {
-  test('a broadcast to one member reaches the streams of that member alone, while the member is present', async () => {
+  test('a broadcast to one member reaches only the streams of that member, and only while the member is present', async () => {
     const { clock, hub, send, open } = stage()
     const enter = (connectionId: string, memberId: string) =>
       Promise.all([hub.act('r', posting(connectionId, 1, 'A1', { memberId })), clock.advance(16)])
@@ -172,7 +172,7 @@ describe('targeted broadcasts', () => {
     expect(notesOf(streams.ada)).toEqual(['to all'])
   })
 
-  test('the frame with a broadcast for one member is not shared', async () => {
+  test('a frame with a broadcast to one member is not shared with other streams', async () => {
     const { clock, hub, send, open } = stage()
     await Promise.all([hub.act('r', posting('c1', 1, 'A1', { memberId: 'ada' })), clock.advance(16)])
     const ada = await open({ memberId: 'ada' })
@@ -182,7 +182,7 @@ describe('targeted broadcasts', () => {
   })
 })
 
-/** A note as another process publishes it. */
+/** Returns a note as another process publishes it, to be sent after the version `after`. */
 const noteAfter = (after: number, epoch: string, payload: string) =>
   JSON.stringify({
     id: payload,
@@ -192,7 +192,7 @@ const noteAfter = (after: number, epoch: string, payload: string) =>
   })
 
 describe('order of broadcasts and state', () => {
-  test('a broadcast waits for the version that its sender had seen, at most 100 ms', async () => {
+  test('a broadcast waits at most 100 ms for the version that its sender had seen', async () => {
     const { clock, hub, read } = stage()
     const viewer = await read()
     await hub.use('r', async ({ broadcasts, timeline }) => {
@@ -205,7 +205,7 @@ describe('order of broadcasts and state', () => {
     expect(notesOf(viewer)).toEqual(['early', 'behind it'])
   })
 
-  test('a broadcast that waits is released by the commit that it follows', async () => {
+  test('a broadcast that waits for a version is sent right after the frame with that version', async () => {
     const { clock, hub, read } = stage()
     const viewer = await read()
     await hub.use('r', async ({ broadcasts, timeline }) => {
@@ -217,7 +217,7 @@ describe('order of broadcasts and state', () => {
     expect(typesOf(viewer)).toEqual(['changes', 'broadcast'])
   })
 
-  test('broadcasts are paced like frames, and do not postpone a frame of the room', async () => {
+  test('broadcasts are coalesced at the pace of frames, and do not postpone a frame of the room', async () => {
     const { clock, hub, room, read } = stage()
     const viewer = await read()
     let wakes = 0
@@ -229,7 +229,7 @@ describe('order of broadcasts and state', () => {
     expect(wakes).toBeGreaterThan(8)
     expect(wakes).toBeLessThan(13)
     framesOf(viewer)
-    // The room was quiet: its first frame goes out at once.
+    // The state of the room has not changed before, so its first frame is sent at once.
     const before = wakes
     await room.broadcast('note', 'x')
     await hub.act('r', posting('c1', 1, 'A1'))
@@ -237,7 +237,7 @@ describe('order of broadcasts and state', () => {
     expect(typesOf(viewer)).toEqual(['changes', 'broadcast'])
   })
 
-  test('a broadcast that the backend delivers twice goes out once', async () => {
+  test('a broadcast that the backend delivers twice is sent once', async () => {
     const { clock, hub, read } = stage()
     const viewer = await read()
     await hub.use('r', async ({ broadcasts, timeline }) => {
@@ -247,7 +247,7 @@ describe('order of broadcasts and state', () => {
     expect(notesOf(viewer)).toEqual(['a', 'b'])
   })
 
-  test('a text that no hub wrote is ignored', async () => {
+  test('a published text that is not a broadcast is ignored', async () => {
     const { hub, clock, read } = stage()
     const viewer = await read()
     await hub.use('r', ({ broadcasts }) => ['', '{', '{}', 'null', '7'].forEach((text) => broadcasts.receive(text)))
@@ -270,7 +270,7 @@ describe('the broadcasts option', () => {
     expect(create).toThrow(message)
   })
 
-  test('the broadcasts option is announced by hello', async () => {
+  test('hello lists the feature broadcasts when the hub has the broadcasts option, and not otherwise', async () => {
     const helloOf = async (options: object) => {
       const { open } = stage(options)
       return (await open()).take()!.event

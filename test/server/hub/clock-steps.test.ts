@@ -10,8 +10,8 @@ import type { Subscriber } from '../../../src/server/rooms/subscriber.js'
 import { leaving, posting } from '../../support/histories.js'
 
 /*
- * The wall clock is stepped by NTP, by a person, or by a machine that slept. Durations must not change by that, and
- * instants must be compared with the time that people and tokens mean.
+ * The wall clock is stepped by NTP, by a person, or when a machine wakes up. A step must not change durations. An
+ * expiry date must be compared with the wall clock as it is after the step.
  */
 
 const hour = 3_600_000
@@ -58,9 +58,9 @@ const moves = fc.array(
   { minLength: 1, maxLength: 25 },
 )
 
-describe('the wall clock is stepped', () => {
+describe('steps of the wall clock', () => {
   test(
-    'a connection is present exactly for its lease after its last post, whatever the steps',
+    'a connection is present exactly for its lease after its last post, however the wall clock is stepped',
     { timeout: 30_000 },
     async () => {
       await fc.assert(
@@ -79,7 +79,7 @@ describe('the wall clock is stepped', () => {
             const { connection } = await room().then((timeline) => ({ connection: timeline.connection.bind(timeline) }))
             for (const [connectionId, postedMs] of postedAt) {
               const ageMs = clock.now() - postedMs
-              // A lease is looked at every 250 ms.
+              // Leases are checked every 250 ms.
               if (ageMs < leaseMs) expect(connection(connectionId)).toBeDefined()
               if (ageMs > leaseMs + 600) expect(connection(connectionId)).toBeUndefined()
             }
@@ -90,7 +90,7 @@ describe('the wall clock is stepped', () => {
     },
   )
 
-  test('versions strictly increase, and are the time of the wall clock when it is ahead of the last version', async () => {
+  test('versions strictly increase, and are the time of the wall clock when that is ahead of the last version', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(stepMs, { minLength: 1, maxLength: 12 }), async (steps) => {
         const { clock, act, room } = stage()
@@ -111,7 +111,7 @@ describe('the wall clock is stepped', () => {
     )
   })
 
-  test('who left is forgotten a minute later, whatever the steps: not at once, and not after hours', async () => {
+  test('a tombstone is kept for a minute, even when the wall clock is stepped an hour forward or back', async () => {
     for (const ms of [-hour, hour]) {
       const { clock, act, room } = stage()
       await act(posting('c1', 1, 'A1'))
@@ -129,7 +129,7 @@ describe('the wall clock is stepped', () => {
     }
   })
 
-  test('a stream ends when the identity expires by the wall clock, at most one heartbeat after a step', async () => {
+  test('a stream ends at most one heartbeat after the wall clock is stepped past the expiry of its identity', async () => {
     const { clock, hub, at, open } = stage()
     const ended = await open(at(hour / 2))
     const lasting = await open(at(2 * hour))
@@ -140,7 +140,7 @@ describe('the wall clock is stepped', () => {
     expect(hub.streams.size).toBe(1)
   })
 
-  test('a stream stays open when a step back made its identity valid for longer, and ends on time then', async () => {
+  test('when the wall clock is stepped back, a stream stays open until its identity expires by the new time', async () => {
     const { clock, at, open } = stage()
     const viewer = await open(at(20_000))
     clock.step(-60_000)

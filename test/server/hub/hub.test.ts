@@ -13,7 +13,7 @@ const place = z.string()
 function stage(options: Partial<HubOptions<typeof place, typeof place>> = {}) {
   const clock = manualClock()
   const hub = createLocationHub({ location: place, profile: place, clock, ...options }) as unknown as Hub
-  /** Sends a post. It is answered with the next frame. */
+  /** Sends a post, which is answered when the next frame is made. */
   const send = (connectionId: string, seq: number, location: unknown, own: object = {}) =>
     hub.act('r', posting(connectionId, seq, location, own))
   const post = async (...args: Parameters<typeof send>) => {
@@ -49,7 +49,7 @@ function taken(subscriber: Subscriber) {
 const typesOf = (subscriber: Subscriber) => taken(subscriber).map((event) => event.type)
 
 describe('fan-out', () => {
-  test('the first change after a pause is sent at once, and the next ones are coalesced into one frame', async () => {
+  test('the first change after a pause is sent at once, and further changes within 16 ms are coalesced into one frame', async () => {
     const { clock, send, open } = stage()
     const viewer = await open()
     expect(typesOf(viewer)).toEqual(['hello', 'snapshot'])
@@ -69,9 +69,9 @@ describe('fan-out', () => {
   })
 
   test.each([
-    { how: 'written at once', isPumped: false, nextMs: 4 * 10 },
-    { how: 'pumped, measured up to the next timer', isPumped: true, nextMs: 4 * (10 + 20) },
-  ])('the frame interval is four times the duration of a fan-out: $how', async ({ isPumped, nextMs }) => {
+    { how: 'a frame that is written at once', isPumped: false, nextMs: 4 * 10 },
+    { how: 'a frame that tRPC pulls, up to the next timer', isPumped: true, nextMs: 4 * (10 + 20) },
+  ])('the frame interval is four times the duration of the fan-out of $how', async ({ isPumped, nextMs }) => {
     const { clock, send, open } = stage()
     const viewer = await open()
     taken(viewer)
@@ -82,7 +82,7 @@ describe('fan-out', () => {
       clock.stall(10)
     }
     await send('c1', 1, 'A1')
-    // Work that follows the answer does not count as part of the fan-out.
+    // Work after the post was answered counts as part of the fan-out only when tRPC pulls the frames.
     clock.stall(20)
     const answer = send('c1', 2, 'B2')
     await clock.advance(nextMs - 31)
@@ -92,7 +92,7 @@ describe('fan-out', () => {
     expect(frames).toBe(2)
   })
 
-  test('the subscribers of a large room are woken in slices, and a small room is served between them', async () => {
+  test('the subscribers of a large room are woken in slices of 2,000, and a small room is served between the slices', async () => {
     const clock = manualClock()
     const hub = createLocationHub({ location: place, clock }) as unknown as Hub
     const look = (room: string) =>
@@ -128,7 +128,7 @@ describe('fan-out', () => {
     expect(woken.huge).toBe(4_000 + 4_001)
   })
 
-  test('a deferred fan-out delays the next frame and runs in slices', async () => {
+  test('waking readers that waited for a compressed frame delays the next frame, and runs in slices of 2,000', async () => {
     const { clock, hub, send, open } = stage()
     const viewer = await open()
     taken(viewer)
@@ -165,7 +165,7 @@ describe('fan-out', () => {
     expect(rest).toEqual([])
   })
 
-  test('a post that changes nothing is answered and wakes no subscriber', async () => {
+  test('a post that changes nothing is answered `same` and wakes no subscriber', async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     const viewer = await open()
@@ -192,7 +192,7 @@ describe('fan-out', () => {
       while (!isAnswered) await clock.advance(1)
     }
     const gaps = sentAt.slice(1).map((at, i) => at - sentAt[i]!)
-    // At least 16 ms, four times the duration of the fan-out, at most 250 ms.
+    // The interval is four times the duration of the fan-out, at least 16 ms and at most 250 ms.
     expect(gaps).toEqual([16, 16, 80, 80, 80, 250, 250])
   })
 
@@ -220,7 +220,7 @@ describe('fan-out', () => {
 })
 
 describe('a stream', () => {
-  test('a stream begins with hello and the id it accepted, and sends nothing else when nothing changed', async () => {
+  test('a resumed stream begins with hello and the last event id that it accepts, and sends nothing else without a change', async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     const first = await open()
@@ -249,7 +249,7 @@ describe('a stream', () => {
       expect(turns).toHaveLength(3)
       expect(turns[1]! - turns[0]!).toBe(100)
     }
-    // No slot holds a fifth of the streams.
+    // In each slot of 100 ms, fewer than a fifth of the streams are sent their heartbeat.
     for (let slot = 0; slot < 100; slot++) expect(heardAt.filter(([turn]) => turn === slot).length).toBeLessThan(40)
   })
 
@@ -262,7 +262,7 @@ describe('a stream', () => {
     expect(typesOf(viewer)).toEqual(['changes', 'beat'])
   })
 
-  test('a stream that the client closes shortens the lease to fifteen seconds', async () => {
+  test('a stream that the client closes shortens the lease of its connection to fifteen seconds', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1')
     const viewer = await open({ connectionId: 'c1' })
@@ -273,7 +273,7 @@ describe('a stream', () => {
     expect(await hub.room('r').count()).toBe(0)
   })
 
-  test('a stream that was opened with the key of a member who was away does not shorten their lease when it closes', async () => {
+  test('a stream that one member opened with the key of another, absent member does not shorten the lease of that member when it closes', async () => {
     const { clock, hub, post, read } = stage()
     const thief = await read({ connectionId: 'c1', memberId: 'eve' })
     const own = await read({ connectionId: 'c2', memberId: 'ada' })
@@ -287,7 +287,7 @@ describe('a stream', () => {
     ])
   })
 
-  test('a stream that the server ends does not change the lease', async () => {
+  test('a stream that the server ends does not change the lease of its connection', async () => {
     const { clock, hub, post, open } = stage()
     await post('c1', 1, 'A1', { leaseMs: 60_000 })
     const viewer = await open({ connectionId: 'c1' })
@@ -310,7 +310,7 @@ describe('a stream', () => {
     expect(hub.streams.size).toBe(1)
   })
 
-  test('a stream is rotated between eight and ten minutes', async () => {
+  test('a stream is ended as `rotated` between eight and ten minutes after it opened', async () => {
     const { clock, hub, read } = stage()
     const viewers = await Promise.all(Array.from({ length: 50 }, () => read()))
     await clock.advance(8 * 60_000 - 100)
@@ -330,7 +330,7 @@ describe('a stream', () => {
     expect(viewer.endedWith).toBe(null)
   })
 
-  test('a stream is authorized again every minute, and ends with `forbidden` only on a definite refusal', async () => {
+  test('a stream is authorized again every minute, and ends with `forbidden` when authorize() refuses, not when it fails', async () => {
     const { clock, hub, read } = stage()
     let answer: () => Promise<boolean> = async () => true
     const viewer = await read({ recheck: () => answer() })
@@ -360,14 +360,14 @@ describe('a stream', () => {
     expect(typesOf(watcher)).not.toContain('bye')
   })
 
-  test("a stream of another member's connection is refused", async () => {
+  test('a stream for the connection of another member is refused with `connection-owned`', async () => {
     const { post, open } = stage()
     await post('c1', 1, 'A1')
     await expect(open({ connectionId: 'c1', memberId: 'bob' })).rejects.toMatchObject({ code: 'connection-owned' })
     await expect(open({ connectionId: 'c1', memberId: 'ada' })).resolves.toBeDefined()
   })
 
-  test('a stream above the limit is refused until another one closes', async () => {
+  test('a stream above limits.streams is refused until another stream closes', async () => {
     const { open } = stage({ limits: { streams: 2 } })
     await open()
     const second = await open()
@@ -392,7 +392,7 @@ describe('a stream', () => {
 })
 
 describe('a room', () => {
-  test('a room that alone is unreachable sends degraded at once to its own subscribers only', async () => {
+  test('when one room of the backend is unreachable, only the subscribers of that room are sent degraded, and at once', async () => {
     const memory = memoryBackend()
     let report: (health: 'up' | 'down') => void = () => {}
     const backend: Backend = {
@@ -418,7 +418,7 @@ describe('a room', () => {
     expect(typesOf(viewer)).toEqual(['beat'])
   })
 
-  test('a room that was only read is closed again', async () => {
+  test('a room that was only queried is closed again within a second', async () => {
     const memory = memoryBackend()
     const open = new Set<string>()
     const backend: Backend = {
@@ -456,7 +456,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('a room that is empty but watched purges its tombstones', async () => {
+  test('a room without connections but with an open stream purges its tombstones', async () => {
     const { clock, hub, post, open } = stage()
     await open()
     await post('c1', 1, 'A1')
@@ -468,7 +468,7 @@ describe('a room', () => {
     expect(await post('c1', 2, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 
-  test('a room counts and lists its members, each as the connection that was used last shows them', async () => {
+  test('a room counts its members, and lists each with the location and profile of the connection that was used last', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     await post('c2', 1, 'B2', { profile: { json: '"Ada"', value: 'Ada' } })
@@ -484,7 +484,7 @@ describe('a room', () => {
     ]
     const lastActiveAt = expect.any(Date) as Date
     const presence = {}
-    // The connection that a member used last gives the location and profile.
+    // The connection that a member used last gives the location and profile of the member.
     expect(members).toEqual([
       {
         memberId: 'agent',
@@ -528,7 +528,7 @@ describe('a member who posts through the hub', () => {
       expect(await here()).toEqual(['ada A1'])
     }
     await soon(room.leave({ memberId: 'nobody' }))
-    // Ada's own connection stays.
+    // hub.room().leave() does not remove the connection of Ada's own client.
     await soon(room.leave({ memberId: 'ada' }))
     expect(await here()).toEqual(['ada A1'])
   })
@@ -557,7 +557,7 @@ describe('leaves of empty rooms', () => {
   const leave = (hub: Hub, room: string) =>
     hub.act(room, { type: 'leave', connectionId: 'c', memberId: 'ada', seq: 5, graceMs: 0 })
 
-  test('leaves of empty rooms keep the newest thousand of these rooms open, and do not evict rooms that had members', async () => {
+  test('after leaves in 3,000 empty rooms, the newest 1,000 of them stay open, and rooms that had members are kept too', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     const gone = hub.act('r', { type: 'leave', connectionId: 'c1', memberId: 'ada', seq: undefined, graceMs: 0 })
@@ -582,8 +582,8 @@ describe('leaves of empty rooms', () => {
   })
 })
 
-describe('PROTOCOL rule 8: a process that stalled', () => {
-  test('does not expire the leases of connections that could not post meanwhile', async () => {
+describe('a process that stalled', () => {
+  test('PROTOCOL rule 8: a process that stalled does not expire the leases of connections that could not post meanwhile', async () => {
     const { clock, hub, post } = stage()
     await post('c1', 1, 'A1')
     await clock.advance(5_000)
@@ -609,7 +609,7 @@ describe('a long heartbeat interval', () => {
 })
 
 describe('revoke, drain and close', () => {
-  test('revoking a member ends the anonymous streams of their connections', async () => {
+  test('revoking a member ends the streams that were opened anonymously with the key of a connection of that member', async () => {
     const { hub, post, open } = stage()
     await post('c1', 1, 'A1')
     const [own, watcher] = [await open({ connectionId: 'c1' }), await open()]
@@ -641,7 +641,7 @@ describe('revoke, drain and close', () => {
     expect(typesOf(other)).toEqual(['hello', 'snapshot'])
   })
 
-  test('a draining hub ends equally many streams, to within one, in each of twenty seconds and refuses new ones', async () => {
+  test('a draining hub ends equally many streams, to within one, in each of twenty seconds and refuses new streams', async () => {
     const { clock, hub, open } = stage()
     const viewers = await Promise.all(Array.from({ length: 1_007 }, () => open()))
     const drained = hub.drain()
@@ -678,7 +678,7 @@ describe('revoke, drain and close', () => {
   })
 })
 
-describe('a number option', () => {
+describe('a number in limits or timing', () => {
   test.each([
     [{ limits: { locationBytes: NaN } }, 'limits.locationBytes'],
     [{ limits: { streams: -1 } }, 'limits.streams'],
@@ -686,26 +686,26 @@ describe('a number option', () => {
     [{ limits: { locationByte: 1 } as never }, 'limits.locationByte'],
     [{ timing: { beatMs: 0 } }, 'timing.beatMs'],
     [{ timing: { scale: NaN } }, 'timing.scale'],
-  ])('a number option that is invalid, %j, is refused', (options, name) => {
+  ])('an invalid number in limits or timing is refused as `misconfigured`: %j', (options, name) => {
     expect(() => createLocationHub({ location: place, ...options })).toThrow(
       expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(name) }),
     )
   })
 
-  test('a number option that is undefined has its default', async () => {
+  test('a number in limits or timing that is undefined has its default', async () => {
     const { post } = stage({ limits: { roomConnections: undefined }, timing: { leaseMs: undefined } })
     expect(await post('c1', 1, 'A1')).toMatchObject({ outcome: 'applied' })
   })
 })
 
-describe('a schema', () => {
+describe('a location schema', () => {
   test.each([
     ['transforms', z.string().transform(Number)],
     ['has a default', z.object({ row: z.number().default(1) })],
     ['is a date', z.date()],
     ['is a bigint', z.bigint()],
     ['is a map', z.map(z.string(), z.string())],
-  ])('a schema that %s is refused', (_what, location) => {
+  ])('a location schema that %s is refused as `misconfigured`', (_what, location) => {
     expect(() => createLocationHub({ location: location as never })).toThrow(
       expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining('plain JSON') }),
     )
@@ -716,7 +716,7 @@ describe('a schema', () => {
     ['a strict object', z.strictObject({ row: z.number().optional() })],
     ['a union', z.union([z.string(), z.object({ x: z.number() })])],
     ['any JSON', z.json()],
-  ])('a schema that is %s is accepted', (_what, location) => {
+  ])('a location schema that is %s is accepted', (_what, location) => {
     expect(() => createLocationHub({ location: location as never })).not.toThrow()
   })
 })

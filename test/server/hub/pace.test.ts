@@ -17,12 +17,12 @@ async function reply(timing: object) {
   return caller.postLocation({ room: 'a', location: null })
 }
 
-test('a reply asks for the time between frames when that is longer than postMs, and for nothing otherwise', async () => {
+test('the reply to a post has postMs, the time between frames, when that is above timing.postMs, and no postMs otherwise', async () => {
   expect(await reply({ frameMinMs: 200, frameMaxMs: 250 })).toMatchObject({ postMs: 200 })
   expect(await reply({ frameMinMs: 16, frameMaxMs: 250 })).not.toHaveProperty('postMs')
 })
 
-test('a client posts no faster than a reply asked for, until a reply asks for nothing', async () => {
+test('a client waits for the postMs of a reply between two posts, until a reply has no postMs', async () => {
   const server = await scriptedServer()
   onTestFinished(() => server[Symbol.asyncDispose]())
   const clock = manualClock()

@@ -20,13 +20,13 @@ function opened() {
   return { hub, caller, post, frameAfter, values }
 }
 
-/** The first event of a stream of the room. */
+/** Returns the first event of a new stream. */
 async function firstEvent(caller: { onLocation(input: { room: string }): Promise<unknown> }): Promise<unknown> {
   const stream = (await caller.onLocation({ room: 'a' })) as AsyncIterable<[id: string, event: unknown]>
   for await (const [, event] of stream) return event
 }
 
-test('a hub without a presence schema refuses presence values and announces none', async () => {
+test('a hub without a presence schema refuses presence values, and its hello does not list presence', async () => {
   const hub = createLocationHub({ location: cellLocation })
   onTestFinished(() => hub.close())
   const caller = t.router(createLocationRouter({ hub, procedure: t.procedure, anonymous: true })).createCaller({})
@@ -40,13 +40,13 @@ test('a hub without a presence schema refuses presence values and announces none
   expect(hello).not.toHaveProperty('presenceMs')
 })
 
-test('hello lists presence, and the time between two posts of it, when the hub has a presence schema', async () => {
+test('hello lists presence, and the presenceMs between two posts of presence values, when the hub has a presence schema', async () => {
   const { caller } = opened()
   expect(await firstEvent(caller)).toMatchObject({ type: 'hello', features: ['used', 'presence'], presenceMs: 100 })
 })
 
 describe('a presence schema', () => {
-  test('a presence schema that does not accept {} is misconfigured', () => {
+  test('a presence schema that does not accept {} is `misconfigured`', () => {
     // @ts-expect-error: typing is required
     expect(() => createLocationHub({ location: cellLocation, presence: z.object({ typing: z.boolean() }) })).toThrow(
       'must accept {}',
@@ -55,7 +55,7 @@ describe('a presence schema', () => {
     expect(() => createLocationHub({ location: cellLocation, presence: z.array(z.string()) })).toThrow('must accept {}')
   })
 
-  test('a presence schema must be an object, plain JSON and returned unchanged', () => {
+  test('a presence schema that changes values is refused, and one that also accepts text is accepted', () => {
     const transforming = z.object({ typing: z.boolean().default(false) })
     // @ts-expect-error: a default changes the value
     expect(() => createLocationHub({ location: cellLocation, presence: transforming })).toThrow(/presence schema/)
@@ -67,7 +67,7 @@ describe('a presence schema', () => {
   })
 })
 
-test('a posted presence value is shown whole, kept when a post has none, and replaced by the next', async () => {
+test('a posted presence value is shown whole, kept when a post has none, and replaced by the next posted value', async () => {
   const { post, values } = opened()
   await post({ typing: true, pointer: { x: 1 } })
   expect(await values()).toEqual([{ typing: true, pointer: { x: 1 } }])
@@ -79,13 +79,13 @@ test('a posted presence value is shown whole, kept when a post has none, and rep
   expect(await values()).toEqual([{}])
 })
 
-test('an equal presence value is answered same, whatever the order of its keys', async () => {
+test('a post of an equal presence value is answered `same`, whatever the order of its keys', async () => {
   const { post } = opened()
   await post({ a: 1, b: 2 })
   expect((await post({ b: 2, a: 1 })).outcome).toBe('same')
 })
 
-test('the frame after a change carries the changed and the removed keys only', async () => {
+test('the frame after a change of a presence value carries only its changed and removed keys', async () => {
   const { post, frameAfter } = opened()
   const { id, connectionId } = await post({ same: 1, changed: 1, removed: 1 })
   const second = await post({ same: 1, changed: 2, added: 1 })
@@ -103,7 +103,7 @@ test('the frame after a change carries the changed and the removed keys only', a
   })
 })
 
-test('a merged frame carries the whole presence value and says that it replaces the old one', async () => {
+test('a merged frame carries the whole presence value and the flag presenceReset', async () => {
   const { post, frameAfter } = opened()
   const { id, connectionId } = await post({ same: 1, removed: 1 })
   await post({ same: 1 })
@@ -114,7 +114,7 @@ test('a merged frame carries the whole presence value and says that it replaces 
   expect(await frameAfter(id)).toMatchObject({ changed: [{ connectionId, presence: {}, presenceReset: true }] })
 })
 
-test('a presence value is not use: the window that moved last goes on speaking for its member', async () => {
+test('a presence value does not count as use: the connection that moved last still represents its member', async () => {
   const { post, values } = opened()
   await post({ from: 'first' }, 'a'.repeat(22))
   await post({ from: 'second' }, 'b'.repeat(22))
@@ -136,13 +136,13 @@ test('a presence value is an object of at most 32 keys and 2 KiB', async () => {
   })
 })
 
-test('a server posts the presence value of an agent', async () => {
+test('hub.room().post() sets the presence value of an agent', async () => {
   const { hub, values } = opened()
   await hub.room('a').post({ memberId: 'bot', location: null, presence: { thinking: true } })
   expect(await values()).toEqual([{ thinking: true }])
 })
 
-test('a schema that accepts more than objects still shows objects only', async () => {
+test('a presence value that is not an object is refused even when the presence schema accepts it', async () => {
   const hub = createLocationHub({ location: cellLocation, presence: z.any() })
   onTestFinished(() => hub.close())
   await expect(hub.room('a').post({ memberId: 'bot', location: null, presence: 'x' })).rejects.toMatchObject({

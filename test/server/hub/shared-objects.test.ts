@@ -22,7 +22,7 @@ function inProcess(profile: { name: string }) {
   return { hub, room, locations, asked, namesAt, [Symbol.asyncDispose]: () => hub.close() }
 }
 
-test('objects that the app passes to a hub room and changes later stay as they were passed', async () => {
+test('a room keeps the values of objects that the app passes to post() and changes later', async () => {
   await using app = inProcess({ name: 'Ada' })
   const post = { memberId: 'bob', profile: { name: 'Bob' }, location: { sheet: 'Q3', row: 1, col: 0 } }
   const posted = app.room.post(post)
@@ -34,7 +34,7 @@ test('objects that the app passes to a hub room and changes later stay as they w
   expect(await app.namesAt()).toEqual([['Mallory', 9]])
 })
 
-test('members that a hub room returned are the copy of the caller', async () => {
+test('changing the objects that hub.room().members() returned does not change the room', async () => {
   await using app = inProcess({ name: 'Ada' })
   await app.room.post({ memberId: 'bob', profile: { name: 'Bob' }, location: { sheet: 'Q3', row: 1, col: 0 } })
   const [bob] = await app.room.members()
@@ -44,7 +44,7 @@ test('members that a hub room returned are the copy of the caller', async () => 
   expect(await app.namesAt()).toEqual([['Bob', 1]])
 })
 
-test('a profile that `identify` returned and the app changes later is shown as it was returned', async () => {
+test('a profile that `identify` returned is shown as it was returned, even if the app changes the object later', async () => {
   const profile = { name: 'Ada' }
   await using app = inProcess(profile)
   await app.locations.postLocation({ room: 'r', location: null })
@@ -54,7 +54,7 @@ test('a profile that `identify` returned and the app changes later is shown as i
   expect(await app.namesAt()).toEqual([['Countess', undefined]])
 })
 
-test('what `authorize` and a caller in the same process receive cannot be changed', async () => {
+test('the objects that `authorize` and a caller in the same process receive are frozen', async () => {
   await using app = inProcess({ name: 'Ada' })
   await app.locations.postLocation({ room: 'r', location: { sheet: 'Q3', row: 1, col: 0 } })
   const { event } = await app.locations.getLocations({ room: 'r' })
@@ -66,7 +66,7 @@ test('what `authorize` and a caller in the same process receive cannot be change
   expect(await app.namesAt()).toEqual([['Ada', 1]])
 })
 
-test('a profile of `null` takes the profile back', async () => {
+test('posting the profile `null` removes the profile, and posting no profile keeps it', async () => {
   await using app = inProcess({ name: 'Ada' })
   await app.room.post({ memberId: 'bob', profile: { name: 'Bob' }, location: null })
   await app.room.post({ memberId: 'bob', location: null })

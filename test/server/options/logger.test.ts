@@ -48,7 +48,7 @@ test('log lines contain no member id, room id, location or key', async () => {
   await server.hub.drain()
   expect(lines.map(({ msg }) => msg)).toEqual([
     'limits.streams is 1000000; the default is 20000.',
-    // Two refusals, one log line.
+    // The two refused posts share one log line.
     'a caller is over a limit',
     'authorize() threw',
     'revoked',

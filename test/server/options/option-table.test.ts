@@ -21,15 +21,15 @@ import { defaultTiming } from '../../../src/server/options/timing.js'
 import { tables, type Row } from './option-table.js'
 
 /*
- * Each option of the server that would silently match nothing, or too much, is refused when it is given. The table:
- * option-table.ts. test/house/options.test.ts finds options that are missing from it.
+ * An option of the server whose value would silently match nothing, or too much, is refused when the server is created.
+ * option-table.ts lists such values, and test/house/options.test.ts finds options that are missing from this list.
  */
 
 const t = initTRPC.create()
 const hub = createLocationHub({ location: cellLocation })
 const router = t.router({ locations: createLocationRouter({ hub, procedure: t.procedure, anonymous: true }) })
 
-/** Calls each constructor with options that work, and one of them replaced. */
+/** Functions that call each constructor with working options, some of which the test replaces. */
 const constructors: Record<keyof typeof tables, (options: object) => unknown> = {
   createLocationServer: (options) => createLocationServer({ location: cellLocation, anonymous: true, ...options }),
   createLocationHub: (options) => createLocationHub({ location: cellLocation, ...options }),
@@ -52,17 +52,17 @@ const refusal = (message: string) =>
 describe.each(Object.entries(constructors))('%s', (name, construct) => {
   const rows: Row[] = tables[name as keyof typeof tables]
 
-  test.each(rows)('refuses %s: %o', (option, value, message) => {
+  test.each(rows)('the option %s is refused as `misconfigured` with the value %o', (option, value, message) => {
     expect(() => construct({ [option]: value })).toThrow(refusal(message))
     expect(() => construct({ [option]: value })).toThrow(refusal(option))
   })
 
-  test('refuses an option that it does not know, by name', () => {
+  test('an unknown option is refused, and the error message names it', () => {
     expect(() => construct({ orgins: [] })).toThrow(refusal(`Unknown option orgins of ${name}. Leave it out.`))
     expect(() => construct({ constructor: 5 })).toThrow(refusal('Unknown option constructor'))
   })
 
-  test('takes an option that is undefined as left out', () => {
+  test('an option that is undefined counts as left out', () => {
     const undefinedOptions = Object.fromEntries(rows.map(([option]) => [option, undefined]))
     const needed = ['location', 'hub', 'procedure', 'router', 'anonymous', 'server', 'wss']
     for (const option of needed) delete undefinedOptions[option]
@@ -70,10 +70,10 @@ describe.each(Object.entries(constructors))('%s', (name, construct) => {
   })
 })
 
-describe('each number of', () => {
+describe('the numbers of limits and timing', () => {
   const wrong = [-1, Number.NaN, '5', null, true, {}]
   test.each(Object.keys(defaultLimits) as (keyof Limits)[])(
-    'each number of limits refuses all but numbers of 0 or more: %s',
+    'a value in limits that is not a number of 0 or more is refused: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ limits: { [name]: value } })).toThrow(
@@ -83,7 +83,7 @@ describe('each number of', () => {
   )
 
   test.each([...Object.keys(defaultTiming), 'scale'] as (keyof TimingOptions)[])(
-    'each number of timing refuses all but numbers of 0 or more: %s',
+    'a value in timing that is not a number of 0 or more is refused: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
@@ -93,7 +93,7 @@ describe('each number of', () => {
   )
 
   test.each(Object.keys(defaultTiming))(
-    'each number of timing refuses a time that no timer can measure: %s',
+    'a value in timing above 2147483647 ms, the longest time of a timer, is refused: %s',
     (name) => {
       for (const value of [2 ** 31, Infinity])
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
@@ -112,16 +112,19 @@ describe('each number of', () => {
     { sweepMs: 1e-9 },
     { beatMs: 2 ** 31 - 1 },
     { beatMs: 1e-9 },
-  ])('each number of timing works, also a fraction and an extreme one: %o', async (timing) => {
+  ])('a server takes fractions and extreme durations as timing: %o', async (timing) => {
     const server = createLocationServer({ location: cellLocation, anonymous: true, timing, logger: silentLogger })
     await server.close()
   })
 
-  test.each([3_580, 1e9, Infinity])('each number of timing is at most what a timer can measure: a scale of %s', (scale) => {
-    expect(() => constructors.createLocationHub({ timing: { scale } })).toThrow(
-      refusal(`timing.scale is ${scale}: it must be at most 3579.`),
-    )
-  })
+  test.each([3_580, 1e9, Infinity])(
+    'a timing.scale of %s is refused, because a duration would exceed what a timer can hold',
+    (scale) => {
+      expect(() => constructors.createLocationHub({ timing: { scale } })).toThrow(
+        refusal(`timing.scale is ${scale}: it must be at most 3579.`),
+      )
+    },
+  )
 
   test.each([
     ['limits', { post: 5 }, 'Unknown option limits.post. Leave it out.'],
@@ -132,18 +135,18 @@ describe('each number of', () => {
     ['timing', { scale: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
     ['timing', { leaseMinMs: 9, leaseMaxMs: 8 }, 'timing.leaseMinMs is 9 and timing.leaseMaxMs is 8'],
     ['timing', { frameMinMs: 9, frameMaxMs: 8 }, 'timing.frameMinMs is 9 and timing.frameMaxMs is 8'],
-  ])('each number of %s refuses %o', (option, value, message) => {
+  ])('the option %s with the value %o is refused as `misconfigured`', (option, value, message) => {
     expect(() => constructors.createLocationHub({ [option]: value })).toThrow(refusal(message))
     expect(() => constructors.createLocationServer({ [option]: value })).toThrow(refusal(message))
   })
 })
 
-describe('options that belong together', () => {
+describe('missing and conflicting options', () => {
   test.each([
     ['createLocationHub without location', () => createLocationHub({} as never), '`location` must be a zod 4 schema and is missing'],
     ['createLocationHub without options', () => createLocationHub(undefined as never), 'createLocationHub needs an object'],
     ['createLocationServer without options', () => createLocationServer(undefined as never), 'createLocationServer needs an object'],
-    ['createLocationServer without rights', () => createLocationServer({ location: cellLocation } as never), 'Pass identify() and authorize()'],
+    ['createLocationServer without identify, authorize and anonymous', () => createLocationServer({ location: cellLocation } as never), 'Pass identify() and authorize()'],
     ['createLocationRouter without options', () => createLocationRouter(undefined as never), 'createLocationRouter needs an object'],
     ['createLocationRouter without hub', () => createLocationRouter({ procedure: t.procedure, anonymous: true } as never), 'needs hub and procedure'],
     ['createLocationRouter without procedure', () => createLocationRouter({ hub, anonymous: true } as never), 'needs hub and procedure'],
@@ -152,10 +155,10 @@ describe('options that belong together', () => {
     ['createRequestGuard with a path that has no location procedures', () => createRequestGuard({ router, path: 'other' }), 'no location procedures at path "other"'],
     ['createRequestGuard with an unknown limit', () => createRequestGuard({ limits: { posts: 5 } as never }), 'Unknown option limits.posts'],
     ['createRequestGuard with a depth that overflows the stack', () => createRequestGuard({ limits: { depth: 1e6 } }), 'limits.depth is 1000000'],
-  ])('%s', (_what, construct, message) => expect(construct).toThrow(refusal(message))) // prettier-ignore
+  ])('missing or conflicting options are refused as `misconfigured`: %s', (_what, construct, message) => expect(construct).toThrow(refusal(message))) // prettier-ignore
 })
 
-test('console, winston and a logger with bound methods are Loggers', () => {
+test('console and winston are accepted as logger, and a pino logger is refused with the advice to use pinoLogger()', () => {
   expect(() => constructors.createLocationHub({ logger: console })).not.toThrow()
   const winston = Object.assign(() => {}, { info() {}, warn() {}, error() {} })
   expect(() => constructors.createLocationHub({ logger: winston })).not.toThrow()
@@ -164,7 +167,7 @@ test('console, winston and a logger with bound methods are Loggers', () => {
   )
 })
 
-test('every right value at once is taken', () => {
+test('createLocationServer and createLocationMiddleware accept valid values of many options together', () => {
   const options = { profile: z.strictObject({ nick: z.string() }), limits: {}, timing: {}, static: 'dist', compress: true, keepAliveMs: 5_000, clientIp: () => undefined, origins: [], allowedHosts: [] } // prettier-ignore
   expect(() => constructors.createLocationServer(options)).not.toThrow()
   const trpc = { requestGuard: false, createContext: async () => ({}), maxBodySize: 1, compress: false, middleware: () => {}, onError() {}, responseMeta: () => ({}), batching: { enabled: true }, allowBatching: true, allowMethodOverride: true, maxBatchSize: 5 } // prettier-ignore

@@ -1,4 +1,4 @@
-/** An option, a value that is refused, and a part of the message. */
+/** An option, a value that is refused, and a part of the error message. */
 export type Row = [option: string, value: unknown, message: string]
 
 const origins: Row[] = [
@@ -64,7 +64,7 @@ const hub: Row[] = [
   ['metrics', { called() {} }, 'must be Metrics'],
 ]
 
-/** The values of every option that each public function of the server refuses. */
+/** For each public function of the server, values of its options that it refuses. */
 export const tables = {
   createLocationHub: hub,
   createLocationServer: [

@@ -7,7 +7,7 @@ import { raw } from '../../support/network/raw.js'
 import { cell, newKey, stockClient, subscribed } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/** Parses a scrape into its samples: `name{labels}` and the number. */
+/** Parses the text of a scrape into samples: a map from `name{labels}` to the number. */
 function samples(text: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
   return new Map(
@@ -31,7 +31,7 @@ describe('Prometheus metrics', () => {
     await client.postLocation.mutate({ ...mine, seq: 1, location: cell(9) })
     await client.postLocation.mutate({ room: '', location: cell(1) }).catch(() => {})
     await client.getLocations.query({ room: 'secret room' })
-    await until('all is heard', () => stream.view.connections.size === 1)
+    await until('the stream shows the connection', () => stream.view.connections.size === 1)
     const seen = await scrape()
     const called = (procedure: string, outcome: string) =>
       seen.get(`hereabouts_calls_total{procedure="${procedure}",outcome="${outcome}"}`)
@@ -72,7 +72,7 @@ describe('Prometheus metrics', () => {
     for (const label of labels) expect(label).toMatch(/^(procedure|outcome|why|le)="[\w+.-]+"$/)
   })
 
-  test("Prometheus metrics register in the app's own registry beside the app's metrics", async () => {
+  test("Prometheus metrics are registered in the app's own registry beside the metrics of the app", async () => {
     const register = new Registry()
     new Counter({ name: 'own_total', help: 'own', registers: [register] }).inc()
     const metrics = prometheusMetrics({ register })
@@ -85,7 +85,7 @@ describe('Prometheus metrics', () => {
 })
 
 describe('the metrics port', () => {
-  test('the metrics port listens on this machine only and serves nothing but /metrics', async () => {
+  test('the metrics port listens on loopback only, and serves only /metrics', async () => {
     const metrics = prometheusMetrics()
     const { url } = await metrics.listen(0)
     try {
@@ -103,12 +103,12 @@ describe('the metrics port', () => {
     await expect(raw(url, { agent: false })).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('the metrics port is closed unless listen() is called: a location server has no /metrics', async () => {
+  test('a location server does not serve /metrics on its own port', async () => {
     await using server = await serveLocations()
     expect((await raw(new URL('/metrics', server.url).href)).status).toBe(404)
   })
 
-  test('the metrics port stays open when a metric of the app throws', async () => {
+  test('the metrics port answers 500 when a metric of the app throws, and stays open', async () => {
     const register = new Registry()
     const collect = () => Promise.reject(new Error('EMFILE'))
     register.registerMetric(new Gauge({ name: 'broken', help: 'broken', registers: [], collect }))
@@ -119,7 +119,7 @@ describe('the metrics port', () => {
     await metrics.close()
   })
 
-  test('the metrics port rejects listen() when the port is in use', async () => {
+  test('listen() of prometheusMetrics() rejects when the port is in use, and the message says what to do', async () => {
     const [first, second] = [prometheusMetrics(), prometheusMetrics()]
     const { url } = await first.listen(0)
     await expect(second.listen(Number(new URL(url).port))).rejects.toThrow('is taken: stop the process that uses it')

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { RateLimits } from '../../../src/server/access/rate-limits.js'
 import { rawSocket } from '../../support/clients/raw-socket.js'
 
-/* Each call is charged to its member, to its address and to its room, by the same amounts in whichever way it arrives. */
+/* A call is charged to its member, address and room by the same amounts over HTTP, in a batch and over a WebSocket. */
 
 const connectionKey = 'k'.repeat(22)
 const own = { room: 'r', connectionKey }
@@ -17,7 +17,7 @@ type Charges = Record<string, number>
 const everyone = (action: string, cost = 1) => ({ [`${action} member`]: cost, [`${action} address`]: cost })
 const rooms = (count: number) => Array.from({ length: count }, (_, i) => `room ${i}`)
 
-/** Each kind of call of a member whose connection is in the room, and what it costs. */
+/** Each kind of call by a member whose connection is in the room, and the tokens that the call is charged. */
 const table: [name: string, Call, Charges][] = [
   ['a post', { path: 'postLocation', type: 'mutation', input: { ...own, location: cell } }, everyone('post')],
   [
@@ -36,11 +36,11 @@ const table: [name: string, Call, Charges][] = [
   ],
   ['a lock', { path: 'lockLocation', type: 'mutation', input: claim }, everyone('post')],
   ['an unlock', { path: 'unlockLocation', type: 'mutation', input: { ...claim, fence: 1 } }, everyone('post')],
-  // The last one, because it ends the connection that the others use.
+  // A leave comes last, because it ends the connection that the other calls use.
   ['a leave', { path: 'leaveRoom', type: 'mutation', input: own }, everyone('leave')],
 ]
 
-/** Sends a call in one of the ways in which calls arrive, and waits for its answer. */
+/** Functions that send a call in one way and wait for its answer. */
 const ways: Record<string, (url: string, call: Call) => Promise<unknown>> = {
   async 'by plain HTTP'(url, { path, type, input }) {
     const query = type === 'mutation' ? '' : `?input=${encodeURIComponent(JSON.stringify(input))}`
@@ -83,7 +83,7 @@ beforeEach(() => {
   onTestFinished(() => spies.forEach((spy) => spy.mockRestore()))
 })
 
-/** A server with every procedure, on which the member `ada` has a connection in the room. */
+/** Starts a server with every procedure, on which the member `ada` has a connection in the room `r`. */
 async function served() {
   const clock = manualClock()
   const server = await serveLocations({
@@ -102,7 +102,7 @@ async function served() {
   return server
 }
 
-test.each(Object.keys(ways))('every call %s is charged to its member, address and room', async (way) => {
+test.each(Object.keys(ways))('a call sent %s is charged its cost to the member, address and room', async (way) => {
   const server = await served()
   for (const [name, call, costs] of table) {
     charges = {}

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import * as z from 'zod'
 import { procedureNames } from '../../../src/server/http/guard/call-owners.js'
 
-/* An app that merges the record of `createLocationRouter` and loses a procedure is told when it starts. */
+/* An app that mounts only a part of the record of `createLocationRouter` gets a warning when it starts. */
 
 const t = initTRPC.create()
 const own = { leaveRoom: t.procedure.query(() => 'of the app') }
@@ -22,7 +22,7 @@ function stage() {
   return { record, warnings }
 }
 
-test('a procedure that the router replaces or leaves out is named in a warning when the middleware is created', () => {
+test('when the middleware is created, a warning names each location procedure that the router lacks or replaces', () => {
   const { record, warnings } = stage()
   const { lockLocation: _lockLocation, ...picked } = record
   const router = t.router({ docs: { locations: { ...picked, ...own } } })
@@ -37,7 +37,7 @@ test('a procedure that the router replaces or leaves out is named in a warning w
   expect(warnings).toHaveLength(2)
 })
 
-test('the WebSocket handler warns of a lost procedure too', async () => {
+test('when the WebSocket handler is created, a warning names each location procedure that the router replaces', async () => {
   const { record, warnings } = stage()
   const server = createServer()
   const handler = createLocationWebSocketHandler({ server, router: t.router({ ...record, ...own }) })
@@ -45,7 +45,7 @@ test('the WebSocket handler warns of a lost procedure too', async () => {
   await handler.close()
 })
 
-test('complete records are mounted in any way without a warning', () => {
+test('no warning is logged when all location procedures are mounted, at any path and with any merge of routers', () => {
   const [one, other] = [stage(), stage()]
   createLocationMiddleware({ router: t.router({ ...one.record, hello: t.procedure.query(() => 'hello') }) })
   createLocationMiddleware({ router: t.router({ a: { locations: one.record }, b: other.record }) })
@@ -54,6 +54,6 @@ test('complete records are mounted in any way without a warning', () => {
   expect([one.warnings, other.warnings]).toEqual([[], []])
 })
 
-test('the request guard knows the name of every location procedure, for routers that are loaded later', () => {
+test('the list of procedure names by which the request guard recognizes lazy routers is complete', () => {
   expect(Object.keys(stage().record).toSorted()).toEqual(procedureNames.toSorted())
 })

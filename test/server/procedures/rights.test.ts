@@ -5,12 +5,12 @@ import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
 
-/* Which calls ask authorize() afresh, and which take an answer of the last minute. */
+/* Tests which calls run authorize(), and which use an answer that is cached for at most recheckMs. */
 
 const recheckMs = 60_000
 const location = { sheet: 'Q3', row: 0, col: 0 }
 
-/** Procedures whose authorize() writes down each question, and answers what the test says. */
+/** Procedures whose authorize() records the action of each call, and refuses the actions in `denied`. */
 function stage() {
   const clock = manualClock()
   const hub = createLocationHub({ location: cellLocation, clock, timing: { beatMs: 10_000, recheckMs } })
@@ -46,7 +46,7 @@ function stage() {
   return { clock, hub, denied, asked, calls, questions }
 }
 
-test('posts, queries and counts take an answer of the last minute, and every stream asks', async () => {
+test('posts, queries and counts use a cached answer of authorize(), and every new stream runs authorize()', async () => {
   const { calls, questions } = stage()
   expect(await questions(calls.post)).toBe('post read')
   expect(await questions(calls.post)).toBe('')
@@ -57,7 +57,7 @@ test('posts, queries and counts take an answer of the last minute, and every str
   expect(await questions(calls.query)).toBe('')
 })
 
-test('an answer is asked for again after recheckMs, and not before', async () => {
+test('a query runs authorize() again when the cached answer is older than recheckMs, and not before', async () => {
   const { clock, calls, questions } = stage()
   await calls.query()
   await clock.advance(recheckMs - 300)
@@ -66,7 +66,7 @@ test('an answer is asked for again after recheckMs, and not before', async () =>
   expect(await questions(calls.query)).toBe('read')
 })
 
-test('a refusal is remembered for as long, and a right that was taken back refuses after it', async () => {
+test('a refusal and a permission of authorize() are both cached for recheckMs, after which a changed answer takes effect', async () => {
   const { clock, denied, calls } = stage()
   denied.add('post r')
   await expect(calls.post()).rejects.toMatchObject({ code: 'FORBIDDEN' })
@@ -79,7 +79,7 @@ test('a refusal is remembered for as long, and a right that was taken back refus
   await expect(calls.post()).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
-test('a right to read that is taken back refuses the next stream at once, whatever is remembered', async () => {
+test('a revoked right to read refuses the next stream at once, even while the right is still cached for queries', async () => {
   const { denied, calls } = stage()
   await calls.query()
   denied.add('read r')
@@ -87,7 +87,7 @@ test('a right to read that is taken back refuses the next stream at once, whatev
   await expect(calls.stream()).rejects.toMatchObject({ code: 'FORBIDDEN' })
 })
 
-test('an open stream asks again at a heartbeat after recheckMs, and ends when the right is gone', async () => {
+test('an open stream runs authorize() again at the first heartbeat after recheckMs, and ends when authorize() refuses', async () => {
   const { clock, hub, denied, asked, calls } = stage()
   const events = (await calls.stream())[Symbol.asyncIterator]()
   await events.next()
@@ -101,7 +101,7 @@ test('an open stream asks again at a heartbeat after recheckMs, and ends when th
   expect(hub.streams.size).toBe(0)
 })
 
-test('after a revocation, the next call of the member runs authorize() again', async () => {
+test('hub.revoke() makes the next call of that member run authorize() again, and of no other member', async () => {
   const { hub, calls, questions } = stage()
   await calls.query()
   await hub.revoke('bob')

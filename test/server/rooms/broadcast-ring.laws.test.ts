@@ -10,7 +10,7 @@ const broadcast = (n: number, to: string | null = null, size = 0) => ({
 })
 const reader = (member: string | null): RingReader => ({ id: 'e.1', version: 1, isFor: (to) => to === member })
 
-/** Takes everything that the ring has for a reader. Returns the numbers of the broadcasts, and what was lost. */
+/** Takes everything that the ring has for a reader. Returns the numbers of the broadcasts, and how many were lost. */
 function taken(ring: BroadcastRing, from: number, who: RingReader) {
   const numbers: number[] = []
   let cursor = from
@@ -34,7 +34,7 @@ describe('the ring of broadcasts', () => {
     reads: fc.constantFrom('nobody', 'ada', 'bob', 'eve'),
   })
 
-  test('law: readers of any speed get, in order and at most once, exactly what is for them among the newest 256', () => {
+  test('law: a reader of any speed gets, in order and once each, those of the newest 256 broadcasts that are for that reader', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 8 }), fc.integer({ min: 500, max: 20_000 }), (steps, eventBytes) => {
         const ring = new BroadcastRing(eventBytes)
@@ -60,7 +60,7 @@ describe('the ring of broadcasts', () => {
     )
   })
 
-  test('a reader that is behind by more than 256 broadcasts gets the newest 256, and the number of those that it lost', () => {
+  test('a reader that is more than 256 broadcasts behind gets the newest 256, and the number of lost broadcasts', () => {
     const ring = new BroadcastRing(1e9)
     for (let n = 0; n < 3 * ringSize + 7; n++) ring.push(broadcast(n))
     const { numbers, lost } = taken(ring, 5, reader(null))
@@ -68,7 +68,7 @@ describe('the ring of broadcasts', () => {
     expect(lost).toBe(2 * ringSize + 2)
   })
 
-  test('an event is no larger than the limit, unless a single broadcast is', () => {
+  test('a broadcast event exceeds its size limit only when it contains a single broadcast', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 40 }),
@@ -88,7 +88,7 @@ describe('the ring of broadcasts', () => {
     )
   })
 
-  test('readers at the same place get the same frame, until the room or the ring moves on', () => {
+  test('readers with the same cursor share one frame until the room has a new event id or the ring a new broadcast', () => {
     const ring = new BroadcastRing(65_536)
     ring.push(broadcast(0))
     const { frame } = ring.take(0, reader(null))

@@ -5,7 +5,7 @@ import { raw } from '../../support/network/raw.js'
 import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* Rights that end while 500 streams are open. */
+/* Tests what happens to 500 open streams when the rights of their members end. */
 
 const streams = 500
 const limits = Object.fromEntries(['streamBurst', 'memberStreams', 'memberRoomStreams', 'postBurst', 'connectionBurst', 'memberConnections'].map((limit) => [limit, 1e6])) // prettier-ignore
@@ -32,7 +32,7 @@ async function opened(url: string, nameOf: (i: number) => string): Promise<Strea
       return stream
     }),
   )
-  await until('all have their snapshot', () => all.every(({ text }) => text.includes('"snapshot"')))
+  await until('all streams have a snapshot', () => all.every(({ text }) => text.includes('"snapshot"')))
   return all
 }
 
@@ -49,9 +49,9 @@ async function postedBy(url: string, name: string) {
   return raw(`${url}/postLocation`, { method: 'POST', headers, body })
 }
 
-describe(`of ${streams} streams`, () => {
+describe(`${streams} open streams`, () => {
   test(
-    'the streams of a revoked member end within a second with a final error, and nothing follows',
+    'the streams of a revoked member end within a second with a final error, and are sent nothing after that error',
     { timeout: 30_000 },
     async () => {
       await using server = await serveLocations(people)
@@ -61,7 +61,7 @@ describe(`of ${streams} streams`, () => {
       await server.hub.revoke('ada')
       // Another member keeps posting while the streams end.
       for (let i = 0; i < 5; i++) expect((await postedBy(server.url, 'bob')).status).toBe(200)
-      await until('they have ended', () => adas.every(({ endedAt }) => endedAt !== null))
+      await until('the streams have ended', () => adas.every(({ endedAt }) => endedAt !== null))
       expect(Math.max(...adas.map(({ endedAt }) => endedAt!)) - revokedAt).toBeLessThan(1_000)
       for (const { text } of adas) {
         expect(text).toContain('"reason":"revoked"')
@@ -69,13 +69,13 @@ describe(`of ${streams} streams`, () => {
           /^"type":"bye","reason":"revoked"\}\nid: \S+\n\n\nevent: serialized-error\ndata: \{.*"FORBIDDEN".*\}\n\n\n$/,
         )
       }
-      await until('the others receive every post', () => bobs.every(({ text }) => text.split('"entered"').length === 6))
+      await until('bob is sent every post', () => bobs.every(({ text }) => text.split('"entered"').length === 6))
       expect(bobs.every(({ endedAt }) => endedAt === null)).toBe(true)
     },
   )
 
   test(
-    'the streams of an expired identity end on time, with a bye that lets the client reconnect',
+    'streams end within a second of the expiry of their identity, with a bye that lets the client reconnect',
     { timeout: 30_000 },
     async () => {
       const endsAt = Date.now() + 8_000
@@ -85,7 +85,7 @@ describe(`of ${streams} streams`, () => {
       })
       const all = await opened(server.url, (i) => `member ${i % 50}`)
       const due = performance.now() + (endsAt - Date.now())
-      await until('they have ended', () => all.every(({ endedAt }) => endedAt !== null))
+      await until('the streams have ended', () => all.every(({ endedAt }) => endedAt !== null))
       for (const { endedAt, text } of all) {
         expect(endedAt! - due).toBeGreaterThan(-50)
         expect(endedAt! - due).toBeLessThan(1_000)
@@ -95,7 +95,7 @@ describe(`of ${streams} streams`, () => {
   )
 
   test(
-    'the streams of a member who lost the right to read end at the next recheck, or at once on a revocation',
+    'streams of a member who lost the right to read end at the next recheck, or within a second of hub.revoke()',
     { timeout: 30_000 },
     async () => {
       const readers = new Set(['ada', 'bob', 'eve'])
@@ -108,12 +108,12 @@ describe(`of ${streams} streams`, () => {
       const of = (name: number) => all.filter((_, i) => i % 3 === name)
       readers.delete('ada')
       const since = performance.now()
-      await until('they are rechecked', () => of(0).every(({ endedAt }) => endedAt !== null))
+      await until('the streams of ada have ended', () => of(0).every(({ endedAt }) => endedAt !== null))
       expect(performance.now() - since).toBeLessThan(1_000 + 500 + 1_000)
       readers.delete('bob')
       const saidAt = performance.now()
       await server.hub.revoke('bob', 'r')
-      await until('they have ended', () => of(1).every(({ endedAt }) => endedAt !== null))
+      await until('the streams have ended', () => of(1).every(({ endedAt }) => endedAt !== null))
       expect(performance.now() - saidAt).toBeLessThan(1_000)
       for (const { text } of [...of(0), ...of(1)]) expect(afterBye(text)).toContain('FORBIDDEN')
       expect(of(2).every(({ endedAt }) => endedAt === null)).toBe(true)
@@ -122,7 +122,7 @@ describe(`of ${streams} streams`, () => {
 })
 
 describe('a revocation while authorize() is in progress', () => {
-  test('a revocation while authorize() is in progress opens no stream and accepts no post', async () => {
+  test('a member who is revoked while authorize() is in progress gets no stream, and the post of that member is refused', async () => {
     const asked: (() => void)[] = []
     let mayAll = true
     await using server = await serveLocations({
@@ -136,7 +136,7 @@ describe('a revocation while authorize() is in progress', () => {
     const input = encodeURIComponent(JSON.stringify({ room: 'r' }))
     const stream = raw(`${server.url}/onLocation?input=${input}`, { headers: { authorization: 'ada' } })
     const post = postedBy(server.url, 'ada')
-    await until('both wait for authorize()', () => asked.length === 2)
+    await until('both calls wait for authorize()', () => asked.length === 2)
     mayAll = false
     await server.hub.revoke('ada')
     for (const answer of asked) answer()

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import type { Hub } from '../../../src/server/hub/hub.js'
 import type { Subscriber } from '../../../src/server/rooms/subscriber.js'
 
-/* A process whose backend had to read a room again sends its subscribers the difference, or a snapshot. */
+/* After a backend has read a room again (onReset), subscribers get the difference to their version, or a snapshot. */
 
 const person = (connectionId: string, location: string, at: number) => ({
   connectionId,
@@ -66,7 +66,7 @@ function taken(subscriber: Subscriber) {
   return frames
 }
 
-test('after a room was read again, a subscriber whose version changes can lead from gets one merged frame', async () => {
+test('after a room was read again, a subscriber at or above the floor gets one merged frame of changes', async () => {
   const { clock, viewer, reset } = await stage()
   reset({
     version: 120,
@@ -78,21 +78,21 @@ test('after a room was read again, a subscriber whose version changes can lead f
   ])
 })
 
-test('after a room was read again, a subscriber below its floor gets a snapshot', async () => {
+test('after a room was read again, a subscriber below the floor of the room gets a snapshot', async () => {
   const { clock, viewer, reset } = await stage()
   reset({ version: 120, floor: 110, connections: [person('c1', 'A1', 60)] })
   await clock.advance(16)
   expect(taken(viewer)).toMatchObject([{ id: 'epoch-aaaaa.120', event: { type: 'snapshot' } }])
 })
 
-test('a room with a new epoch is sent as a snapshot, even at the same version', async () => {
+test('after a room was read again with a new epoch, subscribers get a snapshot, even at the same version', async () => {
   const { clock, viewer, reset } = await stage()
   reset({ epoch: 'epoch-bbbbb' })
   await clock.advance(16)
   expect(taken(viewer)).toMatchObject([{ id: 'epoch-bbbbb.100', event: { type: 'snapshot' } }])
 })
 
-test('a viewer who has seen a newer version on another process makes this one refresh the room first', async () => {
+test('before a stream resumes from a version newer than the process has, the process reads the room again', async () => {
   const { open, refreshes } = await stage()
   const [hello, changes] = taken(await open('epoch-aaaaa.120'))
   expect(refreshes()).toBe(1)

@@ -7,11 +7,11 @@ const text = fc.string({ unit: 'binary' })
 const lastChunk = Buffer.from('0\r\n\r\n')
 
 describe('an encoded event', () => {
-  test('an encoded event is the event once its chunk framing is removed', () => {
+  test('decoding the HTTP chunks of encoded events gives back their text', () => {
     fc.assert(
       fc.property(fc.array(text), (texts) => {
         const chunks = texts.map((each) => encodeEvent(each).chunk)
-        // RFC 9112 §7.1: an empty chunk would end the body.
+        // An empty chunk would end the body (RFC 9112 §7.1), so empty events are left out.
         const { body, isWhole } = dechunked(Buffer.concat([...chunks.filter(({ length }) => length > 5), lastChunk]))
         expect(body.toString()).toBe(Buffer.from(texts.join('')).toString())
         expect(isWhole).toBe(true)
@@ -19,7 +19,7 @@ describe('an encoded event', () => {
     )
   })
 
-  test('an encoded event has its body and its chunk in one buffer', () => {
+  test('the body of an encoded event is a part of the buffer of its HTTP chunk', () => {
     fc.assert(
       fc.property(text, (each) => {
         const { body, chunk } = encodeEvent(each)

@@ -6,7 +6,7 @@ import { manualClock } from 'hereabouts/testing'
 import { expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
 
-/** A caller on the server whose subscriptions all share one signal. */
+/** A tRPC caller in the server process, whose subscriptions all share one abort signal. */
 function served() {
   const clock = manualClock()
   const hub = createLocationHub({ location: cellLocation, clock, limits: { streamBurst: 1e6, memberRoomStreams: 1e6 } })
@@ -21,7 +21,7 @@ function served() {
   return { clock, hub, controller, open, listeners }
 }
 
-test('a subscription that its reader ended leaves no listener on a shared signal', async () => {
+test('a subscription that its reader ends leaves no listener on the shared abort signal', async () => {
   const { hub, open, listeners } = served()
   for (let i = 0; i < 20; i++) {
     const stream = await open()
@@ -31,14 +31,14 @@ test('a subscription that its reader ended leaves no listener on a shared signal
   expect([hub.streams.size, listeners()]).toEqual([0, 0])
 })
 
-test('a subscription that the server ended leaves no listener on a shared signal', async () => {
+test('a subscription that the server ends leaves no listener on the shared abort signal', async () => {
   const { hub, open, listeners } = served()
   for (let i = 0; i < 20; i++) await (await open()).next()
   hub.streams.revoke('ada')
   expect([hub.streams.size, listeners()]).toEqual([0, 0])
 })
 
-test('aborting a shared signal closes every open subscription', async () => {
+test('aborting the shared abort signal closes every open subscription', async () => {
   const { hub, open, controller, listeners } = served()
   const streams = [await open(), await open()]
   for (const stream of streams) await stream.next()
@@ -47,7 +47,7 @@ test('aborting a shared signal closes every open subscription', async () => {
   expect([hub.streams.size, listeners()]).toEqual([0, 0])
 })
 
-test('a subscription under a signal that is aborted already opens no stream', async () => {
+test('a subscription whose abort signal is already aborted opens no stream', async () => {
   const { hub, open, controller, listeners } = served()
   controller.abort()
   await open().catch(() => {})

@@ -4,7 +4,7 @@ import { TimerWheel } from '../../../src/server/rooms/timer-wheel.js'
 
 const round = <T>(wheel: TimerWheel<T>, slots: number) => Array.from({ length: slots }, () => [...wheel.turn()])
 
-test('a timer wheel serves each of its items exactly once in a round, and no item that was deleted', () => {
+test('a timer wheel serves each item exactly once in a round, and serves no deleted item', () => {
   const step = fc.oneof(fc.constant('add' as const), fc.constant('turn' as const), fc.record({ delete: fc.nat(30) }))
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 40 }), fc.array(step, { maxLength: 60 }), (slots, steps) => {
@@ -29,7 +29,7 @@ test('a timer wheel serves each of its items exactly once in a round, and no ite
   )
 })
 
-test('items that are added in turn are spread evenly over the coming round, always in the same way', () => {
+test('a timer wheel spreads added items evenly over the coming round, in the same way on every run', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 100 }), fc.nat(300), fc.nat(50), (slots, items, turns) => {
       const wheels = [new TimerWheel<number>(slots), new TimerWheel<number>(slots)]
@@ -44,7 +44,7 @@ test('items that are added in turn are spread evenly over the coming round, alwa
   )
 })
 
-test('the first item of a timer wheel is served after a little more than half of a round', () => {
+test('the first item of a timer wheel with 100 slots is served at the 62nd turn after it was added', () => {
   const wheel = new TimerWheel<string>(100)
   for (let turn = 0; turn < 37; turn++) wheel.turn()
   wheel.add('the first')

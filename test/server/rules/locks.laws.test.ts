@@ -4,7 +4,7 @@ import type { Action } from 'hereabouts/server'
 import { expect, test } from 'vitest'
 import { history, kept, leaving, Play, posting, startMs, sweeping } from '../../support/histories.js'
 
-/* The laws of locks. `ada` has c1 and c2, `bob` has c3. */
+/* Tests the rules of locks in docs/PROTOCOL.md. The member `ada` has the connections c1 and c2, the member `bob` c3. */
 
 const micros = startMs * 1_000
 type Own = { memberId?: string | null; claim?: number; takeOver?: true }
@@ -32,7 +32,7 @@ const checking = (memberId: string, fence: number): Action => ({
 })
 const bob = { memberId: 'bob' }
 
-/** A room with c1 and c2 of ada and c3 of bob. */
+/** A room with the connections c1 and c2 of ada and c3 of bob. */
 function filled(claimsUntil?: number, rules = {}): Play {
   const play = new Play(rules, undefined, claimsUntil)
   play.after(0, posting('c1', 1, null), posting('c2', 1, null), posting('c3', 1, null, bob))
@@ -47,12 +47,12 @@ const holders = (play: Play) =>
       .state()
       .connections.flatMap(({ connectionId, locks = [] }) => locks.map(({ location }) => [location, connectionId])),
   ) as Record<string, string>
-/** Posts of everybody, so that nobody's lease ends. */
+/** Posts of all three connections, which renew their leases. */
 const renewing = (seq: number) => [posting('c1', seq, null), posting('c2', seq, null), posting('c3', seq, null, bob)]
 
-// Law 1
+// One holder for each place
 
-test('a place has at most one holder, who is present, over every history', () => {
+test('in every history, a place has at most one lock holder, which is a present connection', () => {
   fc.assert(
     fc.property(history, fc.constantFrom(undefined, startMs + 5_000), (steps, claimsUntil) => {
       const play = new Play({}, undefined, claimsUntil)
@@ -68,7 +68,7 @@ test('a place has at most one holder, who is present, over every history', () =>
   )
 })
 
-test('the second connection that locks a place is told who has it', () => {
+test('a lock call for a held place is answered `taken` with the holder, even when another connection of its member holds it', () => {
   const play = filled()
   expect(replyOf(play.after(0, locking('c1', 1)))).toMatchObject({ outcome: 'locked' })
   const holder = { connectionId: 'c1', memberId: 'ada' }
@@ -77,7 +77,7 @@ test('the second connection that locks a place is told who has it', () => {
   expect(replyOf(play.after(0, locking('c3', 2, 'B2')))).toMatchObject({ outcome: 'locked' })
 })
 
-test('a connection that is absent or leaving takes no place', () => {
+test('a lock call of a connection that is absent or leaving is answered `absent`', () => {
   const play = filled()
   expect(replyOf(play.after(0, locking('c9', 1)))).toEqual({ outcome: 'absent' })
   play.after(0, leaving('c1', { graceMs: 3_000 }))
@@ -85,7 +85,7 @@ test('a connection that is absent or leaving takes no place', () => {
   expect(holders(play)).toEqual({})
 })
 
-test('a lock or unlock for the connection of another member is refused', () => {
+test('a lock or unlock call for the connection of another member is refused', () => {
   const play = filled()
   const fence = fenceOf(play.after(0, locking('c1', 1)))
   expect(play.after(0, locking('c1', 2, 'B2', bob)).outcomes).toEqual([{ type: 'owned' }])
@@ -94,7 +94,7 @@ test('a lock or unlock for the connection of another member is refused', () => {
   expect(holders(play)).toEqual({ A1: 'c1' })
 })
 
-// Law 2
+// The end of a lock
 
 test('the locks of a connection end in the commit in which it leaves, expires or is revoked', () => {
   for (const [afterMs, action] of [
@@ -117,7 +117,7 @@ test('a lock ends 30 seconds after the last accepted post of its holder, whateve
   play.after(0, posting('c1', 1, null, lease))
   play.after(10_000, locking('c1', 1))
   play.after(10_000, posting('c1', 2, null, lease))
-  // A post that is not accepted does not count.
+  // A stale post does not prolong the lock.
   play.after(10_000, posting('c1', 1, null, lease))
   expect(play.after(19_999, sweeping).commit).toBe(null)
   const { commit } = play.after(1, sweeping)
@@ -125,7 +125,7 @@ test('a lock ends 30 seconds after the last accepted post of its holder, whateve
   expect(commit!.left).toEqual([])
 })
 
-test('an expired lock is free without a sweep, and the post of its holder does not bring it back', () => {
+test('a place whose lock expired can be locked without a sweep, and a post of the former holder does not restore the lock', () => {
   const lease = { leaseMs: 300_000 }
   const play = filled()
   play.after(0, posting('c1', 2, null, lease), posting('c3', 2, null, { ...bob, ...lease }))
@@ -137,7 +137,7 @@ test('an expired lock is free without a sweep, and the post of its holder does n
   expect(holders(play)).toEqual({ A1: 'c3' })
 })
 
-test('a connection that has not posted for 30 seconds takes no place', () => {
+test('a lock call of a connection that has not posted for 30 seconds is answered `absent`', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, null, { leaseMs: 300_000 }))
   expect(replyOf(play.after(30_000, locking('c1', 1)))).toEqual({ outcome: 'absent' })
@@ -146,12 +146,12 @@ test('a connection that has not posted for 30 seconds takes no place', () => {
   })
 })
 
-test('a lock ends 30 seconds after the last accepted post of its holder, also while leases stand still', () => {
+test('a lock ends 30 seconds after the last accepted post of its holder, even when a stall of the process extends leases', () => {
   const { room } = filled()
   const at = (realMs: number, stalledMs: number, ...actions: Action[]) =>
     room.act(actions, startMs + realMs - stalledMs, (startMs + realMs) * 1_000, stalledMs)
   at(0, 0, locking('c1', 1))
-  // The process stalled from the second 10 to the second 25: leases last longer, locks do not.
+  // The process has stalled for 15 seconds meanwhile: leases last longer, locks do not.
   expect(at(29_999, 15_000, sweeping).commit).toBe(null)
   expect(at(30_000, 15_000, sweeping).commit).toMatchObject({ changed: [{ connectionId: 'c1', locks: [] }], left: [] })
   expect(replyOf(at(30_000, 15_000, locking('c1', 2)))).toEqual({ outcome: 'absent' })
@@ -163,7 +163,7 @@ test('a lock ends 30 seconds after the last accepted post of its holder, also wh
   expect(replyOf(at(71_000, 15_000, locking('c3', 2)))).toMatchObject({ outcome: 'locked' })
 })
 
-test('a repeated post of a leaving connection does not prolong its locks', () => {
+test('a post with an equal seq by a leaving connection does not prolong its locks', () => {
   const play = filled()
   play.after(0, locking('c1', 1), leaving('c1', { graceMs: 3_000 }))
   play.after(2_000, posting('c1', 1, null))
@@ -171,9 +171,9 @@ test('a repeated post of a leaving connection does not prolong its locks', () =>
   expect(holders(play)).toEqual({})
 })
 
-// Law 3
+// Fences, and the order of lock calls
 
-test('the fences of a place strictly increase over every history, and a repeated call gets the same one', () => {
+test('in every history, the fences of a place strictly increase, and a repeated lock call gets the same fence', () => {
   fc.assert(
     fc.property(history, fc.constantFrom(undefined, startMs + 5_000), (steps, claimsUntil) => {
       const play = new Play({}, undefined, claimsUntil)
@@ -195,7 +195,7 @@ test('the fences of a place strictly increase over every history, and a repeated
   )
 })
 
-test('a place that is granted twice in one commit gets two fences', () => {
+test('a place that is locked twice in one commit gets two different fences', () => {
   const play = filled()
   const { outcomes } = play.after(0, locking('c1', 1), leaving('c1'), locking('c3', 1))
   const [first, , second] = outcomes as { reply: { fence: number } }[]
@@ -204,7 +204,7 @@ test('a place that is granted twice in one commit gets two fences', () => {
   expect(next).toBeGreaterThan(second!.reply.fence)
 })
 
-test('a fence is the version of its commit, and viewers see it there', () => {
+test('the fence of a lock is the version of its commit, which shows the lock to viewers', () => {
   const play = filled()
   const { commit, outcomes } = play.after(7, locking('c1', 1))
   const locks = [{ location: 'A1', fence: commit!.version }]
@@ -213,13 +213,13 @@ test('a fence is the version of its commit, and viewers see it there', () => {
   expect(play.room.state().connections[0]).toMatchObject({ at: commit!.version, locks })
 })
 
-test('a call that arrives after a newer one of its connection is stale and leaves no lock behind', () => {
+test('a lock or unlock call with a lockSeq below the last one of its connection is answered `stale` and changes no lock', () => {
   const play = filled()
   const fence = fenceOf(play.after(0, locking('c1', 3)))
   expect(replyOf(play.after(0, unlocking('c1', 2, fence)))).toEqual({ outcome: 'stale' })
   expect(replyOf(play.after(0, unlocking('c1', 4, fence)))).toEqual({ outcome: 'unlocked' })
   expect(replyOf(play.after(0, locking('c1', 3)))).toEqual({ outcome: 'stale' })
-  // The same request again, which a proxy repeated, takes nothing either.
+  // A lock request that a proxy repeats after the unlock takes no place either.
   play.after(0, locking('c1', 5), unlocking('c1', 6, fence + 1))
   const again = fenceOf(play.after(0, locking('c1', 7)))
   expect(fenceOf(play.after(0, locking('c1', 7)))).toBe(again)
@@ -228,7 +228,7 @@ test('a call that arrives after a newer one of its connection is stale and leave
   expect(holders(play)).toEqual({})
 })
 
-test('a late call of a connection that was lost and has returned is stale, for as long as a call can be late', () => {
+test('a late lock call of a connection that was lost and has returned is answered `stale` for a minute after the loss', () => {
   for (const after of [0, 29_000, 59_000]) {
     const play = filled()
     play.after(0, locking('c1', 4))
@@ -245,9 +245,9 @@ test('a late call of a connection that was lost and has returned is stale, for a
   })
 })
 
-// Law 4
+// Unlock calls
 
-test('an unlock with another fence changes nothing and is told who has the place', () => {
+test('an unlock call with a wrong fence or connection changes nothing and is answered `gone` with the holder', () => {
   const play = filled()
   const fence = fenceOf(play.after(0, locking('c3', 1)))
   const holder = { connectionId: 'c3', memberId: 'bob' }
@@ -263,9 +263,9 @@ test('an unlock with another fence changes nothing and is told who has the place
   expect(holders(play)).toEqual({})
 })
 
-// Law 5
+// Moving a lock between connections of one member
 
-test("a member's other connection takes a place from one that is leaving, or that it asks to take over from", () => {
+test('a lock call gets a place from a leaving connection of the same member, or with takeOver from any connection of that member', () => {
   const play = filled()
   const first = fenceOf(play.after(0, locking('c1', 1)))
   expect(replyOf(play.after(0, locking('c3', 1, 'A1', { takeOver: true })))).toMatchObject({ outcome: 'taken' })
@@ -281,12 +281,12 @@ test("a member's other connection takes a place from one that is leaving, or tha
   ])
 })
 
-// Law 6
+// Claims to locks after the server lost its state
 
 const claim = micros - 1_000_000
 const until = startMs + 5_000
 
-test('while claims are collected, nobody gets a place and nobody knows who holds it', () => {
+test('while lock claims are collected, lock calls are answered `taken` without a holder, and a check of a lock gives null', () => {
   const play = filled(until)
   const taken = { outcome: 'taken', holder: null, retryAfterMs: 4_000 }
   expect(replyOf(play.after(1_000, locking('c1', 1)))).toEqual(taken)
@@ -295,7 +295,7 @@ test('while claims are collected, nobody gets a place and nobody knows who holds
   expect(holders(play)).toEqual({})
 })
 
-test('the highest claim of each place wins when the time is over, with a fence above it', () => {
+test('when the collection of lock claims ends, the connection with the highest claim gets the place', () => {
   fc.assert(
     fc.property(
       fc.array(fc.record({ of: fc.constantFrom('c1', 'c2', 'c3'), fence: fc.nat(9) }), { minLength: 1 }),
@@ -314,24 +314,24 @@ test('the highest claim of each place wins when the time is over, with a fence a
   )
 })
 
-test('the fence of a claim that is granted is above the claim, also when the clock is behind it', () => {
+test('a granted lock claim gets a fence above the claimed fence, even when the clock is behind the claimed fence', () => {
   const play = filled(until)
   const ahead = micros + 50_000_000
   play.after(0, locking('c1', 1, 'A1', { claim: ahead }))
   const { commit } = play.after(5_000, sweeping)
   expect(commit!.changed).toEqual([{ connectionId: 'c1', locks: [{ location: 'A1', fence: ahead + 1 }] }])
-  // Later grants stay above it.
+  // Later grants get fences above that fence.
   expect(fenceOf(play.after(0, locking('c3', 1, 'B2')))).toBe(ahead + 2)
 })
 
-test('a claim further ahead than a minute is ignored', () => {
+test('a lock claim whose fence is more than a minute ahead of the clock is ignored', () => {
   const play = filled(until)
   play.after(0, locking('c1', 1, 'A1', { claim: micros + 70_000_000 }))
   play.after(5_000, sweeping)
   expect(holders(play)).toEqual({})
 })
 
-test('a claim ends with its connection, and an unlock or a release takes it back', () => {
+test('a lock claim ends when its connection leaves or unlocks the place, or when the place is released', () => {
   const play = filled(until)
   play.after(0, locking('c1', 1, 'A1', { claim }), locking('c2', 1, 'B2', { claim }), locking('c3', 1, 'C3', { claim }))
   expect(replyOf(play.after(0, leaving('c1'), unlocking('c2', 2, claim, 'B2')))).toEqual({ outcome: 'unlocked' })
@@ -340,7 +340,7 @@ test('a claim ends with its connection, and an unlock or a release takes it back
   expect(holders(play)).toEqual({})
 })
 
-test('a claim counts only while claims are collected: a lock that lapsed within an epoch is lost', () => {
+test('a lock claim has no effect when no claims are collected: a lock that ended within an epoch is not restored', () => {
   const play = filled()
   const fence = fenceOf(play.after(0, locking('c1', 1)))
   play.after(0, { type: 'release', location: kept('A1') })
@@ -348,9 +348,9 @@ test('a claim counts only while claims are collected: a lock that lapsed within 
   expect(replyOf(play.after(0, locking('c1', 2, 'A1', { claim: fence })))).toMatchObject({ outcome: 'taken' })
 })
 
-// Law 7
+// Checks of a lock before a save
 
-test('a check is true for the member and the fence of the holder alone', () => {
+test('checkLock is true only for the member that holds the place with that fence, until 30 seconds without a post', () => {
   const play = filled()
   const fence = fenceOf(play.after(0, locking('c1', 1)))
   const isHeld = (memberId: string, of: number) => play.after(0, checking(memberId, of)).outcomes[0]
@@ -361,9 +361,9 @@ test('a check is true for the member and the fence of the holder alone', () => {
   expect(isHeld('ada', fence)).toEqual({ type: 'lockChecked', isHeld: false })
 })
 
-// Law 8
+// The limits of locks, and their release by the app
 
-test('a connection holds at most 8 places, and a room has a maximum of locks', () => {
+test('a lock call is answered `full` above 8 locks of a connection or above roomLocks in the room', () => {
   const play = filled(undefined, { roomLocks: 10 })
   for (let i = 0; i < 8; i++) expect(replyOf(play.after(0, locking('c1', i, i)))).toMatchObject({ outcome: 'locked' })
   expect(replyOf(play.after(0, locking('c1', 8, 8)))).toEqual({ outcome: 'full' })
@@ -374,14 +374,14 @@ test('a connection holds at most 8 places, and a room has a maximum of locks', (
   expect(replyOf(play.after(0, locking('c3', 11, 10)))).toMatchObject({ outcome: 'locked' })
 })
 
-test('a connection claims at most 8 places', () => {
+test('a lock claim of a connection that already claims 8 places is answered `full`', () => {
   const play = filled(until)
   for (let i = 0; i < 8; i++) play.after(0, locking('c1', i, i, { claim }))
   expect(replyOf(play.after(0, locking('c1', 8, 8, { claim })))).toEqual({ outcome: 'full' })
   expect(replyOf(play.after(0, locking('c1', 9, 0, { claim })))).toMatchObject({ outcome: 'taken' })
 })
 
-test('an administrator takes a place from whoever has it', () => {
+test('a release ends the lock of a place, whichever connection holds it', () => {
   const play = filled()
   const release: Action = { type: 'release', location: kept('A1') }
   play.after(0, ...renewing(2), locking('c1', 1))

@@ -9,9 +9,9 @@ import { history, kept, leaving, Play, posting, rules, startMs, step, sweeping }
 const outcomeOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { outcome?: string; type: string }).outcome
 const seqOf = ({ outcomes }: { outcomes: object[] }) => (outcomes[0] as { seq?: number }).seq
 
-// Rule 1
+// PROTOCOL rule 1: the order of posts
 
-test('PROTOCOL rule 1: a post is applied exactly when its seq is above the stored one', () => {
+test('PROTOCOL rule 1: a post is applied exactly when its seq is above the stored seq of its connection', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 30 }), (seqs) => {
       const play = new Play()
@@ -29,7 +29,7 @@ test('PROTOCOL rule 1: a post is applied exactly when its seq is above the store
   )
 })
 
-test('PROTOCOL rule 1: posts in any order and with any duplicates converge to the newest', () => {
+test('PROTOCOL rule 1: posts of a connection in any order and with any duplicates converge to the highest seq', () => {
   const shuffled = fc
     .array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 40 })
     .filter((seqs) => seqs.length > 0)
@@ -42,7 +42,7 @@ test('PROTOCOL rule 1: posts in any order and with any duplicates converge to th
   )
 })
 
-test('PROTOCOL rule 1: a post without a seq gets the next one', () => {
+test('PROTOCOL rule 1: a post without a seq gets the seq after the stored one', () => {
   const play = new Play()
   expect(seqOf(play.after(0, posting('c1', undefined, 'A1')))).toBe(1)
   expect(seqOf(play.after(0, posting('c1', undefined, 'B2')))).toBe(2)
@@ -50,7 +50,7 @@ test('PROTOCOL rule 1: a post without a seq gets the next one', () => {
   expect(seqOf(play.after(0, posting('c1', undefined, 'D4')))).toBe(8)
 })
 
-test('PROTOCOL rule 1: an equal seq after the lease expired is answered `expired`, and a higher one is applied', () => {
+test('PROTOCOL rule 1: after the lease expired, an equal seq is answered `expired`, and a higher seq is applied', () => {
   const play = new Play()
   play.after(0, posting('c1', 3, 'A1'))
   expect(outcomeOf(play.after(30_000, posting('c1', 3, 'A1')))).toBe('expired')
@@ -60,7 +60,7 @@ test('PROTOCOL rule 1: an equal seq after the lease expired is answered `expired
   expect(play.places).toEqual({ c1: 'A1' })
 })
 
-// Rule 2
+// PROTOCOL rule 2: connections that have left
 
 test('PROTOCOL rule 2: a post that arrives after its connection left is answered `left` and changes nothing', () => {
   fc.assert(
@@ -74,7 +74,7 @@ test('PROTOCOL rule 2: a post that arrives after its connection left is answered
   )
 })
 
-test('PROTOCOL rule 2: a leave that overtakes the first post keeps the connection out', () => {
+test('PROTOCOL rule 2: after a leave that overtook the first post, the post is answered `left` for a minute', () => {
   const play = new Play()
   expect(play.after(0, leaving('c1'))).toMatchObject({ outcomes: [{ type: 'left' }], commit: null })
   play.after(59_999, sweeping)
@@ -105,9 +105,9 @@ test('PROTOCOL rule 2: tombstones of connections that no viewer saw do not raise
   expect(play.room.state().floor).toBe(floor)
 })
 
-// Rule 3
+// PROTOCOL rule 3: grace periods
 
-test('PROTOCOL rule 3: a grace period only shortens the lease, and a connection that expires in it has `left`', () => {
+test('PROTOCOL rule 3: a grace period only shortens the lease, and a connection that expires in the grace period has `left`', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { leaseMs: 5_000 }))
   expect(play.after(0, leaving('c1', { graceMs: 3_000 }))).toMatchObject({
@@ -122,7 +122,7 @@ test('PROTOCOL rule 3: a grace period only shortens the lease, and a connection 
   expect(other.after(1_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
 })
 
-test('PROTOCOL rule 3: within the grace period a newer post undoes the leave and an equal one does not', () => {
+test('PROTOCOL rule 3: within the grace period a post with a higher seq undoes the leave, and a post with an equal seq does not', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'), leaving('c1', { seq: 1, graceMs: 3_000 }))
   expect(outcomeOf(play.after(1_000, posting('c1', 1, 'A1')))).toBe('same')
@@ -134,7 +134,7 @@ test('PROTOCOL rule 3: within the grace period a newer post undoes the leave and
   expect(other.after(2_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'left' }] })
 })
 
-test('PROTOCOL rule 3: a post that the leave overtook does not undo the leave', () => {
+test('PROTOCOL rule 3: a post that arrives after a leave with the same seq does not undo the leave', () => {
   const play = new Play()
   play.after(0, posting('c1', 4, 'A1'))
   play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
@@ -142,14 +142,14 @@ test('PROTOCOL rule 3: a post that the leave overtook does not undo the leave', 
   expect(play.after(3_000, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1' }] })
 })
 
-test('PROTOCOL rule 3: a leave that a newer post overtook changes nothing', () => {
+test('PROTOCOL rule 3: a leave with a seq below that of the last post changes nothing', () => {
   const play = new Play()
   play.after(0, posting('c1', 6, 'A1'))
   play.after(0, leaving('c1', { seq: 5, graceMs: 3_000 }))
   expect(play.after(29_999, sweeping).commit).toBe(null)
 })
 
-// Rule 4
+// PROTOCOL rule 4: versions
 
 test('PROTOCOL rule 4: versions strictly increase with any clock, and each commit follows the previous one', () => {
   fc.assert(
@@ -171,7 +171,7 @@ test('PROTOCOL rule 4: versions strictly increase with any clock, and each commi
   )
 })
 
-test('PROTOCOL rule 4: a version is the time in microseconds, or one more than the last when the clock lags', () => {
+test('PROTOCOL rule 4: a version is the time in microseconds, or one more than the last version when the clock lags', () => {
   const play = new Play()
   const { commit } = play.after(5, posting('c1', 1, 'A1'))
   expect(commit!.version).toBe((startMs + 5) * 1_000)
@@ -190,9 +190,9 @@ test('PROTOCOL rule 4: one batch makes one commit with one entry for each connec
   )
 })
 
-// Rule 6
+// PROTOCOL rule 6: posts that change nothing
 
-test('PROTOCOL rule 6: a post that changes nothing makes no frame, stores its seq and renews the lease', () => {
+test('PROTOCOL rule 6: a post that changes nothing makes no commit, stores its seq and renews the lease', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, { row: 4 }))
   const again = play.after(20_000, posting('c1', 2, { row: 4 }))
@@ -202,7 +202,7 @@ test('PROTOCOL rule 6: a post that changes nothing makes no frame, stores its se
   expect(play.after(1, sweeping).commit).toMatchObject({ left: [{ connectionId: 'c1', reason: 'lost' }] })
 })
 
-test('PROTOCOL rule 6: an absent profile or activity stays unchanged', () => {
+test('PROTOCOL rule 6: a post without a profile or an activity keeps the stored one', () => {
   const play = new Play()
   play.after(
     0,
@@ -213,7 +213,7 @@ test('PROTOCOL rule 6: an absent profile or activity stays unchanged', () => {
   expect(play.room.state().connections[0]).toMatchObject({ profile: { name: 'Ada' }, activity: 'idle', location: 'B2' })
 })
 
-// Rule 7
+// PROTOCOL rule 7: leases
 
 test('PROTOCOL rule 7: without a post a connection is present exactly until its lease expires', () => {
   fc.assert(
@@ -226,7 +226,7 @@ test('PROTOCOL rule 7: without a post a connection is present exactly until its 
   )
 })
 
-test('PROTOCOL rule 7: an equal seq renews the lease', () => {
+test('PROTOCOL rule 7: a post with an equal seq renews the lease', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'))
   for (let beat = 0; beat < 20; beat++) {
@@ -235,7 +235,7 @@ test('PROTOCOL rule 7: an equal seq renews the lease', () => {
   }
 })
 
-test('PROTOCOL rule 7: a closed stream shortens a lease, never lengthens it', () => {
+test('PROTOCOL rule 7: a closed stream shortens the lease of its connection, and never lengthens it', () => {
   const shorten = { type: 'shorten', connectionId: 'c1', leaseMs: 15_000 } as const
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'))
@@ -248,7 +248,7 @@ test('PROTOCOL rule 7: a closed stream shortens a lease, never lengthens it', ()
   expect(near.after(1_000, sweeping).commit).toMatchObject({ left: [{ reason: 'lost' }] })
 })
 
-test('a sweep at the next lease end always moves the next lease end forward', () => {
+test('a sweep at the time of nextLeaseEnd always moves nextLeaseEnd forward, until no lease is left', () => {
   fc.assert(
     fc.property(history, (steps) => {
       const play = new Play()
@@ -266,7 +266,7 @@ test('a sweep at the next lease end always moves the next lease end forward', ()
 
 // Ownership of connections and their maximum number
 
-test("a post or leave for another member's connection is refused, whether it is present or gone", () => {
+test("a post or leave for another member's connection is refused, whether the connection is present or gone", () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { memberId: 'ada' }))
   expect(play.after(0, posting('c1', 2, 'B2', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
@@ -276,14 +276,14 @@ test("a post or leave for another member's connection is refused, whether it is 
   expect(play.after(0, posting('c1', 3, 'B2', { memberId: 'bob' }))).toMatchObject({ outcomes: [{ type: 'owned' }] })
 })
 
-test('a post that is authorized by its key alone keeps the stored member', () => {
+test('a post that is authorized by its connectionKey alone keeps the stored member of the connection', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1', { memberId: 'ada' }))
   const reply = play.after(0, posting('c1', 2, 'B2', { memberId: 'derived', owned: false }))
   expect(reply).toMatchObject({ outcomes: [{ outcome: 'applied', memberId: 'ada' }] })
 })
 
-test('a room and a member in it have at most their maximum of connections', () => {
+test('a new connection above the maximum of its room, or of its member in the room, is refused as `full`', () => {
   const play = new Play({ roomConnections: 3, memberConnections: 2 })
   play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'))
   expect(play.after(0, posting('c3', 1, 'A1'))).toMatchObject({
@@ -298,7 +298,7 @@ test('a room and a member in it have at most their maximum of connections', () =
   expect(outcomeOf(play.after(0, posting('c3', 1, 'A1')))).toBe('applied')
 })
 
-test('revoking a member removes their connections and blocks them', () => {
+test('revoking a member removes their connections, and later posts of these connections are answered `left`', () => {
   const play = new Play()
   play.after(0, posting('c1', 1, 'A1'), posting('c2', 1, 'A1'), posting('c3', 1, 'A1', { memberId: 'bob' }))
   const { commit } = play.after(0, { type: 'revoke', memberId: 'ada' })
@@ -309,7 +309,7 @@ test('revoking a member removes their connections and blocks them', () => {
   expect(outcomeOf(play.after(0, posting('c1', 2, 'A1')))).toBe('left')
 })
 
-test('the same actions at the same times lead to the same commits', () => {
+test('two rooms that get the same actions at the same times make the same commits', () => {
   fc.assert(
     fc.property(history, (steps) => {
       expect(new Play().all(steps)).toEqual(new Play().all(steps))
@@ -317,11 +317,11 @@ test('the same actions at the same times lead to the same commits', () => {
   )
 })
 
-/** A commit carries whole presence values. */
+/** Applies a change of a commit to a connection. Commits carry whole presence values, not differences. */
 const committed = (known: Connection, change: Commit['changed'][number], at: number) =>
   withChange(known, { ...change, at, ...(change.presence && { presenceReset: true }) })
 
-test('commits alone rebuild the room', () => {
+test('the state of a room can be rebuilt from its commits alone', () => {
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), (steps) => {
       const play = new Play()
@@ -340,7 +340,7 @@ test('commits alone rebuild the room', () => {
 
 // The connection that was used last
 
-test('a connection is used when it enters, moves, becomes active or says so, and by nothing else', () => {
+test('a connection counts as used when it enters, moves, becomes active or posts `used`, and for no other reason', () => {
   const play = new Play()
   const micros = () => play.now * 1_000
   const activeAt = () => play.room.state().connections.map((each) => activeAtOf(each))[0]
@@ -352,7 +352,7 @@ test('a connection is used when it enters, moves, becomes active or says so, and
     expect(activeAt()).toBe(entered)
   })
   play.after(100, posting('c1', 5, 'A1', { used: true }))
-  expect(activeAt(), 'an old seq says nothing').toBe(entered)
+  expect(activeAt(), 'a stale post does not count as use').toBe(entered)
   const used: [location: string, own: object][] = [
     ['A1', { activity: 'active' }],
     ['A1', { used: true }],
@@ -364,7 +364,7 @@ test('a connection is used when it enters, moves, becomes active or says so, and
   })
 })
 
-test('a connection that enters may have been used earlier, and one that is present may not', () => {
+test('activeAgoMs sets the time of last use when a connection enters, and is ignored once the connection is present', () => {
   const play = new Play()
   const { commit } = play.after(0, posting('c1', 1, 'A1', { activeAgoMs: 5_000 }))
   expect(commit!.entered[0]).toMatchObject({ at: commit!.version, activeAt: commit!.version - 5_000_000 })
@@ -373,7 +373,7 @@ test('a connection that enters may have been used earlier, and one that is prese
   expect(moved.commit!.changed).toEqual([{ connectionId: 'c1', location: 'B2' }])
 })
 
-test('after the last seq that JSON carries exactly, a post without a seq is answered `stale` and changes nothing', () => {
+test('a post without a seq after the seq 2^53 - 1, the last safe integer, is answered `stale` and changes nothing', () => {
   const play = new Play()
   const last = Number.MAX_SAFE_INTEGER
   play.after(1, posting('c1', last, 'A1'))

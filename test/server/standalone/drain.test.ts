@@ -6,7 +6,7 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-/** A process that has a server to drain; what it ended with, and its ear for a signal. */
+/** Calls drainOnSignals for a server. Returns the exit codes of the process, and a function that sends it SIGTERM. */
 function stage(server: Parameters<typeof drainOnSignals>[0]) {
   const codes: unknown[] = []
   vi.spyOn(process, 'exit').mockImplementation((code) => codes.push(code) as never)
@@ -18,13 +18,13 @@ function stage(server: Parameters<typeof drainOnSignals>[0]) {
 const forEver = () => new Promise<never>(() => {})
 
 test.each([undefined, {}, { close: forEver }, { hub: {}, close: forEver }, { hub: { drain: forEver } }])(
-  'what cannot be drained is refused when it is given, not at the signal: %o',
+  'drainOnSignals refuses a value that cannot be drained: %o',
   (server) => {
     expect(() => drainOnSignals(server as never)).toThrow('drainOnSignals needs a server')
   },
 )
 
-test('a process whose server does not close exits 5 seconds after the drain', async () => {
+test('a process whose server does not close exits with code 0 five seconds after the drain', async () => {
   using process = stage({ hub: { drain: async () => {} }, close: forEver })
   process.signal()
   await vi.advanceTimersByTimeAsync(4_999)
@@ -33,7 +33,7 @@ test('a process whose server does not close exits 5 seconds after the drain', as
   expect(process.codes).toEqual([0])
 })
 
-test('a signal repeated within 500 ms counts once; a later one exits with code 1', async () => {
+test('a SIGTERM repeated within 500 ms counts once, and a later SIGTERM exits with code 1', async () => {
   using process = stage({ hub: { drain: forEver }, close: forEver })
   process.signal()
   await vi.advanceTimersByTimeAsync(400)
@@ -44,7 +44,7 @@ test('a signal repeated within 500 ms counts once; a later one exits with code 1
   expect(process.codes).toEqual([1])
 })
 
-test('a drain that fails exits with code 1', async () => {
+test('a process whose drain fails exits with code 1', async () => {
   using process = stage({ hub: { drain: () => Promise.reject(new Error('no')) }, close: forEver })
   process.signal()
   await vi.advanceTimersByTimeAsync(0)

@@ -9,7 +9,7 @@ function started() {
   return { clock, watch }
 }
 
-test('a process whose timers run in time has no lag', async () => {
+test('the event loop lag is 0 while timers run in time', async () => {
   const { clock, watch } = started()
   for (let i = 0; i < 20; i++) {
     await clock.advance(333)
@@ -17,7 +17,7 @@ test('a process whose timers run in time has no lag', async () => {
   }
 })
 
-test('a stall is reported with its length for ten seconds, even if it was not read meanwhile', async () => {
+test('a stall of the event loop is reported with its length, at once and for ten seconds', async () => {
   const { clock, watch } = started()
   await clock.advance(700)
   clock.stall(3_300)
@@ -28,7 +28,7 @@ test('a stall is reported with its length for ten seconds, even if it was not re
   expect(watch.lagMs).toBe(0)
 })
 
-test('the longest recent stall is reported', async () => {
+test('the event loop lag is the length of the longest recent stall', async () => {
   const { clock, watch } = started()
   for (const stallMs of [100, 2_000, 300]) {
     clock.stall(500 + stallMs)
@@ -37,7 +37,7 @@ test('the longest recent stall is reported', async () => {
   expect(watch.lagMs).toBe(2_000)
 })
 
-test('a stopped measurement reports no lag', async () => {
+test('the event loop lag is 0 after the measurement was stopped', async () => {
   const { clock, watch } = started()
   watch.stop()
   clock.stall(60_000)

@@ -15,32 +15,33 @@ import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
 /*
- * Callers who hold connections instead of using them. docs/security.md promises 2,000 of them in real time: `npm run soak:server`. In CI they are fewer, and times are a tenth.
+ * Tests clients that hold connections without using them. docs/security.md promises that 2,000 of them do no harm:
+ * `npm run soak:server` tests this in real time. In CI there are fewer connections, and durations are a tenth.
  */
 
 const isSoak = process.env['SOAK'] !== undefined
 const size = isSoak ? 2_000 : 300
-// Each has megabytes of buffers to fill, here and in the kernel.
+// In CI fewer than `size`: each reader fills megabytes of buffers, in this process and in the kernel.
 const readers = isSoak ? 2_000 : 100
 const scale = isSoak ? 1 : 0.1
 const requestMs = 20_000 * scale
-/** Below this, a p99 is a matter of the machine. */
+/** A 99th percentile below this many milliseconds depends on the machine, not on the server. */
 const floorMs = isSoak ? 20 : 500
 
 beforeAll(() => built('package'), 120_000)
 
 const opened = (port: number) => {
   const socket = connect({ port, host: '127.0.0.1' })
-  // Unread data would hide the end of the connection.
+  // Data that is not read would hide that the server closed the connection.
   socket.on('error', () => {}).resume()
   return socket
 }
 
 const slow: [string, (socket: Socket) => void][] = [
-  ['say nothing', () => {}],
-  ['send a head bit by bit', (socket) => void drip(socket, 'GET /trpc/getLocations HTTP/1.1\r\nhost: localhost\r\n')],
+  ['send nothing', () => {}],
+  ['send a head byte by byte', (socket) => void drip(socket, 'GET /trpc/getLocations HTTP/1.1\r\nhost: localhost\r\n')],
   [
-    'send a body bit by bit',
+    'send a body byte by byte',
     (socket) => {
       socket.write('POST /trpc/postLocation HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 8000\r\n\r\n') // prettier-ignore
       void drip(socket, '{"room": ')
@@ -56,7 +57,7 @@ async function drip(socket: Socket, start: string) {
   }
 }
 
-/** Opens connections a few at a time: what a full backlog drops never was a connection of the server. */
+/** Opens connections a few at a time, so that the server's backlog drops none of them before they are accepted. */
 async function crowd<T>(count: number, open: () => T): Promise<T[]> {
   const all = []
   for (let i = 0; i < count; i++) {
@@ -66,7 +67,7 @@ async function crowd<T>(count: number, open: () => T): Promise<T[]> {
   return all
 }
 
-/** How it goes when nothing goes on, once the machine is warm. */
+/** Returns how healthy clients are served before the flood, after a warm-up. */
 async function usualOf(others: ReturnType<typeof healthyClient>) {
   await passing(500)
   await others.health()
@@ -77,13 +78,13 @@ async function usualOf(others: ReturnType<typeof healthyClient>) {
 function expectUnharmed(usual: Health, then: Health, what: string, heldMs: number) {
   if (isSoak) console.log(`${what}: cut after ${(heldMs / 1_000).toFixed(1)} s; a post of others took ${usual.p99.toFixed(1)} ms at p99 before, ${then.p99.toFixed(1)} ms then`) // prettier-ignore
   expect(then.statuses).toEqual([])
-  // Beside other tests, a time says more about the machine than about the server.
+  // Outside the soak, other tests run at the same time and distort durations, so only statuses are compared.
   if (isSoak) expect(then.p99).toBeLessThan(Math.max(2 * usual.p99, floorMs))
 }
 
-describe(`${size} connections that`, () => {
+describe(`${size} slow connections`, () => {
   test.each(slow)(
-    '%s are cut within timing.requestMs, and other clients are not slowed down',
+    'connections that %s are cut within timing.requestMs, and other clients are not slowed down',
     { timeout: 120_000 },
     async (what, abuse) => {
       await using server = await loneServer({ timing: { requestMs } })
@@ -122,12 +123,12 @@ test(`${readers} stalled streams are cut, and other clients are not slowed down`
     socket.write(`GET /trpc/onLocation?${inputOf({ room: 'stirred' })} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
     return socket
   })
-  await until('all are there', async () => (await server.report()).readings.streams === readers)
-  // Until nothing more goes out: every buffer between here and there is full.
+  await until('all streams are open', async () => (await server.report()).readings.streams === readers)
+  // Repeats until the server sends no more bytes: every buffer between server and client is full then.
   for (let bytes = -1, now = 0; now > bytes;) [bytes, now] = [now, (await server.stir()).readings.bytes]
   const fullAt = performance.now()
   await others.health()
-  await until('they are cut', async () => (await server.report()).readings.streams === 0, 60_000)
+  await until('all streams are cut', async () => (await server.report()).readings.streams === 0, 60_000)
   const heldMs = performance.now() - fullAt
   const then = await others.health()
   for (const socket of sockets) socket.destroy()
@@ -135,7 +136,7 @@ test(`${readers} stalled streams are cut, and other clients are not slowed down`
   expectUnharmed(usual, then, `${readers} that read nothing`, heldMs)
 })
 
-/** Requests of one packet, whose answers nobody reads. */
+/** Pipelined requests whose answers the client does not read. */
 const unread: [string, (input: string) => string][] = [
   ['queries of a large room', () => ask(`getLocations?${inputOf({ room: 'stirred' })}`).repeat(100)],
   ['pages that do not exist', () => ask('../nothing').repeat(100)],
@@ -145,7 +146,7 @@ const unread: [string, (input: string) => string][] = [
 const ask = (path: string, headers = '') => `GET /trpc/${path} HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`
 const floods = isSoak ? 50 : 10
 
-/** A phone on a slow network, which reads a stream of the large room as fast as it can. */
+/** Simulates a phone on a slow network that reads a stream of the large room as fast as it can. */
 async function slowPhone(port: number) {
   const network = await slowProxy(port, isSoak ? 30_000 : 200_000)
   const client = rawClient(network.port)
@@ -159,8 +160,8 @@ async function slowPhone(port: number) {
   }
 }
 
-describe(`${floods} sockets that pipeline and read nothing are cut, hold no memory, and harm no other client:`, () => {
-  test.each(unread)('%s', { timeout: 120_000 }, async (what, requests) => {
+describe(`${floods} sockets that pipeline requests and read nothing`, () => {
+  test.each(unread)('floods of %s cost no memory and harm no client', { timeout: 120_000 }, async (what, requests) => {
     const timing = { stallMs: 10_000 * scale, frameStallMs: 60_000 * scale, leaseMs: 300_000 }
     const limits = { readBurst: 1e6, readsPerSecond: 1e6, streamBurst: 1e6 }
     await using server = await loneServer({ timing, limits })
@@ -173,14 +174,14 @@ describe(`${floods} sockets that pipeline and read nothing are cut, hold no memo
     for (const socket of sockets) socket.write(requests(''))
     await passing(500)
     const grown = (await server.heapUsed()) - heap
-    // A stream is a reader like others until its buffers are full: the room has to move.
+    // An unread stream is cut only when its buffers are full, and changes of the room fill them.
     if (what === 'streams') for (let i = 0; i < 40; i++) await server.stir()
     await others.health()
     const since = performance.now()
-    // Short answers fit into the buffers of the kernel: then nothing waits, and the sockets are idle connections.
+    // Short answers fit into the buffers of the kernel. The sockets then count as idle connections and are not cut.
     const isShort = /exist|JSON lines/.test(what)
     if (isShort) await passing(timing.stallMs)
-    else await until('the server has cut them', async () => (await server.report()).handles <= handles, 40_000 * scale)
+    else await until('the server has cut all', async () => (await server.report()).handles <= handles, 40_000 * scale)
     const heldMs = performance.now() - since
     const then = await others.health()
     for (const socket of sockets) socket.destroy()
@@ -188,13 +189,13 @@ describe(`${floods} sockets that pipeline and read nothing are cut, hold no memo
     expect(grown).toBeLessThan(20e6)
     expect(heldMs).toBeLessThan(20_000)
     expect([phone.isServed(), then.statuses]).toEqual([true, []])
-    // A few seconds of a shared machine say nothing about a p99.
+    // In CI, a few seconds on a shared machine are too short to measure a 99th percentile.
     if (isSoak) expectUnharmed(usual, then, `${what} that nobody reads`, heldMs)
   })
 })
 
 test(
-  'callers who query a large room without a pause do not slow the median post of others',
+  'two callers who query a large room without a pause do not slow the median post of other clients',
   { timeout: 60_000 },
   async () => {
     await using server = await loneServer({ limits: { readBurst: 1e6, readsPerSecond: 1e6 } })
@@ -221,7 +222,7 @@ test(
   },
 )
 
-test('sockets above limits.sockets are closed before a byte is read', { timeout: 20_000 }, async () => {
+test('a socket above limits.sockets is closed without an answer', { timeout: 20_000 }, async () => {
   await using server = await serveLocations({ limits: { sockets: 20 } })
   const first = Array.from({ length: 20 }, () => opened(server.port))
   await Promise.all(first.map((socket) => once(socket, 'connect')))
@@ -231,7 +232,7 @@ test('sockets above limits.sockets are closed before a byte is read', { timeout:
   await new Promise((resolve) => late.on('close', resolve))
   expect(heard).toBe(0)
   first[0]!.destroy()
-  await until('there is room again', async () => (await raw(new URL('/livez', server.url).href, { agent: false }).catch(() => null))?.status === 200) // prettier-ignore
+  await until('a socket is accepted again', async () => (await raw(new URL('/livez', server.url).href, { agent: false }).catch(() => null))?.status === 200) // prettier-ignore
   for (const socket of first) socket.destroy()
 })
 
@@ -261,7 +262,7 @@ test(
         await Promise.all(
           sockets.map(async (socket, i) => {
             socket.write(`GET /trpc/onLocation?input=${input} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
-            // A third do not wait for an answer, a third for its head, a third for a snapshot.
+            // A third of the clients abort before the answer, a third at its first bytes, and a third 5 ms later.
             if (i % 3 > 0) await once(socket, 'data')
             if (i % 3 > 1) await passing(5)
             if (i % 2) socket.resetAndDestroy()

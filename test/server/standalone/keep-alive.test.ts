@@ -18,7 +18,7 @@ async function announcedSeconds(keepAliveMs?: number) {
   return Number(/^timeout=(\d+)/.exec(String(headers['keep-alive']))?.[1])
 }
 
-test('idle connections stay open for longer than the 60 seconds of common load balancers', async () => {
+test('by default, idle connections stay open for longer than the 60 seconds of common load balancers', async () => {
   expect(await announcedSeconds()).toBeGreaterThan(65)
 })
 
@@ -26,7 +26,7 @@ test('keepAliveMs sets how long an idle connection stays open', async () => {
   expect(await announcedSeconds(12_000)).toBe(12)
 })
 
-test('a keepAliveMs that is no whole number is rounded, since Node takes whole numbers only', async () => {
+test('a fractional keepAliveMs is rounded up, because Node accepts whole numbers only', async () => {
   expect(await announcedSeconds(11_999.5)).toBe(12)
 })
 
@@ -35,7 +35,7 @@ test.each([0, -1, NaN, Infinity, 2 ** 31])('keepAliveMs of %s is `misconfigured`
   expect(() => createLocationServer({ ...options, keepAliveMs })).toThrow(error as Error)
 })
 
-test('an invalid keepAliveMs is found before a hub is created, which nobody could close', () => {
+test('an invalid keepAliveMs is refused before a hub is created, since the caller could not close that hub', () => {
   const backend = memoryBackend()
   const onHealth = vi.spyOn(backend, 'onHealth')
   expect(() => createLocationServer({ ...options, backend, keepAliveMs: 0 })).toThrow('keepAliveMs')

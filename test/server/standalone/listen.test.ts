@@ -4,7 +4,7 @@ import { cellLocation } from 'hereabouts'
 import { expect, test } from 'vitest'
 import { raw } from '../../support/network/raw.js'
 
-test('listening twice is `misconfigured`, and the message has the URL', async () => {
+test('a second listen() of a server is `misconfigured`, and the error message has the URL of the server', async () => {
   const server = createLocationServer({ location: cellLocation, anonymous: true })
   const { url } = await server.listen(0)
   await expect(server.listen(0)).rejects.toMatchObject({ code: 'misconfigured', message: expect.stringContaining(url) })
@@ -13,7 +13,7 @@ test('listening twice is `misconfigured`, and the message has the URL', async ()
   await expect(server.listen(0)).rejects.toMatchObject({ code: 'closed' })
 })
 
-test('listening twice with metrics fails, and works again after close()', async () => {
+test('a second listen() of prometheusMetrics() fails until close() is called', async () => {
   const metrics = prometheusMetrics()
   const { url } = await metrics.listen(0)
   await expect(metrics.listen(0)).rejects.toThrow(`listens already, at ${new URL(url).origin}: `)
@@ -22,26 +22,29 @@ test('listening twice with metrics fails, and works again after close()', async 
   await metrics.close()
 })
 
-test.each(['127.0.0.1', '0.0.0.0', '::', '::1', '::ffff:127.0.0.1', '::ffff:0.0.0.0'])('the URL of a server on %s can be called', async (host) => {
-  const server = createLocationServer({ location: cellLocation, anonymous: true })
-  const metrics = prometheusMetrics()
-  const { trpcUrl } = await server.listen(0, host)
-  // Linux connects to a wildcard address, too; other systems and browsers do not.
-  expect(['127.0.0.1', '[::1]']).toContain(new URL(trpcUrl).hostname)
-  const input = encodeURIComponent('{"room":"r"}')
-  expect((await raw(`${trpcUrl}/getLocations?input=${input}`)).status).toBe(200)
-  const { url } = await metrics.listen(0, host)
-  expect((await raw(url)).status).toBe(200)
-  await metrics.close()
-  await server.close()
-})
+test.each(['127.0.0.1', '0.0.0.0', '::', '::1', '::ffff:127.0.0.1', '::ffff:0.0.0.0'])(
+  'the URL that listen() returns for %s can be called',
+  async (host) => {
+    const server = createLocationServer({ location: cellLocation, anonymous: true })
+    const metrics = prometheusMetrics()
+    const { trpcUrl } = await server.listen(0, host)
+    // Linux also connects to wildcard addresses such as 0.0.0.0, but other systems and browsers do not.
+    expect(['127.0.0.1', '[::1]']).toContain(new URL(trpcUrl).hostname)
+    const input = encodeURIComponent('{"room":"r"}')
+    expect((await raw(`${trpcUrl}/getLocations?input=${input}`)).status).toBe(200)
+    const { url } = await metrics.listen(0, host)
+    expect((await raw(url)).status).toBe(200)
+    await metrics.close()
+    await server.close()
+  },
+)
 
 test.each([
-  // The text of an unset variable of a shell: Node would listen on all addresses.
+  // An unset shell variable gives an empty host, with which Node would listen on all addresses.
   [0, ''],
   [0, 5 as never],
   [0, null as never],
-  // Node would make a pipe of this name.
+  // Node would listen on a pipe with this name.
   ['/tmp/hereabouts.sock' as never, '127.0.0.1'],
   ['' as never, '127.0.0.1'],
   [null as never, '127.0.0.1'],
@@ -49,7 +52,7 @@ test.each([
   [1.5, '127.0.0.1'],
   [NaN, '127.0.0.1'],
   [65_536, '127.0.0.1'],
-])('the port %j with the host %j is refused', async (port, host) => {
+])('listen() refuses the port %j with the host %j as `misconfigured`', async (port, host) => {
   const server = createLocationServer({ location: cellLocation, anonymous: true })
   const metrics = prometheusMetrics()
   const refusal = { code: 'misconfigured', message: expect.stringContaining('Cannot listen on') as string }
@@ -58,14 +61,14 @@ test.each([
   await server.close()
 })
 
-test('a port of the environment, which is text, is taken', async () => {
+test('listen() accepts a port as text, as an environment variable contains it', async () => {
   const server = createLocationServer({ location: cellLocation, anonymous: true })
   const { url } = await server.listen('0' as never)
   expect(Number(new URL(url).port)).toBeGreaterThan(0)
   await server.close()
 })
 
-test('a static folder without a page is named in the log', async () => {
+test('a static folder without an index.html is named in a warning', async () => {
   const warnings: string[] = []
   const logger = { info() {}, error() {}, warn: (message: string) => void warnings.push(message) }
   const server = createLocationServer({ location: cellLocation, anonymous: true, logger, static: 'no/such/folder' })
@@ -83,7 +86,7 @@ test('a server on all addresses answers to a public name that a proxy on the sam
   await server.close()
 })
 
-test('the metrics endpoint ignores a query, answers to allowedHosts, and says why it refuses', async () => {
+test('the metrics endpoint ignores a query string, answers the hosts in allowedHosts, and refuses others with advice', async () => {
   const metrics = prometheusMetrics({ allowedHosts: ['metrics.example'] })
   const { url } = await metrics.listen(0)
   expect((await raw(`${url}?x=1`)).status).toBe(200)

@@ -38,7 +38,7 @@ test('procedures of the app are served beside the location procedures, typed, wi
   await server.close()
 })
 
-test('a procedure with the name of a location procedure is `misconfigured`', () => {
+test('a procedure of the app with the name of a location procedure is `misconfigured`', () => {
   const create = () =>
     createLocationServer({
       location,

@@ -25,7 +25,7 @@ test('/readyz answers 503 while the backend is unreachable', async () => {
   expect(await asked(server.url, '/readyz')).toEqual([200, 'ok\n'])
 })
 
-test('/readyz answers 503 for ten seconds after the event loop stalled', async () => {
+test('/readyz answers 503 for ten seconds after the event loop stalled for more than a second', async () => {
   const clock = manualClock()
   await using server = await serveLocations({ clock })
   await clock.advance(1_000)
@@ -34,7 +34,7 @@ test('/readyz answers 503 for ten seconds after the event loop stalled', async (
   expect(await asked(server.url, '/livez')).toEqual([200, 'ok\n'])
   await clock.advance(10_000)
   expect(await asked(server.url, '/readyz')).toEqual([200, 'ok\n'])
-  // Half a second late now and then is no reason.
+  // A stall that makes timers half a second late leaves the server ready.
   clock.stall(1_000)
   expect(await asked(server.url, '/readyz')).toEqual([200, 'ok\n'])
 })

@@ -10,12 +10,15 @@ import { inputOf } from '../../support/network/raw-client.js'
 import { newKey } from '../../support/clients/stock-client.js'
 import { until } from '../../support/until.js'
 
-/* A server that runs out of descriptors: who is here stays, who comes is turned away, and it is over when they go. */
+/*
+ * Tests a server that runs out of file descriptors: open connections are still served, new connections are closed, and
+ * connections are accepted again when others have closed.
+ */
 
 const openFiles = 256
 const json = { 'content-type': 'application/json' }
 
-/** Someone who looks on, and somebody who moves, on a connection that is open already. */
+/** Opens a stream and a connection for posts. `isSeen` posts a row and waits until the stream shows it. */
 async function company({ port, url }: LoneServer) {
   const viewer = connect(port, '127.0.0.1')
   let seen = ''
@@ -27,7 +30,7 @@ async function company({ port, url }: LoneServer) {
     const body = JSON.stringify({ room: 'r', connectionKey, location: { sheet: 'Q3', row, col: 1 } })
     return (await raw(`${url}/postLocation`, { method: 'POST', headers: json, body, agent })).status
   }
-  await until('there is a stream', () => seen.includes('"snapshot"'))
+  await until('the stream is open', () => seen.includes('"snapshot"'))
   return {
     isSeen: async (row: number) => {
       expect(await post(row)).toBe(200)
@@ -40,7 +43,7 @@ async function company({ port, url }: LoneServer) {
   }
 }
 
-/** Connections that hold on to whatever they get. */
+/** Opens connections and keeps each one until the server closes it. */
 async function flood(port: number, size: number) {
   const open = new Set<Socket>()
   let turnedAway = 0
@@ -57,7 +60,7 @@ async function flood(port: number, size: number) {
     },
     async end() {
       for (const socket of open) socket.destroy()
-      await until('all are gone', () => open.size === 0)
+      await until('all connections are closed', () => open.size === 0)
     },
   }
 }
@@ -73,31 +76,31 @@ async function isIdle(server: LoneServer) {
   return (await server.report()).cpuMs - before.cpuMs
 }
 
-describe(`a server that may have ${openFiles} files open`, () => {
-  test('closes connections above the limit, logs it once, and accepts connections again when there is room', async () => {
+describe(`a server with at most ${openFiles} open files`, () => {
+  test('a server with few file descriptors closes new connections, logs this once, and accepts connections when others close', async () => {
     await using server = await loneServer({ openFiles })
     using people = await company(server)
     await people.isSeen(1)
     const crowd = await flood(server.port, 1_000)
-    await until('most are turned away', () => crowd.turnedAway > 1_000 - openFiles)
+    await until('most connections are refused', () => crowd.turnedAway > 1_000 - openFiles)
     await people.isSeen(2)
     expect(await isOpen(server)).toBe(false)
-    // Those who hold on cost nothing.
+    // The connections of the flood use less than half of the server's CPU time.
     expect(await isIdle(server)).toBeLessThan(500)
     await people.isSeen(3)
     expect(await warnings(server)).toHaveLength(1)
     await crowd.end()
-    await until('there is room again', () => isOpen(server))
+    await until('a connection is accepted again', () => isOpen(server))
     await people.isSeen(4)
   })
 
-  test('keeps running when all descriptors are used up', async () => {
+  test('a server serves its open connections even when all file descriptors are used up', async () => {
     await using server = await loneServer({ openFiles })
     using people = await company(server)
     await people.isSeen(1)
     expect(await server.exhaust()).toBeGreaterThan(100)
     const crowd = await flood(server.port, 1_000)
-    await until('all are turned away', () => crowd.turnedAway === 1_000)
+    await until('all connections are refused', () => crowd.turnedAway === 1_000)
     await people.isSeen(2)
     expect(await isIdle(server)).toBeLessThan(500)
     expect(await isOpen(server)).toBe(false)
@@ -107,7 +110,7 @@ describe(`a server that may have ${openFiles} files open`, () => {
   })
 })
 
-test('the socket limit leaves descriptors for everything else', () => {
+test('the socket limit leaves 64 file descriptors for other uses, or half of them when there are few', () => {
   expect(openFilesLimit()).toBeGreaterThan(100)
   expect([Infinity, 20_000, 256, 100, 3].map(socketsWithin)).toEqual([Infinity, 19_936, 192, 50, 1])
 })

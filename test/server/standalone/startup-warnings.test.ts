@@ -13,7 +13,7 @@ const usual = {
   timing: defaultTiming,
 }
 
-test('the defaults on a loopback address cause no warning', () => {
+test('the default options on a loopback address cause no startup warning', () => {
   expect(startupWarnings(usual)).toEqual([])
   expect(
     startupWarnings({ ...usual, address: '::1', origins: ['https://app.example', 'http://localhost:5173'] }),
@@ -24,16 +24,16 @@ test.each([
   ['anonymous access on a public address', { address: '0.0.0.0' }, /^anonymous: /],
   ['an origin without encryption', { origins: ['http://app.example'] }, /^origins: http:\/\/app\.example /],
   [
-    'a higher limit of streams',
+    'a limit of streams above the default',
     { limits: { ...defaultLimits, streams: 20_001 } },
     /^limits\.streams is 20001; the default is 20000\.$/,
   ],
-  ['a folder without a page', { emptyFolder: '/srv/nope' }, /^static: there is no index\.html in \/srv\/nope: /],
+  ['a static folder without a page', { emptyFolder: '/srv/nope' }, /^static: there is no index\.html in \/srv\/nope: /],
   ['an infinite limit', { limits: { ...defaultLimits, postBurst: Infinity } }, /^limits\.postBurst is Infinity/],
   ['a limit that is NaN', { limits: { ...defaultLimits, depth: NaN } }, /^limits\.depth is NaN/],
   ['requestMs above tombstoneMs', { timing: { ...defaultTiming, requestMs: 60_000 } }, /^timing\.requestMs /],
   ['recheckMs above a minute', { timing: { ...defaultTiming, recheckMs: 60_001 } }, /^timing\.recheckMs is 60001/],
-])('%s causes one warning', (_what, weakened, sentence) => {
+])('%s causes one startup warning', (_what, weakened, sentence) => {
   expect(startupWarnings({ ...usual, ...weakened })).toEqual([expect.stringMatching(sentence)])
 })
 
@@ -46,16 +46,16 @@ test.each<[ServerTimeouts, RegExp | null]>([
   [{ requestTimeout: 20_000, headersTimeout: 0 }, /^server\.headersTimeout is 0: /],
   [{ timeout: 15_000 }, null],
   [{ timeout: 0 }, /^server\.timeout is 0: .* set it to 15000\.$/],
-])("the timeouts %o of an app's own server cause the expected warning", (timeouts, sentence) => {
+])("the timeouts %o of an app's own server cause a warning when they are off or too long", (timeouts, sentence) => {
   const warnings = serverTimeoutWarnings(timeouts, defaultTiming)
   expect(warnings).toEqual(sentence ? [expect.stringMatching(sentence)] : [])
 })
 
-test('lower limits cause no warning', () => {
+test('limits below the defaults cause no startup warning', () => {
   expect(startupWarnings({ ...usual, limits: { ...defaultLimits, streams: 1, depth: 2 } })).toEqual([])
 })
 
-test('a server logs its warnings when it begins to listen', async () => {
+test('a server logs its startup warnings when it begins to listen, not when it is created', async () => {
   const warnings: string[] = []
   const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
   const server = createLocationServer({ location: cellLocation, anonymous: true, logger, limits: { streams: 1e6 } })

@@ -30,7 +30,7 @@ test.for([
   ['synchronously', odd],
   ['asynchronously', oddLater],
 ] as const)(
-  'a value that a refinement of the app refuses %s is answered with its message, and other values are applied',
+  'a location that a refinement of the app refuses %s is answered with the message of the refinement',
   async ([, location]) => {
     const { hub, router } = createLocationServer({ location, anonymous: true })
     const caller = router.createCaller({ headers: new Headers(), ip: '' })

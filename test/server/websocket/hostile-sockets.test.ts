@@ -9,7 +9,7 @@ import { WebSocketServer } from 'ws'
 import { rawSocket, type SocketMessage } from '../../support/clients/raw-socket.js'
 import { until } from '../../support/until.js'
 
-/* Clients that break the rules, or go at a bad time: none of them may end the process, or keep memory. */
+/* Tests WebSocket clients that break the protocol or disconnect early: they must not end the process or leak memory. */
 
 type Settings = { context?: () => unknown; own?: boolean; limits?: object; formatter?: () => unknown }
 
@@ -77,7 +77,7 @@ async function appServer({ context = () => ({}), own = false, limits = {}, forma
 const query = (id: number | string, path = 'echo') => ({ id, method: 'query', params: { path } })
 const answered = (id: number | string | null) => (message: SocketMessage) => message.id === id
 
-/** Upgrades by hand, and sends the text `x`. */
+/** Sends an upgrade request with any path and Host header, and then the message `x`. */
 async function upgradeWith(port: number, path: string, host: string): Promise<{ received: string; isClosed: boolean }> {
   const socket = connect(port, '127.0.0.1')
   const got = { received: '', isClosed: false }
@@ -89,14 +89,14 @@ async function upgradeWith(port: number, path: string, host: string): Promise<{ 
     `GET ${path} HTTP/1.1\r\nhost: ${host}\r\nupgrade: websocket\r\nconnection: upgrade\r\n` +
       `sec-websocket-key: ${Buffer.alloc(16).toString('base64')}\r\nsec-websocket-version: 13\r\n\r\n`,
   )
-  await until('there is an answer', () => got.received !== '' || got.isClosed)
+  await until('the server answers the upgrade', () => got.received !== '' || got.isClosed)
   if (!got.isClosed) socket.write(Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0x78]))
-  await until('there is an end', () => got.isClosed || /\x88/.test(got.received))
+  await until('the socket is closed', () => got.isClosed || /\x88/.test(got.received))
   socket.destroy()
   return got
 }
 
-test.each(['localhost:99999', '['])('an upgrade with the Host header %s is refused with 400', async (host) => {
+test.each(['localhost:99999', '['])('a WebSocket upgrade with the Host header %s is refused with 400', async (host) => {
   await using server = await appServer()
   const { received } = await upgradeWith(server.port, '/trpc', host)
   expect(received).toMatch(/^HTTP\/1.1 400 /)
@@ -108,7 +108,7 @@ test.each(['localhost:99999', '['])('an upgrade with the Host header %s is refus
 test.each([
   ['//', 'localhost'],
   ['/trpc', 'localhost:99999'],
-])('an own server of ws closes sockets with the URL %s and the Host header %s', async (path, host) => {
+])('a handler on an existing WebSocketServer closes sockets with the URL %s and the Host %s', async (path, host) => {
   await using server = await appServer({ own: true })
   const { received } = await upgradeWith(server.port, path, host)
   expect(received).toContain('The URL or the Host header is not valid.')
@@ -121,26 +121,26 @@ test.each([
   ['mutations with a path that is a number', (id: string) => ({ id, method: 'mutation', params: { path: 1 } })],
   ['a valid call beside one that is not', (id: string) => [query(id, 'wait'), { id: `${id}+`, method: 'query' }]],
   ['calls with a long id', (id: string) => ({ id: id.padEnd(10_000, '-'), method: 'subscription' })],
-])('many invalid messages leave nothing behind, and the socket still answers: %s', async (_name, invalid) => {
+])('200 invalid WebSocket messages leave no state behind, and the socket still answers: %s', async (_name, invalid) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   for (let at = 0; at < 200; at++) socket.send(invalid(`id-${at}`))
   socket.send(query('last'))
   await socket.find('a reply', answered('last'))
   expect(socket.messages.filter(answered(null))).toHaveLength(200)
-  // A request with an id that was kept would be refused as a duplicate.
+  // If the id of an invalid request were kept, a request with this id would be refused as a duplicate.
   socket.send({ id: 'id-1', method: 'subscription', params: { path: 'hang' } })
   socket.send({ id: 'id-2', method: 'subscription', params: { path: 'onLocation', input: { room: 'q3' } } })
-  await until('both are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 2)
+  await until('both streams are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 2)
 })
 
-test('queries with one id count as one call each, so that a socket with many of them is not read', async () => {
+test('queries with the same id count as separate calls, and a WebSocket with many calls in progress is not read', async () => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   const large = { id: 1, method: 'query', params: { path: 'wait', input: 'x'.repeat(8_000) } }
   for (let at = 0; at < 400; at++) socket.send(large)
-  await until('calls run', () => server.waiting.length >= 64)
-  // More would be read within a few turns.
+  await until('64 calls are in progress', () => server.waiting.length >= 64)
+  // If the socket were still read, more calls would start within these turns of the event loop.
   for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve))
   expect(server.waiting.length).toBeLessThan(100)
   socket.send(query(2))
@@ -148,23 +148,23 @@ test('queries with one id count as one call each, so that a socket with many of 
     for (const each of server.waiting.splice(0)) each()
     return socket.messages.some(answered(2))
   })
-  await until('all are answered', () => socket.messages.filter(answered(1)).length === 400)
+  await until('all queries are answered', () => socket.messages.filter(answered(1)).length === 400)
 })
 
-test('an id that was refused as a duplicate still stops its first subscription', async () => {
+test('a request id that was refused as a duplicate still stops the first subscription with this id', async () => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   const subscribe = { id: 1, method: 'subscription', params: { path: 'hang' } }
   socket.send(subscribe, subscribe)
   expect(JSON.stringify(await socket.find('an error', ({ error }) => error !== undefined))).toContain('Duplicate id 1')
-  // The id still belongs to the app's subscription.
+  // The id 1 still belongs to the app's subscription, so a location subscription with it is refused.
   socket.send({ id: 1, method: 'subscription', params: { path: 'onLocation', input: { room: 'q3' } } })
-  await until('it is refused', () => socket.messages.filter(({ error }) => error !== undefined).length === 2)
+  await until('a second call is refused', () => socket.messages.filter(({ error }) => error !== undefined).length === 2)
   socket.send({ id: 1, method: 'subscription.stop' })
   await until('the subscription has stopped', () => server.heard.stopped === 1)
 })
 
-test('a client that floods a socket with pings and reads nothing costs no memory', async () => {
+test('a client that floods a WebSocket with pings and reads nothing makes the server buffer less than 256 KiB', async () => {
   await using server = await appServer()
   using client = await rawSocket(server.url).opened()
   const socket = (client.ws as unknown as { _socket: Socket })._socket
@@ -179,7 +179,7 @@ test('a client that floods a socket with pings and reads nothing costs no memory
   expect(most).toBeLessThan(2 ** 18)
 })
 
-test.each([false, true])('a ping is answered with one pong (own server of ws: %s)', async (own) => {
+test.each([false, true])('a WebSocket ping is answered with one pong (existing WebSocketServer: %s)', async (own) => {
   await using server = await appServer({ own })
   using client = await rawSocket(server.url).opened()
   let pongs = 0
@@ -190,7 +190,7 @@ test.each([false, true])('a ping is answered with one pong (own server of ws: %s
   expect(pongs).toBe(1)
 })
 
-test('sockets that close while createContext is pending are not counted under their address', async () => {
+test('WebSockets that close while createContext is pending do not count toward the limit of their address', async () => {
   const contexts: (() => void)[] = []
   let isSlow = true
   const context = () => (isSlow ? new Promise((resolve) => contexts.push(() => resolve({}))) : {})
@@ -198,7 +198,7 @@ test('sockets that close while createContext is pending are not counted under th
   for (let round = 0; round < 10; round++) {
     const sockets = await Promise.all(Array.from({ length: 10 }, () => rawSocket(server.url).opened()))
     for (const { ws } of sockets) ws.terminate()
-    await until('all are gone', () => server.handler.size === 0)
+    await until('all sockets are gone', () => server.handler.size === 0)
   }
   expect(contexts).toHaveLength(100)
   for (const each of contexts) each()
@@ -208,21 +208,21 @@ test('sockets that close while createContext is pending are not counted under th
   expect(await socket.find('a reply', answered(1))).toMatchObject({ result: { data: 'echo' } })
 })
 
-test('a socket whose messages wait for createContext is not read', async () => {
+test('a WebSocket whose messages wait for createContext is not read until the context exists', async () => {
   let open = () => {}
   const context = () => new Promise((resolve) => (open = () => resolve({})))
   await using server = await appServer({ context })
   using socket = await rawSocket(server.url).opened()
   const large = { id: 1, method: 'query', params: { path: 'echo', input: 'x'.repeat(50_000) } }
   for (let at = 0; at < 600; at++) socket.send(large)
-  await until('the server has read some', () => server.sockets[0]!.bytesRead > 64 * 50_000)
+  await until('the server has read 64 messages', () => server.sockets[0]!.bytesRead > 64 * 50_000)
   for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve))
   expect(server.sockets[0]!.bytesRead).toBeLessThan(100 * 50_000)
   open()
-  await until('all are answered', () => socket.messages.filter(answered(1)).length === 600)
+  await until('all queries are answered', () => socket.messages.filter(answered(1)).length === 600)
 })
 
-test('an error whose shape JSON cannot write is answered with a plain error, and the calls go on', async () => {
+test('an error that errorFormatter makes unserializable is answered with a plain error, and the WebSocket answers further calls', async () => {
   await using server = await appServer({ formatter: () => ({ large: 1n }) })
   using socket = await rawSocket(server.url).opened()
   for (let id = 0; id < 100; id++)
@@ -233,7 +233,7 @@ test('an error whose shape JSON cannot write is answered with a plain error, and
   expect(await socket.find('a reply', answered(100))).toMatchObject({ result: { data: 'echo' } })
 })
 
-test('closing the handler destroys sockets that do not answer, and waits for those with calls in progress', async () => {
+test('closing the WebSocket handler destroys sockets that do not answer, and waits for sockets with calls in progress', async () => {
   await using server = await appServer()
   using silent = await rawSocket(server.url).opened()
   ;(silent.ws as unknown as { _socket: Socket })._socket.pause()

@@ -12,7 +12,10 @@ import { cell } from '../../support/clients/stock-client.js'
 import { rawSocket, type RawSocket } from '../../support/clients/raw-socket.js'
 import { until } from '../../support/until.js'
 
-/* Streams that tRPC sends: those of the app, and location streams that a middleware wraps. They are bounded like ours. */
+/*
+ * Tests WebSocket streams that tRPC sends: streams of the app, and location streams that a middleware wraps. They have
+ * the same bounds as location streams that are sent directly.
+ */
 
 const chunk = 'x'.repeat(64 * 1024)
 const mostChunks = 800
@@ -105,21 +108,21 @@ async function fill(server: AppServer, socket: RawSocket, id: number): Promise<v
   for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve))
 }
 
-test('a stream of the app waits while its client does not read, and goes on when it does', async () => {
+test('a WebSocket stream of the app pauses while its client does not read, and resumes when the client reads', async () => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   await fill(server, socket, 1)
   expect(server.sockets[0]!.writableLength).toBeLessThan(2 * chunk.length)
   expect(server.state.made).toBeLessThan(mostChunks)
   socketOf(socket).resume()
-  // Parsing 50 MB again and again would take long.
+  // The texts are compared unparsed, because parsing 50 MB at each check would take long.
   const received = (type: string) =>
     socket.texts.filter((text) => text.startsWith(`{"id":1,"result":{"type":"${type}"`))
   await until('the stream has ended', () => received('stopped').length === 1)
   expect(received('data')).toHaveLength(mostChunks)
 })
 
-test('a stream of the app that waits can be stopped', async () => {
+test('a WebSocket stream of the app that is paused can be stopped by its client', async () => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   await fill(server, socket, 1)
@@ -129,7 +132,7 @@ test('a stream of the app that waits can be stopped', async () => {
   await until('the stream has ended', () => dataOf(socket, 1, 'stopped').length === 1)
 })
 
-test.each(paths)('%s waits while its client does not read, and then sends one merged frame', async (path) => {
+test.each(paths)('a WebSocket stream of %s waits for a client that does not read, and merges frames', async (path) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   socket.send(streamOf(1, path))
@@ -142,7 +145,7 @@ test.each(paths)('%s waits while its client does not read, and then sends one me
   socket.send(stop(2))
   socketOf(socket).resume()
   await until('the last place is shown', () => JSON.stringify(dataOf(socket, 1, 'changes')).includes('"row":8'))
-  // One value was already asked for when the socket became full.
+  // One frame may have been taken before the socket became full, so up to two come.
   expect(dataOf(socket, 1, 'changes').length).toBeLessThanOrEqual(2)
 })
 
@@ -151,7 +154,7 @@ async function settled(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise, Promise.resolve(pending)])) !== pending
 }
 
-test.each(paths)('revoking the member of %s destroys a socket that is full', async (path) => {
+test.each(paths)('revoking the member of a WebSocket stream of %s destroys the socket if it is full', async (path) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   socket.send(streamOf(1, path))
@@ -161,7 +164,7 @@ test.each(paths)('revoking the member of %s destroys a socket that is full', asy
   await until('the socket is destroyed', () => server.sockets[0]!.destroyed)
 })
 
-test.each(paths)('a socket with %s that is not read for frameStallMs is destroyed', async (path) => {
+test.each(paths)('a WebSocket with a stream of %s that is not read for frameStallMs is destroyed', async (path) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   socket.send(streamOf(1, path))
@@ -174,7 +177,7 @@ test.each(paths)('a socket with %s that is not read for frameStallMs is destroye
   await until('the stream is closed', () => server.hub.streams.size === 0)
 })
 
-test('a socket whose only stream is wrapped is closed when its caller is somebody else', async () => {
+test('a WebSocket whose only stream is wrapped by a middleware is closed when its caller becomes another member', async () => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   socket.send(wrapped(1))
@@ -185,34 +188,34 @@ test('a socket whose only stream is wrapped is closed when its caller is somebod
 })
 
 test.each([
-  ['one message each', (all: object[]) => all],
-  ['one array', (all: object[]) => [all]],
-])('a socket has at most 256 subscriptions, those of the app included: %s', async (_name, messagesOf) => {
+  ['each in its own message', (all: object[]) => all],
+  ['all in one array', (all: object[]) => [all]],
+])('a WebSocket has at most 256 subscriptions, including those of the app: %s', async (_name, messagesOf) => {
   await using server = await appServer()
   using socket = await rawSocket(server.url).opened()
   const all = Array.from({ length: 254 }, (_, id) => subscribe(id, 'quiet'))
   socket.send(...messagesOf([wrapped(1_000), subscribe(1_001, 'onLocation', { room: 'q3' })]))
   await until(
-    'both are open',
+    'both location streams are open',
     () => dataOf(socket, 1_000, 'snapshot').length + dataOf(socket, 1_001, 'snapshot').length === 2,
   )
   socket.send(...messagesOf([...all, subscribe(254, 'quiet'), subscribe(255, 'onLocation', { room: 'q3' })]))
   const refused = () => socket.messages.filter(({ error }) => JSON.stringify(error ?? '').includes('at most 256'))
-  await until('two are refused', () => refused().length === 2)
+  await until('two subscriptions are refused', () => refused().length === 2)
   expect(refused().map(({ id }) => id)).toEqual([254, 255])
   socket.send([stop(1_000), stop(0)])
   await until(
-    'they have stopped',
+    'two subscriptions have stopped',
     () => dataOf(socket, 0, 'stopped').length + dataOf(socket, 1_000, 'stopped').length === 2,
   )
   socket.send(subscribe(256, 'quiet'), subscribe(257, 'onLocation', { room: 'q3' }))
   await until(
-    'both are open',
+    'both new subscriptions are open',
     () => dataOf(socket, 256, 'started').length + dataOf(socket, 257, 'started').length === 2,
   )
 })
 
-test('subscriptions that wait for createContext count among the 256', async () => {
+test('subscriptions that wait for createContext count toward the limit of 256 for a WebSocket', async () => {
   let open = () => {}
   await using server = await appServer({ context: () => new Promise((resolve) => (open = () => resolve({}))) })
   using socket = await rawSocket(server.url).opened()
@@ -220,11 +223,11 @@ test('subscriptions that wait for createContext count among the 256', async () =
   socket.send(all.slice(0, 200), all.slice(200))
   await socket.has(44)
   open()
-  await until('256 are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 256)
+  await until('256 streams are open', () => socket.texts.filter((text) => text.includes('"started"')).length === 256)
   expect(socket.messages.filter(({ error }) => error !== undefined)).toHaveLength(44)
 })
 
-test('the paths of subscriptions that have ended are not kept', () => {
+test('PacedSubscriptions removes a path when the last subscription with this path has ended', () => {
   const t = initTRPC.create()
   const router = t.router({ ticks: t.procedure.subscription(async function* () {}) })
   const subscriptions = new PacedSubscriptions(router, () => null)

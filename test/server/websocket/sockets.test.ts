@@ -10,7 +10,7 @@ import { Hub } from '../../../src/server/hub/hub.js'
 import { rawSocket } from '../../support/clients/raw-socket.js'
 import { until } from '../../support/until.js'
 
-/* How sockets are opened, limited, checked and closed. That messages are those of tRPC is for same-socket.test.ts. */
+/* Tests how WebSockets are opened, limited, checked and closed. same-socket.test.ts tests the messages themselves. */
 
 const key = 'k'.repeat(22)
 const subscribe = (id: number | string, room = 'q3', more: object = {}) => ({
@@ -31,7 +31,7 @@ const typed =
 const failed = (id: number | string | null) => (message: { id: unknown; error?: unknown }) =>
   message.id === id && message.error !== undefined
 
-/** A server whose identities, clock and backend a test may change. */
+/** A server whose caller, expiry, clock and answers of authorize() a test may change. */
 async function identified(options: { limits?: object } = {}) {
   const state = {
     member: 'ada',
@@ -85,8 +85,8 @@ async function identified(options: { limits?: object } = {}) {
   }
 }
 
-describe('the upgrade', () => {
-  test('the upgrade is refused to pages of another origin', async () => {
+describe('the WebSocket upgrade', () => {
+  test('a WebSocket upgrade from a page of another origin is refused with 403', async () => {
     await using server = await serveLocations({ webSocket: true })
     using foreign = rawSocket(server.url, { origin: 'https://evil.example' })
     await until('the socket is refused', () => foreign.refused)
@@ -95,14 +95,14 @@ describe('the upgrade', () => {
     expect([foreign.refused, own.refused]).toEqual([403, null])
   })
 
-  test('the upgrade is refused under a name that is not the name of the server', async () => {
+  test('a WebSocket upgrade under a host name that allowedHosts does not list is refused with 403', async () => {
     await using server = await serveLocations({ webSocket: true, allowedHosts: ['app.example'] })
     using foreign = rawSocket(server.url, { host: 'rebound.example' })
     await until('the socket is refused', () => foreign.refused)
     expect(foreign.refused).toBe(403)
   })
 
-  test('the upgrade is answered 404 at another path, and 503 while the hub drains', async () => {
+  test('a WebSocket upgrade is answered 404 at another path, and 503 while the hub drains', async () => {
     await using server = await identified()
     using elsewhere = rawSocket(server.url.replace('/trpc', '/other'))
     await until('the socket is refused', () => elsewhere.refused)
@@ -112,7 +112,7 @@ describe('the upgrade', () => {
     expect([elsewhere.refused, late.refused]).toEqual([404, 503])
   })
 
-  test('the upgrade is answered 503 above the limit of sockets', async () => {
+  test('a WebSocket upgrade above limits.sockets is answered 503', async () => {
     await using server = await identified({ limits: { sockets: 1 } })
     using first = await rawSocket(server.url).opened()
     using second = rawSocket(server.url)
@@ -120,7 +120,7 @@ describe('the upgrade', () => {
     expect([first.refused, second.refused]).toEqual([null, 503])
   })
 
-  test('a server without `webSocket` serves no sockets', async () => {
+  test('a server without the option `webSocket` opens no WebSocket', async () => {
     await using server = await serveLocations()
     using socket = rawSocket(server.url)
     await until('the socket is refused', () => socket.refused !== null || socket.closed)
@@ -128,8 +128,8 @@ describe('the upgrade', () => {
   })
 })
 
-describe('the limits of a socket', () => {
-  test('a message may have at most 8 queries and mutations, and any number of subscriptions', async () => {
+describe('the limits of a WebSocket', () => {
+  test('a WebSocket message may contain at most 8 queries and mutations, and more than 8 subscriptions', async () => {
     await using server = await serveLocations({ webSocket: true })
     using socket = await rawSocket(server.url).opened()
     socket.send(Array.from({ length: 9 }, (_, at) => count(at)))
@@ -142,14 +142,14 @@ describe('the limits of a socket', () => {
     )
   })
 
-  test('a call may have at most `bodyBytes` bytes', async () => {
+  test('a WebSocket call above limits.bodyBytes is answered PAYLOAD_TOO_LARGE', async () => {
     await using server = await serveLocations({ webSocket: true })
     using socket = await rawSocket(server.url).opened()
     socket.send(post(1, { location: { sheet: 'x'.repeat(9_000), row: 1, col: 1 } }))
     expect(JSON.stringify(await socket.find('an error', failed(1)))).toContain('PAYLOAD_TOO_LARGE')
   })
 
-  test('a request id is an integer or a text of at most 64 bytes', async () => {
+  test('a WebSocket request whose id is not an integer or a text of at most 64 bytes is answered with the id null', async () => {
     await using server = await serveLocations({ webSocket: true })
     using socket = await rawSocket(server.url).opened()
     socket.send(count(1.5), count('x'.repeat(65)), count('é'.repeat(33)), count('x'.repeat(64)))
@@ -157,7 +157,7 @@ describe('the limits of a socket', () => {
     expect(socket.messages.map(({ id }) => id)).toEqual([null, null, null, 'x'.repeat(64)])
   })
 
-  test('a member with too many streams in a room is refused the new one', async () => {
+  test('a WebSocket subscription above memberRoomStreams is refused as `room-full`, and the older stream stays open', async () => {
     await using server = await identified({ limits: { memberRoomStreams: 1 } })
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1), subscribe(2))
@@ -167,7 +167,7 @@ describe('the limits of a socket', () => {
     expect(socket.messages.some(typed('bye'))).toBe(false)
   })
 
-  test('an address with too many sockets is refused the new one', async () => {
+  test('a WebSocket above addressStreams sockets of its address is closed with 1013; after one closes, another is accepted', async () => {
     await using server = await identified({ limits: { addressStreams: 1 } })
     using first = await rawSocket(server.url).opened()
     first.send(count(1))
@@ -176,13 +176,13 @@ describe('the limits of a socket', () => {
     expect(await second.closing()).toMatchObject({ code: 1013 })
     expect(JSON.stringify(second.messages)).toContain('rate-limited: ')
     first.ws.close()
-    await until('the first is gone', () => server.handler.size === 0)
+    await until('the first socket is gone', () => server.handler.size === 0)
     using third = await rawSocket(server.url).opened()
     third.send(count(1))
     expect((await third.find('a reply', ({ id }) => id === 1)).error).toBeUndefined()
   })
 
-  test('a client that sends pings and reads nothing is not read, and then cut off', async () => {
+  test('a client that floods a WebSocket with calls and reads nothing is cut before 88 MB of calls are read', async () => {
     await using server = await serveLocations({ webSocket: true, timing: { stallMs: 1_000 } })
     const { port } = new URL(server.url)
     const socket = connect(Number(port), '127.0.0.1')
@@ -202,13 +202,13 @@ describe('the limits of a socket', () => {
         await new Promise<void>((resolve) => (socket.once('drain', resolve), socket.once('close', () => resolve())))
     }
     await until('the socket is cut', () => isClosed || socket.destroyed)
-    // 400 floods are 88 MB of calls, and more of answers.
+    // 400 floods are 88 MB of calls, and their answers are larger.
     expect(sent).toBeLessThan(400)
   })
 })
 
-describe('a subscription', () => {
-  test('a subscription that is unavailable waits, and opens when the cause has passed', async () => {
+describe('a WebSocket subscription', () => {
+  test('a WebSocket subscription waits while authorize() is unavailable, and opens when authorize() answers again', async () => {
     await using server = await identified()
     server.state.isHidden = true
     using socket = await rawSocket(server.url).opened()
@@ -219,7 +219,7 @@ describe('a subscription', () => {
     expect(socket.messages.some(failed(1))).toBe(false)
   })
 
-  test('a subscription that stays unavailable for requestMs closes the socket for later', async () => {
+  test('a WebSocket is closed with 1013 when authorize() stays unavailable for requestMs during a subscription', async () => {
     await using server = await identified()
     server.state.isHidden = true
     using socket = await rawSocket(server.url).opened()
@@ -230,7 +230,7 @@ describe('a subscription', () => {
     expect(socket.messages.some(failed(1))).toBe(false)
   })
 
-  test('a subscription that is revoked ends with a bye and a final error on its id, and the socket stays', async () => {
+  test('a revoked WebSocket subscription ends with a bye and a final error under its id, and the socket stays open', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -243,7 +243,7 @@ describe('a subscription', () => {
     expect(socket.closed).toBeNull()
   })
 
-  test('a subscription is not rotated', async () => {
+  test('a WebSocket subscription is not rotated: it is still open after 12 minutes', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -257,7 +257,7 @@ describe('a subscription', () => {
     expect(socket.messages.some(typed('bye'))).toBe(false)
   })
 
-  test('closing the socket shortens the lease of its connection', async () => {
+  test('closing a WebSocket shortens the lease of its connection to 15 seconds', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(post(1), subscribe(2, 'q3', { connectionKey: key }))
@@ -274,8 +274,8 @@ describe('a subscription', () => {
   })
 })
 
-describe('a socket', () => {
-  test('a socket is closed when its identity expires', async () => {
+describe('a WebSocket', () => {
+  test('a WebSocket is closed with 1008 when the identity of its caller expires', async () => {
     await using server = await identified()
     server.state.expiresAt = new Date(server.clock.date().getTime() + 5_000)
     using socket = await rawSocket(server.url).opened()
@@ -288,9 +288,9 @@ describe('a socket', () => {
 
   test.each([
     ['another member', 'bob'],
-    ['nobody', 'nobody'],
-    ['a guest', 'guest'],
-  ])('a socket is closed within recheckMs when its caller is %s now', async (_name, member) => {
+    ['a caller whom createContext refuses', 'nobody'],
+    ['a caller whom identify() refuses', 'guest'],
+  ])('a WebSocket is closed with 1008 within recheckMs when its caller becomes %s', async (_name, member) => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -301,7 +301,7 @@ describe('a socket', () => {
     expect(socket.messages.at(-1)).toMatchObject({ id: null, error: { data: { code: 'UNAUTHORIZED' } } })
   })
 
-  test('a socket stays open when its caller is still the same, and calls use the new context', async () => {
+  test('a WebSocket whose caller stays the same stays open when its context is created again', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -314,7 +314,7 @@ describe('a socket', () => {
     expect(socket.closed).toBeNull()
   })
 
-  test('a socket without a subscription or call is closed after 30 seconds', async () => {
+  test('a WebSocket without a subscription or call for 30 seconds is closed with 1000', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(count(1))
@@ -326,7 +326,7 @@ describe('a socket', () => {
     expect(socket.closed).toMatchObject({ code: 1000 })
   })
 
-  test('a socket whose client answers no ping is destroyed', async () => {
+  test('a WebSocket whose client answers no ping is destroyed, and its stream is closed', async () => {
     await using server = await identified()
     using socket = rawSocket(server.url)
     await socket.opened()
@@ -337,7 +337,7 @@ describe('a socket', () => {
     expect(server.hub.streams.size).toBe(0)
   })
 
-  test('a socket whose client answers pings stays open', async () => {
+  test('a WebSocket whose client answers pings stays open', async () => {
     await using server = await identified()
     using socket = await rawSocket(server.url).opened()
     socket.send(subscribe(1))
@@ -349,7 +349,7 @@ describe('a socket', () => {
     expect(socket.closed).toBeNull()
   })
 
-  test('a socket that drains answers its calls, and is closed with 1012', async () => {
+  test('a WebSocket on a draining hub answers its calls, sends one bye, and is closed with 1012', async () => {
     await using server = await identified()
     using busy = await rawSocket(server.url).opened()
     using idle = await rawSocket(server.url).opened()
@@ -359,7 +359,7 @@ describe('a socket', () => {
     await busy.find('a snapshot', typed('snapshot'))
     void server.hub.drain()
     busy.send(post(2))
-    await until('both are closed', () => (server.clock.advance(200), busy.closed && idle.closed))
+    await until('both sockets are closed', () => (server.clock.advance(200), busy.closed && idle.closed))
     expect([busy.closed?.code, idle.closed?.code]).toEqual([1012, 1012])
     expect(busy.messages.some(({ id }) => id === 2)).toBe(true)
     expect(busy.messages.some(failed(null))).toBe(false)

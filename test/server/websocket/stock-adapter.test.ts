@@ -10,7 +10,7 @@ import { WebSocketServer } from 'ws'
 import { rawSocket } from '../../support/clients/raw-socket.js'
 import { until } from '../../support/until.js'
 
-/* tRPC's own WebSocket adapter turns the end of a stream into a final error, so an app that uses it is told once. */
+/* tRPC's own WebSocket adapter turns the end of a stream into a final error, so an app that uses it gets a warning. */
 
 async function appServer(adapter: 'tRPC' | 'ours') {
   const warnings: string[] = []
@@ -19,7 +19,7 @@ async function appServer(adapter: 'tRPC' | 'ours') {
     logger: { ...silentLogger, warn: (message) => void warnings.push(message) },
   })
   const t = initTRPC.create()
-  // A middleware that wraps a stream has it sent by tRPC, also under our own handler.
+  // A stream that a middleware wraps is sent by tRPC, even under createLocationWebSocketHandler.
   const wrapping = t.procedure.use(async ({ next }) => {
     const result = await next()
     const { data } = result as { data?: unknown }
@@ -58,19 +58,19 @@ const subscribe = (id: number, path: string) => ({
 })
 const snapshots = (texts: readonly string[]) => texts.filter((text) => text.includes('"snapshot"')).length
 
-test('streams under applyWSSHandler are reported once, with what to use instead', async () => {
+test('location streams under applyWSSHandler cause one warning, which names createLocationWebSocketHandler as replacement', async () => {
   await using server = await appServer('tRPC')
   using socket = await rawSocket(server.url).opened()
   socket.send(subscribe(1, 'locations.onLocation'), subscribe(2, 'locations.onLocation'))
-  await until('both are live', () => snapshots(socket.texts) === 2)
+  await until('both streams are open', () => snapshots(socket.texts) === 2)
   expect(server.warnings()).toEqual([expect.stringContaining('createLocationWebSocketHandler')])
 })
 
-test('streams under our own handler, wrapped ones, and streams of other adapters of tRPC are not reported', async () => {
+test('location streams under createLocationWebSocketHandler, wrapped or not, and over HTTP cause no warning', async () => {
   await using server = await appServer('ours')
   using socket = await rawSocket(server.url).opened()
   socket.send(subscribe(1, 'locations.onLocation'), subscribe(2, 'wrapped.onLocation'))
-  await until('both are live', () => snapshots(socket.texts) === 2)
+  await until('both streams are open', () => snapshots(socket.texts) === 2)
   const closing = new AbortController()
   const input = encodeURIComponent(JSON.stringify({ room: 'q3' }))
   const { body } = await fetch(`${server.url}/locations.onLocation?input=${input}`, { signal: closing.signal })

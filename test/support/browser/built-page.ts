@@ -6,7 +6,7 @@ import { build } from 'vite'
 
 const here = (path: string) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 
-/** Bundles a page of test/browser from the source, as an app does. Returns the folder to serve. */
+/** Bundles a page of test/browser with the package's source, as an app does. Returns the folder to serve. */
 export async function builtPage(name: string): Promise<AsyncDisposable & { folder: string }> {
   const folder = await mkdtemp(join(tmpdir(), `hereabouts-${name}-`))
   await build({

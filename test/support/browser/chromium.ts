@@ -14,7 +14,7 @@ const candidates = [
 export const chromiumPath: string | null = candidates.find((path) => path && existsSync(path)) ?? null
 
 if (!chromiumPath && process.env['REQUIRE_CHROMIUM'] === '1')
-  throw new Error('REQUIRE_CHROMIUM=1, and there is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
+  throw new Error('REQUIRE_CHROMIUM=1, but no Chromium was found: run scripts/machine.sh, or set CHROMIUM_PATH')
 
 export const chromiumArgs = [
   '--no-sandbox',
@@ -28,7 +28,7 @@ export const chromiumArgs = [
 
 /** Launches a browser without background traffic. Close it: `await using browser = await launchChromium()`. */
 export function launchChromium({ args = [], ...options }: LaunchOptions = {}): Promise<Browser> {
-  if (!chromiumPath) throw new Error('There is no Chromium: run scripts/machine.sh, or set CHROMIUM_PATH')
+  if (!chromiumPath) throw new Error('No Chromium was found: run scripts/machine.sh, or set CHROMIUM_PATH')
   return chromium.launch({
     executablePath: chromiumPath,
     args: [...chromiumArgs, ...args],

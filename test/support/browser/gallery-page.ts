@@ -8,7 +8,7 @@ import { build } from 'vite'
 
 const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' }
 
-/** The gallery, built from the source and served on a free port. */
+/** Builds examples/gallery from the source and serves it on a free port. */
 export async function serveGallery(): Promise<AsyncDisposable & { url: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'hereabouts-gallery-'))
   const root = fileURLToPath(new URL('../../../examples/gallery', import.meta.url))

@@ -7,9 +7,9 @@ import { chromiumArgs, chromiumPath } from './chromium.js'
 
 type Target = { id: string; type: string; url: string; title: string }
 
-/** A browser that is driven only through its tab list: a page that a debugger drives is never hidden. */
+/** A browser that is controlled only by its list of tabs: a page that a debugger is attached to is never hidden. */
 export interface TabList extends AsyncDisposable {
-  /** Opens a tab, in front of the others. */
+  /** Opens a tab in front of the others. Returns its id. */
   open(url: string): Promise<string>
   /** Brings a tab to the front, which hides the others. */
   activate(id: string): Promise<void>

@@ -1,16 +1,17 @@
 import type { Page } from 'playwright-core'
 
-/** How two pictures differ: by their sizes, and by how many of their tiles. */
+/** The difference between two pictures: in size, and in the share of tiles that differ. */
 export interface PictureDifference {
-  /** The larger difference of the two lengths, as a part of the length. */
+  /** The larger of the relative differences in width and height. */
   size: number
-  /** The part of the tiles whose mean colour differs by more than 24 of 255. */
+  /** The share of the tiles whose mean colour differs by more than 24 of 255 in some channel. */
   tiles: number
 }
 
 /**
- * Compares two pictures tile by tile, in a page. A tile is 1/60 of the width: text in another font, a shade of antialiasing
- * or a line of one pixel changes its mean colour little; a missing background, border, avatar or row changes it much.
+ * Compares two pictures tile by tile, in a browser page. A tile is 1/60 of the width. Another font, antialiasing or a
+ * line of one pixel changes the mean colour of a tile little. A missing background, border, avatar or row changes it
+ * much.
  */
 export function pictureDifference(page: Page, before: Buffer, now: Buffer): Promise<PictureDifference> {
   return page.evaluate(
@@ -42,7 +43,7 @@ export function pictureDifference(page: Page, before: Buffer, now: Buffer): Prom
   )
 }
 
-/** Returns a picture at 300 pixels of width, which is enough for the comparison and small enough for the repository. */
+/** Returns a picture scaled to a width of 300 pixels: enough for a comparison, and small enough for the repository. */
 export async function shrunk(page: Page, picture: Buffer): Promise<Buffer> {
   const base64 = await page.evaluate(async (base64) => {
     const image = new Image()

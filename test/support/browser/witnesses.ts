@@ -8,7 +8,7 @@ const slackMs = 4_000
 
 export type Witnesses = Awaited<ReturnType<typeof witnessesOf>>
 
-/** Three clients that observe one member. One of the three, Bo, is a member too and moves. */
+/** Opens three clients that observe one member. The first of them, Bo, is in the room too and can move. */
 export async function witnessesOf(url: string, room: string, name: string) {
   const clients = [1, 2, 3].map(() => createLocationClient<Cells>({ url }))
   const [joins, ...watches] = clients
@@ -33,10 +33,10 @@ export async function witnessesOf(url: string, room: string, name: string) {
       await bo.flush()
       return row
     },
-    /** Resolves with the number of connections above `expected` after `withinMs`. */
+    /** Waits until the clients see `expected` windows, or for `withinMs`. Resolves with the number of surplus ones. */
     async ghosts(expected: number, withinMs: number) {
       const tooMany = () => Math.max(...this.windows()) - expected
-      await until('all are gone', () => tooMany() === 0, withinMs + slackMs).catch(() => {})
+      await until('the number of windows is as expected', () => tooMany() === 0, withinMs + slackMs).catch(() => {})
       return tooMany()
     },
     async [Symbol.asyncDispose]() {

@@ -3,9 +3,9 @@ import type { CellLocation, RoomTypesWith } from 'hereabouts'
 
 type Locks = RoomTypesWith<{ location: CellLocation; locks: true }>
 
-/** Somebody who asks for a place all the time, and lets go of it at once. */
+/** A client that locks a place again and again, and releases it at once each time. */
 export interface EagerLocker {
-  /** When the place was granted, by the wall clock. */
+  /** The times of the wall clock at which the place was granted. */
   readonly gotAt: readonly number[]
   end(): Promise<void>
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// In a thread of its own: somebody who moves all the time, and how long each move took until it was answered.
+// A worker thread that posts moves continuously, and records the duration and the status of each answer.
 import { Agent, request } from 'node:http'
 import { setTimeout as passing } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'

@@ -2,19 +2,19 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 export type Health = {
-  /** The number of answered posts, and their durations. */
+  /** The number of posts. `p50` and `p99` are percentiles of their durations in milliseconds. */
   posts: number
   p50: number
   p99: number
-  /** The answers that were not 200. */
+  /** The HTTP statuses other than 200; 0 when there was no answer. */
   statuses: number[]
 }
 
-/** Somebody who posts all the time, whom nothing but the server can hold up: in a thread of their own. */
+/** Starts a client that posts continuously, in its own thread so that only the server can delay it. */
 export function healthyClient(url: string, everyMs = 40) {
   const worker = new Worker(new URL('./healthy-client.mjs', import.meta.url), { workerData: { url, everyMs } })
   return {
-    /** How it went since this was asked the last time. */
+    /** Resolves with the measurements since the last call. */
     async health(): Promise<Health> {
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
       worker.postMessage('health')

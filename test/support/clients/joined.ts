@@ -6,7 +6,7 @@ import type { CellTypes } from '../cell-types.js'
 export type CellRoom = Room<CellTypes>
 type Options = Pick<LocationClientOptions<Cells, ''>, 'fetch' | 'lostMs'> & { profile?: MemberProfile }
 
-/** A client of ours with its one room, and all that it was told of others. */
+/** Joins one room with our client, and records in `news` the types of the events that the room emits. */
 export function joined(url: string, id: string, location: CellLocation, { profile, ...options }: Options = {}) {
   const client = createLocationClient<Cells>({ url, ...options })
   const room: CellRoom = client.join(id, { location, ...(profile && { profile }) })
@@ -17,6 +17,6 @@ export function joined(url: string, id: string, location: CellLocation, { profil
 }
 
 export const rowsSeen = ({ others }: Pick<CellRoom, 'others'>) => others.map(({ location }) => location?.row)
-/** Everybody in sight was seen since the room was last read. */
+/** True if the room shows no stale connection of another member. */
 export const isFresh = ({ others }: Pick<CellRoom, 'others'>) =>
   others.every(({ connections }) => connections.every(({ stale }) => !stale))

@@ -1,5 +1,5 @@
 // @ts-check
-// Is in a room until a signal ends it: node leaving-client.mjs URL
+// A member of a room until a signal ends this process: node leaving-client.mjs URL
 import { createLocationClient } from 'hereabouts/client'
 
 /** @type {import('hereabouts/client').LocationClient<any>} */

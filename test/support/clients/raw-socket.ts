@@ -3,7 +3,7 @@ import { until } from '../until.js'
 
 export type SocketMessage = { id: number | string | null; [name: string]: unknown }
 
-/** A WebSocket that keeps every text it receives, and how it was closed. */
+/** Opens a WebSocket that records every text that it receives, and its close code and reason. */
 export function rawSocket(url: string, headers: Record<string, string> = {}) {
   const ws = new WebSocket(url.replace(/^http/, 'ws'), { headers })
   const texts: string[] = []
@@ -19,11 +19,11 @@ export function rawSocket(url: string, headers: Record<string, string> = {}) {
   const self = {
     ws,
     texts,
-    /** How the socket was closed; null while it is open. */
+    /** The close code and reason of the socket; null while it is open. */
     get closed() {
       return closed
     },
-    /** The HTTP status that refused the upgrade. */
+    /** The HTTP status with which the server refused the upgrade, or null. */
     get refused() {
       return refused
     },
@@ -37,11 +37,11 @@ export function rawSocket(url: string, headers: Record<string, string> = {}) {
     send(...messages: unknown[]) {
       for (const each of messages) ws.send(typeof each === 'string' ? each : JSON.stringify(each))
     },
-    /** Resolves when there are so many texts. */
+    /** Resolves when `count` texts have been received. */
     async has(count: number) {
-      await until(`there are ${count} texts, not only ${texts.length}`, () => texts.length >= count)
+      await until(`${count} texts are received, not only ${texts.length}`, () => texts.length >= count)
     },
-    /** Resolves with the first message that fits. */
+    /** Resolves with the first message for which `fits` returns true. */
     async find(what: string, fits: (message: SocketMessage) => boolean, withinMs?: number) {
       let found: SocketMessage | undefined
       await until(what, () => (found = self.messages.find(fits)) !== undefined, withinMs)

@@ -17,7 +17,7 @@ export type CellEvent = LocationEvent<CellTypes>
 
 type StockOptions = { batching?: boolean; headers?: Record<string, string> }
 
-/** tRPC's own client, as its documentation sets it up. */
+/** Creates tRPC's own client, as its documentation sets it up. */
 export function stockClient(url: string, { batching = false, headers }: StockOptions = {}) {
   return createTRPCClient<Cells>({
     links: [
@@ -37,7 +37,7 @@ export function stockClient(url: string, { batching = false, headers }: StockOpt
 }
 export type StockClient = ReturnType<typeof stockClient>
 
-/** A stock subscription and what it brings; a view takes it in, and throws when that cannot be done. */
+/** Opens a stock subscription, records its events, and applies them to a view. `diverged` has the events that fail. */
 export function subscribed(client: StockClient, input: Parameters<StockClient['onLocation']['subscribe']>[0]) {
   const heard = new Inbox<{ id: string; event: CellEvent }>()
   const errors = new Inbox<TRPCClientError<Cells>>()
@@ -61,7 +61,7 @@ export function subscribed(client: StockClient, input: Parameters<StockClient['o
     states,
     view,
     diverged,
-    /** Those of them that say who is where. */
+    /** The received events that change the view: snapshots and changes. */
     get told() {
       return heard.all.filter(({ event }) => event.type === 'snapshot' || event.type === 'changes')
     },
@@ -74,8 +74,8 @@ export function subscribed(client: StockClient, input: Parameters<StockClient['o
 }
 
 let keys = 0
-/** A key that no other test uses. */
+/** Returns a connectionKey that no other test uses. */
 export const newKey = () => `test-${process.pid}-${(keys += 1)}-`.padEnd(22, 'k')
 
-/** A cell of the sheet Q3. */
+/** Returns the location of a cell in the sheet Q3. */
 export const cell = (row: number, col = 2): CellLocation => ({ sheet: 'Q3', row, col })

@@ -5,34 +5,34 @@ import { setImmediate as turn } from 'node:timers/promises'
 export type Call = { procedure: string; path: string; body: string; headers: IncomingHttpHeaders }
 export type Reply = { status: number; headers: IncomingHttpHeaders; body: string }
 
-/** The faults that the proxy injects. Each may be set and unset at any time; what is left out goes through as it is. */
+/** The faults that the proxy injects. Each may be set and unset at any time. Without faults, all is forwarded. */
 export type Faults = {
-  /** In place of passing a query or a mutation on. `pass` does pass it on: never, later, twice, or changed. */
+  /** Answers a query or a mutation. `pass` forwards a call to the server: never, later, twice, or changed. */
   call?(call: Call, pass: (call: Call) => Promise<Reply>): Promise<Reply>
-  /** A stream that is asked for, changed; a number refuses it with that status. */
+  /** Changes the request for a stream. A number refuses the stream with that HTTP status. */
   open?(call: Call): Call | number
-  /** One event of a stream, changed; '' drops it, `null` cuts the stream before it. `nth` counts from 0. */
+  /** Changes one event of a stream; '' drops the event, `null` cuts the stream before it. `nth` counts from 0. */
   event?(event: string, nth: number): string | null
-  /** After so many bytes of body each stream is cut. */
+  /** Cuts each stream after this number of body bytes. */
   cutAfterBytes?: number
-  /** Streams go on in pieces of so many bytes, each in a packet of its own. */
+  /** Forwards streams in pieces of this number of bytes, each written in its own turn of the event loop. */
   packetBytes?: number
 }
 
 export interface FaultProxy extends AsyncDisposable {
-  /** The answer that a client gets in place of the server's. */
+  /** The address that a client uses in place of the server's. */
   readonly url: string
   faults: Faults
-  /** Bytes of the streams that went through, one entry for each stream. */
+  /** The number of body bytes forwarded so far, one entry for each stream. */
   readonly streamed: number[]
-  /** Cuts every stream that is open, as a network does: without a word. */
+  /** Cuts every open stream abruptly, as a network failure does. */
   cut(): void
 }
 
-/** An EventSource comes back after three seconds unless a stream says otherwise, and any stream may (HTML §9.2.6). */
+/** Adds a `retry` field to the first event, so that an EventSource reconnects after 50 ms, not 3 s (HTML §9.2.6). */
 export const soonAgain = (event: string, nth: number): string => (nth === 0 ? `retry: 50\n\n${event}` : event)
 
-/** Stands between a client and a server on this machine and does to what passes what networks do. */
+/** Starts a proxy between a client and a server on this machine, which injects network faults. */
 export async function faultProxy(target: string, faults: Faults = {}): Promise<FaultProxy> {
   const upstream = new URL(target)
   const cuts = new Set<() => void>()
@@ -97,7 +97,7 @@ export async function faultProxy(target: string, faults: Faults = {}): Promise<F
       text = events.at(-1)!.endsWith('\n\n\n') ? '' : events.pop()!
       for (const event of events) {
         const changed = proxy.faults.event ? proxy.faults.event(event, nth++) : event
-        // The events before it are sent first.
+        // The empty write makes sure that the earlier events are sent before the cut.
         if (changed === null) return void (response.pause(), outgoing.socket?.write('', cut))
         if (changed !== '') write(changed)
       }

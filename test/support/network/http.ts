@@ -11,7 +11,7 @@ export type HttpAnswer = {
 
 export type HttpCall = { method?: string; headers?: Record<string, string>; body?: string }
 
-/** One request as it stands: nothing is added, corrected or followed. */
+/** Sends one request exactly as given. Headers are not added, and redirects are not followed. */
 export function http(url: string, { method = 'GET', headers = {}, body }: HttpCall = {}): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
     const sent = request(url, { method, headers, agent: false }, (response) => {
@@ -31,7 +31,7 @@ export function http(url: string, { method = 'GET', headers = {}, body }: HttpCa
 
 const json = { 'content-type': 'application/json' }
 
-/** @param input or its JSON. */
+/** @param input the input of the procedure, or its JSON text. */
 export function mutation(url: string, procedure: string, input: unknown, headers: Record<string, string> = {}) {
   const body = typeof input === 'string' ? input : JSON.stringify(input)
   return http(`${url}/${procedure}`, { method: 'POST', headers: { ...json, ...headers }, body })
@@ -42,7 +42,7 @@ export function query(url: string, procedure: string, input: unknown, headers: R
   return http(`${url}/${procedure}?input=${encodeURIComponent(text)}`, { headers })
 }
 
-/** `result.data` of an answer that is no refusal. */
+/** Returns `result.data` of a successful answer. Throws for any other status. */
 export function dataOf<T>({ status, text }: HttpAnswer): T {
   if (status !== 200) throw new Error(`Refused with ${status}: ${text}`)
   return (JSON.parse(text) as { result: { data: T } }).result.data

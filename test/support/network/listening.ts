@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Lets a server listen on a free port of this machine, until the end of the block. */
+/** Makes a server listen on a free port. Disposal closes the server. */
 export async function listening(server: Server): Promise<{ url: string } & AsyncDisposable> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo

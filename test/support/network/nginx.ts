@@ -5,13 +5,13 @@ import { join } from 'node:path'
 import { freePort } from '../redis/redis-server.js'
 import { until } from '../until.js'
 
-/** The configuration of the example with two nodes. */
+/** The nginx configuration of examples/two-nodes. */
 export const nginxConf = readFileSync(new URL('../../../examples/two-nodes/nginx.conf', import.meta.url), 'utf8')
 
-/** True on a machine without nginx. CI has it, so that a test that needs it fails there. */
+/** True on a machine without nginx. In CI always false, so that without nginx the tests fail and are not skipped. */
 export const skipWithoutNginx = spawnSync('nginx', ['-v']).status !== 0 && !process.env['CI']
 
-/** Starts nginx before two nodes, with the example's configuration, except for the ports and what a test changes. */
+/** Starts nginx in front of two nodes, with the example's configuration except for the ports and the given change. */
 export async function nginxBefore(nodes: readonly { url: string }[], change = (text: string) => text) {
   const folder = mkdtempSync(join(tmpdir(), 'hereabouts-nginx-'))
   const port = await freePort()
@@ -24,7 +24,7 @@ export async function nginxBefore(nodes: readonly { url: string }[], change = (t
   const answers = () =>
     fetch(`http://127.0.0.1:${port}/livez`).then(
       ({ status }) => status !== 502,
-      // A port for TLS or HTTP/2 answers too, if not with what was asked for.
+      // A port for TLS or HTTP/2 fails this HTTP/1.1 request, but does not refuse the connection.
       ({ cause }: { cause?: { code?: string } }) => cause?.code !== 'ECONNREFUSED',
     )
   await until('nginx answers', answers)

@@ -1,35 +1,35 @@
 import { connect, type Socket } from 'node:net'
 import { until } from '../until.js'
 
-/** The parsed answer of a connection: nothing is followed, corrected or left out. */
+/** An HTTP response as it was received: redirects are not followed, and no header is changed or left out. */
 export type Answer = {
-  /** `HTTP/1.1 200 OK` */
+  /** The status line, such as `HTTP/1.1 200 OK`. */
   status: string
-  /** In the order they came, with the case they came in. */
+  /** The headers in the received order and case. */
   headers: [name: string, value: string][]
-  /** Without its chunking. */
+  /** The body without the framing of HTTP chunks. */
   body: Buffer
-  /** The whole of it is here; a connection that ends is no end, unless nothing else could be one. */
+  /** True if the response is complete. The end of the connection counts only for a body without length and chunks. */
   isWhole: boolean
 }
 
 export interface RawClient extends Disposable {
   readonly socket: Socket
   readonly isClosed: boolean
-  /** The answers so far; the last may still grow. */
+  /** The responses so far; the last one may be incomplete. */
   readonly answers: Answer[]
-  /** Every byte that came. */
+  /** All bytes received so far. */
   readonly received: Buffer
   send(bytes: string | Buffer): void
-  /** The answer with this number, when it is whole or the connection has ended. */
+  /** Resolves with the nth response (from 0) when it is complete or the connection has ended. */
   answer(nth?: number): Promise<Answer>
-  /** The first events of the first answer, when there are so many. */
+  /** Resolves with the first `count` events of the first response when they have been received. */
   events(count: number): Promise<string[]>
-  /** Ends the connection: by a FIN, or `'abruptly'` by a RST. */
+  /** Ends the connection with a FIN, or with a RST if `how` is `'abruptly'`. */
   leave(how?: 'abruptly'): void
 }
 
-/** A connection to a port of this machine, and what comes back on it, byte for byte. */
+/** Opens a TCP connection to a port of this machine, and records and parses the HTTP responses on it. */
 export function rawClient(port: number): RawClient {
   const socket = connect(port, '127.0.0.1')
   const chunks: Buffer[] = []
@@ -53,7 +53,7 @@ export function rawClient(port: number): RawClient {
     async answer(nth = 0) {
       await until(`answer ${nth} is whole`, () => isClosed || client.answers[nth]?.isWhole)
       const answer = client.answers[nth]
-      if (!answer) throw new Error('The connection ended without an answer')
+      if (!answer) throw new Error('The connection ended without a complete response head')
       return answer
     },
     async events(count) {
@@ -69,7 +69,7 @@ export function rawClient(port: number): RawClient {
   return client
 }
 
-/** The events of a client's first answer that are whole. */
+/** Returns the complete events in a client's first response. */
 export function eventsOf({ answers: [answer] }: RawClient): string[] {
   return (answer?.body.toString() ?? '').split(/(?<=\n\n\n)/).filter((event) => event.endsWith('\n\n\n'))
 }
@@ -109,7 +109,7 @@ function bodyIn(
   return { body: bytes.subarray(0, length), isWhole: bytes.length >= length, length }
 }
 
-/** RFC 9112 §7.1, without extensions and trailers: nobody here sends them. */
+/** Removes HTTP chunk framing (RFC 9112 §7.1). Extensions and trailers are not supported: no server here sends them. */
 export function dechunked(bytes: Buffer): Body {
   const parts: Buffer[] = []
   for (let at = 0; ;) {
@@ -130,12 +130,12 @@ export function dechunked(bytes: Buffer): Body {
   }
 }
 
-/** An input, as the query of an address says it. */
+/** Returns a procedure input as a query string of a URL. */
 export const inputOf = (value: unknown) => `input=${encodeURIComponent(JSON.stringify(value))}`
 
 type Ask = { headers?: Record<string, string>; body?: string | Buffer; version?: string }
 
-/** A request as it goes over the wire. */
+/** Returns the bytes of a GET request. */
 export function get(path: string, { headers = {}, version = '1.1' }: Ask = {}): Buffer {
   return asked('GET', path, { headers, version })
 }

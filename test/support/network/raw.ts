@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers'
 
 export type Answer = { status: number; headers: IncomingHttpHeaders; body: string }
 
-/** A request with exactly these headers: `fetch` will not let go of some, and adds others. */
+/** Sends a request with exactly these headers: `fetch` forbids some headers and adds others. */
 export async function raw(url: string, { body, ...options }: RequestOptions & { body?: string } = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asked = request(url, { ...options, timeout: 10_000 }, (response) => {

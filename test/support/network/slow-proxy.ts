@@ -9,7 +9,8 @@ export interface SlowProxy extends AsyncDisposable {
 const turnMs = 20
 
 /**
- * A network between a reader and a server on this machine that carries so much and no more. The buffers of the kernel add a few megabytes on either side.
+ * Starts a proxy between a reader and a server on this machine that carries at most `bytesPerSecond` to the reader. The
+ * buffers of the kernel hold a few megabytes more on either side.
  */
 export async function slowProxy(port: number, bytesPerSecond: number): Promise<SlowProxy> {
   let bytes = 0
@@ -24,7 +25,7 @@ export async function slowProxy(port: number, bytesPerSecond: number): Promise<S
     const turn = setInterval(() => {
       const most = Math.ceil((bytesPerSecond * turnMs) / 1_000)
       const chunk = far.read(Math.min(far.readableLength, most)) as Buffer | null
-      // Reading nothing asks the kernel for more.
+      // `read(0)` starts the next read from the kernel without consuming data.
       if (far.readableLength === 0) far.read(0)
       if (!chunk) return
       bytes += chunk.length

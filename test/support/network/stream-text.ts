@@ -1,6 +1,6 @@
 import { until } from '../until.js'
 
-/** A stream as text, and how long it takes until something is said on it. */
+/** Opens a stream and collects its text. `until` measures how long it takes until a given text arrives. */
 export async function eventsOf(url: string, room: string) {
   const closing = new AbortController()
   const input = encodeURIComponent(JSON.stringify({ room }))
@@ -15,14 +15,14 @@ export async function eventsOf(url: string, room: string) {
   }
   reading().catch(() => {})
   return {
-    /** All that was said since the last wait began. */
+    /** The text received since the last call of `until`. */
     get text() {
       return text
     },
     async until(what: string, withinMs: number) {
       const began = performance.now()
       text = ''
-      await until(`a stream says ${what}`, () => text.includes(what), withinMs)
+      await until(`the stream contains ${what}`, () => text.includes(what), withinMs)
       return Math.round(performance.now() - began)
     },
     close: () => closing.abort(),

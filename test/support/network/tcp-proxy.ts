@@ -1,15 +1,15 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A line between two programs of this machine, to cut. */
+/** A TCP proxy between two programs of this machine, which a test can freeze and cut. */
 export interface TcpProxy extends AsyncDisposable {
   readonly port: number
-  /** Where new connections go. */
+  /** The port to which new connections are forwarded. */
   target: number
-  /** Nothing passes any more, and nobody is told; new connections are taken, and lead nowhere. */
+  /** Stops forwarding without closing anything. New connections are accepted, and not forwarded either. */
   freeze(): void
   /** Forwards the bytes that were held back. */
   thaw(): void
-  /** Closes every connection; `refuse` those to come, too. */
+  /** Closes every connection. With `refuse`, new connections are closed at once too. */
   cut(refuse?: boolean): void
 }
 

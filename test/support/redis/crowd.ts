@@ -10,22 +10,22 @@ import type { CellTypes } from '../cell-types.js'
 
 type Person = {
   room: Room<CellTypes>
-  /** The column is whose location it is, the row how often they moved. */
+  /** The number of moves so far. The column of a location identifies the person, and its row is this number. */
   moves: number
   close(): Promise<void>
 }
 
-/** Visitors have columns from here on. */
+/** The columns from this one on belong to visitors. */
 export const firstVisitor = 1_000
 const isVisitor = (location: CellLocation | null) => location !== null && location.col >= firstVisitor
 
-/** People in one room, each a client of their own, who know what the others must see. */
+/** Several people in one room, each with their own client. Knows where they all are, so what each client must show. */
 export class Crowd implements AsyncDisposable {
   readonly #people: Person[] = []
-  /** How often somebody was shown to leave, or a move was shown that was older than the one before. */
+  /** How often a client showed a person leaving (`left`), or an older move after a newer one (`stepsBack`). */
   left = 0
   stepsBack = 0
-  /** From a post to each who saw it, in milliseconds. */
+  /** The delays from a post until each client showed the move, in milliseconds. */
   readonly delays: number[] = []
   readonly #postedAt = new Map<string, number>()
   #visitors = 0
@@ -36,11 +36,11 @@ export class Crowd implements AsyncDisposable {
     this.#fetch = through
   }
 
-  /** @param urls one for each person. */
+  /** @param urls the server that each person uses: one entry for each person. */
   static async gather(urls: string[], room: string, withinMs?: number, through = fetch): Promise<Crowd> {
     const crowd = new Crowd(through)
     urls.forEach((url, col) => crowd.#people.push(crowd.#join(url, room, col)))
-    await crowd.agree('everyone sees everyone', withinMs)
+    await crowd.agree('all clients show all people', withinMs)
     crowd.left = crowd.stepsBack = 0
     return crowd
   }
@@ -64,7 +64,7 @@ export class Crowd implements AsyncDisposable {
     return { room, moves: 0, close: () => client.close() }
   }
 
-  /** One person moves. */
+  /** Moves one person. */
   move(col: number): void {
     const person = this.#people[col]!
     const row = ++person.moves
@@ -72,7 +72,7 @@ export class Crowd implements AsyncDisposable {
     person.room.post({ sheet: 'Q3', row, col })
   }
 
-  /** Everybody moves, again and again; `pauseMs` between two moves of one. */
+  /** Moves all people in turn for `forMs`, with `pauseMs` between two moves of the same person. */
   async stroll(forMs: number, pauseMs = 100): Promise<void> {
     const end = performance.now() + forMs
     for (let turn = 0; performance.now() < end; turn++) {
@@ -81,7 +81,7 @@ export class Crowd implements AsyncDisposable {
     }
   }
 
-  /** Whether each sees where each of the others is now, and nobody besides. */
+  /** True if each client is live and shows exactly the other people, each at their newest location. */
   get agrees(): boolean {
     const truth = this.#people.map(({ moves }, col) => `${col}:${moves}`)
     return this.#people.every(({ room }, own) => {
@@ -94,7 +94,7 @@ export class Crowd implements AsyncDisposable {
     })
   }
 
-  /** Whether a room in Redis holds just this. */
+  /** True if the room in Redis holds exactly the people of this crowd, each at their newest location. */
   async isStoredIn(redis: NodeClient, room: string): Promise<boolean> {
     const values = await redis.hVals(keysOf(room, 'hereabouts')[1]!)
     const stored = values.join('\n').matchAll(/"col":(\d+),"row":(\d+)/g)
@@ -108,8 +108,8 @@ export class Crowd implements AsyncDisposable {
   }
 
   /**
-   * Somebody comes whom everyone sees, and whose client knows nothing of other servers: it listens at this one, until that
-   * is gone. Says whether anyone still sees them.
+   * Adds a visitor who posts once and opens one stream at the given server, and does not reconnect when the server is
+   * gone. Resolves when everyone sees the visitor, with a function that returns whether anyone still does.
    */
   async visit(url: string, room: string): Promise<() => boolean> {
     const col = firstVisitor + ++this.#visitors
@@ -121,24 +121,24 @@ export class Crowd implements AsyncDisposable {
     const body = JSON.stringify({ room, connectionKey: key, memberKey: key, location: { sheet: 'Q3', row: 0, col } })
     await fetch(`${url}/postLocation`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     const isSeenBy = (person: Person) => person.room.others.some(({ location }) => location?.col === col)
-    await until('everyone sees a visitor', () => this.#people.every(isSeenBy))
+    await until('all clients show the visitor', () => this.#people.every(isSeenBy))
     return () => this.#people.some(isSeenBy)
   }
 
-  /** Waits until all agree; says how long that took, in milliseconds. */
-  async agree(what = 'all agree again', withinMs = 12_000): Promise<number> {
+  /** Waits until all clients agree. Resolves with the duration in milliseconds. */
+  async agree(what = 'all clients agree again', withinMs = 12_000): Promise<number> {
     const began = performance.now()
     await until(what, () => this.agrees, withinMs)
     return Math.round(performance.now() - began)
   }
 
-  /** The view of a member, for error messages. */
+  /** The expected locations and those that each client shows, as JSON for error messages. */
   get seen(): string {
     const seen = this.#people.map(({ room }) => room.others.map(({ location }) => `${location?.col}:${location?.row}`))
     return JSON.stringify({ truth: this.#people.map(({ moves }, col) => `${col}:${moves}`), seen })
   }
 
-  /** The statuses of everybody's rooms. */
+  /** The connection states of all clients. */
   get statuses(): string[] {
     return this.#people.map(({ room }) => room.status.state)
   }
@@ -148,7 +148,7 @@ export class Crowd implements AsyncDisposable {
   }
 }
 
-/** The nth percentile of some numbers, for what tests print. */
+/** Returns the nth percentile of some numbers, for the figures that tests print. */
 export function percentile(numbers: readonly number[], nth: number): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   return Math.round(sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * nth) / 100))] ?? Number.NaN)

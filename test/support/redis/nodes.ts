@@ -9,7 +9,7 @@ import type { CellTypes } from '../cell-types.js'
 
 export type NodeClient = ReturnType<typeof createClient>
 
-/** A process, as far as the others can tell: a server with a Redis client of its own. */
+/** A server with its own Redis client. For the other servers it is like a separate process. */
 export interface SharedNode extends AsyncDisposable {
   readonly url: string
   readonly served: ServedLocations<CellTypes>
@@ -18,18 +18,18 @@ export interface SharedNode extends AsyncDisposable {
 
 export type NodeOptions = {
   timing?: { scale?: number }
-  /** With a client as an app makes it, and not one that comes back sooner. */
+  /** Uses the default reconnect delays of the Redis client, in place of 50 ms. */
   byDefault?: boolean
-  /** The features of the servers. */
+  /** `presence`, `broadcasts` and `locks` are passed to the hub. */
   presence?: Schema
   broadcasts?: BroadcastSchemas
   locks?: boolean
   limits?: Partial<Limits>
-  /** With WebSockets, beside SSE. */
+  /** Serves WebSockets too, not only SSE. */
   webSocket?: boolean
 } & Partial<Pick<RedisBackendOptions, 'prefix' | 'timeoutMs' | 'pulseMs' | 'keepMs'>>
 
-/** A client that comes back soon: a test has no time for the pauses of a default. */
+/** Connects a Redis client that reconnects after 50 ms, unless `byDefault` is set, to keep tests short. */
 export async function redisClient(url: string, byDefault = false): Promise<NodeClient> {
   const client: NodeClient = createClient(byDefault ? { url } : { url, socket: { reconnectStrategy: 50 } })
   client.on('error', () => {})
@@ -57,17 +57,17 @@ export async function sharedNode(
   }
 }
 
-/** Several of them. */
+/** Starts several shared nodes. */
 export async function sharedNodes(redisUrl: string, count: number, options?: NodeOptions): Promise<SharedNode[]> {
   return Promise.all(Array.from({ length: count }, () => sharedNode(redisUrl, options)))
 }
 
-/** The answer of a server to a load balancer. */
+/** Returns the status of a server's /readyz, as a load balancer sees it. */
 export async function readiness({ url }: { url: string }): Promise<number> {
   return (await fetch(new URL('/readyz', url))).status
 }
 
-/** How a post by a visitor is answered. A refused post may have been stored, by a Redis that was only slow to answer. */
+/** Posts as a visitor and returns the status. A post answered with 503 may still be stored, if Redis was only slow. */
 export async function tryToPost({ url }: { url: string }, room: string): Promise<number> {
   const headers = { 'content-type': 'application/json' }
   const body = JSON.stringify({ room, location: { sheet: 'Q3', row: 0, col: firstVisitor } })

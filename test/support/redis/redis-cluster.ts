@@ -3,12 +3,12 @@ import { Ends } from '../ends.js'
 import { freePort, redisServer, type RedisServer } from './redis-server.js'
 import { until } from '../until.js'
 
-/** Three masters that share the slots. */
+/** A Redis cluster of three masters that share the slots. */
 export interface RedisCluster extends AsyncDisposable {
   readonly nodes: RedisServer[]
-  /** Where a key lives. */
+  /** Returns the master that has the slot of a key. */
   ownerOf(key: string): RedisServer
-  /** Gives the slot of a key to another node, with what is in it. */
+  /** Moves the slot of a key, with its data, to another master. */
   move(key: string): void
 }
 
@@ -26,7 +26,7 @@ export async function redisCluster(...options: string[]): Promise<RedisCluster> 
   await until('the cluster is whole', () => nodes.every(isWhole))
   return {
     nodes,
-    // Any other says where it has moved to.
+    // Every other master answers EXISTS with a MOVED error.
     ownerOf: (key) => nodes.find(({ cli }) => /^\d+$/.test(cli('EXISTS', key)))!,
     move(key) {
       const slot = nodes[0]!.cli('CLUSTER', 'KEYSLOT', key)

@@ -2,17 +2,17 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
 type Line = { near: Socket; far: Socket; isSubscriber: boolean; isFrozen: boolean }
 
-/** A network path to Redis that tells connections which subscribe from those which send commands. */
+/** A proxy in front of Redis that can treat subscribing connections differently from those that send commands. */
 export interface RedisProxy extends AsyncDisposable {
   readonly port: number
   readonly url: string
-  /** The port of the Redis to which new connections lead. */
+  /** The port of the Redis to which new connections are forwarded. */
   target: number
-  /** How long replies are held back, in milliseconds. */
+  /** The delay of each reply in milliseconds. */
   delayMs: number
-  /** Nothing passes any more on the connections that subscribe now, and neither side is told. */
+  /** Stops forwarding on the current subscribing connections without closing them. */
   freezeSubscribers(): void
-  /** Closes the connections that subscribe now. */
+  /** Closes the current subscribing connections. */
   cutSubscribers(): void
   /** Closes all connections. */
   cut(): void

@@ -4,23 +4,23 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A redis-server of one's own on this machine; it is gone when the block ends that it was made in. */
+/** A redis-server process of a test. Disposal ends the process. */
 export interface RedisServer extends AsyncDisposable {
   readonly port: number
   readonly url: string
-  /** The output of redis-cli. */
+  /** Runs redis-cli and returns its output. */
   cli(...args: string[]): string
   /** Sends a signal to the process: SIGSTOP, SIGCONT. */
   signal(signal: NodeJS.Signals): void
-  /** Kills it as a crash does. */
+  /** Kills the process with SIGKILL, like a crash. */
   kill(): Promise<void>
-  /** Starts it again on the same port: empty, as nothing is saved. */
+  /** Starts the server again on the same port. It is empty, because nothing is saved to disk. */
   start(): Promise<void>
 }
 
 export const hasRedis = spawnSync('redis-server', ['--version']).status === 0
 
-/** Tests that need Redis are skipped without it, but not where CI promises it. */
+/** True on a machine without Redis. In CI always false, so that without Redis the tests fail and are not skipped. */
 export const skipWithoutRedis = !hasRedis && !process.env['CI']
 
 export async function redisServer(...options: string[]): Promise<RedisServer> {
@@ -66,7 +66,7 @@ export async function redisServer(...options: string[]): Promise<RedisServer> {
   return server
 }
 
-/** The first of as many ports in a row; below those that systems give to whoever asks for any. */
+/** Returns the first of `count` consecutive free ports, from a range below the ephemeral ports of operating systems. */
 export async function freePorts(count: number): Promise<number> {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 10_000)

@@ -1,10 +1,10 @@
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
-/** Stands before several servers as a balancer without stickiness: each request goes to the next of them. */
+/** A load balancer without sticky sessions: each request goes to the next of several servers. */
 export interface RoundRobin extends AsyncDisposable {
   readonly url: string
-  /** Where requests go, in turn; may change at any time. */
+  /** The URLs of the servers, used in turn. May be changed at any time. */
   targets: string[]
 }
 
@@ -36,11 +36,11 @@ export async function roundRobin(targets: string[]): Promise<RoundRobin> {
   return balancer
 }
 
-/** The same for whoever can be told where to ask, and costs nothing: each request goes to the next of the servers. */
+/** Returns a `fetch` that sends each request to the next of several servers, without the cost of a proxy. */
 export function byTurns(targets: string[]): typeof fetch {
   let turn = 0
   return (input, init) => {
-    // Our client asks by text.
+    // Our client passes the URL as a string.
     const { pathname, search } = new URL(input as string)
     return fetch(new URL(pathname + search, targets[turn++ % targets.length]), init)
   }

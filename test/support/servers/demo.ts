@@ -13,7 +13,7 @@ export interface Demo {
   close(): Promise<void>
 }
 
-/** The demo, built from the source, as tests are: nothing has to be built before. */
+/** Builds the spreadsheet demo with the package's source, so that dist is not needed, and serves it. */
 export async function serveDemo(): Promise<Demo> {
   const folder = await mkdtemp(join(tmpdir(), 'hereabouts-demo-'))
   await build({

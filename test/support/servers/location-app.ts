@@ -9,7 +9,7 @@ type AppOptions = Partial<HubOptions<typeof cellLocation, typeof memberProfile>>
   access?: Access<AppContext, MemberProfile>
 }
 
-/** An app of somebody else's with location procedures in it, and every error that tRPC told it of. */
+/** Creates an app with location procedures in its router. `errors` records every error that tRPC passes to onError. */
 export function locationApp({ access = { anonymous: true }, ...options }: AppOptions = {}) {
   const t = initTRPC.context<AppContext>().create({ isDev: false })
   const hub = createLocationHub({ location: cellLocation, ...options })

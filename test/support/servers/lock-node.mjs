@@ -1,6 +1,6 @@
 // @ts-check
-// A server with locks and broadcasts in a process of its own, which drains when it is told to stop. Says where it listens.
-// TIMING: as JSON. REDIS_URL: rooms are in this Redis, otherwise in memory.
+// A server with locks and broadcasts in its own process, which drains on SIGTERM. Prints its tRPC URL.
+// TIMING: the timing options as JSON. REDIS_URL: the Redis of the rooms; without it, rooms are in memory.
 import { cellLocation } from 'hereabouts'
 import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'
 import { redisBackend } from 'hereabouts/server/redis'

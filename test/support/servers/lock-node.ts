@@ -28,7 +28,7 @@ export async function lockNode(options: { port?: number; redisUrl?: string; timi
   const ended = once(child, 'exit')
   const [line] = (await Promise.race([once(child.stdout, 'data'), ended])) as [Buffer | number]
   const url = String(line).trim()
-  if (!URL.canParse(url)) throw new Error(`The server ended with ${url}.`)
+  if (!URL.canParse(url)) throw new Error(`The server process exited with ${url} before it printed its URL.`)
   const end = async (signal: NodeJS.Signals) => {
     child.kill(signal)
     await ended
@@ -41,7 +41,7 @@ export async function lockNode(options: { port?: number; redisUrl?: string; timi
   }
 }
 
-/** Joins a room as a member, and waits until it is there. */
+/** Joins a room as a member. Resolves when the room is shown and the first post is accepted. */
 export async function lockMember(url: string, memberId: string, room = 'r') {
   const client = createLocationClient<LocationServer<LockTypes>['router']>({ url, headers: { 'x-member': memberId } })
   const joined = client.join(room)

@@ -1,5 +1,5 @@
 // @ts-check
-// A server in a process of its own, which tells what goes on in it when it is asked. OPTIONS: those of serveLocations.
+// A server in its own process, which reports about itself on request. OPTIONS: the options of serveLocations as JSON.
 import { openSync } from 'node:fs'
 import { getHeapStatistics } from 'node:v8'
 import { serveLocations } from 'hereabouts/testing'
@@ -14,17 +14,17 @@ const log =
 
 const prototypes = [Object, Array, String, Number, Function, Promise, Map].map(({ prototype }) => prototype)
 const tell = {
-  /** Whether anybody changed what all objects have in common, and all else that can be told of a process. */
+  /** Reports the log, the keys of built-in prototypes (to detect pollution), CPU time, handles and hub metrics. */
   report: () => ({
     logged,
     prototypes: prototypes.map((prototype) => Reflect.ownKeys(prototype).map(String).join()),
     cpuMs: Object.values(process.cpuUsage()).reduce((sum, micros) => sum + micros / 1_000, 0),
     handles: process.getActiveResourcesInfo().length,
-    // @ts-ignore: what a hub counts is no business of those who use it.
+    // @ts-ignore: `readings` is not part of the public type of a hub.
     readings: server.hub.readings(),
   }),
   heapUsed: () => (globalThis.gc?.(), getHeapStatistics().used_heap_size),
-  /** Opens files until there are no more to be had. */
+  /** Opens files until the limit of the process is reached. Returns how many. */
   exhaust() {
     for (let files = 0; ; files++)
       try {
@@ -33,7 +33,7 @@ const tell = {
         return files
       }
   },
-  /** Everybody in a room of 300 says something new of themselves, which is a frame of 200 KB. */
+  /** Posts a new profile for each of 300 members of the room `stirred`, which makes a frame of about 200 KB. */
   async stir() {
     stirred += 1
     const profile = { name: 'x'.repeat(64), avatar: `https://x.example/${'x'.repeat(480)}/${stirred}` }

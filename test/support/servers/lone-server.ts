@@ -12,23 +12,23 @@ export type Report = {
   readings: Readings
 }
 
-/** A server in a process of its own: what is done to it is done to nobody else, and takes no time of its. */
+/** A server in its own process, so that a test can overload it without affecting the test process. */
 export interface LoneServer extends AsyncDisposable {
   readonly url: string
   readonly port: number
   report(): Promise<Report>
-  /** After a garbage collection, which takes a while. */
+  /** Resolves with the bytes of heap in use after a garbage collection, which takes a while. */
   heapUsed(): Promise<number>
-  /** Has it open files until it may open no more; gives how many. */
+  /** Makes the process open files until its limit is reached. Resolves with how many. */
   exhaust(): Promise<number>
-  /** Moves everybody of the room `stirred`, which is more than a frame of 200 KB; reports then. */
+  /** Changes all members of the room `stirred`, which makes a frame of about 200 KB. Resolves with a report. */
   stir(): Promise<Report>
   readonly hasEnded: boolean
 }
 
 const script = fileURLToPath(new URL('./lone-server.mjs', import.meta.url))
 
-/** @param openFiles as many as the process may have open. */
+/** @param openFiles the largest number of files that the process may have open. */
 export async function loneServer({
   openFiles,
   ...options

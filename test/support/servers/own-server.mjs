@@ -1,5 +1,5 @@
 // @ts-check
-// What an app would write to serve rooms, with metrics, until it is told to stop. Says where it listens, and that it drains.
+// A server with metrics as an app would write it, which drains on a signal. Prints JSON lines: its URLs, and the drain.
 import { cellLocation } from 'hereabouts'
 import { createLocationServer, drainOnSignals } from 'hereabouts/server/standalone'
 import { prometheusMetrics } from 'hereabouts/server/prometheus'

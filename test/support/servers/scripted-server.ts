@@ -15,29 +15,29 @@ import type { CellTypes } from '../cell-types.js'
 export type Wire = LocationEvent<CellTypes>
 export type PostInput = PostLocationInput<CellTypes>
 
-/** One `onLocation` request, answered by hand. */
+/** One `onLocation` request, which a test answers event by event. */
 export interface ScriptedStream {
   readonly input: OnLocationInput
   readonly headers: IncomingHttpHeaders
   readonly url: string
-  /** Resolves when the client hung up. */
+  /** Resolves when the response is closed, by either side. */
   readonly closed: Promise<void>
-  /** Bytes as they are. */
+  /** Writes bytes unchanged. */
   write(bytes: string): void
-  /** One tracked event, as tRPC writes it. */
+  /** Writes one tracked event as tRPC does. */
   event(id: string, event: Wire): void
   hello(id?: string, timing?: { beatMs?: number }): void
   snapshot(id: string, ...connections: Connection<CellTypes>[]): void
   beat(id: string, count: number, digest: string): void
-  /** tRPC's serialized-error: with status 200, inside the stream. */
+  /** Writes a serialized-error event as tRPC does: inside the stream, whose HTTP status is 200. */
   error(code: string, httpStatus: number, message: string): void
-  /** The body ends as it should. */
+  /** Ends the body properly. */
   end(): void
-  /** The connection breaks. */
+  /** Destroys the connection. */
   cut(): void
 }
 
-/** A call refused the way tRPC refuses one. */
+/** Thrown by a test's answer to refuse a call as tRPC does. */
 export class Refusal extends Error {
   readonly code: string
   readonly httpStatus: number
@@ -54,18 +54,18 @@ const errorShape = (code: string, httpStatus: number, message: string) => ({
   data: { code, httpStatus, path: 'onLocation' },
 })
 
-/** A server that does just what a test says: real HTTP, tRPC's bytes, no rules of its own. */
+/** Starts an HTTP server that sends tRPC's bytes exactly as a test says, and has no rules of its own. */
 export async function scriptedServer() {
   const streams = mailbox<ScriptedStream>()
   const posts = mailbox<PostInput>()
   const leaves = mailbox<LeaveRoomInput>()
   const polls = mailbox<GetLocationsInput>()
   const answers = {
-    /** Status of the next streams; 200 and a body by hand otherwise. 0: no answer at all. */
+    /** The HTTP status of the next streams. With 200, the test writes the body; with 0, there is no answer at all. */
     status: 200,
     /** The content type of the next streams. */
     contentType: 'text/event-stream',
-    /** The answer of `getLocations`; by default nothing changed. */
+    /** Returns the answer of `getLocations`; by default that nothing has changed. */
     poll: (_input: GetLocationsInput): GetLocationsOutput<CellTypes> | Promise<never> => ({
       id: 'epochepoch1.1',
       event: { type: 'changes', from: 'epochepoch1.1' },
@@ -124,7 +124,7 @@ export async function scriptedServer() {
   return {
     url: `http://127.0.0.1:${port}/trpc`,
     answers,
-    /** The next request of its kind that no one took yet. */
+    /** `stream`, `post`, `leave` and `poll` resolve with the next request of their kind that no test has taken yet. */
     stream: streams.take,
     post: posts.take,
     leave: leaves.take,
@@ -168,7 +168,7 @@ function scriptedStream(
   }
 }
 
-/** Items wait for a taker, and takers wait for an item. */
+/** A queue in which items wait until they are taken, and `take` waits for an item. */
 function mailbox<T>() {
   const items: T[] = []
   const takers: ((item: T) => void)[] = []

@@ -11,13 +11,13 @@ import { cell } from '../clients/stock-client.js'
 import { rawSocket, type RawSocket } from '../clients/raw-socket.js'
 import { appOf, lifted, listeners, plain, type Said, type TwinOptions } from './twins.js'
 
-/* One router under tRPC's own `applyWSSHandler` and under ours. Every message must be the same, except for random values. */
+/* One router served by tRPC's `applyWSSHandler` and by ours. Both send the same messages, except for random values. */
 
 export type SocketTwin = {
   url: string
   hub: Hub
   said: Said[]
-  /** Moves someone in a room, past the socket. */
+  /** Moves a connection in a room by a call on the server, not over the socket. */
   post(room: string, key: number, row: number): Promise<void>
 }
 
@@ -25,7 +25,7 @@ async function socketTwin(name: 'stock' | 'ours', options: TwinOptions): Promise
   const said: Said[] = []
   const timing = { beatMs: 600_000, ...options.timing }
   const hub = createLocationHub({ location: cellLocation, limits: lifted, timing })
-  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub gave a hub that is not a Hub')
   const { router, caller } = appOf(hub, options, said)
   const all = { ...listeners(said, options), router, ...options.middleware }
   const server = createServer()
@@ -51,7 +51,7 @@ async function socketTwin(name: 'stock' | 'ours', options: TwinOptions): Promise
 type Talk = (socket: RawSocket, twin: SocketTwin) => Promise<unknown>
 type TalkOptions = TwinOptions & { query?: string; headers?: Record<string, string> }
 
-/** Has the same conversation with both, and expects the same messages of each request, in the same order. */
+/** Runs the same conversation with both, and expects the same messages for each request, in the same order. */
 export async function sameTalk(
   talk: Talk,
   { query = '', headers = { 'x-user': 'ada' }, ...options }: TalkOptions = {},
@@ -70,7 +70,7 @@ export async function sameTalk(
   return seen
 }
 
-/** Replies of concurrent calls come in any order; those of one request do not. */
+/** Groups the messages by request, because only messages of the same request have a fixed order. */
 function byRequest(texts: readonly string[]): Record<string, string[]> {
   const requests: Record<string, string[]> = {}
   for (const text of texts) (requests[/^\{"id":("[^"]*"|[^,]*)/.exec(text)?.[1] ?? 'text'] ??= []).push(text)

@@ -25,14 +25,15 @@ import { until } from '../until.js'
 import type { CellTypes } from '../cell-types.js'
 
 /*
- * One router, twice: under tRPC's own middleware and under ours, each with a hub of its own. Both must behave the same, except for random values. Beyond comparison, on purpose: the stacks of `isDev`; a body that breaks off
- * (tRPC waits for the rest of it for ever, we let go); an `errorFormatter` that throws (of a stream, tRPC 11.22 loses the
- * process by it); how a compressed body is cut into blocks.
+ * Serves one router twice, by tRPC's own middleware and by ours, each with its own hub. Both must behave the same,
+ * except for random values. Some differences are intended and not compared: the stacks of `isDev`; a request body that
+ * breaks off (tRPC waits for the rest for ever, we stop waiting); an `errorFormatter` that throws (in a stream it
+ * crashes the process with tRPC 11.22); and the blocks of a compressed body.
  */
 
 type Context = { user: string | null }
 
-/** One member may open here what a thousand would. */
+/** Limits high enough that one member may open as many streams and connections as a thousand members. */
 export const lifted = {
   streamBurst: 1e6,
   memberStreams: 1e6,
@@ -48,16 +49,16 @@ export type TwinOptions = {
   trpc?: object
   /** The options of the middleware, besides the router. */
   middleware?: Partial<LocationMiddlewareOptions<never>> | object
-  /** Default: whoever the header `x-user` names. */
+  /** Default: the user is the value of the header `x-user`. */
   createContext?: (options: { req: IncomingMessage; info: Info }) => unknown
   timing?: TimingOptions
-  /** Without any middleware of the app: then a post is not run through tRPC's chain. */
+  /** Uses a procedure without middlewares, for which our middleware runs posts without tRPC's middleware chain. */
   isBare?: boolean
-  /** The request guard, in front of tRPC's middleware and within ours. Default: none, because tRPC never sees a refused request. */
+  /** The request guard, in front of tRPC's middleware and inside ours. Default: none. */
   requestGuard?: RequestGuardOptions
-  /** Puts the handler into a server. Default: Express, under `/trpc`. */
+  /** Mounts the handler in a server. Default: in Express, under `/trpc`. */
   mount?: (handler: Handler) => RequestListener
-  /** tRPC's own handler, and what it is in. Default: `createExpressMiddleware`. */
+  /** The handler of tRPC to compare with, which also selects the kind of server. Default: `createExpressMiddleware`. */
   stock?: keyof typeof stockHandlers
 }
 
@@ -70,7 +71,7 @@ type Info = {
   url: URL | null
 }
 
-/** Every call of a callback of the app. */
+/** A record of one call of an app callback. */
 export type Said = Record<string, unknown>
 
 export interface Twin {
@@ -78,9 +79,9 @@ export interface Twin {
   readonly hub: CellHub
   readonly port: number
   readonly said: Said[]
-  /** The server's ends of the connections that are open. */
+  /** The server sides of the open connections. */
   readonly sockets: ReadonlySet<Socket>
-  /** Moves someone in a room, past HTTP. */
+  /** Moves a connection in a room by a call on the server, not over HTTP. */
   post(room: string, key: number, row: number): Promise<void>
 }
 
@@ -90,7 +91,7 @@ const stockHandlers = {
   http2: createHTTP2Handler,
 } as unknown as Record<'express' | 'standalone' | 'http2', (options: object) => Handler>
 
-/** Before 11.23 tRPC has one separator of names. */
+/** True if this version of tRPC has the option `pathSeparator`, which came with 11.23. */
 export const hasSeparators = await (async () => {
   const options: object = { pathSeparator: '~' }
   const t = initTRPC.create(options)
@@ -100,7 +101,7 @@ export const hasSeparators = await (async () => {
   return status === 200
 })()
 
-// They come when they come.
+// Heartbeats come at different times in the two servers, so they are disabled.
 const noBeats = { beatMs: 600_000 }
 
 type CellHub = Hub<CellTypes>
@@ -110,7 +111,7 @@ const keyOf = (key: number) => String(key).padStart(22, 'k')
 async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & AsyncDisposable> {
   const said: Said[] = []
   const hub = createLocationHub({ location: cellLocation, limits: lifted, timing: { ...noBeats, ...options.timing } })
-  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+  if (!(hub instanceof Hub)) throw new TypeError('createLocationHub gave a hub that is not a Hub')
   const { router, caller } = appOf(hub, options, said)
   const { stock = 'express', requestGuard } = options
   const all = { ...listeners(said, options), router, ...options.middleware }
@@ -145,7 +146,7 @@ async function twin(name: Twin['name'], options: TwinOptions): Promise<Twin & As
   }
 }
 
-/** A router of somebody else's, with everything in it that one might have beside location procedures. */
+/** Creates the router of an app: location procedures at several paths, and procedures of the app of every kind. */
 export function appOf(hub: CellHub, { trpc = {}, isBare = false }: TwinOptions, said: Said[]) {
   const t = initTRPC.context<Context>().create({ isDev: false, ...trpc })
   const listening = t.procedure.use(({ path, type, signal, next }) => {
@@ -244,7 +245,7 @@ export async function twins(options: TwinOptions = {}): Promise<Twins> {
   }
 }
 
-/** Does the same to both, and expects the same of both. Returns what tRPC's own made of it. */
+/** Runs `observe` with both servers and expects equal results and callback calls. Returns the result with tRPC's. */
 export async function alike<T>({ stock, ours }: Twins, observe: (twin: Twin) => Promise<T>): Promise<T> {
   const [seen, seenOfOurs] = await Promise.all([observe(stock), observe(ours)])
   expect(plain({ seen: seenOfOurs, said: ours.said })).toEqual(plain({ seen, said: stock.said }))
@@ -254,7 +255,7 @@ export async function alike<T>({ stock, ours }: Twins, observe: (twin: Twin) => 
 export const headersIn = (headers: Answer['headers']) =>
   headers.map(([name, value]) => `${name}: ${/^date$/i.test(name) ? 'DATE' : value}`)
 
-/** All that can be seen of an answer. A compressed body is what it says: how it is cut into blocks is a matter of timing. */
+/** Returns all that is compared of a response. A compressed body is decoded, because its blocks depend on timing. */
 export const seenOf = ({ status, headers, body, isWhole }: Answer) => ({
   status,
   headers: headersIn(headers),
@@ -262,17 +263,17 @@ export const seenOf = ({ status, headers, body, isWhole }: Answer) => ({
   isWhole,
 })
 
-/** Some events of a stream that goes on, and its head. */
+/** Returns the head and the first `count` events of a stream that does not end. */
 export async function seenOfStream(client: RawClient, count: number) {
   const events = await client.events(count)
   const { body: _body, ...head } = seenOf(client.answers[0]!)
   return { ...head, events }
 }
 
-/** Resolves when a twin has closed its streams and told everyone who listens. */
+/** Resolves when a twin has closed all its streams. */
 export const quiet = (twin: Twin) => until(`${twin.name} is quiet`, () => twin.hub.streams.size === 0)
 
-/** The same, with what is random replaced by the order in which it came. */
+/** Returns a copy in which random values are replaced by numbers in their order of appearance. */
 export function plain(value: unknown): unknown {
   const names = new Map<string, string>()
   const nameOf = (kind: string, item: string) => {

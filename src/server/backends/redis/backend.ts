@@ -42,12 +42,12 @@ export type RedisBackendOptions = (
 }
 
 /**
- * Returns a backend that keeps rooms in Redis 7 or later, or Valkey, shared by every process that uses the same one: a
- * single server, a replicated one or a cluster. The client is yours to close; subscriptions use a duplicate of it, which is
- * closed with the backend.
+ * Returns a backend that keeps rooms in Redis 7 or later, or Valkey, shared by every process that uses the same Redis:
+ * a single server, a replicated one or a cluster. The client is yours to close; subscriptions use a duplicate of it,
+ * which is closed with the backend.
  *
- * @throws LocationError `misconfigured` for a client with a key prefix of its own, or of another kind, and for an option that
- * would match nothing or too much.
+ * @throws LocationError `misconfigured` for a client of another library, for a client with a key prefix of its own, and
+ * for an unknown or wrong option.
  */
 export function redisBackend(options: RedisBackendOptions): Backend {
   checkRedisClient(options)
@@ -110,7 +110,7 @@ class RedisBackend implements Backend {
   }
 
   async open(id: string, options: RoomOptions): Promise<BackendRoom> {
-    // Revocations are subscribed to before any connection can be revoked.
+    // This process subscribes to revocations before it opens a room, so that it misses none.
     await (this.#started ??= this.#health.main.pulse())
     if (!this.#isListening) throw new Error('Redis is unreachable.')
     const redis = this.#health.to(partOf(id))
@@ -118,7 +118,7 @@ class RedisBackend implements Backend {
     const [port, keys, keepMs, time] = [this.#port, keysOf(id, this.#prefix), this.#keepMs, this.#time]
     const room = await RedisRoom.open({ ...options, port, redis, keys, keepMs, time, random: Math.random })
     this.#rooms.set(room, id)
-    // Outages of all of Redis are reported by the backend; a room reports only those of its own partition.
+    // The backend reports outages of all of Redis. A room only reports outages of its own partition.
     const unlisten = port.isCluster ? redis.onHealth((fault) => options.onHealth?.(fault ? 'down' : 'up')) : () => {}
     return {
       state: room.state,
@@ -140,7 +140,7 @@ class RedisBackend implements Backend {
       if (isMisconfigured(error)) throw error
       logger.warn('Redis cannot be used yet: until it can, rooms cannot be opened.', { error: faultOf(error) })
     }
-    // So that the first answer of /readyz is the truth.
+    // Checks the health now, so that the first answer of /readyz is right.
     await this.#health.main.pulse()
   }
 
@@ -168,7 +168,10 @@ class RedisBackend implements Backend {
     await this.#port.close()
   }
 
-  /** Revocations are read although writes are refused, or announcements do not arrive: nothing but a silent Redis stops them. */
+  /**
+   * Revocations are read even while Redis refuses writes or announcements do not arrive. Only a Redis that does not
+   * answer stops the reading.
+   */
   async #pulse(): Promise<void> {
     await Promise.all([this.#probe('revocations'), this.#hearRevocations().then(() => this.#readRevocations())])
   }

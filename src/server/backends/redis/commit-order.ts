@@ -3,16 +3,18 @@ import type { Announced } from './script-codec.js'
 /** The position of a process in the sequence of a room's commits. */
 export type Head = { epoch: string; version: number }
 
-// So many waiting commits mean that the room cannot be read. The bound protects memory.
+// The largest number of waiting commits, which bounds the memory. So many commits wait only when the room cannot be
+// read.
 const mostWaiting = 1_000
 
 /**
- * Orders commits that arrive in any order, duplicates included. An announcement may be lost, so each names the version that
- * it follows. A commit whose predecessor is missing waits; if the predecessor does not arrive, the room must be read again.
+ * Orders commits that arrive in any order, duplicates included. An announcement may be lost, so each commit names the
+ * version that it follows. A commit whose predecessor is missing waits; if the predecessor does not arrive, the room
+ * must be read again.
  */
 export class CommitOrder {
   #head: Head
-  /** The newest position known; of another epoch when the room was recreated. */
+  /** The newest known position of the room. Its epoch differs from that of `#head` when the room was recreated. */
   #newest: Head
   /** Waiting commits, by the version that they follow. */
   readonly #waiting = new Map<number, Announced>()
@@ -44,11 +46,15 @@ export class CommitOrder {
     if (isNewer({ epoch, version }, this.#newest)) this.#newest = { epoch, version }
   }
 
-  /** Moves to the position of a full read. Returns the commits that follow it, or `null` when it brought nothing new. */
+  /**
+   * Moves to the position of a full read. Returns the commits that follow it, or `null` when the read brought nothing
+   * new.
+   */
   reset({ epoch, version }: Head): Announced[] | null {
     const isNews = isNewer({ epoch, version }, this.#head)
     if (isNews) this.#head = { epoch, version }
-    // A read is authoritative: older knowledge is discarded, except for commits that arrived since.
+    // A read is authoritative: earlier knowledge is discarded, except for waiting commits that follow the position of
+    // the read.
     this.#newest = this.#head
     for (const [prev, waiting] of this.#waiting) {
       if (waiting.epoch !== epoch || waiting.version <= this.#head.version) this.#waiting.delete(prev)
@@ -70,5 +76,5 @@ export class CommitOrder {
   }
 }
 
-/** Epochs have no order: a different one always counts as newer. */
+/** Epochs have no order: a position in a different epoch always counts as newer. */
 const isNewer = (one: Head, other: Head) => one.epoch !== other.epoch || one.version > other.version

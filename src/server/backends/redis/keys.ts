@@ -12,14 +12,17 @@ function fnv1a(text: string): number {
 export const partOf = (room: string) => fnv1a(room) % parts
 
 /**
- * The revision of the records and announcements of room.lua. Processes of another revision, during a deploy, use other keys:
- * neither reads what it would misunderstand.
+ * The revision of the records and announcements of room.lua. During a deploy, processes with different revisions use
+ * different keys, so that none reads records that it would misunderstand.
  */
 const recordRevision = 5
 
 const inPart = (part: number, prefix: string) => `${prefix}:${recordRevision}:{${part}}`
 
-/** The key and channel of the health checks of one process, in a slot of the Redis that is checked: a partition's or the one of revocations. */
+/**
+ * Returns the key, and channel, of the health checks of one process. Its hash tag puts it into the cluster slot that is
+ * checked: that of a partition, or that of the revocations.
+ */
 export const probeKey = (part: number | 'revocations', process: string, prefix: string) =>
   `${prefix}:probe:{${part}}:${process}`
 

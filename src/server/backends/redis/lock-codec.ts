@@ -6,7 +6,7 @@ import type {
 } from '../../../shared/lock-types.js'
 import type { CheckLockAction, LockAction, Outcome, ReleaseAction, UnlockAction } from '../../rules/backend.js'
 
-/* Encodes the actions about locks for the room script, and decodes what it says about them. */
+/* Encodes the actions about locks for the room script, and decodes the replies of the script about locks. */
 
 /** Encodes an action about locks. */
 export function encodeLockAction(action: LockAction | UnlockAction | ReleaseAction | CheckLockAction): string[] {
@@ -19,7 +19,10 @@ export function encodeLockAction(action: LockAction | UnlockAction | ReleaseActi
   return ['k', ...who, action.claim === undefined ? '' : String(action.claim), action.takeOver ? '1' : '0']
 }
 
-/** Decodes the outcome of an action about locks: its kind, then what the kind needs, one a line. */
+/**
+ * Decodes the outcome of an action about locks. The first line is the kind of the outcome; each further line is a field
+ * of that kind.
+ */
 export function decodeLockOutcome(text: string): Outcome {
   const [type, outcome = '', ...rest] = text.split('\n')
   switch (type) {

@@ -1,6 +1,6 @@
 /** Returns all intervals, in milliseconds, as multiples of the sweep (250 ms by default), so that a test can scale them together. */
 export const pollIntervals = (sweepMs: number) => ({
-  /** The interval at which the version of a quiet room is polled, because announcements can be lost. */
+  /** The interval at which the version of a room without calls is polled, because announcements can be lost. */
   pollMs: 8 * sweepMs,
   /** The delay after which a missing announcement counts as lost. */
   lateMs: (2 * sweepMs) / 5,

@@ -1,21 +1,25 @@
 import { LocationError } from '../../../shared/errors.js'
 
-/** The numbers among the options, with the smallest and the largest value that does what it says. */
+/** The numeric options, each with the smallest and the largest value that works as documented. */
 const numbers = {
   timeoutMs: [1, 60_000],
-  // Revocations stay in Redis for ten minutes and are read with each health check.
+  // `pulseMs` is at most a minute, because revocations stay in Redis for ten minutes and are read with each health
+  // check.
   pulseMs: [1, 60_000],
-  // Redis expires keys after at most this time without loss of precision: a year.
+  // A year: Redis expires keys after at most this time without loss of precision.
   keepMs: [0, 31_536_000_000],
 } as const
 
 const known = ['client', 'port', 'prefix', 'time', ...Object.keys(numbers)]
 
-/** Letters, digits and separators: nothing that a pattern of an ACL, or a hash tag of a cluster, reads as more than itself. */
+/**
+ * Matches letters, digits and separators, none of which has a special meaning in an ACL pattern or in a hash tag of a
+ * cluster.
+ */
 const prefixRule = /^[A-Za-z0-9._:/-]{1,100}$/
 
 /**
- * Refuses options that would silently match nothing, or too much.
+ * Refuses unknown options and wrong values, such as a prefix that would silently match no keys or too many.
  *
  * @throws LocationError `misconfigured`, with the name of the option.
  */
@@ -37,7 +41,11 @@ export function checkRedisOptions(given: object): void {
   if (time != null && !has(time, 'now')) throw misconfigured('time of redisBackend must be a clock, with now().')
 }
 
-/** @throws LocationError `misconfigured` unless there is exactly one way to reach Redis, of the right kind. */
+/**
+ * Checks the options `client` and `port`.
+ *
+ * @throws LocationError `misconfigured` unless exactly one of them is given, of the right kind.
+ */
 export function checkRedisClient({ client, port }: { client?: unknown; port?: unknown }): void {
   if ((client === undefined) === (port === undefined))
     throw misconfigured('redisBackend needs either { client }, of node-redis, or { port }, and not both.')
@@ -45,14 +53,18 @@ export function checkRedisClient({ client, port }: { client?: unknown; port?: un
     throw misconfigured('port of redisBackend is not a RedisPort: give { port: ioredisPort(client) }.')
   if (client === undefined) return
   if (has(client, 'ssubscribe'))
-    throw misconfigured('client of redisBackend is of ioredis: give { port: ioredisPort(client) }.')
+    throw misconfigured('client of redisBackend is an ioredis client: give { port: ioredisPort(client) }.')
   if (!has(client, 'sendCommand') || !has(client, 'duplicate'))
     throw misconfigured(
-      'client of redisBackend is no client of node-redis that can subscribe: give one of createClient, createCluster or createSentinel.',
+      'client of redisBackend is no client of node-redis that can subscribe: give a client from createClient, createCluster or createSentinel.',
     )
 }
 
-/** @throws LocationError `misconfigured` for an ioredis client over which announcements or revocations would be missed. */
+/**
+ * Checks the client of `ioredisPort`.
+ *
+ * @throws LocationError `misconfigured` for a client over which announcements or revocations would be missed.
+ */
 export function checkIoredisClient(client: unknown): void {
   if (!has(client, 'call') || !has(client, 'duplicate'))
     throw misconfigured('ioredisPort needs a client of ioredis: new Redis() or new Cluster().')
@@ -62,17 +74,19 @@ export function checkIoredisClient(client: unknown): void {
   }
   if (isCluster !== true) return
   if (options.shardedSubscribers !== true)
-    throw misconfigured('This Cluster of ioredis hears no announcements: give it { shardedSubscribers: true }.')
+    throw misconfigured(
+      'This Cluster of ioredis receives no announcements: create it with { shardedSubscribers: true }.',
+    )
   if (options.scaleReads !== undefined && options.scaleReads !== 'master')
     throw misconfigured(
-      'This Cluster of ioredis reads from replicas, which may lack revocations: give it { scaleReads: "master" }.',
+      'This Cluster of ioredis reads from replicas, which may lack revocations: create it with { scaleReads: "master" }.',
     )
 }
 
 function checkPrefix(prefix: unknown): void {
   if (prefix === undefined || (typeof prefix === 'string' && prefixRule.test(prefix))) return
   throw misconfigured(
-    `prefix of redisBackend must be 1 to 100 letters, digits and . _ : / -, not ${JSON.stringify(prefix)}: others have a meaning in the patterns of Redis.`,
+    `prefix of redisBackend must be 1 to 100 letters, digits and . _ : / -, not ${JSON.stringify(prefix)}: other characters have a meaning in the patterns of Redis.`,
   )
 }
 

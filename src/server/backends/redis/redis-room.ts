@@ -13,9 +13,9 @@ export type RedisRoomOptions = RoomOptions & {
   redis: RedisHealth
   keys: string[]
   keepMs: number
-  /** The clock of rooms, instead of the clock of Redis. */
+  /** The clock that rooms use instead of the clock of Redis; `null`: rooms use the clock of Redis. */
   time: Clock | null
-  /** Returns a number from 0 to 1. */
+  /** Returns a random number from 0 to 1, for jitter. */
   random: () => number
 }
 
@@ -32,10 +32,10 @@ export class RedisRoom implements BackendRoom {
   #endWait: () => void = () => {}
   #readAt = -Infinity
   #lastCallAt: number
-  /** No lease ends and no tombstone is purged before this time. */
+  /** The time before which no lease ends and no tombstone is purged. */
   #quietUntil = -Infinity
   #isClosed = false
-  /** Members whose connections must still be ended. */
+  /** The revoked members whose connections in this room must still be ended. */
   readonly #revoked = new Set<string>()
 
   static async open(options: RedisRoomOptions): Promise<RedisRoom> {
@@ -52,7 +52,7 @@ export class RedisRoom implements BackendRoom {
       early.forEach(receive)
       return room
     } catch (error) {
-      // The subscription may still succeed after the caller stopped waiting.
+      // The subscription may still succeed after the caller stopped waiting. It is ended then.
       subscribing.then((unsubscribe) => unsubscribe()).catch(() => {})
       throw error
     }

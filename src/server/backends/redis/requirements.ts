@@ -4,8 +4,8 @@ import type { RedisPort } from './clients/client-port.js'
 import { lacksRight } from './health/redis-fault.js'
 
 /**
- * Checks that this Redis can hold rooms. A missing requirement is thrown; a setting that is only dangerous when something
- * else fails is logged as a warning.
+ * Checks that this Redis can hold rooms. A missing requirement is an error. A setting that is only dangerous when
+ * something else fails is logged as a warning.
  *
  * @throws LocationError `misconfigured` for a missing requirement; the error of the client when Redis is unreachable.
  */
@@ -25,10 +25,12 @@ export async function checkRequirements(port: RedisPort, prefix: string, logger:
   const replicas = Number(field(await info('replication'), 'connected_slaves') ?? 0)
   const waits = field(await info('replication'), 'min_slaves_good_slaves') !== undefined
   if (replicas > 0 && !waits)
-    logger.warn('Redis has replicas but no min-replicas-to-write: a cut-off master takes posts that a failover drops.')
+    logger.warn(
+      'Redis has replicas, but min-replicas-to-write is not set: a master that is cut off accepts posts that a failover drops.',
+    )
 }
 
-/** Runs every category of command that our scripts use, on a key that it deletes again. */
+/** A script with every category of command that our scripts use. It deletes the key that it writes. */
 const probeScript = `#!lua
 redis.call('TIME')
 redis.call('INFO', 'replication')

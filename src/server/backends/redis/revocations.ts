@@ -2,7 +2,7 @@ import type { RedisHealth } from './health/redis-health.js'
 import type { RedisPort } from './clients/client-port.js'
 import { revokeScript } from './script.js'
 
-/** Ends a member's connections in one room or, without `room`, in all rooms. */
+/** A revocation, which ends a member's connections in one room or, without `room`, in all rooms. */
 export type Revocation = { memberId: string; room: string | undefined }
 
 /**
@@ -12,7 +12,10 @@ export type Revocation = { memberId: string; room: string | undefined }
 export class Revocations {
   readonly #port: RedisPort
   readonly #key: string
-  /** The last entry applied; `null` before the first read. Entries older than this process are skipped. */
+  /**
+   * The id of the last entry that was applied; `null` before the first read. Entries older than this process are
+   * skipped.
+   */
   #cursor: string | null = null
   #reading: Promise<void> = Promise.resolve()
 

@@ -43,9 +43,10 @@ local meta = call('HMGET', room, 'epoch', 'version', 'floor', 'lineage', 'seen',
 local epoch, head, floor, seen = meta[1], tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[5])
 -- A different master_replid means that Redis restarted, or that a replica was promoted which may lack the last writes.
 local lineage = string.match(call('INFO', 'replication'), 'master_replid:(%x+)')
--- While the time is before claimsUntil, only who held a place before the state was lost may get it. lastFence: the highest so far.
+-- Until claimsUntil, only a connection that held a place before the room lost its state may lock that place. lastFence:
+-- the highest fence so far.
 local claimsUntil, lastFence = tonumber(meta[6]), tonumber(meta[7]) or 0
--- A Redis that started a moment ago may have had this room before.
+-- Returns whether Redis started less than lockMs ago: it may have held this room before the restart.
 local function isYoung() return tonumber(string.match(call('INFO', 'server'), 'uptime_in_seconds:(%d+)')) * 1000 < lockMs end
 if not epoch or lineage ~= meta[4] then
   local hasLost
@@ -63,22 +64,24 @@ local function postpone(key, byMs)
   local ends = call('ZRANGE', key, 0, -1, 'WITHSCORES')
   for n = 1, #ends, 2 do call('ZADD', key, tonumber(ends[n + 1]) + byMs, ends[n]) end
 end
--- The clock of Redis was stepped back. Deadlines keep their distance from now, or who is gone would stay for as long.
+-- When the clock of Redis was stepped back, all deadlines move back with it. Otherwise a connection that is gone would
+-- stay longer, by the size of the step.
 if seen and now < seen then
   for _, key in ipairs({ leases, purges, unseen, lockEnds }) do postpone(key, now - seen) end
   if claimsUntil then claimsUntil = claimsUntil + now - seen end
 end
 
--- The number of ARGV entries of each action, its letter included. In those of `named`, the second is the connection id.
+-- The number of ARGV entries of each action, its letter included. In the actions of `named`, the second entry is the
+-- connection id.
 local fields = { p = 12, l = 5, s = 3, r = 2, w = 1, k = 7, u = 6, f = 2, c = 4 }
 local named = { p = true, l = true, s = true, k = true, u = true }
 
--- False when no connection ever locked anything: then locks cost nothing more.
+-- False when no connection ever locked anything: no further command is spent on locks then.
 local anyLocks = call('EXISTS', locks) == 1
 
 -- Records are read and written in bulk: the overhead of a call is higher than the cost of its work.
 local stored, leaseEnds, ids = {}, {}, {}
--- When the locks of each holder end, of the connections that were read.
+-- The time at which the locks of a holder end, for each connection that was read.
 local lockEndOf, dirtyLockEnds = {}, {}
 do
   local i = firstAction
@@ -100,7 +103,7 @@ do
   end
 end
 
--- Connections that this batch read; false means absent. Dirty entries are not written yet.
+-- The connections that this batch read; false means absent. Dirty entries are not written yet.
 local known, dirty, dirtyLeases = {}, {}, {}
 local function present(id)
   local cached = known[id]
@@ -190,7 +193,8 @@ local function draft(id, shown)
   return made
 end
 
--- Ends what is kept of a connection that is gone. Its lockSeq was kept as long: a lock call from before may have been on its way.
+-- Deletes what was kept of a connection that is gone: its tombstone and its lockSeq. The lockSeq was kept because an
+-- earlier lock call may have been in flight.
 local function forget(id)
   call('HDEL', tombstones, id)
   if not anyLocks then return end
@@ -208,8 +212,8 @@ local function bury(id, member, seq, reason)
   if not shown and call('ZCARD', unseen) > maxUnseen then forget(call('ZPOPMIN', unseen)[1]) end
 end
 
--- The locks of the room: places by location, the places of each holder in the order of their fences, and the claims. They and
--- lockSeqs are read when the first action needs them.
+-- The locks of the room: places by location, the places of each holder in the order of their fences, and the claims.
+-- These and lockSeqs are read when the first action needs them.
 local places, placesOf, placeCount, claims
 local function readLocks()
   if places then return end
@@ -234,7 +238,7 @@ local function readLocks()
   for _, held in pairs(placesOf) do table.sort(held, function(a, b) return a.fence < b.fence end) end
 end
 
--- Ends the lock of a place, without a word to viewers.
+-- Ends the lock of a place without telling viewers.
 local function dropPlace(place)
   local rest = {}
   for _, held in ipairs(placesOf[place.id]) do if held ~= place then rest[#rest + 1] = held end end
@@ -267,7 +271,7 @@ local function locksJson(id)
   end
   return concat(list, ',')
 end
--- Ends the locks of a connection: it is gone, or did not post in time.
+-- Ends the locks of a connection that is gone or did not post in time.
 local function dropLocks(id)
   if not lockEndOf[id] then return end
   readLocks()
@@ -296,7 +300,8 @@ local function remove(one, reason)
 end
 local function lapse(one) remove(one, one.leaving and 'left' or 'lost') end
 
--- Returns the connection. An expired one is removed first, and expired locks end, so that every rule sees the current room.
+-- Returns a connection if it is present. If its lease has expired, it is removed first, and expired locks end first, so
+-- that every rule sees the current room.
 local function live(id)
   local one = present(id)
   if not one then return one end
@@ -337,10 +342,11 @@ local function enter(id, member, seq, location, profile, activity, presence, lea
   return posted('applied', member, seq)
 end
 
--- A connection is used when it moves or becomes active. A commit then need not say so.
+-- Returns whether a change implies that the connection was used: it moved or became active. Its commit needs no
+-- activeAt then.
 local function impliesUse(change) return change.location ~= nil or change.activity == 'active' end
 
--- Applies the changed fields of a post. Returns whether any field changed.
+-- Applies the changed fields of a post. Returns false when nothing changed and the post is no use of the connection.
 local function show(one, location, profile, activity, presence, used)
   local change = {}
   if location ~= one.location then change.location = location end
@@ -365,9 +371,9 @@ local function post(id, member, owned, seq, location, profile, activity, leaseMs
   -- A connection that left does not return when a late post arrives. A lost one may return.
   if before and before.reason ~= 'lost' then return posted('left', owner, before.seq) end
   seq = tonumber(seq) or (last and last.seq + 1 or 1)
-  -- Nothing can follow the last integer that a double holds exactly.
+  -- No seq can follow the largest integer that a double holds exactly.
   if last and seq > 9007199254740991 then return posted('stale', owner, last.seq) end
-  -- A retry and a reordered request look the same from here: only a newer seq may speak.
+  -- The server cannot distinguish a retry from a reordered request: only a post with a newer seq is applied.
   if last and seq < last.seq then return posted('stale', owner, last.seq) end
   if before and seq == before.seq then return posted('expired', owner, before.seq) end
   if not one then 
@@ -398,9 +404,9 @@ local function leave(id, member, leaveSeq, graceMs)
     remove(one, 'left')
     return 'left'
   end
-  -- A newer post arrived before this leave and has cancelled it.
+  -- Ignored: a newer post was applied first and undoes this leave.
   if leaveSeq and leaveSeq < one.seq then return 'leaving' end
-  -- Posts up to this seq are older than the leave, even those that are still in flight.
+  -- Raises the stored seq, so that posts sent before the leave do not undo it when they arrive late.
   one.seq, one.leaving = seq, true
   dirty[id] = one
   shorten(id, graceMs)
@@ -430,7 +436,8 @@ end
 
 local function take(location, one, takeOver, claimed)
   local held = placesOf[one.id]
-  -- The last accepted post, or earlier when the lease was shortened: the client may be gone.
+  -- The time of the last accepted post, or an earlier time when the lease was shortened, because the client may be
+  -- gone.
   local lastPost = math.min(now, leaseEnds[one.id] - one.leaseMs - one.extendedMs)
   local lockEnd = held and lockEndOf[one.id] or lastPost + lockMs
   if lockEnd <= now then return 'lock\nabsent' end
@@ -443,7 +450,7 @@ local function take(location, one, takeOver, claimed)
     dropPlace(places[location])
     showLocks(holder)
   end
-  -- Two places may be granted in one commit, and one place twice: fences differ all the same.
+  -- One commit may grant two places, or the same place twice. Each grant gets a fence of its own even then.
   lastFence = math.max(version, lastFence + 1, claimed + 1)
   local place = { location = location, fence = lastFence, id = one.id }
   places[location], placeCount = place, placeCount + 1
@@ -456,7 +463,7 @@ local function take(location, one, takeOver, claimed)
   return 'lock\nlocked\n' .. text(place.fence)
 end
 
--- A fence is a version. A claim that is further ahead of the clock than a minute was made up.
+-- Collects a claim. A fence is a version: a claim whose fence is more than a minute ahead of the clock is not genuine.
 local function claim(one, location, fence)
   if fence and fence <= version + 60000000 then
     local mine, order, isNew = 0, 0, true
@@ -475,7 +482,8 @@ local function claim(one, location, fence)
   return 'lock\ntaken\n\n\n' .. text(math.ceil(claimsUntil - now))
 end
 
--- Grants the claims once they are no longer collected: of each place the highest, and of equal ones the earlier.
+-- Grants the claims when the time for collecting them is over. The claim with the highest fence wins each place, and of
+-- equal claims the earlier.
 local function settle()
   claimsUntil = nil
   readLocks()
@@ -528,7 +536,7 @@ local function unlock(id, member, location, lockSeq, fence)
   return holder and concat({ 'unlock\ngone', holder.id, holder.member }, '\n') or 'unlock\ngone'
 end
 
--- Takes a place from whoever has it.
+-- Ends the lock of a place, regardless of its holder.
 local function release(location)
   readLocks()
   dropClaims(function(each) return each.location == location end)
@@ -554,7 +562,8 @@ local function sweep()
     for _, id in ipairs(call('ZRANGEBYSCORE', lockEnds, '-inf', now)) do live(id) end
   end
   for _, id in ipairs(call('ZRANGEBYSCORE', purges, '-inf', now)) do
-    -- A viewer behind this version can no longer be sent this departure.
+    -- Once the tombstone is purged, changes no longer tell a viewer below its version that the connection left: such a
+    -- viewer needs a snapshot.
     floor = math.max(floor, tombstoneOf(id).at)
     forget(id)
     call('ZREM', purges, id)
@@ -567,12 +576,12 @@ local function sweep()
 end
 
 -- After a silence of more than outageMs, Redis is assumed to have been unreachable, or its clock to have been stepped
--- forward, so nobody could renew. Every lease is renewed, except those of connections that are leaving. Tombstones stay as
--- long as if the silence had not been: posts from before it may still arrive.
+-- forward, so nobody could renew. Every lease is renewed, except those of connections that are leaving. Tombstones are
+-- kept longer by the length of the silence, because posts from before it may still arrive.
 if seen and now - seen > outageMs and renews then
   for _, id in ipairs(call('HKEYS', connections)) do
     local one = present(id)
-    -- Locks are not renewed: their holders count the time by their own clocks.
+    -- Locks are not renewed, because their holders measure the time by their own clocks.
     local leaseEnd = now + one.leaseMs
     if not one.leaving and leaseEnds[id] < leaseEnd then
       one.extendedMs, dirty[id] = one.extendedMs + leaseEnd - leaseEnds[id], one

@@ -5,13 +5,13 @@ import { decodeLockOutcome, encodeLockAction, locksByConnection } from './lock-c
 
 /* Encodes the arguments of the room script and decodes its replies. room.lua documents the format. */
 
-/** The most actions in one call. Bounded, so that one room does not block Redis for all others. */
+/** The maximum number of actions in one call of the script, so that one room does not block Redis for all others. */
 export const maxActions = 200
 
 /** The arguments of the script that precede the actions. */
 export type Header = {
   freshEpoch: string
-  /** `null` for the clock of Redis. */
+  /** The time in microseconds; `null` for the clock of Redis. */
   nowMicros: number | null
   outageMs: number
   renews: boolean
@@ -93,7 +93,7 @@ export type Reply = {
   version: number
   /** Milliseconds until a lease ends or a tombstone may be purged; `Infinity` for never. */
   dueMs: number
-  /** The commit, as announced; '' when nothing visible changed. */
+  /** The commit of the call, as it is announced; '' when nothing visible changed. */
   commit: string
   outcomes: Outcome[]
   /** The whole room, if it was requested. */
@@ -134,7 +134,7 @@ function decodeOutcome(text: string, version: number): Outcome {
   return { type: 'posted', outcome, memberId, seq: Number(second), version: outcome === 'applied' ? version : 0 }
 }
 
-/** The floor, then three hashes as flat lists of keys and values. */
+/** A whole room in a reply: the floor, then three hashes as flat lists of keys and values. */
 type RawState = [floor: string, connections: string[], tombstones: string[], locks: string[]]
 
 function decodeState(epoch: string, version: number, [floor, connections, tombstones, flat]: RawState): RoomState {

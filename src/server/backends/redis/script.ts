@@ -17,7 +17,10 @@ redis.call('SPUBLISH', KEYS[1], id)
 return id
 `)
 
-/** The first byte of a broadcast on a room's channel. An epoch, with which a commit begins, never has it. */
+/**
+ * The first byte of a broadcast on a room's channel. A commit begins with an epoch, which never contains this
+ * character.
+ */
 export const broadcastMark = '!'
 
 /** Publishes a broadcast. It is not stored. KEYS: the room, also its channel. ARGV: the text. */
@@ -26,7 +29,10 @@ redis.call('SPUBLISH', KEYS[1], '${broadcastMark}' .. ARGV[1])
 return 'ok'
 `)
 
-/** Writes as posts do, and announces it. KEYS: a key of the process that probes, also its channel. ARGV: the announcement. */
+/**
+ * Writes as posts do, and announces the write. KEYS: a key of the process that probes, also its channel. ARGV: the
+ * announcement.
+ */
 export const probeScript = scriptOf(`#!lua
 redis.call('HSET', KEYS[1], 'probe', ARGV[1])
 redis.call('PEXPIRE', KEYS[1], 600000)

@@ -7,8 +7,8 @@ import { guardRequest, refuse, type GuardRequest, type GuardResponse } from './r
 export type RequestLimits = Pick<Limits, 'bodyBytes' | 'batch' | 'depth'>
 
 /**
- * The owner of the procedure that a call names: a location procedure, one of the app's own, or none. A call of no procedure costs an
- * error for each, so it is bounded like a call of a location procedure.
+ * The owner of the procedure that a call names: a location procedure, one of the app's own, or none. Each call of an
+ * unknown procedure is answered with an error, so such calls are limited like calls of location procedures.
  */
 export type CallOwner = { limits: RequestLimits; isQuery: boolean } | 'app' | 'none'
 
@@ -27,7 +27,7 @@ export function guardProcedures(ownersOf: (request: GuardRequest) => CallOwner[]
   return (request: GuardRequest, response: GuardResponse): number | null => {
     const owners = ownersOf(request)
     const own = owners.flatMap((owner, index): OwnCall[] => (typeof owner === 'string' ? [] : [{ index, ...owner }]))
-    // In a batch with the app's own calls, the size of the request is the app's matter; the origin check still applies.
+    // When a batch also calls the app's own procedures, the app decides about its size; the origin check still applies.
     const isBounded = !owners.includes('app')
     if (own.length === 0 && !isBounded) return Infinity
     const limits = own[0]?.limits ?? defaultLimits
@@ -44,8 +44,8 @@ export function guardProcedures(ownersOf: (request: GuardRequest) => CallOwner[]
 }
 
 /**
- * Refuses large answers as JSON lines: tRPC sends these through a `TextEncoderStream`, which occupies Node 20 for 70 ms
- * for each 0.85 MB, ten times as long as Node 24.
+ * Refuses to answer queries that may have large answers as JSON lines. tRPC sends JSON lines through a
+ * `TextEncoderStream`, which occupies Node 20 for 70 ms for each 0.85 MB, ten times as long as Node 24.
  */
 export function jsonLinesRefusal(
   { headers }: Pick<GuardRequest, 'headers'>,
@@ -71,8 +71,8 @@ function batchRefusal(calls: number, { batch }: RequestLimits): Refusal | null {
 }
 
 /**
- * Refuses a body that was parsed before and is too deep: tRPC serializes and parses it again, and neither limits the
- * depth.
+ * Refuses a body that an earlier middleware has parsed and that is nested too deeply: tRPC serializes and parses the
+ * body again, and neither step limits the depth.
  */
 function depthRefusal({ body }: GuardRequest, calls: number, own: OwnCall[], { depth }: RequestLimits): Refusal | null {
   const inputs = own.length === calls ? [body] : own.map(({ index }) => (body as Record<number, unknown> | undefined)?.[index]) // prettier-ignore

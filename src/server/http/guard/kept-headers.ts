@@ -1,6 +1,6 @@
 type HeaderResponse = { setHeader(name: string, value: string | string[]): unknown }
 
-/** Returns a header with a list of names that has `field` too, and everything that it had before. */
+/** Returns a list header, such as `Vary`, with `field` added to the names that it already has. */
 export function withField(header: number | string | string[] | undefined, field: string): string {
   const current = [header ?? []].flat().join(', ')
   const names = current.split(',').map((name) => name.trim().toLowerCase())

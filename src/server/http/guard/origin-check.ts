@@ -5,7 +5,7 @@ import { checkedElsewhere, type OptionChecks } from '../../options/option-checks
 export type IncomingRequest = {
   method?: string | undefined
   headers: { [name: string]: string | string[] | undefined; host?: string | undefined; origin?: string | undefined }
-  /** `server` is the server that accepted the connection, where Node tells. */
+  /** `server` is the server that accepted the connection, if Node provides it. */
   socket: { localAddress?: string | undefined; server?: unknown }
 }
 
@@ -13,8 +13,8 @@ export type IncomingRequest = {
 export type OriginOptions = {
   /**
    * Origins of pages, other than this server's own, that may call it: `https://app.example`. Case, a default port and a
-   * trailing slash do not matter. Wildcards are not supported. `'null'` means every sandboxed frame and local file, of
-   * anybody: such pages may call without cookies only. Default: none.
+   * trailing slash do not matter. Wildcards are not supported. `'null'` allows every sandboxed frame and local file,
+   * whoever wrote it; such pages may call only without cookies. Default: none.
    */
   origins?: readonly string[]
   /**
@@ -24,7 +24,7 @@ export type OriginOptions = {
   allowedHosts?: readonly string[]
 }
 
-/** The entries are checked in full by `originRulesOf`. */
+/** The names of the options. `originRulesOf` checks their values. */
 export const originOptionChecks: OptionChecks<OriginOptions> = {
   origins: checkedElsewhere,
   allowedHosts: checkedElsewhere,
@@ -69,7 +69,7 @@ function entriesOf(
   normalize: (entry: string) => string | null,
   advice: string,
 ): ReadonlySet<string> {
-  // A string has `includes` too, and would be searched for a part of it.
+  // A string is refused too: it also has `includes`, which would match any part of the string.
   if (!Array.isArray(entries))
     throw new LocationError('misconfigured', `${option} is "${String(entries)}": pass a list.`)
   return new Set(
@@ -88,7 +88,7 @@ const sandboxed = 'null'
 /** Returns an origin as browsers send it; null when no browser sends it. */
 function normalOrigin(entry: string): string | null {
   if (entry === sandboxed) return sandboxed
-  // The URL standard accepts `*` in a host, and backslashes and spaces in odd places.
+  // The URL standard accepts `*` in a host, and backslashes and spaces in some places: this pattern does not.
   const authority = /^[a-z][a-z\d+.-]*:\/\/([^\s/\\?#@*]+)\/?$/i.exec(entry)?.[1]
   if (authority === undefined || !URL.canParse(entry)) return null
   const { protocol, host } = new URL(entry)
@@ -101,7 +101,7 @@ function normalHostName(entry: string): string | null {
   return new URL(`http://${entry}`).hostname
 }
 
-/** Why a request is refused: a tRPC error code, and a message that says what to do. */
+/** The reason for which a request is refused: a tRPC error code, and a message that says what to do. */
 export type Refusal = { code: keyof typeof refusalCodes; message: string }
 
 /** The HTTP status and the JSON-RPC code of each tRPC error code that a refusal uses (docs/PROTOCOL.md lists both). */
@@ -117,9 +117,9 @@ const methods = ['GET', 'HEAD', 'POST', 'OPTIONS']
 const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 
 /**
- * Returns why a request must be refused, or null when it may continue. It runs before the request is parsed: pages of
- * other origins must not act for a user who is signed in here (CSRF), and a name that merely resolves to this machine is
- * not its name (DNS rebinding).
+ * Returns the reason for which a request must be refused, or null when it may continue. The check runs before the
+ * request is parsed: pages of other origins must not act for a user who is signed in here (CSRF), and a foreign host
+ * name that merely resolves to this machine must not be accepted (DNS rebinding).
  */
 export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyBytes?: number }): Refusal | null {
   const { origin, 'sec-fetch-site': site } = request.headers
@@ -133,7 +133,8 @@ export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyB
       code: 'FORBIDDEN',
       message: `forbidden: This server is not called "${name.slice(0, 64)}": list the name in allowedHosts.`,
     }
-  // Anybody can put a page into a sandboxed frame: it acts for itself, and never for a user who is signed in here.
+  // Anybody can put a page into a sandboxed frame. So such a page counts as listed only when its request has no cookie:
+  // it must never act for a user who is signed in here.
   const isListed =
     origin !== undefined &&
     rules.origins?.has(origin) === true &&
@@ -144,8 +145,8 @@ export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyB
       message:
         'forbidden: Pages of this origin may not call this server: list the origin in origins, or let the proxy keep Host.',
     }
-  // A GET from another origin may come without Origin, but not without Sec-Fetch-Site (Fetch Metadata). Another port or
-  // subdomain is the same site and yet another origin.
+  // A browser may send a GET to another origin without `Origin`, but not without `Sec-Fetch-Site` (Fetch Metadata). A
+  // page on another port or subdomain is same-site, but of another origin.
   if (site !== undefined && site !== 'same-origin' && site !== 'none' && !isListed)
     return {
       code: 'FORBIDDEN',
@@ -208,8 +209,8 @@ function isOwnName(name: string, request: IncomingRequest, allowedHosts: OriginR
 }
 
 /**
- * True when the server of a connection listens on a loopback address only. The address at which a connection arrived
- * does not tell: behind a proxy on the same machine it is a loopback address too.
+ * True when the server of a connection listens on a loopback address only. The local address of the connection does not
+ * show this: behind a proxy on the same machine, it is always a loopback address.
  */
 function listensOnLoopback({ server, localAddress }: IncomingRequest['socket']): boolean {
   if (typeof server !== 'object' || server === null) return isLoopbackAddress(localAddress)
@@ -223,7 +224,10 @@ function listensOnLoopback({ server, localAddress }: IncomingRequest['socket']):
   return isLoopback
 }
 
-/** Whether each server listens on a loopback address only: the answer never changes, and asking Node is a system call. */
+/**
+ * Caches for each server whether it listens on a loopback address only: this never changes, and asking Node is a system
+ * call.
+ */
 const loopbackServers = new WeakMap<object, boolean>()
 
 export const isLoopbackAddress = (address = '') => /^(::ffff:)?127\.|^::1$/.test(address)

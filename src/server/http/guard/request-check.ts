@@ -8,10 +8,10 @@ import {
 } from './origin-check.js'
 import { keepHeaderFields } from './kept-headers.js'
 
-/** The parts of a request that the request guard reads: those of `node:http` and Express have them. */
+/** The parts of a request that the request guard reads: a request of `node:http` or Express. */
 export type GuardRequest = IncomingRequest & {
   url?: string | undefined
-  /** The whole URL, where a framework has cut the path of a mounted handler off `url`. */
+  /** The whole URL, set by frameworks that remove the path of a mounted handler from `url`. */
   originalUrl?: string | undefined
   body?: unknown
 }
@@ -38,7 +38,8 @@ export function guardRequest(
   response.setHeader('cache-control', 'no-store')
   const { vary, ...headers } = corsHeaders(request, rules)
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value)
-  // tRPC sends streams with a `Cache-Control` of its own. There are thousands of posts a second, and they are not streams.
+  // tRPC overwrites `Cache-Control` when it answers with a stream, so the header is kept there. Posts, thousands a
+  // second, are never streams and skip this.
   const isPost = request.method === 'POST'
   if (!isPost || vary !== undefined)
     keepHeaderFields(response, { ...(!isPost && { 'cache-control': 'no-store' }), ...(vary !== undefined && { vary }) })
@@ -56,7 +57,7 @@ export function guardRequest(
 /** Answers a request that is refused. */
 export function refuse(refusal: Refusal, request: GuardRequest, response: GuardResponse): void {
   const { httpStatus, body } = refusalResponse(refusal)
-  // The rest of a body that is not read must not be parsed as the next request.
+  // Closes the connection: the unread rest of the body must not be parsed as the next request.
   if (refusal.code === 'PAYLOAD_TOO_LARGE' && !isHttp2(request)) response.setHeader('connection', 'close')
   response.setHeader('content-type', 'application/json')
   response.writeHead(httpStatus)

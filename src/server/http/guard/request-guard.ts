@@ -24,11 +24,14 @@ export type { GuardRequest, GuardResponse } from './request-check.js'
 
 /** The options of `createRequestGuard`. */
 export type RequestGuardOptions = OriginOptions & {
-  /** Where the location procedures are in the app's router: `locations` for `router({ locations: ... })`, '' at the top. Default: `locations`. */
+  /**
+   * The path of the location procedures in the app's router: `locations` for `router({ locations: ... })`, '' at the
+   * top. Default: `locations`.
+   */
   path?: string
   /**
-   * The app's router. With it, the guard finds the location procedures itself, whatever their names, and a `path` that
-   * has none is an error. Default: the guard goes by `path` and the default names of the procedures.
+   * The app's router. With it, the guard finds the location procedures itself, whatever their names, and a `path`
+   * without location procedures is an error. Default: the guard goes by `path` and the default names of the procedures.
    */
   router?: AnyTRPCRouter
   /** Limits of a request that calls only location procedures: bytes of its body, calls of a batch, depth of its input. Each has a default. */
@@ -71,7 +74,7 @@ export function createRequestGuard(given: RequestGuardOptions = {}) {
   }
 }
 
-/** `path` is checked with the router. */
+/** `path` is checked later, together with the router. */
 const guardOptionChecks: OptionChecks<RequestGuardOptions> = {
   path: checkedElsewhere,
   router: isRouter,
@@ -79,7 +82,7 @@ const guardOptionChecks: OptionChecks<RequestGuardOptions> = {
   ...originOptionChecks,
 }
 
-/** Checks that a path can be that of a router. */
+/** Checks that `path` has the form of a path in a router, such as `locations`. */
 function assertPath(path: unknown): void {
   if (typeof path === 'string' && /^([\w$-]+(\.[\w$-]+)*)?$/.test(path)) return
   throw new LocationError(
@@ -101,7 +104,7 @@ function assertLocationsIn(router: AnyTRPCRouter, path: string | undefined): voi
 
 type OwnersOf = (request: GuardRequest) => CallOwner[]
 
-/** @param limits limits instead of those of the hubs. */
+/** @param limits the limits to use in place of those of the hubs. */
 function ownersByRouter(router: AnyTRPCRouter, limits: RequestLimits | undefined): OwnersOf {
   const ownerOf = (call: string): CallOwner => {
     const owner = ownerIn(router, call)
@@ -127,15 +130,16 @@ function ownersByName(path: string, limits: RequestLimits): OwnersOf {
 }
 
 /**
- * Returns the owners of a request's calls for a guard that does not know the adapter behind it: when any adapter may find
- * a location procedure in the request target, all of its calls count as ours.
+ * Returns the owners of a request's calls for a guard that does not know the adapter behind it. When any adapter may
+ * find a location procedure in the request target, all calls of the request count as calls of location procedures.
  */
 function ownersBy(ownerOf: (call: string) => CallOwner, names: () => string[], limits: RequestLimits): OwnersOf {
   return (request) => {
     const { url, originalUrl } = request
     const owners = readTarget(url).calls.map(ownerOf)
     if (owners.some((owner) => typeof owner !== 'string')) return owners
-    // tRPC's adapter for Express takes the last segment; the standalone one cuts off the length of its base path.
+    // tRPC's adapter for Express reads the calls from the last segment. The standalone adapter cuts off as many
+    // characters as its base path has.
     const isLastSegment = originalUrl !== undefined
     const isOurs = (path: string) => {
       const calls = callsIn(isLastSegment ? path.slice(path.lastIndexOf('/') + 1) : path).map(normalPath)
@@ -149,8 +153,8 @@ function ownersBy(ownerOf: (call: string) => CallOwner, names: () => string[], l
 const normalPath = (call: string) => call.replace(/[^\w$-]/g, '.')
 
 /**
- * Returns a function that warns once when a guard that has matched nothing yet lets a call pass whose name is that of a
- * location procedure: then its `path` is probably wrong.
+ * Returns a function that warns once when the guard's `path` is probably wrong: a call with the default name of a
+ * location procedure passes unguarded, and the guard has matched no call before.
  */
 function warnOfWrongPath(path: string) {
   let isSettled = false

@@ -6,7 +6,10 @@
 /** The parts of a request target: the last segment of its path as received, and the procedures that tRPC finds in it. */
 export type RequestTarget = { readonly segment: string; readonly calls: readonly string[] }
 
-/** Reads a request target as this package's own dispatch does. Thousands of posts a second have the same: the latest is kept. */
+/**
+ * Reads a request target as this package's own dispatch does. The latest result is cached: thousands of posts a second
+ * have the same target.
+ */
 export function readTarget(url = ''): RequestTarget {
   if (url !== latestUrl) {
     latestTarget = targetIn(url)
@@ -26,7 +29,7 @@ function targetIn(url: string): RequestTarget {
 /**
  * Returns every path that one of tRPC's adapters may read as the path of its calls, for a guard that does not know the
  * adapter behind it. The adapters differ: `#` ends the path or does not, backslashes and dot segments are resolved or
- * not, and the standalone adapter cuts off as many characters as its base path has, whatever they are.
+ * not, and the standalone adapter cuts off as many characters as its base path has, without comparing them.
  */
 export function possiblePaths(url = ''): string[] {
   const paths = new Set([url.split(/[?#]/, 1)[0]!, url.split('?', 1)[0]!])

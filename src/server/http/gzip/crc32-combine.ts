@@ -8,10 +8,10 @@
 const polynomial = 0xedb88320
 const one = 0x80000000
 
-/** Returns the factor by which appending so many bytes multiplies a CRC. */
+/** Returns the factor by which appending this many bytes multiplies a CRC. */
 export function shiftOf(bytes: number): number {
   let shift = one
-  // A byte has 8 bits, and 8 is 2 to the power of 3.
+  // Appending one byte multiplies by x to the power 8, and 8 is 2 to the power 3: the loop starts at power 3.
   for (let power = 3, rest = bytes; rest > 0; power++, rest = Math.floor(rest / 2))
     if (rest % 2 === 1) shift = product(doubled[power % doubled.length]!, shift)
   return shift
@@ -33,6 +33,6 @@ function product(a: number, b: number): number {
   return sum >>> 0
 }
 
-/** x to the powers 1, 2, 4, 8 and so on; the sequence repeats after 32 entries. */
+/** The polynomial x to the powers 1, 2, 4, 8 and so on. The sequence repeats after 32 entries. */
 const doubled = [one >>> 1]
 while (doubled.length < 32) doubled.push(product(doubled.at(-1)!, doubled.at(-1)!))

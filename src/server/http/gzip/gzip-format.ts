@@ -19,7 +19,10 @@ const sumOf = (text: Uint8Array): Sum => ({ crc: crc32(text), length: text.lengt
 /** The longest usable history, in bytes: the 32 KiB window less the look-ahead of zlib's deflate. */
 export const windowBytes = 32_768 - 262
 
-/** Options for zlib that make a part complete but not final. */
+/**
+ * The zlib options of a part: all output is flushed up to a byte boundary, without a final block, so that more parts
+ * may follow.
+ */
 export const unfinished = { finishFlush: constants.Z_SYNC_FLUSH }
 
 /**

@@ -24,7 +24,7 @@ export class GzipSink implements Sink, GzipReader {
       if (!this.#pending) this.onDrain()
     }
     out.onStall = () => {
-      // While a frame is being compressed there is nothing to read.
+      // While a frame is being compressed, the client has nothing to read: this is not a stall.
       if (!this.#pending) this.onStall()
     }
     out.write(header)
@@ -60,7 +60,7 @@ export class GzipSink implements Sink, GzipReader {
     this.#out.destroy()
   }
 
-  /** Drops the frame that is being compressed: there is no reader left. */
+  /** Drops the frame that is being compressed, because the client has disconnected. */
   close(): void {
     this.#pending?.stopWaiting(this)
     this.#pending = null

@@ -2,26 +2,31 @@ import { deflateRaw } from 'node:zlib'
 import { deflated, partOf, stored, unfinished, windowBytes, type Part } from './gzip-format.js'
 import type { Encoded } from '../../rooms/sse-encoding.js'
 
-/** Shorter events are not compressed: one move of one member gains nothing. */
+/** Events below this many bytes are not compressed: the event of a single move would not shrink. */
 const smallBytes = 200
 /**
- * Frames from this size on, about ten moves, are compressed with the frames before them as history: 2 to 3 times fewer
- * bytes, for 40 µs a frame and 32 KiB a room.
+ * Frames of at least this many bytes, about ten moves, are compressed with the preceding frames as history (zlib's
+ * dictionary). They become 2 to 3 times smaller, for 40 µs a frame and 32 KiB a room.
  */
 const chainBytes = 1_024
-/** Larger frames take more than a millisecond, and so are compressed on zlib's thread pool. */
+/**
+ * Frames above this many bytes take more than a millisecond to compress, so they are compressed on zlib's thread pool.
+ */
 const largeBytes = 65_536
 
 /** A subscriber that receives events as gzip. */
 export interface GzipReader {
   readonly history: History
-  /** Calls `wake` on all readers that waited for a frame. */
+  /** Calls `wake` of all readers that waited for a frame to be compressed. */
   readonly room: { wakeLater(waiting: Iterable<GzipReader>): void }
   /** Called when the part that the reader waits for is ready. */
   wake(): void
 }
 
-/** The end of a reader's stream: how many of the last bytes of the chain of frames, up to which frame. */
+/**
+ * The text that a reader's gzip stream ends with: the last `bytes` bytes of the chain of frames, up to the end of the
+ * frame `last`.
+ */
 export class History {
   last: CompressedEvent | null = null
   bytes = 0
@@ -63,7 +68,10 @@ export class CompressedEvent {
     return event
   }
 
-  /** Returns the part to send to a reader; null while it is being compressed, after which the reader is woken. */
+  /**
+   * Returns the compressed part to send to a reader. Returns null while the part is being compressed; the reader is
+   * woken when it is ready.
+   */
   partFor(reader: GzipReader): Part | null {
     const { body, isShared } = this.#encoded
     const past = reader.history
@@ -73,7 +81,8 @@ export class CompressedEvent {
       // An event for a single reader is not compressed: its length could reveal secrets (as in the BREACH attack).
       return isShared && body.length >= smallBytes ? (this.#alone ??= deflated(body)) : (this.#stored ??= stored(body))
     }
-    // The first reader decides the history: a room wakes its oldest subscribers first.
+    // The first reader that asks decides the history with which the frame is compressed. A room wakes its oldest
+    // subscribers first.
     const { after, history } = (this.#chainStart ??= chainStartAfter(past))
     const isNext = past.last?.nth === after
     const usesHistory = isNext && past.bytes >= history.length && body.length <= largeBytes
@@ -97,20 +106,20 @@ export class CompressedEvent {
     return null
   }
 
-  /** Compresses on zlib's thread pool. Only readers that get this frame wait for it. */
+  /** Compresses the frame on zlib's thread pool. Only the readers of this frame wait for it. */
   #deflateInBackground(waiting: Set<GzipReader>): void {
     const { body } = this.#encoded
     this.#waiting = waiting
     deflateRaw(body, unfinished, (error, blocks) => {
       this.#waiting = undefined
-      // zlib fails when there is no memory for it.
+      // zlib reports an error when it cannot allocate memory: the frame is then sent uncompressed.
       this.#alone = error ? stored(body) : partOf(body, blocks)
       const [first] = waiting
       first?.room.wakeLater(waiting)
     })
   }
 
-  /** Returns the last so many bytes of the chain, up to the end of this event. */
+  /** Returns the last `bytes` bytes of the chain of frames, up to the end of this event. */
   tail(bytes: number): Uint8Array {
     const own = this.#encoded.body.subarray(-bytes)
     if (own.length === bytes) return own
@@ -118,6 +127,6 @@ export class CompressedEvent {
   }
 }
 
-/** Returns where a frame continues the chain, for a reader with this history. */
+/** Returns the number of the frame that a new frame follows in the chain, and the history to compress it with. */
 const chainStartAfter = ({ last, bytes }: History) =>
   last ? { after: last.nth, history: last.tail(bytes) } : { after: 0, history: noBytes }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Announced } from '../../../../src/server/backends/redis/script-codec.js'
 import { CommitOrder } from '../../../../src/server/backends/redis/commit-order.js'
 
-/* Announcements come late, twice, in any order, or not at all. */
+/* CommitOrder sorts the commits that Redis announces. Announcements may be late, doubled, out of order or missing. */
 
 const commit = (prev: number, version: number, epoch = 'a'): Announced => ({
   epoch,
@@ -14,7 +14,7 @@ const commit = (prev: number, version: number, epoch = 'a'): Announced => ({
 const chainOf = (length: number) => Array.from({ length }, (_, i) => commit(i, i + 1))
 const versions = (commits: Announced[]) => commits.map(({ version }) => version)
 
-/** The fate of each commit: the number of its deliveries, and their times. */
+/** For each commit, the times at which its announcement is delivered: none, one or several. */
 const deliveries = fc.array(fc.array(fc.nat(1_000), { maxLength: 3 }), { minLength: 1, maxLength: 20 })
 const delivered = (times: number[][]) => {
   const all = chainOf(times.length)
@@ -34,7 +34,7 @@ test('commits are delivered in order, once each, up to the first missing commit'
   )
 })
 
-test('after a full read, all later commits are delivered, in order and once', () => {
+test('after a full read of the room, all later commits are delivered in order and once each', () => {
   fc.assert(
     fc.property(deliveries, fc.nat(20), fc.nat(20), (times, read, after) => {
       const coming = delivered(times)
@@ -59,7 +59,7 @@ test('after a full read, all later commits are delivered, in order and once', ()
   )
 })
 
-test('a commit of another epoch counts as newer until the room is read', () => {
+test('a commit of another epoch is held back until the room is read again, and is then delivered', () => {
   const chain = new CommitOrder({ epoch: 'a', version: 5 })
   expect(chain.take(commit(1, 2, 'b'))).toEqual([])
   expect(chain.isBehind).toBe(true)
@@ -69,7 +69,7 @@ test('a commit of another epoch counts as newer until the room is read', () => {
   expect(chain.isBehind).toBe(false)
 })
 
-test('a late commit of a past epoch is discarded at the next full read', () => {
+test('a late commit of a past epoch is discarded at the next full read of the room', () => {
   const chain = new CommitOrder({ epoch: 'b', version: 5 })
   chain.take(commit(7, 8, 'a'))
   expect(chain.isBehind).toBe(true)
@@ -77,10 +77,10 @@ test('a late commit of a past epoch is discarded at the next full read', () => {
   expect(chain.isBehind).toBe(false)
 })
 
-test('the number of waiting commits is bounded', () => {
+test('the number of commits that wait for a missing commit is bounded', () => {
   const chain = new CommitOrder({ epoch: 'a', version: 0 })
   for (let version = 2; version < 5_000; version++) chain.take(commit(version, version + 1))
   expect(chain.isBehind).toBe(true)
-  // The oldest were let go, and the room is to be read.
+  // The waiting commits were discarded when they became too many, so the room has to be read again.
   expect(chain.take(commit(0, 1)).length).toBe(1)
 })

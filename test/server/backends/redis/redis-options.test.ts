@@ -3,7 +3,7 @@ import { createClient, createClientPool, createCluster, createSentinel } from 'r
 import { ioredisPort, redisBackend, type RedisBackendOptions, type RedisPort } from 'hereabouts/server/redis'
 import { describe, expect, test } from 'vitest'
 
-/* Each option of redisBackend that would silently match nothing, or too much, is refused when the backend is made. */
+/* redisBackend refuses an option value that would silently match nothing, or too much, when the backend is created. */
 
 const url = 'redis://127.0.0.1:1'
 const nodes = [{ host: '127.0.0.1', port: 1 }]
@@ -35,7 +35,7 @@ const refused: [option: string, value: unknown, message: RegExp][] = [
   ['timeoutMs', Infinity, /timeoutMs .* 1 to 60000/],
   ['pulseMs', 0, /pulseMs .* 1 to 60000/],
   ['pulseMs', -1, /pulseMs .* 1 to 60000/],
-  // Revocations are read with each health check, and stay in Redis for ten minutes.
+  // Revocations stay in Redis for ten minutes and are read at each pulse: a longer interval would miss some.
   ['pulseMs', 600_001, /pulseMs .* 1 to 60000/],
   ['keepMs', -1, /keepMs .* 0 to/],
   ['keepMs', Infinity, /keepMs .* 0 to/],
@@ -45,8 +45,8 @@ const refused: [option: string, value: unknown, message: RegExp][] = [
   ['timeoutMS', 5, /Unknown option timeoutMS/],
 ]
 
-describe('redisBackend refuses', () => {
-  test.for(refused)('the option %s with the value %j', ([option, value, message]) => {
+describe('invalid options of redisBackend', () => {
+  test.for(refused)('redisBackend refuses the option %s with the value %j', ([option, value, message]) => {
     const options = { port, [option]: value } as unknown as RedisBackendOptions
     expect(() => redisBackend(options)).toThrow(expect.objectContaining({ code: 'misconfigured' }))
     expect(() => redisBackend(options)).toThrow(message)
@@ -69,7 +69,7 @@ describe('redisBackend refuses', () => {
       /ioredis/,
     ],
     [
-      'a cluster of ioredis without sharded subscribers, which hears nothing',
+      'a cluster of ioredis without sharded subscribers, which receives no announcements',
       () => ({ port: ioredisPort(lazyCluster({})) }),
       /shardedSubscribers: true/,
     ],
@@ -86,7 +86,7 @@ describe('redisBackend refuses', () => {
   })
 })
 
-describe('redisBackend accepts', () => {
+describe('valid options of redisBackend', () => {
   const accepted: [what: string, options: () => unknown][] = [
     ['every option at once', () => ({ port, prefix: 'app:v2/x-1_y.z', timeoutMs: 1, pulseMs: 60_000, keepMs: 0 })],
     ['options that are undefined', () => ({ port, prefix: undefined, keepMs: undefined })],

@@ -9,7 +9,7 @@ function stage(reconnect: () => Promise<void> = async () => {}) {
   const replacedAt: number[] = []
   const port = { reconnect: () => (replacedAt.push(clock.now()), reconnect()) } as unknown as RedisPort
   const repair = new SubscriberRepair({ port, clock, waitMs: 1_000 })
-  /** One health check a second, of 700 ms. */
+  /** Runs one health check a second, each of 700 ms. */
   async function check(seconds: number, isDeaf: boolean, name: unknown = 'main') {
     for (let second = 0; second < seconds; second++) {
       const beganAt = clock.now()
@@ -21,7 +21,7 @@ function stage(reconnect: () => Promise<void> = async () => {}) {
   return { clock, repair, replacedAt, check }
 }
 
-test('a deaf connection is replaced at once, then at intervals that double up to thirty times the first', async () => {
+test('a subscriber connection without announcements is replaced at once, then at intervals that double up to 30 times the first', async () => {
   const { clock, check, replacedAt } = stage()
   const startedAt = clock.now()
   await check(200, true)
@@ -30,7 +30,7 @@ test('a deaf connection is replaced at once, then at intervals that double up to
   expect(waits.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 30, 30, 30])
 })
 
-test('after announcements arrived again, the intervals begin anew', async () => {
+test('after announcements have arrived again, the interval between replacements of a subscriber connection is short again', async () => {
   const { check, replacedAt } = stage()
   await check(40, true)
   await check(1, false)
@@ -39,7 +39,7 @@ test('after announcements arrived again, the intervals begin anew', async () => 
   expect(replacedAt.length - before).toBeGreaterThanOrEqual(2)
 })
 
-test('a check that hears does not reset the intervals while another one is deaf', async () => {
+test('a health check that receives announcements does not shorten the interval of replacements while another check receives none', async () => {
   const { check, replacedAt } = stage()
   for (let second = 0; second < 30; second++) {
     await check(1, true, 'one')
@@ -48,7 +48,7 @@ test('a check that hears does not reset the intervals while another one is deaf'
   expect(replacedAt.length).toBeLessThan(7)
 })
 
-test('a replacement over which some channel could not be subscribed to is repeated, until it is closed', async () => {
+test('a subscriber connection on which subscribing fails is replaced again, until the repair is closed', async () => {
   const { clock, check, repair, replacedAt } = stage(() => Promise.reject(new Error('no')))
   await check(1, true)
   await clock.advance(10_000)
@@ -59,7 +59,7 @@ test('a replacement over which some channel could not be subscribed to is repeat
   expect(replacedAt).toHaveLength(before)
 })
 
-test('a late reply counts as late only after data that has arrived was read', async () => {
+test('a Redis reply counts as late only after the data that has already arrived was read', async () => {
   const clock = manualClock(0)
   const ran: string[] = []
   afterReading(clock, 100, () => ran.push('kept'))

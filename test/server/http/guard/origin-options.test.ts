@@ -15,7 +15,7 @@ import {
   type OriginOptions,
 } from '../../../../src/server/http/guard/origin-check.js'
 
-/** Returns `allowed`, or the code of the refusal. */
+/** Returns `allowed` or the code of the refusal, and the origin that the CORS headers allow. */
 function check(options: OriginOptions, host: string, origin: string) {
   const request = { method: 'GET', headers: { host, origin }, socket: { localAddress: '192.0.2.1' } }
   const rules = originRulesOf(options)
@@ -23,7 +23,7 @@ function check(options: OriginOptions, host: string, origin: string) {
   return [isAllowed, corsHeaders(request, rules)['access-control-allow-origin']]
 }
 
-describe('origins and allowedHosts are normalized', () => {
+describe('normalization of origins and allowedHosts', () => {
   test.each([
     ['https://app.example', 'https://app.example'],
     ['https://app.example/', 'https://app.example'],
@@ -57,12 +57,12 @@ describe('origins and allowedHosts are normalized', () => {
     ['app.example:8443', 'https://app.example', 'FORBIDDEN'],
     ['app.example:443', 'https://evil.example', 'FORBIDDEN'],
     ['app.example', 'null', 'FORBIDDEN'],
-  ])('Host %s with Origin %s is %s: a default port is the same as none', (host, origin, expected) => {
+  ])('a request with Host %s and Origin %s is %s: a default port equals no port', (host, origin, expected) => {
     expect(check({}, host, origin)[0]).toBe(expected)
   })
 })
 
-test('the entry null in origins allows sandboxed frames without cookies only', () => {
+test('the entry null in origins allows sandboxed frames only when they send no cookies', () => {
   const rules = originRulesOf({ origins: ['null', 'https://app.example'] })
   const request = (origin: string, cookie?: string) => ({
     method: 'GET',
@@ -78,7 +78,7 @@ test('the entry null in origins allows sandboxed frames without cookies only', (
   expect(ask('https://app.example', 'session=1')).toEqual(['allowed', 'true'])
 })
 
-describe('a wrong entry is `misconfigured` at construction, and named in the message', () => {
+describe('wrong entries of origins and allowedHosts', () => {
   const t = initTRPC.create()
   const hub = createLocationHub({ location: cellLocation })
   const router = t.router({ locations: createLocationRouter({ hub, procedure: t.procedure, anonymous: true }) })
@@ -109,7 +109,7 @@ describe('a wrong entry is `misconfigured` at construction, and named in the mes
     ['allowedHosts', [''], ''],
   ]
   test.each(constructors.flatMap(([name, construct]) => wrong.map((each) => [name, ...each, construct] as const)))(
-    '%s refuses %s: %j',
+    '%s refuses the option %s with the value %j as `misconfigured`, and quotes the wrong entry',
     (_name, option, value, entry, construct) => {
       const error = expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining(`"${entry}"`) })
       expect(() => construct({ [option]: value })).toThrow(error as Error)

@@ -18,14 +18,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { refusalCodes } from '../../../../src/server/http/guard/origin-check.js'
 import { raw } from '../../../support/network/raw.js'
 
-/* The request guard of our own server, and of an app that merged the procedures into its router. */
+/* Tests the request guard of createLocationServer, and of apps that merge the location procedures into their router. */
 
 const listed = 'https://app.example'
 const guardOptions = { origins: [listed] }
-/** More posts than the matrix makes. */
+/** Limits above the number of calls that these tests make. */
 const limits = { postBurst: 1e6, readBurst: 1e6, connectionBurst: 1e6 }
 
-/** The credentials of a caller: a cookie or a bearer token, which may have expired. */
+/** Identifies a caller by a cookie or a bearer token, which may have expired. */
 const identify = (cookie: string | undefined, authorization: string | undefined) => {
   const said = /session=(\w+)/.exec(cookie ?? '')?.[1] ?? /^Bearer (\w+)$/.exec(authorization ?? '')?.[1]
   if (said === 'late') return { memberId: 'ada', expiresAt: new Date(0) }
@@ -46,7 +46,7 @@ async function served(listener: RequestListener, close: () => Promise<void>): Pr
   }
 }
 
-/** An app with procedures of its own, and ours among them. */
+/** An app whose router has a procedure of its own beside the location procedures. */
 function merged() {
   const hub = createLocationHub({ location: cellLocation, limits })
   const t = initTRPC.context<Ctx>().create({ isDev: false })
@@ -140,7 +140,7 @@ type Asked = {
   token: keyof typeof tokens
 }
 
-/** The expected answer to a request: that of the first rule that applies. */
+/** Returns the expected status of a request, by the first rule that applies. */
 function expected({ method, origin, host, site, content, token }: Asked): number {
   if (method === 'PUT') return 405
   if (host === 'rebound') return 403
@@ -162,7 +162,7 @@ function* requests(): Generator<Asked> {
               yield { method, origin, host, site, content, token }
 }
 
-test('a lazy router is guarded from its first call on, and other lazy routers are not', async () => {
+test('the request guard covers a lazy router with location procedures from its first call on, and no other lazy router', async () => {
   const { router, hub, createContext } = merged()
   const t = initTRPC.context<Ctx>().create({ isDev: false })
   const late = t.router({
@@ -188,7 +188,7 @@ test('requestGuard: false disables the request guard', async () => {
   await app.close()
 })
 
-test('a requestTimeout longer than a tombstone is logged once', async () => {
+test('a server.requestTimeout longer than the 60 seconds of a tombstone is logged as one warning', async () => {
   const warnings: string[] = []
   const logger = { info() {}, warn: (message: string) => void warnings.push(message), error() {} }
   const hub = createLocationHub({ location: cellLocation, logger })
@@ -231,7 +231,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
   }
 
   test(
-    'accepts or refuses each combination of method, origin and content type with the documented status',
+    'each of 6,000 combinations of method, origin, host, site, content type and token gets the documented status',
     { timeout: 60_000 },
     async () => {
       const all = [...requests()]
@@ -257,13 +257,13 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     raw(new URL(path, app.url).href, { method: 'POST', headers: { ...json, ...headers }, body })
   const own = () => app.url.slice(app.url.lastIndexOf('/') + 1)
 
-  test('a body of 8 KiB is accepted, and one of a byte more is a 413', async () => {
+  test('a request body of 8 KiB is accepted, and a body that is one byte longer is answered 413', async () => {
     const fill = (bytes: number) => '{"room":"r","location":null}'.padEnd(bytes)
     expect((await post(`${own()}postLocation`, fill(8_192))).status).toBe(200)
     expect((await post(`${own()}postLocation`, fill(8_193))).status).toBe(413)
   })
 
-  test('an answer varies by origin', async () => {
+  test('each response lists origin in its Vary header, with or without an Origin in the request', async () => {
     const path = `${own()}getLocations?input=${encodeURIComponent('{"room":"r"}')}`
     for (const headers of [{}, { origin: listed }]) {
       const asked = raw(new URL(path, app.url).href, { headers: { cookie: 'session=good', ...headers } })
@@ -273,7 +273,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     }
   })
 
-  test('a batch of eight calls is accepted, and one of nine is a 400', async () => {
+  test('a batch of eight calls is accepted, and a batch of nine calls is answered 400', async () => {
     const batch = (calls: number) => {
       const inputs = Array.from({ length: calls }, () => ({ room: 'r', location: null }))
       const path = inputs.map(() => `${own()}postLocation`).join()
@@ -283,20 +283,20 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
     expect((await batch(9)).status).toBe(400)
   })
 
-  test('8 KiB of nested brackets are a 400', async () => {
+  test('a location with 4,000 levels of nested brackets is answered 400', async () => {
     const deep = `{"room":"r","location":${'['.repeat(4_000)}${']'.repeat(4_000)}}`
     expect((await post(`${own()}postLocation`, deep)).status).toBe(400)
   })
 
   if (way === 'our own server') return
 
-  test("the app's own calls are not guarded", async () => {
+  test("the request guard does not check calls of the app's own procedures", async () => {
     const hello = await raw(new URL('hello', app.url).href, { headers: { origin: 'https://evil.example' } })
     expect([hello.status, JSON.parse(hello.body)]).toEqual([200, { result: { data: 'hello' } }])
     expect(hello.headers['cache-control']).toBeUndefined()
   })
 
-  test("a location call in a batch with the app's own calls is guarded", async () => {
+  test("the request guard checks a location call in a batch with calls of the app's own procedures", async () => {
     const input = encodeURIComponent(JSON.stringify({ 1: { room: 'r' } }))
     const ask = (path: string, headers: Record<string, string>) =>
       raw(new URL(`${path}?batch=1&input=${input}`, app.url).href, { headers })
@@ -306,7 +306,7 @@ describe.each(Object.entries(ways))('%s', (way, start) => {
   })
 })
 
-test("refusals use tRPC's error codes", () => {
+test("refusals of the request guard have tRPC's error codes", () => {
   for (const [code, [, rpcCode]] of Object.entries(refusalCodes))
     expect(rpcCode).toBe(TRPC_ERROR_CODES_BY_KEY[code as keyof typeof refusalCodes])
 })

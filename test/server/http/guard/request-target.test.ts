@@ -14,7 +14,7 @@ import {
 } from 'hereabouts/server'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-/* The guard and tRPC read one request. Whatever tRPC finds in it, the guard must have seen. */
+/* The request guard and tRPC parse the same request target: the guard must see each procedure that tRPC finds in it. */
 
 const input = encodeURIComponent('{"room":"r"}')
 const inputs = encodeURIComponent('{"0":{"room":"r"},"1":{"room":"r"},"2":{"room":"r"}}')
@@ -79,7 +79,7 @@ const ways: [string, (handlers: Handlers) => RequestListener][] = [
   ['our middleware in Express', ({ router }) => express().use('/trpc', createLocationMiddleware({ router })) as never],
 ] // prettier-ignore
 
-/** Sends a request target as it is written: clients of Node would correct it. */
+/** Sends a request target unchanged. The HTTP clients of Node would normalize it. */
 function ask(port: number, target: string, headers: string[]): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
@@ -90,7 +90,7 @@ function ask(port: number, target: string, headers: string[]): Promise<string> {
   })
 }
 
-describe.each(ways)('before %s', (_way, listener) => {
+describe.each(ways)('the request guard before %s', (_way, listener) => {
   let ran = 0
   const hub = createLocationHub({ location: cellLocation, limits: { readBurst: 1e6 } })
   const t = initTRPC.create({ isDev: false })
@@ -113,20 +113,20 @@ describe.each(ways)('before %s', (_way, listener) => {
     await hub.close()
   })
 
-  test.each(targets)('no target lets a page of another origin run a location procedure: %s', async (target) => {
+  test.each(targets)('no request target lets a page of another origin run a location procedure: %s', async (target) => {
     ran = 0
     await ask(port, target, ['origin: https://evil.example'])
     expect(ran).toBe(0)
   })
 
-  test('a request target as clients write it runs a location procedure, and the calls of the app still work', async () => {
+  test('an ordinary request target runs a location procedure, and other origins may still call procedures of the app', async () => {
     ran = 0
     expect(await ask(port, targets[0]!, [])).toMatch(/^HTTP\/1.1 200 /)
     expect(ran).toBe(1)
     expect(await ask(port, '/trpc/hello', ['origin: https://evil.example'])).toMatch(/^HTTP\/1.1 200 /)
   })
 
-  test('JSON lines are refused for queries, and accepted for posts and for the calls of the app', async () => {
+  test('JSON lines are refused with 400 for location queries, and served for posts and for procedures of the app', async () => {
     const lines = ['trpc-accept: application/jsonl']
     const batch = (path: string) => ask(port, `/trpc/${path}?batch=1&input=${inputs}`, lines)
     expect(await batch('locations.getLocations,locations.getLocations')).toMatch(/^HTTP\/1.1 400 .*httpBatchLink/s)
@@ -141,14 +141,14 @@ describe.each(ways)('before %s', (_way, listener) => {
     expect(text).toContain('applied')
   })
 
-  test('a batch with nine location calls is answered 400, whatever else is in the batch', async () => {
+  test('a batch with nine location calls is answered 400, whatever other calls are in the batch', async () => {
     const nine = Array(9).fill('locations.getLocations').join()
     for (const path of [nine, `${nine},nothing`, `nothing,${nine}`, `${nine},hello`])
       expect(await ask(port, `/trpc/${path}?batch=1&input=${inputs}`, [])).toMatch(/^HTTP\/1.1 400 .*at most 8 calls/s)
   })
 })
 
-test('unknown calls count as location calls for the size of a request', async () => {
+test('calls of unknown procedures count toward the limit of eight location calls in a batch', async () => {
   const hub = createLocationHub({ location: cellLocation })
   const t = initTRPC.create({ isDev: false })
   const router = t.router({ locations: createLocationRouter({ hub, procedure: t.procedure, anonymous: true }) })
@@ -161,7 +161,7 @@ test('unknown calls count as location calls for the size of a request', async ()
   await hub.close()
 })
 
-describe('createRequestGuard finds a path that matches nothing', () => {
+describe('the path option of createRequestGuard', () => {
   const t = initTRPC.create()
   const hub = createLocationHub({ location: cellLocation })
   const locations = createLocationRouter({ hub, procedure: t.procedure, anonymous: true })
@@ -174,12 +174,12 @@ describe('createRequestGuard finds a path that matches nothing', () => {
     ['presence', t.router({ locations })],
     ['', t.router({ locations })],
     [undefined, t.router({ hello: t.procedure.query(() => 'hello') })],
-  ])('path %j is `misconfigured`', (path, router) => {
+  ])('createRequestGuard refuses the path %j, which has no location procedures, as `misconfigured`', (path, router) => {
     const options = { ...(path !== undefined && { path }), ...(router && { router }) } as RequestGuardOptions
     expect(() => createRequestGuard(options)).toThrow(expect.objectContaining({ code: 'misconfigured' }) as Error)
   })
 
-  test('createRequestGuard accepts a path that has location procedures, and a router without a path', () => {
+  test('createRequestGuard accepts a path that has location procedures in the router, and a router without a path', () => {
     const accepted = [
       { path: 'presence', router: t.router({ presence: locations }) },
       { path: '', router: t.router(locations) },

@@ -12,12 +12,12 @@ import { posting } from '../../../support/histories.js'
 import { GzipTestSink } from '../../../support/test-sink.js'
 import { until } from '../../../support/until.js'
 
-/* While a frame is being deflated elsewhere, its reader is as one whose socket is full. */
+/* While a thread deflates a large frame, the stream that waits for this frame behaves as if its socket were full. */
 
-/** A location that is long enough to make its frame large. */
+/** Returns a location so long that its frame is deflated on a thread. */
 const essay = (n: number) => `${n} ${'and so on '.repeat(7_000)}`
 
-/** A room with one member who is about to say much, and one reader, whose snapshot is in the making. */
+/** A room with one connection at a long location, and one reader whose snapshot is still being compressed. */
 async function stage(first: unknown = essay(0), options: Partial<SocketStreamOptions> = {}) {
   const clock = manualClock()
   const hub = createLocationHub({ location: z.string(), clock, timing: { beatMs: 600_000 } })
@@ -38,13 +38,13 @@ async function stage(first: unknown = essay(0), options: Partial<SocketStreamOpt
   return { clock, hub, post, subscriber, out, stream }
 }
 
-test('posts made while a frame is being compressed are sent as coalesced frames after it', async () => {
+test('posts made while a frame is being compressed are sent as coalesced frames after that frame', async () => {
   const { out, post } = await stage()
   expect(out.types).toEqual(['hello'])
   const before = out.parts.length
-  // The clock stands; the threads may not be done before this does something else.
+  // The compressed snapshot can only arrive when this test yields to the event loop, so these posts come first.
   await Promise.all([post('c1', 'B2'), post('c2', 'C3'), post('c1', 'D4')])
-  await until('all is there', () => out.types.length >= 3)
+  await until('the snapshot and changes are sent', () => out.types.length >= 3)
   expect(before).toBe(2)
   const [, snapshot, ...changes] = out.events
   expect(out.types.slice(1)).toEqual(['snapshot', ...changes.map(() => 'changes')])
@@ -54,7 +54,7 @@ test('posts made while a frame is being compressed are sent as coalesced frames 
   expect(changes.at(-1)).toMatch(/D4|C3/)
 })
 
-test('a compressed reader converges, whichever frames are large and whenever its socket is full', async () => {
+test('the reader of a compressed stream converges to the room, whichever frames are large and whenever its socket is full', async () => {
   const who = fc.constantFrom('a', 'b', 'c')
   const step = fc.oneof(
     fc.record({ who, says: fc.constantFrom('little', 'much') }),
@@ -67,12 +67,12 @@ test('a compressed reader converges, whichever frames are large and whenever its
         if (each === 'fill') out.isFull = true
         else if (each === 'drain') out.drain()
         else if (each === 'beat') subscriber.beat()
-        // The thread that compresses may be done after these turns of the event loop, or not.
+        // After these turns of the event loop, the compressing thread may or may not have finished.
         else if (each === 'made') for (let turns = 0; turns < 20; turns++) await turn()
         else await post(each.who, each.says === 'much' ? essay(n) : `at ${n}`)
       }
       const { timeline } = subscriber.room
-      await until('it has all', () => {
+      await until('the reader has the newest version', () => {
         out.drain()
         return out.events.at(-1)?.includes(`id: ${timeline.id()}\n`)
       })
@@ -89,20 +89,20 @@ test('a compressed reader converges, whichever frames are large and whenever its
   )
 })
 
-test('`bye` is sent after the frame that is being compressed', async () => {
+test('a stream that the server ends while a frame is being compressed sends `bye` after that frame', async () => {
   const { out, subscriber } = await stage()
   subscriber.end('rotated')
   expect(out.state).toBe('open')
-  await until('it is over', () => out.state === 'ended')
+  await until('the stream has ended', () => out.state === 'ended')
   expect(out.types).toEqual(['hello', 'snapshot', 'bye'])
 })
 
-test('a revoked member is not sent the frame that is being compressed', async () => {
+test('a member who is revoked while a frame is being compressed is not sent that frame', async () => {
   const { out, hub } = await stage()
   await hub.revoke('ada')
   expect(out.state).toBe('cut')
   const { length } = out.parts
-  // Another reader of the same frame has it: whoever waited with them would have it too.
+  // Once another reader has received the same frame, a stream that still waited for it would have received it too.
   const other = new GzipSink(new GzipTestSink(), {
     wakeLater: (waiting) => [...waiting].forEach((each) => each.wake()),
   })
@@ -111,13 +111,13 @@ test('a revoked member is not sent the frame that is being compressed', async ()
   const subscriber = await hub.subscribe('r', { connectionId: null, memberId: 'bo', lastEventId: null, expiresAt: null, recheck: async () => true }) // prettier-ignore
   subscriber.take()
   if (!other.write(subscriber.take()!.encoded({ serialize: (value: unknown) => value })))
-    await until('it is made', () => isThere)
+    await until('the frame is compressed', () => isThere)
   expect(out.parts).toHaveLength(length)
 })
 
-test('a stream that reaches maxDurationMs while a frame is being compressed ends as valid gzip, without that frame', async () => {
+test('a stream that reaches maxDurationMs while a frame is being compressed ends as valid gzip, with or without that frame', async () => {
   const { out, clock } = await stage(essay(0), { maxDurationMs: 1_000 })
-  // Before any thread is heard of: the clock lets promises settle, so what was made meanwhile may be there.
+  // Read before the clock advances: promises settle then, and the compressed frame may arrive.
   const isMade = () => out.parts.length > 2
   const before = isMade()
   await clock.advance(1_000)

@@ -11,13 +11,13 @@ import {
   type Part,
 } from '../../../../src/server/http/gzip/gzip-format.js'
 
-/* A gzip stream that is spliced from parts is one that anybody can read. */
+/* A gzip stream that is spliced from parts is valid for every gzip decoder. */
 
 const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array))
 const words = fc.array(fc.constantFrom('{"connectionId":"', 'x', '1', '7', ',"location":', 'größer', '\n')).map((each) => Buffer.from(each.join(''))) // prettier-ignore
 const text = fc.oneof(bytes, words)
 
-/** The bytes of a stream made of these parts. */
+/** Returns the bytes of a gzip stream made of these parts. */
 function spliced(parts: Part[]) {
   const checksum = new Checksum()
   for (const { sum } of parts) checksum.add(sum)
@@ -26,7 +26,7 @@ function spliced(parts: Part[]) {
 const soFar = { finishFlush: constants.Z_SYNC_FLUSH }
 
 describe('a checksum', () => {
-  test('a checksum of two concatenated texts is computed from those of each', () => {
+  test('the checksum of two concatenated texts is computed from the checksums of both', () => {
     fc.assert(
       fc.property(text, text, (a, b) => {
         expect(combined(crc32(a), crc32(b), shiftOf(b.length))).toBe(crc32(Buffer.concat([a, b])))
@@ -34,7 +34,7 @@ describe('a checksum', () => {
     )
   })
 
-  test('a checksum is shifted by a length as by the parts of that length, however long', () => {
+  test('shifting a checksum by two lengths in turn equals shifting it by their sum, for lengths up to 2^40 bytes', () => {
     const length = fc.integer({ min: 0, max: 2 ** 40 })
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 2 ** 32 - 1 }), length, length, (crc, m, n) => {
@@ -59,7 +59,7 @@ describe('parts of a gzip stream', () => {
     )
   })
 
-  test('parts of a gzip stream that are cut off after any part decode to all that was sent', () => {
+  test('a gzip stream that is cut off after any of its parts decodes to everything that was sent before', () => {
     fc.assert(
       fc.property(fc.array(made), fc.nat(), (all, cut) => {
         const sent = all.slice(0, cut % (all.length + 1))
@@ -69,7 +69,7 @@ describe('parts of a gzip stream', () => {
     )
   })
 
-  test('parts of a gzip stream with a history decode to the same text as parts without one', () => {
+  test('a part of a gzip stream that is deflated with earlier text as its dictionary decodes to its own text', () => {
     fc.assert(
       fc.property(fc.array(text), text, text, (before, history, last) => {
         const parts = [...before.map((each) => deflated(each)), stored(history), deflated(last, history)]
@@ -78,19 +78,19 @@ describe('parts of a gzip stream', () => {
     )
   })
 
-  test('parts of a gzip stream may use a history of windowBytes', () => {
+  test('a part of a gzip stream may use a dictionary of windowBytes, the largest that deflate can reach', () => {
     const far = Buffer.from(Array.from({ length: windowBytes }, (_, i) => (i * i * 31) >> 5))
     expect(gunzipSync(spliced([stored(far), deflated(far, far)]))).toEqual(Buffer.concat([far, far]))
   })
 
-  test('parts of a gzip stream that are stored may be longer than one block', () => {
+  test('a stored part of a gzip stream may be longer than one deflate block of 65,535 bytes', () => {
     for (const length of [0, 1, 65_534, 65_535, 65_536, 200_000]) {
       const long = Buffer.alloc(length, 'long ')
       expect(gunzipSync(spliced([stored(long), stored(Buffer.from('end'))])).length).toBe(length + 3)
     }
   })
 
-  test('parts of a gzip stream have the same bytes as an HTTP chunk', () => {
+  test('each part of a gzip stream is also an HTTP chunk with the same bytes', () => {
     const { body, chunk } = deflated(Buffer.from('one, and one, and one'))
     expect(Buffer.from(chunk).toString('latin1')).toBe(
       `${body.length.toString(16)}\r\n${Buffer.from(body).toString('latin1')}\r\n`,

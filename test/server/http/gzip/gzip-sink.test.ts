@@ -21,7 +21,7 @@ function reader(where = room) {
 
 const ids = Array.from({ length: 40 }, (_, i) => Buffer.from(`${i * 7_919 + 1e12}${i * 104_729}`).toString('base64url'))
 let version = 1e15
-/** A frame of so many moves: 1 is small, 10 are in a line, 1,000 are large. */
+/** Returns a frame with this number of moves: 1 is small, 10 are part of the dictionary sequence, 1,000 are large. */
 function frame(moves: number): Encoded {
   version += 1
   const changed = Array.from({ length: moves }, (_, i) => ({ connectionId: ids[(i + version) % 40], at: version }))
@@ -69,7 +69,7 @@ describe('compressed readers', () => {
     for (const [nth, part] of a.out.parts.entries()) expect(b.out.parts[nth]).toBe(part)
   })
 
-  test('compressed readers that were sent another event share bytes again after enough frames', () => {
+  test('a compressed reader that was sent an event of its own shares bytes with the others again after enough frames', () => {
     const [first, other] = [reader(), reader()]
     const send = () => {
       const shared = frame(30)
@@ -89,9 +89,9 @@ describe('compressed readers', () => {
   })
 })
 
-test('a frame is compressed with a history of several frames, which holds the last moves of its members', () => {
+test('a frame is compressed with several earlier frames as its dictionary, which holds the last moves of its members', () => {
   const { out, sink } = reader()
-  // Forty members, ten at a time.
+  // Forty members move in turn, ten in each frame.
   const sizes = Array.from({ length: 8 }, () => {
     const members = ids.splice(0, 10)
     ids.push(...members)
@@ -118,13 +118,13 @@ describe('a large frame', () => {
       sink.onDrain = () => drained.push(nth)
       expect(sink.write(shared)).toBe(false)
     }
-    // Its socket has drained of what was before, or says that nothing moves: no matter.
+    // While the frame is being compressed, a stall report and a drain of earlier bytes have no effect.
     readers[0]!.sink.onStall = () => drained.push(-1)
     readers[0]!.out.onStall()
     readers[0]!.out.onDrain()
     expect(readers[0]!.out.parts).toHaveLength(1)
     expect(drained).toEqual([])
-    await until('they have it', () => drained.length === 3)
+    await until('all readers have the frame', () => drained.length === 3)
     expect(drained).toEqual([0, 1, 2])
     expect(wakes).toBe(1)
     for (const { out } of readers) {
@@ -134,7 +134,7 @@ describe('a large frame', () => {
     const late = reader()
     expect(late.sink.write(shared)).toBe(true)
     expect(late.out.parts[1]).toBe(readers[0]!.out.parts[1])
-    // Those who have it go on from its end.
+    // Readers that have the large frame are sent the next frame at once.
     const next = frame(20)
     for (const { sink, out } of [...readers, late]) {
       expect(sink.write(next)).toBe(true)
@@ -143,13 +143,13 @@ describe('a large frame', () => {
     }
   })
 
-  test('a large frame that fills a socket does not report a drain', async () => {
+  test('a large frame that fills its socket reports a drain only when the socket has drained', async () => {
     const { out, sink } = reader()
     let drains = 0
     sink.onDrain = () => (drains += 1)
     out.isFull = true
     sink.write(frame(large))
-    await until('it is there', () => out.parts.length === 2)
+    await until('the large frame is sent', () => out.parts.length === 2)
     expect(drains).toBe(0)
     out.onDrain()
     expect(drains).toBe(1)
@@ -162,19 +162,19 @@ describe('a large frame', () => {
     ended.sink.end()
     cut.sink.destroy()
     gone.sink.close()
-    await until('the last has it', () => last.out.parts.length === 2)
+    await until('the last reader has the frame', () => last.out.parts.length === 2)
     expect([ended.out.state, cut.out.state]).toEqual(['ended', 'cut'])
     expect(ended.out.text).toBe('')
     for (const { out } of [cut, gone]) expect(out.parts).toHaveLength(1)
   })
 
-  test('a large frame does not delay other readers', async () => {
+  test('a large frame that is being compressed for one reader does not delay other readers', async () => {
     const [waiting, other] = [reader(), reader()]
     waiting.sink.write(frame(large))
     const small = frame(20)
     expect(other.sink.write(small)).toBe(true)
     expect(other.out.text).toBe(textOf(small))
-    await until('it is there', () => waiting.out.parts.length === 2)
+    await until('the large frame is sent', () => waiting.out.parts.length === 2)
   })
 })
 
@@ -188,7 +188,7 @@ describe('an event for a single reader', () => {
     expect(out.text).toBe(secret)
   })
 
-  test('an event for a single reader is not part of the history of later frames', () => {
+  test('an event for a single reader is not part of the dictionary of later frames', () => {
     const own = Array.from({ length: 300 }, (_, i) => `secret-${i * i}`).join()
     const sizeAfter = (before: Encoded[]) => {
       const { out, sink } = reader()

@@ -4,16 +4,23 @@ import type { Script } from '../script.js'
 export interface RedisPort {
   /** True when keys are spread over several masters, each of which may be unreachable by itself. */
   readonly isCluster: boolean
-  /** Sends one command to the master of `key` and resolves with the raw reply. Rejects with the message of a Redis error. */
+  /**
+   * Sends one command to the master of `key` and resolves with the raw reply. When Redis replies with an error, rejects
+   * with an Error that has the same message.
+   */
   send(key: string, command: string[]): Promise<unknown>
-  /** Subscribes to a sharded channel, across reconnects, from when it resolves. Resolves with a function that unsubscribes. */
+  /**
+   * Subscribes to a sharded channel, and resolves when subscribed, with a function that unsubscribes. The subscription
+   * survives reconnects.
+   */
   subscribe(channel: string, listener: (message: string) => void): Promise<() => Promise<void>>
   /** Calls `listener` when messages may have been missed: a subscriber connection was lost and replaced. */
   onGap(listener: () => void): void
   /**
-   * Replaces the subscribing connection by a new one, with all its subscriptions. Called when announcements do not arrive
-   * although Redis answers: the connection may be dead without either side knowing. Rejects when a channel could not be
-   * subscribed to. Without this method, the backend only reports that it is not ready.
+   * Replaces the subscribing connection by a new one, with all its subscriptions. Called when announcements do not
+   * arrive although Redis answers: the connection may be dead without either side knowing. Rejects when a channel could
+   * not be subscribed to. Without this method, the backend only reports that it is not ready when announcements do not
+   * arrive.
    */
   reconnect?(): Promise<void>
   /** Closes the connections that this port opened, never the client that it was given. */

@@ -17,7 +17,7 @@ export interface IoredisSubscriber {
   ssubscribe(channel: string): Promise<unknown>
   /** Ends a subscription. */
   sunsubscribe(channel: string): Promise<unknown>
-  /** Registers a listener. */
+  /** Registers a listener of the client's events. */
   on(event: string, listener: (channel: string, message: string) => void): unknown
   /** Closes the connection at once. */
   disconnect(): void
@@ -55,7 +55,7 @@ function connectionOf(subscriber: IoredisSubscriber, onGap: () => void): Subscri
       listeners.set(channel, listener)
       await subscriber.ssubscribe(channel)
       return async () => {
-        // The channel may have been subscribed to again since.
+        // The channel may have been subscribed to again since. The newer subscription must stay.
         if (listeners.get(channel) !== listener) return
         listeners.delete(channel)
         await subscriber.sunsubscribe(channel)

@@ -3,8 +3,8 @@ import { LocationError } from '../../../../shared/errors.js'
 type Prefix = string | Buffer
 
 /**
- * Rejects a client with a key prefix of its own. Clients apply it to keys, but not, or differently, to channels and raw
- * commands, so that a room would be split between two places.
+ * Rejects a client with a key prefix of its own. Clients apply their prefix to keys, but not, or differently, to
+ * channels and raw commands, so that a room would be split between two places.
  *
  * @throws LocationError `misconfigured`
  */
@@ -15,6 +15,6 @@ export function refuseKeyPrefix(client: object): void {
   if (keyPrefix === '') return
   throw new LocationError(
     'misconfigured',
-    `This Redis client has keyPrefix '${keyPrefix}', which cannot hold for channels: give redisBackend a client without, and { prefix: '${keyPrefix.replaceAll(/[^A-Za-z0-9._:/-]/g, '')}hereabouts' }.`,
+    `This Redis client has keyPrefix '${keyPrefix}', which does not apply to channels: give redisBackend a client without keyPrefix, and { prefix: '${keyPrefix.replaceAll(/[^A-Za-z0-9._:/-]/g, '')}hereabouts' }.`,
   )
 }

@@ -21,7 +21,7 @@ export interface NodeRedisSubscriber {
   sSubscribe(channel: string, listener: (message: string) => void): Promise<unknown>
   /** Ends a subscription. */
   sUnsubscribe(channel: string, listener: (message: string) => void): Promise<unknown>
-  /** Registers a listener. */
+  /** Registers a listener of the client's events. */
   on(event: string, listener: () => void): unknown
   /** Closes the connection at once. */
   destroy(): void
@@ -77,7 +77,7 @@ function connectionOf(subscriber: NodeRedisSubscriber, onGap: () => void): Subsc
       try {
         if (connecting) subscriber.destroy()
       } catch {
-        // A client that has given up reconnecting is closed already, and says so by throwing.
+        // Ignored: a client that has given up reconnecting is already closed, and `destroy` throws.
       }
     },
   }

@@ -100,7 +100,7 @@ async function settled(channel: Channel): Promise<void> {
       await subscribed
       return
     } catch (error) {
-      // The connection was replaced meanwhile.
+      // Another promise means that the connection was replaced meanwhile: wait for the new subscription.
       if (channel.subscribed === subscribed) throw error
     }
   }

@@ -5,7 +5,7 @@ import { RedisHealth, type RedisHealthOptions } from './redis-health.js'
 export type ClusterHealthOptions = RedisHealthOptions & {
   /** Checks one partition of a cluster; `null` for a single Redis, which `pulse` checks. */
   pulseOfPart: ((part: number) => Promise<unknown>) | null
-  /** Called with each Redis that can be used again. */
+  /** Called with each Redis, or partition of a cluster, that can be used again after a fault. */
   onBack: (redis: RedisHealth) => void
 }
 
@@ -20,7 +20,7 @@ export class ClusterHealth {
   readonly #parts = new Map<number, RedisHealth>()
   readonly #listeners = new Set<(health: BackendHealth, error?: Error) => void>()
   #health: BackendHealth = 'up'
-  /** The kinds of fault that were reported since everything was well. */
+  /** The kinds of fault that were reported since the health was last `up`. */
   readonly #reported = new Set<FaultKind>()
   readonly #createdAt: number
 
@@ -36,7 +36,7 @@ export class ClusterHealth {
     if (!pulseOfPart) return this.main
     const known = this.#parts.get(part)
     if (known) return known
-    // Nothing is known of this partition yet: it is assumed to be, and to have been, as healthy as the others.
+    // Nothing is known of this partition yet. Its health, now and in the past, is assumed to be that of the others.
     const pulse = async () => void (await pulseOfPart(part))
     const fault = this.#health === 'down' ? this.main.fault : null
     const redis = this.#watched(new RedisHealth({ ...this.#options, pulse }, fault, this.#createdAt))
@@ -45,8 +45,9 @@ export class ClusterHealth {
   }
 
   /**
-   * Calls `listener` with each change. `down`: no partition can be used, or announcements do not arrive, which another
-   * process may not suffer from. `partial`: some partitions cannot be used. Called again for each further kind of fault.
+   * Calls `listener` with each change. `down`: no partition can be used, or announcements do not arrive at this
+   * process, while they may arrive at others. `partial`: some partitions cannot be used. Called again for each further
+   * kind of fault.
    */
   onHealth(listener: (health: BackendHealth, error?: Error) => void): () => void {
     this.#listeners.add(listener)

@@ -7,19 +7,23 @@ import { deafness } from './redis-fault.js'
 export type HealthProbeOptions = {
   port: RedisPort
   clock: Clock
-  /** A key of this process alone, and its channel. */
+  /** A key that only this process uses, which is also the name of its channel. */
   key: string
   timeoutMs: number
-  /** Called at the end of each probe that Redis answered. */
+  /** Called at the end of each probe that Redis answered. `isDeaf`: the announcement did not arrive. */
   onAnswered: (answer: { isDeaf: boolean; beganAt: number }) => void
 }
 
-/** The number of times that a probe is announced before the subscribing connection counts as deaf. */
+/**
+ * The number of times that a probe is announced before the subscribing connection counts as deaf: as receiving no
+ * messages.
+ */
 const announcements = 3
 
 /**
- * Probes one Redis by what posts depend on: a script that writes, and the arrival of what that script announces. So a Redis
- * that refuses writes does not pass, and neither does a subscribing connection that is dead while commands are answered.
+ * Probes one Redis in the way that posts depend on it: a script writes, and the announcement of that script must
+ * arrive. So the probe fails when Redis refuses writes, and when the subscribing connection is dead although commands
+ * are answered.
  */
 export class HealthProbe {
   readonly #options: HealthProbeOptions
@@ -36,21 +40,22 @@ export class HealthProbe {
   async probe(): Promise<void> {
     const { clock, timeoutMs, onAnswered } = this.#options
     const beganAt = clock.now()
-    // The verdict comes before the health check times out, however slow the write was.
+    // The probe waits until 90% of the timeout, to have its result before the health check times out. After a slow
+    // write it still waits for an eighth of the timeout.
     const leftMs = () => Math.max(beganAt + 0.9 * timeoutMs - clock.now(), timeoutMs / 8)
     const first = this.#sent + 1
     const isNew = this.#listening === null
     const listening = this.#listen()
     await this.#announce()
     const problem = await this.#problemOf(listening, leftMs())
-    // The first announcement may have come before the subscription.
+    // The first announcement may have been published before the subscription was made.
     if (isNew && problem === null) await this.#announce()
     const isDeaf = problem !== null || !(await this.#hears(first, leftMs() / announcements))
     onAnswered({ isDeaf, beganAt })
     if (isDeaf) throw deafness(problem)
   }
 
-  /** Subscribes, once. */
+  /** Subscribes to the channel, once. */
   #listen(): Promise<unknown> {
     const { port, key } = this.#options
     this.#listening ??= port
@@ -76,7 +81,9 @@ export class HealthProbe {
     await run(port, probeScript, [key], [String(++this.#sent)])
   }
 
-  /** Waits for an announcement, and repeats it: the client may just have reconnected by itself. */
+  /**
+   * Waits for an announcement to arrive, and repeats the announcement: the client may just have reconnected by itself.
+   */
   async #hears(first: number, waitMs: number): Promise<boolean> {
     for (let again = 0; again < announcements && this.#received < first; again++) {
       if (again > 0) this.#announce().catch(() => {})

@@ -55,7 +55,10 @@ const refusals: [kind: FaultKind, reply: RegExp, advice: string][] = [
   ['old', /unknown (redis )?command|compiling script/i, 'It is too old: rooms need Redis 7 or later, or Valkey.'],
 ]
 
-/** Redis begins an error reply with a code in capitals. The errors of connections do not begin so. */
+/**
+ * Matches an error reply of Redis, which begins with a code in capitals. Connection errors do not begin with such a
+ * code.
+ */
 const errorReply = /^[A-Z]{2,}( |$)/
 
 /** Returns true if Redis answered with an error, instead of not answering. */
@@ -81,6 +84,6 @@ export function faultOf(error: unknown): RedisFault {
 export const deafness = (cause?: unknown) =>
   new RedisFault(
     'deaf',
-    `Redis answers, but announcements do not arrive${cause instanceof Error ? ` (${cause.message})` : ''}. The subscribing connection is being replaced; check what lies between, such as a proxy or a firewall.`,
+    `Redis answers, but announcements do not arrive${cause instanceof Error ? ` (${cause.message})` : ''}. The subscribing connection is being replaced; check what lies between this process and Redis, such as a proxy or a firewall.`,
     cause,
   )

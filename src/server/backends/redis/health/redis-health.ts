@@ -19,8 +19,9 @@ export type RedisHealthOptions = {
 export type HealthListener = (fault: RedisFault | null) => void
 
 /**
- * The health of one Redis. No reply is waited for longer than `timeoutMs`. While Redis is down, only health checks are sent:
- * commands are rejected at once instead of queued. While only its announcements do not arrive, commands are sent.
+ * The health of one Redis. No reply is waited for longer than `timeoutMs`. While Redis is down, only health checks are
+ * sent: commands are rejected at once instead of queued. While Redis answers but its announcements do not arrive,
+ * commands are still sent.
  */
 export class RedisHealth {
   readonly #options: RedisHealthOptions
@@ -30,7 +31,7 @@ export class RedisHealth {
   /** True after a late reply: commands are rejected until the next health check answers. */
   #isSuspect = false
   #pulsing: Promise<void> | null = null
-  /** The unanswered health check, however old. */
+  /** The health check that has not been answered yet, however old it is. */
   #pendingCheck: Promise<void> | null = null
   #isClosed = false
 
@@ -68,7 +69,7 @@ export class RedisHealth {
     try {
       return await this.within(run(this.#options.port, script, keys, args))
     } catch (error) {
-      // A refused write may be the first sign of a Redis that refuses all of them.
+      // A refused write may be the first sign of a Redis that refuses all writes.
       if (isErrorReply(error)) void this.pulse()
       throw error
     }
@@ -79,12 +80,15 @@ export class RedisHealth {
     if (this.#isSuspect) throw new Error('Redis is unreachable.')
   }
 
-  /** Resolves with the reply. When it is late, rejects, starts a health check and rejects all commands until that answers. */
+  /**
+   * Resolves with the reply. When the reply is late, rejects, starts a health check, and rejects all commands until the
+   * check is answered.
+   */
   within<T>(reply: Promise<T>): Promise<T> {
     return this.#within(reply, 'Redis did not answer', () => (this.#isSuspect = true))
   }
 
-  /** Resolves when a subscription is made. When it is late, rejects and starts a health check. */
+  /** Resolves when a subscription is made. When the subscription is late, rejects and starts a health check. */
   subscribedWithin<T>(subscribing: Promise<T>): Promise<T> {
     return this.#within(subscribing, 'Redis did not confirm a subscription')
   }

@@ -4,14 +4,17 @@ import type { RedisPort } from '../clients/client-port.js'
 export type SubscriberRepairOptions = {
   port: RedisPort
   clock: Clock
-  /** The shortest time between two replacements. It doubles while replacing does not help, up to thirty times. */
+  /**
+   * The shortest time between two replacements. It doubles while replacing does not help, up to thirty times the
+   * initial value.
+   */
   waitMs: number
 }
 
-/** Replaces the subscribing connection of a port when health checks find it deaf. */
+/** Replaces the subscribing connection of a port when health checks find it deaf: it receives no messages. */
 export class SubscriberRepair {
   readonly #options: SubscriberRepairOptions
-  /** The health checks that found it deaf last. */
+  /** The health checks whose last result was that the subscribing connection is deaf. */
   readonly #deaf = new Set<unknown>()
   #waitMs: number
   #replacedAt = -Infinity
@@ -30,7 +33,7 @@ export class SubscriberRepair {
       return
     }
     this.#deaf.add(check)
-    // A check that began before the replacement says nothing about the new connection.
+    // A health check that began before the last replacement says nothing about the new subscribing connection.
     if (beganAt > this.#replacedAt && this.#options.clock.now() >= this.#replacedAt + this.#waitMs) this.#replace()
   }
 
@@ -44,7 +47,8 @@ export class SubscriberRepair {
     const replacedAt = clock.now()
     this.#waitMs = this.#replacedAt === -Infinity ? this.#waitMs : Math.min(2 * this.#waitMs, 30 * waitMs)
     this.#replacedAt = replacedAt
-    // A health check hears one channel. If another one could not be subscribed to, only this attempt knows.
+    // A health check covers only one channel. When another channel could not be subscribed to, only this rejection
+    // reveals it.
     port.reconnect?.().catch(() => {
       clock.after(this.#waitMs, () => {
         if (this.#replacedAt === replacedAt) this.#replace()

@@ -73,6 +73,38 @@ const kit = (file, test) => ({ file: `src/react/ui/${file}`, tests: [`test/react
 
 export default [
   {
+    file: 'src/client/client.ts',
+    tests: ['test/client/room/post-error.test.ts'],
+    name: 'the JSON of a gateway is read as an answer of tRPC',
+    rule: 'client: the status of a foreign answer is named',
+    find: "if (typeof (answer?.result ?? answer?.error) !== 'object') throw foreignAnswer(response.status)",
+    replace: '',
+  },
+  {
+    file: 'src/client/outbox/outbox.ts',
+    tests: ['test/client/outbox/outbox.test.ts'],
+    name: 'a post that hung for long is a failure that nobody is told of',
+    rule: 'client: postError says why others do not see our location',
+    find: 'failures > 1 || context.now > box.sentAt + context.beatMs / 5',
+    replace: 'failures > 1',
+  },
+  {
+    file: 'src/client/room/room.ts',
+    tests: ['test/client/broadcasts/room-broadcasts.test.ts'],
+    name: 'a payload is sent as the app changed it after the call',
+    rule: 'client: values of the app are copied at the call',
+    find: 'const copy = copyOf(payload)',
+    replace: 'const copy = payload',
+  },
+  {
+    file: 'src/client/locks/lock-loader.ts',
+    tests: ['test/client/locks/room-locks.test.ts'],
+    name: 'a place is locked as the app changed it after the call',
+    rule: 'client: values of the app are copied at the call',
+    find: 'const place = copyOf(location)',
+    replace: 'const place = location',
+  },
+  {
     ...presence,
     file: 'src/server/rules/room.ts',
     name: 'the presence value: a change is not shown',

@@ -152,7 +152,9 @@ export function failed<T extends RoomTypes>(
   if (retry) {
     const failures = box.failures + 1
     const retryAt = context.now + retryDelayMs(failures, error, context)
-    return { ...idle, failures, retryAt, error: failures > 1 ? error : box.error }
+    // The first failure is shown only when the post has hung: others have not seen our location for long.
+    const isShown = failures > 1 || context.now > box.sentAt + context.beatMs / 5
+    return { ...idle, failures, retryAt, error: isShown ? error : box.error }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, error, refusal: { edition: post.edition, error }, renewing: false }

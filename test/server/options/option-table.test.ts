@@ -114,6 +114,7 @@ describe('the numbers of limits and timing', () => {
     { beatMs: 1e-9 },
   ])('a server takes fractions and extreme durations as timing: %o', async (timing) => {
     const server = createLocationServer({ location: cellLocation, anonymous: true, timing, logger: silentLogger })
+    expect(server.hub.health()).toBe('ready')
     await server.close()
   })
 

@@ -67,7 +67,7 @@ const sentences: Record<string, string[]> = {
     `\`leaseMs: ${t.leaseMaxMs}\` keeps it present for ${word(t.leaseMaxMs / 60_000)} minutes`,
     `after ${minutes(0.8 * t.rotateMs)} to ${minutes(t.rotateMs)} minutes`,
     `its streams are cut one by one over ${seconds(t.drainMs)} seconds`,
-    `there are at most ${written(constant('src/server/rules/room.ts', 'maxUnseen'))} of them`,
+    `there are at most ${written(constant('src/server/rules/tombstones.ts', 'maxUnseen'))} of them`,
     `how long a stream lives: this, times 0.8 to 1`,
   ],
   'docs/operating.md': [

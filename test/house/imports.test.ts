@@ -100,7 +100,7 @@ const node = /^(server|testing|cli)\//
 /** Pure files: no I/O, clock, timer or randomness. The same input gives the same output. */
 const pure = [
   /^shared\/(?!((background-)?clock|index)\.ts$)/,
-  /^server\/rules\/(room|locks|lock-claims|timeline|lease-clock)\.ts$/,
+  /^server\/rules\/(room|present-connection|tombstones|locks|lock-claims|timeline|lease-clock)\.ts$/,
   /^server\/rooms\/(frames|sse-encoding|timer-wheel)\.ts$/,
   /^server\/http\/gzip\/(crc32-combine|gzip-format)\.ts$/,
   /^server\/options\/(timing|number-options)\.ts$/,

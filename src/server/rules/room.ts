@@ -1,12 +1,11 @@
 import type { PostOutcome } from '../../shared/call-types.js'
-import type { Connection, Left, LeftReason } from '../../shared/events.js'
+import type { Connection, LeftReason } from '../../shared/events.js'
 import type { PresenceValue } from '../../shared/presence.js'
 import { impliesUse } from '../../shared/speaking.js'
 import type {
   Action,
   Commit,
   ConnectionChange,
-  StoredValue,
   LeaveAction,
   LockAction,
   Outcome,
@@ -18,38 +17,11 @@ import type {
   UnlockAction,
 } from './backend.js'
 import { RoomLocks, type Moment } from './locks.js'
-
-/** A present connection. `leaseEnd` is a time of the clock whose `now` is passed to `act`. */
-type Present = {
-  connectionId: string
-  memberId: string
-  location: StoredValue
-  profile: StoredValue
-  activity: Connection['activity']
-  presence: StoredValue
-  at: number
-  /** The version at which the connection was last used. */
-  activeAt: number
-  seq: number
-  leaseMs: number
-  leaseEnd: number
-  /** For how long the lease clock had stood still at the connection's last accepted post, in milliseconds. */
-  stalledMs: number
-  /**
-   * The connection asked to leave with a grace period: when its lease expires, the reason is `left` instead of `lost`.
-   */
-  leaving: boolean
-}
-
-/** The record of a connection that is gone. The record prevents that a late post brings the connection back. */
-type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number }
+import { noPresence, noProfile, shownConnection, type PresentConnection } from './present-connection.js'
+import { Tombstones, type Departure } from './tombstones.js'
 
 /** The changes of the current batch to one connection. `shown`: viewers knew the connection before the batch. */
 type Draft = { shown: boolean; entered: boolean; change: ConnectionChange }
-
-const nothing: StoredValue = { json: 'null', value: null }
-const noPresence: StoredValue = { json: '{}', value: {} }
-const maxUnseen = 1_000
 
 /**
  * The rules of one room: which connections are present, which posts are applied, when a connection has left. No I/O, no
@@ -60,12 +32,9 @@ export class RoomMachine {
   #version: number
   #floor: number
   readonly #rules: RoomRules
-  readonly #present = new Map<string, Present>()
+  readonly #present = new Map<string, PresentConnection>()
   readonly #connectionsOf = new Map<string, number>()
-  /** The tombstones of the room, ordered by insertion, so that the oldest come first. */
-  readonly #tombstones = new Map<string, Tombstone>()
-  /** Tombstones of connections that no viewer was ever shown. Ordered by insertion. */
-  readonly #unseen = new Map<string, Tombstone>()
+  readonly #tombstones: Tombstones
   #nextLeaseEnd = Infinity
   #drafts = new Map<string, Draft>()
   #stalledMs = 0
@@ -83,6 +52,7 @@ export class RoomMachine {
     const live = (connectionId: string, { now, version }: Moment) => this.#live(connectionId, now, version)
     const changed = (connectionId: string, { version }: Moment) => this.#showLocks(connectionId, version)
     this.#locks = new RoomLocks(rules, { live, changed }, claimsUntil)
+    this.#tombstones = new Tombstones(rules.tombstoneMs, (connectionId) => this.#locks.forget(connectionId))
   }
 
   /** A time before which no lease and no lock ends; `Infinity` in an empty room. */
@@ -96,13 +66,12 @@ export class RoomMachine {
 
   /** The state that a hub receives when it opens the room. */
   state(): RoomState {
-    const left = Array.from(this.#tombstones.values(), ({ connectionId, at, reason }) => ({ connectionId, at, reason }))
     return {
       epoch: this.epoch,
       version: this.#version,
       floor: this.#floor,
       connections: Array.from(this.#present.values(), (known) => this.#asConnection(known)),
-      left,
+      left: this.#tombstones.left(),
     }
   }
 
@@ -158,7 +127,7 @@ export class RoomMachine {
 
   #post(post: PostAction, now: number, version: number): Outcome {
     const known = this.#live(post.connectionId, now, version)
-    const tombstone = known ? undefined : this.#tombstoneOf(post.connectionId)
+    const tombstone = known ? undefined : this.#tombstones.of(post.connectionId)
     const last = known ?? tombstone
     if (last && post.owned && last.memberId !== null && last.memberId !== post.memberId) return { type: 'owned' }
     // A connection that left stays out, even when a post arrives late. A connection that was lost may come back.
@@ -186,15 +155,14 @@ export class RoomMachine {
     if (this.#present.size >= this.#rules.roomConnections) return { type: 'full', of: 'room' }
     const siblings = this.#connectionsOf.get(memberId) ?? 0
     if (siblings >= this.#rules.memberConnections) return { type: 'full', of: 'member' }
-    const { location, profile = nothing, activity = 'active', presence = noPresence, activeAgoMs = 0, leaseMs } = post
+    const { location, profile = noProfile, activity = 'active', presence = noPresence, activeAgoMs = 0, leaseMs } = post
     const activeAt = Math.max(1, version - Math.round(activeAgoMs * 1_000))
     const shown = { connectionId, memberId, location, profile, activity, presence, at: version, activeAt }
-    const entering: Present = { ...shown, seq, leaseMs, leaseEnd: Infinity, stalledMs: 0, leaving: false }
+    const entering: PresentConnection = { ...shown, seq, leaseMs, leaseEnd: Infinity, stalledMs: 0, leaving: false }
     // A connection with a tombstone was shown before. If it leaves again in this batch, viewers must be told again that
     // it left.
-    this.#draft(connectionId, this.#tombstones.has(connectionId)).entered = true
-    this.#tombstones.delete(connectionId)
-    this.#unseen.delete(connectionId)
+    this.#draft(connectionId, this.#tombstones.isShown(connectionId)).entered = true
+    this.#tombstones.remove(connectionId)
     this.#present.set(connectionId, entering)
     this.#connectionsOf.set(memberId, siblings + 1)
     this.#renew(entering, now)
@@ -205,7 +173,7 @@ export class RoomMachine {
    * Applies the changed fields of a post to its connection. Returns false when nothing changed and the post is no use
    * of the connection.
    */
-  #show(known: Present, post: PostAction, version: number): boolean {
+  #show(known: PresentConnection, post: PostAction, version: number): boolean {
     const { location, profile = known.profile, activity = known.activity, presence = known.presence } = post
     const change: ConnectionChange = { connectionId: known.connectionId }
     if (location.json !== known.location.json) change.location = location.value
@@ -222,11 +190,11 @@ export class RoomMachine {
   #leave(leave: LeaveAction, now: number, version: number): Outcome {
     const { connectionId, memberId, graceMs } = leave
     const known = this.#live(connectionId, now, version)
-    const last = known ?? this.#tombstoneOf(connectionId)
+    const last = known ?? this.#tombstones.of(connectionId)
     if (last && memberId !== null && last.memberId !== null && last.memberId !== memberId) return { type: 'owned' }
     const seq = Math.max(leave.seq ?? 0, last?.seq ?? 0)
     if (!known) {
-      this.#addTombstone(connectionId, memberId, seq, 'left', now, version)
+      this.#bury({ connectionId, memberId, seq, reason: 'left', at: version }, now)
       return { type: 'left' }
     }
     if (graceMs === 0) {
@@ -277,18 +245,9 @@ export class RoomMachine {
       }
     }
     this.#locks.sweep(this.#moment(now, version))
-    for (const [connectionId, tombstone] of this.#tombstones) {
-      if (now < tombstone.purgeAt) break
-      this.#tombstones.delete(connectionId)
-      this.#locks.forget(connectionId)
-      // Once the tombstone is purged, changes no longer tell a viewer below its version that the connection left: such
-      // a viewer needs a snapshot.
-      this.#floor = Math.max(this.#floor, tombstone.at)
-    }
-    for (const [connectionId, tombstone] of this.#unseen) {
-      if (now < tombstone.purgeAt) break
-      this.#forgetUnseen(connectionId)
-    }
+    // Once a tombstone is purged, changes no longer tell a viewer below its version that the connection left: such a viewer
+    // gets a snapshot.
+    this.#floor = Math.max(this.#floor, this.#tombstones.purge(now))
     return { type: 'done' }
   }
 
@@ -296,7 +255,7 @@ export class RoomMachine {
    * Returns a connection if it is present. If its lease has expired, it is removed first, and expired locks end first,
    * so that every rule sees the current room.
    */
-  #live(connectionId: string, now: number, version: number): Present | undefined {
+  #live(connectionId: string, now: number, version: number): PresentConnection | undefined {
     const known = this.#present.get(connectionId)
     if (known && now < known.leaseEnd) this.#locks.lapse(connectionId, this.#moment(now, version))
     if (!known || now < known.leaseEnd) return known
@@ -304,11 +263,11 @@ export class RoomMachine {
     return undefined
   }
 
-  #expire(known: Present, now: number, version: number): void {
+  #expire(known: PresentConnection, now: number, version: number): void {
     this.#remove(known, known.leaving ? 'left' : 'lost', now, version)
   }
 
-  #remove(known: Present, reason: LeftReason, now: number, version: number): void {
+  #remove(known: PresentConnection, reason: LeftReason, now: number, version: number): void {
     const { connectionId, memberId, seq } = known
     const siblings = this.#connectionsOf.get(memberId)! - 1
     if (siblings === 0) this.#connectionsOf.delete(memberId)
@@ -318,45 +277,22 @@ export class RoomMachine {
     const draft = this.#draft(connectionId, true)
     draft.entered = false
     draft.change = { connectionId }
-    this.#addTombstone(connectionId, memberId, seq, reason, now, version)
+    this.#bury({ connectionId, memberId, seq, reason, at: version }, now)
   }
 
-  #addTombstone(
-    connectionId: string,
-    memberId: string | null,
-    seq: number,
-    reason: LeftReason,
-    now: number,
-    version: number,
-  ): void {
-    const known = this.#tombstoneOf(connectionId)
-    const at = known?.at ?? version
-    const purgeAt = now + this.#rules.tombstoneMs
-    const tombstone = { connectionId, memberId: known?.memberId ?? memberId, seq, reason, at, purgeAt }
-    const shown = this.#tombstones.has(connectionId) || this.#drafts.get(connectionId)?.shown
-    const tombstones = shown ? this.#tombstones : this.#unseen
-    // The old entry is deleted first, so that the new entry is the last of the map.
-    tombstones.delete(connectionId)
-    tombstones.set(connectionId, tombstone)
-    if (this.#unseen.size > maxUnseen) this.#forgetUnseen(this.#unseen.keys().next().value!)
+  /** Records that a connection is gone, or that it left before its first post arrived. */
+  #bury(departure: Departure, now: number): void {
+    const wasShown = this.#drafts.get(departure.connectionId)?.shown === true
+    this.#tombstones.add(departure, wasShown, now)
   }
 
-  #forgetUnseen(connectionId: string): void {
-    this.#unseen.delete(connectionId)
-    this.#locks.forget(connectionId)
-  }
-
-  #tombstoneOf(connectionId: string): Tombstone | undefined {
-    return this.#tombstones.get(connectionId) ?? this.#unseen.get(connectionId)
-  }
-
-  #renew(known: Present, now: number): void {
+  #renew(known: PresentConnection, now: number): void {
     known.stalledMs = this.#stalledMs
     this.#setLeaseEnd(known, now + known.leaseMs)
     this.#locks.renew(known.connectionId, now, this.#stalledMs)
   }
 
-  #setLeaseEnd(known: Present, leaseEnd: number): void {
+  #setLeaseEnd(known: PresentConnection, leaseEnd: number): void {
     known.leaseEnd = leaseEnd
     this.#nextLeaseEnd = Math.min(this.#nextLeaseEnd, leaseEnd)
   }
@@ -379,14 +315,14 @@ export class RoomMachine {
       const isToldApart = known.activeAt === commit.version && !impliesUse(change)
       commit.changed.push(isToldApart ? { ...change, activeAt: known.activeAt } : change)
     } else if (shown) {
-      const { at, reason } = this.#tombstones.get(connectionId)!
+      const { at, reason } = this.#tombstones.of(connectionId)!
       commit.left.push({ connectionId, at, reason })
     }
   }
 
-  #asConnection(known: Present): Connection {
+  #asConnection(known: PresentConnection): Connection {
     const locks = this.#locks.of(known.connectionId)
-    return locks.length > 0 ? { ...asConnection(known), locks } : asConnection(known)
+    return locks.length > 0 ? { ...shownConnection(known), locks } : shownConnection(known)
   }
 }
 
@@ -402,19 +338,5 @@ function posted(
     memberId: memberId ?? post.memberId,
     seq,
     version: outcome === 'applied' ? version : 0,
-  }
-}
-
-function asConnection({ location, profile, presence, at, activeAt, ...known }: Present): Connection {
-  const { connectionId, memberId, activity } = known
-  return {
-    connectionId,
-    memberId,
-    profile: profile.value,
-    location: location.value,
-    activity,
-    ...(presence.json !== noPresence.json && { presence: presence.value }),
-    at,
-    ...(activeAt !== at && { activeAt }),
   }
 }

@@ -16,7 +16,7 @@ const access: Row[] = [
   ['anonymous', 1, 'must be true or false'],
 ]
 const clientIp: Row[] = [
-  ['clientIp', '127.0.0.1', 'must be a function that returns its answer'],
+  ['clientIp', '127.0.0.1', 'must be a function that returns its result'],
   ['clientIp', async () => '192.0.2.1', 'and not a promise'],
 ]
 const compress: Row[] = [
@@ -79,7 +79,7 @@ export const tables = {
     ['static', true, 'must be the path of a folder'],
     ['webSocket', 'yes', 'must be true or false'],
     ['webSocket', null, 'must be true or false'],
-    ['procedures', {}, 'must be a function that returns its answer'],
+    ['procedures', {}, 'must be a function that returns its result'],
     ['procedures', async () => ({}), 'and not a promise'],
     ['keepAliveMs', 0, 'above 0 and at most'],
     ['keepAliveMs', '70000', 'above 0 and at most'],

@@ -156,7 +156,9 @@ export function failed<T extends RoomTypes>(
     const failures = box.failures + 1
     const retryAt = context.now + retryDelayMs(failures, error, context)
     const askedUntil = context.now + (error.retryAfterMs ?? 0)
-    return { ...idle, failures, retryAt, askedUntil, error: failures > 1 ? error : box.error }
+    // The first failure is shown only when the post has hung: others have not seen our location for long.
+    const isShown = failures > 1 || context.now > box.sentAt + context.beatMs / 5
+    return { ...idle, failures, retryAt, askedUntil, error: isShown ? error : box.error }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, error, refusal: { edition: post.edition, error }, renewing: false }

@@ -5,7 +5,7 @@ import { LiveRoom } from './live-room.js'
 import type { Logger } from '../options/logger.js'
 import { newTraffic, type Metrics, type Readings } from '../options/metrics.js'
 import type { Timing } from '../options/timing.js'
-import { TimerWheel } from './timer-wheel.js'
+import { maxSlots, TimerWheel } from './timer-wheel.js'
 
 export type RoomRegistryOptions = {
   backend: Backend
@@ -46,7 +46,8 @@ export class RoomRegistry {
 
   constructor(options: RoomRegistryOptions) {
     this.#options = options
-    this.#sweeps = new TimerWheel(Math.max(1, Math.round(options.timing.sweepMs / options.turnMs)))
+    const { timing, turnMs } = options
+    this.#sweeps = new TimerWheel(Math.min(maxSlots, Math.max(1, Math.round(timing.sweepMs / turnMs))))
   }
 
   /** True while the backend is unreachable. */

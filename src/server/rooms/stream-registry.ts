@@ -10,7 +10,7 @@ import type { Timing } from '../options/timing.js'
 
 import { StreamLimits } from './stream-limits.js'
 import { Subscriber } from './subscriber.js'
-import { TimerWheel } from './timer-wheel.js'
+import { maxSlots, TimerWheel } from './timer-wheel.js'
 
 /** One function that all streams share: there are thousands of streams, and a function for each would take 64 bytes. */
 const nothing = (): void => {}
@@ -87,7 +87,7 @@ export class StreamRegistry {
     this.#timing = timing
     this.#limits = new StreamLimits(limits, timing.beatMs)
     // Rooms are swept by the same turns, so a turn must come at least every `sweepMs`.
-    this.#beatSlots = Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs))
+    this.#beatSlots = Math.min(maxSlots, Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs)))
     this.#beats = new TimerWheel(this.#beatSlots)
   }
 

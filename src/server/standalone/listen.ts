@@ -87,9 +87,11 @@ async function closeServer(server: Server): Promise<void> {
 const reachableAddresses: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 function urlOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo
-  const reachable = reachableAddresses[address] ?? address
-  return `http://${family === 'IPv6' ? `[${reachable}]` : reachable}:${port}`
+  const { address, port } = server.address() as AddressInfo
+  // An IPv4 address in its IPv6 form takes connections over IPv4, under its usual name.
+  const usual = address.replace(/^::ffff:(?=\d+\.)/, '')
+  const reachable = reachableAddresses[usual] ?? usual
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 function adviceFor(cause: unknown, port: number, host: string): string {

@@ -160,6 +160,13 @@ describe('an answer to a post', () => {
   })
 })
 
+describe('a post that fails', () => {
+  test('the first failure sets the error only after the post has hung for two seconds', () => {
+    expect(failed(posting(box(1)), network, moment(2_000)).error).toBeNull()
+    expect(failed(posting(box(1)), network, moment(2_001)).error).toBe(network.error)
+  })
+})
+
 describe('a refused post', () => {
   test('a refused post is dropped, and the state that the room shows is kept', () => {
     const shown = applied(posting(box(1)))

@@ -6,6 +6,7 @@ import {
   createLocationMiddleware,
   createLocationRouter,
   createRequestGuard,
+  silentLogger,
   type Limits,
   type TimingOptions,
 } from 'hereabouts/server'
@@ -128,6 +129,31 @@ describe('the numbers of limits and timing', () => {
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
           refusal(`timing.${name} is ${value}: it must be at most 2147483647.`),
         )
+    },
+  )
+
+  // sweepMs of 2 ** 31 - 1 once took 4 GB of memory: one slot of a ring for each turn until the next sweep.
+  test.each([
+    { requestMs: 20_001 },
+    { requestMs: 2 ** 31 - 1 },
+    { scale: 1 / 3 },
+    { scale: 3_579 },
+    { sweepMs: 2 ** 31 - 1 },
+    { sweepMs: 1e-9 },
+    { beatMs: 2 ** 31 - 1 },
+    { beatMs: 1e-9 },
+  ])('a server takes fractions and extreme durations as timing: %o', async (timing) => {
+    const server = createLocationServer({ location: cellLocation, anonymous: true, timing, logger: silentLogger })
+    expect(server.hub.health()).toBe('ready')
+    await server.close()
+  })
+
+  test.each([3_580, 1e9, Infinity])(
+    'a timing.scale of %s is refused, because a duration would exceed what a timer can hold',
+    (scale) => {
+      expect(() => constructors.createLocationHub({ timing: { scale } })).toThrow(
+        refusal(`timing.scale is ${scale}: it must be at most 3579.`),
+      )
     },
   )
 

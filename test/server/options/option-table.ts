@@ -42,6 +42,7 @@ const hub: Row[] = [
   // JSON has no such number: clients would be told none.
   ['locks', { idleMs: Infinity }, 'true, false or { idleMs }'],
   ['locks', { idle: 5 }, 'true, false or { idleMs }'],
+  ['locks', new Date(0), 'true, false or { idleMs }'],
   ['locks', [], 'true, false or { idleMs }'],
   ['presence', true, 'or false for members without a presence value'],
   ['presence', {}, 'must be a zod 4 schema'],
@@ -51,6 +52,8 @@ const hub: Row[] = [
   ['limits', 5, 'must be an object of numbers'],
   ['limits', null, 'must be an object of numbers'],
   ['limits', [], 'must be an object of numbers'],
+  // Its entries are no properties: it would change nothing.
+  ['limits', new Map([['streams', 5]]), 'must be an object of numbers'],
   ['timing', 5, 'must be an object of durations'],
   ['timing', null, 'must be an object of durations'],
   ['clock', { now: () => 0 }, 'must be a Clock'],

@@ -2556,7 +2556,7 @@ export default [
     tests: ['test/server/options/option-table.test.ts'],
     name: 'a scale may make a duration longer than any timer',
     rule: 'options: each duration is one that a timer can hold',
-    find: ", 'timing', { scale: largestScale })",
+    find: ", 'timing', { scale: scaleRange })",
     replace: ", 'timing')",
   },
   {

@@ -9,7 +9,12 @@ function stage() {
   const clock = manualClock()
   const measured: number[] = []
   let ends = 0
-  const fanOut = new FanOut({ clock, timing: defaultTiming, onMeasured: (ms) => measured.push(ms), onEnd: () => ends++ })
+  const fanOut = new FanOut({
+    clock,
+    timing: defaultTiming,
+    onMeasured: (ms) => measured.push(ms),
+    onEnd: () => ends++,
+  })
   /** Returns readers who need this many milliseconds each. */
   const readers = (count: number, ms = 0): Set<Reader> =>
     new Set(Array.from({ length: count }, () => ({ wake: () => clock.stall(ms) })))

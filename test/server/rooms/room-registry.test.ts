@@ -137,7 +137,7 @@ describe('opening a room', () => {
   test('a room whose opening fails is no open room for those who only look', async () => {
     const { rooms, state, wait } = stage()
     let go = () => {}
-    wait(new Promise<void>((resolve) => (go = resolve)))
+    void wait(new Promise<void>((resolve) => (go = resolve)))
     state.fails = true
     const entered = rooms.use('r', () => {}).catch(() => 'failed')
     const looked = rooms.openRoom('r')
@@ -158,7 +158,11 @@ describe('an unreachable backend', () => {
     const isOutOfReach = (id: string) => rooms.use(id, (room) => room.isOutOfReach)
     await enter('before')
     await rooms.degrade(true)
-    expect([rooms.isDegraded, await isOutOfReach('before'), await isOutOfReach('meanwhile')]).toEqual([true, true, true])
+    expect([rooms.isDegraded, await isOutOfReach('before'), await isOutOfReach('meanwhile')]).toEqual([
+      true,
+      true,
+      true,
+    ])
     await rooms.degrade(false)
     expect([rooms.isDegraded, await isOutOfReach('before'), await isOutOfReach('meanwhile')]).toEqual([
       false,
@@ -186,7 +190,7 @@ describe('closing', () => {
     const { rooms, state, wait, enter } = stage()
     await enter('broken')
     let go = () => {}
-    wait(new Promise<void>((resolve) => (go = resolve)))
+    void wait(new Promise<void>((resolve) => (go = resolve)))
     state.closeFails = true
     const late = rooms.use('late', () => {}).catch(() => {})
     const closed = rooms.close()
@@ -200,7 +204,9 @@ describe('closing', () => {
     state.closeFails = true
     await rooms.use('r', () => {})
     await clock.advance(1_000)
-    expect(warnings).toEqual([['a room could not be closed', { error: expect.objectContaining({ message: 'cannot close' }) as Error }]])
+    expect(warnings).toEqual([
+      ['a room could not be closed', { error: expect.objectContaining({ message: 'cannot close' }) as Error }],
+    ])
     await rooms.use('r', () => {})
     expect(state.opened).toEqual(['r', 'r'])
   })

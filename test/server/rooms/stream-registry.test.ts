@@ -45,7 +45,12 @@ function taken(subscriber: Subscriber) {
 }
 
 /** Each end of a stream, by the reason that metrics show, and a function that brings it about. */
-const endings: [name: string, why: string, end: (stage: Stage, stream: Subscriber) => unknown, own?: Partial<StreamOptions>][] = [
+const endings: [
+  name: string,
+  why: string,
+  end: (stage: Stage, stream: Subscriber) => unknown,
+  own?: Partial<StreamOptions>,
+][] = [
   ['the client disconnects', 'closed', (_, stream) => stream.close()],
   ['the member is revoked', 'revoked', ({ hub }) => hub.revoke('ada')],
   ['the member is revoked in this room', 'revoked', ({ hub }) => hub.revoke('ada', 'r')],
@@ -53,7 +58,12 @@ const endings: [name: string, why: string, end: (stage: Stage, stream: Subscribe
   ['the identity expires', 'expired', ({ clock }) => clock.advance(3_600_000), { isOnSocket: true }],
   ['its time is over', 'rotated', ({ clock }) => clock.advance(611_000)],
   ['the member opens too many', 'replaced', ({ open }) => open({ expiresAt: null })],
-  ['its connection is gone', 'slow', async ({ clock, post }) => (await post('c1'), await clock.advance(60_000)), { connectionId: 'c1' }],
+  [
+    'its connection is gone',
+    'slow',
+    async ({ clock, post }) => (await post('c1'), await clock.advance(60_000)),
+    { connectionId: 'c1' },
+  ],
   ['the process drains', 'draining', ({ clock, hub }) => Promise.all([hub.drain(), clock.advance(21_000)])],
   ['the hub closes', 'draining', ({ hub }) => hub.close()],
 ]

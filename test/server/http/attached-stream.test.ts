@@ -1,11 +1,22 @@
-import { connect } from 'node:net'
+import { createServer, type RequestListener } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
+import { initTRPC } from '@trpc/server'
+import { createHTTPHandler } from '@trpc/server/adapters/standalone'
+import { cellLocation } from 'hereabouts'
+import {
+  createLocationHub,
+  createLocationMiddleware,
+  createLocationRouter,
+  createRequestGuard,
+} from 'hereabouts/server'
 import { prometheusMetrics } from 'hereabouts/server/prometheus'
 import { manualClock, serveLocations } from 'hereabouts/testing'
 import { Gauge, Registry } from 'prom-client'
-import { expect, test, vi } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import * as z from 'zod'
 import type { Hub } from '../../../src/server/hub/hub.js'
 import { backgroundClock } from '../../../src/shared/background-clock.js'
+import { countingClock } from '../../support/counting-clock.js'
 import { posting } from '../../support/histories.js'
 import { raw } from '../../support/network/raw.js'
 import { until } from '../../support/until.js'
@@ -33,13 +44,8 @@ test('a stream that is not read is cut after frameStallMs of its hub', async () 
   socket.destroy()
 })
 
-test('an answer of the metrics port is watched until it has ended', async () => {
-  const register = new Registry()
-  let answer: (() => void) | undefined
-  const collect = () => new Promise<void>((resolve) => (answer = resolve))
-  register.registerMetric(new Gauge({ name: 'slow', help: 'slow', registers: [], collect }))
-  const metrics = prometheusMetrics({ register })
-  const { url } = await metrics.listen(0)
+/** Counts the timers of the background clock that are pending. */
+function backgroundTimers() {
   const pending = new Set<object>()
   const { after } = backgroundClock
   const spy = vi.spyOn(backgroundClock, 'after').mockImplementation((ms, run) => {
@@ -51,12 +57,77 @@ test('an answer of the metrics port is watched until it has ended', async () => 
       cancel()
     }
   })
+  onTestFinished(() => spy.mockRestore())
+  return () => pending.size
+}
+
+test('an answer of the metrics port is watched until it has ended', async () => {
+  const register = new Registry()
+  let answer: (() => void) | undefined
+  const collect = () => new Promise<void>((resolve) => (answer = resolve))
+  register.registerMetric(new Gauge({ name: 'slow', help: 'slow', registers: [], collect }))
+  const metrics = prometheusMetrics({ register })
+  const { url } = await metrics.listen(0)
+  const pending = backgroundTimers()
   const scraped = raw(url)
   await until('the scrape has begun', () => answer)
-  expect(pending.size).toBe(1)
+  expect(pending()).toBe(1)
   answer!()
   expect((await scraped).status).toBe(200)
-  await until('the watch has ended', () => pending.size === 0)
-  spy.mockRestore()
+  await until('the watch has ended', () => pending() === 0)
   await metrics.close()
+})
+
+/** Servers whose authorize() waits for the test. `timers` returns the number of pending timers of the watch. */
+const ways: Record<
+  string,
+  (access: { authorize(): Promise<boolean>; identify(): object }) => Promise<{ url: string; timers: () => number }>
+> = {
+  async 'the server of createLocationServer'(access) {
+    const clock = countingClock()
+    const server = await serveLocations({ clock, ...access } as never)
+    onTestFinished(() => server.close())
+    return { url: `${server.url}/`, timers: () => clock.pending }
+  },
+  async createLocationMiddleware(access) {
+    const clock = countingClock()
+    const { router } = appOf(access, { clock })
+    return { url: await listening(createLocationMiddleware({ router })), timers: () => clock.pending }
+  },
+  async 'createRequestGuard before an adapter of tRPC'(access) {
+    const { router } = appOf(access, { clock: countingClock() })
+    const url = await listening(createHTTPHandler({ router, middleware: createRequestGuard({ path: '' }) as never }))
+    return { url, timers: backgroundTimers() }
+  },
+}
+
+function appOf(access: object, options: object) {
+  const hub = createLocationHub({ location: cellLocation, ...options })
+  onTestFinished(() => hub.close())
+  const t = initTRPC.create()
+  return { router: t.router(createLocationRouter({ hub, procedure: t.procedure, ...access } as never) as never) }
+}
+
+async function listening(listener: RequestListener) {
+  const server = createServer(listener)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  onTestFinished(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+}
+
+test.each(Object.keys(ways))('an answer is watched until it has ended, by %s', async (way) => {
+  let answer: ((isAllowed: boolean) => void) | undefined
+  const authorize = () => new Promise<boolean>((resolve) => (answer = resolve))
+  const { url, timers } = await ways[way]!({ authorize, identify: () => ({ memberId: 'ada' }) })
+  const before = timers()
+  const asked = raw(`${url}getLocations?input=${encodeURIComponent('{"room":"r"}')}`)
+  await until('the call has begun', () => answer)
+  // Two timers: that of the watch, and the deadline of authorize(), unless that is measured by another clock.
+  expect(timers() - before).toBe(way.includes('Guard') ? 1 : 2)
+  answer!(false)
+  expect((await asked).status).toBe(403)
+  await until('the watch has ended', () => timers() === before)
 })

@@ -1,7 +1,7 @@
 import { silentLogger } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import { actScript, probeScript } from '../../../../src/server/backends/redis/script.js'
-import { revocationsKey } from '../../../../src/server/backends/redis/keys.js'
+import { keysOf, revocationsKey } from '../../../../src/server/backends/redis/keys.js'
 import { leaving, posting, sweeping } from '../../../support/histories.js'
 import { fakeRedis } from '../../../support/redis/fake-redis.js'
 
@@ -315,6 +315,72 @@ describe('announcements that do not arrive', () => {
     await room.act([posting('c1', 3, 'C3')])
     await clock.advance(1)
     expect(commits.map(({ changed }) => changed[0]!.location)).toEqual(['C3'])
+  })
+})
+
+describe('a cluster of which a part fails', () => {
+  const partOfKey = (key: string) => /\{(\w+)\}/.exec(key)![1]!
+
+  /** Two rooms in two parts of a cluster. The commands of the parts in `failing` fail. */
+  async function cluster() {
+    const { clock, backend } = fakeRedis()
+    const { backend: redis, state, health, open } = backend({}, true)
+    const failing = new Set<string>()
+    state.onCommand = (_command, key) => (failing.has(partOfKey(key)) ? refused : null)
+    const told: string[] = []
+    const rooms = []
+    for (const id of ['a', 'b'])
+      rooms.push((await open(id, { onHealth: (each) => void told.push(`${id} ${each}`) })).room)
+    const [a, b] = ['a', 'b'].map((id) => partOfKey(keysOf(id, 'hereabouts')[0]!)) as [string, string]
+    return { clock, redis, state, health, told, rooms, failing, a, b }
+  }
+
+  test('only the rooms of the part are told, and the backend is partially healthy until the part is back', async () => {
+    const { clock, health, told, rooms, failing, a } = await cluster()
+    failing.add(a)
+    await clock.advance(2_000)
+    expect([told, health]).toEqual([['a down'], [expect.stringContaining('partial: Redis is unreachable')]])
+    await expect(rooms[0]!.act([posting('c1', 1, 'A1')])).rejects.toThrow('unreachable')
+    await expect(rooms[1]!.act([posting('c1', 1, 'A1')])).resolves.toMatchObject([{ outcome: 'applied' }])
+    failing.clear()
+    await clock.advance(2_000)
+    expect([told, health.slice(1)]).toEqual([['a down', 'a up'], ['up']])
+  })
+
+  test('the backend is down when all parts in use are, and partially healthy again with the first that is back', async () => {
+    const { clock, health, failing, a, b } = await cluster()
+    for (const part of [a, b, 'revocations']) failing.add(part)
+    await clock.advance(2_000)
+    expect(health.at(-1)).toContain('down: ')
+    failing.delete(b)
+    await clock.advance(2_000)
+    expect(health.at(-1)).toContain('partial: ')
+    failing.clear()
+    await clock.advance(2_000)
+    expect(health.at(-1)).toBe('up')
+  })
+
+  test('a room is told nothing any more when it is closed, and its part is checked only while the backend is open', async () => {
+    const { clock, redis, told, rooms, failing, state, a } = await cluster()
+    await rooms[0]!.close()
+    failing.add(a)
+    await clock.advance(2_000)
+    expect(told).toEqual([])
+    await redis.close()
+    const { length } = state.commands
+    await clock.advance(10_000)
+    expect(state.commands).toHaveLength(length)
+  })
+
+  test('the rooms of a part that is back are refreshed, and no others', async () => {
+    const { clock, failing, state, a } = await cluster()
+    failing.add(a)
+    await clock.advance(2_000)
+    failing.clear()
+    state.commands.length = 0
+    await clock.advance(1_600)
+    const refreshed = state.commands.filter(isAct).map((command) => partOfKey(command[3]!))
+    expect(refreshed).toContain(a)
   })
 })
 

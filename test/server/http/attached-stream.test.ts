@@ -96,7 +96,9 @@ const ways: Record<
   },
   async 'createRequestGuard before an adapter of tRPC'(access) {
     const { router } = appOf(access, { clock: countingClock() })
-    const url = await listening(createHTTPHandler({ router, middleware: createRequestGuard({ path: '' }) as never }))
+    const url = await listening(
+      createHTTPHandler({ router, middleware: createRequestGuard({ path: '' }) as never } as never),
+    )
     return { url, timers: backgroundTimers() }
   },
 }

@@ -41,7 +41,7 @@ function nodeRedis(kind: 'client' | 'cluster' | 'sentinel' = 'client') {
     ...(kind === 'cluster' && { slots: [] }),
     ...(kind === 'sentinel' && { getMasterNode() {} }),
   }
-  return { port: nodeRedisPort(client as never), sent, subscribers }
+  return { port: nodeRedisPort(client), sent, subscribers }
 }
 
 describe('the port over node-redis', () => {
@@ -138,7 +138,7 @@ function ioredis(own: object = {}) {
     },
     ...own,
   }
-  return { port: ioredisPort(client as never), sent, subscribers }
+  return { port: ioredisPort(client), sent, subscribers }
 }
 
 describe('the port over ioredis', () => {

@@ -58,7 +58,12 @@ const endings: [
   ['the member is revoked', 'revoked', ({ hub }) => hub.revoke('ada')],
   ['the member is revoked in this room', 'revoked', ({ hub }) => hub.revoke('ada', 'r')],
   ['the right is gone at a recheck', 'revoked', ({ clock }) => clock.advance(71_000), { recheck: async () => false }],
-  ['the identity expires', 'expired', ({ clock }) => clock.advance(3_600_000), { isOnSocket: true }],
+  [
+    'the identity expires',
+    'expired',
+    ({ clock }) => clock.advance(300_000),
+    { expiresAt: new Date(Date.UTC(2026, 0, 1) + 300_000), isOnSocket: true },
+  ],
   ['its time is over', 'rotated', ({ clock }) => clock.advance(611_000)],
   ['the member opens too many', 'replaced', ({ open }) => open({ expiresAt: null })],
   [

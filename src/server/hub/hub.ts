@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/background-clock.js'
+import { closeAll } from '../../shared/close-all.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
@@ -19,7 +20,7 @@ import { checkedBroadcasts } from '../validation/broadcast-schemas.js'
 import { parseInput } from '../validation/parse-input.js'
 import { assertAcceptsEmpty, assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
-import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
+import { defaultLimits, limitRanges, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import { nameInLogs, silentLogger, type Logger } from '../options/logger.js'
 import { noMetrics, type Metrics, type Readings } from '../options/metrics.js'
@@ -67,7 +68,9 @@ export interface LocationHub<T extends RoomTypes> {
   health(): HubHealth
   /** Refuses new streams and ends the open ones, spread over 20 seconds. Resolves when the last one has ended. */
   drain(): Promise<void>
-  /** Ends all streams, closes all rooms and closes the backend. */
+  /**
+   * Ends all streams, closes all rooms and closes the backend. Rejects with the first error, once everything is closed.
+   */
   close(): Promise<void>
 }
 
@@ -111,7 +114,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly #rooms: RoomRegistry
   readonly #revokeListeners = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
-  #isClosed = false
+  #closing: Promise<void> | undefined
 
   constructor(options: HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>) {
     const { location, presence = false } = options
@@ -128,7 +131,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
-    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', largestLimits)
+    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', limitRanges)
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
@@ -160,7 +163,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   }
 
   health(): HubHealth {
-    if (this.#isClosed || this.streams.isDraining) return 'draining'
+    if (this.#closing || this.streams.isDraining) return 'draining'
     return this.#rooms.isDegraded ? 'degraded' : 'ready'
   }
 
@@ -193,13 +196,13 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.logger.info('drained')
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.streams.close()
-    for (const unlisten of this.#unlisten) unlisten()
-    await this.#rooms.close()
-    await this.#backend.close()
+  close(): Promise<void> {
+    return (this.#closing ??= closeAll([
+      () => this.streams.close(),
+      ...this.#unlisten,
+      () => this.#rooms.close(),
+      () => this.#backend.close(),
+    ]))
   }
 
   /** Converts a parsed location to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */

@@ -93,13 +93,18 @@ export class RoomRegistry {
   }
 
   async #enter(id: string): Promise<LiveRoom> {
-    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
+    this.#assertOpen()
     const known = this.#rooms.get(id)
     const opening = known ?? this.#open(id)
     if (!known) this.#rooms.set(id, opening)
     const room = await opening
+    this.#assertOpen()
     room.users += 1
     return room
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
   }
 
   async #open(id: string): Promise<LiveRoom> {

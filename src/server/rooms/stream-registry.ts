@@ -165,7 +165,7 @@ export class StreamRegistry {
       // When an app disables streams in tRPC, tRPC drops the iterable that the resolver returned without closing it.
       else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
       else subscriber.beat()
-      if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
+      if (subscriber.isOpen && now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }
   }
 
@@ -215,7 +215,10 @@ export class StreamRegistry {
    */
   #isAbandoned(subscriber: Subscriber, upkeep: Upkeep, now: number): boolean {
     if (subscriber.connectionId === null || upkeep.isOnSocket) return false
-    if (ownsConnection(subscriber)) upkeep.presentAt = now
+    if (ownsConnection(subscriber)) {
+      upkeep.presentAt = now
+      return false
+    }
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
   }
 

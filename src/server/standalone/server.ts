@@ -10,6 +10,7 @@ import {
   type TRPCRouterRecord,
   type TRPCUnsetMarker,
 } from '@trpc/server'
+import { closeAll } from '../../shared/close-all.js'
 import { LocationError } from '../../shared/errors.js'
 import type { memberProfile } from '../../shared/locations.js'
 import type { RoomTypes } from '../../shared/room-types.js'
@@ -29,7 +30,7 @@ import { serveInOrder } from '../http/pipelined-requests.js'
 import { jsonLinesRefusal } from '../http/guard/call-limits.js'
 import { RequestHandler } from '../http/request-handler.js'
 import { readTarget } from '../http/guard/request-target.js'
-import { ownerIn } from '../http/guard/call-owners.js'
+import { ownerIn, procedureNames } from '../http/guard/call-owners.js'
 import { idleTimeoutMs, nodeTimeouts } from '../http/server-timeouts.js'
 import type { AdapterOptions } from '../http/trpc-fallback.js'
 import { cutWhenUnread } from '../http/unread-answers.js'
@@ -46,16 +47,21 @@ import {
 import type { ClientIp } from '../procedures/procedures.js'
 import { consoleLogger, type Logger } from '../options/logger.js'
 import { locationRecord, type LocationRecord } from '../procedures/router.js'
-import { retryAfterMsOf, withRetryAfterMs, type LocationErrorShape } from '../procedures/trpc-errors.js'
+import {
+  locationErrorIn,
+  retryAfterMsOf,
+  withRetryAfterMs,
+  type LocationErrorShape,
+} from '../procedures/trpc-errors.js'
 import { EventLoopLag } from './event-loop-lag.js'
-import { closeServer, listen } from './listen.js'
+import { ServerPort } from './listen.js'
 import { warnAboutProxies } from './proxy-warning.js'
 import { contextOf, setRetryAfter } from './request-context.js'
 import type { ServerContext } from './server-context.js'
 import { limitSockets, openFilesLimit, socketsWithin } from './socket-limit.js'
 import { startupWarnings } from './startup-warnings.js'
 import { createWebApp, emptyFolderOf } from './web-app.js'
-import type { LocationWebSocketHandler } from '../websocket/handler.js'
+import type { LocationWebSocketHandler, LocationWebSocketOptions } from '../websocket/handler.js'
 
 /** No procedures beside the location procedures. */
 // oxlint-disable-next-line typescript/no-generated-empty-object-type -- an intersection with it adds nothing
@@ -168,7 +174,7 @@ export interface LocationServer<T extends RoomTypes, R extends TRPCRouterRecord 
   listen(port?: number, host?: string): Promise<ListeningAt>
   /**
    * Ends all streams and closes the server at once. To let clients reconnect elsewhere first, call `hub.drain()`, or
-   * use `drainOnSignals(server)`.
+   * use `drainOnSignals(server)`. Rejects with the first error, such as that of a backend, once everything is closed.
    */
   close(): Promise<void>
 }
@@ -244,16 +250,24 @@ export function createLocationServer<
   const server = createServer(nodeTimeouts(timing, keepAliveMs), serve)
   limitSockets(server, Math.min(limits.sockets, socketsWithin(openFilesLimit())), hub)
 
-  let isClosed = false
+  const serverPort = new ServerPort(server)
+  let closing: Promise<void> | undefined
   let sockets: LocationWebSocketHandler | undefined
+  const assertOpen = () => {
+    if (closing) throw new LocationError('closed', 'This server was closed: create a new one.')
+  }
   return {
     router: router as unknown as LocationRouter<SchemaTypes<SL, SP, LK, SV, SB>, R>,
     hub,
     async listen(port = 3000, host = '127.0.0.1') {
-      if (isClosed) throw new LocationError('closed', 'This server was closed: create a new one.')
+      assertOpen()
       await hub.ready()
-      if (options.webSocket) sockets ??= await serveSockets(server, router, hub, options)
-      const url = await listen(server, port, host)
+      const createSockets = options.webSocket ? await loadSockets() : undefined
+      // Nothing may be opened once close() has begun: it would stay open.
+      assertOpen()
+      if (createSockets) sockets ??= createSockets(socketOptions(server, router, hub, options))
+      const url = await serverPort.listen(port, host)
+      assertOpen()
       loop.start()
       const { address } = server.address() as AddressInfo
       const isOpenToAll = options.anonymous === true && !options.authorize
@@ -264,13 +278,8 @@ export function createLocationServer<
       proxies?.listening(isLoopbackAddress(address))
       return { url, trpcUrl: `${url}/trpc` }
     },
-    async close() {
-      isClosed = true
-      loop.stop()
-      await hub.close()
-      await sockets?.close()
-      await closeServer(server)
-    },
+    close: () =>
+      (closing ??= closeAll([() => loop.stop(), () => hub.close(), () => sockets?.close(), () => serverPort.close()])),
   }
 }
 
@@ -321,23 +330,28 @@ function proceduresFor(router: AnyTRPCRouter, { limits, logger }: Pick<Hub, 'lim
 
 /** Returns an `onError` that logs internal errors: all others are the caller's. */
 function failureLogger(logger: Logger) {
-  return ({ error, path, type }: { error: TRPCError; path: string | undefined; type: string }): void => {
+  return ({ error, path = '', type }: { error: TRPCError; path: string | undefined; type: string }): void => {
+    // An invalid identity, which is logged where it is found, and once: it fails every call of its member.
+    if (procedureNames.includes(path) && locationErrorIn(error)?.code === 'misconfigured') return
     if (error.code === 'INTERNAL_SERVER_ERROR') logger.error('a procedure failed', { path, type, error })
   }
 }
 
-/** @throws LocationError `misconfigured` when `ws` is not installed. */
-async function serveSockets(
-  server: Server,
-  router: ReturnType<typeof routerFor>,
-  { logger, limits }: Hub,
-  { origins, allowedHosts }: OriginOptions,
-): Promise<LocationWebSocketHandler> {
-  // Loaded on demand: `ws` is an optional peer dependency.
+/** Loads the WebSockets on demand: `ws` is an optional peer dependency. @throws LocationError `misconfigured` without it. */
+async function loadSockets() {
   const { createLocationWebSocketHandler } = await import('../websocket/handler.js').catch((cause: unknown) => {
     throw new LocationError('misconfigured', 'webSocket needs the package ws: run npm install ws.', { cause })
   })
-  return createLocationWebSocketHandler<typeof router, IncomingMessage>({
+  return createLocationWebSocketHandler
+}
+
+function socketOptions<R extends AnyTRPCRouter>(
+  server: Server,
+  router: R,
+  { logger, limits }: Hub,
+  { origins, allowedHosts }: OriginOptions,
+): LocationWebSocketOptions<R, IncomingMessage> {
+  return {
     server,
     router,
     createContext: ({ req }) => contextOf(req),
@@ -346,5 +360,5 @@ async function serveSockets(
     maxMessageBytes,
     ...(origins && { origins }),
     ...(allowedHosts && { allowedHosts }),
-  })
+  }
 }

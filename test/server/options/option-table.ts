@@ -39,6 +39,8 @@ const hub: Row[] = [
   ['broadcasts', { note: 'string' }, 'must be a zod 4 schema'],
   ['locks', 'yes', 'true, false or { idleMs }'],
   ['locks', { idleMs: 0 }, 'true, false or { idleMs }'],
+  // JSON has no such number: clients would be told none.
+  ['locks', { idleMs: Infinity }, 'true, false or { idleMs }'],
   ['locks', { idle: 5 }, 'true, false or { idleMs }'],
   ['locks', new Date(0), 'true, false or { idleMs }'],
   ['locks', [], 'true, false or { idleMs }'],

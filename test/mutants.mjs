@@ -73,6 +73,13 @@ const kit = (file, test) => ({ file: `src/react/ui/${file}`, tests: [`test/react
 
 export default [
   {
+    ...unshared,
+    name: 'a page whose messages cannot be posted throws',
+    rule: 'client: a browser API that refuses leaves an unshared stream',
+    find: '    } catch {\n      standAlone()\n',
+    replace: '    } catch (error) {\n      throw error\n',
+  },
+  {
     file: 'src/client/connection/failure.ts',
     tests: ['test/client/connection/failure.test.ts'],
     name: 'a tRPC server without our procedures refuses a room for good',

@@ -130,12 +130,17 @@ describe.skipIf(!chromiumPath)(
 
     test.each(Object.entries(refusals))('when %s, a page is live with a stream of its own', async (_, refuse) => {
       const page = await (await browser.newContext()).newPage()
+      const uncaught: string[] = []
+      let streams = 0
+      page.on('pageerror', (error) => uncaught.push(error.message))
+      page.on('request', (request) => void (request.url().includes('onLocation') && streams++))
       await page.addInitScript(refuse)
       await enter(page, { path: 'docs' })
       await isLive(page)
       await server.move(0, 'Bo', 3)
       await sees(page, 'Bo 3')
       expect((await stateOf(page)).self).toBe('ada')
+      expect({ uncaught, streams }).toEqual({ uncaught: [], streams: 1 })
     })
 
     test.each([

@@ -71,6 +71,195 @@ const bindings = {
 
 const kit = (file, test) => ({ file: `src/react/ui/${file}`, tests: [`test/react/ui/${test}.test.tsx`] })
 
+/** Everything that may open a stream, or send a post, before its time. */
+const causes = {
+  file: 'src/client/connection/connection.ts',
+  tests: ['test/client/connection/reconnect-causes.test.ts'],
+  rule: 'no cause ends a wait that the server asked for, or opens a page that nobody sees',
+}
+const reconnectCauses = [
+  {
+    ...causes,
+    name: 'reconnects: a paused connection is renewed',
+    find: 'const mayConnect = () => !isPaused && ',
+    replace: 'const mayConnect = () => ',
+  },
+  {
+    ...causes,
+    name: 'reconnects: a paused connection is hurried',
+    find: 'hurry: () => isPaused || ',
+    replace: 'hurry: () => ',
+  },
+  {
+    ...causes,
+    name: 'reconnects: a pause does not last',
+    find: '      isPaused = true\n',
+    replace: '',
+  },
+  {
+    ...causes,
+    name: 'reconnects: a page that is shown again ends a wait that the server asked for',
+    find: 'resume: () => open(isAskedToWait() ? { ...link } : connecting())',
+    replace: 'resume: () => open(connecting())',
+  },
+  {
+    ...causes,
+    name: 'reconnects: a new key ends a wait that the server asked for',
+    find: ' && !isAskedToWait()',
+    replace: '',
+  },
+  {
+    ...causes,
+    name: 'reconnects: a lock that ends a wait forgets the failures',
+    find: "link.state === 'waiting' && attempt()",
+    replace: "link.state === 'waiting' && step(connecting())",
+  },
+  {
+    ...causes,
+    file: 'src/client/connection/connection-state.ts',
+    name: 'reconnects: while streams are blocked, what the server asks for is ignored',
+    find: 'Math.max(now + waitMs, link.askedUntil)',
+    replace: 'now + waitMs',
+  },
+  {
+    ...causes,
+    file: 'src/client/connection/connection-state.ts',
+    name: 'reconnects: a sign of life ends a wait that the server asked for while streams are blocked',
+    find: 'Math.max(context.now + backoffMs(0, context), link.askedUntil)',
+    replace: 'context.now + backoffMs(0, context)',
+  },
+  {
+    ...causes,
+    file: 'src/client/connection/connection-state.ts',
+    tests: ['test/client/connection/backoff.laws.test.ts'],
+    name: 'reconnects: what the server asked for outlasts its next stream',
+    find: 'askedUntil: 0, obstacle: null, state',
+    replace: 'obstacle: null, state',
+  },
+  {
+    ...causes,
+    file: 'src/client/outbox/outbox.ts',
+    tests: ['test/client/outbox/outbox.test.ts'],
+    name: 'outbox: a sign of life ends a wait that the server asked for',
+    find: 'retryAt: box.askedUntil }',
+    replace: 'retryAt: -Infinity }',
+  },
+  {
+    ...causes,
+    file: 'src/client/outbox/outbox.ts',
+    tests: ['test/client/outbox/outbox.test.ts'],
+    name: 'outbox: a server that lost its state ends a wait that it asked for',
+    find: 'Math.max(now + (random * beatMs) / 10, box.askedUntil)',
+    replace: 'now + (random * beatMs) / 10',
+  },
+  {
+    ...causes,
+    file: 'src/client/room/room.ts',
+    tests: ['test/client/browser/page-lifecycle.test.ts'],
+    name: 'reconnects: a page that is shown again is retried',
+    find: '        connection.resume()\n',
+    replace: '        connection.connect()\n',
+  },
+]
+const waitingLocks = { tests: ['test/client/locks/waiting-lock.test.ts'] }
+
+const socketFaults = {
+  tests: ['test/client/websocket/socket-faults.test.ts'],
+  rule: 'websocket client: a transformer that throws leaves nothing waiting',
+}
+const brokenTransformers = [
+  {
+    ...socketFaults,
+    file: 'src/client/websocket/web-socket.ts',
+    name: 'websocket client: a reply that cannot be read answers nothing',
+    find: 'resolve(new Promise((read) => read(wire.output(data) as PostLocationOutput)))',
+    replace: 'resolve(wire.output(data) as PostLocationOutput)',
+  },
+  {
+    ...socketFaults,
+    file: 'src/client/websocket/socket-connection.ts',
+    name: 'websocket client: a post that is not JSON keeps the socket open',
+    find: '    const text = JSON.stringify({ id, method, params })\n    this.#requests.set(id, listener)\n',
+    replace: '    this.#requests.set(id, listener)\n    const text = JSON.stringify({ id, method, params })\n',
+  },
+  {
+    ...socketFaults,
+    file: 'src/client/websocket/socket-stream.ts',
+    name: 'websocket client: a stream whose input cannot be written never ends',
+    find: "      const params = wire.params('onLocation', input)\n      this.#socket = shared.use()\n",
+    replace:
+      "      this.#socket = shared.use()\n    } catch (thrown) {\n      return this.#end(cut(String(thrown)))\n    }\n    const params = wire.params('onLocation', input)\n    try {\n",
+  },
+]
+
+const fakes = { file: 'src/testing/fake-room.ts', tests: ['test/testing/fake-room.test.ts'] }
+const fakeRooms = [
+  {
+    ...fakes,
+    name: 'fake room: a change waits for its own version',
+    rule: 'fake room: no promise hangs',
+    find: '(memberId: string) =>\n    shows(() => room.other(memberId)?.connections[0]?.at.getTime() === dateOf(server.get(memberId)))',
+    replace:
+      '(memberId: string, at = dateOf(server.get(memberId))) =>\n    shows(() => room.other(memberId)?.connections[0]?.at.getTime() === at)',
+  },
+  {
+    ...fakes,
+    name: 'fake room: a closed room keeps its promises waiting',
+    rule: 'fake room: no promise hangs',
+    find: "status.state === 'closed' || holds()",
+    replace: 'holds() && status',
+  },
+  {
+    ...fakes,
+    name: 'fake room: a broadcast to a disconnected room is awaited',
+    rule: 'fake room: no promise hangs',
+    find: 'if (!server.broadcast(memberId, name, payload)) heard()',
+    replace: 'server.broadcast(memberId, name, payload)',
+  },
+  {
+    ...fakes,
+    file: 'src/testing/fake-server.ts',
+    name: 'fake room: a server that lost its store is well to a new stream',
+    rule: 'fake room: no promise hangs',
+    find: '        if (isDegraded) controller.enqueue(written(degraded))\n',
+    replace: '',
+  },
+]
+
+const staying = { tests: ['test/cli/staying.test.ts'], rule: 'cli: a room that closes ends the command' }
+const stayingCommands = [
+  {
+    ...staying,
+    file: 'src/cli/session.ts',
+    name: 'cli: a room that had closed before is waited for',
+    find: '    hear(room.status)\n    unlisten = ',
+    replace: '    unlisten = ',
+  },
+  {
+    ...staying,
+    file: 'src/cli/commands/post.ts',
+    name: 'cli: a room that closes is noticed at the end of stdin',
+    find: 'eitherOf(signal, closed.signal)',
+    replace: 'signal',
+  },
+  {
+    ...staying,
+    file: 'src/cli/status.ts',
+    name: 'cli: a refusal is not printed at a terminal',
+    rule: 'cli: refusals are printed',
+    find: 'isOver ? null : ',
+    replace: 'isOver || !isOver ? null : ',
+  },
+  {
+    ...staying,
+    file: 'src/cli/status.ts',
+    name: 'cli: a refusal that ends the command is printed twice',
+    rule: 'cli: refusals are printed',
+    find: 'isOver ? null : ',
+    replace: '',
+  },
+]
+
 export default [
   {
     ...unshared,
@@ -159,7 +348,7 @@ export default [
   },
   {
     ...presence,
-    file: 'src/server/hub/hub.ts',
+    file: 'src/server/hub/hub-features.ts',
     name: 'the presence value: a hub without a schema lists the feature',
     rule: 'a client uses only the features that hello lists',
     find: "...(presence ? ['presence'] : [])",
@@ -2290,7 +2479,7 @@ export default [
     replace: "'none' in value",
   },
   {
-    file: 'src/server/standalone/server.ts',
+    file: 'src/server/standalone/server-options.ts',
     tests: ['test/server/options/option-table.test.ts'],
     name: 'the root of the file system is accepted as the folder of pages',
     rule: 'options: unknown options and values of a wrong kind are refused',
@@ -2376,6 +2565,14 @@ export default [
     rule: 'options: extreme durations cost no memory',
     find: 'maxSlots = 10_000',
     replace: 'maxSlots = 1e10',
+  },
+  {
+    file: 'src/server/options/timing.ts',
+    tests: ['test/server/options/option-table.test.ts'],
+    name: 'a scale may make a duration longer than any timer',
+    rule: 'options: each duration is one that a timer can hold',
+    find: ", 'timing', { scale: scaleRange })",
+    replace: ", 'timing')",
   },
   {
     file: 'src/server/options/option-checks.ts',
@@ -2575,8 +2772,8 @@ export default [
     tests: ['test/client/room/room.test.ts'],
     name: 'a post reopens a room that rejected the client',
     rule: 'a room that the server closed stays closed',
-    find: "renew: () => link.state !== 'closed' && step(connecting())",
-    replace: 'renew: () => step(connecting())',
+    find: "!isPaused && link.state !== 'closed' && ",
+    replace: '!isPaused && ',
   },
   {
     file: 'src/client/room/room-sync.ts',
@@ -3270,8 +3467,22 @@ export default [
     ...kit('frame-loop.ts', 'cursors'),
     name: 'ui kit: the frame loop never stops',
     rule: 'ui kit: the animation loop stops when no cursor moves',
-    find: 'if (running.size > 0) requestAnimationFrame(nextFrame)',
-    replace: 'if (lastFrameAt !== null) requestAnimationFrame(nextFrame)',
+    find: 'if (running.size > 0) frame ??= requestAnimationFrame(nextFrame)',
+    replace: 'if (lastFrameAt !== null) frame ??= requestAnimationFrame(nextFrame)',
+  },
+  {
+    ...kit('frame-loop.ts', 'cursors'),
+    name: 'ui kit: an animation that ends leaves the requested frame',
+    rule: 'ui kit: the animation loop stops when no cursor moves',
+    find: '  cancelAnimationFrame(frame)\n',
+    replace: '',
+  },
+  {
+    ...kit('frame-loop.ts', 'cursors'),
+    name: 'ui kit: each animation requests a frame of its own',
+    rule: 'ui kit: the animation loop stops when no cursor moves',
+    find: 'running.add(animation)\n  frame ??= ',
+    replace: 'running.add(animation)\n  frame = ',
   },
   {
     ...kit('cursors.tsx', 'cursors'),
@@ -3284,8 +3495,15 @@ export default [
     ...kit('announcer.tsx', 'words'),
     name: 'ui kit: an arrival that the client caught up with is announced',
     rule: 'ui kit: changes that the client caught up with are not announced',
-    find: 'if (caughtUp || from.delete(member.memberId)) return',
-    replace: 'if (from.delete(member.memberId)) return',
+    find: 'if (caughtUp || isUndone) return',
+    replace: 'if (isUndone) return',
+  },
+  {
+    ...kit('announcer.tsx', 'words'),
+    name: 'ui kit: an arrival is announced although a departure was caught up',
+    rule: 'ui kit: changes that the client caught up with are not announced',
+    find: 'const isUndone = from.delete(member.memberId)',
+    replace: 'const isUndone = !caughtUp && from.delete(member.memberId)',
   },
   {
     ...kit('connection-notice.tsx', 'words'),
@@ -3834,7 +4052,7 @@ export default [
     ...lockCalls,
     name: 'client locks: a client does not wait while claims are collected',
     rule: 'client locks: a lock call is repeated after retryAfterMs while claims are collected',
-    find: "if (reply.outcome === 'taken' && reply.holder === null) await wait(reply.retryAfterMs ?? 1_000)\n          else ",
+    find: "if (reply.outcome === 'taken' && reply.holder === null) await wait(claimWaitMs(reply.retryAfterMs))\n          else ",
     replace: '',
   },
   {
@@ -3844,6 +4062,50 @@ export default [
     find: 'if (!retry) throw error\n          failures += 1',
     replace: 'throw error',
   },
+  ...reconnectCauses,
+  ...brokenTransformers,
+  {
+    ...waitingLocks,
+    file: 'src/client/locks/lock-claims.ts',
+    name: 'client locks: a lock that is only wanted cuts the backoff',
+    rule: 'client locks: only a lock that is held reconnects early',
+    find: 'places.held().length === 0',
+    replace: 'places.byText.size === 0',
+  },
+  {
+    ...waitingLocks,
+    file: 'src/client/locks/lock-watch.ts',
+    name: 'client locks: a lock that is only wanted is looked at twenty times a second',
+    rule: 'client locks: what time ends are locks that are held',
+    find: 'places.held().length > 0 ?',
+    replace: 'places.byText.size > 0 ?',
+  },
+  {
+    ...waitingLocks,
+    file: 'src/client/locks/lock-calls.ts',
+    name: 'client locks: the wait for claims is what the server says',
+    rule: 'numbers of the wire are limited',
+    find: "typeof asked === 'number' && asked > 0 ? Math.min(Math.max(asked, 50), 60_000) : 1_000",
+    replace: '(asked as number) ?? 1_000',
+  },
+  {
+    file: 'src/bindings/used-lock.ts',
+    tests: ['test/bindings/used-lock.test.ts'],
+    name: 'bindings: a lock that is granted as it is given up stays locked',
+    rule: 'bindings: useLock releases its place',
+    find: 'if (lock) await lock.release()',
+    replace: 'void lock',
+  },
+  {
+    file: 'src/bindings/used-lock.ts',
+    tests: ['test/bindings/used-lock.test.ts'],
+    name: 'bindings: a lock that was lost before it was heard of is held',
+    rule: 'bindings: useLock says who has a place',
+    find: '!lock || lock.signal.aborted',
+    replace: '!lock',
+  },
+  ...fakeRooms,
+  ...stayingCommands,
   {
     ...lockClaims,
     name: 'client locks: a lock is not claimed after a loss of state',
@@ -4106,7 +4368,7 @@ export default [
     replace: 'await Promise.resolve(lock)',
   },
   {
-    file: 'src/server/standalone/server.ts',
+    file: 'src/server/standalone/server-router.ts',
     tests: ['test/server/standalone/own-procedures.test.ts'],
     name: 'server: a procedure of the app may replace a location procedure',
     rule: 'server: a procedure of the app must not have the name of a location procedure',
@@ -4433,7 +4695,7 @@ export default [
     replace: 'normalName(answer.memberId)',
   },
   {
-    file: 'src/server/standalone/server.ts',
+    file: 'src/server/standalone/failure-logger.ts',
     tests: ['test/server/standalone/invalid-identity.test.ts'],
     name: 'identity: each call of an invalid identity is logged',
     rule: 'an invalid identity is reported once',

@@ -216,7 +216,7 @@ function followPageOf<T extends RoomTypes>(
       },
       shown() {
         if (closedBy(connection.link)) return
-        connection.connect()
+        connection.resume()
         presence.resume()
       },
       woken: (changed) => woken(changed),

@@ -11,30 +11,33 @@ import { until } from '../support/until.js'
 
 /* Tabs that must not share a stream, and pages that cannot share one: each has a stream of its own. */
 
-/** Ways to make browser APIs refuse their work, as in a sandboxed frame or when cookies are blocked. */
+/**
+ * Ways to make browser APIs refuse their work, as in a sandboxed frame or when cookies are blocked. They are arrow
+ * functions, because Playwright runs the text of a function, and that of a method is a syntax error.
+ */
 const refusals: Record<string, () => void> = {
-  'locks reject'() {
+  'locks reject': () => {
     LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))
   },
-  'locks throw'() {
+  'locks throw': () => {
     LockManager.prototype.request = () => {
       throw new DOMException('', 'SecurityError')
     }
   },
-  'locks never answer'() {
+  'locks never answer': () => {
     LockManager.prototype.request = () => new Promise(() => {})
   },
-  'channels throw'() {
+  'channels throw': () => {
     window.BroadcastChannel = function () {
       throw new DOMException('', 'SecurityError')
     } as never
   },
-  'messages cannot be posted'() {
+  'messages cannot be posted': () => {
     BroadcastChannel.prototype.postMessage = () => {
       throw new DOMException('', 'DataCloneError')
     }
   },
-  'session storage throws'() {
+  'session storage throws': () => {
     Object.defineProperty(window, 'sessionStorage', {
       get() {
         throw new DOMException('', 'SecurityError')

@@ -33,7 +33,9 @@ function stage() {
     },
   }
   const note = (level: string) => (message: string, details?: object) =>
-    void state.lines.push([level, message, ...(details && 'error' in details ? [String(details.error)] : [])].join(': '))
+    void state.lines.push(
+      [level, message, ...(details && 'error' in details ? [String(details.error)] : [])].join(': '),
+    )
   const logger = { ...silentLogger, info: note('info'), error: note('error') }
   const hub = createLocationHub({
     location: z.strictObject({ at: z.string() }),
@@ -69,7 +71,10 @@ test('a backend that becomes unreachable is told to every stream at once, and lo
   streams.forEach(taken)
   report('down', new Error('refused'))
   await clock.advance(0)
-  expect(streams.map(taken)).toEqual([[{ type: 'degraded', reason: 'backend' }], [{ type: 'degraded', reason: 'backend' }]])
+  expect(streams.map(taken)).toEqual([
+    [{ type: 'degraded', reason: 'backend' }],
+    [{ type: 'degraded', reason: 'backend' }],
+  ])
   expect(hub.health()).toBe('degraded')
   report('partial', new Error('a shard'))
   await clock.advance(0)
@@ -93,7 +98,7 @@ test('a hub that is closed leaves no listener at its backend, and closes the bac
 test('members() returns copies, which the caller may change', async () => {
   const { hub, settled } = stage()
   const room = hub.room('r')
-  await settled(room.post({ memberId: 'ada', location: { at: 'A1' } as never }))
+  await settled(room.post({ memberId: 'ada', location: { at: 'A1' } }))
   const [member] = await room.members()
   ;(member!.location as { at: string }).at = 'changed'
   expect((await room.members())[0]!.location).toEqual({ at: 'A1' })
@@ -102,7 +107,7 @@ test('members() returns copies, which the caller may change', async () => {
 test('a post through the hub has the lease and the profile that it is given', async () => {
   const { clock, hub, settled } = stage()
   const room = hub.room('r')
-  await settled(room.post({ memberId: 'ada', location: { at: 'A1' }, profile: 'Ada', leaseMs: 5_000 } as never))
+  await settled(room.post({ memberId: 'ada', location: { at: 'A1' }, profile: 'Ada', leaseMs: 5_000 }))
   expect(await room.members()).toMatchObject([{ memberId: 'ada', profile: 'Ada' }])
   await clock.advance(6_000)
   expect(await room.count()).toBe(0)

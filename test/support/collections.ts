@@ -10,13 +10,13 @@ export function recordCollections() {
       super(entries)
       made.push(this)
     }
-  } as MapConstructor
+  }
   globalThis.Set = class<V> extends PlainSet<V> {
     constructor(values?: Iterable<V> | null) {
       super(values)
       made.push(this)
     }
-  } as SetConstructor
+  }
   return {
     made,
     /** Ends the recording. The collections that were recorded are still known. */

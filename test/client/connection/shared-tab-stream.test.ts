@@ -13,7 +13,7 @@ import { settled } from '../../support/servers/memory-server.js'
 
 type Event = LocationEvent<CellTypes>
 const beatMs = 10_000
-const hello: Event = { type: 'hello', protocol: 1, connectionId: null, beatMs, leaseMs: 30_000, postMs: 50 } as Event
+const hello: Event = { type: 'hello', protocol: 1, connectionId: null, beatMs, leaseMs: 30_000, postMs: 50 }
 
 let browser: ReturnType<typeof fakeTabs>
 let clock: ReturnType<typeof countedClock>
@@ -271,7 +271,14 @@ describe('a tab without a member id', () => {
     const open = () =>
       openTabStream<CellTypes>(
         {
-          ...{ url: '/trpc', scope: [], clock, cut, beatMs, view: new View(), doubted: false, connectionKey: 'key' },
+          url: '/trpc',
+          scope: [],
+          clock,
+          cut,
+          beatMs,
+          view: new View(),
+          doubted: false,
+          connectionKey: 'key',
           whoAmI: (patience) => patience.then(() => null),
           openStream(input) {
             opened.push(input)

@@ -1,4 +1,5 @@
 import type { CellLocation, RoomTypesWith } from 'hereabouts'
+import type { Lock } from 'hereabouts/client'
 import { describe, expect, test } from 'vitest'
 import { firstLoad } from '../../../src/client/first-load.js'
 import { openRoomLocks } from '../../../src/client/locks/room-locks.js'
@@ -11,6 +12,7 @@ import { deferred, settled } from '../../support/servers/memory-server.js'
 /* The locks of a room whose server and connection are played by the test. With a real server: room-locks.test.ts. */
 
 type Types = RoomTypesWith<{ location: CellLocation; locks: true }>
+type Held = Lock<Types> & AsyncDisposable
 type Call = {
   procedure: string
   location: CellLocation
@@ -29,7 +31,7 @@ function lockingRoom() {
   const told: string[] = []
   const tell = (what: string) => () => void told.push(what)
   let fence = 100
-  const server = { answer: (_: Call): unknown => ({ outcome: 'locked', fence: ++fence }) }
+  const server = { answer: (_call: Call): unknown => ({ outcome: 'locked', fence: ++fence }) }
   const presence = {
     key: 'key',
     acceptedAt: clock.now(),
@@ -71,11 +73,7 @@ function lockingRoom() {
   }
   store.own({ connectionId: 'me', memberId: 'm', draft: { location: null } })
   show(1)
-  const lock = openRoomLocks<Types>(
-    { room: 'r', transport, store, pace, presence } as never,
-    connection as never,
-    firstLoad,
-  )
+  const lock = openRoomLocks<Types>({ room: 'r', transport, store, pace, presence } as never, connection, firstLoad)
   return {
     clock,
     store,
@@ -282,7 +280,7 @@ describe('the release of a lock', () => {
   test('a lock is released at the end of an `await using` block', async () => {
     const { lock, kinds } = lockingRoom()
     {
-      await using held = await lock(cell(1))
+      await using held = (await lock(cell(1))) as Held
       expect(held).not.toBe(null)
     }
     expect(kinds()).toEqual(['lockLocation', 'unlockLocation'])

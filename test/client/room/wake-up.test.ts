@@ -5,7 +5,7 @@ import { countedClock } from '../../support/counted-clock.js'
 import { settled } from '../../support/servers/memory-server.js'
 
 /** The wake-up code of a room whose connection, posts and server are played by the test. */
-function sleeper({ state = 'live', answer = { id: 'epochepoch1.1' } as unknown } = {}) {
+function sleeper({ state = 'live', answer = { id: 'epochepoch1.1' } }: { state?: string; answer?: unknown } = {}) {
   const clock = countedClock()
   const calls: string[] = []
   const call = (name: string) => () => void calls.push(name)

@@ -65,10 +65,7 @@ function client(options: object = {}, names: object = {}) {
     reconnect: () => void overHttp.push('reconnect'),
   }
   const given = { url: 'http://host/trpc', WebSocket: FakeSocket as never, ...options }
-  const transport = webSocket(given)<CellTypes>(
-    http as never,
-    { prefix: '', transformer: undefined, ...names } as never,
-  )
+  const transport = webSocket(given)<CellTypes>(http as never, { prefix: '', transformer: undefined, ...names })
   const open = (room = 'r') => {
     const failures: Failure[] = []
     const heard: string[] = []

@@ -103,9 +103,14 @@ export function memoryServer() {
       event: (id, event) => write(`data: ${JSON.stringify(event)}\nid: ${id}\n\n\n`),
       hello: (more = {}, id = 'epochepoch1.0') =>
         stream.event(id, {
-          ...{ type: 'hello', protocol: 1, connectionId: 'me', beatMs: 10_000, leaseMs: 30_000, postMs: 50 },
+          type: 'hello',
+          protocol: 1,
+          connectionId: 'me',
+          beatMs: 10_000,
+          leaseMs: 30_000,
+          postMs: 50,
           ...more,
-        } as Wire),
+        }),
       snapshot: (id, ...connections) => stream.event(id, { type: 'snapshot', connections }),
       async cut() {
         if (!signal?.aborted) out.error(new TypeError('The stream was cut.'))

@@ -1,29 +1,36 @@
 /**
- * Records every Map and Set that is created until `stop`: a test grows a structure and looks at its largest collection,
- * without knowing its private fields.
+ * Records every Map and Set that the code under `src` creates until `stop`: a test grows a structure and looks at its
+ * largest collection, without knowing its private fields.
  */
 export function recordCollections() {
   const { Map: PlainMap, Set: PlainSet } = globalThis
   const made: { readonly size: number }[] = []
+  const record = (collection: { readonly size: number }) => {
+    // The line after those of this function and of the constructor is that of the creator.
+    const creator = new Error('where').stack?.split('\n')[3] ?? ''
+    if (creator.includes('/src/') && !creator.includes('node_modules')) made.push(collection)
+  }
   globalThis.Map = class<K, V> extends PlainMap<K, V> {
     constructor(entries?: Iterable<readonly [K, V]> | null) {
       super(entries)
-      made.push(this)
+      record(this)
     }
   }
   globalThis.Set = class<V> extends PlainSet<V> {
     constructor(values?: Iterable<V> | null) {
       super(values)
-      made.push(this)
+      record(this)
     }
   }
   return {
-    made,
     /** Ends the recording. The collections that were recorded are still known. */
     stop(): void {
       Object.assign(globalThis, { Map: PlainMap, Set: PlainSet })
     },
-    /** Returns the size of the largest collection now. */
-    largest: (): number => made.reduce((most, { size }) => Math.max(most, size), 0),
+    /** Returns the size of the largest collection now. @throws Error when none was recorded. */
+    largest(): number {
+      if (made.length === 0) throw new Error('No collection was recorded: the test would see nothing.')
+      return made.reduce((most, { size }) => Math.max(most, size), 0)
+    },
   }
 }

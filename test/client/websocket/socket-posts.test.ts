@@ -421,8 +421,8 @@ describe('the fallback to SSE', () => {
     const told: string[] = []
     const listener = {
       heard: () => void told.push('heard'),
-      event: (id: string) => void told.push(id),
-      ended: () => void told.push('ended'),
+      event: (id: string, _event: { type: string }) => void told.push(id),
+      ended: (_failure: Failure) => void told.push('ended'),
     }
     const fail = () => {
       fallback.failed()

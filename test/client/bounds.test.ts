@@ -108,9 +108,14 @@ describe('the detection of a split room', () => {
   })
 })
 
+/** Loads a copy of the module, which has not written anything yet. */
+async function freshWarn() {
+  const copy = `../../src/client/store/unheard-error.ts?${Math.random()}`
+  return ((await import(copy)) as typeof import('../../src/client/store/unheard-error.js')).warn
+}
+
 test('a warning is written once for each message, and only the first hundred messages are remembered', async () => {
-  vi.resetModules()
-  const { warn } = await import('../../src/client/store/unheard-error.js')
+  const warn = await freshWarn()
   const written = vi.spyOn(console, 'warn').mockImplementation(() => {})
   const say = (i: number) => warn(new LocationError('network', `No answer after ${i} ms.`))
   for (let i = 0; i < 500; i++) say(i)

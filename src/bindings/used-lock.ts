@@ -56,13 +56,19 @@ export function createLockHolder<T extends RoomTypes>(changed: (held: Lock<T> | 
       }
       try {
         const lock = await lockable(room).lock(location, { signal: mine.controller.signal, takeOver: true })
-        if (wanted !== mine) return false
-        if (lock) {
-          mine.lock = lock
-          lock.signal.addEventListener('abort', drop)
-          changed(lock)
-        } else wanted = null
-        return !!lock
+        if (wanted !== mine) {
+          // Given up in the moment in which it was granted.
+          if (lock) await lock.release()
+          return false
+        }
+        if (!lock || lock.signal.aborted) {
+          wanted = null
+          return false
+        }
+        mine.lock = lock
+        lock.signal.addEventListener('abort', drop)
+        changed(lock)
+        return true
       } catch (error) {
         if (wanted !== mine) return false
         wanted = null

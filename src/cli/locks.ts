@@ -40,12 +40,16 @@ export async function locksIn(room: AnyWatch, target: Target, clock: Clock): Pro
     isReading = true
     while (isStale) {
       isStale = false
-      // When the query fails, the next change of the room starts another query.
-      const now = await read().catch(() => held)
+      let waitMs = spacingMs
+      // When the query fails, the next change of the room starts another one, no sooner than the server asked for.
+      const now = await read().catch((error: { retryAfterMs?: number }) => {
+        waitMs = Math.max(waitMs, error.retryAfterMs ?? 0)
+        return held
+      })
       for (const lock of held) if (!now.some(isSame(lock))) changed('unlocked', lock)
       for (const lock of now) if (!held.some(isSame(lock))) changed('locked', lock)
       held = now
-      await new Promise<void>((resolve) => void clock.after(spacingMs, resolve))
+      await new Promise<void>((resolve) => void clock.after(waitMs, resolve))
     }
     isReading = false
   }

@@ -40,14 +40,16 @@ export async function arrival({ room, target, signal, clock }: Presence): Promis
 
 /**
  * Resolves when the signal aborts. @throws Failure when the room closes before that, for example because access was
- * revoked.
+ * revoked, or is already closed.
  */
 export async function departure({ room, target, signal }: Omit<Presence, 'clock'>): Promise<void> {
   let unlisten = () => {}
   const ended = new Promise<void>((resolve, reject) => {
-    unlisten = room.on('error', ({ error }) => {
-      if (room.status.state === 'closed') reject(failureOf(error, target.url))
-    })
+    const hear = (status: RoomStatus) => {
+      if (status.state === 'closed' && status.error) reject(failureOf(status.error, target.url))
+    }
+    hear(room.status)
+    unlisten = room.on('status', ({ current }) => hear(current))
     void aborted(signal).then(resolve)
   })
   await ended.finally(unlisten)

@@ -2,11 +2,19 @@ import { LocationError, type RoomStatus } from '../client/index.js'
 import type { Clock } from '../server/index.js'
 import { failureOf } from './failure.js'
 import type { Output } from './output.js'
+import { printable } from './printable.js'
 import type { AnyWatch, Target } from './target.js'
 
-/** Prints changes of a room's connection. While disconnected, the last line of a terminal counts down to the next attempt. */
-export function followStatus(room: AnyWatch, options: { target: Target; output: Output; clock: Clock }): void {
+/**
+ * Prints changes of a room's connection. While disconnected, the last line of a terminal counts down to the next attempt.
+ * Refusals are printed from the call of `begun` on: an earlier one ends the command, which says why.
+ */
+export function followStatus(
+  room: AnyWatch,
+  options: { target: Target; output: Output; clock: Clock },
+): { begun(): void } {
   const { target, output, clock } = options
+  let hasBegun = false
   let wasLive = false
   let isLost = false
   let callOff = () => {}
@@ -54,9 +62,11 @@ export function followStatus(room: AnyWatch, options: { target: Target; output: 
   room.on('error', ({ error }) => {
     const { message } = failureOf(error, target.url)
     const code = error instanceof LocationError ? error.code : 'network'
-    output.say('error', { room: room.id, code, message }, null)
+    const isOver = !hasBegun || room.status.state === 'closed'
+    output.say('error', { room: room.id, code, message }, isOver ? null : `${output.time()}  ${printable(message)}`)
   })
   tell(room.status)
+  return { begun: () => void (hasBegun = true) }
 }
 
 type Waiting = RoomStatus & { state: 'waiting' }

@@ -121,7 +121,14 @@ function transportOf<T extends RoomTypes>(options: TransportOptions): Transport<
       // The leave request must outlive its page. (By its type, `input` may be a Request; tRPC passes the URL as text.)
       const response = await fetch(input, { ...init, keepalive: (input as string).endsWith('leaveRoom') })
       if (/\bjson\b/.test(response.headers.get('content-type') ?? ''))
-        return { json: async () => JSON.parse(await textOf(response)) as unknown } as Response
+        return {
+          async json() {
+            const answer = JSON.parse(await textOf(response)) as { result?: unknown; error?: unknown } | null
+            // The JSON of a gateway or of another server: its status says more than that it is not tRPC's.
+            if (typeof (answer?.result ?? answer?.error) !== 'object') throw foreignAnswer(response.status)
+            return answer
+          },
+        } as Response
       await response.body?.cancel()
       throw foreignAnswer(response.status)
     },

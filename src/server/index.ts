@@ -37,7 +37,8 @@ export {
   type GuardResponse,
   type RequestGuardOptions,
 } from './http/guard/request-guard.js'
-export { createLocationHub, type HubHealth, type LocationHub } from './hub/hub.js'
+export { createLocationHub } from './hub/hub.js'
+export type { HubHealth, LocationHub } from './hub/location-hub.js'
 export type { HubOptions } from './hub/hub-options.js'
 export type { HubRoomLocks } from './hub/hub-locks.js'
 export type { HubRoom, HubRoomBroadcasts, HubRoomCore, RoomMember } from './hub/hub-room.js'

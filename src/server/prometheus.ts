@@ -11,7 +11,7 @@ import { serveInOrder } from './http/pipelined-requests.js'
 import { cutWhenUnread } from './http/unread-answers.js'
 import { assertOptions, checkedElsewhere, hasMethods, type OptionChecks } from './options/option-checks.js'
 import { defaultTiming } from './options/timing.js'
-import { listen } from './standalone/listen.js'
+import { ServerPort } from './standalone/listen.js'
 import type { Metrics, Readings } from './options/metrics.js'
 
 /** Measurements of a hub for Prometheus, and an HTTP endpoint that serves them. */
@@ -89,7 +89,7 @@ export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMe
   })
   const hubs: (() => Readings)[] = []
   registerReadings(registers, hubs)
-  let server: Server | undefined
+  let serverPort: ServerPort | undefined
   return {
     register: own,
     called(procedure, outcome, tookMs) {
@@ -100,22 +100,10 @@ export function prometheusMetrics(options: PrometheusOptions = {}): PrometheusMe
     streamEnded: (why) => streamEnds.inc({ why }),
     watch: (read) => void hubs.push(read),
     async listen(port = 9464, host = '127.0.0.1') {
-      server ??= createServer(
-        { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
-        (request, response) =>
-          serveInOrder(request, response, () => {
-            cutWhenUnread(response, backgroundClock, defaultTiming)
-            void answer(own, rules, request, response)
-          }),
-      )
-      return { url: `${await listen(server, port, host)}/metrics` }
+      serverPort ??= new ServerPort(metricsServer(own, rules))
+      return { url: `${await serverPort.listen(port, host)}/metrics` }
     },
-    async close() {
-      if (!server) return
-      const closed = new Promise<void>((resolve) => server!.close(() => resolve()))
-      server.closeAllConnections()
-      await closed
-    },
+    close: async () => serverPort?.close(),
   }
 }
 
@@ -159,6 +147,16 @@ function registerReadings(registers: Registry[], hubs: readonly (() => Readings)
     const counter: Counter = new Counter({ name: `hereabouts_${name}`, help, registers, collect })
   }
 }
+
+const metricsServer = (register: Registry, rules: OriginRules): Server =>
+  createServer(
+    { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 },
+    (request, response) =>
+      serveInOrder(request, response, () => {
+        cutWhenUnread(response, backgroundClock, defaultTiming)
+        void answer(register, rules, request, response)
+      }),
+  )
 
 async function answer(
   register: Registry,

@@ -11,7 +11,7 @@ export function canonicalJson(value: unknown, maxDepth = 8): string {
   const isText = typeof value === 'string' && !/\p{Cs}/u.test(value)
   if (isText || value === null || typeof value === 'boolean' || Number.isFinite(value)) return JSON.stringify(value)
   if (typeof value === 'object') {
-    if (maxDepth === 0) throw new LocationError('too-large', 'The value is nested too deeply.')
+    if (maxDepth < 1) throw new LocationError('too-large', 'The value is nested too deeply.')
     if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, maxDepth - 1)).join()}]`
     if (isRecord(value)) return canonicalRecord(value, maxDepth - 1)
   }

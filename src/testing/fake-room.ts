@@ -44,7 +44,10 @@ export type FakeMember<T extends RoomTypes> = {
   activity?: Activity
 } & ([T['presence']] extends [never] ? unknown : { presence?: T['presence'] })
 
-/** A joined room whose other members the test controls. Each promise resolves when the room shows the change. */
+/**
+ * A joined room whose other members the test controls. Each promise resolves when the room shows the change, or a newer one of
+ * the same member, and when the room is closed.
+ */
 export type FakeRoom<T extends RoomTypes> = FakeRoomCore<T> &
   IfBroadcasts<T, FakeBroadcasts<T>> &
   IfLocks<T, FakeLocks<T>>
@@ -55,7 +58,7 @@ export interface FakeBroadcasts<T extends RoomTypes> {
   readonly broadcasts: readonly SentBroadcast<T>[]
   /**
    * Another member sends a broadcast, or with `null` the server does. Resolves when the listeners of the room were
-   * called.
+   * called, or at once while the room is disconnected, which never receives it.
    */
   sends<K extends BroadcastName<T>>(memberId: string | null, name: K, payload: BroadcastsOf<T>[K]): Promise<void>
 }
@@ -126,25 +129,25 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     ...(location !== undefined && { location }),
   })
 
+  /** Resolves when the room shows something. A closed room shows nothing any more. */
   const shows = (holds: () => boolean) =>
     new Promise<void>((resolve) => {
       let stop = () => {}
       let shown = false
-      stop = room.subscribe(() => {
-        if (shown || !holds()) return
+      stop = room.subscribe(({ status }) => {
+        if (shown || !(status.state === 'closed' || holds())) return
         shown = true
         // Deferred, because the call of `subscribe` may not have returned `stop` yet.
         queueMicrotask(() => stop())
         resolve()
       })
     })
-  const is = (memberId: string, at: number | null) => () => {
-    const member = room.other(memberId)
-    return at === null ? !member : member?.connections[0]?.at.getTime() === at / 1000
-  }
+  /** Resolves when the room shows a member as the server does. A room that was disconnected sees only the newest change. */
+  const showsNewest = (memberId: string) =>
+    shows(() => room.other(memberId)?.connections[0]?.at.getTime() === dateOf(server.get(memberId)))
   const put = (memberId: string, member: FakeMember<T>) => {
-    const at = server.set(connectionOf(memberId, { ...(server.get(memberId) as FakeMember<T> | undefined), ...member }))
-    return shows(is(memberId, at))
+    server.set(connectionOf(memberId, { ...(server.get(memberId) as FakeMember<T> | undefined), ...member }))
+    return showsNewest(memberId)
   }
   const close = () => client.close()
   await Promise.all([room.flush(), room.ready()])
@@ -160,17 +163,17 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
     moves: (memberId, location) => put(memberId, { location }),
     locks(memberId, location) {
       server.lock(memberId, location)
-      return shows(is(memberId, server.get(memberId)?.at ?? null))
+      return showsNewest(memberId)
     },
     unlocks(memberId, location) {
       server.unlock(memberId, location)
-      return shows(is(memberId, server.get(memberId)?.at ?? null))
+      return showsNewest(memberId)
     },
     updates: (memberId, change) => put(memberId, change),
     setsPresence: (memberId, presence) => put(memberId, { presence }),
     leaves(memberId, reason = 'left') {
       server.remove(memberId, reason)
-      return shows(is(memberId, null))
+      return showsNewest(memberId)
     },
     losesConnection() {
       server.disconnect()
@@ -182,7 +185,7 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
       return shows(() => room.status.state === 'live')
     },
     degrades() {
-      server.tell({ type: 'degraded', reason: 'backend' })
+      server.degrade()
       return shows(() => room.status.state === 'degraded')
     },
     recovers() {
@@ -198,7 +201,8 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
         }
         // The test added its own listeners earlier, so they were called before this one.
         const stop = broadcasting.onBroadcast(name, heard)
-        server.broadcast(memberId, name, payload)
+        // A room that is disconnected never receives it.
+        if (!server.broadcast(memberId, name, payload)) heard()
       }),
     refusesPosts: server.refusePosts,
     close,
@@ -206,6 +210,8 @@ export async function fakeRoom<T extends RoomTypes = RoomTypesWith<{ location: C
   }
   return fake
 }
+
+const dateOf = (connection: { at: number } | undefined) => connection && connection.at / 1_000
 
 const connectionOf = <T extends RoomTypes>(
   memberId: string,

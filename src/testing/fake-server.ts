@@ -35,14 +35,17 @@ export interface FakeServer<T extends RoomTypes> {
   lock(connectionId: string, location: T['location']): void
   unlock(connectionId: string, location: T['location']): void
   remove(connectionId: string, reason: LeftReason): void
-  tell(event: LocationEvent<T>): void
-  /** Sends a broadcast of another member, or with `null` a broadcast of the server. */
-  broadcast(memberId: string | null, name: string, payload: unknown): void
+  /** Sends a broadcast of another member, or with `null` a broadcast of the server. Returns false when no stream is open. */
+  broadcast(memberId: string | null, name: string, payload: unknown): boolean
+  /** Sends `degraded` to each stream, also to new ones, until `beat`. */
+  degrade(): void
   beat(): void
   disconnect(): void
   reconnect(): void
   refusePosts(message: string | null): void
 }
+
+const degraded = { type: 'degraded', reason: 'backend' } as const
 
 /** The JSON of a value with sorted keys. */
 const textOf = (value: unknown): string =>
@@ -62,6 +65,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
   // Versions are whole milliseconds, so that a version converts to a Date exactly.
   let version = 1_000
   let connected = true
+  let isDegraded = false
   let refusal: string | null = null
 
   const id = () => `fakeserver0.${version}`
@@ -101,6 +105,7 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         const timing = { ...pace, features: ['presence', 'broadcasts', 'locks'], locks }
         controller.enqueue(written({ type: 'hello', protocol: 1, connectionId: me, ...timing }))
         controller.enqueue(written(snapshot()))
+        if (isDegraded) controller.enqueue(written(degraded))
       },
       cancel: over,
     })
@@ -177,7 +182,6 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
     lock: (connectionId, location) => void lock(connectionId, location),
     unlock: (connectionId, location) => void unlock(connectionId, location),
     remove,
-    tell,
     broadcast(memberId, name, payload) {
       const item = {
         name,
@@ -188,8 +192,16 @@ export function fakeServer<T extends RoomTypes>(me: string): FakeServer<T> {
         after: version,
       }
       tell({ type: 'broadcast', items: [item as BroadcastItem<T>] })
+      return streams.size > 0
     },
-    beat: () => tell({ type: 'beat', count: view.connections.size, digest: view.digest }),
+    degrade() {
+      isDegraded = true
+      tell(degraded)
+    },
+    beat() {
+      isDegraded = false
+      tell({ type: 'beat', count: view.connections.size, digest: view.digest })
+    },
     disconnect() {
       connected = false
       for (const stream of streams) stream.error(new TypeError('The fake server lost the connection on purpose.'))

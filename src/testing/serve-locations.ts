@@ -96,8 +96,12 @@ export async function serveLocations<
     ...given,
   } as unknown as LocationServerOptions<SL, SP, LK, SV, SB>
   const server = createLocationServer<SL, SP, LK, SV, SB>(complete)
-  const { url } = await server.listen(asked)
   const close = () => server.close()
+  const { url } = await server.listen(asked).catch(async (error: unknown) => {
+    // Nobody else could close a server that was not returned.
+    await close().catch(() => {})
+    throw error
+  })
   return {
     url: `${url}/trpc`,
     port: Number(new URL(url).port),

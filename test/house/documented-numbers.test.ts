@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { cellLocation, memberProfile } from 'hereabouts'
+import { createLocationHub } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import { defaultLimits } from '../../src/server/options/limits.js'
 import { defaultTiming } from '../../src/server/options/timing.js'
@@ -111,6 +112,20 @@ describe('lists of words in the docs', () => {
   const enumOf = (schema: unknown) => (schema as { options: string[] }).options.toSorted()
   const section = (title: string) => read('docs/PROTOCOL.md').split(`\n## ${title}\n`)[1]!.split('\n## ')[0]!
   const byeReasons = enumOf((eventOf('bye') as unknown as { reason: unknown }).reason)
+
+  test('docs/PROTOCOL.md lists the durations that may be 0', () => {
+    const [, sentence = ''] = prose('docs/PROTOCOL.md').split('These may be 0: ')
+    const named = Array.from(sentence.split('. ')[0]!.matchAll(/`(\w+)`/g), ([, name]) => name!)
+    const isTaken = (name: string) => {
+      try {
+        createLocationHub({ location: cellLocation, timing: { [name]: 0 } })
+        return true
+      } catch {
+        return false
+      }
+    }
+    expect(named.toSorted()).toEqual(Object.keys(t).filter(isTaken).toSorted())
+  })
 
   test('docs/PROTOCOL.md lists the reasons of bye that the schema has', () => {
     const [, ...named] = firstCells(section('How streams end'))

@@ -69,7 +69,8 @@ const packages: Record<string, RegExp> = {
   'zod/v4/core': /^(shared|server)\//,
   '@trpc/client/links/httpLink': /^client\/client\.ts$/,
   '@trpc/client': /^client\/(client|connection\/(subscription|trpc-operation))\.ts$/,
-  '@trpc/server': /^server\/(procedures\/|http\/|websocket\/|standalone\/server\.ts$)/,
+  '@trpc/server':
+    /^server\/(procedures\/|http\/|websocket\/|standalone\/(server|server-options|server-router|request-listener|failure-logger)\.ts$)/,
   '@trpc/server/http':
     /^server\/(http\/(middleware|direct-call|trpc-fallback)|websocket\/(handler|socket-context|socket-environment))\.ts$/,
   '@trpc/server/adapters/node-http': /^server\/http\/trpc-fallback\.ts$/,

@@ -15,7 +15,7 @@ const sources: Record<keyof typeof tables, [file: string, type: string][]> = {
   createLocationHub: [['hub/hub-options', 'HubOptions']],
   createLocationServer: [
     ['hub/hub-options', 'HubOptions'],
-    ['standalone/server', 'LocationServerOptions'],
+    ['standalone/server-options', 'LocationServerOptions'],
     ['http/guard/origin-check', 'OriginOptions'],
     ['access/access-types', 'AnonymousAccess'],
     ['access/access-types', 'MemberAccess'],

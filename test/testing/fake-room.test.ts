@@ -1,8 +1,10 @@
-import type { CellLocation } from 'hereabouts'
+import type { CellLocation, RoomTypesWith } from 'hereabouts'
 import type { RoomEvents } from 'hereabouts/client'
 import { fakeRoom, manualClock } from 'hereabouts/testing'
 import { describe, expect, test } from 'vitest'
 import type { CellTypes } from '../support/cell-types.js'
+
+type Broadcasting = RoomTypesWith<{ location: CellLocation; broadcasts: { wave: number } }>
 
 const cell = (row: number): CellLocation => ({ sheet: 'Q3', row, col: 0 })
 
@@ -62,6 +64,49 @@ describe('a fake room', () => {
     await moved
     expect(fake.room.others).toMatchObject([{ location: cell(2), connections: [{ stale: false }] }])
     expect(heard).toEqual(['lost', 'restored'])
+  })
+
+  test('a fake room that was disconnected resolves each change when it shows the newest one', async () => {
+    const { room, ...fake } = await fakeRoom({ others: { ada: {}, bob: {}, cy: {} } })
+    await fake.losesConnection()
+    const changes = [
+      fake.moves('ada', cell(1)),
+      fake.moves('ada', cell(2)),
+      fake.leaves('bob'),
+      fake.enters('bob', { location: cell(3) }),
+      fake.moves('cy', cell(4)),
+      fake.leaves('cy'),
+    ]
+    await fake.restoresConnection()
+    await Promise.all(changes)
+    expect(room.others.map(({ memberId, location }) => [memberId, location])).toEqual([
+      ['ada', cell(2)],
+      ['bob', cell(3)],
+    ])
+    await fake.close()
+  })
+
+  test('a fake room loses the broadcasts of the time in which it was disconnected, and is degraded after it', async () => {
+    await using fake = await fakeRoom<Broadcasting>({ others: { ada: {} } })
+    const heard: number[] = []
+    fake.room.onBroadcast('wave', ({ payload }) => heard.push(payload))
+    await fake.losesConnection()
+    await fake.sends('ada', 'wave', 1)
+    const degraded = fake.degrades()
+    await fake.restoresConnection()
+    await degraded
+    expect(fake.room.status).toEqual({ state: 'degraded' })
+    await fake.recovers()
+    await fake.sends('ada', 'wave', 2)
+    expect(heard).toEqual([2])
+  })
+
+  test('a fake room that is closed resolves what it can no longer show', async () => {
+    const fake = await fakeRoom({ others: { ada: {} } })
+    const moved = fake.moves('ada', cell(1))
+    await fake.close()
+    await Promise.all([moved, fake.moves('ada', cell(2)), fake.losesConnection(), fake.enters('bob')])
+    expect(fake.room.others).toEqual([])
   })
 
   test('a fake room is `degraded` until the test calls `recovers`', async () => {

@@ -4,7 +4,7 @@ import type { Clock } from '../../server/index.js'
 import type { Activity, PostLocationOutput } from '../../shared/index.js'
 import { jsonAdvice } from '../arguments.js'
 import { exitCode, Failure } from '../failure.js'
-import { aborted, interruption, pause } from '../interruption.js'
+import { aborted, eitherOf, interruption, pause } from '../interruption.js'
 import type { Output } from '../output.js'
 import { placeText } from '../location-text.js'
 import { arrival, departure, farewell } from '../session.js'
@@ -77,13 +77,15 @@ async function stay(command: PostCommand, output: Output, clock: Clock): Promise
   const signal = interruption(clock)
   const client = clientOf(command, clock)
   const { room: id, profile, presence, activity, location } = command
+  const closed = new AbortController()
   let room: AnyRoom | undefined
+  let staying: Promise<void> | undefined
   const enter = async (first: unknown) => {
     room = client.join(id, { location: first, ...(profile && { profile }) })
     if (activity) room.update({ activity })
     // The type of the value is `never`, because the schemas are unknown here.
     if (presence) room.setPresence(presence as never)
-    followStatus(room, { target: command, output, clock })
+    const { begun } = followStatus(room, { target: command, output, clock })
     await arrival({ room, target: command, signal, clock })
     if (signal.aborted) return
     await Promise.race([room.flush(), aborted(signal)])
@@ -93,15 +95,19 @@ async function stay(command: PostCommand, output: Output, clock: Clock): Promise
       { room: id, memberId: room.self?.memberId, location: first },
       `in ${printable(id)}, at ${placeText(first)}: Ctrl-C leaves`,
     )
+    begun()
+    // A room that closes ends the command, also while more locations are awaited.
+    staying = departure({ room, target: command, signal })
+    staying.catch(() => closed.abort())
   }
   try {
     if ('value' in location) await enter(location.value)
     else
-      for await (const next of locationsIn(location.from, signal)) {
+      for await (const next of locationsIn(location.from, eitherOf(signal, closed.signal))) {
         if (room) room.post(next)
         else await enter(next)
       }
-    if (room) await departure({ room, target: command, signal })
+    await staying
   } finally {
     output.tidy()
     await farewell([client], clock)

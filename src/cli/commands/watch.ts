@@ -33,12 +33,13 @@ export async function watch(command: WatchCommand, output: Output, clock: Clock)
   const client = clientOf(command, clock)
   const room = client.watch(command.room)
   try {
-    followStatus(room, { target: command, output, clock })
+    const { begun } = followStatus(room, { target: command, output, clock })
     await arrival({ room, target: command, signal: interrupted, clock })
     if (interrupted.aborted) return
     const locks = await locksIn(room, command, clock)
     printMembers(room, locks, output)
     if (command.once) return
+    begun()
     const enough = new AbortController()
     printEvents(room, locks, output, command.count, () => enough.abort())
     const signal = eitherOf(bounded(interrupted, command.for, clock), enough.signal)

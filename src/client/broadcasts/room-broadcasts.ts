@@ -31,7 +31,7 @@ const ringSize = 256
 export function openBroadcasts<T extends RoomTypes>(
   { room, transport, store, pace, presence }: BroadcastingRoom<T>,
   connection: ServerConnection,
-  { failureOf, canonicalText }: FirstLoad,
+  { failureOf }: FirstLoad,
 ): SendBroadcast {
   const isNew = noteNewItems()
   let sent = 0
@@ -55,10 +55,8 @@ export function openBroadcasts<T extends RoomTypes>(
         store.emit(`broadcast ${item.name}`, eventOf<T>(item, store))
   })
   return async (name, payload, { to } = {}) => {
-    // A copy, because the app may change its own object. A payload that is not JSON throws.
-    const copy: unknown = JSON.parse(canonicalText(payload))
     const nonce = `${(sent += 1)}`
-    const input = { room, connectionKey: presence.key, name, payload: copy, to, nonce }
+    const input = { room, connectionKey: presence.key, name, payload, to, nonce }
     const error = obstacle()
     if (error) return failed(error)
     try {

@@ -13,6 +13,8 @@ type Memory = {
   readonly forgiven: readonly LocationErrorCode[]
   /** Until this time, a digest mismatch is ignored. */
   readonly mendableAt: number
+  /** The server asked us not to open a stream before this time. */
+  readonly askedUntil: number
   /** Why streams are blocked, how often in a row, and when the next one is tried: until then we poll. */
   readonly obstacle: { readonly error: LocationError; readonly times: number; readonly until: number } | null
 }
@@ -53,6 +55,7 @@ export const connecting = (): ConnectionState => ({
   failingSince: 0,
   forgiven: [],
   mendableAt: 0,
+  askedUntil: 0,
   obstacle: null,
 })
 
@@ -68,7 +71,7 @@ export function reconnecting(link: ConnectionState, now: number): ConnectionStat
 
 /** The server said hello. */
 export function opened(link: ConnectionState, now: number): ConnectionState {
-  return { ...memoryOf(link), obstacle: null, state: 'live', since: now, degraded: false }
+  return { ...memoryOf(link), askedUntil: 0, obstacle: null, state: 'live', since: now, degraded: false }
 }
 
 /** A poll was answered. A stream whose hello is still awaited then counts as held back. */
@@ -93,13 +96,14 @@ export function followed(link: ConnectionState, degraded: boolean): ConnectionSt
 export function ended(link: ConnectionState, failure: Failure, context: RetryContext): ConnectionState {
   const { error, retry, obstructed } = failure
   const { mendableAt } = link
+  const askedUntil = Math.max(link.askedUntil, context.now + (error.retryAfterMs ?? 0))
   // A stream that lasted for a heartbeat interval and was cut is routine (rotation, a deploy); earlier ends are failures.
   const lasted = link.state === 'live' && context.now - link.since >= context.beatMs
   const forgiven = lasted ? [] : link.forgiven
   // If polls are not answered either, streams may work as well as single requests: they no longer count as blocked.
   const obstacle = link.state === 'polling' && !link.answered ? null : link.obstacle
   // While polling, a failed attempt to open a stream does not end the polls.
-  if (obstructed || (retry && isProbing(link))) return obstructedBy(link, error, context)
+  if (obstructed || (retry && isProbing(link))) return obstructedBy({ ...link, askedUntil }, error, context)
   if (!retry) {
     if (!isForgivable(error.code) || forgiven.includes(error.code))
       return { ...memoryOf(link), state: 'closed', reason: error.code, error }
@@ -114,7 +118,7 @@ export function ended(link: ConnectionState, failure: Failure, context: RetryCon
   const failures = lasted ? 0 : link.failures + 1
   const failingSince = failures > 1 ? link.failingSince : context.now
   const retryAt = context.now + retryDelayMs(failures, error, context, context.now - failingSince)
-  return { failures, failingSince, forgiven, mendableAt, obstacle, state: 'waiting', retryAt, error }
+  return { failures, failingSince, forgiven, mendableAt, askedUntil, obstacle, state: 'waiting', retryAt, error }
 }
 
 /** Streams are blocked: retried after half a minute, then less often, up to every five minutes. */
@@ -126,7 +130,8 @@ function obstructedBy(
   const times = (link.obstacle?.times ?? 0) + 1
   // The error of the first attempt tells more than that of the last.
   const why = link.obstacle?.error ?? error
-  const until = now + Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1)) * (1 - random / 5)
+  const waitMs = Math.min(30 * beatMs, 3 * beatMs * 2 ** (times - 1)) * (1 - random / 5)
+  const until = Math.max(now + waitMs, link.askedUntil)
   // Polls that went on during the attempt continue.
   const answered = isProbing(link)
   return { ...memoryOf(link), obstacle: { error: why, times, until }, state: 'polling', answered, error: why }
@@ -152,11 +157,11 @@ export function diverged(
 
 /** A retry is likely to work: the network is back, or the page is visible again. */
 export function hurried(link: ConnectionState, context: RetryContext): ConnectionState {
-  const soon = context.now + backoffMs(0, context)
+  // A wait that the server asked for is kept.
+  const soon = Math.max(context.now + backoffMs(0, context), link.askedUntil)
   if (link.state === 'polling' && link.obstacle && link.obstacle.until > soon)
     return { ...link, obstacle: { ...link.obstacle, until: soon } }
-  // A wait that the server asked for is kept.
-  if (link.state !== 'waiting' || link.error.retryAfterMs) return link
+  if (link.state !== 'waiting' || context.now < link.askedUntil) return link
   // Failures while there was no network say nothing about the next attempt: at most one is kept.
   return { ...link, failures: Math.min(link.failures, 1), retryAt: Math.min(link.retryAt, soon) }
 }
@@ -169,10 +174,11 @@ export const isPresent = (link: ConnectionState): boolean =>
 const isProbing = (link: ConnectionState): boolean =>
   link.state === 'connecting' && link.obstacle !== null && link.failures === 0
 
-const memoryOf = ({ failures, failingSince, forgiven, mendableAt, obstacle }: ConnectionState): Memory => ({
+const memoryOf = ({ failures, failingSince, forgiven, mendableAt, askedUntil, obstacle }: ConnectionState): Memory => ({
   failures,
   failingSince,
   forgiven,
   mendableAt,
+  askedUntil,
   obstacle,
 })

@@ -41,20 +41,25 @@ export interface ConnectionOptions<T extends RoomTypes> {
 /** A room's connection to the server: one stream at a time, reopened when it ends; polls while streams are blocked. */
 export interface ServerConnection {
   readonly link: ConnectionState
-  /** Connects now, from any state. */
+  /** Connects now, from any state, also while the server asked us to wait. Before the first call, nothing else connects. */
   connect(): void
-  /** Reconnects with the newest key, unless the connection is closed. */
+  /** Connects after `pause`. A wait that the server asked for goes on. */
+  resume(): void
+  /** Reconnects with the newest key, unless the connection is closed or paused, or the server asked us to wait. */
   renew(): void
-  /** Shortens a wait for the next attempt. */
+  /** Shortens a wait for the next attempt, unless the server asked for it. */
   hurry(): void
-  /** Closes the stream and waits for `connect`. */
+  /** Ends a wait for the next attempt, unless the server asked for it. Its failures stay counted. */
+  endWait(): void
+  /** Closes the stream and waits for `connect` or `resume`. */
   pause(): void
   close(reason: string): void
 }
 
 export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T>): ServerConnection {
-  const { clock, open, greeted, received, changed, context } = options
+  const { clock, greeted, received, changed, context } = options
   let link = connecting()
+  let isPaused = true
   let anew = false
   let closeStream = () => {}
   let stopPolls: (() => void) | null = null
@@ -72,10 +77,10 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     // Also stops the timer of a refused stream, which would report silence later.
     if (state === 'closed') closeAll()
     else if (!obstacle || state === 'waiting') pausePolls()
-    if (state === 'waiting') after(link.retryAt - clock.now(), resume)
+    if (state === 'waiting') after(link.retryAt - clock.now(), attempt)
     if (state === 'connecting') start()
     if (state === 'polling') {
-      after(obstacle!.until - clock.now(), resume)
+      after(obstacle!.until - clock.now(), attempt)
       startPolls()
     }
     changed(link)
@@ -98,7 +103,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
   }
   /** True while the hello of a stream is awaited and streams do not count as blocked. */
   const isAwaited = () => link.state === 'connecting' && !link.obstacle
-  const resume = () => step(reconnecting(link, clock.now()))
+  const attempt = () => step(reconnecting(link, clock.now()))
   const end = (failure: Failure) => {
     closeAll()
     step(ended(link, failure, context()))
@@ -117,7 +122,7 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     startedAt = clock.now()
     after(1.25 * options.deadlineMs(), () => endStream(cut('no answer')))
     const awaitHello = () => after(context().beatMs, () => endStream(cut('no hello', true)))
-    closeStream = open({ opened: awaitHello, heard, event, ended: endStream }, anew)
+    closeStream = options.open({ opened: awaitHello, heard, event, ended: endStream }, anew)
   }
   /**
    * True when a proxy may block streams: this attempt hung, or is the third failure in a row. Polls will show whether
@@ -168,14 +173,26 @@ export function openConnection<T extends RoomTypes>(options: ConnectionOptions<T
     step(next)
   }
 
+  const isAskedToWait = () => clock.now() < link.askedUntil
+  const mayConnect = () => !isPaused && link.state !== 'closed' && !isAskedToWait()
+  const open = (next: ConnectionState) => {
+    isPaused = false
+    step(next)
+  }
   return {
     get link() {
       return link
     },
-    connect: () => step(connecting()),
-    renew: () => link.state !== 'closed' && step(connecting()),
-    hurry: () => step(hurried(link, context())),
-    pause: closeAll,
+    connect: () => open(connecting()),
+    // A copy of the state begins its wait again.
+    resume: () => open(isAskedToWait() ? { ...link } : connecting()),
+    renew: () => mayConnect() && step(connecting()),
+    hurry: () => isPaused || step(hurried(link, context())),
+    endWait: () => mayConnect() && link.state === 'waiting' && attempt(),
+    pause() {
+      isPaused = true
+      closeAll()
+    },
     close: (reason) => step({ ...connecting(), state: 'closed', reason, error: null }),
   }
 }

@@ -51,7 +51,7 @@ export function openLockCalls<T extends RoomTypes>(locking: LockingRoom<T>): Loc
         try {
           const reply = (await call('lockLocation', { location: place.location, ...own })) as LockLocationOutput
           failures += 1
-          if (reply.outcome === 'taken' && reply.holder === null) await wait(reply.retryAfterMs ?? 1_000)
+          if (reply.outcome === 'taken' && reply.holder === null) await wait(claimWaitMs(reply.retryAfterMs))
           else if (reply.outcome === 'absent' || reply.outcome === 'stale') await enterAgain(failures)
           else return reply
         } catch (thrown) {
@@ -67,3 +67,7 @@ export function openLockCalls<T extends RoomTypes>(locking: LockingRoom<T>): Loc
     },
   }
 }
+
+/** Returns the wait for the end of the claims: no number of the wire makes us ask without a pause, or wait for hours. */
+const claimWaitMs = (asked: unknown) =>
+  typeof asked === 'number' && asked > 0 ? Math.min(Math.max(asked, 50), 60_000) : 1_000

@@ -47,10 +47,10 @@ export function openLockClaims<T extends RoomTypes>(
   }
   /** Reconnects soon after an outage while a lock is held: the server collects claims for a few seconds only. */
   const hurry = () => {
-    if (store.snapshot.status.state !== 'waiting' || places.byText.size === 0) return stop()
+    if (store.snapshot.status.state !== 'waiting' || places.held().length === 0) return stop()
     stopRetry ??= transport.clock.after((0.1 + 0.1 * Math.random()) * pace.timing.beatMs, () => {
       stopRetry = null
-      connection.connect()
+      connection.endWait()
       presence.hasten()
     })
   }

@@ -1,6 +1,7 @@
 import type { RoomTypes } from '../../shared/room-types.js'
 import type { ServerConnection } from '../connection/connection.js'
 import { firstLoad } from '../first-load.js'
+import { copyOf } from '../store/same-json.js'
 import type { RoomLockMethods } from './lock-types.js'
 import type { LockingRoomParts } from './locking-room.js'
 
@@ -10,7 +11,8 @@ import type { LockingRoomParts } from './locking-room.js'
  */
 export const lazyLocks = <T extends RoomTypes>(room: LockingRoomParts<T>, connection: ServerConnection) => {
   let loading: Promise<RoomLockMethods<T>['lock']> | undefined
-  const lock: RoomLockMethods<T>['lock'] = async (...call) => {
+  const lock: RoomLockMethods<T>['lock'] = async (location, options) => {
+    const place = copyOf(location)
     const take = await (loading ??= import('./room-locks.js').then(
       ({ openRoomLocks }) => openRoomLocks(room, connection, firstLoad),
       (thrown: unknown) => {
@@ -18,7 +20,7 @@ export const lazyLocks = <T extends RoomTypes>(room: LockingRoomParts<T>, connec
         throw firstLoad.failureOf(thrown).error
       },
     ))
-    return take(...call)
+    return take(place, options)
   }
   return lock
 }

@@ -63,7 +63,7 @@ export function openLockWatch<T extends RoomTypes>(
       }
       stopTimer()
       const strayAt = Math.min(...strays.values()) + strayMs()
-      const next = places.byText.size > 0 ? Math.min(lostAt, idleAt, strayAt) : strayAt
+      const next = places.held().length > 0 ? Math.min(lostAt, idleAt, strayAt) : strayAt
       if (next < Infinity) stopTimer = clock.after(Math.max(next - now, 50), due)
     },
     stop: () => stopTimer(),

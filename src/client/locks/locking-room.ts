@@ -24,7 +24,7 @@ export interface LockingRoomParts<T extends RoomTypes> {
 
 /** A room as its locks see it, and the code of the first load that they use. */
 export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T>, FirstLoad {
-  connection: Pick<ServerConnection, 'connect'>
+  connection: Pick<ServerConnection, 'endWait'>
   /** True when we left the room; false when the server refused us, after which we may return. */
   hasLeft(): boolean
   /** The locks of our connection, as the room shows them. */
@@ -34,7 +34,7 @@ export interface LockingRoom<T extends RoomTypes> extends LockingRoomParts<T>, F
 /** Returns a room as its locks see it. */
 export const lockingRoom = <T extends RoomTypes>(
   parts: LockingRoomParts<T>,
-  connection: Pick<ServerConnection, 'connect'>,
+  connection: Pick<ServerConnection, 'endWait'>,
   firstLoad: FirstLoad,
 ): LockingRoom<T> => ({
   ...parts,

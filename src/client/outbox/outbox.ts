@@ -40,6 +40,8 @@ export type Outbox<T extends RoomTypes> = {
   readonly inFlight: OutboxPost<T> | null
   readonly sentAt: number
   readonly retryAt: number
+  /** The server asked us not to post before this time. */
+  readonly askedUntil: number
   readonly failures: number
   readonly forgiven: boolean
   /** True when a post is due although nothing is new: it renews the lease. */
@@ -62,6 +64,7 @@ export const emptyOutbox: Outbox<never> = {
   inFlight: null,
   sentAt: -Infinity,
   retryAt: -Infinity,
+  askedUntil: -Infinity,
   failures: 0,
   forgiven: false,
   renewing: false,
@@ -152,7 +155,10 @@ export function failed<T extends RoomTypes>(
   if (retry) {
     const failures = box.failures + 1
     const retryAt = context.now + retryDelayMs(failures, error, context)
-    return { ...idle, failures, retryAt, error: failures > 1 ? error : box.error }
+    const askedUntil = context.now + (error.retryAfterMs ?? 0)
+    // The first failure is shown only when the post has hung: others have not seen our location for long.
+    const isShown = failures > 1 || context.now > box.sentAt + context.beatMs / 5
+    return { ...idle, failures, retryAt, askedUntil, error: isShown ? error : box.error }
   }
   if (isForgivable(error.code) && !box.forgiven) return { ...idle, forgiven: true }
   const refused = { ...idle, error, refusal: { edition: post.edition, error }, renewing: false }
@@ -167,9 +173,9 @@ export function heartbeatReceived<T extends RoomTypes>(box: Outbox<T>): Outbox<T
   return { ...box, renewing: box.renewing || box.quiet, quiet: true }
 }
 
-/** The server is reachable again: a retry that waits is due at once. */
+/** The server is reachable again: a retry that waits is due at once, unless the server asked for the wait. */
 export function hastened<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
-  return { ...box, retryAt: -Infinity }
+  return { ...box, retryAt: box.askedUntil }
 }
 
 /**
@@ -182,7 +188,7 @@ export function replaced<T extends RoomTypes>(box: Outbox<T>): Outbox<T> {
 
 /** The room lost its state: the draft is posted again soon, before others show us as gone, at a random time to spread the load. */
 export function forgotten<T extends RoomTypes>(box: Outbox<T>, { now, random, beatMs }: RetryContext): Outbox<T> {
-  return { ...box, renewing: true, retryAt: now + (random * beatMs) / 10 }
+  return { ...box, renewing: true, retryAt: Math.max(now + (random * beatMs) / 10, box.askedUntil) }
 }
 
 /** The draft is posted again with a newer seq, which undoes a leave or an expired lease. */

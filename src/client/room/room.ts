@@ -10,10 +10,10 @@ import type { IfLocks, LockView, RoomLockMethods } from '../locks/lock-types.js'
 import { showInitial } from '../store/initial.js'
 import type { MembersAtOptions } from '../store/location-index.js'
 import type { Member } from '../store/member.js'
+import { copyOf } from '../store/same-json.js'
 import { createStore, type RoomEvents, type RoomSnapshot, type Store } from '../store/store.js'
 import type { IfBroadcasts } from '../../shared/broadcast-types.js'
-import type { BroadcastListening, RoomBroadcasts } from '../broadcasts/broadcast-api.js'
-import type { SendBroadcast } from '../broadcasts/room-broadcasts.js'
+import type { BroadcastListening, BroadcastOptions, RoomBroadcasts } from '../broadcasts/broadcast-api.js'
 import type { BroadcastEvent } from '../store/broadcast-event.js'
 import { lazyBroadcasts } from '../broadcasts/broadcast-loader.js'
 import { lazyLocks } from '../locks/lock-loader.js'
@@ -159,7 +159,10 @@ export function openRoom<T extends RoomTypes>(
   return {
     room: (joining
       ? Object.assign(room, {
-          broadcast: (...call: Parameters<SendBroadcast>) => broadcasts().then((send) => send(...call)),
+          async broadcast(name: string, payload: unknown, to?: BroadcastOptions) {
+            const copy = copyOf(payload)
+            return (await broadcasts())(name, copy, to)
+          },
           post: (location: T['location'] | null) => presence.post(location),
           update(change: OwnAttributes<T>) {
             if (change.activity !== undefined) stopActivity()
@@ -213,7 +216,7 @@ function followPageOf<T extends RoomTypes>(
       },
       shown() {
         if (closedBy(connection.link)) return
-        connection.connect()
+        connection.resume()
         presence.resume()
       },
       woken: (changed) => woken(changed),

@@ -87,8 +87,9 @@ export class SocketConnection {
     // Streams are numbered 1, 2, 3 and calls -1, -2, -3: the server caches whole messages for the ids that many clients
     // use.
     const id = method === 'subscription' ? ++this.#streams : --this.#calls
-    this.#requests.set(id, listener)
+    // Params that are not JSON throw: before the request is remembered, or the socket would never be idle.
     const text = JSON.stringify({ id, method, params })
+    this.#requests.set(id, listener)
     if (this.isReady) this.#socket.send(text)
     else this.#waiting.set(id, text)
     if (method === 'subscription') this.#ping()

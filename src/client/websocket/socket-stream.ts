@@ -40,15 +40,17 @@ export class SocketStream<T extends RoomTypes> {
   #begin(input: OnLocationInput): void {
     const { shared, wire, clock } = this.#parts
     try {
+      // The app's transformer may throw, too.
+      const params = wire.params('onLocation', input)
       this.#socket = shared.use()
+      this.#id = this.#socket.request('subscription', params, {
+        message: (result) => this.#isOver || this.#take(result),
+        refused: (error) => this.#end(refusalOf(error)),
+        closed: (failure) => this.#end(failure),
+      })
     } catch (thrown) {
       return this.#end(cut(String(thrown)))
     }
-    this.#id = this.#socket.request('subscription', wire.params('onLocation', input), {
-      message: (result) => this.#isOver || this.#take(result),
-      refused: (error) => this.#end(refusalOf(error)),
-      closed: (failure) => this.#end(failure),
-    })
     shared.hearing.add(this.#heard)
     this.#stopTimer = clock.after(beginMs, () => this.#giveUp(cut('no hello')))
   }

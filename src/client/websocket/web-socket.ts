@@ -52,7 +52,8 @@ function socketTransport<T extends RoomTypes>(
       const id = socket.request('mutation', wire.params('postLocation', input), {
         message({ data }) {
           socket.forget(id)
-          resolve(wire.output(data) as PostLocationOutput)
+          // A reply that the app's transformer cannot read fails alone, as over HTTP.
+          resolve(new Promise((read) => read(wire.output(data) as PostLocationOutput)))
         },
         // The caller reads this refusal like an error of tRPC: by `message`, `data` and `shape`.
         // oxlint-disable-next-line typescript/prefer-promise-reject-errors

@@ -66,7 +66,9 @@ function collect<M extends UiMember>(
   }
   const note = (to: Map<string, M>, from: Map<string, M>) => (event: { member: M; caughtUp: boolean }) => {
     const { member, caughtUp } = event
-    if (caughtUp || from.delete(member.memberId)) return
+    // Whatever was missed ends what is still to be reported.
+    const isUndone = from.delete(member.memberId)
+    if (caughtUp || isUndone) return
     to.set(member.memberId, member)
     cancel ??= clock.after(batchMs, flush)
   }

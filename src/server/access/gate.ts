@@ -4,7 +4,7 @@ import { frozen } from '../../shared/frozen.js'
 import { nameFault, normalName } from '../../shared/name-rule.js'
 import type { Logger } from '../options/logger.js'
 import type { StoredValue } from '../rules/backend.js'
-import type { Access, Awaitable, RoomAction } from './access-types.js'
+import type { Access, Awaitable, Identity, RoomAction } from './access-types.js'
 import { withDeadline } from './app-callbacks.js'
 
 /** A caller whose identity was checked. `memberId` is `null` when callers are anonymous. */
@@ -65,20 +65,33 @@ export class Gate<Ctx> {
   async caller(ctx: Ctx): Promise<Caller> {
     if (!this.#access.identify) return { memberId: null, scope: null, profile: undefined, expiresAt: null }
     const { identify } = this.#access
-    const identity = await this.#ask('identify', () => identify({ ctx }), unauthorized)
-    if (!identity) throw unauthorized()
-    const { profile, expiresAt, scope = null } = identity
-    const fault = identityFault(identity)
-    if (fault !== null) throw this.#invalidIdentity(fault)
+    const answer = await this.#ask('identify', () => identify({ ctx }), unauthorized)
+    if (!answer) throw unauthorized()
+    const identity = this.#readIdentity(answer)
+    const { profile, expiresAt, scope } = identity
     const memberId = normalName(identity.memberId)
     if (expiresAt && expiresAt <= this.#options.clock.date()) throw unauthorized()
     const stored = profile === undefined || profile === null ? undefined : await this.#parseProfile(profile)
     return { memberId, scope, profile: stored, expiresAt: expiresAt ?? null }
   }
 
+  /** Reads each field once: a getter may throw, or return something else the next time. */
+  #readIdentity(answer: Identity<unknown>) {
+    let fields
+    try {
+      const { memberId, profile, expiresAt, scope = null } = answer
+      fields = { memberId, profile, expiresAt, scope }
+    } catch (cause) {
+      throw this.#invalidIdentity('reading it threw', cause)
+    }
+    const fault = identityFault(fields)
+    if (fault !== null) throw this.#invalidIdentity(fault)
+    return fields
+  }
+
   /** Returns the error of an invalid identity, and logs it once: each call of such a member fails in the same way. */
-  #invalidIdentity(fault: string): LocationError {
-    const error = new LocationError('misconfigured', `identify() returned an invalid identity: ${fault}.`)
+  #invalidIdentity(fault: string, cause?: unknown): LocationError {
+    const error = new LocationError('misconfigured', `identify() returned an invalid identity: ${fault}.`, { cause })
     if (!this.#hasReportedIdentity) this.#options.logger.error('identify() returned an invalid identity', { error })
     this.#hasReportedIdentity = true
     return error

@@ -45,17 +45,22 @@ export class MembershipLimits {
    * @throws LocationError `room-full` when the caller's quota of rooms, or of connections in this room, is used up.
    */
   take({ memberId, address }: LimitedCaller, room: string, membership: Membership): void {
+    // Before anything is stored: a membership may begin to be held only when this returns.
+    if (this.#stored >= this.#purgeAt) this.#purgeAll()
+    const quotas = this.#quotasOf({ memberId, address })
+    // A membership that the address may not have must not count for its network.
+    for (const [holder, quota] of quotas) this.#assertFits(holder, room, membership, quota)
+    for (const [holder] of quotas) this.#add(holder, room, membership)
+  }
+
+  #quotasOf({ memberId, address }: LimitedCaller): [holder: string, quota: Quota][] {
     // The backend limits the connections of one member in a room, across all processes.
-    if (memberId !== null) this.#take(`m:${memberId}`, room, membership, this.#memberQuota)
+    if (memberId !== null) return [[`m:${memberId}`, this.#memberQuota]]
+    if (address === null) return []
     // Anonymous callers of one address share one quota.
-    else if (address !== null) {
-      const network = networkKey(address)
-      // The network is checked before the address is charged, and charged after that: a membership that the address is
-      // refused must not count for its network.
-      if (network !== null) this.#assertFits(`n:${network}`, room, membership, this.#networkQuota)
-      this.#take(`a:${address}`, room, membership, this.#addressQuota)
-      if (network !== null) this.#take(`n:${network}`, room, membership, this.#networkQuota)
-    }
+    const network = networkKey(address)
+    const ofAddress: [string, Quota] = [`a:${address}`, this.#addressQuota]
+    return network === null ? [ofAddress] : [[`n:${network}`, this.#networkQuota], ofAddress]
   }
 
   /** The number of stored memberships, including those that ended and are not purged yet. */
@@ -63,9 +68,7 @@ export class MembershipLimits {
     return this.#stored
   }
 
-  #take(holder: string, room: string, membership: Membership, quota: Quota): void {
-    if (this.#stored >= this.#purgeAt) this.#purgeAll()
-    this.#assertFits(holder, room, membership, quota)
+  #add(holder: string, room: string, membership: Membership): void {
     const rooms = this.#rooms.get(holder) ?? new Map<string, Set<Membership>>()
     const memberships = rooms.get(room) ?? new Set()
     this.#rooms.set(holder, rooms.set(room, memberships.add(membership)))

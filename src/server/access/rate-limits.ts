@@ -28,7 +28,7 @@ export class RateLimits {
     this.#addresses = bucketsOf(limits, limits.addressTimes)
     this.#networks = bucketsOf(limits, limits.addressTimes * networkTimes)
     const perRoom = limits.roomBroadcastsPerSecond
-    this.#roomBroadcasts = new TokenBuckets({ perSecond: perRoom, burst: perRoom })
+    this.#roomBroadcasts = new TokenBuckets({ perSecond: perRoom, burst: Math.max(1, perRoom) })
   }
 
   /** Charges a broadcast to its room. @throws LocationError `rate-limited` when the room is over the limit. */

@@ -18,7 +18,7 @@ const longestTimerMs = 2 ** 31 - 1
  * @throws LocationError `misconfigured` when `keepAliveMs` is not a usable time.
  */
 export function idleTimeoutMs(keepAliveMs = defaultKeepAliveMs): number {
-  if (typeof keepAliveMs === 'number' && keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return keepAliveMs
+  if (typeof keepAliveMs === 'number' && keepAliveMs > 0 && keepAliveMs <= longestTimerMs) return Math.ceil(keepAliveMs)
   throw new LocationError(
     'misconfigured',
     `keepAliveMs is ${String(keepAliveMs)}: it must be above 0 and at most ${longestTimerMs} milliseconds.`,
@@ -32,11 +32,12 @@ export function idleTimeoutMs(keepAliveMs = defaultKeepAliveMs): number {
  */
 export function nodeTimeouts({ requestMs }: Pick<Timing, 'requestMs'>, keepAliveTimeout: number) {
   const longestMs = Math.max(requestMs, 1_000)
+  // Node takes whole numbers only.
   return {
-    headersTimeout: longestMs / 2,
-    requestTimeout: (longestMs * 3) / 4,
+    headersTimeout: Math.round(longestMs / 2),
+    requestTimeout: Math.round((longestMs * 3) / 4),
     keepAliveTimeout,
-    connectionsCheckingInterval: longestMs / 20,
+    connectionsCheckingInterval: Math.round(longestMs / 20),
   }
 }
 

@@ -85,9 +85,9 @@ const isSchemaOrFalse =
 
 const isLocks: OptionCheck = (value) => {
   const { idleMs = 1, ...other } = isPlainObject('')(value) === null ? (value as { idleMs?: unknown }) : {}
-  const isObject = Object.keys(other).length === 0 && typeof idleMs === 'number' && idleMs > 0
-  const isGiven = typeof value === 'boolean' || (typeof value === 'object' && value !== null && !Array.isArray(value))
-  return isGiven && isObject ? null : 'true, false or { idleMs }, a number of milliseconds above 0'
+  const isObject = Object.keys(other).length === 0 && typeof idleMs === 'number' && idleMs > 0 && idleMs < 2 ** 31
+  const isGiven = typeof value === 'boolean' || isPlainObject('')(value) === null
+  return isGiven && isObject ? null : 'true, false or { idleMs }, a number of milliseconds above 0 and below 2147483648'
 }
 
 /** The checks of the options of `createLocationHub`. The schemas and the numbers are checked where they are read. */

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Clock } from '../../shared/clock.js'
 import { backgroundClock } from '../../shared/background-clock.js'
+import { closeAll } from '../../shared/close-all.js'
 import { LocationError } from '../../shared/errors.js'
 import { normalName } from '../../shared/name-rule.js'
 import { memberProfile } from '../../shared/locations.js'
@@ -10,16 +11,18 @@ import type { LocksOption, OptionalBroadcasts, OptionalSchema, Schema, SchemaTyp
 import type { Action, Backend, BackendHealth, StoredValue, Outcome } from '../rules/backend.js'
 import { memoryBackend } from '../backends/memory.js'
 import { Broadcasting } from './broadcasting.js'
+import { featuresOf, locksOf } from './hub-features.js'
 import { hubOptionChecks, type HubOptions } from './hub-options.js'
+import type { HubHealth, LocationHub } from './location-hub.js'
 import { nameOf } from './given-name.js'
-import { hubRoomLocks, type HubRoomLocks } from './hub-locks.js'
-import { hubRoom, type HubRoom } from './hub-room.js'
+import { hubRoomLocks } from './hub-locks.js'
+import { hubRoom } from './hub-room.js'
 import { safeLogger, safeMetrics } from '../access/app-callbacks.js'
 import { checkedBroadcasts } from '../validation/broadcast-schemas.js'
 import { parseInput } from '../validation/parse-input.js'
 import { assertAcceptsEmpty, assertPlainSchema } from '../validation/plain-schema.js'
 import { toStoredValue } from '../validation/stored-value.js'
-import { defaultLimits, largestLimits, type Limits } from '../options/limits.js'
+import { defaultLimits, limitRanges, type Limits } from '../options/limits.js'
 import type { LiveRoom } from '../rooms/live-room.js'
 import { nameInLogs, silentLogger, type Logger } from '../options/logger.js'
 import { noMetrics, type Metrics, type Readings } from '../options/metrics.js'
@@ -32,44 +35,6 @@ import { MembershipLimits } from '../access/membership-limits.js'
 import { StreamRegistry, type StreamOptions } from '../rooms/stream-registry.js'
 import type { Subscriber } from '../rooms/subscriber.js'
 import { timingOf, type Timing } from '../options/timing.js'
-
-/**
- * The health of a hub. `degraded`: the backend is unreachable, refuses writes, or its announcements do not arrive.
- * `draining`: new streams are refused, because the hub is draining or closed.
- */
-export type HubHealth = 'ready' | 'degraded' | 'draining'
-
-/** The rooms of one server process. All location routers of a process share one hub. */
-export interface LocationHub<T extends RoomTypes> {
-  /** Carries the room types for type inference. At run time it is always `undefined`. */
-  readonly '~types'?: T
-  /**
-   * Returns a room for use by the server itself.
-   *
-   * @throws LocationError `bad-input` when the id is not valid.
-   */
-  room(room: string): HubRoom<T> & ([T['locks']] extends [true] ? HubRoomLocks<T> : unknown)
-  /**
-   * Removes a member's connections and cached rights and ends their streams, in one room or, without `room`, in all, on
-   * every process.
-   *
-   * @throws LocationError `bad-input` when an id is not valid, for example a number, which would match nobody.
-   */
-  revoke(memberId: string, room?: string): Promise<void>
-  /**
-   * Checks that the backend meets the requirements. `listen()` of a LocationServer calls this. Resolves when the backend
-   * is unreachable.
-   *
-   * @throws LocationError `misconfigured`, with the requirement that the backend does not meet.
-   */
-  ready(): Promise<void>
-  /** Returns whether this process can take traffic: the answer of `/readyz`, apart from the state of the event loop. */
-  health(): HubHealth
-  /** Refuses new streams and ends the open ones, spread over 20 seconds. Resolves when the last one has ended. */
-  drain(): Promise<void>
-  /** Ends all streams, closes all rooms and closes the backend. */
-  close(): Promise<void>
-}
 
 /**
  * Creates a hub, which holds the rooms of this process.
@@ -111,7 +76,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   readonly #rooms: RoomRegistry
   readonly #revokeListeners = new Set<(memberId: string) => void>()
   readonly #unlisten: (() => void)[]
-  #isClosed = false
+  #closing: Promise<void> | undefined
 
   constructor(options: HubOptions<Schema, OptionalSchema, LocksOption, OptionalSchema>) {
     const { location, presence = false } = options
@@ -128,7 +93,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.clock = options.clock ?? backgroundClock
     this.logger = options.logger ? safeLogger(options.logger) : silentLogger
     this.metrics = options.metrics ? safeMetrics(options.metrics) : noMetrics
-    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', largestLimits)
+    this.limits = mergeNumbers(defaultLimits, options.limits, 'limits', limitRanges)
     this.timing = timingOf(options.timing)
     this.#backend = options.backend ?? memoryBackend()
     const { clock, limits, timing } = this
@@ -160,7 +125,7 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
   }
 
   health(): HubHealth {
-    if (this.#isClosed || this.streams.isDraining) return 'draining'
+    if (this.#closing || this.streams.isDraining) return 'draining'
     return this.#rooms.isDegraded ? 'degraded' : 'ready'
   }
 
@@ -193,13 +158,13 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     this.logger.info('drained')
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    this.#isClosed = true
-    this.streams.close()
-    for (const unlisten of this.#unlisten) unlisten()
-    await this.#rooms.close()
-    await this.#backend.close()
+  close(): Promise<void> {
+    return (this.#closing ??= closeAll([
+      () => this.streams.close(),
+      ...this.#unlisten,
+      () => this.#rooms.close(),
+      () => this.#backend.close(),
+    ]))
   }
 
   /** Converts a parsed location to the form in which it is stored. @throws LocationError `bad-input`, `too-large` */
@@ -301,25 +266,4 @@ export class Hub<T extends RoomTypes = RoomTypes> implements LocationHub<T> {
     await this.#rooms.degrade(isDown)
     if (isDown) this.streams.beatAll()
   }
-}
-
-/** Returns the features of a hub, as `hello` lists them. */
-function featuresOf({ broadcasting, presence, locks, timing }: Omit<Hub, 'features'>): FeatureInfo {
-  return {
-    features: [
-      'used',
-      ...(presence ? ['presence'] : []),
-      ...(broadcasting.schemas ? ['broadcasts'] : []),
-      ...(locks ? ['locks'] : []),
-    ],
-    ...(presence && { presenceMs: timing.presenceMs }),
-    ...(locks && { locks }),
-  }
-}
-
-/** Returns the lock settings that clients are told; `null` when places cannot be locked. */
-function locksOf(option: LocksOption | undefined, lockMs: number): Hello['locks'] | null {
-  if (!option) return null
-  const { idleMs = 120_000 } = option === true ? {} : option
-  return { lockMs, idleMs }
 }

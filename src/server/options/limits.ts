@@ -1,6 +1,9 @@
+import type { NumberRange } from './number-options.js'
+
 /**
  * The limits of one process. A rate limit has two numbers: the calls allowed each second or minute, and the burst, the
- * number of calls that may come at once. Each limit has a default.
+ * number of calls that may come at once. Each limit has a default. `Infinity` lifts a limit, except `depth`. 0 is refused as
+ * `misconfigured`, since it could mean everything or nothing; only `depth` may be 0.
  */
 export type Limits = {
   /** Maximum size of a request body, in bytes. Applies to the server of `createLocationServer`. Default 8,192. */
@@ -20,7 +23,10 @@ export type Limits = {
   presenceBytes: number
   /** Maximum number of keys of a presence value. Default 32. */
   presenceKeys: number
-  /** Maximum nesting of a location, a profile, a presence value or a payload, in levels. Default 8, at most 100. */
+  /**
+   * Maximum nesting of a location, a profile, a presence value or a payload, in levels. 0: only texts, numbers, true, false and null.
+   * Default 8, at most 100.
+   */
   depth: number
   /**
    * Maximum number of calls in one HTTP batch. The rate limits count each of these calls. Applies to the server of
@@ -133,8 +139,22 @@ export const defaultLimits: Limits = {
   addressStreams: 1_000,
 }
 
-/**
- * The largest values that an app may set. A value nested deeper than 100 levels would overflow the stack of recursive
- * functions.
- */
-export const largestLimits: Partial<Limits> = { depth: 100 }
+const ofOneOrMore: NumberRange = { least: 1 }
+const aboveZero: NumberRange = { above: 0 }
+
+/** The values that each limit may have. A rate may be a fraction: less than one call a second. */
+export const limitRanges: Readonly<Record<keyof Limits, NumberRange>> = {
+  ...(Object.fromEntries(Object.keys(defaultLimits).map((name) => [name, ofOneOrMore])) as Record<
+    keyof Limits,
+    NumberRange
+  >),
+  postsPerSecond: aboveZero,
+  readsPerSecond: aboveZero,
+  leavesPerMinute: aboveZero,
+  connectionsPerMinute: aboveZero,
+  streamsPerMinute: aboveZero,
+  broadcastsPerSecond: aboveZero,
+  roomBroadcastsPerSecond: aboveZero,
+  // A value nested deeper than 100 levels would overflow the stack of recursive functions.
+  depth: { most: 100 },
+}

@@ -28,8 +28,9 @@ export function assertOptions(owner: string, options: unknown, checks: Readonly<
 }
 
 const misconfigured = (message: string) => new LocationError('misconfigured', message)
+/** True for an object whose properties are its content: not for null, an array, a Map or a Date. */
 const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+  Object.prototype.toString.call(value) === '[object Object]'
 
 /** Accepts every value, because the option is checked completely elsewhere. */
 export const checkedElsewhere: OptionCheck = () => null

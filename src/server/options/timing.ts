@@ -1,30 +1,32 @@
 import { LocationError } from '../../shared/errors.js'
-import { mergeNumbers } from './number-options.js'
+import { mergeNumbers, type NumberRange } from './number-options.js'
 
-/** Every duration of a hub, in milliseconds. */
+/**
+ * Every duration of a hub, in milliseconds: above 0, and at most 2,147,483,647. Those that may be 0 say what that means.
+ */
 export type Timing = {
   /** Interval between two heartbeats of a stream. Default 10,000. */
   beatMs: number
   /** How long a connection stays present without a post, unless the post asks for another lease. Default 30,000. */
   leaseMs: number
-  /** The shortest lease that a post may ask for. Default 5,000. */
+  /** The shortest lease that a post may ask for. 0: any. Default 5,000. */
   leaseMinMs: number
   /** The longest lease that a post may ask for. Default 300,000. */
   leaseMaxMs: number
   /**
    * How long a lease lasts after the client closed its stream. Longer than a heartbeat interval, so that a client that
-   * reconnects elsewhere renews the lease in time. Default 15,000.
+   * reconnects elsewhere renews the lease in time. 0: the connection leaves with its stream. Default 15,000.
    */
   closedMs: number
-  /** The longest grace period that a leave may ask for. Default 5,000. */
+  /** The longest grace period that a leave may ask for. 0: none. Default 5,000. */
   graceMaxMs: number
   /** How long the tombstone of a connection is kept. Longer than any request takes. Default 60,000. */
   tombstoneMs: number
   /** How long a lock outlasts the last post of its holder, whatever the lease is. Default 30,000. */
   lockMs: number
   /**
-   * How long after a process or Redis lost its state only the former holder of a lock may take that lock again. Default
-   * 5,000.
+   * How long after a process or Redis lost its state only the former holder of a lock may take that lock again. 0: anybody may
+   * take it at once. Default 5,000.
    */
   claimMs: number
   /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */
@@ -38,7 +40,7 @@ export type Timing = {
   stallMs: number
   /** A stream ends when its client has not read one frame to its end for this long. Default 60,000. */
   frameStallMs: number
-  /** The time over which a draining process ends its streams. Default 20,000. */
+  /** The time over which a draining process ends its streams. 0: all at once. Default 20,000. */
   drainMs: number
   /** Interval at which leases are checked. Default 250. */
   sweepMs: number
@@ -49,11 +51,13 @@ export type Timing = {
   recheckMs: number
   /** How long `identify` and `authorize` may take. Default 5,000. */
   hookMs: number
-  /** The interval between two posts that clients are asked to keep. Default 50. */
+  /** The interval between two posts that clients are asked to keep. 0: none. Default 50. */
   postMs: number
-  /** The interval between two posts that change only the presence value, which clients are asked to keep. Default 100. */
+  /**
+   * The interval between two posts that change only the presence value, which clients are asked to keep. 0: none. Default 100.
+   */
   presenceMs: number
-  /** The shortest interval between two frames of a room. Default 16. */
+  /** The shortest interval between two frames of a room. 0: none. Default 16. */
   frameMinMs: number
   /** The longest interval between two frames of a room. Default 250. */
   frameMaxMs: number
@@ -89,9 +93,9 @@ export const defaultTiming: Timing = {
 export type TimingOptions = Partial<Timing> & { scale?: number }
 
 export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
-  const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing')
+  const { scale: factor } = mergeNumbers({ scale: 1 }, { scale }, 'timing', { scale: scaleRange })
   const scaled = Object.entries(defaultTiming).map(([name, ms]) => [name, ms * factor])
-  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, custom, 'timing', longestTiming)
+  const timing = mergeNumbers(Object.fromEntries(scaled) as Timing, custom, 'timing', timingRanges)
   assertUsable(timing)
   return timing
 }
@@ -100,12 +104,26 @@ export function timingOf({ scale = 1, ...custom }: TimingOptions = {}): Timing {
  * The longest delay of a timer in Node and in browsers, about 25 days. A longer delay would be shortened to this one.
  */
 const longestMs = 2 ** 31 - 1
-const longestTiming = Object.fromEntries(Object.keys(defaultTiming).map((name) => [name, longestMs]))
+const aboveZero: NumberRange = { above: 0, most: longestMs }
+const zeroOrMore: NumberRange = { most: longestMs }
+
+/** The values that each duration may have. For the others, 0 would end everything at once, or nothing ever. */
+const timingRanges: Readonly<Record<string, NumberRange>> = {
+  ...Object.fromEntries(Object.keys(defaultTiming).map((name) => [name, aboveZero])),
+  leaseMinMs: zeroOrMore,
+  closedMs: zeroOrMore,
+  graceMaxMs: zeroOrMore,
+  claimMs: zeroOrMore,
+  drainMs: zeroOrMore,
+  recheckMs: zeroOrMore,
+  postMs: zeroOrMore,
+  presenceMs: zeroOrMore,
+  frameMinMs: zeroOrMore,
+}
+/** With a larger scale, the longest duration would be longer than a timer. */
+const scaleRange: NumberRange = { above: 0, most: Math.floor(longestMs / Math.max(...Object.values(defaultTiming))) }
 
 function assertUsable(timing: Timing): void {
-  // The timer wheel advances in steps that are derived from `beatMs` and `sweepMs`.
-  if (!(timing.beatMs > 0 && timing.sweepMs > 0))
-    throw new LocationError('misconfigured', 'timing.beatMs and timing.sweepMs must be above 0.')
   for (const [least, most] of [
     ['leaseMinMs', 'leaseMaxMs'],
     ['frameMinMs', 'frameMaxMs'],

@@ -5,7 +5,7 @@ import { LiveRoom } from './live-room.js'
 import type { Logger } from '../options/logger.js'
 import { newTraffic, type Metrics, type Readings } from '../options/metrics.js'
 import type { Timing } from '../options/timing.js'
-import { TimerWheel } from './timer-wheel.js'
+import { maxSlots, TimerWheel } from './timer-wheel.js'
 
 export type RoomRegistryOptions = {
   backend: Backend
@@ -46,7 +46,8 @@ export class RoomRegistry {
 
   constructor(options: RoomRegistryOptions) {
     this.#options = options
-    this.#sweeps = new TimerWheel(Math.max(1, Math.round(options.timing.sweepMs / options.turnMs)))
+    const { timing, turnMs } = options
+    this.#sweeps = new TimerWheel(Math.min(maxSlots, Math.max(1, Math.round(timing.sweepMs / turnMs))))
   }
 
   /** True while the backend is unreachable. */
@@ -92,13 +93,18 @@ export class RoomRegistry {
   }
 
   async #enter(id: string): Promise<LiveRoom> {
-    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
+    this.#assertOpen()
     const known = this.#rooms.get(id)
     const opening = known ?? this.#open(id)
     if (!known) this.#rooms.set(id, opening)
     const room = await opening
+    this.#assertOpen()
     room.users += 1
     return room
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new LocationError('closed', 'This hub is closed: make a new one.')
   }
 
   async #open(id: string): Promise<LiveRoom> {

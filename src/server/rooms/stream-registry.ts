@@ -10,7 +10,7 @@ import type { Timing } from '../options/timing.js'
 
 import { StreamLimits } from './stream-limits.js'
 import { Subscriber } from './subscriber.js'
-import { TimerWheel } from './timer-wheel.js'
+import { maxSlots, TimerWheel } from './timer-wheel.js'
 
 /** One function that all streams share: there are thousands of streams, and a function for each would take 64 bytes. */
 const nothing = (): void => {}
@@ -87,7 +87,7 @@ export class StreamRegistry {
     this.#timing = timing
     this.#limits = new StreamLimits(limits, timing.beatMs)
     // Rooms are swept by the same turns, so a turn must come at least every `sweepMs`.
-    this.#beatSlots = Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs))
+    this.#beatSlots = Math.min(maxSlots, Math.max(minBeatSlots, Math.ceil(timing.beatMs / timing.sweepMs)))
     this.#beats = new TimerWheel(this.#beatSlots)
   }
 
@@ -165,7 +165,7 @@ export class StreamRegistry {
       // When an app disables streams in tRPC, tRPC drops the iterable that the resolver returned without closing it.
       else if (!subscriber.hasBegun && now >= upkeep.beginBy) subscriber.close()
       else subscriber.beat()
-      if (now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
+      if (subscriber.isOpen && now >= upkeep.recheckAt) void this.#recheck(subscriber, upkeep)
     }
   }
 
@@ -215,7 +215,10 @@ export class StreamRegistry {
    */
   #isAbandoned(subscriber: Subscriber, upkeep: Upkeep, now: number): boolean {
     if (subscriber.connectionId === null || upkeep.isOnSocket) return false
-    if (ownsConnection(subscriber)) upkeep.presentAt = now
+    if (ownsConnection(subscriber)) {
+      upkeep.presentAt = now
+      return false
+    }
     return upkeep.presentAt !== null && now - upkeep.presentAt >= this.#timing.closedMs
   }
 

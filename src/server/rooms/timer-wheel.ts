@@ -3,6 +3,9 @@
  */
 const goldenFraction = 0.618_033_988_749_895
 
+/** The most slots of a ring: with more, extreme options would cost gigabytes of empty slots. */
+export const maxSlots = 10_000
+
 /** A ring of slots that are served in turn: one timer serves all items, spread over a round rather than all at once. */
 export class TimerWheel<T> {
   readonly #slots: Set<T>[]

@@ -1,4 +1,5 @@
 import { systemClock } from '../../shared/clock.js'
+import { LocationError } from '../../shared/errors.js'
 
 /** A server that can be drained and closed: a `LocationServer`, or an app's own server together with its hub. */
 export type Drainable = {
@@ -23,8 +24,10 @@ const closeMs = 5_000
  *
  * @param onDrain called with the name of the signal when draining begins.
  * @returns a function that removes the signal handlers.
+ * @throws LocationError `misconfigured` for what has no `hub.drain()` and `close()`.
  */
 export function drainOnSignals(server: Drainable, onDrain: (signal: string) => void = () => {}): () => void {
+  assertDrainable(server)
   const signals = ['SIGTERM', 'SIGINT'] as const
   let since: number | null = null
   const finish = async () => {
@@ -43,4 +46,9 @@ export function drainOnSignals(server: Drainable, onDrain: (signal: string) => v
   }
   for (const signal of signals) process.on(signal, handle)
   return () => signals.forEach((signal) => process.off(signal, handle))
+}
+
+function assertDrainable(server: { hub?: { drain?: unknown }; close?: unknown } | undefined): void {
+  if (typeof server?.hub?.drain === 'function' && typeof server.close === 'function') return
+  throw new LocationError('misconfigured', 'drainOnSignals needs a server: pass one with hub.drain() and close().')
 }

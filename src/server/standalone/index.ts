@@ -4,13 +4,7 @@
  * @module hereabouts/server/standalone
  */
 export { drainOnSignals, type Drainable } from './drain-on-signals.js'
-export {
-  createLocationServer,
-  type ListeningAt,
-  type LocationRouter,
-  type LocationServer,
-  type LocationServerOptions,
-  type NoProcedures,
-  type ProcedureTools,
-} from './server.js'
+export { createLocationServer, type ListeningAt, type LocationServer } from './server.js'
+export type { LocationServerOptions } from './server-options.js'
+export type { LocationRouter, NoProcedures, ProcedureTools } from './server-router.js'
 export type { ServerContext } from './server-context.js'

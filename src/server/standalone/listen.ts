@@ -9,7 +9,7 @@ import { LocationError } from '../../shared/errors.js'
  * @throws LocationError `misconfigured` when the server listens already or cannot listen; its `cause` is Node's error,
  * whose `code` names the reason (`EADDRINUSE`, `EACCES`).
  */
-export async function listen(server: Server, port: number, host: string): Promise<string> {
+async function listen(server: Server, port: number, host: string): Promise<string> {
   // Node's own error (`ERR_SERVER_ALREADY_LISTEN`) does not name the address that the server already listens on.
   if (server.listening)
     throw new LocationError('misconfigured', `This server listens already, at ${urlOf(server)}: create another one.`)
@@ -32,8 +32,48 @@ export async function listen(server: Server, port: number, host: string): Promis
   return urlOf(server)
 }
 
+/** The port of one server, which may be closed at any time, also while the server begins to listen. */
+export class ServerPort {
+  readonly #server: Server
+  /** The `listen` in progress. */
+  #binding: Promise<string> | null = null
+  #timesClosed = 0
+
+  constructor(server: Server) {
+    this.#server = server
+  }
+
+  /**
+   * Starts the server and returns its URL.
+   *
+   * @throws LocationError `misconfigured` when the server listens already or cannot listen; `closed` when it was closed
+   * meanwhile.
+   */
+  async listen(port: number, host: string): Promise<string> {
+    // Node would answer both calls with the port of the first.
+    if (this.#binding)
+      throw new LocationError('misconfigured', 'This server is about to listen already: create another one.')
+    const timesClosed = this.#timesClosed
+    try {
+      this.#binding = listen(this.#server, port, host)
+      const url = await this.#binding
+      if (timesClosed === this.#timesClosed) return url
+    } finally {
+      this.#binding = null
+    }
+    throw new LocationError('closed', 'This server was closed while it began to listen.')
+  }
+
+  /** Closes the port. A `listen` in progress is waited for: Node would listen after all. */
+  async close(): Promise<void> {
+    this.#timesClosed += 1
+    await this.#binding?.catch(() => {})
+    await closeServer(this.#server)
+  }
+}
+
 /** Closes a server. Responses in progress have half a second to finish; then every connection is destroyed. */
-export async function closeServer(server: Server): Promise<void> {
+async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   const cancels = [
     systemClock.after(50, () => server.closeIdleConnections()),
@@ -47,9 +87,11 @@ export async function closeServer(server: Server): Promise<void> {
 const reachableAddresses: Record<string, string> = { '0.0.0.0': '127.0.0.1', '::': '::1' }
 
 function urlOf(server: Server): string {
-  const { address, family, port } = server.address() as AddressInfo
-  const reachable = reachableAddresses[address] ?? address
-  return `http://${family === 'IPv6' ? `[${reachable}]` : reachable}:${port}`
+  const { address, port } = server.address() as AddressInfo
+  // An IPv4 address in its IPv6 form takes connections over IPv4, under its usual name.
+  const usual = address.replace(/^::ffff:(?=\d+\.)/, '')
+  const reachable = reachableAddresses[usual] ?? usual
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }
 
 function adviceFor(cause: unknown, port: number, host: string): string {

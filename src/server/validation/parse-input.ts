@@ -43,7 +43,7 @@ function assertMaxDepth(value: unknown, maxDepth: number): void {
 /** Returns whether a value is nested deeper than `levels`. Recurses at most `levels` deep. */
 export function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
+  return levels < 1 || Object.values(value).some((item) => isDeeperThan(item, levels - 1))
 }
 
 function dataOf<T>(result: z.util.SafeParseResult<T>): T {

@@ -68,7 +68,7 @@ type Attachment =
   | {
       /** The HTTP server whose upgrades are handled at `path`. */
       server: UpgradableServer
-      /** The path of the URL. Default: `/trpc`. */
+      /** The path of the URL, with or without a slash at its end. Default: `/trpc`. */
       path?: string
       wss?: never
     }
@@ -163,7 +163,7 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
   }
   const own = wss ? null : new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: maxMessageBytes, autoPong: false }) // prettier-ignore
   const upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if ((request.url ?? '').split('?', 1)[0] !== path) {
+    if (!isAtPath(request, path)) {
       // Another listener for upgrades may serve this path. Without one, nobody would answer and the connection would
       // hang.
       if (server!.listenerCount('upgrade') === 1) answerUpgrade(socket, 404, '{"error":"Not found."}')
@@ -190,6 +190,12 @@ export function createLocationWebSocketHandler<R extends AnyTRPCRouter, Req = Ht
     },
   }
 }
+
+/** HTTP serves `/trpc/` like `/trpc`, and a client's URL may have the slash. */
+const isAtPath = ({ url = '' }: IncomingMessage, path: string) =>
+  withoutSlash(url.split('?', 1)[0]!) === withoutSlash(path)
+
+const withoutSlash = (path: string) => (path.endsWith('/') ? path.slice(0, -1) : path)
 
 const misconfigured = (message: string) => new LocationError('misconfigured', message)
 

@@ -133,6 +133,22 @@ describe('broadcasts between clients of a real server', () => {
     expect(await call({ connectionKey, more: 1 })).toMatchObject({ error: { data: { code: 'BAD_REQUEST' } } })
   })
 
+  test('a payload that the app changes after the call is sent as it was at the call', async () => {
+    const { join } = await start()
+    const [ada, bob] = [await join('ada'), await join('bob')]
+    const heard: string[] = []
+    bob.onBroadcast('reaction', ({ payload }) => heard.push(payload.emoji))
+    const payload = { emoji: '1' }
+    // The first call loads the code of broadcasts, the second one does not.
+    for (const emoji of ['2', '3']) {
+      const sent = ada.broadcast('reaction', payload)
+      payload.emoji = emoji
+      expect(await sent).toBe(true)
+    }
+    await until('bob hears both', () => heard.length === 2)
+    expect(heard).toEqual(['1', '2'])
+  })
+
   test('a broadcast that is sent twice with the same nonce is received once', async () => {
     const { join, url } = await start()
     const bob = await join('bob')

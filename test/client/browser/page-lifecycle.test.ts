@@ -78,6 +78,21 @@ test('a restored page keeps a refused room closed until `retry()`', async () => 
   await page.room.flush()
 })
 
+test('a page that is shown again keeps a wait that the server asked for', async () => {
+  await using page = await openPage()
+  page.stream.error('TOO_MANY_REQUESTS', 429, 'rate-limited: Too many streams: try again in 60000 ms.')
+  await until('it waits', () => page.room.status.state === 'waiting')
+  dispatchEvent(new Event('pagehide'))
+  await server.leave()
+  await page.clock.advance(20_000)
+  pageshow(true)
+  expect(await server.post()).toMatchObject({ seq: 2 })
+  await page.clock.advance(30_000)
+  expect(server.waiting().streams).toBe(0)
+  await page.clock.advance(11_000)
+  await server.stream()
+})
+
 test('a `pageshow` of a page that was not in the back/forward cache has no effect', async () => {
   await using page = await openPage()
   pageshow(false)
@@ -333,6 +348,8 @@ describe('a page that nobody has looked at yet', () => {
     const room = client.join('r')
     room.post({ sheet: 'Q3', row: 1, col: 1 })
     dispatchEvent(new Event('online'))
+    client.reconnect()
+    room.retry()
     await clock.advance(60_000)
     expect(server.waiting()).toEqual({ streams: 0, posts: 0, leaves: 0 })
     define('prerendering', false)

@@ -57,6 +57,18 @@ test('a place that one member locked is taken for others until it is released as
   expect(lock.signal.aborted).toBe(false)
 })
 
+test('a location that the app changes after the call is locked as it was at the call', async () => {
+  const { join } = await stage()
+  const ada = await join('ada')
+  const place = cell(1)
+  // The first call loads the code of locks, the second one does not.
+  for (const row of [2, 3]) {
+    const lock = ada.lock(place)
+    place.row = row
+    expect((await lock)?.location).toEqual(cell(row - 1))
+  }
+})
+
 test('another window of the member gets a locked place only with `takeOver`, and the lock of the first window then aborts', async () => {
   const { join } = await stage()
   const [first, second] = [await join('ada'), await join('ada')]

@@ -12,6 +12,7 @@ import {
   failed,
   hastened,
   rekeyed,
+  replaced,
   sent,
   written,
   type Outbox,
@@ -45,6 +46,35 @@ describe('the outbox', () => {
     expect(due(busy)).toBeNull()
     expect(due(applied(busy, 20))).toBe(postMs)
   })
+
+  const busy: Failure = {
+    error: new LocationError('rate-limited', 'Too many posts.', { retryAfterMs: 60_000 }),
+    retry: true,
+  }
+  const causes: Record<string, (of: Box) => Box> = {
+    'a newer location': (of) => written(of, { location: 2 }),
+    'a heartbeat': (of) => hastened(heartbeatReceived(of)),
+    'a sign of life': hastened,
+    'a post that may hang': replaced,
+    'a server that lost its state': (of) => forgotten(of, moment(0)),
+    'a page that is shown again': (of) => hastened(again(of)),
+    'a new key': rekeyed,
+  }
+  test.each(Object.keys(causes))('%s does not end the wait that the server asked for after a post', (cause) => {
+    const waiting = causes[cause]!(failed(posting(box(1)), busy, moment(0)))
+    expect(due(waiting)).toBe(60_000)
+    const answer = applied(posting(waiting, 60_000), 60_010)
+    // What the server asked for before does not delay the posts after it.
+    expect(due(hastened(written(answer, { location: 3 })))).toBe(60_050)
+  })
+
+  test.each(['a heartbeat', 'a sign of life', 'a page that is shown again'])(
+    '%s ends the own wait of the outbox',
+    (cause) => {
+      const waiting = failed(failed(posting(box(1)), network, moment(0)), network, moment(0, 0.99))
+      expect(due(causes[cause]!(waiting))).toBeLessThanOrEqual(postMs)
+    },
+  )
 
   test('the outbox waits `presenceMs` before a post that changes only the presence value, and `postMs` before any other', () => {
     const dueWith = (of: Box) => dueAt(of, postMs, 100)
@@ -85,7 +115,8 @@ describe('the outbox', () => {
       lost = posting(lost)
     }
     expect(waits).toEqual([250, 500, 1000, 2000])
-    expect(due(hastened(failed(lost, network, moment(1000))))).toBe(postMs)
+    // It is due at once.
+    expect(due(hastened(failed(lost, network, moment(1000))))).toBe(1000)
   })
 
   test('the outbox waits for the retry delay that the server asks for', () => {
@@ -126,6 +157,13 @@ describe('an answer to a post', () => {
       told = posting(told, 1e6 - 100)
     }
     expect(waits).toEqual([0, 500, 999, 1998, 3996])
+  })
+})
+
+describe('a post that fails', () => {
+  test('the first failure sets the error only after the post has hung for two seconds', () => {
+    expect(failed(posting(box(1)), network, moment(2_000)).error).toBeNull()
+    expect(failed(posting(box(1)), network, moment(2_001)).error).toBe(network.error)
   })
 })
 

@@ -53,6 +53,24 @@ test.each([
   },
 )
 
+test.each([
+  [403, '{"message":"Forbidden"}', { code: 'forbidden', message: 'The server answered 403.' }],
+  [502, '{"error":"Bad Gateway","statusCode":502}', { code: 'unavailable', message: 'The server answered 502.' }],
+  [500, '[{"error":"x"}]', { code: 'unavailable', message: 'The server answered 500.' }],
+  [200, 'null', { code: 'network', message: 'The server answered 200.' }],
+])(
+  'a gateway that answers posts with %i and JSON of its own (%s) is named in `status.postError`',
+  async (status, body, error) => {
+    const clock = manualClock()
+    const answer = async () => new Response(body, { status, headers: { 'content-type': 'application/json' } })
+    const client = createLocationClient<Router>({ url: server.url, clock, fetch: answer })
+    const room = client.join('r')
+    await until('the second post has failed', async () => (await clock.advance(50), room.status.postError))
+    expect(room.status.postError).toMatchObject(error)
+    await client.close()
+  },
+)
+
 test('`status.postError` outlasts renewals of the lease and ends when a newer post is acknowledged', async () => {
   await using live = await liveRoom()
   await live.room.flush()

@@ -40,12 +40,12 @@ class FakeSocket extends EventTarget {
   }
 }
 
-function transport(Socket: unknown = FakeSocket) {
+function transport(Socket: unknown = FakeSocket, transformer?: object) {
   FakeSocket.made = []
   const clock = manualClock()
   const overHttp: string[] = []
   const http = { clock, openStream: ({ room }: { room: string }) => void overHttp.push(room), shareStream: null }
-  const names = { prefix: '', transformer: undefined }
+  const names = { prefix: '', transformer }
   const sockets = webSocket({ url: 'http://host/trpc', WebSocket: Socket as never })<CellTypes>(http as never, names)
   const open = (room: string) => {
     const failures: Failure[] = []
@@ -228,5 +228,61 @@ describe('a stream without a hello', () => {
     socket.says('PONG')
     await client.clock.advance(4_000)
     expect([stream.failures.length, socket.readyState]).toEqual([1, 1])
+  })
+})
+
+describe('a transformer that throws', () => {
+  const thrower = () => {
+    throw new Error('no such type')
+  }
+  const plain = (value: unknown) => value
+  const of = (input: Partial<typeof both>, output: Partial<typeof both> = {}) => ({
+    input: { ...both, ...input },
+    output: { ...both, ...output },
+  })
+  const both = { serialize: plain, deserialize: plain }
+  /** A client with an open socket that has one stream. */
+  async function withStream(transformer: object) {
+    const client = transport(FakeSocket, transformer)
+    const stream = client.open('q3')
+    await client.clock.advance(0)
+    const socket = FakeSocket.made[0]
+    socket?.open()
+    await client.clock.advance(0)
+    return { client, stream, socket }
+  }
+  const post = ({ sockets }: ReturnType<typeof transport>, input: object = { room: 'q3' }) =>
+    sockets.post(input as never, 20_000).then(
+      () => 'accepted',
+      (error: Error) => error.message,
+    )
+
+  test('a reply to a post that the transformer cannot read fails that post alone, at once', async () => {
+    const { client, stream, socket } = await withStream(of({}, { deserialize: thrower }))
+    const outcome = post(client)
+    socket!.says({ id: -1, result: { type: 'data', data: {} } })
+    expect(await outcome).toBe('no such type')
+    expect([stream.failures.length, socket!.readyState]).toEqual([0, 1])
+  })
+
+  test('an event that the transformer cannot read ends the stream with its socket', async () => {
+    const { stream, socket } = await withStream(of({}, { deserialize: thrower }))
+    socket!.hello(1)
+    expect([stream.failures.length, socket!.readyState]).toEqual([1, 3])
+  })
+
+  test('a stream whose input the transformer cannot write ends, and leaves no timer', async () => {
+    const { client, stream } = await withStream(of({ serialize: thrower }))
+    expect(stream.failures.map(({ error }) => error.message)).toEqual([expect.stringContaining('no such type')])
+    await client.clock.advance(60_000)
+    expect(stream.failures).toHaveLength(1)
+  })
+
+  test('a post that is not JSON fails, and does not keep the socket open', async () => {
+    const { client, stream, socket } = await withStream(of({}))
+    expect(await post(client, { room: 1n })).toContain('BigInt')
+    stream.close()
+    await client.clock.advance(1_000)
+    expect(socket!.readyState).toBe(3)
   })
 })

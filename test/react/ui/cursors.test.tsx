@@ -11,17 +11,24 @@ const at = (name: string, x: number, y: number, more: Partial<TestMember> = {}) 
 const point = ({ location }: TestMember) => location as Point | null
 
 /** The requested animation frames, which run when a test calls `frame`. */
-let frames: FrameRequestCallback[] = []
+let frames: { handle: number; run: FrameRequestCallback }[] = []
 let now = 0
+let handles = 0
 const frame = (elapsedMs = 16) => {
   now += elapsedMs
-  for (const run of frames.splice(0)) run(now)
+  for (const { run } of frames.splice(0)) run(now)
 }
 let still = false
 beforeEach(() => {
   frames = []
   still = false
-  vi.stubGlobal('requestAnimationFrame', (run: FrameRequestCallback) => frames.push(run))
+  vi.stubGlobal('requestAnimationFrame', (run: FrameRequestCallback) => {
+    frames.push({ handle: (handles += 1), run })
+    return handles
+  })
+  vi.stubGlobal('cancelAnimationFrame', (cancelled: number) => {
+    frames = frames.filter(({ handle }) => handle !== cancelled)
+  })
   vi.stubGlobal('matchMedia', () => ({ matches: still }))
 })
 afterEach(() => {
@@ -46,6 +53,22 @@ test('cursors glide in one frame loop, which stops when all cursors have arrived
   expect(first).toBeLessThan(100)
   for (let i = 0; i < 60; i++) frame()
   expect([x(view, 0), x(view, 1)]).toEqual([100, 0])
+  expect(frames).toEqual([])
+})
+
+test('a layer that stops and begins again between two frames keeps one frame loop, and none when it is gone', async () => {
+  const rooms = [new TestRoom(), new TestRoom()]
+  await using view = await mounted(null)
+  for (let nth = 0; nth < 6; nth++) {
+    const room = rooms[nth % 2]!
+    room.set(at('Ada', 0, 0))
+    await view.show(<Cursors room={room} point={point} coordinates="pixels" />)
+    room.set(at('Ada', 100 + nth, 0))
+    expect(frames.length).toBe(1)
+  }
+  frame()
+  expect(frames.length).toBe(1)
+  await view.show(null)
   expect(frames).toEqual([])
 })
 

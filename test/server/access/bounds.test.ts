@@ -1,44 +1,49 @@
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { addressKey } from '../../../src/server/access/client-address.js'
 import { Gate } from '../../../src/server/access/gate.js'
 import { MembershipLimits } from '../../../src/server/access/membership-limits.js'
 import { RateLimits } from '../../../src/server/access/rate-limits.js'
 import { TokenBuckets } from '../../../src/server/access/token-buckets.js'
+import { CommitOrder } from '../../../src/server/backends/redis/commit-order.js'
 import { defaultLimits } from '../../../src/server/options/limits.js'
 import { silentLogger } from '../../../src/server/options/logger.js'
+import { newTraffic } from '../../../src/server/options/metrics.js'
+import { defaultTiming } from '../../../src/server/options/timing.js'
+import { ringSize } from '../../../src/server/rooms/broadcast-ring.js'
+import { Frame, Frames } from '../../../src/server/rooms/frames.js'
+import { RoomBroadcasts } from '../../../src/server/rooms/room-broadcasts.js'
+import { Timeline } from '../../../src/server/rules/timeline.js'
+import { frameMessage, prefixOf } from '../../../src/server/websocket/message-bytes.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import { leaving, Play } from '../../support/histories.js'
+import { largestDuring } from '../../support/largest-size.js'
 
 /* Each structure in memory that callers can make grow has an upper bound, and is filled far beyond that bound here. */
-
-/** Runs `grow` and returns the largest size that any Map or Set had meanwhile. */
-async function largestDuring(grow: () => unknown): Promise<number> {
-  let largest = 0
-  const { set } = Map.prototype
-  const { add } = Set.prototype
-  const spies = [
-    vi.spyOn(Map.prototype, 'set').mockImplementation(function (this: Map<unknown, unknown>, key, value) {
-      set.call(this, key, value)
-      largest = Math.max(largest, this.size)
-      return this
-    }),
-    vi.spyOn(Set.prototype, 'add').mockImplementation(function (this: Set<unknown>, value) {
-      add.call(this, value)
-      largest = Math.max(largest, this.size)
-      return this
-    }),
-  ]
-  const restore = () => spies.forEach((spy) => spy.mockRestore())
-  onTestFinished(restore)
-  await grow()
-  restore()
-  return largest
-}
 
 const times = (count: number, run: (i: number) => unknown) => {
   for (let i = 0; i < count; i++) run(i)
 }
 const address = (i: number) => `198.${18 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}`
+
+const plain = { serialize: (value: unknown) => value }
+const broadcastText = (id: string) =>
+  JSON.stringify({
+    id,
+    epoch: 'e',
+    to: null,
+    item: { name: 'note', payload: id, connectionId: null, memberId: null, at: 1, after: 0 },
+  })
+/** The broadcasts of a room that never reaches the version of any broadcast, or has reached them all. */
+const broadcastsOf = (isShown: boolean) =>
+  new RoomBroadcasts({
+    clock: manualClock(),
+    timing: defaultTiming,
+    traffic: newTraffic(),
+    eventBytes: 65_536,
+    isShown: () => isShown,
+    nextTickAt: () => 0,
+    wakeAll: (done) => done(0),
+  })
 
 /** Each structure, a function that fills it, and its documented bound. While it evicts, it may hold one entry more. */
 const table: [name: string, grow: () => unknown, bound: number][] = [
@@ -47,7 +52,7 @@ const table: [name: string, grow: () => unknown, bound: number][] = [
     'token buckets',
     () => {
       const buckets = new TokenBuckets({ perSecond: 0.001, burst: 1 })
-      times(52_000, (i) => buckets.take(`member ${i}`, 0))
+      times(50_100, (i) => buckets.take(`member ${i}`, 0))
     },
     50_000,
   ],
@@ -70,12 +75,51 @@ const table: [name: string, grow: () => unknown, bound: number][] = [
     },
     1_000,
   ],
+  [
+    'frames that lead from old versions to the present one',
+    () => {
+      const timeline = new Timeline({ epoch: 'e', version: 20_000, floor: 0, connections: [], left: [] })
+      const frames = new Frames(timeline)
+      times(10_000, (i) => frames.since(i))
+    },
+    32,
+  ],
+  [
+    'ids of broadcasts by which a repeated one is recognized',
+    () => {
+      const broadcasts = broadcastsOf(true)
+      times(2_000, (i) => broadcasts.receive(broadcastText(`b${i}`)))
+    },
+    512,
+  ],
+  [
+    'messages of one frame for WebSockets, by the beginning of the message',
+    () => {
+      const frame = new Frame('e.1', { type: 'beat', count: 1, digest: 'x' }, 1)
+      times(10_000, (i) => frameMessage(frame, plain, prefixOf(i, undefined)))
+    },
+    16,
+  ],
+  [
+    'commits that wait for a missing one',
+    () => {
+      const order = new CommitOrder({ epoch: 'e', version: 0 })
+      times(10_000, (i) => order.take({ epoch: 'e', prev: i + 1, version: i + 2, open: () => undefined as never }))
+    },
+    1_000,
+  ],
 ]
 
 test.each(table)('the number of %s in memory stays within its documented bound', async (_, grow, bound) => {
   const largest = await largestDuring(grow)
   expect(largest).toBeGreaterThanOrEqual(bound)
   expect(largest).toBeLessThanOrEqual(bound + 1)
+})
+
+test('the number of broadcasts that wait for a version of the room is bounded by the size of the ring', () => {
+  const broadcasts = broadcastsOf(false)
+  times(2_000, (i) => broadcasts.receive(broadcastText(`b${i}`)))
+  expect(2_000 - broadcasts.ring.end).toBe(ringSize)
 })
 
 test('the membership limits purge ended memberships: of 20,000, at most 1,026 are in memory at once', () => {

@@ -72,6 +72,36 @@ describe('identify()', () => {
     await expect(gate.caller('x')).rejects.toMatchObject({ code })
   })
 
+  test.each(['memberId', 'profile', 'expiresAt', 'scope'])(
+    'a call whose identify() returns an object whose %s cannot be read is answered `misconfigured`, which is logged once',
+    async (field) => {
+      const error = vi.fn()
+      const cause = new Error('the password is swordfish')
+      const identity = Object.defineProperty({ memberId: 'ada' }, field, {
+        get() {
+          throw cause
+        },
+      })
+      const access = { identify: () => identity, authorize: () => true }
+      const { gate } = gateOf(access, { logger: { ...silentLogger, error } })
+      const refusal = { code: 'misconfigured', message: 'identify() returned an invalid identity: reading it threw.', cause } // prettier-ignore
+      for (let i = 0; i < 3; i++) await expect(gate.caller('x')).rejects.toMatchObject(refusal)
+      expect(error).toHaveBeenCalledTimes(1)
+    },
+  )
+
+  test('identify() may return an object with getters: each field is read once', async () => {
+    let reads = 0
+    const identity = {
+      get memberId() {
+        return reads++ === 0 ? 'ada' : (7 as never)
+      },
+    }
+    const { gate } = gateOf({ identify: () => identity, authorize: () => true })
+    expect(await gate.caller('x')).toMatchObject({ memberId: 'ada' })
+    expect(reads).toBe(1)
+  })
+
   test('a call whose identify() throws is answered `unauthorized`, with the error as the cause', async () => {
     const cause = new Error('bad token')
     const { gate } = gateOf({ identify: () => Promise.reject(cause), authorize: () => true })

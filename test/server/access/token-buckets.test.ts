@@ -28,6 +28,24 @@ test('a caller who waits for the time that a token bucket returned gets a token'
   )
 })
 
+test.each([
+  { perSecond: Infinity, burst: 1 },
+  { perSecond: 1, burst: Infinity },
+  { perSecond: Infinity, burst: Infinity },
+])('a bucket of infinite rate or burst limits nothing and is not stored: %o', (rate) => {
+  const buckets = new TokenBuckets(rate)
+  for (let i = 0; i < 1_000; i++) expect(buckets.take('ada', i / 100, 5)).toBe(0)
+  expect(buckets.size).toBe(0)
+})
+
+test('the wait of the slowest rate is a number that a timer and JSON can hold', () => {
+  for (const perSecond of [1e-9, Number.MIN_VALUE]) {
+    const buckets = new TokenBuckets({ perSecond, burst: 1 })
+    expect(buckets.take('ada', 0)).toBe(0)
+    expect(buckets.take('ada', 1)).toBe(2 ** 31 - 1)
+  }
+})
+
 test('a token bucket that has refilled completely is removed from memory', () => {
   const buckets = new TokenBuckets({ perSecond: 30, burst: 60 })
   for (let i = 0; i < 10_000; i++) buckets.take(`member ${i}`, i)

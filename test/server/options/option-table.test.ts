@@ -6,6 +6,7 @@ import {
   createLocationMiddleware,
   createLocationRouter,
   createRequestGuard,
+  silentLogger,
   type Limits,
   type TimingOptions,
 } from 'hereabouts/server'
@@ -69,25 +70,55 @@ describe.each(Object.entries(constructors))('%s', (name, construct) => {
   })
 })
 
+/** The durations of which 0 says something that is not the same as another option. */
+const mayBeZero = new Set<string>(['leaseMinMs', 'closedMs', 'graceMaxMs', 'claimMs', 'drainMs', 'recheckMs', 'postMs', 'presenceMs', 'frameMinMs']) // prettier-ignore
+
 describe('the numbers of limits and timing', () => {
   const wrong = [-1, Number.NaN, '5', null, true, {}]
+  const rangeOf = (name: string) =>
+    name === 'depth' ? 'of 0 or more' : /Per(Second|Minute)$/.test(name) ? 'above 0' : 'of 1 or more'
+  const largest = (name: string) => (name === 'depth' ? '100 for the largest value' : 'Infinity for no limit')
   test.each(Object.keys(defaultLimits) as (keyof Limits)[])(
-    'a value in limits that is not a number of 0 or more is refused: %s',
+    'a value in limits that is not a number of its range is refused: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ limits: { [name]: value } })).toThrow(
-          refusal(`limits.${name} must be a number of 0 or more. Leave it out for the default.`),
+          refusal(
+            `limits.${name} must be a number ${rangeOf(name)}. Leave it out for the default, or write ${largest(name)}.`,
+          ),
         )
     },
   )
 
   test.each([...Object.keys(defaultTiming), 'scale'] as (keyof TimingOptions)[])(
-    'a value in timing that is not a number of 0 or more is refused: %s',
+    'a value in timing that is not a number of its range is refused: %s',
     (name) => {
       for (const value of wrong)
         expect(() => constructors.createLocationHub({ timing: { [name]: value } })).toThrow(
-          refusal(`timing.${name} must be a number of 0 or more. Leave it out for the default.`),
+          refusal(
+            `timing.${name} must be a number ${mayBeZero.has(name) ? 'of 0 or more' : 'above 0'}. Leave it out for the default`,
+          ),
         )
+    },
+  )
+
+  test.each(Object.keys(defaultLimits) as (keyof Limits)[])('a limit of 0 is refused, except a depth: %s', (name) => {
+    const construct = (value: number) => () => constructors.createLocationHub({ limits: { [name]: value } })
+    if (name === 'depth') expect(construct(0)).not.toThrow()
+    else expect(construct(0)).toThrow(refusal(`limits.${name} must be a number ${rangeOf(name)}`))
+    // Half a call at once would let twice as many calls through as the rate says.
+    if (rangeOf(name) === 'of 1 or more') expect(construct(0.5)).toThrow(refusal(`limits.${name}`))
+    else expect(construct(0.5)).not.toThrow()
+    expect(construct(1)).not.toThrow()
+    if (name !== 'depth') expect(construct(Infinity)).not.toThrow()
+  })
+
+  test.each([...Object.keys(defaultTiming), 'scale'])(
+    'a duration of 0 is refused unless it has a meaning: %s',
+    (name) => {
+      const construct = () => constructors.createLocationHub({ timing: { [name]: 0 } })
+      if (mayBeZero.has(name)) expect(construct).not.toThrow()
+      else expect(construct).toThrow(refusal(`timing.${name} must be a number above 0`))
     },
   )
 
@@ -101,13 +132,36 @@ describe('the numbers of limits and timing', () => {
     },
   )
 
+  // sweepMs of 2 ** 31 - 1 once took 4 GB of memory: one slot of a ring for each turn until the next sweep.
+  test.each([
+    { requestMs: 20_001 },
+    { requestMs: 2 ** 31 - 1 },
+    { scale: 1 / 3 },
+    { scale: 3_579 },
+    { sweepMs: 2 ** 31 - 1 },
+    { sweepMs: 1e-9 },
+    { beatMs: 2 ** 31 - 1 },
+    { beatMs: 1e-9 },
+  ])('a server takes fractions and extreme durations as timing: %o', async (timing) => {
+    const server = createLocationServer({ location: cellLocation, anonymous: true, timing, logger: silentLogger })
+    expect(server.hub.health()).toBe('ready')
+    await server.close()
+  })
+
+  test.each([3_580, 1e9, Infinity])(
+    'a timing.scale of %s is refused, because a duration would exceed what a timer can hold',
+    (scale) => {
+      expect(() => constructors.createLocationHub({ timing: { scale } })).toThrow(
+        refusal(`timing.scale is ${scale}: it must be at most 3579.`),
+      )
+    },
+  )
+
   test.each([
     ['limits', { post: 5 }, 'Unknown option limits.post. Leave it out.'],
     ['limits', { depth: 101 }, 'limits.depth is 101: it must be at most 100.'],
     ['timing', { beat: 5 }, 'Unknown option timing.beat. Leave it out.'],
-    ['timing', { beatMs: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
-    ['timing', { sweepMs: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
-    ['timing', { scale: 0 }, 'timing.beatMs and timing.sweepMs must be above 0.'],
+    ['timing', { scale: 3_580 }, 'timing.scale is 3580: it must be at most 3579.'],
     ['timing', { leaseMinMs: 9, leaseMaxMs: 8 }, 'timing.leaseMinMs is 9 and timing.leaseMaxMs is 8'],
     ['timing', { frameMinMs: 9, frameMaxMs: 8 }, 'timing.frameMinMs is 9 and timing.frameMaxMs is 8'],
   ])('the option %s with the value %o is refused as `misconfigured`', (option, value, message) => {
@@ -128,6 +182,7 @@ describe('missing and conflicting options', () => {
     ['createLocationRouter with anonymous and identify', () => constructors.createLocationRouter({ identify: () => ({}) }), 'Pass identify() and authorize()'],
     ['createLocationMiddleware without router', () => createLocationMiddleware({} as never), 'createLocationMiddleware needs router'],
     ['createRequestGuard with a path that has no location procedures', () => createRequestGuard({ router, path: 'other' }), 'no location procedures at path "other"'],
+    ['createRequestGuard with a limit of 0', () => createRequestGuard({ limits: { batch: 0 } }), 'limits.batch must be a number of 1 or more'],
     ['createRequestGuard with an unknown limit', () => createRequestGuard({ limits: { posts: 5 } as never }), 'Unknown option limits.posts'],
     ['createRequestGuard with a depth that overflows the stack', () => createRequestGuard({ limits: { depth: 1e6 } }), 'limits.depth is 1000000'],
   ])('missing or conflicting options are refused as `misconfigured`: %s', (_what, construct, message) => expect(construct).toThrow(refusal(message))) // prettier-ignore

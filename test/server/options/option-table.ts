@@ -16,7 +16,7 @@ const access: Row[] = [
   ['anonymous', 1, 'must be true or false'],
 ]
 const clientIp: Row[] = [
-  ['clientIp', '127.0.0.1', 'must be a function that returns its answer'],
+  ['clientIp', '127.0.0.1', 'must be a function that returns its result'],
   ['clientIp', async () => '192.0.2.1', 'and not a promise'],
 ]
 const compress: Row[] = [
@@ -39,7 +39,10 @@ const hub: Row[] = [
   ['broadcasts', { note: 'string' }, 'must be a zod 4 schema'],
   ['locks', 'yes', 'true, false or { idleMs }'],
   ['locks', { idleMs: 0 }, 'true, false or { idleMs }'],
+  // JSON has no such number: clients would be told none.
+  ['locks', { idleMs: Infinity }, 'true, false or { idleMs }'],
   ['locks', { idle: 5 }, 'true, false or { idleMs }'],
+  ['locks', new Date(0), 'true, false or { idleMs }'],
   ['locks', [], 'true, false or { idleMs }'],
   ['presence', true, 'or false for members without a presence value'],
   ['presence', {}, 'must be a zod 4 schema'],
@@ -49,6 +52,8 @@ const hub: Row[] = [
   ['limits', 5, 'must be an object of numbers'],
   ['limits', null, 'must be an object of numbers'],
   ['limits', [], 'must be an object of numbers'],
+  // Its entries are no properties: it would change nothing.
+  ['limits', new Map([['streams', 5]]), 'must be an object of numbers'],
   ['timing', 5, 'must be an object of durations'],
   ['timing', null, 'must be an object of durations'],
   ['clock', { now: () => 0 }, 'must be a Clock'],
@@ -76,7 +81,7 @@ export const tables = {
     ['static', true, 'must be the path of a folder'],
     ['webSocket', 'yes', 'must be true or false'],
     ['webSocket', null, 'must be true or false'],
-    ['procedures', {}, 'must be a function that returns its answer'],
+    ['procedures', {}, 'must be a function that returns its result'],
     ['procedures', async () => ({}), 'and not a promise'],
     ['keepAliveMs', 0, 'above 0 and at most'],
     ['keepAliveMs', '70000', 'above 0 and at most'],

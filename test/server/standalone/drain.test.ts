@@ -17,6 +17,13 @@ function stage(server: Parameters<typeof drainOnSignals>[0]) {
 }
 const forEver = () => new Promise<never>(() => {})
 
+test.each([undefined, {}, { close: forEver }, { hub: {}, close: forEver }, { hub: { drain: forEver } }])(
+  'drainOnSignals refuses a value that cannot be drained: %o',
+  (server) => {
+    expect(() => drainOnSignals(server as never)).toThrow('drainOnSignals needs a server')
+  },
+)
+
 test('a process whose server does not close exits with code 0 five seconds after the drain', async () => {
   using process = stage({ hub: { drain: async () => {} }, close: forEver })
   process.signal()

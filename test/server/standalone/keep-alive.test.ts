@@ -26,6 +26,10 @@ test('keepAliveMs sets how long an idle connection stays open', async () => {
   expect(await announcedSeconds(12_000)).toBe(12)
 })
 
+test('a fractional keepAliveMs is rounded up, because Node accepts whole numbers only', async () => {
+  expect(await announcedSeconds(11_999.5)).toBe(12)
+})
+
 test.each([0, -1, NaN, Infinity, 2 ** 31])('keepAliveMs of %s is `misconfigured`', (keepAliveMs) => {
   const error = expect.objectContaining({ code: 'misconfigured', message: expect.stringContaining('keepAliveMs') })
   expect(() => createLocationServer({ ...options, keepAliveMs })).toThrow(error as Error)

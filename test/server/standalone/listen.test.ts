@@ -22,19 +22,22 @@ test('a second listen() of prometheusMetrics() fails until close() is called', a
   await metrics.close()
 })
 
-test.each(['127.0.0.1', '0.0.0.0', '::', '::1'])('the URL that listen() returns for %s can be called', async (host) => {
-  const server = createLocationServer({ location: cellLocation, anonymous: true })
-  const metrics = prometheusMetrics()
-  const { trpcUrl } = await server.listen(0, host)
-  // Linux also connects to wildcard addresses such as 0.0.0.0, but other systems and browsers do not.
-  expect(['127.0.0.1', '[::1]']).toContain(new URL(trpcUrl).hostname)
-  const input = encodeURIComponent('{"room":"r"}')
-  expect((await raw(`${trpcUrl}/getLocations?input=${input}`)).status).toBe(200)
-  const { url } = await metrics.listen(0, host)
-  expect((await raw(url)).status).toBe(200)
-  await metrics.close()
-  await server.close()
-})
+test.each(['127.0.0.1', '0.0.0.0', '::', '::1', '::ffff:127.0.0.1', '::ffff:0.0.0.0'])(
+  'the URL that listen() returns for %s can be called',
+  async (host) => {
+    const server = createLocationServer({ location: cellLocation, anonymous: true })
+    const metrics = prometheusMetrics()
+    const { trpcUrl } = await server.listen(0, host)
+    // Linux also connects to wildcard addresses such as 0.0.0.0, but other systems and browsers do not.
+    expect(['127.0.0.1', '[::1]']).toContain(new URL(trpcUrl).hostname)
+    const input = encodeURIComponent('{"room":"r"}')
+    expect((await raw(`${trpcUrl}/getLocations?input=${input}`)).status).toBe(200)
+    const { url } = await metrics.listen(0, host)
+    expect((await raw(url)).status).toBe(200)
+    await metrics.close()
+    await server.close()
+  },
+)
 
 test.each([
   // An unset shell variable gives an empty host, with which Node would listen on all addresses.

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../shared/clock.js'
 import { backgroundClock } from '../../../shared/background-clock.js'
+import { LocationError } from '../../../shared/errors.js'
 import type { Logger } from '../../options/logger.js'
 import type { Backend, BackendHealth, BackendRoom, RoomOptions } from '../../rules/backend.js'
 import { newEpoch } from '../../rules/ids.js'
@@ -85,6 +86,7 @@ class RedisBackend implements Backend {
   #listening: Promise<unknown> | null = null
   #isListening = false
   #started: Promise<void> | undefined
+  #isClosed = false
 
   constructor(port: RedisPort, options: Omit<RedisBackendOptions, 'port' | 'client'>, clock: Clock) {
     const { prefix = 'hereabouts', timeoutMs = 750, pulseMs = 1_000, keepMs = 900_000, time = null } = options
@@ -110,13 +112,20 @@ class RedisBackend implements Backend {
   }
 
   async open(id: string, options: RoomOptions): Promise<BackendRoom> {
+    this.#assertOpen()
     // This process subscribes to revocations before it opens a room, so that it misses none.
     await (this.#started ??= this.#health.main.pulse())
+    this.#assertOpen()
     if (!this.#isListening) throw new Error('Redis is unreachable.')
     const redis = this.#health.to(partOf(id))
     redis.assertUp()
     const [port, keys, keepMs, time] = [this.#port, keysOf(id, this.#prefix), this.#keepMs, this.#time]
     const room = await RedisRoom.open({ ...options, port, redis, keys, keepMs, time, random: Math.random })
+    if (this.#isClosed) {
+      // Its subscription may have ended with the connection.
+      await room.close().catch(() => {})
+      throw closedError()
+    }
     this.#rooms.set(room, id)
     // The backend reports outages of all of Redis. A room only reports outages of its own partition.
     const unlisten = port.isCluster ? redis.onHealth((fault) => options.onHealth?.(fault ? 'down' : 'up')) : () => {}
@@ -160,12 +169,17 @@ class RedisBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     this.#health.close()
     this.#repair.close()
     this.#revokeListeners.clear()
     await Promise.allSettled([...this.#rooms.keys()].map((room) => room.close()))
     this.#rooms.clear()
     await this.#port.close()
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError()
   }
 
   /**
@@ -220,4 +234,5 @@ class RedisBackend implements Backend {
   }
 }
 
+const closedError = () => new LocationError('closed', 'This backend was closed: create a new one.')
 const isMisconfigured = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'misconfigured'

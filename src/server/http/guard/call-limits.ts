@@ -33,7 +33,7 @@ export function guardProcedures(ownersOf: (request: GuardRequest) => CallOwner[]
     const limits = own[0]?.limits ?? defaultLimits
     const bodyBytes = isBounded ? limits.bodyBytes : Infinity
     const check = () =>
-      (isBounded ? jsonLinesRefusal(request, () => own) : null) ??
+      jsonLinesRefusal(request, () => own) ??
       batchRefusal(isBounded ? owners.length : own.length, limits) ??
       depthRefusal(request, owners.length, own, limits)
     if (own.length > 0) return guardRequest(request, response, rules, { bodyBytes, check }) ? bodyBytes : null

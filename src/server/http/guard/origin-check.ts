@@ -98,8 +98,11 @@ function normalOrigin(entry: string): string | null {
 /** Returns a host name in lower case; null when it is not a plain name or address. */
 function normalHostName(entry: string): string | null {
   if (!/^(\[[\da-f:.]+\]|[^\s/\\?#@*:]+)$/i.test(entry) || !URL.canParse(`http://${entry}`)) return null
-  return new URL(`http://${entry}`).hostname
+  return withoutRootDot(new URL(`http://${entry}`).hostname)
 }
+
+/** Removes the dot of the DNS root: `app.example.` and `app.example` name the same host. */
+const withoutRootDot = (name: string) => (name.length > 1 && name.endsWith('.') ? name.slice(0, -1) : name)
 
 /** The reason for which a request is refused: a tRPC error code, and a message that says what to do. */
 export type Refusal = { code: keyof typeof refusalCodes; message: string }
@@ -127,7 +130,7 @@ export function refusalOf(request: IncomingRequest, rules: OriginRules & { bodyB
   const host = String(request.headers.host ?? request.headers[':authority'] ?? '')
   if (!methods.includes(request.method ?? ''))
     return { code: 'METHOD_NOT_SUPPORTED', message: `bad-input: Use ${methods.join(', ')}.` }
-  const name = host.replace(/:\d+$/, '').toLowerCase()
+  const name = withoutRootDot(host.replace(/:\d+$/, '').toLowerCase())
   if (!isOwnName(name, request, rules.allowedHosts))
     return {
       code: 'FORBIDDEN',

@@ -1,7 +1,7 @@
 import type { AnyTRPCRouter } from '@trpc/server'
 import { LocationError } from '../../../shared/errors.js'
 import { backgroundClock } from '../../../shared/background-clock.js'
-import { defaultLimits, largestLimits, type Limits } from '../../options/limits.js'
+import { defaultLimits, limitRanges, type Limits } from '../../options/limits.js'
 import { mergeNumbers } from '../../options/number-options.js'
 import {
   assertOptions,
@@ -55,7 +55,7 @@ export function createRequestGuard(given: RequestGuardOptions = {}) {
   assertOptions('createRequestGuard', given, guardOptionChecks)
   const { path, router, limits, ...options } = given
   const { bodyBytes, batch, depth } = defaultLimits
-  const requestLimits = mergeNumbers({ bodyBytes, batch, depth }, limits, 'limits', largestLimits)
+  const requestLimits = mergeNumbers({ bodyBytes, batch, depth }, limits, 'limits', limitRanges)
   if (path !== undefined) assertPath(path)
   if (router) assertLocationsIn(router, path)
   const ownersOf = router

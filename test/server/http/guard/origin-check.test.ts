@@ -52,6 +52,9 @@ test.each<[string, OriginOptions, Parameters<typeof request>, string]>([
     'FORBIDDEN',
   ],
   ['a host name in allowedHosts, with a port', { allowedHosts: ['app.example'] }, [{ host: 'App.example:8080' }], 'in'],
+  ['a loopback name with the dot of the DNS root', {}, [{ host: 'localhost.:3000' }], 'in'],
+  ['a name with two dots at its end', { allowedHosts: ['app.example'] }, [{ host: 'app.example..' }], 'FORBIDDEN'],
+  ['a dot for a name', { allowedHosts: ['app.example'] }, [{ host: '.' }], 'FORBIDDEN'],
   ['a post of JSON', {}, [json, { method: 'POST' }], 'in'],
   [
     'a post of JSON with a charset',

@@ -42,6 +42,9 @@ describe('normalization of origins and allowedHosts', () => {
     ['App.Example', 'APP.example'],
     ['app.example', 'app.example:443'],
     ['[2001:DB8::1]', '[2001:db8::1]:8080'],
+    ['app.example', 'app.example.'],
+    ['app.example', 'App.example.:443'],
+    ['app.example.', 'app.example'],
   ])('the entry %s in allowedHosts allows the Host header %s', (entry, host) => {
     expect(check({ allowedHosts: [entry], origins: ['https://a.example'] }, host, 'https://a.example')[0]).toBe(
       'allowed',

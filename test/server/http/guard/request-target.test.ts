@@ -131,6 +131,7 @@ describe.each(ways)('the request guard before %s', (_way, listener) => {
     const batch = (path: string) => ask(port, `/trpc/${path}?batch=1&input=${inputs}`, lines)
     expect(await batch('locations.getLocations,locations.getLocations')).toMatch(/^HTTP\/1.1 400 .*httpBatchLink/s)
     expect(await batch('hello')).toMatch(/^HTTP\/1.1 200 /)
+    expect(await batch('hello,locations.getLocations')).toMatch(/^HTTP\/1.1 400 .*httpBatchLink/s)
     const text = await new Promise<string>((resolve) => {
       const headers = { 'content-type': 'application/json', 'trpc-accept': 'application/jsonl' }
       const post = httpRequest({ port, method: 'POST', path: '/trpc/locations.postLocation?batch=1', headers })

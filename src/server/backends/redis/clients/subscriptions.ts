@@ -20,6 +20,7 @@ export class Subscriptions {
   #connection: SubscriberConnection
   #onClosed: (error: Error) => void = () => {}
   #closed!: Promise<never>
+  #isClosed = false
 
   /** @param connect opens a connection, and calls `onGap` whenever it may have missed messages. */
   constructor(connect: (onGap: () => void) => SubscriberConnection) {
@@ -29,6 +30,7 @@ export class Subscriptions {
 
   /** Resolves when subscribed, with a function that unsubscribes. */
   async subscribe(name: string, listener: (message: string) => void): Promise<() => Promise<void>> {
+    this.#assertOpen()
     const channel = this.#channels.get(name) ?? this.#add(name)
     channel.listeners.add(listener)
     try {
@@ -46,16 +48,31 @@ export class Subscriptions {
 
   /** Replaces the connection. Rejects when a channel could not be subscribed to over the new one. */
   async reconnect(): Promise<void> {
-    this.close()
+    this.#assertOpen()
+    this.#closeConnection()
     this.#connection = this.#open()
     for (const [name, channel] of this.#channels) this.#subscribe(name, channel)
     const subscribing = Array.from(this.#channels.values(), ({ subscribed }) => subscribed)
     await Promise.all(subscribing).finally(() => this.#gap())
   }
 
+  /** Closes the connection for good. */
   close(): void {
-    this.#connection.close()
-    this.#onClosed(new Error('The subscribing connection was closed.'))
+    this.#isClosed = true
+    this.#closeConnection()
+  }
+
+  #closeConnection(): void {
+    try {
+      this.#connection.close()
+    } finally {
+      this.#onClosed(closedError())
+    }
+  }
+
+  /** A client that was closed would connect again. */
+  #assertOpen(): void {
+    if (this.#isClosed) throw closedError()
   }
 
   #open(): SubscriberConnection {
@@ -91,6 +108,8 @@ export class Subscriptions {
     await unsubscribe?.()
   }
 }
+
+const closedError = () => new Error('The subscribing connection was closed.')
 
 /** Resolves when a channel is subscribed to over the present connection. */
 async function settled(channel: Channel): Promise<void> {

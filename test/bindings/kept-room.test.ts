@@ -86,7 +86,7 @@ describe('joining a room for a provider', () => {
 describe('the room of a provider', () => {
   beforeEach(() => void vi.stubGlobal('document', {}))
   afterEach(() => void vi.unstubAllGlobals())
-  const options = (more: object = {}) => readOptions({ room: 'r', ...more } as never)
+  const options = (more: object = {}) => readOptions<never>({ room: 'r', ...more })
 
   test('the room of a provider stays the same while room, client and `watch` do', () => {
     const client = fakeClient()
@@ -166,7 +166,7 @@ describe('the room of a provider', () => {
     kept.follow(options())
     expect([client.calls, kept.room().id, kept.room().others]).toEqual([[], 'r', []])
     // Posts are ignored, and listeners can be removed.
-    kept.room().post(null as never)
+    kept.room().post(null)
     kept.room().update({})
     kept.room().on('moved', () => {})()
     kept.leave()

@@ -32,7 +32,7 @@ async function watching(features = ['locks']) {
             at: version,
             locks: fences.map((fence) => ({ location: { sheet: 's', row: fence, col: 0 }, fence })),
           }) as unknown as Connection<never>,
-      ) as never,
+      ),
     },
   })
   let changed = () => {}

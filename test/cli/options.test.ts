@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { programOf } from '../../src/cli/program.js'
 
@@ -84,6 +84,8 @@ const rows: Record<string, { least: string[]; defaults: object; options: typeof 
   },
 }
 
+const byText = (a?: string | null, b?: string | null) => (a! < b! ? -1 : 1)
+
 function parsing() {
   const commands: object[] = []
   const program = programOf(() => async (command) => void commands.push(command))
@@ -103,7 +105,7 @@ afterEach(() => vi.unstubAllEnvs())
 describe.each(Object.entries(rows))('`hereabouts %s`', (name, { least, defaults, options }) => {
   test(`every option of \`${name}\` has a row in this table`, () => {
     const command = parsing().program.commands.find((each) => each.name() === name)!
-    expect(command.options.map(({ long }) => long).toSorted()).toEqual(Object.keys(options).toSorted())
+    expect(command.options.map(({ long }) => long).toSorted(byText)).toEqual(Object.keys(options).toSorted(byText))
   })
 
   test(`\`${name}\` without options uses the defaults`, async () => {

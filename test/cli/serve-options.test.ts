@@ -1,6 +1,6 @@
 import { manualClock } from 'hereabouts/testing'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import type { ServeCommand } from '../../src/cli/commands/serve.js'
+import type * as Serve from '../../src/cli/commands/serve.js'
 import { Output } from '../../src/cli/output.js'
 import type { ServerConfig } from '../../src/cli/server-config.js'
 import { settled } from '../support/servers/memory-server.js'
@@ -36,7 +36,7 @@ vi.doMock(config, async (original) => ({
 }))
 // A copy of the module for this file alone, because the files of a worker share their modules.
 const copy = '../../src/cli/commands/serve.ts?options'
-const { serve } = (await import(copy)) as typeof import('../../src/cli/commands/serve.js')
+const { serve } = (await import(copy)) as typeof Serve
 vi.doUnmock(server)
 vi.doUnmock(config)
 
@@ -45,7 +45,7 @@ beforeEach(() => {
   seen.config = {}
 })
 
-async function serving(command: Partial<ServeCommand>, json = true) {
+async function serving(command: Partial<Serve.ServeCommand>, json = true) {
   let said = ''
   const stream = { isTTY: false, write: (text: string) => void (said += text) } as unknown as NodeJS.WriteStream
   const output = new Output({ clock: manualClock(), stdout: stream, stderr: stream, env: {}, json })
@@ -153,7 +153,7 @@ describe('`hereabouts serve`', () => {
   })
 
   test('a wrong option of the command line is a usage error, one of the file names the file, any other passes', async () => {
-    const failing = async (message: string, command: Partial<ServeCommand>) => {
+    const failing = async (message: string, command: Partial<Serve.ServeCommand>) => {
       seen.failure = new Error(message)
       return (await serving(command)).failure()
     }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { openBroadcasts } from '../../src/client/broadcasts/room-broadcasts.js'
 import { firstLoad } from '../../src/client/first-load.js'
 import { detectSplitRoom } from '../../src/client/room/split-room.js'
+import type * as Unheard from '../../src/client/store/unheard-error.js'
 import { createStore } from '../../src/client/store/store.js'
 import { colorOf } from '../../src/shared/colors.js'
 import { LocationError } from '../../src/shared/errors.js'
@@ -111,7 +112,7 @@ describe('the detection of a split room', () => {
 /** Loads a copy of the module, which has not written anything yet. */
 async function freshWarn() {
   const copy = `../../src/client/store/unheard-error.ts?${Math.random()}`
-  return ((await import(copy)) as typeof import('../../src/client/store/unheard-error.js')).warn
+  return ((await import(copy)) as typeof Unheard).warn
 }
 
 test('a warning is written once for each message, and only the first hundred messages are remembered', async () => {

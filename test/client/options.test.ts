@@ -1,7 +1,7 @@
 import { createLocationClient, type ClientTransport, type LocationClientOptions } from 'hereabouts/client'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { fakeTabs } from '../support/browser/fake-tabs.js'
-import { cell, id, liveRoom, memoryClient, one } from '../support/clients/memory-room.js'
+import { cell, id, liveRoom, memoryClient, one, type MemoryRouter } from '../support/clients/memory-room.js'
 import { countedClock } from '../support/counted-clock.js'
 import { memoryServer, MemoryRefusal, settled } from '../support/servers/memory-server.js'
 import { tagged } from '../support/tagged.js'
@@ -9,7 +9,9 @@ import { tagged } from '../support/tagged.js'
 /* Each option of a client, set to an unusual value and observed. The type of `rows` makes a new option without a row fail to compile. */
 
 type Transport = Parameters<ClientTransport>[0]
-type AnyOptions = Partial<Record<keyof LocationClientOptions<never, never>, unknown>>
+type AnyOptions = Partial<
+  Record<keyof Omit<LocationClientOptions<MemoryRouter, ''>, never> | 'path' | 'transformer', unknown>
+>
 
 afterEach(() => vi.unstubAllGlobals())
 
@@ -29,10 +31,10 @@ function transportOf(options: AnyOptions = {}) {
   return { client, server, ...given! }
 }
 
-const rows: Record<keyof LocationClientOptions<never, never> | 'path' | 'transformer', () => Promise<void>> = {
+const rows: Record<keyof AnyOptions, () => Promise<void>> = {
   async url() {
     const { http, server } = transportOf({ url: new URL('http://other/api') })
-    await http.post({ room: 'r', location: null } as never, 1_000)
+    await http.post({ room: 'r', location: null }, 1_000)
     expect([http.url, server.requests[0]!.url]).toEqual(['http://other/api', 'http://other/api/postLocation'])
   },
   async headers() {
@@ -161,9 +163,9 @@ const rows: Record<keyof LocationClientOptions<never, never> | 'path' | 'transfo
   async path() {
     const { http, names, server } = transportOf({ path: 'app.rooms' })
     for (const call of [
-      () => http.post({ room: 'r', location: null } as never, 1_000),
+      () => http.post({ room: 'r', location: null }, 1_000),
       () => http.ask({ room: 'r' }, 1_000),
-      () => http.leave({ room: 'r' } as never, 1_000),
+      () => http.leave({ room: 'r', connectionKey: 'k' }, 1_000),
       () => http.call('mutation', 'lockLocation', {}, 1_000),
     ])
       await call()
@@ -186,7 +188,10 @@ const rows: Record<keyof LocationClientOptions<never, never> | 'path' | 'transfo
 }
 
 describe('the options of a client', () => {
-  test.each(Object.entries(rows))('a client uses its option `%s`', (_, observe) => observe())
+  test.each(Object.entries(rows))('a client uses its option `%s`', async (_, observe) => {
+    expect.hasAssertions()
+    await observe()
+  })
 })
 
 describe('requests of a client', () => {
@@ -202,10 +207,10 @@ describe('requests of a client', () => {
     const signals: AbortSignal[] = []
     const { http } = transportOf({
       clock,
-      fetch: ((_: string, init: RequestInit) => {
+      fetch: (_url: string, init: RequestInit) => {
         signals.push(init.signal!)
         return new Promise(() => {})
-      }) as never,
+      },
     })
     const asked = http.ask({ room: 'r' }, 700).catch((error: unknown) => error)
     await clock.advance(699)
@@ -219,15 +224,15 @@ describe('requests of a client', () => {
     let token = 0
     const { http, server } = transportOf({ headers: () => ({ token: `${++token}` }) })
     await http.ask({ room: 'r' }, 1_000)
-    await http.leave({ room: 'r', connectionKey: 'k', seq: 1, graceMs: 3_000 } as never, 1_000)
-    await http.leave({ room: 'r', connectionKey: 'k', seq: 1 } as never, 1_000)
+    await http.leave({ room: 'r', connectionKey: 'k', seq: 1, graceMs: 3_000 }, 1_000)
+    await http.leave({ room: 'r', connectionKey: 'k', seq: 1 }, 1_000)
     expect(server.requests.map(({ headers }) => headers['token'])).toEqual(['1', '1', '2'])
   })
 
   test('an answer that is no JSON is not read, and says its status', async () => {
     let cancelled = false
     const body = () => new ReadableStream({ cancel: () => void (cancelled = true) })
-    const { http } = transportOf({ fetch: (async () => new Response(body(), { status: 502 })) as never })
+    const { http } = transportOf({ fetch: async () => new Response(body(), { status: 502 }) })
     await expect(http.ask({ room: 'r' }, 1_000)).rejects.toMatchObject({ message: 'The server answered 502.' })
     expect(cancelled).toBe(true)
   })

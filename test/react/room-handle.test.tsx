@@ -22,15 +22,18 @@ const cell = (row: number) => ({ sheet: 'Q3', row, col: 1 })
 function joinedRoom() {
   const calls: unknown[][] = []
   const ready = deferred<void>()
-  const room = new Proxy({} as Record<string, unknown>, {
-    get: (_, name) => {
-      if (['status', 'self', 'others', 'members'].includes(String(name))) return `the ${String(name)}`
-      return (...args: unknown[]) => {
-        calls.push([name, ...args])
-        return name === 'ready' ? ready.promise : `result of ${String(name)}`
-      }
+  const room = new Proxy<Record<string, unknown>>(
+    {},
+    {
+      get: (_, name) => {
+        if (['status', 'self', 'others', 'members'].includes(String(name))) return `the ${String(name)}`
+        return (...args: unknown[]) => {
+          calls.push([name, ...args])
+          return name === 'ready' ? ready.promise : `result of ${String(name)}`
+        }
+      },
     },
-  })
+  )
   return { room: room as never, calls, ready }
 }
 

@@ -38,7 +38,7 @@ describe('our own state in a fake room', () => {
   test('our lock is taken for others until it is released, whatever the order of keys', async () => {
     await using room = await fake()
     const lock = (await room.room.lock(cell(1)))!
-    await room.locks('ada', { col: 0, row: 1, sheet: 'Q3' } as CellLocation)
+    await room.locks('ada', { col: 0, row: 1, sheet: 'Q3' })
     expect(room.room.lockedBy(cell(1))?.memberId).toBe('me')
     await lock.release()
     expect(room.room.lockedBy(cell(1))).toBe(null)

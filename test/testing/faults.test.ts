@@ -72,7 +72,7 @@ describe('faultyFetch', () => {
     const faulty = faultyFetch({ badGateway: 1 }, { fetch })
     const statuses = new Set<number>()
     for (let i = 0; i < 20; i++) statuses.add((await faulty.fetch('http://h/post')).status)
-    expect([[...statuses].toSorted(), calls]).toEqual([[502, 503], []])
+    expect([[...statuses].toSorted((a, b) => a - b), calls]).toEqual([[502, 503], []])
   })
 
   test('`delayMs` delays requests by up to that time, and an aborted request is not sent', async () => {

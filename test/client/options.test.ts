@@ -247,8 +247,16 @@ test.each([
   ['crypto', 'crypto.getRandomValues'],
 ])('a runtime without `%s` is told to add a polyfill for it', (global, named) => {
   vi.stubGlobal(global, undefined)
-  const create = () => createLocationClient({ url: 'http://host/trpc' } as never)
-  expect(create).toThrow(`This runtime has no ${named}: add a polyfill`)
+  let thrown: unknown
+  try {
+    createLocationClient({ url: 'http://host/trpc' } as never)
+  } catch (error) {
+    thrown = error
+  }
+  vi.unstubAllGlobals()
+  expect(() => {
+    throw thrown
+  }).toThrow(`This runtime has no ${named}: add a polyfill`)
 })
 
 describe('a post that fails', () => {

@@ -44,6 +44,7 @@ describe('our own state in a fake room', () => {
     expect(room.room.lockedBy(cell(1))).toBe(null)
     await room.locks('ada', cell(1))
     expect(await room.room.lock(cell(1))).toBe(null)
+    await room.moves('ada', cell(3))
     await room.unlocks('ada', cell(2))
     expect(room.room.lockedBy(cell(1))?.memberId).toBe('ada')
     await room.unlocks('ada', cell(1))
@@ -73,6 +74,7 @@ describe('the others in a fake room', () => {
       presence: { n: 2 },
     })
     expect(room.room.other('ada')!.presence).toEqual({ n: 2 })
+    expect(room.room.lockedBy(cell(5))?.memberId).toBe('ada')
   })
 
   test('another member who leaves twice leaves once', async () => {

@@ -1,3 +1,4 @@
+import type { RoomTypes } from 'hereabouts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { joinRoom, leaveSoon } from '../../src/bindings/join-room.js'
 import { attachTo, keepRoom, readOptions } from '../../src/bindings/kept-room.js'
@@ -86,7 +87,7 @@ describe('joining a room for a provider', () => {
 describe('the room of a provider', () => {
   beforeEach(() => void vi.stubGlobal('document', {}))
   afterEach(() => void vi.unstubAllGlobals())
-  const options = (more: object = {}) => readOptions<never>({ room: 'r', ...more })
+  const options = (more: object = {}) => readOptions<RoomTypes>({ room: 'r', ...more })
 
   test('the room of a provider stays the same while room, client and `watch` do', () => {
     const client = fakeClient()

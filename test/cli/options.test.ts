@@ -44,12 +44,12 @@ const rows: Record<string, { least: string[]; defaults: object; options: typeof 
   },
   post: {
     least: ['--room', 'r', '--location', 'null'],
-    defaults: { room: 'r', location: { value: null }, profile: undefined },
+    defaults: { room: 'r', location: { value: null } },
     options: {
       ...inRoom,
       '--location': [['-l', '{"row":1}'], { location: { value: { row: 1 } } }],
-      '--name': [['-n', 'Ada'], { profile: { name: 'Ada' } }],
-      '--profile': [['--profile', '{"color":"#fff"}', '--name', 'Ada'], { profile: { color: '#fff', name: 'Ada' } }],
+      '--name': [['-n', 'Ada'], { name: 'Ada' }],
+      '--profile': [['--profile', '{"color":"#fff"}'], { profile: { color: '#fff' } }],
       '--presence': [['--presence', '{"typing":true}'], { presence: { typing: true } }],
       '--activity': [['--activity', 'away'], { activity: 'away' }],
       '--key': [['--key', key], { key }],

@@ -109,9 +109,11 @@ describe('the detection of a split room', () => {
   })
 })
 
+let copies = 0
+
 /** Loads a copy of the module, which has not written anything yet. */
 async function freshWarn() {
-  const copy = `../../src/client/store/unheard-error.ts?${Math.random()}`
+  const copy = `../../src/client/store/unheard-error.ts?copy${(copies += 1)}`
   return ((await import(copy)) as typeof Unheard).warn
 }
 

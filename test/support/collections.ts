@@ -6,9 +6,8 @@ export function recordCollections() {
   const { Map: PlainMap, Set: PlainSet } = globalThis
   const made: { readonly size: number }[] = []
   const record = (collection: { readonly size: number }) => {
-    // The line after those of this function and of the constructor is that of the creator.
-    const creator = new Error('where').stack?.split('\n')[3] ?? ''
-    if (creator.includes('/src/') && !creator.includes('node_modules')) made.push(collection)
+    const file = fileOfCreator()
+    if (file.includes('/src/') && !file.includes('node_modules')) made.push(collection)
   }
   globalThis.Map = class<K, V> extends PlainMap<K, V> {
     constructor(entries?: Iterable<readonly [K, V]> | null) {
@@ -33,4 +32,22 @@ export function recordCollections() {
       return made.reduce((most, { size }) => Math.max(most, size), 0)
     },
   }
+}
+
+/** Returns the file whose code called the constructor of the collection that is being recorded. */
+function fileOfCreator(): string {
+  const { prepareStackTrace, stackTraceLimit } = Error
+  let file = ''
+  try {
+    // Frames: this function, `record`, the constructor, its caller. Their text, which needs source maps, would take long.
+    Error.stackTraceLimit = 4
+    Error.prepareStackTrace = (_error, frames) => {
+      file = frames[3]?.getFileName() ?? ''
+      return ''
+    }
+    void new Error('where').stack
+  } finally {
+    Object.assign(Error, { prepareStackTrace, stackTraceLimit })
+  }
+  return file
 }

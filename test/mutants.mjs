@@ -262,6 +262,21 @@ const stayingCommands = [
 
 export default [
   {
+    ...unshared,
+    name: 'a page whose messages cannot be posted throws',
+    rule: 'client: a browser API that refuses leaves an unshared stream',
+    find: '    } catch {\n      standAlone()\n',
+    replace: '    } catch (error) {\n      throw error\n',
+  },
+  {
+    file: 'src/client/connection/failure.ts',
+    tests: ['test/client/connection/failure.test.ts'],
+    name: 'a tRPC server without our procedures refuses a room for good',
+    rule: 'client: a missing router is tried again',
+    find: " && !message.startsWith('No procedure found')",
+    replace: '',
+  },
+  {
     file: 'src/client/client.ts',
     tests: ['test/client/room/post-error.test.ts'],
     name: 'the JSON of a gateway is read as an answer of tRPC',

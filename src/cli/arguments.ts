@@ -48,25 +48,34 @@ export function list(text: string): string[] {
   throw new InvalidArgumentError('Give names separated by commas, such as Q3,Budget.')
 }
 
-export function json(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new InvalidArgumentError(jsonAdvice(text, error as SyntaxError))
+/** A location as an argument of a shell, for advice. */
+export const locationExample = '{"sheet":"Q3","row":4,"col":2}'
+
+/** Parses JSON. `example` is shown when the text is none. */
+export const json =
+  (example: string) =>
+  (text: string): unknown => {
+    try {
+      return JSON.parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError(jsonAdvice(text, error as SyntaxError, example))
+    }
   }
-}
 
-export function jsonObject(text: string): object {
-  const value = json(text)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
-  throw new InvalidArgumentError('Give a JSON object, such as {"name":"Ada"}.')
-}
+/** Parses a JSON object. `example` is shown when the text is none. */
+export const jsonObject =
+  (example: string) =>
+  (text: string): object => {
+    const value = json(example)(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
+    throw new InvalidArgumentError(`Give a JSON object, such as ${example}.`)
+  }
 
-/** Describes what is wrong with a JSON text, and at which character, counted from 1. */
-export function jsonAdvice(text: string, error: SyntaxError): string {
+/** Describes what is wrong with a JSON text, and at which character, counted from 1, and shows an `example`. */
+export function jsonAdvice(text: string, error: SyntaxError, example: string): string {
   const at = Number(/at position (\d+)/.exec(error.message)?.[1] ?? unexpectedAt(text))
   const what = error.message.replace(/ in JSON at position.*/s, '').replace(/, .* is not valid JSON$/s, '')
-  return `Not JSON: ${what}, at character ${at + 1}. In a shell, put it in single quotes: '{"sheet":"Q3","row":4,"col":2}'.`
+  return `Not JSON: ${what}, at character ${at + 1}. In a shell, put it in single quotes: '${example}'.`
 }
 
 /**

@@ -1,13 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import type { Clock } from '../server/index.js'
-import { header, httpUrl, integerFrom, json, jsonObject, key, list, numberFrom, roomName } from './arguments.js'
+import {
+  header,
+  httpUrl,
+  integerFrom,
+  json,
+  jsonObject,
+  key,
+  list,
+  locationExample,
+  numberFrom,
+  roomName,
+} from './arguments.js'
 import type { BotsCommand } from './commands/bots.js'
 import type { BroadcastCommand } from './commands/broadcast.js'
 import type { Output } from './output.js'
 import type { PostCommand } from './commands/post.js'
 import type { ServeCommand } from './commands/serve.js'
 import type { WatchCommand } from './commands/watch.js'
+
+const profileExample = '{"name":"Ada"}'
 
 /** Options that every command may have. */
 export type CommonOptions = { json?: boolean; url?: string }
@@ -149,18 +162,23 @@ function addPost(program: Command, run: Run): void {
     .requiredOption(
       '-l, --location <json>',
       'the location; null: present without a location; -: read one from each line of stdin',
-      (text) => (text === '-' ? { from: process.stdin } : { value: json(text) }),
+      (text) => (text === '-' ? { from: process.stdin } : { value: json(locationExample)(text) }),
     )
     .option('-n, --name <name>', "the member's name; goes into the profile")
-    .addOption(new Option('--profile <json>', 'the profile that others see').argParser(jsonObject))
-    .addOption(new Option('--presence <json>', 'the presence value that others see').argParser(jsonObject))
+    .addOption(new Option('--profile <json>', 'the profile that others see').argParser(jsonObject(profileExample)))
+    .addOption(
+      new Option('--presence <json>', 'the presence value that others see').argParser(jsonObject('{"typing":true}')),
+    )
     .addOption(new Option('--activity <state>', 'the activity that others see').choices(['active', 'idle', 'away']))
     .addOption(
       new Option('--key <key>', 'the key of a connection, from an earlier post').argParser(key).conflicts('stay'),
     )
     .addOption(new Option('--member-key <key>', 'the key of the anonymous member').argParser(key).conflicts('stay'))
     .addOption(
-      new Option('--lease <seconds>', 'how long the member stays present; default 30')
+      new Option(
+        '--lease <seconds>',
+        'how long the member stays present: 5 to 300, unless the server allows others; default 30',
+      )
         .argParser(numberFrom(0, 1e6))
         .conflicts('stay'),
     )
@@ -188,7 +206,7 @@ function addBroadcast(program: Command, run: Run): void {
     .description('Send a message to everybody who sees a room now. Nobody gets it later.')
     .argument('<room>', 'the room', roomName)
     .argument('<name>', "the name of the broadcast: one of the server's")
-    .argument('[json]', 'its payload; default: null', json)
+    .argument('[json]', 'its payload; default: null', json('{"emoji":"+1"}'))
     .option('--to <member>', 'the memberId of the one member who receives it')
     .addOption(
       new Option(
@@ -225,7 +243,9 @@ function addBots(program: Command, run: Run): void {
     .addOption(new Option('--rows <n>', 'rows of a sheet').default(100).argParser(integerFrom(1, 1_048_576)))
     .addOption(new Option('--cols <n>', 'columns of a sheet').default(26).argParser(integerFrom(1, 16_384)))
     .addOption(new Option('--rate <n>', 'moves per second of each bot').default(1).argParser(numberFrom(0.01, 20)))
-    .addOption(new Option('--profile <json>', 'added to their profiles, besides a name').argParser(jsonObject))
+    .addOption(
+      new Option('--profile <json>', 'added to their profiles, besides a name').argParser(jsonObject(profileExample)),
+    )
     .addOption(new Option('--for <seconds>', 'leave after this long in the room').argParser(numberFrom(0, 1e6)))
     .addHelpText(
       'after',

@@ -11,30 +11,33 @@ import { until } from '../support/until.js'
 
 /* Tabs that must not share a stream, and pages that cannot share one: each has a stream of its own. */
 
-/** Ways to make browser APIs refuse their work, as in a sandboxed frame or when cookies are blocked. */
+/**
+ * Ways to make browser APIs refuse their work, as in a sandboxed frame or when cookies are blocked. They are arrow
+ * functions, because Playwright runs the text of a function, and that of a method is a syntax error.
+ */
 const refusals: Record<string, () => void> = {
-  'locks reject'() {
+  'locks reject': () => {
     LockManager.prototype.request = () => Promise.reject(new DOMException('', 'SecurityError'))
   },
-  'locks throw'() {
+  'locks throw': () => {
     LockManager.prototype.request = () => {
       throw new DOMException('', 'SecurityError')
     }
   },
-  'locks never answer'() {
+  'locks never answer': () => {
     LockManager.prototype.request = () => new Promise(() => {})
   },
-  'channels throw'() {
+  'channels throw': () => {
     window.BroadcastChannel = function () {
       throw new DOMException('', 'SecurityError')
     } as never
   },
-  'messages cannot be posted'() {
+  'messages cannot be posted': () => {
     BroadcastChannel.prototype.postMessage = () => {
       throw new DOMException('', 'DataCloneError')
     }
   },
-  'session storage throws'() {
+  'session storage throws': () => {
     Object.defineProperty(window, 'sessionStorage', {
       get() {
         throw new DOMException('', 'SecurityError')
@@ -130,12 +133,17 @@ describe.skipIf(!chromiumPath)(
 
     test.each(Object.entries(refusals))('when %s, a page is live with a stream of its own', async (_, refuse) => {
       const page = await (await browser.newContext()).newPage()
+      const uncaught: string[] = []
+      let streams = 0
+      page.on('pageerror', (error) => uncaught.push(error.message))
+      page.on('request', (request) => void (request.url().includes('onLocation') && streams++))
       await page.addInitScript(refuse)
       await enter(page, { path: 'docs' })
       await isLive(page)
       await server.move(0, 'Bo', 3)
       await sees(page, 'Bo 3')
       expect((await stateOf(page)).self).toBe('ada')
+      expect({ uncaught, streams }).toEqual({ uncaught: [], streams: 1 })
     })
 
     test.each([

@@ -1,5 +1,5 @@
-import { locations } from './locations.js'
-import { Sheet } from './sheet.js'
+import { locations } from './locations'
+import { Sheet } from './sheet'
 
 /** Rendered on the server at each request, so the page shows the members before any script runs. */
 export default async function Page({ searchParams }: { searchParams: Promise<{ name?: string }> }) {

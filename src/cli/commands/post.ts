@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline'
 import { LocationError } from '../../client/index.js'
 import type { Clock } from '../../server/index.js'
 import type { Activity, PostLocationOutput } from '../../shared/index.js'
-import { jsonAdvice } from '../arguments.js'
+import { jsonAdvice, locationExample } from '../arguments.js'
 import { exitCode, Failure } from '../failure.js'
 import { aborted, eitherOf, interruption, pause } from '../interruption.js'
 import type { Output } from '../output.js'
@@ -130,6 +130,10 @@ function parsed(line: string, number: number): unknown {
   try {
     return JSON.parse(line)
   } catch (error) {
-    throw new Failure(exitCode.usage, `Line ${number}: ${jsonAdvice(line, error as SyntaxError)}`, error)
+    throw new Failure(
+      exitCode.usage,
+      `Line ${number}: ${jsonAdvice(line, error as SyntaxError, locationExample)}`,
+      error,
+    )
   }
 }

@@ -1,9 +1,10 @@
 import * as z from 'zod'
-import type { Logger, Metrics } from '../../server/index.js'
+import type { Metrics } from '../../server/index.js'
 import { createLocationServer, drainOnSignals, type LocationServerOptions } from '../../server/standalone/index.js'
 import type { PrometheusMetrics } from '../../server/prometheus.js'
 import { cellLocation, pointLocation, rangeLocation, textLocation, type Schema } from '../../shared/index.js'
 import { exitCode, Failure } from '../failure.js'
+import { loggerOf } from '../log-lines.js'
 import type { Output } from '../output.js'
 import { configFailure, loadServerConfig, type ServerConfig } from '../server-config.js'
 
@@ -145,14 +146,4 @@ const kindText = {
   range: 'serves rooms of ranges',
   point: 'serves rooms of points',
   text: 'serves rooms of texts',
-}
-
-function loggerOf(output: Output): Logger {
-  const log =
-    (level: string) =>
-    (message: string, details: { error?: unknown } = {}) => {
-      const cause = details.error instanceof Error ? `: ${details.error.message}` : ''
-      output.say('log', { level, message: message + cause }, `${output.time()}  ${message}${cause}`)
-    }
-  return { info: log('info'), warn: log('warn'), error: log('error') }
 }

@@ -33,7 +33,9 @@ export function failureOf(thrown: unknown, url?: string): Failure {
   const { message = 'no answer', shape, data, cause } = (thrown ?? {}) as Thrown
   const status = Number(data?.httpStatus ?? cause?.code)
   const obstructed = cause?.foreign === true
-  if (!shape && (status === 404 || obstructed) && url !== undefined)
+  // A tRPC server without our procedures, such as an older one in the middle of a deploy, refuses nothing.
+  const answered = Boolean(shape) && !message.startsWith('No procedure found')
+  if (!answered && (status === 404 || obstructed) && url !== undefined)
     return { error: noRouter(url, cause ?? thrown), retry: true, obstructed }
   const [, said, sentence = message] = ours.exec(message) ?? []
   const code = (said as LocationErrorCode | undefined) ?? codeOf(status)
@@ -42,7 +44,7 @@ export function failureOf(thrown: unknown, url?: string): Failure {
   const wait = Number(data?.retryAfterMs ?? /\bagain in (\d+) ms\.?$/.exec(message)?.[1])
   const retryAfterMs = clamped(wait, 1, 3_600_000, undefined)
   const error = new LocationError(code, sentence, { cause: thrown, ...(retryAfterMs && { retryAfterMs }) })
-  return { error, retry: !shape || /^(network|unavailable|rate-limited)$/.test(code), answered: Boolean(shape) }
+  return { error, retry: !answered || /^(network|unavailable|rate-limited)$/.test(code), answered }
 }
 
 const noRouter = (url: string, cause: unknown) =>

@@ -123,9 +123,15 @@ function sharedStream<T extends RoomTypes>(
   /** The time since which this tab leads; `null` while it does not. */
   let leadsSince: number | null = null
   let isAlone = false
-  // The messages of a BroadcastChannel have no target origin: they never leave this origin.
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin
-  const send = (message: Message<T>) => channel.postMessage(message)
+  const send = (message: Message<T>) => {
+    try {
+      // A channel has no target origin: it never leaves this one.
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin
+      channel.postMessage(message)
+    } catch {
+      standAlone()
+    }
+  }
   const ask = () => send({ type: 'ask', by: me, lastEventId, doubted })
 
   const take = (id: string, event: LocationEvent<T>) => {

@@ -16,3 +16,24 @@ describe('retryAfterMs', () => {
     expect(retryAfterMs('unavailable: identify did not answer within 5000 ms: try again.')).toBeUndefined()
   })
 })
+
+describe('a tRPC server without our procedures', () => {
+  const missing = {
+    message: 'No procedure found on path "location.getLocations"',
+    shape: {},
+    data: { httpStatus: 404 },
+  }
+
+  test('a tRPC server without our procedures is `misconfigured` and tried again, because a deploy may bring them', () => {
+    expect(failureOf(missing, '/trpc')).toMatchObject({ retry: true, error: { code: 'misconfigured' } })
+  })
+
+  test('a tRPC server without our procedures refuses no post for good', () => {
+    expect(failureOf(missing)).toMatchObject({ retry: true, answered: false })
+  })
+
+  test('a 404 that a procedure of the app throws is final', () => {
+    const thrown = { ...missing, message: 'No such document' }
+    expect(failureOf(thrown, '/trpc')).toMatchObject({ retry: false, error: { message: 'No such document' } })
+  })
+})

@@ -183,6 +183,69 @@ describe('authorize()', () => {
     expect(authorize).toHaveBeenCalledTimes(3)
   })
 
+  test('an answer that authorize() was asked for before a revocation, of whomever, is used once and not cached', async () => {
+    const answers: ((isAllowed: boolean) => void)[] = []
+    const authorize = vi.fn(() => new Promise<boolean>((resolve) => answers.push(resolve)))
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
+    for (const revoked of ['ada', 'bob']) {
+      const asked = gate.admit('ctx', ada, 'r', 'read')
+      gate.forget(revoked)
+      answers.pop()!(true)
+      await asked
+      expect(gate.size).toBe(0)
+    }
+    const again = gate.admit('ctx', ada, 'r', 'read')
+    answers.pop()!(false)
+    await expect(again).rejects.toMatchObject({ code: 'forbidden' })
+    expect(authorize).toHaveBeenCalledTimes(3)
+  })
+
+  test('a fresh answer of authorize() replaces the cached one', async () => {
+    let isAllowed = true
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => isAllowed })
+    await gate.admit('ctx', ada, 'r', 'read')
+    isAllowed = false
+    await expect(gate.admit('ctx', ada, 'r', 'read', true)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(gate.admit('ctx', ada, 'r', 'read')).rejects.toMatchObject({ code: 'forbidden' })
+  })
+
+  test('a revocation drops the cached answers of that member in all rooms, and of no other member', async () => {
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize: () => true })
+    for (const memberId of ['ada', 'bob'])
+      for (const room of ['a', 'b']) await gate.admit('ctx', { ...ada, memberId }, room, 'post')
+    gate.forget('ada')
+    expect(gate.size).toBe(2)
+  })
+
+  test('authorize() gets the context, the member with a frozen profile, the scope, the room and the action', async () => {
+    const authorize = vi.fn((_options: unknown) => true)
+    const { gate } = gateOf({ identify: () => ({ memberId: 'ada' }), authorize })
+    const profile = { json: '{"name":"Ada"}', value: { name: 'Ada' } }
+    await gate.admit('ctx', { ...ada, scope: 'full', profile }, 'r', 'post')
+    const [[given]] = authorize.mock.calls as [[{ member: { profile: object } }]]
+    expect(given).toEqual({
+      ctx: 'ctx',
+      member: { memberId: 'ada', profile: { name: 'Ada' } },
+      scope: 'full',
+      room: 'r',
+      action: 'post',
+    })
+    expect([Object.isFrozen(given.member), Object.isFrozen(given.member.profile)]).toEqual([true, true])
+  })
+
+  test('anonymous callers are allowed everything without authorize(), and are asked for each call with it', async () => {
+    await gateOf({ anonymous: true }).gate.admit('ctx', { ...ada, memberId: null }, 'r', 'post')
+    const authorize = vi.fn(
+      ({ member, action }: { member: null; action: string }) => member === null && action === 'read',
+    )
+    const { gate } = gateOf({ anonymous: true, authorize } as never)
+    for (let i = 0; i < 3; i++) await gate.admit('ctx', { ...ada, memberId: null }, 'r', 'read')
+    await expect(gate.admit('ctx', { ...ada, memberId: null }, 'r', 'post')).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    expect([authorize.mock.calls.length, gate.size]).toEqual([4, 0])
+  })
+
   test.each([
     ['false', false],
     ['nothing', undefined],

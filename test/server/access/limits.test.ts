@@ -339,6 +339,19 @@ describe('rooms', () => {
     expect(await times(5, (i) => post(as({ ip: '203.0.113.9' }), `room ${i}`))).toEqual([...oks(4), refused])
   })
 
+  test('an address of anonymous callers may watch a multiple of the rooms of a member, and another when a stream has ended', async () => {
+    const { as, times, clock } = stage({ ...many, memberRooms: 2, addressTimes: 2 }, { anonymous: true })
+    const streams: AsyncIterator<unknown>[] = []
+    const watch = (ip: string) => async (i: number) =>
+      void streams.push((await as({ ip }).onLocation({ room: `room ${i}` }))[Symbol.asyncIterator]())
+    expect(await times(5, watch('203.0.113.7'))).toEqual([...oks(4), refused])
+    expect(await times(1, (i) => watch('203.0.113.8')(i + 9))).toEqual(['ok'])
+    expect(await times(5, watch('127.0.0.1'))).toEqual(oks(5))
+    await streams[0]!.return!()
+    await clock.advance(1)
+    expect(await times(1, (i) => watch('203.0.113.7')(i + 7))).toEqual(['ok'])
+  })
+
   test('an IPv6 /48 network of anonymous callers may have 16 times the rooms of an address, and 16 times its connections in a room', async () => {
     const { as, times } = stage(
       { ...many, memberRooms: 1, addressTimes: 1, addressConnections: 1 },

@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { LocationError } from 'hereabouts'
-import { createLocationHub, type HubOptions } from 'hereabouts/server'
+import { createLocationHub, memoryBackend, type HubOptions } from 'hereabouts/server'
 import { describe, expect, test } from 'vitest'
 import type { Hub } from '../../../src/server/hub/hub.js'
 import type { HubRoomBroadcasts } from '../../../src/server/hub/hub-room.js'
@@ -245,6 +245,19 @@ describe('order of broadcasts and state', () => {
     })
     await clock.advance(20)
     expect(notesOf(viewer)).toEqual(['a', 'b'])
+  })
+
+  test('broadcasts of two processes with one backend all reach the viewers of both, once each', async () => {
+    const backend = memoryBackend()
+    const [one, other] = [stage({ backend }), stage({ backend })]
+    const viewers = [await one.read(), await other.read()]
+    for (let i = 0; i < 3; i++) {
+      await one.send(`one ${i}`)
+      await other.send(`other ${i}`)
+    }
+    await one.clock.advance(20)
+    const all = ['one 0', 'other 0', 'one 1', 'other 1', 'one 2', 'other 2']
+    expect(viewers.map(notesOf)).toEqual([all, all])
   })
 
   test('a published text that is not a broadcast is ignored', async () => {

@@ -148,15 +148,6 @@ describe('the numbers of limits and timing', () => {
     await server.close()
   })
 
-  test.each([3_580, 1e9, Infinity])(
-    'a timing.scale of %s is refused, because a duration would exceed what a timer can hold',
-    (scale) => {
-      expect(() => constructors.createLocationHub({ timing: { scale } })).toThrow(
-        refusal(`timing.scale is ${scale}: it must be at most 3579.`),
-      )
-    },
-  )
-
   test.each([
     ['limits', { post: 5 }, 'Unknown option limits.post. Leave it out.'],
     ['limits', { depth: 101 }, 'limits.depth is 101: it must be at most 100.'],

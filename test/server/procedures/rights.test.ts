@@ -2,7 +2,7 @@ import { initTRPC } from '@trpc/server'
 import { cellLocation } from 'hereabouts'
 import { createLocationHub, createLocationRouter } from 'hereabouts/server'
 import { manualClock } from 'hereabouts/testing'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Hub } from '../../../src/server/hub/hub.js'
 
 /* Tests which calls run authorize(), and which use an answer that is cached for at most recheckMs. */
@@ -108,4 +108,61 @@ test('hub.revoke() makes the next call of that member run authorize() again, and
   expect(await questions(calls.query)).toBe('')
   await hub.revoke('ada')
   expect(await questions(calls.query)).toBe('read')
+})
+
+describe('a revocation while a call is carried out', () => {
+  /** Procedures whose first authorize() is overtaken by a revocation. The answers are those of the test, in order. */
+  function overtaken(answers: boolean[]) {
+    const clock = manualClock()
+    const hub = createLocationHub({ location: cellLocation, clock })
+    if (!(hub instanceof Hub)) throw new TypeError('createLocationHub makes a Hub')
+    const t = initTRPC.create()
+    const asked: string[] = []
+    const router = createLocationRouter({
+      hub,
+      procedure: t.procedure,
+      identify: () => ({ memberId: 'ada' }),
+      async authorize({ action }) {
+        asked.push(action)
+        if (asked.length === 1) await hub.revoke('ada')
+        return answers.shift()!
+      },
+    })
+    const caller = t.createCallerFactory(t.router(router))({})
+    const settled = async (call: Promise<unknown>) => {
+      const answer = call.then(
+        () => 'ok',
+        (error: { code: string }) => error.code,
+      )
+      for (let i = 0; i < 5; i++) await clock.advance(20)
+      return answer
+    }
+    return { hub, caller, settled, asked }
+  }
+
+  test.each([
+    [true, 'ok', 1],
+    [false, 'FORBIDDEN', 0],
+  ])(
+    'a stream that was being opened is asked for again: the answer %s gives %s and %i streams',
+    async (again, outcome, size) => {
+      const { hub, caller, settled, asked } = overtaken([true, again])
+      expect(await settled(caller.onLocation({ room: 'r' }))).toBe(outcome)
+      expect([asked, hub.streams.size]).toEqual([['read', 'read'], size])
+    },
+  )
+
+  test.each([
+    [true, 'ok', 1],
+    [false, 'FORBIDDEN', 0],
+  ])(
+    'a post that was being carried out is asked for again: the answer %s gives %s and %i members',
+    async (again, outcome, members) => {
+      const { hub, caller, settled, asked } = overtaken([true, again, true])
+      const post = caller.postLocation({ room: 'r', location, connectionKey: 'k'.repeat(22) })
+      expect(await settled(post)).toBe(outcome)
+      expect(asked.slice(0, 2)).toEqual(['post', 'post'])
+      expect(await hub.room('r').count()).toBe(members)
+    },
+  )
 })

@@ -72,6 +72,16 @@ describe('a fan-out', () => {
     expect(measured).toEqual([expect.closeTo(40.01)])
   })
 
+  test('a fan-out that was fast keeps the shortest frame interval, and one that was slow makes it longer', () => {
+    const { clock, fanOut, readers } = stage()
+    const beganAt = clock.now()
+    fanOut.begin(readers(1, 1))
+    expect(fanOut.nextTickAt).toBe(beganAt + defaultTiming.frameMinMs)
+    const slowAt = clock.now()
+    fanOut.begin(readers(1, 10))
+    expect(fanOut.nextTickAt).toBe(slowAt + 40)
+  })
+
   test('a fan-out that ends before another one that began earlier leaves the room in progress', async () => {
     const { clock, fanOut, readers, ends } = stage()
     fanOut.begin(readers(2_001))

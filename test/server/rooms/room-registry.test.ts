@@ -51,7 +51,7 @@ function stage() {
     await clock.advance(20)
     await answer
   }
-  return { clock, rooms, state, options, warnings, enter, wait: (until: Promise<void>) => (pause = until) }
+  return { clock, rooms, state, options, warnings, enter, wait: (until: Promise<void>) => void (pause = until) }
 }
 
 describe('the timer of the rooms', () => {
@@ -80,6 +80,7 @@ describe('the timer of the rooms', () => {
     const { clock, rooms, state, enter } = stage()
     for (const id of ['a', 'b', 'c']) await enter(id)
     const before = state.turns
+    expect(clock.pending).toBe(1)
     await clock.advance(1_000)
     expect(state.turns - before).toBe(10)
     expect(rooms.readings()).toMatchObject({ rooms: 3, connections: 3 })
@@ -137,7 +138,7 @@ describe('opening a room', () => {
   test('a room whose opening fails is no open room for those who only look', async () => {
     const { rooms, state, wait } = stage()
     let go = () => {}
-    void wait(new Promise<void>((resolve) => (go = resolve)))
+    wait(new Promise<void>((resolve) => (go = resolve)))
     state.fails = true
     const entered = rooms.use('r', () => {}).catch(() => 'failed')
     const looked = rooms.openRoom('r')
@@ -173,6 +174,21 @@ describe('an unreachable backend', () => {
   })
 })
 
+describe('an empty room', () => {
+  test('an empty room stays open for a minute after its last connection was lost, however long its lease was', async () => {
+    const { clock, rooms } = stage()
+    const answer = rooms.use('r', (room) => room.act(posting('c1', 1, 'A1', { leaseMs: 100_000 })))
+    await clock.advance(20)
+    await answer
+    await clock.advance(101_000)
+    expect(rooms.readings()).toMatchObject({ rooms: 1, connections: 0 })
+    await clock.advance(58_000)
+    expect(rooms.readings().rooms).toBe(1)
+    await clock.advance(4_000)
+    expect(rooms.readings().rooms).toBe(0)
+  })
+})
+
 describe('closing', () => {
   test('closing the registry closes every room once, stops the timer, and refuses further calls', async () => {
     const { clock, rooms, state, enter } = stage()
@@ -190,7 +206,7 @@ describe('closing', () => {
     const { rooms, state, wait, enter } = stage()
     await enter('broken')
     let go = () => {}
-    void wait(new Promise<void>((resolve) => (go = resolve)))
+    wait(new Promise<void>((resolve) => (go = resolve)))
     state.closeFails = true
     const late = rooms.use('late', () => {}).catch(() => {})
     const closed = rooms.close()

@@ -95,11 +95,19 @@ describe('the WebSocket upgrade', () => {
     expect([foreign.refused, own.refused]).toEqual([403, null])
   })
 
-  test('a WebSocket upgrade under a host name that allowedHosts does not list is refused with 403', async () => {
-    await using server = await serveLocations({ webSocket: true, allowedHosts: ['app.example'] })
-    using foreign = rawSocket(server.url, { host: 'rebound.example' })
-    await until('the socket is refused', () => foreign.refused)
-    expect(foreign.refused).toBe(403)
+  test('a WebSocket upgrade is accepted under the host names and origins that the server lists, and refused with 403 under others', async () => {
+    const listed = { allowedHosts: ['app.example'], origins: ['https://page.example'] }
+    await using server = await serveLocations({ webSocket: true, ...listed })
+    for (const [headers, refused] of [
+      [{ host: 'app.example' }, null],
+      [{ host: 'app.example', origin: 'https://page.example' }, null],
+      [{ host: 'rebound.example' }, 403],
+      [{ host: 'app.example', origin: 'https://evil.example' }, 403],
+    ] as const) {
+      using socket = rawSocket(server.url, headers)
+      await until('the socket is open or refused', () => socket.refused ?? socket.ws.readyState === 1)
+      expect([headers, socket.refused]).toEqual([headers, refused])
+    }
   })
 
   test('a WebSocket upgrade is answered 404 at another path, and 503 while the hub drains', async () => {

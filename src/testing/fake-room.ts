@@ -218,6 +218,8 @@ const connectionOf = <T extends RoomTypes>(
   { location = null, profile = null, activity = 'active', ...rest }: FakeMember<T>,
 ): Connection<T> => {
   const presence = presenceOf(rest)
+  // A member who moves or changes otherwise keeps the locks.
+  const { locks } = rest as { locks?: Connection<T>['locks'] }
   const connection = { connectionId: memberId, memberId, location, profile, activity, at: 0 }
-  return { ...connection, ...(Object.keys(presence).length > 0 && { presence }) }
+  return { ...connection, ...(Object.keys(presence).length > 0 && { presence }), ...(locks && { locks }) }
 }

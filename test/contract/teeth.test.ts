@@ -391,7 +391,7 @@ const wrongs: Wrong[] = [
     does: 'refuses a member the place of their own connection that is leaving',
     faults: lockAnswers('locked', stillTaken, 'leaveRoom'),
     caughtBy: 'a leaving connection gets no lock, and its place is free for another connection of the member',
-    saying: /gets the place of one that is leaving/,
+    saying: /other connection gets the place of a leaving connection/,
   },
   {
     does: 'takes a place over at a call without `takeOver`',
@@ -451,7 +451,7 @@ const wrongs: Wrong[] = [
     does: 'ignores `used` in posts',
     faults: () => ({ call: inputs(({ used: _used, ...input }) => input) }),
     caughtBy: 'a post with used: true makes its connection speak for its member',
-    saying: /a post that says used is applied/,
+    saying: /a post with used: true is applied/,
   },
   {
     does: 'omits `activeAt` from its frames',
@@ -465,7 +465,7 @@ const wrongs: Wrong[] = [
       call: inputs(({ activity, ...input }) => ({ ...input, ...(activity === 'idle' && { used: true }), activity })),
     }),
     caughtBy: 'a post with used: true makes its connection speak for its member',
-    saying: /a connection that becomes idle is not used/,
+    saying: /a post with activity: idle does not make its connection speak/,
   },
   {
     does: 'writes no tombstone for a connection that was never shown',

@@ -116,7 +116,8 @@ export function useTurn({ sheet, cell, lock }: Edit, onFree: () => void): Turn {
     const answered = (state: 'mine' | 'taken' | 'lost') => !isOver && setAnswer({ to: lock, state })
     const follow = async () => {
       const held = await lock
-      answered(held ? 'mine' : 'taken')
+      // The lock may have been lost before this page saw that it was granted.
+      answered(held?.signal.aborted ? 'lost' : held ? 'mine' : 'taken')
       held?.signal.addEventListener('abort', () => answered('lost'))
     }
     void follow()

@@ -30,7 +30,7 @@ export type PostLocationInput<T extends RoomTypes = RoomTypes> = {
    */
   used?: true | undefined
   /**
-   * How long ago this connection was last used, in milliseconds, at most a day. Only counts in the post with which the
+   * The time since this connection was last used, in milliseconds, at most a day. Only counts in the post with which the
    * connection enters the room.
    */
   activeAgoMs?: number | undefined

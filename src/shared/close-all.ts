@@ -1,6 +1,6 @@
 /**
- * Closes several things, one after the other, in the given order. One that fails does not keep the others open. Those before the
- * first that returns a promise are closed when this returns.
+ * Calls several closing functions one after the other, in the given order. A function that fails does not prevent the calls of
+ * the others. The functions before the first one that returns a promise have been called when this returns.
  *
  * @throws the first error, once all have been closed.
  */

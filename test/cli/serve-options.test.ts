@@ -91,11 +91,11 @@ describe('`hereabouts serve`', () => {
     expect(JSON.parse(said())).toMatchObject({ location: 'point' })
   })
 
-  test('the options of a file count, those of the command line before them', async () => {
+  test('the options of the config file are used, and an option of the command line overrides the same option of the file', async () => {
     const logger = { info() {}, warn() {}, error() {} }
     const identify = () => ({ memberId: 'm' })
     const clientIp = () => 'ip'
-    seen.config = {
+    const config = {
       location: 'own',
       identify,
       clientIp,
@@ -103,15 +103,9 @@ describe('`hereabouts serve`', () => {
       timing: { drainMs: 4_000, beatMs: 700 },
       origins: ['https://file'],
     }
+    seen.config = config
     const file = await serving({ config: 'hub.mjs' })
-    expect(file.options).toMatchObject({
-      location: 'own',
-      identify,
-      clientIp,
-      logger,
-      timing: { drainMs: 4_000, beatMs: 700 },
-      origins: ['https://file'],
-    })
+    expect(file.options).toMatchObject(config)
     expect(['anonymous', 'locks', 'broadcasts', 'presence'].filter((name) => name in file.options)).toEqual([])
     expect(JSON.parse(file.said())).toMatchObject({ location: 'own', anonymous: false, config: 'hub.mjs' })
     const both = await serving({ config: 'hub.mjs', drain: 2, origin: ['https://line'] })

@@ -66,7 +66,7 @@ function collect<M extends UiMember>(
   }
   const note = (to: Map<string, M>, from: Map<string, M>) => (event: { member: M; caughtUp: boolean }) => {
     const { member, caughtUp } = event
-    // Whatever was missed ends what is still to be reported.
+    // Also an event that happened while we were away cancels the opposite report that is still waiting.
     const isUndone = from.delete(member.memberId)
     if (caughtUp || isUndone) return
     to.set(member.memberId, member)

@@ -58,7 +58,7 @@ export function procedurePathOf(segment: string, router: AnyTRPCRouter): string 
   return pathSeparator === undefined || pathSeparator === '.' ? segment : segment.split(pathSeparator).join('.')
 }
 
-/** The input of a call. As in tRPC, it is read at most once, and `getRawInput` throws the error of an invalid input. */
+/** The input of a call. It is read at most once, and `getRawInput` throws the error of an invalid input, as in tRPC. */
 export type CallInput = {
   getRawInput(): Promise<unknown>
   /** Returns the input if it was read, for error reports. */

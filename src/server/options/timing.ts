@@ -14,7 +14,7 @@ export type Timing = {
   /** The longest lease that a post may ask for. Default 300,000. */
   leaseMaxMs: number
   /**
-   * How long a lease lasts after the client closed its stream. Longer than a heartbeat interval, so that a client that
+   * The duration of a lease after the client closed its stream. Longer than a heartbeat interval, so that a client that
    * reconnects elsewhere renews the lease in time. 0: the connection leaves with its stream. Default 15,000.
    */
   closedMs: number
@@ -25,8 +25,8 @@ export type Timing = {
   /** How long a lock outlasts the last post of its holder, whatever the lease is. Default 30,000. */
   lockMs: number
   /**
-   * How long after a process or Redis lost its state only the former holder of a lock may take that lock again. 0: anybody may
-   * take it at once. Default 5,000.
+   * The time after a process or Redis lost its state in which only the former holder of a lock may take that lock again. 0:
+   * anybody may take it at once. Default 5,000.
    */
   claimMs: number
   /** How long a request may take before the server of `createLocationServer` ends it. Default 20,000. */

@@ -36,8 +36,8 @@ export type PostAction = {
    */
   used?: true | undefined
   /**
-   * How long before this post the connection was last used, in milliseconds. Only counts when the connection enters the
-   * room.
+   * The time between the last use of the connection and this post, in milliseconds. Only counts when the connection enters
+   * the room.
    */
   activeAgoMs?: number | undefined
   leaseMs: number

@@ -3,7 +3,7 @@ import type { Left, LeftReason } from '../../shared/events.js'
 /** The record of a connection that is gone. The record prevents that a late post brings the connection back. */
 export type Tombstone = Left & { memberId: string | null; seq: number; purgeAt: number }
 
-/** What a new tombstone is made of. `at` is the version at which the connection left. */
+/** The data of a connection that left, for its tombstone. `at` is the version at which the connection left. */
 export type Departure = {
   connectionId: string
   memberId: string | null

@@ -8,6 +8,7 @@ import type { StreamListener } from '../../../src/client/connection/stream-types
 import type { Hello } from '../../../src/shared/events.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { CellTypes } from '../../support/cell-types.js'
+import { quietConnection } from '../../support/quiet-connection.js'
 
 const hello: Hello = { type: 'hello', protocol: 1, connectionId: 'me', beatMs: 10_000, leaseMs: 30_000, postMs: 50 }
 
@@ -18,7 +19,7 @@ function opening() {
   const polls: PollListener<CellTypes>[] = []
   const stopped: PollListener<CellTypes>[] = []
   const connection = openConnection<CellTypes>({
-    clock,
+    ...quietConnection(clock),
     open(listener) {
       streams.push(listener)
       return () => {}
@@ -27,13 +28,6 @@ function opening() {
       polls.push(listener)
       return () => stopped.push(listener)
     },
-    greeted() {},
-    heard() {},
-    received: () => ({ outcome: 'ignored' }) as never,
-    beaten() {},
-    changed() {},
-    context: () => ({ now: clock.now(), random: 0.5, beatMs: 10_000 }),
-    deadlineMs: () => 20_000,
   })
   connection.connect()
   return {

@@ -7,6 +7,7 @@ import type { StreamListener } from '../../../src/client/connection/stream-types
 import type { Hello } from '../../../src/shared/events.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { CellTypes } from '../../support/cell-types.js'
+import { quietConnection } from '../../support/quiet-connection.js'
 
 /*
  * Everything that may open a stream before its time, in every state of a connection. The causes: `connect` is `room.retry()`,
@@ -30,7 +31,7 @@ function stage() {
   const streams: StreamListener<CellTypes>[] = []
   const polls: PollListener<CellTypes>[] = []
   const connection = openConnection<CellTypes>({
-    clock,
+    ...quietConnection(clock),
     open(listener) {
       streams.push(listener)
       return () => {}
@@ -39,13 +40,6 @@ function stage() {
       polls.push(listener)
       return () => {}
     },
-    greeted() {},
-    heard() {},
-    received: () => ({ outcome: 'ignored' }) as never,
-    beaten() {},
-    changed() {},
-    context: () => ({ now: clock.now(), random: 0.5, beatMs }),
-    deadlineMs: () => 20_000,
   })
   return { clock, connection, streams, polls }
 }

@@ -6,6 +6,7 @@ import { openTabStream } from '../../../src/client/connection/shared-tab-stream.
 import type { StreamListener } from '../../../src/client/connection/stream-types.js'
 import { manualClock } from '../../../src/testing/manual-clock.js'
 import type { CellTypes } from '../../support/cell-types.js'
+import { quietConnection } from '../../support/quiet-connection.js'
 
 /* What real browsers do with locks and channels is for test/browser/tabs.test.ts. */
 
@@ -73,7 +74,7 @@ function browser() {
   const streams: StreamListener<CellTypes>[] = []
   const tab = () => {
     const connection = openConnection<CellTypes>({
-      clock,
+      ...quietConnection(clock),
       open: (listener) =>
         openTabStream(
           {
@@ -95,13 +96,6 @@ function browser() {
           listener,
         ),
       poll: () => () => {},
-      greeted() {},
-      heard() {},
-      received: () => ({ outcome: 'ignored' }) as never,
-      beaten() {},
-      changed() {},
-      context: () => ({ now: clock.now(), random: 0.5, beatMs: 10_000 }),
-      deadlineMs: () => 20_000,
     })
     connection.connect()
     return connection

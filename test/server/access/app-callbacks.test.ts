@@ -57,28 +57,28 @@ const faults: [string, () => unknown][] = [
   ['returns', () => undefined],
 ] // prettier-ignore
 
+/** Returns functions that note their name and arguments in `seen`, and then behave. */
+function noting(behave: () => unknown) {
+  const seen: unknown[][] = []
+  const note =
+    (name: string) =>
+    (...args: unknown[]) => {
+      seen.push([name, ...args])
+      return behave() as void
+    }
+  return { seen, note }
+}
+
 describe.each(faults)('a callback of the app that %s', (_what, behave) => {
   test.each(['info', 'warn', 'error'] as const)('a logger gets the message and the details of %s()', (level) => {
-    const seen: unknown[][] = []
-    const note =
-      (name: string) =>
-      (...args: unknown[]) => {
-        seen.push([name, ...args])
-        return behave() as void
-      }
+    const { seen, note } = noting(behave)
     const logger: Logger = { info: note('info'), warn: note('warn'), error: note('error') }
     safeLogger(logger)[level]('a message', { room: 'x' })
     expect(seen).toEqual([[level, 'a message', { room: 'x' }]])
   })
 
   test('metrics get every call, and only watch() may fail', () => {
-    const seen: unknown[][] = []
-    const note =
-      (name: string) =>
-      (...args: unknown[]) => {
-        seen.push([name, ...args])
-        return behave() as void
-      }
+    const { seen, note } = noting(behave)
     const metrics = safeMetrics({
       called: note('called'),
       fannedOut: note('fannedOut'),

@@ -103,6 +103,22 @@ describe('close() at any moment of listen()', () => {
     await expect(listening).rejects.toMatchObject({ code: 'closed' })
     expect(servers.size).toBe(0)
   })
+
+  test('a server that is closed while it binds its port starts nothing, however long its backend takes to close', async () => {
+    const { clock, timers } = countedClock()
+    let closed = () => {}
+    const close = () => new Promise<void>((resolve) => (closed = resolve))
+    const backend = { ...memoryBackend(), close }
+    const server = createLocationServer({ location: cellLocation, anonymous: true, backend, clock })
+    const listening = server.listen(0).catch((error: unknown) => error)
+    while (servers.size === 0) await Promise.resolve()
+    const closing = server.close()
+    expect(await listening).toMatchObject({ code: 'closed' })
+    expect(timers.size).toBe(0)
+    closed()
+    await closing
+    expect([...servers].map((each) => each.listening)).toEqual([false])
+  })
 })
 
 test('two calls of listen() at once open one port and one WebSocket handler', async () => {

@@ -24,6 +24,9 @@ describe('our own state in a fake room', () => {
     await room.room.flush()
     expect(lock.signal.aborted).toBe(false)
     expect(room.room.lockedBy(cell(1))?.memberId).toBe('me')
+    // The server still knows our lock, too: it refuses the place to others.
+    await room.locks('ada', cell(1))
+    expect(room.room.lockedBy(cell(1))?.memberId).toBe('me')
     expect(room.room.self).toMatchObject({
       profile: { name: 'Me' },
       activity: 'idle',
